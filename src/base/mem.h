@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only door to the C heap. Any thread. Sizes were checked before: no memory left stops the process, unless the
+// `_try` form is used, which returns NULL. Tests make the Nth `_try` call fail.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+// Zeroed memory, 16-byte aligned; n may be 0.
+void *mem_alloc(size_t n);
+// Unzeroed memory aligned to 64 bytes, for pages.
+void *mem_alloc_page(size_t n);
+void *mem_grow(void *p, size_t n);
+void mem_free(void *p);
+// NULL when memory is out (or a test said so).
+void *mem_try(size_t n);
+void *mem_grow_try(void *p, size_t n);
+// Tests: the n-th `_try` call from now fails once; 0 turns it off.
+void mem_fail_after(int64_t n);
