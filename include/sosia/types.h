@@ -10,6 +10,14 @@ typedef struct SosiaStr {
     int64_t n;
 } SosiaStr;
 
+// A growing byte buffer; see sosia_buf_free. `full` tells that something was dropped at the maximum.
+typedef struct SosiaBuf {
+    char *p;
+    int64_t n, cap;
+    int64_t max;
+    bool full;
+} SosiaBuf;
+
 // One code a failure, from err.def. SOSIA_OK is 0.
 typedef enum SosiaErr {
 #define ERR(name, http, exit, wire, text) SOSIA_##name,

@@ -7,12 +7,7 @@
 #include <stdint.h>
 #include "base/str.h"
 
-typedef struct Buf {
-    char *p;
-    int64_t n, cap;
-    int64_t max; // 0: BUF_MAX_DEFAULT
-    bool full;   // something was dropped
-} Buf;
+typedef SosiaBuf Buf; // p, n, cap; max 0 means BUF_MAX_DEFAULT; full: something was dropped
 
 #define BUF_MAX_DEFAULT ((int64_t)1 << 30)
 

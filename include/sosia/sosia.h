@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sosia: a living double of a whole operation. This header is the one door to the engine: embedders, the server, the
+// connectors and the command line all come through it.
+//
+// Model in one paragraph: a *world* holds twins (typed by DTDL models), their property values and their relationships
+// at a time. "live" is the world that sensors move; a fork is a writable copy made in microseconds. Every write is a
+// batch with a sequence number; it is acknowledged when it is durable, and from that moment every read sees it.
+//
+// Threads: every function may be called from any thread unless it says otherwise. Reads run in the caller's thread and
+// never block the writer. Writes are queued to the world's one writer; completions run on the store's thread.
+// Text is UTF-8; times are nanoseconds since 1970 UTC; documents are JSON in the shapes of the Azure Digital Twins REST API.
+#pragma once
+#include <sosia/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct Sosia Sosia;         // an engine with its worlds and its store
+typedef struct SosiaFeed SosiaFeed; // a cursor on the stream of visible batches
+
+// Who asks, and what for. Every call takes one; NULL means the process itself.
+typedef struct SosiaCaller {
+    SosiaStr principal;
+    SosiaStr purpose;
+} SosiaCaller;
+
+// ---- opening ------------------------------------------------------------------------------------------------------
+
+typedef struct SosiaOpen {
+    SosiaStr path;                  // NAME.sosia; empty: in memory, nothing survives the process
+    int64_t queue_max;              // writes waiting for the writer; 0: 4,096; full -> SOSIA_BUSY
+    int64_t ring_records;           // before-images kept for readers; power of two, 0: 524,288
+    int64_t checkpoint_interval_ns; // 0: 30 s; < 0: only at close
+    int64_t feed_bytes_max;         // batches kept for feed cursors; 0: 64 MiB
+    const char *vfs;                // SQLite VFS name for tests; NULL: the default one
+    int64_t (*now)(void *ctx);      // wall clock in ns for tests; NULL: CLOCK_REALTIME
+    void *now_ctx;
+} SosiaOpen;
+
+// Open or create a world file and start its writer and store threads.
+//   why  gets a sentence when it fails; may be NULL
+// Errors: STORAGE, CORRUPT, ARGUMENT, IO. Cost: proportional to the stored world (1 M twins: about a second).
+SosiaErr sosia_open(const SosiaOpen *open, Sosia **out, SosiaBuf *why);
+// Refuse new writes, finish queued ones, write a checkpoint, free everything. NULL is fine.
+void sosia_close(Sosia *s);
+// "0.1.0". Static memory.
+const char *sosia_version(void);
+// Name ("TWIN_NOT_FOUND"), wire code ("DigitalTwinNotFound"), HTTP status, exit code and meaning of an error.
+const char *sosia_err_name(SosiaErr e);
+const char *sosia_err_wire(SosiaErr e);
+int sosia_err_http(SosiaErr e);
+int sosia_err_exit(SosiaErr e);
+const char *sosia_err_text(SosiaErr e);
+// Release a buffer that a call filled.
+void sosia_buf_free(SosiaBuf *b);
+
+// ---- documents in: one verb ---------------------------------------------------------------------------------------
+
+typedef enum SosiaOp {
+    SOSIA_MODELS_ADD,      // body: JSON array of DTDL interfaces. Result body: array of model data
+    SOSIA_MODEL_PATCH,     // id; body: [{"op":"replace","path":"/decommissioned","value":bool}]
+    SOSIA_MODEL_DELETE,    // id
+    SOSIA_TWIN_PUT,        // id; body: twin. Result body: the twin, etag
+    SOSIA_TWIN_PATCH,      // id; body: JSON Patch. Result: etag
+    SOSIA_TWIN_DELETE,     // id
+    SOSIA_COMPONENT_PATCH, // id, sub: component; body: JSON Patch relative to it. Result: etag of the twin
+    SOSIA_LINK_PUT,        // id: source twin, sub: relationship id; body: relationship. Result body: it, etag
+    SOSIA_LINK_PATCH,      // id, sub; body: JSON Patch on its properties. Result: etag
+    SOSIA_LINK_DELETE,     // id, sub
+    SOSIA_TELEMETRY,       // id, sub: component or ""; body: any JSON; message_id; not stored, only fed on
+    SOSIA_INGEST,          // body: NDJSON {"id","property","value","time"}; good lines applied, bad ones reported
+    SOSIA_IMPORT,          // body: NDJSON with {"Section":...} lines (Azure Digital Twins bulk format); entity by entity
+} SosiaOp;
+
+typedef struct SosiaWrite {
+    SosiaOp op;
+    SosiaStr world; // "" or "live", or a fork's name
+    SosiaStr id, sub;
+    SosiaStr body;
+    SosiaStr if_match;        // header text or ""
+    SosiaStr if_none_match;   // "*" or ""
+    SosiaStr message_id;      // telemetry
+    SosiaStr source;          // connection or program the values come from; "" = the caller's principal
+    int64_t source_time_ns;   // telemetry; 0: none
+} SosiaWrite;
+
+// What became of a write; everything is borrowed until the callback (or the _wait caller's sosia_buf_free) ends.
+typedef struct SosiaDone {
+    SosiaErr err;
+    SosiaStr message; // sentence for a person when err != 0
+    SosiaStr details; // JSON array of {"code","message"} or ""
+    SosiaStr body;    // JSON result or ""; INGEST and IMPORT: {"accepted":n,"rejected":n,"errors":[{"line","code","message"}]}
+    SosiaStr etag;    // W/"guid" or ""
+    uint64_t seq;     // sequence at which it became visible
+    bool created;     // TWIN_PUT, LINK_PUT: it was not there before
+} SosiaDone;
+
+typedef void (*SosiaDoneFn)(void *arg, const SosiaDone *done);
+
+// Queue a write. The strings of `w` are copied before it returns. `done` runs exactly once, on a thread of the engine,
+// when the write is durable and visible, or has failed; it must not block. Errors returned here (BUSY, CLOSED, TOO_LARGE)
+// mean that `done` will not run. Cost here: parse of the body.
+SosiaErr sosia_write(Sosia *s, const SosiaCaller *who, const SosiaWrite *w, SosiaDoneFn done, void *arg);
+// The same, waiting. Returns done.err; `done->message`, body, etag point into `keep` (released with sosia_buf_free).
+SosiaErr sosia_write_wait(Sosia *s, const SosiaCaller *who, const SosiaWrite *w, SosiaDone *done, SosiaBuf *keep);
+
+// ---- documents out ------------------------------------------------------------------------------------------------
+
+typedef enum SosiaGet {
+    SOSIA_GET_TWIN,      // id -> twin, etag
+    SOSIA_GET_COMPONENT, // id, sub -> component, etag of the twin
+    SOSIA_GET_LINK,      // id, sub -> relationship, etag
+    SOSIA_GET_LINKS,     // id; filter: relationship name or "" -> JSON array
+    SOSIA_GET_INCOMING,  // id -> JSON array; base_url for $relationshipLink
+    SOSIA_GET_MODEL,     // id; definition -> model data
+    SOSIA_GET_MODELS,    // ids: dependenciesFor (0: all); definition -> JSON array
+    SOSIA_GET_TWINS,     // filter: model (with subtypes) or "" -> JSON array of twins in order of creation
+    SOSIA_GET_WORLDS,    // JSON array of {"name","parent","sequence","twins","relationships"}
+    SOSIA_GET_STATS,     // JSON object of counters and sizes (see docs/metrics.md)
+} SosiaGet;
+
+typedef struct SosiaRead {
+    SosiaGet what;
+    SosiaStr world, id, sub, filter;
+    const SosiaStr *ids;
+    int32_t id_count;
+    bool definition;      // models: include the DTDL document
+    bool no_times;        // dialect 2020-10-31: without $lastUpdateTime and sourceTime
+    SosiaStr token;       // continuation token of the page before, or ""
+    int32_t limit;        // items a page; 0: 100 (links 100, models 100, twins 1,000)
+    SosiaStr base_url;    // "http://host:port/worlds/x" for absolute links
+    SosiaStr api_version; // for absolute links
+} SosiaRead;
+
+typedef struct SosiaOut {
+    SosiaBuf body;   // JSON; reset and reused when it holds memory already
+    char etag[48];   // W/"guid", NUL-terminated, or ""
+    char token[96];  // next page, or ""
+    uint64_t seq;    // the sequence read at
+    SosiaBuf message; // sentence for a person when it failed
+} SosiaOut;
+
+// Read at the visible sequence, in the caller's thread. Errors: the NOT_FOUND family, ARGUMENT.
+// Cost: about 1-3 us for a twin of ten properties. Release with sosia_out_free.
+SosiaErr sosia_read(Sosia *s, const SosiaCaller *who, const SosiaRead *r, SosiaOut *out);
+void sosia_out_free(SosiaOut *out);
+
+// ---- values by handle: the fast path ------------------------------------------------------------------------------
+
+typedef enum SosiaKind { SOSIA_NONE, SOSIA_BOOL, SOSIA_I64, SOSIA_F64, SOSIA_TEXT, SOSIA_JSON } SosiaKind;
+
+typedef struct SosiaValue {
+    SosiaKind kind;
+    union {
+        bool b;
+        int64_t i;
+        double d;
+        SosiaStr s; // TEXT and JSON
+    };
+} SosiaValue;
+
+// A property of a twin, resolved once. Valid as long as the twin keeps its model.
+typedef struct SosiaHandle {
+    uint64_t twin;
+    uint32_t column;
+} SosiaHandle;
+
+typedef struct SosiaUpdate {
+    SosiaHandle at;
+    SosiaValue value;
+    int64_t source_time_ns; // when it happened; 0: unknown
+} SosiaUpdate;
+
+// Look up `path` ("temperature", "thermostat.setPoint") of a twin. Errors: WORLD_, TWIN_NOT_FOUND, VALIDATION.
+SosiaErr sosia_resolve(Sosia *s, SosiaStr world, SosiaStr id, SosiaStr path, SosiaHandle *out);
+// Apply updates as one batch and wait until it is durable. Checked against the models; all or nothing.
+//   seq  out, may be NULL    Errors: STALE, VALIDATION, LIMIT, STORAGE_FULL
+SosiaErr sosia_apply(Sosia *s, const SosiaCaller *who, SosiaStr world, const SosiaUpdate *u, int64_t n, uint64_t *seq);
+// Queue and return; `done` as in sosia_write.
+SosiaErr sosia_apply_async(Sosia *s, const SosiaCaller *who, SosiaStr world, const SosiaUpdate *u, int64_t n,
+                           SosiaDoneFn done, void *arg);
+// The current value with its times. TEXT and JSON are copied into `keep`. value->kind is NONE when there is none.
+SosiaErr sosia_value(Sosia *s, const SosiaCaller *who, SosiaStr world, SosiaHandle at, SosiaValue *value,
+                     int64_t *update_time_ns, int64_t *source_time_ns, SosiaBuf *keep);
+
+// ---- worlds -------------------------------------------------------------------------------------------------------
+
+// A new world equal to `from` as it is visible now. Errors: WORLD_NOT_FOUND, WORLD_EXISTS, LIMIT. Cost: microseconds
+// in the writer. Forks live in memory only for now.
+SosiaErr sosia_fork(Sosia *s, const SosiaCaller *who, SosiaStr from, SosiaStr name);
+// Free a fork. "live" cannot be dropped.
+SosiaErr sosia_drop(Sosia *s, const SosiaCaller *who, SosiaStr name);
+
+// ---- the feed -----------------------------------------------------------------------------------------------------
+
+typedef enum SosiaEvent {
+    SOSIA_EV_TWIN_PUT, SOSIA_EV_TWIN_DELETE, SOSIA_EV_SET, SOSIA_EV_UNSET, SOSIA_EV_LINK_PUT, SOSIA_EV_LINK_DELETE,
+    SOSIA_EV_LINK_SET, SOSIA_EV_LINK_UNSET, SOSIA_EV_MODEL, SOSIA_EV_TELEMETRY,
+} SosiaEvent;
+
+typedef struct SosiaChange {
+    SosiaEvent what;
+    SosiaStr twin;  // id of the twin (links: of the source); MODEL: the DTMI
+    SosiaStr link;  // relationship id or ""
+    SosiaStr path;  // property path, relationship name, component
+    SosiaStr other; // links: target twin; TWIN_PUT: model
+    SosiaValue value;
+    int64_t source_time_ns;
+} SosiaChange;
+
+// One visible batch; borrowed until the next call on the same feed.
+typedef struct SosiaBatch {
+    uint64_t seq, prev; // prev: sequence of the batch before it on this feed
+    int64_t time_ns;    // update time
+    SosiaStr source;
+    const SosiaChange *changes;
+    int64_t count;
+} SosiaBatch;
+
+// A cursor behind `since` (0: from now on). Errors: WORLD_NOT_FOUND, GONE (older than what is kept; *oldest tells).
+SosiaErr sosia_feed_open(Sosia *s, const SosiaCaller *who, SosiaStr world, uint64_t since, SosiaFeed **out,
+                         uint64_t *oldest);
+// The next batch, waiting up to wait_ns (0: not at all). SOSIA_OK with out->count 0 and seq 0: nothing new.
+// Errors: GONE (this cursor fell behind what is kept), CLOSED.
+SosiaErr sosia_feed_next(SosiaFeed *f, int64_t wait_ns, SosiaBatch *out);
+// Call fn(arg) from a thread of the engine whenever there may be something new; for event loops. fn must not block.
+void sosia_feed_notify(SosiaFeed *f, void (*fn)(void *arg), void *arg);
+void sosia_feed_close(SosiaFeed *f);
+
+#ifdef __cplusplus
+}
+#endif
