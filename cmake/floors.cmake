@@ -1,14 +1,71 @@
 # SPDX-License-Identifier: Apache-2.0
 # sosia_floor(NAME DEPS libs... [PKG pkg-config names...] [LIBS names...] [DEFS defines...])
-#   src/NAME/*.c            -> static library sosia_NAME (main.c -> the executable `sosia`)
-#   src/NAME/*_test.c       -> one test executable each, registered with ctest as NAME/file
-#   src/NAME/*_bench.c      -> bench executables, target `benches`
-#   src/NAME/*_fuzz.c       -> libFuzzer executables when SOSIA_FUZZ, else corpus replay tests
+#   src/NAME/*.c, src/NAME/*/*.c
+#     x.c            into the static library sosia_NAME (main.c: the executable `sosia`)
+#     x_test.c       executable NAME_x_test, ctest NAME/x, run from the top of the tree
+#     x_bench.c      executable NAME_x_bench, target `benches`, started by `make bench B=NAME`
+#     x_fuzz.c       executable fuzz_x: libFuzzer when SOSIA_FUZZ, else a replay of fuzz/corpus/x, ctest fuzz/x
+# sosia_test(CTEST_NAME TARGET SOURCE LIBS...) registers one cmocka test from anywhere else.
+# A test's labels: `threads` (run under ThreadSanitizer) when its source names base/thread.h or pthread.h or when it
+# sits on a floor of SOSIA_THREADED; and those of a line `// LABELS: threads serial` among its first 20. `serial` keeps
+# it alone on the machine.
+# Targets: product (what `make` and `make run` need), tests_all, benches; `all` is product and tests.
+set(SOSIA_THREADED store engine serve cli)
+
+add_custom_target(product)
 add_custom_target(tests_all)
 add_custom_target(benches)
+file(WRITE ${CMAKE_BINARY_DIR}/benches.txt "")
 
-function(sosia_corpus_dir out name)
-  set(${out} ${CMAKE_SOURCE_DIR}/fuzz/corpus/${name} PARENT_SCOPE)
+find_library(SOSIA_CMOCKA cmocka)
+if(NOT SOSIA_CMOCKA)
+  message(STATUS "cmocka not found: tests are not built (tools/deps test)")
+endif()
+
+# Replace out by the labels of the test in `src` on `floor`.
+function(sosia_labels out src floor)
+  set(labels)
+  if(floor IN_LIST SOSIA_THREADED)
+    list(APPEND labels threads)
+  endif()
+  file(STRINGS ${src} threaded REGEX "#include .(base/thread|pthread)\\.h" LIMIT_COUNT 1)
+  if(threaded)
+    list(APPEND labels threads)
+  endif()
+  file(STRINGS ${src} line REGEX "^// LABELS:" LIMIT_COUNT 1)
+  if(line)
+    string(REGEX REPLACE "^// LABELS: *" "" line "${line}")
+    string(REPLACE " " ";" line "${line}")
+    list(APPEND labels ${line})
+  endif()
+  list(REMOVE_DUPLICATES labels)
+  set(${out} "${labels}" PARENT_SCOPE)
+endfunction()
+
+function(sosia_test test target src)
+  if(NOT SOSIA_CMOCKA OR SOSIA_FUZZ)
+    return()
+  endif()
+  string(REGEX REPLACE "/.*" "" floor ${test})
+  get_filename_component(src ${src} ABSOLUTE)
+  sosia_labels(labels ${src} ${floor})
+  add_executable(${target} ${src} ${CMAKE_SOURCE_DIR}/cmake/test_stdout.c)
+  target_link_libraries(${target} PRIVATE ${ARGN} ${SOSIA_CMOCKA})
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:C>:${SOSIA_WARNINGS}>)
+  add_test(NAME ${test} COMMAND ${target} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${test} PROPERTIES TIMEOUT 600 LABELS "${labels}")
+  if("serial" IN_LIST labels)
+    set_tests_properties(${test} PROPERTIES RUN_SERIAL ON)
+  endif()
+  add_dependencies(tests_all ${target})
+endfunction()
+
+function(sosia_bench group target src)
+  add_executable(${target} EXCLUDE_FROM_ALL ${src})
+  target_link_libraries(${target} PRIVATE ${ARGN})
+  target_compile_options(${target} PRIVATE ${SOSIA_WARNINGS})
+  add_dependencies(benches ${target})
+  file(APPEND ${CMAKE_BINARY_DIR}/benches.txt "${group} ${target}\n")
 endfunction()
 
 function(sosia_fuzz name src lib)
@@ -54,18 +111,9 @@ function(sosia_floor name)
     get_filename_component(base ${f} NAME_WE)
     if(f MATCHES "_test\\.c$")
       string(REGEX REPLACE "_test$" "" short ${base})
-      add_executable(${name}_${base} ${f})
-      target_link_libraries(${name}_${base} PRIVATE sosia_${name} cmocka)
-      target_compile_options(${name}_${base} PRIVATE ${SOSIA_WARNINGS})
-      add_test(NAME ${name}/${short} COMMAND ${name}_${base} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-      set_tests_properties(${name}/${short} PROPERTIES TIMEOUT 600)
-      add_dependencies(tests_all ${name}_${base})
+      sosia_test(${name}/${short} ${name}_${base} ${f} sosia_${name})
     elseif(f MATCHES "_bench\\.c$")
-      add_executable(${base} ${f})
-      target_link_libraries(${base} PRIVATE sosia_${name})
-      target_compile_options(${base} PRIVATE ${SOSIA_WARNINGS})
-      set_target_properties(${base} PROPERTIES EXCLUDE_FROM_ALL ON)
-      add_dependencies(benches ${base})
+      sosia_bench(${name} ${name}_${base} ${f} sosia_${name})
     elseif(f MATCHES "_fuzz\\.c$")
       string(REGEX REPLACE "_fuzz$" "" short ${base})
       sosia_fuzz(${short} ${f} sosia_${name})
@@ -73,6 +121,8 @@ function(sosia_floor name)
       add_executable(sosia ${f})
       target_link_libraries(sosia PRIVATE sosia_${name})
       target_compile_options(sosia PRIVATE ${SOSIA_WARNINGS})
+      add_dependencies(product sosia)
+      install(TARGETS sosia)
     endif()
   endforeach()
 endfunction()
