@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// The change: the one verb of a world, and its bytes in the journal and on the feed. Any thread.
+#pragma once
+#include "base/buf.h"
+#include "base/err.h"
+#include "model/schema.h"
+
+// ORDER CHANGE: stored; append only.
+typedef enum ChangeKind {
+    CHANGE_MODELS_ADD = 1, // text: JSON array of interfaces
+    CHANGE_MODEL_REMOVE,   // text: DTMI
+    CHANGE_MODEL_FLAG,     // text: DTMI; bits: decommissioned 0/1
+    CHANGE_TWIN_NEW,       // id: new twin; col: model index; text: name
+    CHANGE_TWIN_DEL,       // id
+    CHANGE_TWIN_MODEL,     // id; col: new model index; values of same path and cell kind move along
+    CHANGE_SET,            // id: twin; col: column; value; source_time
+    CHANGE_UNSET,          // id; col; on a marker it clears everything inside
+    CHANGE_SOURCE_TIME,    // id; col; source_time: of the value as it is
+    CHANGE_LINK_NEW,       // id: new link; other: source; target; col: kind; text: relationship id
+    CHANGE_LINK_DEL,       // id: link
+    CHANGE_LINK_SET,       // id: link; col: column; value
+    CHANGE_LINK_UNSET,     // id: link; col
+    CHANGE_TELEMETRY,      // id: twin; text: component path "\0" message id "\0" JSON payload; source_time. No state
+    CHANGE_KIND_COUNT
+} ChangeKind;
+
+typedef struct Change {
+    uint8_t kind;        // ChangeKind
+    uint8_t cell;        // CellKind of the value
+    uint32_t col;        // column (vector number), model index or link kind
+    uint64_t id;         // twin or link
+    uint64_t other;      // LINK_NEW: source twin
+    uint64_t target;     // LINK_NEW: target twin
+    uint64_t bits;       // value of non-text cells: bool, int64_t, double by its bits
+    Str text;            // value of text cells (CELL_STR, CELL_DOC), or as listed above
+    int64_t source_time; // ns, 0: none
+} Change;
+
+typedef struct BatchHead {
+    uint64_t seq;
+    int64_t time;  // update time: strictly increasing, a multiple of 100 ns
+    Str source;    // who or what sent it
+    int64_t count; // changes
+} BatchHead;
+
+// Append one change's bytes.
+void change_encode(const Change *c, Buf *out);
+// Append a batch: head, then `changes` (bytes of head->count encoded changes).
+void batch_encode(const BatchHead *head, Str changes, Buf *out);
+// Read a head; then change_decode head->count times on the same cursor. Texts are borrowed. Errors: CORRUPT.
+MUST Err batch_decode(Cut *c, BatchHead *head);
+MUST Err change_decode(Cut *c, Change *out);
+
+// Double to bits and back.
+static inline uint64_t bits_of(double d) {
+    uint64_t u;
+    __builtin_memcpy(&u, &d, 8);
+    return u;
+}
+static inline double double_of(uint64_t u) {
+    double d;
+    __builtin_memcpy(&d, &u, 8);
+    return d;
+}
+static inline bool cell_is_text(CellKind k) { return k == CELL_STR || k == CELL_DOC; }

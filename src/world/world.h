@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// World: a schema, its twins, links and values at a time. One writer thread folds batches of changes into it; any
+// number of readers look at it through Views. A function of its arguments: no clock, socket or random source inside.
+//
+// Life of a write:  world_begin -> world_do ... -> world_end (or world_rollback)  -> [journal commits] -> world_settle
+//   Applied changes are not visible until world_settle(seq): views read at the visible sequence.
+#pragma once
+#include "base/arena.h"
+#include "base/err.h"
+#include "model/schema.h"
+#include "world/batch.h"
+#include "world/domain.h"
+#include "world/page.h"
+#include "world/ring.h"
+
+typedef struct TwinId { uint64_t v; } TwinId; // 0: none; < 2^40
+typedef struct LinkId { uint64_t v; } LinkId;
+
+// Fixed vector numbers; columns come behind. ORDER VEC: stored.
+enum {
+    VECNO_META, VECNO_HOT, VECNO_COLD, VECNO_LINK, VECNO_MODEL,
+    VECNO_NAME_DIR, VECNO_NAME_INFO, VECNO_NAME_SLOTS,
+    VECNO_RID_DIR, VECNO_RID_INFO, VECNO_RID_SLOTS,
+    VECNO_TABLE, // 1 word rows: 2t = rows ever used of table t, 2t+1 = first free row + 1
+    VECNO_COLUMNS = 64,
+};
+
+// Rows of VECNO_META. ORDER META: stored.
+enum {
+    META_SEQ, META_TIME, META_TWINS, META_LINKS, META_MODEL_ROWS, META_ID_MAX,
+    META_NAME_DEPTH, META_NAME_SEGMENTS, META_RID_DEPTH, META_RID_SEGMENTS,
+};
+
+// A model's table in a world: number = the model's place in order of upload.
+typedef struct Table {
+    const Model *model;
+    uint32_t rows;  // vector: row -> twin id
+    uint32_t first; // column of field i is first + i
+    bool removed;   // the model was deleted; its twins stay readable
+} Table;
+
+// A relationship definition's columns, indexed by link id.
+typedef struct LinkKind {
+    const Rel *rel;
+    uint32_t first; // column of field i is first + i
+} LinkKind;
+
+// The schema as columns. Immutable, replaced whole when models change; reference-counted.
+typedef struct Catalog {
+    _Atomic uint32_t refs;
+    Schema *schema;
+    Table *tables;
+    int32_t table_count;
+    LinkKind *kinds;
+    int32_t kind_count;
+    uint32_t next_vec;
+    int32_t *owner; // by column - VECNO_COLUMNS: table t as t, link kind k as -1 - k
+    Schema **held;  // schemas of removed models
+    int32_t held_count;
+} Catalog;
+
+typedef struct World World;
+
+// An empty live world. ring_records: power of two, 0 = no ring (nobody reads while it is written, no rollback).
+World *world_new(Domain *d, int64_t ring_records);
+// A writable copy of everything applied so far; its own ring when ring_records > 0. O(1): copies one root.
+// Call on the writer thread of w. Everything applied is visible in the copy.
+World *world_fork(World *w, int64_t ring_records);
+// Free; no view may be open on it.
+void world_free(World *w);
+
+// ---- writing: the writer thread only ------------------------------------------------------------------------------
+
+// Start a batch. seq > every earlier one; time strictly increasing (world_next_time).
+void world_begin(World *w, uint64_t seq, int64_t time);
+// The update time for a batch at wall clock `now`: max(now, last + 100) cut to 100 ns.
+int64_t world_next_time(const World *w, int64_t now);
+// Apply one validated change and append its bytes to the batch. Texts are copied.
+// Errors: STALE (column does not belong to the twin's model), TWIN_NOT_FOUND, LINK_NOT_FOUND, MODEL* (models),
+// LIMIT (ring exhausted: the batch must be rolled back). On error nothing of this change was applied.
+MUST Err world_do(World *w, const Change *c);
+// n SETs with prefetching; stops at the first error like world_do and tells its index (may be NULL).
+MUST Err world_do_sets(World *w, const Change *sets, int64_t n, int64_t *failed);
+// The batch's encoded changes so far and their number.
+Str world_batch(const World *w, int64_t *count);
+// Finish the batch: applied, not yet visible.
+void world_end(World *w);
+// Undo the open batch. Rolls ids back too: the same commands give the same bytes again.
+void world_rollback(World *w);
+// Undo every batch newer than `seq` (a failed commit). No batch is open.
+void world_undo_to(World *w, uint64_t seq);
+// Everything up to seq is durable: make it visible, release what only undo needed.
+void world_settle(World *w, uint64_t seq);
+// before-images that fit before the oldest not yet visible batch would be lost. The engine waits for commits when this
+// is below RING_ROOM_MIN.
+int64_t world_room(const World *w);
+// Replay one journalled batch (recovery): begin, changes, end, settle. Errors: CORRUPT and those of world_do.
+MUST Err world_replay(World *w, Cut *bytes, BatchHead *head);
+
+uint64_t world_seq(const World *w);     // applied
+uint64_t world_visible(const World *w); // any thread
+int64_t world_time(const World *w);     // update time of the newest applied batch
+Domain *world_domain(const World *w);
+// Fresh ids for TWIN_NEW and LINK_NEW.
+TwinId world_take_twin_id(World *w);
+LinkId world_take_link_id(World *w);
+
+// Costly: checks the numbered invariants and cross references (index <-> names <-> rows <-> lists). CHECKs. Tests
+// and debug builds.
+void world_verify(World *w);
+
+// ---- reading ------------------------------------------------------------------------------------------------------
+
+// A consistent look at one sequence. Views are cheap (tens of ns) and short: hold one for microseconds to milliseconds.
+// After the last read, test `overrun`: when true the ring was outrun and what was read must be thrown away.
+typedef struct View {
+    const World *world;
+    const Node *root;
+    const Catalog *catalog;
+    const Ring *ring; // NULL: nothing to undo
+    uint64_t seq;
+    int32_t slot;
+    bool overrun;
+} View;
+
+// At the visible sequence; any thread. Pair with view_end.
+void view_begin(View *v, const World *w);
+// What the writer itself sees: everything applied. Writer thread only; no end needed.
+View view_writer(World *w);
+void view_end(View *v);
+
+// n words of one row of a vector, as of the view; zeros where there is no page.
+void view_words(View *v, uint32_t vec, uint64_t row, uint32_t first, uint32_t n, uint64_t *out);
+
+// A timed cell.
+typedef struct CellView {
+    bool valid;
+    Text text;     // VEC_TEXT: valid while the view is open
+    uint64_t bits; // VEC_BITS
+    int64_t update_time, source_time; // 0: none
+} CellView;
+CellView view_cell(View *v, uint32_t col, uint64_t row);
+
+// Names to ids. 0 when there is no such twin or link.
+TwinId view_find_twin(View *v, Str name);
+LinkId view_find_link(View *v, TwinId source, Str rid);
+// Many names at once, with prefetching: out[i].v = 0 when absent.
+void view_find_twins(View *v, const Str *names, int64_t n, TwinId *out);
+
+typedef struct TwinView {
+    bool alive;
+    uint32_t table;
+    uint64_t row;
+    int64_t update_time;
+    Text name; // also of dead twins
+    LinkId first_out, first_in;
+} TwinView;
+TwinView view_twin(View *v, TwinId id);
+// Without name and links: one cache line.
+TwinView view_twin_place(View *v, TwinId id);
+
+typedef struct LinkView {
+    bool alive;
+    uint32_t kind;
+    TwinId source, target;
+    Text rid;
+    int64_t update_time;
+    LinkId next_out, next_in; // following link of the same source, of the same target; newest first (descending ids)
+} LinkView;
+LinkView view_link(View *v, LinkId id);
+
+// The model log: row 0 .. view_model_rows-1, one per CHANGE_MODELS_ADD interface, removal or flag.
+typedef struct ModelView {
+    uint8_t kind;  // ChangeKind of the row
+    uint8_t flag;
+    int64_t time;  // upload time
+    Text id, doc;
+} ModelView;
+int64_t view_model_rows(View *v);
+ModelView view_model(View *v, int64_t row);
+
+// Rows ever used in a table, and the twin in a row (0: free). For scans.
+uint64_t view_table_rows(View *v, uint32_t table);
+TwinId view_row_twin(View *v, uint32_t table, uint64_t row);
+uint64_t view_meta(View *v, uint32_t row);
+
+// ---- diff, store --------------------------------------------------------------------------------------------------
+
+// What differs between two worlds of one domain, by twin and link id. Descends only where blocks differ.
+typedef struct DiffSink {
+    void *ctx;
+    // before/after: the twin lives in a / in b
+    void (*twin)(void *ctx, TwinId id, bool before, bool after);
+    void (*link)(void *ctx, LinkId id, bool before, bool after);
+    // a value (present in both twins, same model) differs; for a link, twin.v is 0
+    void (*value)(void *ctx, TwinId twin, LinkId link, uint32_t col);
+} DiffSink;
+// a and b must not be written meanwhile. Twins whose model changed report every differing property of the new model.
+void world_diff(World *a, World *b, const DiffSink *sink);
+
+// Where blocks are kept. put: store bytes, give their id (> 0). get: fetch. keep: a block that is stored already.
+typedef struct BlockStore {
+    void *ctx;
+    Err (*put)(void *ctx, Str bytes, uint64_t *id);
+    Err (*get)(void *ctx, uint64_t id, Buf *out);
+    void (*keep)(void *ctx, uint64_t id);
+} BlockStore;
+// Write the blocks of a frozen fork that are not stored yet, children first; *root gets the root's id. Every id
+// reachable is reported once, through put's result or keep. Errors: those of put; what was put stays marked stored.
+MUST Err world_store(World *w, const BlockStore *bs, uint64_t *root);
+// Forget the stored ids of blocks put since they were last kept by a committed root (a failed checkpoint).
+void world_unstore(World *w);
+// Rebuild a world from its root. Errors: CORRUPT and those of get.
+MUST Err world_load(Domain *d, const BlockStore *bs, uint64_t root, int64_t ring_records, World **out);
