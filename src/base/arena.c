@@ -50,6 +50,7 @@ Str arena_str(Arena *a, Str s) {
 }
 
 Str arena_printf(Arena *a, const char *fmt, ...) {
+    CHECK(fmt);
     va_list ap, again;
     va_start(ap, fmt);
     va_copy(again, ap);
