@@ -60,6 +60,7 @@ clean: ## remove every build folder
 	@rm -rf build build-*
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk '{ i = index($$0, "|"); printf "%-14s %s\n", substr($$0, 1, i - 1), substr($$0, i + 1) }'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1@\2/p' Makefile | while IFS=@ read -r name text; do \
+		printf '  make %-9s %s\n' "$$name" "$$text"; done
 
 .PHONY: build run test check asan tsan lint fmt cov fuzz bench fresh install clean help

@@ -13,9 +13,7 @@ struct ArenaBlock {
 
 #define ARENA_BLOCK_DEFAULT (64 * 1024)
 
-void arena_init(Arena *a, int64_t block_size) {
-    *a = (Arena){.block_size = block_size};
-}
+void arena_init(Arena *a, int64_t block_size) { *a = (Arena){.block_size = block_size}; }
 
 static void arena_open_block(Arena *a, int64_t need) {
     int64_t size = a->block_size ? a->block_size : ARENA_BLOCK_DEFAULT;

@@ -37,7 +37,9 @@ typedef struct Cut {
     bool bad;
 } Cut;
 
+// Start reading s, borrowed.
 static inline Cut cut_of(Str s) { return (Cut){(const uint8_t *)s.p, (const uint8_t *)s.p + s.n, false}; }
+// What the buf_ call of the same name wrote.
 uint64_t cut_varint(Cut *c);
 int64_t cut_varint_signed(Cut *c);
 uint32_t cut_u32(Cut *c);

@@ -26,6 +26,7 @@ typedef struct Queue {
     bool closed;
 } Queue;
 
+// Room for cap items, > 0. free: nobody may still use it; items left are forgotten.
 void queue_init(Queue *q, int64_t cap);
 void queue_free(Queue *q);
 // False at once when full or closed.

@@ -102,8 +102,13 @@ bool time_parse_duration(Str s, int64_t *out) {
     static const struct {
         const char *unit;
         int64_t ns;
-    } units[] = {{"ns", 1}, {"us", 1000}, {"ms", NS_PER_MS}, {"s", NS_PER_S}, {"m", 60 * NS_PER_S},
-                 {"h", 3600 * NS_PER_S}, {"d", 86400 * NS_PER_S}};
+    } units[] = {{"ns", 1},
+                 {"us", 1000},
+                 {"ms", NS_PER_MS},
+                 {"s", NS_PER_S},
+                 {"m", 60 * NS_PER_S},
+                 {"h", 3600 * NS_PER_S},
+                 {"d", 86400 * NS_PER_S}};
     int64_t i = 0, v;
     while (i < s.n && s.p[i] >= '0' && s.p[i] <= '9') i++;
     if (!str_to_i64(str_sub(s, 0, i), &v)) return false;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time is int64_t nanoseconds since 1970-01-01T00:00:00Z. The core never reads a clock: only the edges call time_now_ns.
+// Time is int64_t nanoseconds since 1970-01-01T00:00:00Z. The core never reads a clock: edges ask time_now_ns.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
