@@ -100,9 +100,10 @@ class Bans(Tree):
 
     def test_every_family(self):
         for text in ("sprintf(a, b);", "strcpy(a, b);", "strcat(a, b);", "gets(a);", "atoi(a);", "rand();",
-                     "strtok(a, b);", "localtime(a);", "system(a);", "time(NULL);", "clock_gettime(a, b);", "gettimeofday(a, b);",
-                     "time_now_ns();", "printf(a);", "puts(a);", "fprintf(stdout, a);", "fputs(a, stdout);", "exit(1);",
-                     "abort();", "static __thread int x;", "static _Thread_local int x;", "assert(x);"):
+                     "strtok(a, b);", "localtime(a);", "system(a);", "time(NULL);", "clock_gettime(a, b);",
+                     "gettimeofday(a, b);", "time_now_ns();", "printf(a);", "puts(a);", "fprintf(stdout, a);",
+                     "fputs(a, stdout);", "exit(1);", "abort();", "static __thread int x;",
+                     "static _Thread_local int x;", "assert(x);"):
             self.accused("src/world/a.c", self.body(text), "bans")
 
     def test_where_they_are_allowed(self):
@@ -134,7 +135,8 @@ class Headers(Tree):
 
     def test_not_functions(self):
         self.clean("src/world/a.h", HEADER + "\ntypedef struct A {\n    int (*f)(void);\n} A;\n\n"
-                   "typedef void (*F)(void);\n\n_Static_assert(sizeof(A) == 8, \"A\");\n\nextern int x;\n\n#define F(x) g(x)\n")
+                   "typedef void (*F)(void);\n\n_Static_assert(sizeof(A) == 8, \"A\");\n\nextern int x;\n\n"
+                   "#define F(x) g(x)\n")
 
     def test_opening(self):
         self.accused("src/world/a.h", SPDX + "// What.\n", "header")
