@@ -100,35 +100,31 @@ uint64_t str_hash(Str s) {
     return mix(h, 0x8EBC6AF09C88C6E3u);
 }
 
-static int utf8_tail(const uint8_t *p, const uint8_t *end) {
-    static const uint8_t low[] = {0x80, 0xA0, 0x80, 0x90}, high[] = {0xBF, 0xBF, 0x9F, 0x8F};
-    uint8_t c = *p;
-    int n = c >= 0xC2 && c <= 0xDF ? 2 : (c & 0xF0) == 0xE0 ? 3 : c >= 0xF0 && c <= 0xF4 ? 4 : 0;
-    if (n == 0 || end - p < n) return 0;
-    int k = c == 0xE0 ? 1 : c == 0xED ? 2 : 0; // restricted second bytes, RFC 3629 section 4
-    uint8_t lo = low[k], hi = high[k];
-    if (c == 0xF0) lo = low[3];
-    if (c == 0xF4) hi = high[3];
-    if (p[1] < lo || p[1] > hi) return 0;
-    for (int i = 2; i < n; i++) {
-        if ((p[i] & 0xC0) != 0x80) return 0;
-    }
-    return n;
+// RFC 3629, section 4: the table of well-formed sequences.
+int str_utf8_size(const char *at, const char *end) {
+    const uint8_t *p = (const uint8_t *)at;
+    int64_t left = end - at;
+    if (left <= 0 || p[0] < 0x80) return left > 0;
+    uint8_t a = p[0], b = left > 1 ? p[1] : 0;
+    if (a < 0xC2 || (b & 0xC0) != 0x80) return 0;
+    if (a < 0xE0) return 2;
+    if (left < 3 || (p[2] & 0xC0) != 0x80) return 0;
+    if (a < 0xF0) return (a == 0xE0 && b < 0xA0) || (a == 0xED && b > 0x9F) ? 0 : 3;
+    if (left < 4 || (p[3] & 0xC0) != 0x80) return 0;
+    return a > 0xF4 || (a == 0xF0 && b < 0x90) || (a == 0xF4 && b > 0x8F) ? 0 : 4;
 }
 
 bool str_utf8_ok(Str s) {
-    const uint8_t *p = (const uint8_t *)s.p, *end = p + s.n;
+    const char *p = s.p, *end = s.n ? p + s.n : p;
     while (p < end) {
         uint64_t w;
         if (end - p >= 8 && (memcpy(&w, p, 8), (w & 0x8080808080808080u) == 0)) {
             p += 8;
-        } else if (*p < 0x80) {
-            p++;
-        } else {
-            int n = utf8_tail(p, end);
-            if (!n) return false;
-            p += n;
+            continue;
         }
+        int n = str_utf8_size(p, end);
+        if (!n) return false;
+        p += n;
     }
     return true;
 }

@@ -42,5 +42,7 @@ bool str_to_f64(Str s, double *out);
 uint64_t str_hash(Str s);
 // Valid UTF-8 (RFC 3629: no surrogates, no overlong forms). Cost: O(n), 8 bytes a step on ASCII.
 bool str_utf8_ok(Str s);
+// Bytes of the well-formed UTF-8 sequence at p, 1..4; 0 when there is none (or p == end).
+int str_utf8_size(const char *p, const char *end);
 // Constant-time equality for secrets: time depends on the lengths only.
 bool str_eq_secret(Str a, Str b);
