@@ -16,12 +16,14 @@ __attribute__((cold, noinline)) static bool lex_fail(JsonScan *s, const char *p,
     return false;
 }
 
-// Behind the escape whose '\' is at p; NULL (err set) when it is malformed.
-const char *json_lex_escape(JsonScan *s, const char *p);
-// Behind one or more well-formed UTF-8 sequences starting at p (*p >= 0x80); NULL (err set).
-const char *json_lex_utf8(JsonScan *s, const char *p);
+// The calls below are made once or twice a token: inlined whatever the compiler thinks of their size.
+#define LEX_HOT static inline __attribute__((always_inline))
 
-static inline const char *lex_space(const char *p, const char *end) {
+// The rest of a string after a plain run: p is at the special byte (or the end), `first` behind the opening quote.
+// Handles escapes and bytes beyond ASCII.
+bool json_lex_string_rest(JsonScan *s, const char *first, const char *p, JsonToken *t);
+
+LEX_HOT const char *lex_space(const char *p, const char *end) {
     while (p < end && (uint8_t)*p <= ' ') {
         if (*p != ' ' && *p != '\n' && *p != '\r' && *p != '\t') break;
         p++;
@@ -38,7 +40,7 @@ static inline bool lex_special(char c) { return c == '"' || c == '\\' || (uint8_
 
 #ifdef __SSE2__
 // One bit a byte of the 16 at p: 1 where lex_special.
-static inline unsigned lex_special16(const char *p) {
+LEX_HOT unsigned lex_special16(const char *p) {
     __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
     __m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"')), slash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
     // As signed bytes, controls and bytes >= 0x80 are both below 0x20.
@@ -47,7 +49,7 @@ static inline unsigned lex_special16(const char *p) {
 }
 
 // The first special byte at or after p, or end. Never reads outside [start, end).
-static inline const char *lex_plain(const char *start, const char *p, const char *end) {
+LEX_HOT const char *lex_plain(const char *start, const char *p, const char *end) {
     for (; end - p >= 16; p += 16) {
         unsigned hits = lex_special16(p);
         if (hits) return p + __builtin_ctz(hits);
@@ -60,7 +62,7 @@ static inline const char *lex_plain(const char *start, const char *p, const char
     return p;
 }
 #else
-static inline const char *lex_plain(const char *start, const char *p, const char *end) {
+LEX_HOT const char *lex_plain(const char *start, const char *p, const char *end) {
     (void)start;
     const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
     for (uint64_t w; end - p >= 8; p += 8) {
@@ -75,32 +77,19 @@ static inline const char *lex_plain(const char *start, const char *p, const char
 #endif
 
 // p is behind the opening quote.
-static inline bool lex_string(JsonScan *s, const char *p, JsonToken *t) {
-    const char *first = p;
+LEX_HOT bool lex_string(JsonScan *s, const char *p, JsonToken *t) {
+    const char *hit = lex_plain(s->start, p, s->end);
+    if (__builtin_expect(hit == s->end || *hit != '"', 0)) return json_lex_string_rest(s, p, hit, t);
     t->type = JSON_STRING;
     t->escaped = false;
-    for (;;) {
-        p = lex_plain(s->start, p, s->end);
-        if (__builtin_expect(p == s->end, 0)) return lex_fail(s, first - 1, "a string has no closing quote");
-        if (__builtin_expect(*p == '"', 1)) break;
-        if (*p == '\\') {
-            t->escaped = true;
-            p = json_lex_escape(s, p);
-        } else if ((uint8_t)*p >= 0x80) {
-            p = json_lex_utf8(s, p);
-        } else {
-            return lex_fail(s, p, "a control character in a string must be escaped");
-        }
-        if (!p) return false;
-    }
-    t->raw = (Str){first, p - first};
-    s->p = p + 1;
+    t->raw = (Str){p, hit - p};
+    s->p = hit + 1;
     return true;
 }
 
-static inline bool lex_digit(const char *p, const char *end) { return p < end && (uint8_t)(*p - '0') <= 9; }
+LEX_HOT bool lex_digit(const char *p, const char *end) { return p < end && (uint8_t)(*p - '0') <= 9; }
 
-static inline const char *lex_digits(const char *p, const char *end, uint64_t *m) {
+LEX_HOT const char *lex_digits(const char *p, const char *end, uint64_t *m) {
     uint64_t v = *m;
     for (; lex_digit(p, end); p++) v = v * 10 + (uint64_t)(*p - '0');
     *m = v;
@@ -127,7 +116,7 @@ static inline bool lex_number_value(JsonScan *s, JsonToken *t, uint64_t m, int64
 }
 
 // *p is '-' or a digit.
-static inline bool lex_number(JsonScan *s, const char *p, JsonToken *t) {
+LEX_HOT bool lex_number(JsonScan *s, const char *p, JsonToken *t) {
     const char *end = s->end, *first = p, *digits = p + (*p == '-');
     uint64_t m = 0;
     int64_t exp = 0;
@@ -170,7 +159,7 @@ static inline bool lex_word(JsonScan *s, const char *p, JsonToken *t, Str word, 
 }
 
 // The next value. A scalar is consumed; of an array or object only the type is set and s->p is its bracket.
-static inline bool lex_value(JsonScan *s, JsonToken *t) {
+LEX_HOT bool lex_value(JsonScan *s, JsonToken *t) {
     const char *p = lex_space(s->p, s->end);
     if (p == s->end) return lex_fail(s, p, "a value is expected, the text ends");
     switch (*p) {
@@ -192,7 +181,7 @@ static inline bool lex_value(JsonScan *s, JsonToken *t) {
 }
 
 // Enter the array or object whose bracket is at s->p.
-static inline bool lex_enter(JsonScan *s) {
+LEX_HOT bool lex_enter(JsonScan *s) {
     if (s->depth >= s->depth_max) {
         lex_fail(s, s->p, "arrays and objects are nested too deeply");
         s->err = ERR_LIMIT;
@@ -206,7 +195,7 @@ static inline bool lex_enter(JsonScan *s) {
 
 // In an array or object, before the next item or key: skip the comma that belongs there. True when another one follows
 // (s->p at its first byte); false at `close` (consumed, err unset) or on error.
-static inline bool lex_next(JsonScan *s, char close, const char *why) {
+LEX_HOT bool lex_next(JsonScan *s, char close, const char *why) {
     const char *p = lex_space(s->p, s->end);
     bool first = s->first;
     s->first = false;
@@ -224,9 +213,9 @@ static inline bool lex_next(JsonScan *s, char close, const char *why) {
     return true;
 }
 
-static inline bool lex_item(JsonScan *s) { return lex_next(s, ']', "',' or ']' is expected"); }
+LEX_HOT bool lex_item(JsonScan *s) { return lex_next(s, ']', "',' or ']' is expected"); }
 
-static inline bool lex_key(JsonScan *s, JsonToken *key) {
+LEX_HOT bool lex_key(JsonScan *s, JsonToken *key) {
     if (!lex_next(s, '}', "',' or '}' is expected")) return false;
     if (s->p == s->end || *s->p != '"') return lex_fail(s, s->p, "a name in quotes is expected");
     if (!lex_string(s, s->p + 1, key)) return false;

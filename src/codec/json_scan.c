@@ -25,7 +25,8 @@ static int32_t hex4(const char *p, const char *end) {
     return v;
 }
 
-const char *json_lex_escape(JsonScan *s, const char *p) {
+// Behind the escape whose backslash is at p; NULL (err set) when it is malformed.
+static const char *check_escape(JsonScan *s, const char *p) {
     const char *bad = p++;
     if (p < s->end && *p && strchr("\"\\/bfnrt", *p)) return p + 1;
     if (p == s->end || *p != 'u') {
@@ -46,7 +47,8 @@ const char *json_lex_escape(JsonScan *s, const char *p) {
     return p + 11;
 }
 
-const char *json_lex_utf8(JsonScan *s, const char *p) {
+// Behind the well-formed UTF-8 sequences starting at p; NULL (err set) when there is a bad one.
+static const char *check_utf8(JsonScan *s, const char *p) {
     while (p < s->end && (uint8_t)*p >= 0x80) {
         int n = str_utf8_size(p, s->end);
         if (!n) {
@@ -56,6 +58,27 @@ const char *json_lex_utf8(JsonScan *s, const char *p) {
         p += n;
     }
     return p;
+}
+
+bool json_lex_string_rest(JsonScan *s, const char *first, const char *p, JsonToken *t) {
+    t->type = JSON_STRING;
+    t->escaped = false;
+    for (;; p = lex_plain(s->start, p, s->end)) {
+        if (p == s->end) return lex_fail(s, first - 1, "a string has no closing quote");
+        if (*p == '"') break;
+        if (*p == '\\') {
+            t->escaped = true;
+            p = check_escape(s, p);
+        } else if ((uint8_t)*p >= 0x80) {
+            p = check_utf8(s, p);
+        } else {
+            return lex_fail(s, p, "a control character in a string must be escaped");
+        }
+        if (!p) return false;
+    }
+    t->raw = (Str){first, p - first};
+    s->p = p + 1;
+    return true;
 }
 
 static bool enter(JsonScan *s, char open, const char *why) {
