@@ -340,6 +340,31 @@ static int lay_out(Shortest x, int n, char *out) {
     return at + decimal_print_u64((uint64_t)(point > 0 ? point - 1 : 1 - point), out + at);
 }
 
+static inline void drop_zeros(Shortest *x, uint64_t power, int zeros) {
+    if (x->digits % power == 0) x->digits /= power, x->exp += zeros;
+}
+
+// Without trailing zeros of the digits, 17 at most.
+static Shortest strip(Shortest x) {
+    drop_zeros(&x, 100000000, 8);
+    drop_zeros(&x, 100000000, 8);
+    drop_zeros(&x, 10000, 4);
+    drop_zeros(&x, 100, 2);
+    drop_zeros(&x, 10, 1);
+    return x;
+}
+
+// v > 0 with at most three digits behind the point and 15 in all, the usual measured value: v is m / 10^e for a whole m
+// when that quotient, correctly rounded, is v; 15 digits tell all doubles apart, so no shorter text exists.
+static bool short_decimal(double v, Shortest *x) {
+    if (!(v < 1e12)) return false;
+    for (int e = 1; e <= 3; e++) {
+        uint64_t m = (uint64_t)(v * exact_powers[e] + 0.5);
+        if ((double)m / exact_powers[e] == v) return *x = (Shortest){m, -e}, true;
+    }
+    return false;
+}
+
 int decimal_print_f64(double v, char *out) {
     CHECK(isfinite(v));
     int sign = signbit(v) ? 1 : 0;
@@ -350,7 +375,7 @@ int decimal_print_f64(double v, char *out) {
     }
     double a = fabs(v);
     if (a < 0x1p63 && (double)(int64_t)a == a) return sign + decimal_print_u64((uint64_t)a, out + sign);
-    Shortest x = schubfach(a);
-    while (x.digits % 10 == 0) x.digits /= 10, x.exp++;
+    Shortest x;
+    if (!short_decimal(a, &x)) x = strip(schubfach(a));
     return sign + lay_out(x, digits_of(x.digits), out + sign);
 }
