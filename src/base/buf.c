@@ -12,7 +12,8 @@ bool buf_reserve(Buf *b, int64_t n) {
     int64_t max = b->max ? b->max : BUF_MAX_DEFAULT;
     if (n > max - b->n) return b->full = true, false;
     int64_t cap = b->cap < 64 ? 64 : b->cap;
-    while (cap - b->n < n) cap = cap > max / 2 ? max : cap * 2;
+    while (cap - b->n < n) cap *= 2; // n <= max: far from overflow
+    if (cap > max) cap = max;
     char *p = mem_grow_try(b->p, (size_t)cap);
     if (!p) return b->full = true, false;
     b->p = p;
@@ -27,16 +28,19 @@ void buf_put(Buf *b, const void *p, int64_t n) {
 }
 
 void buf_byte(Buf *b, char c) {
-    if (b->n == b->cap && !buf_reserve(b, 1)) return;
+    if ((b->full || b->n == b->cap) && !buf_reserve(b, 1)) return;
     b->p[b->n++] = c;
 }
 
 void buf_vprintf(Buf *b, const char *fmt, va_list ap) {
     va_list again;
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    char small[512];
+    int n = vsnprintf(small, sizeof small, fmt, ap);
     CHECK(n >= 0);
-    if (buf_reserve(b, n + 1)) {
+    if (n < (int)sizeof small) {
+        buf_put(b, small, n);
+    } else if (buf_reserve(b, (int64_t)n + 1)) { // and the NUL that vsnprintf adds
         vsnprintf(b->p + b->n, (size_t)n + 1, fmt, again);
         b->n += n;
     }
@@ -51,7 +55,7 @@ void buf_printf(Buf *b, const char *fmt, ...) {
 }
 
 void buf_varint(Buf *b, uint64_t v) {
-    if (b->cap - b->n < 10 && !buf_reserve(b, 10)) return;
+    if ((b->full || b->cap - b->n < 10) && !buf_reserve(b, 10)) return;
     while (v >= 0x80) {
         b->p[b->n++] = (char)(uint8_t)(v | 0x80);
         v >>= 7;

@@ -114,7 +114,10 @@ bool time_parse_duration(Str s, int64_t *out) {
     if (!str_to_i64(str_sub(s, 0, i), &v)) return false;
     for (size_t u = 0; u < sizeof units / sizeof *units; u++) {
         if (!str_eq(str_sub(s, i, s.n), str_of(units[u].unit))) continue;
-        return !__builtin_mul_overflow(v, units[u].ns, out);
+        int64_t ns;
+        if (__builtin_mul_overflow(v, units[u].ns, &ns)) return false;
+        *out = ns;
+        return true;
     }
     return false;
 }
