@@ -11,13 +11,13 @@ typedef enum ChangeKind {
     CHANGE_MODEL_REMOVE,   // text: DTMI
     CHANGE_MODEL_FLAG,     // text: DTMI; bits: decommissioned 0/1
     CHANGE_TWIN_NEW,       // id: new twin; col: model index; text: name
-    CHANGE_TWIN_DEL,       // id
+    CHANGE_TWIN_DEL,       // id; the world fills in text: name
     CHANGE_TWIN_MODEL,     // id; col: new model index; values of same path and cell kind move along
     CHANGE_SET,            // id: twin; col: column; value; source_time
     CHANGE_UNSET,          // id; col; on a marker it clears everything inside
     CHANGE_SOURCE_TIME,    // id; col; source_time: of the value as it is
     CHANGE_LINK_NEW,       // id: new link; other: source; target; col: kind; text: relationship id
-    CHANGE_LINK_DEL,       // id: link
+    CHANGE_LINK_DEL,       // id: link; the world fills in other, target, col: kind and text: relationship id
     CHANGE_LINK_SET,       // id: link; col: column; value
     CHANGE_LINK_UNSET,     // id: link; col
     CHANGE_TELEMETRY,      // id: twin; text: component path "\0" message id "\0" JSON payload; source_time. No state

@@ -55,6 +55,9 @@ uint64_t domain_take_ids(Domain *d);
 // Never hand out ids below `first` (recovery).
 void domain_reserve_ids(Domain *d, uint64_t first);
 
+// A number no world of the domain had before: the owner epoch of a world's blocks.
+uint64_t domain_next_epoch(Domain *d);
+
 // Bytes held by blocks and blobs, for metrics.
 typedef struct DomainStats {
     int64_t blocks, block_bytes, blobs, blob_bytes, retired;

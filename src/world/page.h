@@ -29,9 +29,9 @@
 #include "base/err.h"
 #include "world/domain.h"
 
-#define PAGE_ROWS 1024
+#define PAGE_ROWS 1024u
 #define PAGE_SHIFT 10
-#define NODE_FAN 64
+#define NODE_FAN 64u
 #define NODE_SHIFT 6
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "stored words and hashes assume little-endian machines");
@@ -64,10 +64,10 @@ typedef enum BlockKind { BLOCK_NODE, BLOCK_PAGE } BlockKind;
 typedef struct Block {
     _Atomic uint32_t refs;
     uint8_t kind;
-    uint8_t shape;   // VecShape below a vector's root; VEC_META for the nodes above
-    uint8_t level;   // nodes: 0 = children are pages (or, above the vectors, vector roots)
-    uint8_t sources; // pages: has source times
-    uint64_t epoch;  // owner
+    uint8_t shape;           // VecShape below a vector's root; VEC_META for the nodes above
+    uint8_t level;           // nodes: 0 = children are pages (or, above the vectors, vector roots)
+    uint8_t sources;         // pages: has source times
+    uint64_t epoch;          // owner
     _Atomic uint64_t stored; // id in the store, 0: not stored as it is now
 } Block;
 
@@ -98,6 +98,19 @@ static inline uint32_t page_update_word(const Page *p, uint32_t row) {
 static inline uint32_t page_source_word(const Page *p, uint32_t row) { return page_update_word(p, row) + p->cap; }
 // Words of the whole page.
 uint32_t page_words(const Page *p);
+// The word's number in a page of full size, the same however large the page is: ring records use it.
+static inline uint32_t page_logical(const Page *p, uint32_t word) {
+    uint32_t base = page_update_word(p, 0);
+    if (p->cap == PAGE_ROWS || !vec_layout[p->b.shape].timed || word < base) return word;
+    uint32_t lane = (word - base) / p->cap, row = (word - base) % p->cap;
+    return PAGE_ROWS / 64 + PAGE_ROWS * (vec_layout[p->b.shape].words + lane) + row;
+}
+// And back.
+static inline uint32_t page_physical(const Page *p, uint32_t logical) {
+    uint32_t base = PAGE_ROWS / 64 + PAGE_ROWS * vec_layout[p->b.shape].words;
+    if (p->cap == PAGE_ROWS || !vec_layout[p->b.shape].timed || logical < base) return logical;
+    return page_update_word(p, 0) + (logical - base) / PAGE_ROWS * p->cap + (logical - base) % PAGE_ROWS;
+}
 
 // A new zeroed page of at least `rows` rows (16, 64, 256 or 1,024), one reference.
 Page *page_new(VecShape shape, uint32_t rows, bool sources, uint64_t epoch);
@@ -110,6 +123,9 @@ void block_ref(Block *b);
 // Drop a reference; at the last one the block goes to the domain's reclaim list, to be freed with what it refers to
 // when no reader can hold it any more. NULL is fine.
 void block_unref(Domain *d, Block *b);
+
+// Tell the domain's account about a block made by page_new, page_copy, node_new, node_copy or page_decode.
+void block_account(Domain *d, const Block *b);
 
 // The page a reader finds now, or NULL when there is none. Any thread inside a view. Cost: 4-7 dependent loads.
 const Page *tree_page(const Node *root, uint32_t vec, uint64_t page_no);

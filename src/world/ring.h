@@ -4,35 +4,36 @@
 //
 //   position:  0 .................. lost ......... floor (first not visible) ...... head
 //              overwritten          readable       needed for undo                  next
+//
+// A position is reserved (head advances) before its record is written, so that a reader who copied a record can tell
+// afterwards whether it was overwritten meanwhile. Positions are never reused, not even after a rollback.
 #pragma once
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-// A batch may log at most this part of the ring; the engine keeps at least this much room before it starts one.
-#define RING_ROOM_DIVISOR 2
-
 typedef struct RingRecord {
     _Atomic uint64_t seq;  // of the change
     _Atomic uint64_t prev; // position + 1 of the page's record before, 0: none
     _Atomic uint64_t old;  // the word before
-    _Atomic uint32_t word;
-    uint32_t vec;
+    _Atomic uint32_t word; // page_logical number in the page
+    uint32_t vec;          // the rest is the writer's only
     uint32_t page_no;
-    uint32_t dead; // rolled back; only the writer looks
+    uint32_t dead; // rolled back
 } RingRecord;
 
 typedef struct Ring {
-    uint64_t cap; // records, power of two
+    uint64_t cap;              // records, power of two
     _Atomic uint64_t head;     // reserved up to here
     _Atomic uint64_t lost_seq; // newest sequence whose record was overwritten
     RingRecord records[];
 } Ring;
 
+// records: power of two >= 1,024. Memory is touched only as records are written.
 Ring *ring_new(int64_t records);
 void ring_free(Ring *r);
-// Append; returns position + 1. Writer only.
-uint64_t ring_push(Ring *r, uint64_t seq, uint64_t prev, uint64_t old, uint32_t vec, uint32_t page_no, uint32_t word);
-// Rewind words [first, first + n) of one page, copied into out, from the chain at `undo` to sequence `seq`.
-// False when a record needed was overwritten. Any thread.
-bool ring_undo(const Ring *r, uint64_t undo, uint64_t seq, uint32_t first, uint32_t n, uint64_t *out);
+// Append the before-image of one word; returns its position + 1. Writer only.
+uint64_t ring_push(Ring *r, const RingRecord *image);
+// Rewind the n words numbered `words[]` (page_logical) of one page, already copied into out, along the chain at `undo` to sequence `seq`.
+// False when a record needed was overwritten. Any thread. Cost: O(changes of that page since seq).
+bool ring_undo(const Ring *r, uint64_t undo, uint64_t seq, const uint32_t *words, uint32_t n, uint64_t *out);

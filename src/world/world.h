@@ -13,30 +13,53 @@
 #include "world/page.h"
 #include "world/ring.h"
 
-typedef struct TwinId { uint64_t v; } TwinId; // 0: none; < 2^40
-typedef struct LinkId { uint64_t v; } LinkId;
+typedef struct TwinId {
+    uint64_t v;
+} TwinId; // 0: none; < 2^40
+typedef struct LinkId {
+    uint64_t v;
+} LinkId;
 
 // Fixed vector numbers; columns come behind. ORDER VEC: stored.
 enum {
-    VECNO_META, VECNO_HOT, VECNO_COLD, VECNO_LINK, VECNO_MODEL,
-    VECNO_NAME_DIR, VECNO_NAME_INFO, VECNO_NAME_SLOTS,
-    VECNO_RID_DIR, VECNO_RID_INFO, VECNO_RID_SLOTS,
+    VECNO_META,
+    VECNO_HOT,
+    VECNO_COLD,
+    VECNO_LINK,
+    VECNO_MODEL,
+    VECNO_NAME_DIR,
+    VECNO_NAME_INFO,
+    VECNO_NAME_SLOTS,
+    VECNO_RID_DIR,
+    VECNO_RID_INFO,
+    VECNO_RID_SLOTS,
     VECNO_TABLE, // 1 word rows: 2t = rows ever used of table t, 2t+1 = first free row + 1
     VECNO_COLUMNS = 64,
 };
 
 // Rows of VECNO_META. ORDER META: stored.
 enum {
-    META_SEQ, META_TIME, META_TWINS, META_LINKS, META_MODEL_ROWS, META_ID_MAX,
-    META_NAME_DEPTH, META_NAME_SEGMENTS, META_RID_DEPTH, META_RID_SEGMENTS,
+    META_SEQ,
+    META_TIME,
+    META_TWINS,
+    META_LINKS,
+    META_MODEL_ROWS,
+    META_ID_MAX,
+    META_NAME_DEPTH,
+    META_NAME_SEGMENTS,
+    META_RID_DEPTH,
+    META_RID_SEGMENTS,
 };
 
 // A model's table in a world: number = the model's place in order of upload.
 typedef struct Table {
     const Model *model;
-    uint32_t rows;  // vector: row -> twin id
-    uint32_t first; // column of field i is first + i
-    bool removed;   // the model was deleted; its twins stay readable
+    int64_t upload_time; // ns
+    uint32_t rows;       // vector: row -> twin id
+    uint32_t first;      // column of field i is first + i
+    int32_t first_kind;  // kinds of the relationships this model itself defines
+    int32_t kind_count;
+    bool removed; // the model was deleted; its twins stay readable
 } Table;
 
 // A relationship definition's columns, indexed by link id.
@@ -46,8 +69,11 @@ typedef struct LinkKind {
 } LinkKind;
 
 // The schema as columns. Immutable, replaced whole when models change; reference-counted.
-typedef struct Catalog {
+typedef struct Catalog Catalog;
+struct Catalog {
     _Atomic uint32_t refs;
+    uint64_t since;          // sequence of the model operation that made it
+    _Atomic(Catalog *) prev; // the one before, while `since` is not yet visible
     Schema *schema;
     Table *tables;
     int32_t table_count;
@@ -57,7 +83,10 @@ typedef struct Catalog {
     int32_t *owner; // by column - VECNO_COLUMNS: table t as t, link kind k as -1 - k
     Schema **held;  // schemas of removed models
     int32_t held_count;
-} Catalog;
+};
+
+// The kind of a relationship definition. CHECKs that the catalog knows it. Cost: a few compares.
+int32_t catalog_kind(const Catalog *c, const Rel *rel);
 
 typedef struct World World;
 
@@ -89,10 +118,12 @@ void world_end(World *w);
 void world_rollback(World *w);
 // Undo every batch newer than `seq` (a failed commit). No batch is open.
 void world_undo_to(World *w, uint64_t seq);
-// Everything up to seq is durable: make it visible, release what only undo needed.
+// Everything up to seq is durable: views from now on see it. Any thread; seq never goes back.
+void world_publish(World *w, uint64_t seq);
+// world_publish, and release what only undo of those batches needed. Writer thread.
 void world_settle(World *w, uint64_t seq);
-// before-images that fit before the oldest not yet visible batch would be lost. The engine waits for commits when this
-// is below RING_ROOM_MIN.
+// Before-images that fit before one of a not yet settled batch would be lost; the engine settles or waits for commits
+// before it starts a batch with little room. world_do answers LIMIT when a change might not fit.
 int64_t world_room(const World *w);
 // Replay one journalled batch (recovery): begin, changes, end, settle. Errors: CORRUPT and those of world_do.
 MUST Err world_replay(World *w, Cut *bytes, BatchHead *head);
@@ -135,8 +166,8 @@ void view_words(View *v, uint32_t vec, uint64_t row, uint32_t first, uint32_t n,
 // A timed cell.
 typedef struct CellView {
     bool valid;
-    Text text;     // VEC_TEXT: valid while the view is open
-    uint64_t bits; // VEC_BITS
+    Text text;                        // VEC_TEXT: valid while the view is open
+    uint64_t bits;                    // VEC_BITS
     int64_t update_time, source_time; // 0: none
 } CellView;
 CellView view_cell(View *v, uint32_t col, uint64_t row);
@@ -169,12 +200,13 @@ typedef struct LinkView {
 } LinkView;
 LinkView view_link(View *v, LinkId id);
 
-// The model log: row 0 .. view_model_rows-1, one per CHANGE_MODELS_ADD interface, removal or flag.
+// The model log: row 0 .. view_model_rows-1, one per model operation; replayed at start to rebuild the catalog.
 typedef struct ModelView {
-    uint8_t kind;  // ChangeKind of the row
+    uint8_t kind; // ChangeKind of the row
     uint8_t flag;
-    int64_t time;  // upload time
-    Text id, doc;
+    int64_t time; // upload time
+    Text id;      // removals and flags: the DTMI
+    Text doc;     // additions: the JSON array
 } ModelView;
 int64_t view_model_rows(View *v);
 ModelView view_model(View *v, int64_t row);

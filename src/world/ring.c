@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "world/ring.h"
+#include "base/check.h"
+#include "base/mem.h"
+
+Ring *ring_new(int64_t records) {
+    CHECK(records >= 1024 && (records & (records - 1)) == 0);
+    Ring *r = mem_alloc(sizeof *r + (size_t)records * sizeof r->records[0]);
+    r->cap = (uint64_t)records;
+    return r;
+}
+
+void ring_free(Ring *r) { mem_free(r); }
+
+uint64_t ring_push(Ring *r, const RingRecord *image) {
+    uint64_t at = atomic_load_explicit(&r->head, memory_order_relaxed);
+    RingRecord *rec = &r->records[at & (r->cap - 1)];
+    if (at >= r->cap) {
+        uint64_t lost = atomic_load_explicit(&rec->seq, memory_order_relaxed);
+        if (lost > atomic_load_explicit(&r->lost_seq, memory_order_relaxed))
+            atomic_store_explicit(&r->lost_seq, lost, memory_order_relaxed);
+    }
+    atomic_store_explicit(&r->head, at + 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release); // readers that see the record torn also see the new head
+    atomic_store_explicit(&rec->seq, image->seq, memory_order_relaxed);
+    atomic_store_explicit(&rec->prev, image->prev, memory_order_relaxed);
+    atomic_store_explicit(&rec->old, image->old, memory_order_relaxed);
+    atomic_store_explicit(&rec->word, image->word, memory_order_relaxed);
+    rec->vec = image->vec;
+    rec->page_no = image->page_no;
+    rec->dead = 0;
+    return at + 1;
+}
+
+bool ring_undo(const Ring *r, uint64_t undo, uint64_t seq, const uint32_t *words, uint32_t n, uint64_t *out) {
+    while (undo) {
+        const RingRecord *rec = &r->records[(undo - 1) & (r->cap - 1)];
+        uint64_t rec_seq = atomic_load_explicit(&rec->seq, memory_order_relaxed);
+        uint64_t prev = atomic_load_explicit(&rec->prev, memory_order_relaxed);
+        uint64_t old = atomic_load_explicit(&rec->old, memory_order_relaxed);
+        uint32_t word = atomic_load_explicit(&rec->word, memory_order_relaxed);
+        atomic_thread_fence(memory_order_acquire);
+        uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+        if (head - (undo - 1) > r->cap) { // overwritten: fine only when everything lost is old enough
+            return atomic_load_explicit(&r->lost_seq, memory_order_relaxed) <= seq;
+        }
+        if (rec_seq <= seq) return true;
+        for (uint32_t i = 0; i < n; i++) {
+            if (words[i] == word) out[i] = old;
+        }
+        undo = prev;
+    }
+    return true;
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+// Applying changes of twins: place, name, values. See core.h for the words.
+#include "base/check.h"
+#include "world/core.h"
+
+typedef struct Place {
+    uint32_t table;
+    uint64_t row;
+} Place;
+
+static bool place_of(World *w, uint64_t id, Place *out) {
+    uint64_t place = core_get(w, VECNO_HOT, id, HOT_PLACE);
+    if (!place) return false;
+    *out = (Place){(uint32_t)(place >> TABLE_SHIFT) - 1, place & (((uint64_t)1 << TABLE_SHIFT) - 1)};
+    return true;
+}
+
+static const Catalog *catalog_of(World *w) { return atomic_load_explicit(&w->catalog, memory_order_relaxed); }
+
+static void touch(World *w, uint64_t id) { core_put(w, VECNO_HOT, VEC_HOT, id, HOT_TIME, (uint64_t)w->time); }
+
+// ---- rows ----
+
+static uint64_t row_take(World *w, uint32_t table, uint64_t id) {
+    uint64_t used_at = 2 * (uint64_t)table, free_at = used_at + 1;
+    uint64_t row, free = core_get(w, VECNO_TABLE, free_at, 0);
+    const Table *t = &catalog_of(w)->tables[table];
+    if (free) {
+        row = free - 1;
+        core_put(w, VECNO_TABLE, VEC_WORD, free_at, 0, core_get(w, t->rows, row, 0) & ~FREE_ROW);
+    } else {
+        row = core_get(w, VECNO_TABLE, used_at, 0);
+        core_put(w, VECNO_TABLE, VEC_WORD, used_at, 0, row + 1);
+    }
+    core_put(w, t->rows, VEC_WORD, row, 0, id);
+    return row;
+}
+
+static void row_give(World *w, Place at) {
+    const Table *t = &catalog_of(w)->tables[at.table];
+    uint64_t free_at = 2 * (uint64_t)at.table + 1;
+    core_put(w, t->rows, VEC_WORD, at.row, 0, FREE_ROW | core_get(w, VECNO_TABLE, free_at, 0));
+    core_put(w, VECNO_TABLE, VEC_WORD, free_at, 0, at.row + 1);
+}
+
+static void set_place(World *w, uint64_t id, uint32_t table, uint64_t row) {
+    core_put(w, VECNO_HOT, VEC_HOT, id, HOT_PLACE, (uint64_t)(table + 1) << TABLE_SHIFT | row);
+    touch(w, id);
+}
+
+// ---- cells ----
+
+bool cell_clear(World *w, uint32_t col, VecShape shape, uint64_t row) {
+    Page *p = core_page(w, col, row >> PAGE_SHIFT);
+    uint32_t r = (uint32_t)(row & (PAGE_ROWS - 1)), valid = page_valid_word(r);
+    if (!p || r >= p->cap) return false;
+    if (!(atomic_load_explicit(&p->words[valid], memory_order_relaxed) >> (r & 63) & 1)) return false;
+    Pen pen = pen_open(w, col, shape, row, false);
+    p = pen.p;
+    pen_put(&pen, valid, atomic_load_explicit(&p->words[valid], memory_order_relaxed) & ~((uint64_t)1 << (r & 63)));
+    if (shape == VEC_TEXT) pen_put_text(&pen, page_cell_word(p, r), (Text){{0, 0}});
+    else pen_put(&pen, page_cell_word(p, r), 0);
+    pen_put(&pen, page_update_word(p, r), 0);
+    if (p->b.sources) pen_put(&pen, page_source_word(p, r), 0);
+    pen_close(&pen);
+    return true;
+}
+
+void cell_put(World *w, uint32_t col, uint64_t row, const Change *c) {
+    bool text = cell_is_text(c->cell);
+    uint32_t r = (uint32_t)(row & (PAGE_ROWS - 1)), valid = page_valid_word(r);
+    Text t = text ? text_make(w->domain, c->text) : (Text){{0, 0}};
+    Pen pen = pen_open(w, col, cell_shape(c->cell), row, c->source_time != 0);
+    Page *p = pen.p;
+    pen_put(&pen, valid, atomic_load_explicit(&p->words[valid], memory_order_relaxed) | (uint64_t)1 << (r & 63));
+    if (text) pen_put_text(&pen, page_cell_word(p, r), t);
+    else pen_put(&pen, page_cell_word(p, r), c->bits);
+    pen_put(&pen, page_update_word(p, r), (uint64_t)w->time);
+    if (c->source_time) pen_put(&pen, page_source_word(p, r), (uint64_t)c->source_time);
+    pen_close(&pen);
+}
+
+// Is the value that stands there newer than `source_time` by its own source's clock?
+static bool is_late(World *w, uint32_t col, uint64_t row, int64_t source_time) {
+    Page *p = core_page(w, col, row >> PAGE_SHIFT);
+    uint32_t r = (uint32_t)(row & (PAGE_ROWS - 1));
+    if (!source_time || !p || r >= p->cap || !p->b.sources) return false;
+    int64_t have = (int64_t)atomic_load_explicit(&p->words[page_source_word(p, r)], memory_order_relaxed);
+    return have > source_time;
+}
+
+// The markers around a field are present and as new as the write inside them.
+static void touch_markers(World *w, const Table *t, const Field *f, uint64_t row, int64_t source_time) {
+    for (int32_t i = f->parent; i >= 0; i = t->model->fields[i].parent) {
+        Change mark = {.cell = t->model->fields[i].cell, .bits = 1, .source_time = source_time};
+        cell_put(w, t->first + (uint32_t)i, row, &mark);
+    }
+}
+
+// The row and field a change of a twin's value means.
+static Err target(World *w, const Change *c, Place *at, const Table **t, const Field **f) {
+    if (!place_of(w, c->id, at)) return ERR_TWIN_NOT_FOUND;
+    *t = catalog_column(catalog_of(w), c->col, f);
+    return *t && *t == &catalog_of(w)->tables[at->table] ? ERR_OK : ERR_STALE;
+}
+
+Err twin_set(World *w, const Change *c) {
+    Place at;
+    const Table *t;
+    const Field *f;
+    TRY(target(w, c, &at, &t, &f));
+    if (c->cell != f->cell) return ERR_STALE;
+    if (is_late(w, c->col, at.row, c->source_time)) return ERR_OK; // history's, not now's
+    cell_put(w, c->col, at.row, c);
+    if (f->parent >= 0) touch_markers(w, t, f, at.row, c->source_time);
+    touch(w, c->id);
+    return ERR_OK;
+}
+
+Err twin_unset(World *w, const Change *c) {
+    Place at;
+    const Table *t;
+    const Field *f;
+    TRY(target(w, c, &at, &t, &f));
+    for (int32_t i = (int32_t)(c->col - t->first), end = f->end; i < end; i++)
+        cell_clear(w, t->first + (uint32_t)i, cell_shape(t->model->fields[i].cell), at.row);
+    if (f->parent >= 0) touch_markers(w, t, f, at.row, 0);
+    touch(w, c->id);
+    return ERR_OK;
+}
+
+Err twin_source_time(World *w, const Change *c) {
+    Place at;
+    const Table *t;
+    const Field *f;
+    TRY(target(w, c, &at, &t, &f));
+    Page *p = core_page(w, c->col, at.row >> PAGE_SHIFT);
+    uint32_t r = (uint32_t)(at.row & (PAGE_ROWS - 1));
+    if (!p || r >= p->cap ||
+        !(atomic_load_explicit(&p->words[page_valid_word(r)], memory_order_relaxed) >> (r & 63) & 1))
+        return ERR_VALIDATION;
+    Pen pen = pen_open(w, c->col, cell_shape(f->cell), at.row, true);
+    pen_put(&pen, page_source_word(pen.p, r), (uint64_t)c->source_time);
+    pen_close(&pen);
+    touch(w, c->id);
+    return ERR_OK;
+}
+
+// ---- life ----
+
+static bool same_name(View *v, uint64_t id, const void *key) {
+    Text t;
+    view_words(v, VECNO_COLD, id, COLD_NAME, 2, t.w);
+    return text_eq(&t, *(const Str *)key);
+}
+
+Err twin_new(World *w, const Change *c) {
+    uint64_t hash = str_hash(c->text);
+    View v = view_writer(w);
+    Place at;
+    if (c->col >= (uint32_t)catalog_of(w)->table_count || c->id == 0 || c->id > ID_MAX) return ERR_STALE;
+    if (place_of(w, c->id, &at) || index_find(&v, &index_names, hash, same_name, &c->text)) return ERR_EXISTS;
+    uint64_t row = row_take(w, c->col, c->id);
+    set_place(w, c->id, c->col, row);
+    core_put_text(w, VECNO_COLD, VEC_COLD, c->id, COLD_NAME, text_make(w->domain, c->text));
+    index_insert(w, &index_names, hash, c->id);
+    meta_put(w, META_TWINS, meta_get(w, META_TWINS) + 1);
+    if (c->id > meta_get(w, META_ID_MAX)) meta_put(w, META_ID_MAX, c->id);
+    return ERR_OK;
+}
+
+static void clear_row(World *w, Place at) {
+    const Table *t = &catalog_of(w)->tables[at.table];
+    for (int32_t i = 0; i < t->model->field_count; i++)
+        cell_clear(w, t->first + (uint32_t)i, cell_shape(t->model->fields[i].cell), at.row);
+    row_give(w, at);
+}
+
+Err twin_del(World *w, const Change *c, Change *full) {
+    Place at;
+    if (!place_of(w, c->id, &at)) return ERR_TWIN_NOT_FOUND;
+    if (core_get(w, VECNO_COLD, c->id, COLD_OUT) || core_get(w, VECNO_COLD, c->id, COLD_IN)) return ERR_LINKS_LEFT;
+    Page *cold = core_page(w, VECNO_COLD, c->id >> PAGE_SHIFT);
+    const Text *name =
+        (const Text *)(const void *)&cold->words[page_cell_word(cold, (uint32_t)(c->id & (PAGE_ROWS - 1)))];
+    full->text = text_str(name); // the name stays: feeds and history speak of dead twins
+    clear_row(w, at);
+    index_remove(w, &index_names, str_hash(full->text), c->id);
+    core_put(w, VECNO_HOT, VEC_HOT, c->id, HOT_PLACE, 0);
+    touch(w, c->id);
+    meta_put(w, META_TWINS, meta_get(w, META_TWINS) - 1);
+    return ERR_OK;
+}
+
+// Copy one value with its times to another column and row.
+static void move_cell(World *w, uint32_t from, uint64_t from_row, uint32_t to, uint64_t to_row, CellKind cell) {
+    View v = view_writer(w);
+    CellView x = view_cell(&v, from, from_row);
+    if (!x.valid) return;
+    uint32_t r = (uint32_t)(to_row & (PAGE_ROWS - 1)), valid = page_valid_word(r);
+    Pen pen = pen_open(w, to, cell_shape(cell), to_row, x.source_time != 0);
+    pen_put(&pen, valid, atomic_load_explicit(&pen.p->words[valid], memory_order_relaxed) | (uint64_t)1 << (r & 63));
+    if (cell_is_text(cell)) {
+        text_ref(x.text);
+        pen_put_text(&pen, page_cell_word(pen.p, r), x.text);
+    } else {
+        pen_put(&pen, page_cell_word(pen.p, r), x.bits);
+    }
+    pen_put(&pen, page_update_word(pen.p, r), (uint64_t)x.update_time);
+    if (pen.p->b.sources) pen_put(&pen, page_source_word(pen.p, r), (uint64_t)x.source_time);
+    pen_close(&pen);
+}
+
+Err twin_model(World *w, const Change *c) {
+    Place from;
+    if (!place_of(w, c->id, &from)) return ERR_TWIN_NOT_FOUND;
+    const Catalog *cat = catalog_of(w);
+    if (c->col >= (uint32_t)cat->table_count) return ERR_STALE;
+    const Table *a = &cat->tables[from.table], *b = &cat->tables[c->col];
+    uint64_t row = row_take(w, c->col, c->id);
+    for (int32_t i = 0; i < b->model->field_count; i++) {
+        const Field *f = &b->model->fields[i], *g = model_field(a->model, f->path);
+        if (!g || g->cell != f->cell) continue;
+        move_cell(w, a->first + (uint32_t)(g - a->model->fields), from.row, b->first + (uint32_t)i, row, f->cell);
+    }
+    clear_row(w, from);
+    set_place(w, c->id, c->col, row);
+    return ERR_OK;
+}
