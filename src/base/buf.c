@@ -12,7 +12,7 @@ bool buf_reserve(Buf *b, int64_t n) {
     int64_t max = b->max ? b->max : BUF_MAX_DEFAULT;
     if (n > max - b->n) return b->full = true, false;
     int64_t cap = b->cap < 64 ? 64 : b->cap;
-    while (cap - b->n < n) cap *= 2; // n <= max: far from overflow
+    while (cap < max && cap - b->n < n) cap = cap > max / 2 ? max : cap * 2;
     if (cap > max) cap = max;
     char *p = mem_grow_try(b->p, (size_t)cap);
     if (!p) return b->full = true, false;
