@@ -12,26 +12,47 @@
 // What one value of a schema may be. Scalars come first. ORDER SHAPE
 typedef enum Shape {
     SHAPE_BOOL,
-    SHAPE_BYTE, SHAPE_SHORT, SHAPE_INTEGER, SHAPE_LONG,                                     // signed 8..64 bits
-    SHAPE_UBYTE, SHAPE_USHORT, SHAPE_UINTEGER, SHAPE_ULONG,                                 // unsigned, v4
-    SHAPE_FLOAT, SHAPE_DOUBLE,
-    SHAPE_DECIMAL, SHAPE_STRING, SHAPE_BYTES, SHAPE_UUID,
-    SHAPE_DATE, SHAPE_TIME, SHAPE_DATETIME, SHAPE_DURATION,
+    SHAPE_BYTE, // signed, 8 to 64 bits
+    SHAPE_SHORT,
+    SHAPE_INTEGER,
+    SHAPE_LONG,
+    SHAPE_UBYTE, // unsigned, 8 to 64 bits, v4
+    SHAPE_USHORT,
+    SHAPE_UINTEGER,
+    SHAPE_ULONG,
+    SHAPE_FLOAT,
+    SHAPE_DOUBLE,
+    SHAPE_DECIMAL,
+    SHAPE_STRING,
+    SHAPE_BYTES,
+    SHAPE_UUID,
+    SHAPE_DATE,
+    SHAPE_TIME,
+    SHAPE_DATETIME,
+    SHAPE_DURATION,
     SHAPE_ENUM,   // string or integer values
     SHAPE_OBJECT, // fields
     SHAPE_MAP,    // string keys, one value type
     SHAPE_ARRAY,
-    SHAPE_GEO,    // point ... multiPolygon, GeoJSON geometry
-    SHAPE_ANY,    // not known (undefined extension): any JSON
+    SHAPE_GEO, // point ... multiPolygon, GeoJSON geometry
+    SHAPE_ANY, // not known (undefined extension): any JSON
 } Shape;
 
-typedef enum GeoKind { GEO_POINT, GEO_LINESTRING, GEO_POLYGON, GEO_MULTIPOINT, GEO_MULTILINESTRING, GEO_MULTIPOLYGON } GeoKind;
+typedef enum GeoKind {
+    GEO_POINT,
+    GEO_LINESTRING,
+    GEO_POLYGON,
+    GEO_MULTIPOINT,
+    GEO_MULTILINESTRING,
+    GEO_MULTIPOLYGON
+} GeoKind;
 
 typedef struct Type Type;
 typedef struct TypeField {
     Str name;
     const Type *type;
     Str unit, semantic; // as in Field
+    bool required;      // requirement extension: must be present where the object is
 } TypeField;
 
 typedef struct EnumValue {
@@ -45,10 +66,20 @@ struct Type {
     Shape shape;
     Str name; // "double", or the DTMI of a named complex schema, or ""
     union {
-        struct { const TypeField *fields; int32_t field_count; };                  // OBJECT
-        struct { const EnumValue *values; int32_t value_count; bool value_is_int; }; // ENUM
-        struct { const Type *item; Str key_name, item_name; };                     // MAP, ARRAY
-        GeoKind geo;                                                               // GEO
+        struct { // OBJECT
+            const TypeField *fields;
+            int32_t field_count;
+        };
+        struct { // ENUM
+            const EnumValue *values;
+            int32_t value_count;
+            bool value_is_int;
+        };
+        struct { // MAP, ARRAY
+            const Type *item;
+            Str key_name, item_name;
+        };
+        GeoKind geo; // GEO
     };
 };
 
@@ -67,29 +98,32 @@ typedef struct Model Model;
 
 // One column-to-be.
 typedef struct Field {
-    Str name;          // last segment, as in the model
-    Str path;          // from the twin's root, '.' between segments: "thermostat.setPoint"
+    Str name; // last segment, as in the model
+    Str path; // from the twin's root, '.' between segments: "thermostat.setPoint"
     CellKind cell;
-    const Type *type;  // NULL for components
+    const Type *type;       // NULL for components
     const Model *component; // the component's interface, else NULL
-    int32_t parent;    // index of the marker it lies in, -1 at the root
-    int32_t end;       // one past the last field inside it (own index + 1 for leaves)
+    int32_t parent;         // index of the marker it lies in, -1 at the root
+    int32_t end;            // one past the last field inside it (own index + 1 for leaves)
     bool writable;
-    Str unit;          // "degreeCelsius" or ""
-    Str semantic;      // "Temperature" or ""
-    Str display;       // displayName, preferring "en", or ""
+    bool required;   // requirement extension
+    bool historized; // historization extension
+    Str unit;        // "degreeCelsius" or ""
+    Str semantic;    // "Temperature" or ""
+    Str display;     // displayName, preferring "en", or ""
 } Field;
 
 // A relationship as its defining interface states it; children share the parent's Rel by pointer.
 typedef struct Rel {
     Str name;
-    Str target;        // DTMI of the interface allowed at the other end; "" = any
-    const Model *owner; // the interface that defines it
+    Str target;          // DTMI of the interface allowed at the other end; "" = any
+    const Model *owner;  // the interface that defines it
     const Field *fields; // its properties, same flat form; paths from the relationship's root
     int32_t field_count;
     int64_t max_multiplicity; // 0 = none given (stored, not enforced, as in Azure Digital Twins)
     int64_t min_multiplicity;
     bool writable;
+    Str display; // displayName, preferring "en", or ""
 } Rel;
 
 typedef struct Command {
@@ -101,6 +135,8 @@ typedef struct Telemetry {
     Str name;
     const Type *type;
     Str unit, semantic;
+    Str display;
+    bool historized;
 } Telemetry;
 
 typedef struct Lang {
@@ -108,10 +144,10 @@ typedef struct Lang {
 } Lang;
 
 struct Model {
-    Str id;           // DTMI
-    int32_t version;  // DTDL version: 2, 3 or 4
-    int32_t index;    // position in the schema it was first put in; stable while the schema grows
-    Str document;     // the original JSON object, compact
+    Str id;          // DTMI
+    int32_t version; // DTDL version: 2, 3 or 4
+    int32_t index;   // position in the schema it was first put in; stable while the schema grows
+    Str document;    // the original JSON object, compact
     const Lang *display, *description;
     int32_t display_count, description_count;
     const Field *fields; // own and inherited, parents' first, in document order
@@ -122,11 +158,12 @@ struct Model {
     int32_t telemetry_count;
     const Command *commands;
     int32_t command_count;
-    const Model *const *bases;     // every interface it extends, all levels, without itself
+    const Model *const *bases; // every interface it extends, all levels, without itself
     int32_t base_count;
-    const Str *dependencies;       // DTMIs it extends directly or uses as component schema, directly
+    const Str *dependencies; // DTMIs it extends directly or uses as component schema, directly
     int32_t dependency_count;
-    bool decommissioned;           // copied per schema: see schema_decommission
+    bool decommissioned; // only right on what schema_find and schema_at give: other models' pointers (bases,
+                         // component, owner) stay with the model as it was uploaded
 };
 
 typedef struct Schema Schema;
