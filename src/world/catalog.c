@@ -144,6 +144,6 @@ int32_t catalog_kind(const Catalog *c, const Rel *rel) {
     for (int32_t i = 0; i < t->kind_count; i++) {
         if (str_eq(c->kinds[t->first_kind + i].rel->name, rel->name)) return t->first_kind + i;
     }
-    CHECK(!"a relationship of a model the catalog knows");
+    CHECK(false && "a relationship of a model the catalog knows");
     return -1;
 }

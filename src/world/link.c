@@ -103,7 +103,7 @@ static Err target(World *w, const Change *c, const LinkKind **k, const Field **f
 
 static void touch_markers(World *w, const LinkKind *k, const Field *f, uint64_t link) {
     for (int32_t i = f->parent; i >= 0; i = k->rel->fields[i].parent) {
-        Change mark = {.cell = k->rel->fields[i].cell, .bits = 1};
+        Change mark = {.cell = (uint8_t)k->rel->fields[i].cell, .bits = 1};
         cell_put(w, k->first + (uint32_t)i, link, &mark);
     }
 }
