@@ -8,7 +8,8 @@
 //
 // Threads: every function may be called from any thread unless it says otherwise. Reads run in the caller's thread and
 // never block the writer. Writes are queued to the world's one writer; completions run on the store's thread.
-// Text is UTF-8; times are nanoseconds since 1970 UTC; documents are JSON in the shapes of the Azure Digital Twins REST API.
+// Text is UTF-8; times are nanoseconds since 1970 UTC; documents are JSON in the shapes of the Azure Digital Twins REST
+// API.
 #pragma once
 #include <sosia/types.h>
 
@@ -70,7 +71,7 @@ typedef enum SosiaOp {
     SOSIA_LINK_DELETE,     // id, sub
     SOSIA_TELEMETRY,       // id, sub: component or ""; body: any JSON; message_id; not stored, only fed on
     SOSIA_INGEST,          // body: NDJSON {"id","property","value","time"}; good lines applied, bad ones reported
-    SOSIA_IMPORT,          // body: NDJSON with {"Section":...} lines (Azure Digital Twins bulk format); entity by entity
+    SOSIA_IMPORT, // body: NDJSON with {"Section":...} lines (Azure Digital Twins bulk format); entity by entity
 } SosiaOp;
 
 typedef struct SosiaWrite {
@@ -78,11 +79,11 @@ typedef struct SosiaWrite {
     SosiaStr world; // "" or "live", or a fork's name
     SosiaStr id, sub;
     SosiaStr body;
-    SosiaStr if_match;        // header text or ""
-    SosiaStr if_none_match;   // "*" or ""
-    SosiaStr message_id;      // telemetry
-    SosiaStr source;          // connection or program the values come from; "" = the caller's principal
-    int64_t source_time_ns;   // telemetry; 0: none
+    SosiaStr if_match;      // header text or ""
+    SosiaStr if_none_match; // "*" or ""
+    SosiaStr message_id;    // telemetry
+    SosiaStr source;        // connection or program the values come from; "" = the caller's principal
+    int64_t source_time_ns; // telemetry; 0: none
 } SosiaWrite;
 
 // What became of a write; everything is borrowed until the callback (or the _wait caller's sosia_buf_free) ends.
@@ -90,16 +91,17 @@ typedef struct SosiaDone {
     SosiaErr err;
     SosiaStr message; // sentence for a person when err != 0
     SosiaStr details; // JSON array of {"code","message"} or ""
-    SosiaStr body;    // JSON result or ""; INGEST and IMPORT: {"accepted":n,"rejected":n,"errors":[{"line","code","message"}]}
-    SosiaStr etag;    // W/"guid" or ""
-    uint64_t seq;     // sequence at which it became visible
-    bool created;     // TWIN_PUT, LINK_PUT: it was not there before
+    // JSON result or ""; INGEST and IMPORT: {"accepted":n,"rejected":n,"errors":[{"line","code","message"}]}
+    SosiaStr body;
+    SosiaStr etag; // W/"guid" or ""
+    uint64_t seq;  // sequence at which it became visible
+    bool created;  // TWIN_PUT, LINK_PUT: it was not there before
 } SosiaDone;
 
 typedef void (*SosiaDoneFn)(void *arg, const SosiaDone *done);
 
 // Queue a write. The strings of `w` are copied before it returns. `done` runs exactly once, on a thread of the engine,
-// when the write is durable and visible, or has failed; it must not block. Errors returned here (BUSY, CLOSED, TOO_LARGE)
+// when the write is durable and visible, or has failed; it must not block. Errors from here (BUSY, CLOSED, TOO_LARGE)
 // mean that `done` will not run. Cost here: parse of the body.
 SosiaErr sosia_write(Sosia *s, const SosiaCaller *who, const SosiaWrite *w, SosiaDoneFn done, void *arg);
 // The same, waiting. Returns done.err; `done->message`, body, etag point into `keep` (released with sosia_buf_free).
@@ -134,10 +136,10 @@ typedef struct SosiaRead {
 } SosiaRead;
 
 typedef struct SosiaOut {
-    SosiaBuf body;   // JSON; reset and reused when it holds memory already
-    char etag[48];   // W/"guid", NUL-terminated, or ""
-    char token[96];  // next page, or ""
-    uint64_t seq;    // the sequence read at
+    SosiaBuf body;    // JSON; reset and reused when it holds memory already
+    char etag[48];    // W/"guid", NUL-terminated, or ""
+    char token[96];   // next page, or ""
+    uint64_t seq;     // the sequence read at
     SosiaBuf message; // sentence for a person when it failed
 } SosiaOut;
 
@@ -195,8 +197,16 @@ SosiaErr sosia_drop(Sosia *s, const SosiaCaller *who, SosiaStr name);
 // ---- the feed -----------------------------------------------------------------------------------------------------
 
 typedef enum SosiaEvent {
-    SOSIA_EV_TWIN_PUT, SOSIA_EV_TWIN_DELETE, SOSIA_EV_SET, SOSIA_EV_UNSET, SOSIA_EV_LINK_PUT, SOSIA_EV_LINK_DELETE,
-    SOSIA_EV_LINK_SET, SOSIA_EV_LINK_UNSET, SOSIA_EV_MODEL, SOSIA_EV_TELEMETRY,
+    SOSIA_EV_TWIN_PUT,
+    SOSIA_EV_TWIN_DELETE,
+    SOSIA_EV_SET,
+    SOSIA_EV_UNSET,
+    SOSIA_EV_LINK_PUT,
+    SOSIA_EV_LINK_DELETE,
+    SOSIA_EV_LINK_SET,
+    SOSIA_EV_LINK_UNSET,
+    SOSIA_EV_MODEL,
+    SOSIA_EV_TELEMETRY,
 } SosiaEvent;
 
 typedef struct SosiaChange {

@@ -19,6 +19,7 @@ typedef struct Precondition {
 void etag_of_twin(TwinId id, int64_t update_time, char out[48]);
 void etag_of_link(LinkId id, int64_t update_time, char out[48]);
 
+// Models: JSON array of interfaces; JSON Patch of /decommissioned; DTMI. Errors: the MODEL_ family, PATCH.
 MUST Err edit_models_add(World *w, const Json *docs, Diag *d);
 MUST Err edit_model_patch(World *w, Str id, const Json *ops, Diag *d);
 MUST Err edit_model_delete(World *w, Str id, Diag *d);
@@ -30,6 +31,8 @@ MUST Err edit_twin_patch(World *w, Str id, const Json *ops, Precondition pre, Di
 MUST Err edit_twin_delete(World *w, Str id, Precondition pre, Diag *d);
 MUST Err edit_component_patch(World *w, Str id, Str component, const Json *ops, Precondition pre, Diag *d);
 
+// Relationships by source twin and id. Errors: TWIN_NOT_FOUND, TARGET_NOT_FOUND, LINK_NOT_FOUND, LINK_INVALID,
+// VALIDATION, PATCH, EXISTS, PRECONDITION.
 MUST Err edit_link_put(World *w, Str source, Str rid, const Json *body, Precondition pre, bool *created, Diag *d);
 MUST Err edit_link_patch(World *w, Str source, Str rid, const Json *ops, Precondition pre, Diag *d);
 MUST Err edit_link_delete(World *w, Str source, Str rid, Precondition pre, Diag *d);
@@ -50,6 +53,6 @@ typedef enum ImportSection { IMPORT_HEADER, IMPORT_MODELS, IMPORT_TWINS, IMPORT_
 MUST Err edit_import(World *w, ImportSection section, const Json *entity, Diag *d);
 
 // Limits; rows of docs/limits.md.
-#define TWIN_ID_MAX 128           // code points
-#define STRING_VALUE_MAX 65536    // bytes of one string or document value
-#define NAME_KEY_MAX 512          // map keys
+#define TWIN_ID_MAX 128        // code points
+#define STRING_VALUE_MAX 65536 // bytes of one string or document value
+#define NAME_KEY_MAX 512       // map keys

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Show: twins, links and models of a view as JSON of the REST dialect, appended to a Buf. Any thread that holds the view.
-// Cost: O(fields). Values come from one sequence; test v->overrun after.
+// Show: twins, links and models of a view as JSON of the REST dialect, appended to a Buf. Any thread that holds the
+// view. Cost: O(fields). Values come from one sequence; test v->overrun after.
 #pragma once
 #include "base/buf.h"
 #include "world/world.h"
 
 typedef struct ShowOptions {
-    bool no_times;   // dialect 2020-10-31: without $lastUpdateTime and sourceTime
-    Str base_url;    // for $relationshipLink
+    bool no_times; // dialect 2020-10-31: without $lastUpdateTime and sourceTime
+    Str base_url;  // for $relationshipLink
     Str api_version;
 } ShowOptions;
 
