@@ -21,6 +21,7 @@ typedef struct Bench {
     double value[BENCH_ROUNDS_MAX];
 } Bench;
 
+// Order for qsort.
 static int bench_by_value(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
