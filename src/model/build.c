@@ -31,7 +31,7 @@ typedef struct Work {
     int32_t content_cap;
     const Rel **rels;
     Telemetry *telemetries;
-    Command *commands;
+    CommandDef *commands;
     Map names; // content name -> index
     int64_t elements;
 } Work;
@@ -344,7 +344,7 @@ static const TypeField *build_payload(Builder *b, const Value *v) {
 static int32_t build_command(Builder *b, Work *w, const Elem *e) {
     bool v2 = e->scope.version == 2;
     w->commands[w->box->m.command_count] =
-        (Command){.name = keep_str(b, e->name),
+        (CommandDef){.name = keep_str(b, e->name),
                   .request = build_payload(b, elem_value(e, v2 ? PROP_REQUEST_2 : PROP_REQUEST)),
                   .response = build_payload(b, elem_value(e, v2 ? PROP_RESPONSE_2 : PROP_RESPONSE))};
     return w->box->m.command_count++;
@@ -463,7 +463,7 @@ static void collect_contents(Builder *b, Work *w) {
     }
     w->rels = NEW(b->p->arena, const Rel *, rels);
     w->telemetries = NEW(b->p->arena, Telemetry, telemetries);
-    w->commands = NEW(b->p->arena, Command, commands);
+    w->commands = NEW(b->p->arena, CommandDef, commands);
     for (int32_t i = 0; i < ext->count; i++) {
         const ModelBox *x = box_of_value(b, &ext->values[i]);
         for (int32_t j = 0; j < x->content_count; j++) inherit_content(b, w, x, &x->contents[j]);
@@ -512,7 +512,7 @@ static void keep_model(Builder *b, Work *w) {
     m->fields = keep_fields(b, &w->fields);
     m->rels = KEEP_ARRAY(b, const Rel *, w->rels, m->rel_count);
     m->telemetries = KEEP_ARRAY(b, Telemetry, w->telemetries, m->telemetry_count);
-    m->commands = KEEP_ARRAY(b, Command, w->commands, m->command_count);
+    m->commands = KEEP_ARRAY(b, CommandDef, w->commands, m->command_count);
     box->contents = KEEP_ARRAY(b, Content, w->contents, box->content_count);
     index_fields(b, box);
 }

@@ -126,10 +126,10 @@ typedef struct Rel {
     Str display; // displayName, preferring "en", or ""
 } Rel;
 
-typedef struct Command {
+typedef struct CommandDef {
     Str name;
     const TypeField *request, *response; // NULL when none
-} Command;
+} CommandDef;
 
 typedef struct Telemetry {
     Str name;
@@ -156,7 +156,7 @@ struct Model {
     int32_t rel_count;
     const Telemetry *telemetries; // own and inherited
     int32_t telemetry_count;
-    const Command *commands;
+    const CommandDef *commands;
     int32_t command_count;
     const Model *const *bases; // every interface it extends, all levels, without itself
     int32_t base_count;
