@@ -345,8 +345,8 @@ static int32_t build_command(Builder *b, Work *w, const Elem *e) {
     bool v2 = e->scope.version == 2;
     w->commands[w->box->m.command_count] =
         (CommandDef){.name = keep_str(b, e->name),
-                  .request = build_payload(b, elem_value(e, v2 ? PROP_REQUEST_2 : PROP_REQUEST)),
-                  .response = build_payload(b, elem_value(e, v2 ? PROP_RESPONSE_2 : PROP_RESPONSE))};
+                     .request = build_payload(b, elem_value(e, v2 ? PROP_REQUEST_2 : PROP_REQUEST)),
+                     .response = build_payload(b, elem_value(e, v2 ? PROP_RESPONSE_2 : PROP_RESPONSE))};
     return w->box->m.command_count++;
 }
 
