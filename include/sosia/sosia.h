@@ -91,7 +91,8 @@ typedef struct SosiaDone {
     SosiaErr err;
     SosiaStr message; // sentence for a person when err != 0
     SosiaStr details; // JSON array of {"code","message"} or ""
-    // JSON result or ""; INGEST and IMPORT: {"accepted":n,"rejected":n,"errors":[{"line","code","message"}]}
+    // JSON result or ""; INGEST and IMPORT: {"accepted":n,"rejected":n,"errors":[{"line","code","message"}]}, the first
+    // 100 errors, for IMPORT also "models", "twins" and "relationships": how many of each were accepted
     SosiaStr body;
     SosiaStr etag; // W/"guid" or ""
     uint64_t seq;  // sequence at which it became visible
@@ -209,14 +210,17 @@ typedef enum SosiaEvent {
     SOSIA_EV_TELEMETRY,
 } SosiaEvent;
 
+// A change of model is a SET of path "$metadata.$model"; a SET without a value is a new source time of the present one.
 typedef struct SosiaChange {
     SosiaEvent what;
     SosiaStr twin;  // id of the twin (links: of the source); MODEL: the DTMI
     SosiaStr link;  // relationship id or ""
-    SosiaStr path;  // property path, relationship name, component
-    SosiaStr other; // links: target twin; TWIN_PUT: model
-    SosiaValue value;
+    SosiaStr path;  // property path ("thermostat.setPoint"), relationship name, TELEMETRY: component
+    SosiaStr other; // LINK_PUT, LINK_DELETE: target twin; TWIN_PUT: model; TELEMETRY: message id
+    SosiaValue
+        value; // MODEL: JSON document when added, BOOL decommissioned, NONE when removed; TELEMETRY: JSON payload
     int64_t source_time_ns;
+    bool late; // SET: by its source's clock older than the value that stands: history's, not the present
 } SosiaChange;
 
 // One visible batch; borrowed until the next call on the same feed.
@@ -228,13 +232,16 @@ typedef struct SosiaBatch {
     int64_t count;
 } SosiaBatch;
 
-// A cursor behind `since` (0: from now on). Errors: WORLD_NOT_FOUND, GONE (older than what is kept; *oldest tells).
+// A cursor behind `since` (0: from now on). Errors: WORLD_NOT_FOUND, GONE (older than what is kept, or newer than
+// anything that happened). *oldest, may be NULL: the smallest `since` that would do now.
 SosiaErr sosia_feed_open(Sosia *s, const SosiaCaller *who, SosiaStr world, uint64_t since, SosiaFeed **out,
                          uint64_t *oldest);
 // The next batch, waiting up to wait_ns (0: not at all). SOSIA_OK with out->count 0 and seq 0: nothing new.
-// Errors: GONE (this cursor fell behind what is kept), CLOSED.
+// Errors: GONE (this cursor fell behind what is kept), CLOSED (the engine or the world is closed), OVERRUN.
+// One thread at a time uses a feed.
 SosiaErr sosia_feed_next(SosiaFeed *f, int64_t wait_ns, SosiaBatch *out);
-// Call fn(arg) from a thread of the engine whenever there may be something new; for event loops. fn must not block.
+// Call fn(arg) from a thread of the engine whenever there may be something new; for event loops. fn must not block nor
+// call the engine. After sosia_feed_close (or a NULL fn) it is not called again.
 void sosia_feed_notify(SosiaFeed *f, void (*fn)(void *arg), void *arg);
 void sosia_feed_close(SosiaFeed *f);
 

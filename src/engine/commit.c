@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+// Batches: begun and ended by the writer, made visible by the store's thread, undone when the disk refuses them.
+//
+// Invariants
+//  1. Sequences in the Fifo ascend; what is in it is not visible yet, or its turn to be completed has come.
+//  2. world_publish(seq) happens before the Fifo lets go of entries up to seq. So when the writer finds the Fifo empty,
+//     everything applied is visible.
+//  3. After a failed commit the writer undoes everything after `durable` before it lets the store go on.
+#include "engine/engine.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/time.h"
+
+#define ROOM_DIVISOR 2             // a batch may log this part of the ring
+#define TAKE_MAX 64                // pending batches completed in one go
+#define SETTLE_NS (20 * NS_PER_MS) // an idle writer lets go of undo memory after this
+
+// ---- the pending batches ------------------------------------------------------------------------------------------
+
+static void fifo_push(Fifo *f, Pending p) {
+    if (f->count == f->cap) {
+        int64_t cap = f->cap ? f->cap * 2 : 64;
+        Pending *items = mem_alloc((size_t)cap * sizeof *items);
+        for (int64_t i = 0; i < f->count; i++) items[i] = f->items[(f->head + i) & (f->cap - 1)];
+        mem_free(f->items);
+        *f = (Fifo){items, cap, 0, f->count};
+    }
+    f->items[(f->head + f->count++) & (f->cap - 1)] = p;
+}
+
+// The next entries up to seq, at most TAKE_MAX.
+static int64_t pending_take(Sosia *e, uint64_t seq, Pending *out) {
+    Fifo *f = &e->pending;
+    int64_t n = 0;
+    pthread_mutex_lock(&e->pending_lock);
+    while (n < TAKE_MAX && f->count && f->items[f->head].seq <= seq) {
+        out[n++] = f->items[f->head];
+        f->head = (f->head + 1) & (f->cap - 1);
+        f->count--;
+    }
+    pthread_mutex_unlock(&e->pending_lock);
+    return n;
+}
+
+int64_t commit_pending(Sosia *e) {
+    pthread_mutex_lock(&e->pending_lock);
+    int64_t n = e->pending.count;
+    pthread_mutex_unlock(&e->pending_lock);
+    return n;
+}
+
+// False when nothing is pending: everything applied is visible, and the caller completes it.
+static bool pending_add(Sosia *e, Pending p) {
+    pthread_mutex_lock(&e->pending_lock);
+    bool wait = p.batch || e->pending.count;
+    if (wait) fifo_push(&e->pending, p);
+    pthread_mutex_unlock(&e->pending_lock);
+    return wait;
+}
+
+// Its result is visible (ok) or was undone.
+static void complete(Sosia *e, Task *c, uint64_t seq, bool ok) {
+    if (!c) return;
+    c->seq = seq;
+    if (c->op == OP_FORK) world_fork_done(c, ok);
+    task_finish(e, c);
+}
+
+// ---- batches: the writer ------------------------------------------------------------------------------------------
+
+void batch_begin(Sosia *e, Realm *r) {
+    World *w = r->world;
+    e->batch_time = world_next_time(w, e->now(e->now_ctx));
+    world_begin(w, world_seq(w) + 1, e->batch_time);
+}
+
+// The open batch as it goes to the journal and the feed.
+static FeedBatch *batch_bytes(Sosia *e, World *w, Str source) {
+    BatchHead head = {.seq = world_seq(w) + 1, .source = source};
+    Str changes = world_batch(w, &head.count);
+    head.time = e->batch_time;
+    buf_reset(&e->encode);
+    batch_encode(&head, changes, &e->encode);
+    CHECK(!e->encode.full);
+    FeedBatch *b = mem_alloc(sizeof *b + (size_t)e->encode.n);
+    atomic_init(&b->refs, 1);
+    b->seq = head.seq;
+    b->changes = head.count;
+    b->size = e->encode.n;
+    memcpy(b->bytes, e->encode.p, (size_t)e->encode.n);
+    return b;
+}
+
+static void count_batch(Sosia *e, const FeedBatch *b) {
+    atomic_fetch_add_explicit(&e->counters.batches, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&e->counters.updates, b->changes, memory_order_relaxed);
+}
+
+void batch_end(Sosia *e, Realm *r, Str source, Task *c) {
+    int64_t count;
+    world_batch(r->world, &count);
+    if (!count) {
+        world_rollback(r->world);
+        if (c) batch_after(e, r, c);
+        return;
+    }
+    FeedBatch *b = batch_bytes(e, r->world, source);
+    world_end(r->world);
+    uint64_t seq = b->seq;
+    if (!r->stored) {
+        world_settle(r->world, seq);
+        count_batch(e, b);
+        hub_append(r->hub, b);
+        complete(e, c, seq, true);
+        hub_notify(r->hub);
+        return;
+    }
+    e->bytes_since_checkpoint += b->size;
+    bool queued = pending_add(e, (Pending){seq, b, c});
+    CHECK(queued);
+    // The Fifo may let go of `b` before the store has copied it only after the commit, so the bytes are still there.
+    store_submit(e->store, seq, (Str){b->bytes, b->size});
+}
+
+void batch_after(Sosia *e, Realm *r, Task *c) {
+    uint64_t seq = world_seq(r->world);
+    if (!r->stored || !pending_add(e, (Pending){seq, NULL, c})) complete(e, c, seq, true);
+}
+
+// ---- commits: the store's thread ----------------------------------------------------------------------------------
+
+static void commit_publish(Sosia *e, const Pending *p, int64_t n) {
+    Hub *hub = e->live->hub;
+    for (int64_t i = 0; i < n; i++) {
+        if (!p[i].batch) continue;
+        count_batch(e, p[i].batch);
+        hub_append(hub, p[i].batch);
+    }
+    for (int64_t i = 0; i < n; i++) complete(e, p[i].cmd, p[i].seq, true);
+}
+
+static void note_thread(Sosia *e) {
+    if (atomic_load_explicit(&e->store_seen, memory_order_relaxed)) return;
+    e->store_thread = pthread_self();
+    atomic_store(&e->store_seen, true);
+}
+
+static void wake_writer(Sosia *e) {
+    pthread_mutex_lock(&e->inbox.lock);
+    e->inbox.commits++;
+    if (e->inbox.waiting) pthread_cond_signal(&e->inbox.wake);
+    pthread_mutex_unlock(&e->inbox.lock);
+}
+
+void engine_on_commit(void *ctx, uint64_t last_seq) {
+    Sosia *e = ctx;
+    note_thread(e);
+    if (atomic_exchange(&e->degraded, false)) LOG(STORE_RESUMED, e->path.p);
+    if (last_seq <= atomic_load(&e->durable)) return;
+    world_publish(e->live->world, last_seq);
+    atomic_store(&e->durable, last_seq);
+    Pending p[TAKE_MAX];
+    int64_t n, all = 0;
+    while ((n = pending_take(e, last_seq, p)) > 0) {
+        commit_publish(e, p, n);
+        all += n;
+    }
+    wake_writer(e);
+    if (all) hub_notify(e->live->hub);
+}
+
+void engine_on_fail(void *ctx, Err err, const char *why) {
+    Sosia *e = ctx;
+    note_thread(e);
+    if (!atomic_exchange(&e->degraded, true)) {
+        if (err == ERR_STORAGE_FULL) LOG(STORE_FULL, e->path.p);
+        else LOG(STORE_FAILED, e->path.p, why ? why : "");
+    }
+    pthread_mutex_lock(&e->inbox.lock);
+    e->inbox.failed = true;
+    e->inbox.fail_err = err;
+    buf_reset(&e->inbox.fail_why);
+    buf_printf(&e->inbox.fail_why, "%s", why ? why : "");
+    pthread_cond_signal(&e->inbox.wake);
+    pthread_mutex_unlock(&e->inbox.lock);
+}
+
+// ---- commits: the writer ------------------------------------------------------------------------------------------
+
+// Undo what the disk refused and fail what waits for it.
+static void commit_undo(Sosia *e, Err err, Str why) {
+    uint64_t durable = atomic_load(&e->durable);
+    world_undo_to(e->live->world, durable);
+    e->fail_err = err;
+    Pending p[TAKE_MAX];
+    int64_t n;
+    while ((n = pending_take(e, UINT64_MAX, p)) > 0) {
+        for (int64_t i = 0; i < n; i++) {
+            if (p[i].batch) feed_batch_unref(p[i].batch);
+            if (!p[i].cmd) continue;
+            if (why.n) task_fail(p[i].cmd, err, "%s (%.*s)", err_text(err), STR_ARG(why));
+            else task_fail(p[i].cmd, err, NULL);
+            complete(e, p[i].cmd, 0, false);
+        }
+    }
+    store_resume(e->store);
+}
+
+bool commit_poll(Sosia *e) {
+    uint64_t durable = atomic_load(&e->durable);
+    if (e->store && durable > e->settled) {
+        world_settle(e->live->world, durable);
+        e->settled = durable;
+    }
+    Buf why = {0};
+    pthread_mutex_lock(&e->inbox.lock);
+    bool failed = e->inbox.failed;
+    Err err = e->inbox.fail_err;
+    e->inbox.failed = false;
+    if (failed) buf_str_put(&why, buf_str(&e->inbox.fail_why));
+    pthread_mutex_unlock(&e->inbox.lock);
+    if (failed) commit_undo(e, err, buf_str(&why));
+    buf_free(&why);
+    return failed;
+}
+
+// Commits so far, to be read before looking whether one must be waited for.
+static int64_t commit_count(Sosia *e) {
+    pthread_mutex_lock(&e->inbox.lock);
+    int64_t n = e->inbox.commits;
+    pthread_mutex_unlock(&e->inbox.lock);
+    return n;
+}
+
+// Sleep until there was a commit more than `seen`, or one failed.
+static void commit_wait(Sosia *e, int64_t seen) {
+    Inbox *in = &e->inbox;
+    pthread_mutex_lock(&in->lock);
+    in->waiting = true;
+    while (!in->failed && in->commits == seen) pthread_cond_wait(&in->wake, &in->lock);
+    in->waiting = false;
+    pthread_mutex_unlock(&in->lock);
+}
+
+bool batch_room(Sosia *e, Realm *r) {
+    bool ok = true;
+    if (!r->stored) return ok;
+    int64_t need = e->ring_records / ROOM_DIVISOR;
+    for (;;) {
+        int64_t seen = commit_count(e);
+        if (commit_poll(e)) ok = false;
+        int64_t room = world_room(r->world);
+        atomic_store_explicit(&e->room, room, memory_order_relaxed);
+        if (room >= need || !commit_pending(e)) return ok;
+        commit_wait(e, seen);
+    }
+}
+
+void commit_drain(Sosia *e) {
+    for (;;) {
+        int64_t seen = commit_count(e);
+        commit_poll(e);
+        if (!e->store || !commit_pending(e)) return;
+        commit_wait(e, seen);
+    }
+}
+
+// ---- checkpoints --------------------------------------------------------------------------------------------------
+
+static bool checkpoint_due(const Sosia *e, int64_t now_ns) {
+    if (e->checkpoint_interval_ns < 0) return false;
+    return now_ns - e->checkpoint_mono_ns >= e->checkpoint_interval_ns || e->bytes_since_checkpoint >= CHECKPOINT_BYTES;
+}
+
+static void checkpoint_start(Sosia *e, int64_t now_ns) {
+    World *w = e->live->world;
+    uint64_t seq = world_seq(w);
+    World *fork = world_fork(w, 0);
+    if (!store_checkpoint(e->store, fork, seq)) {
+        world_free(fork);
+        return;
+    }
+    e->checkpoint_seq = seq;
+    e->checkpoint_mono_ns = now_ns;
+    e->bytes_since_checkpoint = 0;
+}
+
+int64_t checkpoint_poll(Sosia *e, bool force) {
+    const int64_t idle = 3600 * NS_PER_S;
+    if (!e->store) return idle;
+    int64_t now = time_mono_ns();
+    bool degraded = atomic_load(&e->degraded);
+    bool changed = world_seq(e->live->world) > e->checkpoint_seq;
+    if (force && changed) store_drain(e->store);
+    if (changed && !degraded && (force || checkpoint_due(e, now)) && !store_checkpointing(e->store)) {
+        checkpoint_start(e, now);
+        changed = false;
+    }
+    if (degraded && now - e->probe_mono_ns >= NS_PER_S && !commit_pending(e)) {
+        e->probe_mono_ns = now;
+        store_probe(e->store);
+    }
+    int64_t wait = idle;
+    if (changed && e->checkpoint_interval_ns > 0) wait = e->checkpoint_mono_ns + e->checkpoint_interval_ns - now;
+    if (degraded && wait > NS_PER_S) wait = NS_PER_S;
+    if (e->settled < world_seq(e->live->world) && wait > SETTLE_NS) wait = SETTLE_NS;
+    return wait > NS_PER_MS ? wait : NS_PER_MS;
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opening, closing and the writer's loop.
+#include "engine/engine.h"
+#include <errno.h>
+#include "base/check.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/time.h"
+
+const char *sosia_version(void) { return SOSIA_VERSION; }
+const char *sosia_err_name(SosiaErr e) { return err_name((Err)e); }
+const char *sosia_err_wire(SosiaErr e) { return err_wire((Err)e); }
+int sosia_err_http(SosiaErr e) { return err_http((Err)e); }
+int sosia_err_exit(SosiaErr e) { return err_exit((Err)e); }
+const char *sosia_err_text(SosiaErr e) { return err_text((Err)e); }
+void sosia_buf_free(SosiaBuf *b) { buf_free(b); }
+
+// ---- the writer ---------------------------------------------------------------------------------------------------
+
+// Take every waiting command; with none, sleep until something happens or `wait_ns` is over. *closing: none will follow.
+static Task *inbox_take(Inbox *in, int64_t wait_ns, bool *closing) {
+    pthread_mutex_lock(&in->lock);
+    if (!in->first && !in->failed && !in->closing && wait_ns > 0) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        int64_t ns = until.tv_nsec + wait_ns;
+        until.tv_sec += ns / NS_PER_S;
+        until.tv_nsec = ns % NS_PER_S;
+        while (!in->first && !in->failed && !in->closing)
+            if (pthread_cond_timedwait(&in->wake, &in->lock, &until) == ETIMEDOUT) break;
+    }
+    Task *c = in->first;
+    in->first = in->last = NULL;
+    *closing = in->closing;
+    pthread_mutex_unlock(&in->lock);
+    return c;
+}
+
+// One command has left the inbox and was carried out.
+static void inbox_done_one(Inbox *in) {
+    pthread_mutex_lock(&in->lock);
+    in->count--;
+    pthread_mutex_unlock(&in->lock);
+}
+
+// Carry out a list of commands. While the disk is full only PROBE_GROUP of them are under way at a time.
+static void run_list(Sosia *e, Task *c) {
+    for (int64_t n = 1; c; n++) {
+        Task *next = c->next;
+        c->next = NULL;
+        inbox_done_one(&e->inbox);
+        task_run(e, c);
+        if (atomic_load(&e->degraded) && n % PROBE_GROUP == 0) commit_drain(e);
+        c = next;
+    }
+    if (atomic_load(&e->degraded)) commit_drain(e);
+}
+
+static void *writer_main(void *arg) {
+    Sosia *e = arg;
+    bool closing = false;
+    while (!closing) {
+        commit_poll(e);
+        int64_t wait = checkpoint_poll(e, false);
+        run_list(e, inbox_take(&e->inbox, wait, &closing));
+    }
+    run_list(e, inbox_take(&e->inbox, 0, &closing)); // what came between the last look and the flag
+    commit_drain(e);
+    checkpoint_poll(e, true);
+    return NULL;
+}
+
+// ---- open and close -----------------------------------------------------------------------------------------------
+
+static int64_t wall_clock(void *ctx) {
+    (void)ctx;
+    return time_now_ns();
+}
+
+static Err why_put(SosiaBuf *why, Err err, const char *text) {
+    if (why) buf_printf(why, "%s", text);
+    return err;
+}
+
+static Err options_check(const SosiaOpen *o, SosiaBuf *why) {
+    int64_t ring = o->ring_records;
+    if (o->queue_max < 0) return why_put(why, ERR_ARGUMENT, "queue_max must not be negative");
+    if (ring < 0 || (ring & (ring - 1))) return why_put(why, ERR_ARGUMENT, "ring_records must be a power of two");
+    if (ring && (ring < RING_MIN || ring > (INT64_C(1) << 31)))
+        return why_put(why, ERR_ARGUMENT, "ring_records must lie between 1,024 and 2^31");
+    if (o->feed_bytes_max < 0) return why_put(why, ERR_ARGUMENT, "feed_bytes_max must not be negative");
+    return ERR_OK;
+}
+
+static Str str_own(Str s) {
+    char *p = mem_alloc((size_t)s.n + 1);
+    if (s.n) memcpy(p, s.p, (size_t)s.n);
+    return (Str){p, s.n};
+}
+
+static Sosia *engine_new(const SosiaOpen *o) {
+    Sosia *e = mem_alloc(sizeof *e);
+    e->path = str_own(o->path);
+    e->queue_max = o->queue_max ? o->queue_max : QUEUE_DEFAULT;
+    e->ring_records = o->ring_records ? o->ring_records : RING_DEFAULT;
+    e->checkpoint_interval_ns = o->checkpoint_interval_ns ? o->checkpoint_interval_ns : CHECKPOINT_INTERVAL_DEFAULT;
+    e->feed_bytes_max = o->feed_bytes_max ? o->feed_bytes_max : FEED_BYTES_DEFAULT;
+    e->now = o->now ? o->now : wall_clock;
+    e->now_ctx = o->now_ctx;
+    e->opened_mono_ns = e->checkpoint_mono_ns = time_mono_ns();
+    pthread_mutex_init(&e->inbox.lock, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&e->inbox.wake, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_mutex_init(&e->worlds_lock, NULL);
+    pthread_mutex_init(&e->pending_lock, NULL);
+    e->domain = domain_new();
+    return e;
+}
+
+// Threads are gone. Frees what was made, however far open came.
+static void engine_free(Sosia *e) {
+    if (e->live) worlds_free(e);
+    store_close(e->store);
+    domain_free(e->domain);
+    pthread_mutex_destroy(&e->inbox.lock);
+    pthread_cond_destroy(&e->inbox.wake);
+    pthread_mutex_destroy(&e->worlds_lock);
+    pthread_mutex_destroy(&e->pending_lock);
+    buf_free(&e->inbox.fail_why);
+    buf_free(&e->encode);
+    mem_free(e->pending.items);
+    mem_free((void *)e->path.p);
+    mem_free(e);
+}
+
+static Err load_world(Sosia *e, const char *vfs, World **out, SosiaBuf *why) {
+    if (!e->path.n) {
+        *out = world_new(e->domain, e->ring_records);
+        return ERR_OK;
+    }
+    StoreOpen so = {.path = e->path, .vfs = vfs, .ctx = e, .on_commit = engine_on_commit, .on_fail = engine_on_fail};
+    int64_t start = time_mono_ns();
+    TRY(store_open(&so, e->domain, e->ring_records, &e->store, out, why));
+    View v = view_writer(*out);
+    LOG(STORE_OPEN, e->path.p, (long long)world_seq(*out), (long long)view_meta(&v, META_TWINS),
+        (double)(time_mono_ns() - start) / 1e6);
+    return ERR_OK;
+}
+
+// The sequence of the newest checkpoint, as far as it matters: 0 when the journal holds anything behind it.
+static uint64_t checkpoint_of(Sosia *e) {
+    if (!e->store) return e->settled;
+    StoreStats st;
+    store_stats(e->store, &st);
+    return st.journal_rows ? 0 : e->settled;
+}
+
+SosiaErr sosia_open(const SosiaOpen *open, Sosia **out, SosiaBuf *why) {
+    Err err = options_check(open, why);
+    if (err) return (SosiaErr)err;
+    Sosia *e = engine_new(open);
+    World *w;
+    err = load_world(e, open->vfs, &w, why);
+    if (err) goto fail;
+    e->settled = world_seq(w);
+    e->checkpoint_seq = checkpoint_of(e);
+    atomic_store(&e->durable, e->settled);
+    e->live = realm_new(e, STR("live"), (Str){0}, w, e->ring_records);
+    e->live->stored = e->store != NULL;
+    atomic_store(&e->live->ready, true);
+    if (e->store) err = store_start(e->store);
+    if (!err) err = thread_start(&e->writer, "sosia-writer", writer_main, e);
+    if (!err) {
+        *out = e;
+        return SOSIA_OK;
+    }
+    why_put(why, err, "a thread could not be started");
+fail:
+    engine_free(e);
+    return (SosiaErr)err;
+}
+
+void sosia_close(Sosia *e) {
+    if (!e) return;
+    pthread_mutex_lock(&e->inbox.lock);
+    e->inbox.closing = true;
+    pthread_cond_signal(&e->inbox.wake);
+    pthread_mutex_unlock(&e->inbox.lock);
+    thread_join(&e->writer);
+    if (e->store) store_drain(e->store);
+    engine_free(e);
+}
+
+bool engine_own_thread(Sosia *e) {
+    pthread_t me = pthread_self();
+    if (e->writer.running && pthread_equal(me, e->writer.id)) return true;
+    return atomic_load(&e->store_seen) && pthread_equal(me, e->store_thread);
+}

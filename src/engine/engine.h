@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+// Engine: what stands behind sosia.h. Owns the worlds, their one writer, the feed and the store's callbacks.
+//
+// Who owns what, on which thread
+//   caller     builds a Task (parses the body), puts it into the Inbox; reads worlds through engine_read.
+//   writer     takes Tasks in order; the only one that writes worlds, makes batches, forks and undoes.
+//   store      runs engine_on_commit and engine_on_fail: makes batches visible, publishes them, completes Tasks.
+//
+// Life of a write
+//   sosia_write -> Inbox -> writer: world_begin, edit_*, result rendered, batch_encode, world_end
+//     -> Fifo of pending batches -> store_submit -> [commit] -> world_publish -> Hub (feed) -> done(arg)
+//   A world without a store (in memory, forks) is published by the writer at once.
+//   A failed commit: the store thread raises `failed`; the writer undoes everything after `durable`, fails what is
+//   pending and lets the store go on. Nothing undone was ever visible.
+//
+// Locks, in the order they may be nested: worlds_lock; hub->lock; inbox lock; fifo lock. None is held over a call into
+// a world, the store or a callback, but for hub->lock over a feed's notify function.
+#pragma once
+#include <pthread.h>
+#include <stdatomic.h>
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/thread.h"
+#include "sosia/sosia.h"
+#include "store/store.h"
+#include "world/edit.h"
+#include "world/show.h"
+#include "world/world.h"
+
+#define QUEUE_DEFAULT 4096
+#define RING_DEFAULT (1 << 19)
+#define RING_MIN 1024
+#define FORK_RING_RECORDS (1 << 16) // before-images a fork keeps
+#define CHECKPOINT_INTERVAL_DEFAULT (30 * NS_PER_S)
+#define CHECKPOINT_BYTES ((int64_t)256 << 20) // journalled since the last one: write the next before its time
+#define FEED_BYTES_DEFAULT ((int64_t)64 << 20)
+#define BODY_MAX ((int64_t)64 << 20) // bytes of one body
+#define WORLDS_MAX 4096              // worlds alive at once
+#define WORLD_NAME_MAX 64
+#define LINES_PER_BATCH 5000 // ingest and import lines in one batch
+#define LINE_ERRORS_MAX 100  // reported; all are counted
+#define PROBE_GROUP 64       // commands tried at a time while the disk is full
+#define READ_TRIES 3         // fresh views before a read asks for a fork
+
+typedef struct Hub Hub;
+typedef struct Realm Realm;
+typedef struct Task Task;
+typedef struct Lines Lines;
+
+// ---- worlds -------------------------------------------------------------------------------------------------------
+
+// A world with its name. Counted: the table holds one reference, every reader and cursor at work one more.
+struct Realm {
+    _Atomic int32_t refs;
+    Sosia *engine;
+    Str name, parent; // owned
+    World *world;
+    Hub *hub;
+    int64_t ring_records;
+    bool stored;        // batches go through the store
+    _Atomic bool ready; // readers may find it: everything it was made from is visible
+};
+
+// The live or named world with a reference taken, or NULL. Any thread.
+Realm *realm_find(Sosia *e, Str name);
+void realm_unref(Realm *r);
+// A realm around `w` with one reference, not in any table.
+Realm *realm_new(Sosia *e, Str name, Str parent, World *w, int64_t ring_records);
+// Writer: the commands of sosia_fork and sosia_drop.
+void world_task_fork(Sosia *e, Task *c);
+void world_task_drop(Sosia *e, Task *c);
+// What a fork command leaves to do once its source is durable (ok), or was undone.
+void world_fork_done(Task *c, bool ok);
+// Append the JSON of SOSIA_GET_WORLDS. Any thread.
+void worlds_show(Sosia *e, Buf *out);
+int64_t worlds_count(Sosia *e);
+// Close: no hub answers any more, every realm is freed.
+void worlds_free(Sosia *e);
+
+// ---- commands -----------------------------------------------------------------------------------------------------
+
+enum {              // beside SosiaOp
+    OP_APPLY = 100, // sets
+    OP_FORK,        // world -> name
+    OP_DROP,        // name
+    OP_SNAPSHOT,    // a fork for one reader
+};
+
+// One queued write. Built and filled by the caller's thread, then owned by the writer, then by whoever completes it.
+struct Task {
+    Task *next;
+    int op;      // SosiaOp or OP_*
+    Arena arena; // owns every text below
+    Str world, id, sub, if_match, if_none_match, message_id, source, body;
+    int64_t source_time;
+    Json json;
+    Lines *lines;  // INGEST, IMPORT
+    Change *sets;  // APPLY
+    bool *checked; // APPLY: sets[i] needs no further look at its type
+    int64_t set_count;
+    Str name;     // FORK, DROP
+    Realm *realm; // FORK: the new one
+    World *fork;  // SNAPSHOT: the result
+    // result
+    Err err;
+    Str message, details; // in the arena
+    Buf out;
+    char etag[48];
+    uint64_t seq;
+    bool created;
+    SosiaDoneFn done;
+    void *arg;
+    bool keep; // the waiting caller frees it
+};
+
+// An empty command; room: bytes its texts will need, about.
+Task *task_new(int op, SosiaDoneFn done, void *arg, int64_t room);
+void task_free(Task *c);
+// Put it into the inbox. internal: may pass queue_max. Errors: BUSY, CLOSED; the command is then still the caller's.
+MUST Err task_queue(Sosia *e, Task *c, bool internal);
+// Queue and wait; the command is the caller's again.
+MUST Err task_wait(Sosia *e, Task *c, bool internal);
+// Set its failure; fmt NULL: the meaning of `err`.
+void task_fail(Task *c, Err err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+// Its failure from a Diag (its messages become message and details).
+void task_fail_diag(Task *c, Err err, const Diag *d);
+// Run its callback; frees it unless a caller waits for it.
+void task_finish(Sosia *e, Task *c);
+// Writer: carry it out.
+void task_run(Sosia *e, Task *c);
+// Caller: parse the body of a SOSIA_* command; failures are kept in the command.
+void task_parse(Task *c);
+
+// ---- ingest and import --------------------------------------------------------------------------------------------
+
+// Prepared lines of an INGEST or IMPORT body, in the command's arena. Caller's thread.
+void lines_parse(Task *c);
+void lines_free(Lines *l); // NULL is fine
+// Writer: apply them in as many batches as needed.
+void lines_run(Sosia *e, Realm *r, Task *c);
+
+// ---- batches and commits ------------------------------------------------------------------------------------------
+
+// One visible batch as the feed keeps it: the bytes of batch_encode.
+typedef struct FeedBatch {
+    _Atomic int32_t refs;
+    uint64_t seq;
+    int64_t changes, size;
+    char bytes[];
+} FeedBatch;
+
+void feed_batch_unref(FeedBatch *b);
+
+// A batch on its way to the disk, and the command to complete with it; either may be NULL.
+typedef struct Pending {
+    uint64_t seq;
+    FeedBatch *batch;
+    Task *cmd;
+} Pending;
+
+typedef struct Fifo {
+    Pending *items;
+    int64_t cap, head, count; // cap: power of two
+} Fifo;
+
+// Writer: wait until the realm has room for one more batch. False when a commit failed while it waited, and everything
+// not durable was undone.
+MUST bool batch_room(Sosia *e, Realm *r);
+void batch_begin(Sosia *e, Realm *r);
+// Finish the open batch (nothing in it: it is dropped) and complete `c` (may be NULL) when it is visible.
+void batch_end(Sosia *e, Realm *r, Str source, Task *c);
+// Complete `c` when everything applied in the realm so far is visible.
+void batch_after(Sosia *e, Realm *r, Task *c);
+// Writer: release what durable batches needed for undo, and deal with a failed commit. True when one failed.
+bool commit_poll(Sosia *e);
+// Writer: wait until nothing is pending.
+void commit_drain(Sosia *e);
+int64_t commit_pending(Sosia *e);
+// Writer: write a checkpoint when it is due; force: whatever the clock says. Returns ns until the next look.
+int64_t checkpoint_poll(Sosia *e, bool force);
+// Callbacks of the store, its thread.
+void engine_on_commit(void *ctx, uint64_t last_seq);
+void engine_on_fail(void *ctx, Err err, const char *why);
+
+// ---- the feed -----------------------------------------------------------------------------------------------------
+
+Hub *hub_new(Realm *r, int64_t bytes_max);
+void hub_unref(Hub *h);
+// A batch has become visible; takes the reference. hub_notify tells the cursors.
+void hub_append(Hub *h, FeedBatch *b);
+void hub_notify(Hub *h);
+// Answer CLOSED from now on; waits until no cursor looks at the world.
+void hub_close(Hub *h);
+int64_t hub_bytes(Hub *h);
+
+// ---- reading ------------------------------------------------------------------------------------------------------
+
+// One read of a consistent view. Called again with a fresh view when the ring was outrun: it must start over.
+typedef Err (*ReadFn)(View *v, void *ctx);
+
+// The one way to read: find the world, look at its visible sequence, retry when outrun, at last on a fork.
+//   seq  out, may be NULL: the sequence read at
+// Errors: WORLD_NOT_FOUND, OVERRUN, and those of fn.
+MUST Err engine_read(Sosia *e, const SosiaCaller *who, Str world, ReadFn fn, void *ctx, uint64_t *seq);
+// The same on a realm the caller holds.
+MUST Err engine_read_realm(Realm *r, const SosiaCaller *who, ReadFn fn, void *ctx, uint64_t *seq);
+// Where a column lies: its table's field, or a relationship's. NULL when there is none.
+const Field *catalog_field(const Catalog *c, uint32_t col, const Table **table, const LinkKind **kind);
+// A stored value as the API shows it; text is borrowed from `text`.
+SosiaValue value_of_cell(const Field *f, bool valid, uint64_t bits, Str text);
+
+// Continuation tokens: url-safe text "k-id-check"; `scope` binds one to the list it belongs to.
+void token_print(char kind, uint64_t id, Str scope, Str more, char out[96]);
+MUST Err token_parse(Str token, char kind, Str scope, Str more, uint64_t *id);
+
+// Append the JSON of SOSIA_GET_STATS.
+void stats_show(Sosia *e, Buf *out);
+
+// ---- the engine ---------------------------------------------------------------------------------------------------
+
+// Tasks waiting for the writer. Guarded by `lock`: callers append, the writer takes all.
+typedef struct Inbox {
+    pthread_mutex_t lock;
+    pthread_cond_t wake; // the writer: commands, commits it waits for, failure, close
+    Task *first, *last;
+    int64_t count;
+    bool closing;
+    bool waiting;    // the writer waits for a commit
+    int64_t commits; // commits seen, for that wait
+    bool failed;     // a commit failed; see fail_err
+    Err fail_err;
+    Buf fail_why;
+} Inbox;
+
+typedef struct Counters {
+    _Atomic int64_t commands, failed, updates, batches;
+} Counters;
+
+struct Sosia {
+    // set at open
+    Domain *domain;
+    Store *store; // NULL: in memory
+    Str path;     // owned
+    int64_t queue_max, ring_records, checkpoint_interval_ns, feed_bytes_max;
+    int64_t (*now)(void *ctx);
+    void *now_ctx;
+    int64_t opened_mono_ns;
+    Realm *live; // own reference
+    Thread writer;
+
+    Inbox inbox;
+    Counters counters;
+
+    // The table of worlds but live. worlds_lock: any thread for looking, the writer for changing.
+    pthread_mutex_t worlds_lock;
+    Realm **worlds;
+    int64_t world_count, world_cap;
+
+    // Batches not yet durable. pending_lock: the writer appends, the store thread takes from the front.
+    pthread_mutex_t pending_lock;
+    Fifo pending;
+    _Atomic uint64_t durable; // last sequence on the disk
+    _Atomic bool degraded;    // the last commit failed
+    _Atomic int64_t room;     // before-images that fit, when the writer looked last
+    _Atomic bool store_seen;  // store_thread is set
+    pthread_t store_thread;
+
+    // The writer's own.
+    uint64_t settled;        // world_settle was called up to here
+    Err fail_err;            // why the last commit failed
+    int64_t batch_time;      // of the open batch
+    Buf encode;              // bytes of the batch at hand
+    uint64_t checkpoint_seq; // sequence of the newest checkpoint
+    int64_t checkpoint_mono_ns, probe_mono_ns, bytes_since_checkpoint;
+};
+
+// One of the engine's threads: it must not wait for another of them.
+bool engine_own_thread(Sosia *e);

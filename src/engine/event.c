@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// From changes to events. Names are looked up in a view at least as new as the batch: twins keep their names when they
+// die, columns keep their meaning, and deletions carry what they delete. Only the relationship of a value that was set
+// before the relationship died needs an older look: the ring still has it, or the event is left out, because the
+// deletion follows.
+#include "engine/event.h"
+#include "base/check.h"
+#include "base/mem.h"
+
+typedef struct Decoding {
+    EventList *list;
+    Str bytes;
+    BatchHead head;
+    View *v;
+} Decoding;
+
+static SosiaChange *event_add(EventList *l, SosiaEvent what) {
+    if (l->count == l->cap) {
+        l->cap = l->cap ? l->cap * 2 : 64;
+        l->items = mem_grow(l->items, (size_t)l->cap * sizeof *l->items);
+    }
+    SosiaChange *e = &l->items[l->count++];
+    *e = (SosiaChange){.what = what};
+    return e;
+}
+
+static Str keep_text(Decoding *x, Text t) { return arena_str(&x->list->arena, text_str(&t)); }
+
+static Str twin_name(Decoding *x, uint64_t id) { return keep_text(x, view_twin(x->v, (TwinId){id}).name); }
+
+static Str model_name(const Decoding *x, uint32_t index) {
+    const Catalog *c = x->v->catalog;
+    return index < (uint32_t)c->table_count ? c->tables[index].model->id : (Str){0};
+}
+
+static Str rel_name(const Decoding *x, uint32_t kind) {
+    const Catalog *c = x->v->catalog;
+    return kind < (uint32_t)c->kind_count ? c->kinds[kind].rel->name : (Str){0};
+}
+
+// ---- models -------------------------------------------------------------------------------------------------------
+
+static Err models_added(Decoding *x, const Change *c) {
+    Json docs;
+    TRY(json_parse(c->text, NULL, &x->list->arena, &docs, NULL));
+    int32_t n = docs.type == JSON_ARRAY ? docs.count : 1;
+    for (int32_t i = 0; i < n; i++) {
+        const Json *doc = docs.type == JSON_ARRAY ? &docs.items[i] : &docs;
+        const Json *id = json_get(doc, STR("@id"));
+        SosiaChange *e = event_add(x->list, SOSIA_EV_MODEL);
+        if (id && id->type == JSON_STRING) e->twin = id->s;
+        e->value = (SosiaValue){.kind = SOSIA_JSON, .s = doc->raw};
+    }
+    return ERR_OK;
+}
+
+static void model_changed(Decoding *x, const Change *c) {
+    SosiaChange *e = event_add(x->list, SOSIA_EV_MODEL);
+    e->twin = c->text;
+    if (c->kind == CHANGE_MODEL_FLAG) e->value = (SosiaValue){.kind = SOSIA_BOOL, .b = c->bits != 0};
+}
+
+// ---- twins --------------------------------------------------------------------------------------------------------
+
+static void twin_changed(Decoding *x, const Change *c) {
+    if (c->kind == CHANGE_TWIN_NEW) {
+        SosiaChange *e = event_add(x->list, SOSIA_EV_TWIN_PUT);
+        e->twin = c->text;
+        e->other = model_name(x, c->col);
+    } else if (c->kind == CHANGE_TWIN_DEL) {
+        event_add(x->list, SOSIA_EV_TWIN_DELETE)->twin = c->text;
+    } else {
+        Str name = twin_name(x, c->id);
+        SosiaChange *e = event_add(x->list, SOSIA_EV_SET);
+        e->twin = name;
+        e->path = STR("$metadata.$model");
+        e->value = (SosiaValue){.kind = SOSIA_TEXT, .s = model_name(x, c->col)};
+    }
+}
+
+// Whether the value that stands now is newer by its source's clock than this one: late, or overtaken since.
+static bool is_late(Decoding *x, const Change *c) {
+    if (!c->source_time) return false;
+    TwinView t = view_twin_place(x->v, (TwinId){c->id});
+    const Table *table;
+    const LinkKind *kind;
+    if (!t.alive || !catalog_field(x->v->catalog, c->col, &table, &kind)) return false;
+    if (table != &x->v->catalog->tables[t.table]) return false;
+    CellView cell = view_cell(x->v, c->col, t.row);
+    return cell.valid && cell.source_time > c->source_time;
+}
+
+static void value_changed(Decoding *x, const Change *c) {
+    const Table *table;
+    const LinkKind *kind;
+    const Field *f = catalog_field(x->v->catalog, c->col, &table, &kind);
+    if (!f || (f->cell == CELL_COMPONENT && c->kind == CHANGE_SET)) return; // a component is there with its twin
+    Str name = twin_name(x, c->id);
+    SosiaChange *e = event_add(x->list, c->kind == CHANGE_UNSET ? SOSIA_EV_UNSET : SOSIA_EV_SET);
+    e->twin = name;
+    e->path = f->path;
+    e->source_time_ns = c->source_time;
+    if (c->kind == CHANGE_SET) {
+        e->value = value_of_cell(f, true, c->bits, c->text);
+        e->late = is_late(x, c);
+    }
+}
+
+// ---- relationships ------------------------------------------------------------------------------------------------
+
+static void link_changed(Decoding *x, const Change *c) {
+    Str source = twin_name(x, c->other), target = twin_name(x, c->target);
+    SosiaChange *e = event_add(x->list, c->kind == CHANGE_LINK_NEW ? SOSIA_EV_LINK_PUT : SOSIA_EV_LINK_DELETE);
+    e->twin = source;
+    e->link = c->text;
+    e->path = rel_name(x, c->col);
+    e->other = target;
+}
+
+static bool find_link(Decoding *x, uint64_t id, LinkView *out) {
+    *out = view_link(x->v, (LinkId){id});
+    if (out->alive) return true;
+    View then = *x->v;
+    then.seq = x->head.seq;
+    *out = view_link(&then, (LinkId){id});
+    return out->alive && !then.overrun;
+}
+
+static void link_value_changed(Decoding *x, const Change *c) {
+    const Table *table;
+    const LinkKind *kind;
+    LinkView l;
+    const Field *f = catalog_field(x->v->catalog, c->col, &table, &kind);
+    if (!f || !find_link(x, c->id, &l)) return;
+    Str source = twin_name(x, l.source.v), rid = keep_text(x, l.rid);
+    bool set = c->kind == CHANGE_LINK_SET;
+    SosiaChange *e = event_add(x->list, set ? SOSIA_EV_LINK_SET : SOSIA_EV_LINK_UNSET);
+    e->twin = source;
+    e->link = rid;
+    e->path = f->path;
+    if (set) e->value = value_of_cell(f, true, c->bits, c->text);
+}
+
+// ---- telemetry ----------------------------------------------------------------------------------------------------
+
+static void telemetry(Decoding *x, const Change *c) {
+    Str rest = c->text;
+    Str component = str_cut(&rest, 0), message = str_cut(&rest, 0);
+    Str name = twin_name(x, c->id);
+    SosiaChange *e = event_add(x->list, SOSIA_EV_TELEMETRY);
+    e->twin = name;
+    e->path = component;
+    e->other = message;
+    e->value = (SosiaValue){.kind = SOSIA_JSON, .s = rest};
+    e->source_time_ns = c->source_time;
+}
+
+// ---- batches ------------------------------------------------------------------------------------------------------
+
+static Err one_change(Decoding *x, const Change *c) {
+    switch (c->kind) {
+    case CHANGE_MODELS_ADD: return models_added(x, c);
+    case CHANGE_MODEL_REMOVE:
+    case CHANGE_MODEL_FLAG: model_changed(x, c); break;
+    case CHANGE_TWIN_NEW:
+    case CHANGE_TWIN_DEL:
+    case CHANGE_TWIN_MODEL: twin_changed(x, c); break;
+    case CHANGE_SET:
+    case CHANGE_UNSET:
+    case CHANGE_SOURCE_TIME: value_changed(x, c); break;
+    case CHANGE_LINK_NEW:
+    case CHANGE_LINK_DEL: link_changed(x, c); break;
+    case CHANGE_LINK_SET:
+    case CHANGE_LINK_UNSET: link_value_changed(x, c); break;
+    case CHANGE_TELEMETRY: telemetry(x, c); break;
+    default: return ERR_CORRUPT;
+    }
+    return ERR_OK;
+}
+
+static Err decode_view(View *v, void *ctx) {
+    Decoding *x = ctx;
+    x->v = v;
+    x->list->count = 0;
+    arena_reset(&x->list->arena);
+    Cut cut = cut_of(x->bytes);
+    TRY(batch_decode(&cut, &x->head));
+    for (int64_t i = 0; i < x->head.count && !v->overrun; i++) {
+        Change c;
+        TRY(change_decode(&cut, &c));
+        TRY(one_change(x, &c));
+    }
+    return ERR_OK;
+}
+
+Err events_decode(EventList *l, Realm *r, const SosiaCaller *who, Str bytes, SosiaBatch *out) {
+    Decoding x = {.list = l, .bytes = bytes};
+    TRY(engine_read_realm(r, who, decode_view, &x, NULL));
+    out->seq = x.head.seq;
+    out->time_ns = x.head.time;
+    out->source = x.head.source;
+    out->changes = l->items;
+    out->count = l->count;
+    return ERR_OK;
+}
+
+void events_free(EventList *l) {
+    arena_free(&l->arena);
+    mem_free(l->items);
+}

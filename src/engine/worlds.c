@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+// Worlds: live and the forks, by name. Readers take references, so that dropping a world frees it behind the last one.
+#include "engine/engine.h"
+#include "base/check.h"
+#include "base/mem.h"
+
+static Str str_own(Str s) {
+    char *p = mem_alloc((size_t)s.n + 1);
+    if (s.n) memcpy(p, s.p, (size_t)s.n);
+    return (Str){p, s.n};
+}
+
+// ---- realms -------------------------------------------------------------------------------------------------------
+
+Realm *realm_new(Sosia *e, Str name, Str parent, World *w, int64_t ring_records) {
+    Realm *r = mem_alloc(sizeof *r);
+    atomic_init(&r->refs, 1);
+    atomic_init(&r->ready, false);
+    r->engine = e;
+    r->name = str_own(name);
+    r->parent = str_own(parent);
+    r->world = w;
+    r->ring_records = ring_records;
+    r->hub = hub_new(r, e->feed_bytes_max);
+    return r;
+}
+
+static Realm *realm_ref(Realm *r) {
+    atomic_fetch_add_explicit(&r->refs, 1, memory_order_relaxed);
+    return r;
+}
+
+void realm_unref(Realm *r) {
+    if (atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) != 1) return;
+    hub_close(r->hub);
+    hub_unref(r->hub);
+    world_free(r->world);
+    mem_free((void *)r->name.p);
+    mem_free((void *)r->parent.p);
+    mem_free(r);
+}
+
+static bool is_live(Str name) { return !name.n || str_eq(name, STR("live")); }
+
+// Index in the table, or -1. worlds_lock held.
+static int64_t table_find(const Sosia *e, Str name) {
+    for (int64_t i = 0; i < e->world_count; i++)
+        if (str_eq(e->worlds[i]->name, name)) return i;
+    return -1;
+}
+
+Realm *realm_find(Sosia *e, Str name) {
+    if (is_live(name)) return realm_ref(e->live);
+    Realm *r = NULL;
+    pthread_mutex_lock(&e->worlds_lock);
+    int64_t i = table_find(e, name);
+    if (i >= 0 && atomic_load(&e->worlds[i]->ready)) r = realm_ref(e->worlds[i]);
+    pthread_mutex_unlock(&e->worlds_lock);
+    return r;
+}
+
+// ---- the table ----------------------------------------------------------------------------------------------------
+
+// Errors: WORLD_EXISTS, LIMIT. The table takes a reference.
+static Err table_add(Sosia *e, Realm *r) {
+    Err err = ERR_OK;
+    pthread_mutex_lock(&e->worlds_lock);
+    if (table_find(e, r->name) >= 0) err = ERR_WORLD_EXISTS;
+    else if (e->world_count >= WORLDS_MAX) err = ERR_LIMIT;
+    else {
+        if (e->world_count == e->world_cap) {
+            e->world_cap = e->world_cap ? e->world_cap * 2 : 16;
+            e->worlds = mem_grow(e->worlds, (size_t)e->world_cap * sizeof(Realm *));
+        }
+        e->worlds[e->world_count++] = realm_ref(r);
+    }
+    pthread_mutex_unlock(&e->worlds_lock);
+    return err;
+}
+
+// Take it out and return the table's reference, or NULL when it is not there. ready: only when readers may find it.
+static Realm *table_take(Sosia *e, Str name, bool ready) {
+    Realm *r = NULL;
+    pthread_mutex_lock(&e->worlds_lock);
+    int64_t i = table_find(e, name);
+    if (i >= 0 && (!ready || atomic_load(&e->worlds[i]->ready))) {
+        r = e->worlds[i];
+        e->world_count--;
+        memmove(&e->worlds[i], &e->worlds[i + 1], (size_t)(e->world_count - i) * sizeof(Realm *));
+    }
+    pthread_mutex_unlock(&e->worlds_lock);
+    return r;
+}
+
+int64_t worlds_count(Sosia *e) {
+    pthread_mutex_lock(&e->worlds_lock);
+    int64_t n = e->world_count + 1;
+    pthread_mutex_unlock(&e->worlds_lock);
+    return n;
+}
+
+void worlds_free(Sosia *e) {
+    for (int64_t i = 0; i < e->world_count; i++) {
+        CHECK(atomic_load(&e->worlds[i]->refs) == 1); // nobody reads any more
+        realm_unref(e->worlds[i]);
+    }
+    mem_free(e->worlds);
+    CHECK(atomic_load(&e->live->refs) == 1);
+    realm_unref(e->live);
+}
+
+// ---- fork and drop ------------------------------------------------------------------------------------------------
+
+// Letters, digits, '-', '_' and '.', beginning with a letter or digit. '@' is kept for instants.
+static bool name_ok(Str s) {
+    if (s.n < 1 || s.n > WORLD_NAME_MAX) return false;
+    for (int64_t i = 0; i < s.n; i++) {
+        char ch = s.p[i];
+        bool alnum = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9');
+        if (!alnum && (i == 0 || !strchr("-_.", ch) || !ch)) return false;
+    }
+    return true;
+}
+
+static Err fork_begin(Sosia *e, Task *c, Realm *from) {
+    int64_t ring = e->ring_records < FORK_RING_RECORDS ? e->ring_records : FORK_RING_RECORDS;
+    Realm *r = realm_new(e, c->name, from->name, world_fork(from->world, ring), ring);
+    Err err = table_add(e, r);
+    if (err == ERR_WORLD_EXISTS) task_fail(c, err, "there is a world \"%.*s\" already", STR_ARG(c->name));
+    else if (err) task_fail(c, err, "%d worlds are the limit", WORLDS_MAX);
+    if (err) realm_unref(r);
+    else c->realm = r;
+    return err;
+}
+
+void world_task_fork(Sosia *e, Task *c) {
+    Realm *from = realm_find(e, c->world);
+    if (!from) task_fail(c, ERR_WORLD_NOT_FOUND, "there is no world \"%.*s\"", STR_ARG(c->world));
+    else if (is_live(c->name)) task_fail(c, ERR_WORLD_EXISTS, "\"live\" is there always");
+    else if (!name_ok(c->name))
+        task_fail(c, ERR_ARGUMENT, "a world's name is 1 to %d letters, digits, '-', '_' and '.'", WORLD_NAME_MAX);
+    else if (!fork_begin(e, c, from)) batch_after(e, from, c);
+    if (from) realm_unref(from);
+    if (c->err) task_finish(e, c);
+}
+
+void world_fork_done(Task *c, bool ok) {
+    if (!c->realm) return;
+    if (ok) {
+        atomic_store(&c->realm->ready, true);
+        return;
+    }
+    Realm *r = table_take(c->realm->engine, c->realm->name, false);
+    if (r) realm_unref(r);
+}
+
+void world_task_drop(Sosia *e, Task *c) {
+    Realm *r = NULL;
+    if (is_live(c->name)) task_fail(c, ERR_NOT_ALLOWED, "\"live\" cannot be dropped");
+    else if ((r = table_take(e, c->name, true)) == NULL)
+        task_fail(c, ERR_WORLD_NOT_FOUND, "there is no world \"%.*s\"", STR_ARG(c->name));
+    if (r) {
+        hub_close(r->hub);
+        realm_unref(r);
+    }
+    task_finish(e, c);
+}
+
+static SosiaErr world_call(Sosia *s, int op, const SosiaCaller *who, Str from, Str name) {
+    Task *c = task_new(op, NULL, NULL, from.n + name.n + 64);
+    c->world = arena_str(&c->arena, from);
+    c->name = arena_str(&c->arena, name);
+    if (who) c->source = arena_str(&c->arena, who->principal);
+    Err err = task_wait(s, c, true);
+    if (!err) err = c->err;
+    task_free(c);
+    return (SosiaErr)err;
+}
+
+SosiaErr sosia_fork(Sosia *s, const SosiaCaller *who, SosiaStr from, SosiaStr name) {
+    return world_call(s, OP_FORK, who, from, name);
+}
+
+SosiaErr sosia_drop(Sosia *s, const SosiaCaller *who, SosiaStr name) {
+    return world_call(s, OP_DROP, who, (Str){0}, name);
+}
+
+// ---- the list -----------------------------------------------------------------------------------------------------
+
+typedef struct WorldSizes {
+    uint64_t seq, twins, links;
+} WorldSizes;
+
+static Err sizes_view(View *v, void *ctx) {
+    *(WorldSizes *)ctx = (WorldSizes){v->seq, view_meta(v, META_TWINS), view_meta(v, META_LINKS)};
+    return ERR_OK;
+}
+
+static void world_show(Realm *r, Buf *out) {
+    WorldSizes s = {0};
+    if (engine_read_realm(r, NULL, sizes_view, &s, NULL)) s = (WorldSizes){0};
+    buf_printf(out, "{\"name\":");
+    json_put_str(out, r->name);
+    buf_printf(out, ",\"parent\":");
+    if (r->parent.n) json_put_str(out, r->parent);
+    else buf_printf(out, "null");
+    buf_printf(out, ",\"sequence\":%llu,\"twins\":%llu,\"relationships\":%llu}", (unsigned long long)s.seq,
+               (unsigned long long)s.twins, (unsigned long long)s.links);
+}
+
+// References to all forks that may be seen; their number. The caller drops them and frees the array.
+static int64_t table_copy(Sosia *e, Realm ***out) {
+    int64_t n = 0;
+    pthread_mutex_lock(&e->worlds_lock);
+    Realm **all = mem_alloc((size_t)e->world_count * sizeof *all);
+    for (int64_t i = 0; i < e->world_count; i++)
+        if (atomic_load(&e->worlds[i]->ready)) all[n++] = realm_ref(e->worlds[i]);
+    pthread_mutex_unlock(&e->worlds_lock);
+    *out = all;
+    return n;
+}
+
+void worlds_show(Sosia *e, Buf *out) {
+    Realm **all;
+    int64_t n = table_copy(e, &all);
+    buf_byte(out, '[');
+    world_show(e->live, out);
+    for (int64_t i = 0; i < n; i++) {
+        buf_byte(out, ',');
+        world_show(all[i], out);
+        realm_unref(all[i]);
+    }
+    buf_byte(out, ']');
+    mem_free(all);
+}

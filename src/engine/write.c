@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// The writer's side of one command that is one batch: edit, render the result, finish the batch.
+#include "engine/engine.h"
+#include "base/check.h"
+
+// ---- results ------------------------------------------------------------------------------------------------------
+
+// Etag, and the body when asked, of the command's twin as it is now.
+static void result_twin(Realm *r, Task *c, bool body) {
+    View v = view_writer(r->world);
+    TwinId id = view_find_twin(&v, c->id);
+    CHECK(id.v);
+    etag_of_twin(id, view_twin_place(&v, id).update_time, c->etag);
+    if (body) show_twin(&v, id, &(ShowOptions){0}, &c->out);
+}
+
+static void result_link(Realm *r, Task *c, bool body) {
+    View v = view_writer(r->world);
+    LinkId id = view_find_link(&v, view_find_twin(&v, c->id), c->sub);
+    CHECK(id.v);
+    etag_of_link(id, view_link(&v, id).update_time, c->etag);
+    if (body) show_link(&v, id, &c->out);
+}
+
+// The model data of what the request's array held, in its order.
+static void result_models(Realm *r, Task *c) {
+    View v = view_writer(r->world);
+    const Json *docs = &c->json;
+    bool array = docs->type == JSON_ARRAY;
+    buf_byte(&c->out, '[');
+    for (int32_t i = 0; i < (array ? docs->count : 1); i++) {
+        const Json *id = json_get(array ? &docs->items[i] : docs, STR("@id"));
+        const Model *m = id && id->type == JSON_STRING ? schema_find(v.catalog->schema, id->s) : NULL;
+        CHECK(m);
+        if (i) buf_byte(&c->out, ',');
+        show_model(&v, m, false, &c->out);
+    }
+    buf_byte(&c->out, ']');
+}
+
+static void render(Realm *r, Task *c) {
+    switch (c->op) {
+    case SOSIA_MODELS_ADD: result_models(r, c); break;
+    case SOSIA_TWIN_PUT: result_twin(r, c, true); break;
+    case SOSIA_TWIN_PATCH:
+    case SOSIA_COMPONENT_PATCH: result_twin(r, c, false); break;
+    case SOSIA_LINK_PUT: result_link(r, c, true); break;
+    case SOSIA_LINK_PATCH: result_link(r, c, false); break;
+    default: break;
+    }
+}
+
+// ---- edits --------------------------------------------------------------------------------------------------------
+
+// Runs of checked values go to the world at once, others through the edit floor one by one.
+static Err apply_sets(World *w, Task *c, Diag *d) {
+    for (int64_t i = 0; i < c->set_count;) {
+        int64_t end = i;
+        while (end < c->set_count && c->checked[end]) end++;
+        int64_t failed = 0;
+        if (end > i) {
+            Err err = world_do_sets(w, c->sets + i, end - i, &failed);
+            if (err)
+                return diag_add(d, err, -1, -1, (Str){0}, "update %lld: %s", (long long)(i + failed), err_text(err));
+        } else {
+            TRY(edit_set(w, &c->sets[end++], d));
+        }
+        i = end;
+    }
+    return ERR_OK;
+}
+
+static Err edit(World *w, Task *c, Diag *d) {
+    Precondition pre = {c->if_match, c->if_none_match};
+    const Json *j = &c->json;
+    switch (c->op) {
+    case SOSIA_MODELS_ADD: return edit_models_add(w, j, d);
+    case SOSIA_MODEL_PATCH: return edit_model_patch(w, c->id, j, d);
+    case SOSIA_MODEL_DELETE: return edit_model_delete(w, c->id, d);
+    case SOSIA_TWIN_PUT: return edit_twin_put(w, c->id, j, pre, &c->created, d);
+    case SOSIA_TWIN_PATCH: return edit_twin_patch(w, c->id, j, pre, d);
+    case SOSIA_TWIN_DELETE: return edit_twin_delete(w, c->id, pre, d);
+    case SOSIA_COMPONENT_PATCH: return edit_component_patch(w, c->id, c->sub, j, pre, d);
+    case SOSIA_LINK_PUT: return edit_link_put(w, c->id, c->sub, j, pre, &c->created, d);
+    case SOSIA_LINK_PATCH: return edit_link_patch(w, c->id, c->sub, j, pre, d);
+    case SOSIA_LINK_DELETE: return edit_link_delete(w, c->id, c->sub, pre, d);
+    case SOSIA_TELEMETRY: return edit_telemetry(w, c->id, c->sub, c->message_id, j->raw, c->source_time, d);
+    case OP_APPLY: return apply_sets(w, c, d);
+    default: CHECK(!"an operation of one batch");
+    }
+}
+
+static void run_batch(Sosia *e, Realm *r, Task *c) {
+    Diag d;
+    diag_init(&d);
+    batch_begin(e, r);
+    Err err = edit(r->world, c, &d);
+    if (err) {
+        world_rollback(r->world);
+        task_fail_diag(c, err, &d);
+        task_finish(e, c);
+    } else {
+        render(r, c);
+        batch_end(e, r, c->source, c);
+    }
+    diag_free(&d);
+}
+
+// A copy for one reader, complete when all of it is visible.
+static void run_snapshot(Sosia *e, Realm *r, Task *c) {
+    c->fork = world_fork(r->world, 0);
+    batch_after(e, r, c);
+}
+
+static void run_in(Sosia *e, Realm *r, Task *c) {
+    if (!batch_room(e, r)) CHECK(batch_room(e, r)); // nothing is pending after a failed commit: there is room now
+    switch (c->op) {
+    case SOSIA_INGEST:
+    case SOSIA_IMPORT: lines_run(e, r, c); break;
+    case OP_SNAPSHOT: run_snapshot(e, r, c); break;
+    default: run_batch(e, r, c); break;
+    }
+}
+
+void task_run(Sosia *e, Task *c) {
+    Realm *r = NULL;
+    if (c->err) task_finish(e, c);
+    else if (c->op == OP_FORK) world_task_fork(e, c);
+    else if (c->op == OP_DROP) world_task_drop(e, c);
+    else if ((r = realm_find(e, c->world)) == NULL) {
+        task_fail(c, ERR_WORLD_NOT_FOUND, "there is no world \"%.*s\"", STR_ARG(c->world));
+        task_finish(e, c);
+    } else {
+        run_in(e, r, c);
+        realm_unref(r);
+    }
+}
