@@ -44,7 +44,8 @@ static Err look_up(Str address, struct addrinfo **out, Buf *why) {
     snprintf(host, sizeof host, "%.*s", STR_ARG(name));
     snprintf(service, sizeof service, "%.*s", STR_ARG(port));
     struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM};
-    int e = getaddrinfo(host, service, &hints, out);
+    bool any = str_eq(name, STR("*"));
+    int e = getaddrinfo(any ? NULL : host, service, &hints, out);
     if (e != 0) return fail(why, ERR_ARGUMENT, "\"%s\": %s", host, gai_strerror(e));
     return ERR_OK;
 }

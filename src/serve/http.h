@@ -21,7 +21,7 @@ typedef struct HttpStream HttpStream; // one endless reply
 // ---- starting and stopping ----------------------------------------------------------------------------------------
 
 typedef struct HttpListen {
-    Str address;            // "127.0.0.1:8080", "[::1]:0", "localhost:80"; port 0: any free one
+    Str address;            // "127.0.0.1:8080", "[::1]:0", "localhost:80", "*:80"; port 0: any free one
     const char *cert, *key; // PEM files: TLS 1.2 or newer; NULL: plain HTTP
     bool loopback_only;     // refuse an address that other machines can reach
 } HttpListen;

@@ -18,7 +18,7 @@
 #include "serve/http.h"
 
 typedef struct Feed {
-    HttpStream *stream;
+    _Atomic(HttpStream *) stream;
     atomic_int to_send, closed, ticks, sent;
     int64_t chunk;
 } Feed;

@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+// The way in (who, where, which operation) and the ways out of a request.
+#include "serve/call.h"
+#include <stdio.h>
+#include "base/check.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "codec/json.h"
+#include "serve/url.h"
+
+#define JSON_TYPE STR("application/json; charset=utf-8")
+#define WORKER_BODY_MIN 65536 // a longer body is parsed by the worker, so that others need not wait
+
+// ---- the way in ----
+
+static bool version_known(Str v) {
+    static const char *const known[] = {"2023-10-31", "2022-05-31", "2020-10-31", "2023-06-30", "2023-02-27-preview"};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (str_eq(v, str_of(known[i]))) return true;
+    }
+    return false;
+}
+
+static bool decode(Call *c, Str raw, Str *out) {
+    return url_decode(raw, false, raw.n > 0 ? http_alloc(c->req, raw.n) : NULL, out) == ERR_OK;
+}
+
+static Err check_caller(Call *c, bool changes, const char **why) {
+    int32_t line = 0;
+    GuardAsk ask = {.authorization = http_header(c->req, STR("authorization")),
+                    .host = c->view->host,
+                    .origin = http_header(c->req, STR("origin")),
+                    .fetch_site = http_header(c->req, STR("sec-fetch-site")),
+                    .tls = c->view->tls,
+                    .changes = changes};
+    TRY(guard_check(&c->server->guard, &ask, why, &line));
+    c->who.principal = STR("local");
+    if (line > 0) {
+        int n = snprintf(c->principal, sizeof c->principal, "token-%d", (int)line);
+        c->who.principal = (Str){c->principal, n};
+    }
+    return ERR_OK;
+}
+
+static void answer_options(Call *c, const char *allow) {
+    HttpReply reply = {.status = 204};
+    if (*allow) http_reply_header(&reply, STR("allow"), str_of(allow));
+    call_reply(c, &reply);
+}
+
+static void answer_unmatched(Call *c, Err err, const char *allow) {
+    bool any = str_eq(c->view->path, STR("*"));
+    if (str_eq(c->view->method, STR("OPTIONS")) && (err == ERR_METHOD || any)) {
+        answer_options(c, allow);
+    } else if (err == ERR_METHOD) {
+        call_failf(c, err, "%.*s is not possible here; the resource takes %s.", STR_ARG(c->view->method), allow);
+    } else {
+        call_failf(c, err, "There is no resource at %.*s.", STR_ARG(c->view->path));
+    }
+}
+
+// Fill in what the path and the query say; false when it was answered.
+static bool read_target(Call *c, const RouteMatch *m) {
+    bool ok = decode(c, m->world, &c->world) && decode(c, m->id, &c->id) && decode(c, m->sub, &c->sub);
+    if (!ok) {
+        call_failf(c, ERR_ARGUMENT, "The path %.*s is not valid percent-encoded UTF-8.", STR_ARG(c->view->path));
+        return false;
+    }
+    if (str_eq(c->world, STR("live"))) c->world = (Str){0};
+    c->prefix = m->prefix;
+    c->api_version = call_param(c, STR("api-version"));
+    if (!(c->route->flags & ROUTE_ADT) || version_known(c->api_version)) return true;
+    if (c->api_version.n == 0) {
+        call_failf(c, ERR_API_VERSION_MISSING,
+                   "The api-version query parameter is mandatory: add ?api-version=2023-10-31.");
+    } else {
+        call_failf(c, ERR_API_VERSION, "api-version %.*s is not supported: use 2023-10-31, 2022-05-31 or 2020-10-31.",
+                   STR_ARG(c->api_version));
+    }
+    return false;
+}
+
+void call_handle(void *server, HttpReq *r) {
+    Call *c = http_alloc(r, sizeof *c);
+    *c = (Call){.server = server, .req = r, .view = http_view(r), .route_index = -1};
+    RouteMatch m;
+    const char *why = "";
+    Err found = route_match(c->view->method, c->view->path, &m);
+    if (found == ERR_OK) {
+        int32_t count;
+        c->route_index = m.index;
+        c->route = &route_table(&count)[m.index];
+    }
+    uint32_t flags = c->route ? c->route->flags : 0;
+    Err allowed = flags & ROUTE_OPEN ? ERR_OK : check_caller(c, (flags & ROUTE_WRITE) != 0, &why);
+    if (allowed != ERR_OK) {
+        call_fail(c, allowed, str_of(why), (Str){0});
+    } else if (found != ERR_OK) {
+        answer_unmatched(c, found, m.allow);
+    } else if (read_target(c, &m)) {
+        c->route->handle(c);
+    }
+}
+
+// ---- what was asked ----
+
+bool call_param_next(Call *c, Str *rest, Str name, Str *value) {
+    Str key, raw;
+    while (url_query_next(rest, &key, &raw)) {
+        if (!str_eq(key, name)) continue;
+        if (url_decode(raw, true, raw.n > 0 ? http_alloc(c->req, raw.n) : NULL, value) == ERR_OK) return true;
+    }
+    return false;
+}
+
+Str call_param(Call *c, Str name) {
+    Str rest = c->view->query, value;
+    return call_param_next(c, &rest, name, &value) ? value : (Str){0};
+}
+
+bool call_param_bool(Call *c, Str name) {
+    Str v = call_param(c, name);
+    return str_eq_nocase(v, STR("true")) || str_eq(v, STR("1"));
+}
+
+static Str scheme_of(Call *c) {
+    Str forwarded = c->server->config.forwarded_proto ? http_header(c->req, STR("x-forwarded-proto")) : (Str){0};
+    if (str_eq_nocase(forwarded, STR("https"))) return STR("https");
+    if (str_eq_nocase(forwarded, STR("http"))) return STR("http");
+    return c->view->tls ? STR("https") : STR("http");
+}
+
+static Str host_of(Call *c) { return c->view->host.n > 0 ? c->view->host : str_of(c->server->address); }
+
+Str call_base_url(Call *c) {
+    Str scheme = scheme_of(c), host = host_of(c);
+    int64_t room = scheme.n + host.n + c->prefix.n + 4;
+    char *p = http_alloc(c->req, room);
+    int n = snprintf(p, (size_t)room, "%.*s://%.*s%.*s", STR_ARG(scheme), STR_ARG(host), STR_ARG(c->prefix));
+    return (Str){p, n};
+}
+
+SosiaRead call_read(Call *c, SosiaGet what) {
+    return (SosiaRead){.what = what,
+                       .world = c->world,
+                       .id = c->id,
+                       .sub = c->sub,
+                       .api_version = c->api_version,
+                       .no_times = str_eq(c->api_version, STR("2020-10-31"))};
+}
+
+SosiaWrite call_writing(Call *c, SosiaOp op) {
+    return (SosiaWrite){.op = op, .world = c->world, .id = c->id, .sub = c->sub, .body = c->view->body};
+}
+
+bool call_conditions(Call *c, SosiaWrite *w) {
+    w->if_match = http_header(c->req, STR("if-match"));
+    if (w->if_match.p && !etag_list_ok(w->if_match)) {
+        call_failf(c, ERR_ARGUMENT, "Invalid If-Match header value. Allowed value(s): If-Match: {etag} or If-Match: *");
+        return false;
+    }
+    if (w->op != SOSIA_TWIN_PUT && w->op != SOSIA_LINK_PUT) return true;
+    w->if_none_match = str_trim(http_header(c->req, STR("if-none-match")));
+    if (w->if_none_match.p && !str_eq(w->if_none_match, STR("*"))) {
+        call_failf(c, ERR_ARGUMENT, "Invalid If-None-Match header value. Allowed value(s): If-None-Match: *");
+        return false;
+    }
+    return true;
+}
+
+// ---- the ways out ----
+
+static void settle(Call *c, int status) {
+    int64_t took = time_mono_ns() - http_began_ns(c->req);
+    metrics_count(&c->server->metrics, http_thread(c->req), c->route_index, status, took);
+    if (!c->server->config.log_requests) return;
+    char method[16], path[200];
+    snprintf(method, sizeof method, "%.*s", STR_ARG(c->view->method));
+    snprintf(path, sizeof path, "%.*s", STR_ARG(c->view->path));
+    LOG(REQUEST, method, path, status, (double)took / 1e6);
+}
+
+static void common_headers(Call *c, HttpReply *reply) {
+    Str id = http_header(c->req, STR("x-ms-client-request-id"));
+    if (id.p) http_reply_header(reply, STR("x-ms-client-request-id"), id);
+}
+
+void call_reply(Call *c, HttpReply *reply) {
+    common_headers(c, reply);
+    settle(c, reply->status);
+    http_reply(c->req, reply);
+}
+
+void call_stream_head(Call *c, HttpReply *reply) {
+    common_headers(c, reply);
+    settle(c, reply->status);
+}
+
+void call_fail(Call *c, Err err, Str message, Str details) {
+    Buf body = {0};
+    Str code = str_of(err_wire(err));
+    HttpReply reply = {.status = err_http(err), .type = JSON_TYPE, .take = &body};
+    buf_str_put(&body, STR("{\"error\":{\"code\":"));
+    json_put_str(&body, code);
+    buf_str_put(&body, STR(",\"message\":"));
+    json_put_str(&body, message.n > 0 ? message : str_of(err_text(err)));
+    if (details.n > 0) {
+        buf_str_put(&body, STR(",\"details\":"));
+        buf_str_put(&body, details);
+    }
+    buf_str_put(&body, STR("}}"));
+    http_reply_header(&reply, STR("x-ms-error-code"), code);
+    if (reply.status == 503) http_reply_header(&reply, STR("retry-after"), STR("1"));
+    if (reply.status == 401) http_reply_header(&reply, STR("www-authenticate"), STR("Bearer realm=\"sosia\""));
+    RouteMatch m;
+    if (err == ERR_METHOD && route_match(c->view->method, c->view->path, &m) == ERR_METHOD) {
+        http_reply_header(&reply, STR("allow"), str_of(m.allow));
+    }
+    call_reply(c, &reply);
+    buf_free(&body);
+}
+
+void call_failf(Call *c, Err err, const char *fmt, ...) {
+    Buf text = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vprintf(&text, fmt, ap);
+    va_end(ap);
+    call_fail(c, err, buf_str(&text), (Str){0});
+    buf_free(&text);
+}
+
+static void result_headers(Call *c, HttpReply *reply, Str etag, uint64_t seq) {
+    if (etag.n > 0) http_reply_header(reply, STR("etag"), etag);
+    if (seq == 0) return;
+    char *text = http_alloc(c->req, 24);
+    int n = snprintf(text, 24, "%llu", (unsigned long long)seq);
+    http_reply_header(reply, STR("sosia-sequence"), (Str){text, n});
+}
+
+void call_empty(Call *c, int status, Str etag, uint64_t seq) {
+    HttpReply reply = {.status = status};
+    result_headers(c, &reply, etag, seq);
+    call_reply(c, &reply);
+}
+
+void call_json(Call *c, int status, Str etag, Buf *body) {
+    HttpReply reply = {.status = status, .type = JSON_TYPE, .take = body};
+    result_headers(c, &reply, etag, 0);
+    call_reply(c, &reply);
+}
+
+// ---- reads ----
+
+static SosiaOut *scratch(Call *c) {
+    SosiaOut *out = &c->server->outs[http_thread(c->req)];
+    buf_reset(&out->message);
+    return out;
+}
+
+void call_get(Call *c, const SosiaRead *r) {
+    SosiaOut *out = scratch(c);
+    SosiaErr err = sosia_read(c->server->engine, &c->who, r, out);
+    if (err != SOSIA_OK) {
+        call_fail(c, (Err)err, buf_str(&out->message), (Str){0});
+        return;
+    }
+    call_json(c, 200, str_of(out->etag), &out->body);
+}
+
+// The page after this one: this very request with another token.
+static void put_next_link(Call *c, Str token, Buf *out) {
+    Buf url = {0};
+    Str rest = c->view->query, key, value;
+    char mark = '?';
+    buf_printf(&url, "%.*s://%.*s%.*s", STR_ARG(scheme_of(c)), STR_ARG(host_of(c)), STR_ARG(c->view->path));
+    while (url_query_next(&rest, &key, &value)) {
+        if (str_eq(key, STR("continuationToken"))) continue;
+        buf_printf(&url, "%c%.*s=%.*s", mark, STR_ARG(key), STR_ARG(value));
+        mark = '&';
+    }
+    buf_printf(&url, "%ccontinuationToken=", mark);
+    url_encode(token, &url);
+    json_put_str(out, buf_str(&url));
+    buf_free(&url);
+}
+
+static bool read_page_size(Call *c, int32_t *limit) {
+    int64_t n = 0;
+    Str text = http_header(c->req, STR("max-items-per-page"));
+    if (!text.p) return true;
+    if (!str_to_i64(str_trim(text), &n) || n < 1) {
+        call_failf(c, ERR_ARGUMENT, "max-items-per-page must be a whole number from 1 on.");
+        return false;
+    }
+    *limit = n > 1000 ? 1000 : (int32_t)n;
+    return true;
+}
+
+void call_list(Call *c, SosiaRead *r) {
+    if (!read_page_size(c, &r->limit)) return;
+    r->token = call_param(c, STR("continuationToken"));
+    SosiaOut *out = scratch(c);
+    SosiaErr err = sosia_read(c->server->engine, &c->who, r, out);
+    if (err != SOSIA_OK) {
+        call_fail(c, (Err)err, buf_str(&out->message), (Str){0});
+        return;
+    }
+    buf_str_put(&out->body, STR(",\"nextLink\":"));
+    if (out->token[0]) {
+        put_next_link(c, str_of(out->token), &out->body);
+    } else {
+        buf_str_put(&out->body, STR("null"));
+    }
+    buf_byte(&out->body, '}');
+    HttpReply reply = {.status = 200, .type = JSON_TYPE, .prefix = STR("{\"value\":"), .take = &out->body};
+    call_reply(c, &reply);
+}
+
+// ---- writes ----
+
+typedef struct WriteJob {
+    Call *call;
+    SosiaWrite write;
+    void (*fn)(Call *c, CallDone *done);
+    CallDone done;
+} WriteJob;
+
+static void on_written(HttpReq *r, void *arg) {
+    WriteJob *job = arg;
+    (void)r;
+    job->fn(job->call, &job->done);
+    buf_free(&job->done.message);
+    buf_free(&job->done.details);
+    buf_free(&job->done.body);
+}
+
+// On a thread of the engine: keep what is borrowed and go home.
+static void on_engine_done(void *arg, const SosiaDone *d) {
+    WriteJob *job = arg;
+    CallDone *done = &job->done;
+    done->err = (Err)d->err;
+    done->seq = d->seq;
+    done->created = d->created;
+    if (d->message.n > 0) buf_str_put(&done->message, d->message);
+    if (d->details.n > 0) buf_str_put(&done->details, d->details);
+    if (d->body.n > 0) buf_str_put(&done->body, d->body);
+    snprintf(done->etag, sizeof done->etag, "%.*s", STR_ARG(d->etag));
+    http_post(job->call->req, on_written, job);
+}
+
+static void write_now(WriteJob *job) {
+    Call *c = job->call;
+    SosiaErr err = sosia_write(c->server->engine, &c->who, &job->write, on_engine_done, job);
+    if (err == SOSIA_OK) return;
+    job->done.err = (Err)err;
+    http_post(c->req, on_written, job);
+}
+
+static void write_on_worker(Call *c) { write_now(c->job_arg); }
+
+void call_write_then(Call *c, const SosiaWrite *w, void (*fn)(Call *c, CallDone *done)) {
+    WriteJob *job = http_alloc(c->req, sizeof *job);
+    *job = (WriteJob){.call = c, .write = *w, .fn = fn};
+    c->job_arg = job;
+    if (w->body.n >= WORKER_BODY_MIN) {
+        call_work(c, write_on_worker);
+    } else {
+        write_now(job);
+    }
+}
+
+static void answer_write(Call *c, CallDone *done) {
+    Str etag = str_of(done->etag);
+    if (done->err != ERR_OK) {
+        call_fail(c, done->err, buf_str(&done->message), buf_str(&done->details));
+    } else if (c->success == 204) {
+        call_empty(c, 204, etag, done->seq);
+    } else {
+        HttpReply reply = {.status = c->success, .type = JSON_TYPE, .take = &done->body};
+        result_headers(c, &reply, etag, done->seq);
+        call_reply(c, &reply);
+    }
+}
+
+void call_write(Call *c, const SosiaWrite *w, int status) {
+    c->success = status;
+    call_write_then(c, w, answer_write);
+}
+
+// ---- the worker ----
+
+void call_work(Call *c, void (*fn)(Call *c)) {
+    c->job = fn;
+    if (!queue_try_push(&c->server->jobs, c)) call_fail(c, ERR_BUSY, (Str){0}, (Str){0});
+}
+
+static void run_posted(HttpReq *r, void *arg) {
+    Call *c = arg;
+    (void)r;
+    c->job(c);
+}
+
+void call_post(Call *c, void (*fn)(Call *c)) {
+    c->job = fn;
+    http_post(c->req, run_posted, c);
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// One request on its way through an operation: what handlers see and the ways they answer. All functions belong to the
+// request's I/O thread.
+#pragma once
+#include <sosia/sosia.h>
+#include "base/thread.h"
+#include "serve/guard.h"
+#include "serve/http.h"
+#include "serve/metrics.h"
+#include "serve/route.h"
+#include "serve/server.h"
+
+struct Server {
+    ServeConfig config; // strings belong to `keep`
+    Arena keep;
+    Sosia *engine;
+    Http *http;
+    Guard guard;
+    Metrics metrics;
+    SosiaOut outs[HTTP_THREADS_MAX]; // scratch of each I/O thread
+    Queue jobs;                      // calls for the worker: what would hold up an I/O thread
+    Thread worker;
+    int32_t port_http, port_https;
+    char address[64]; // for links when there is no Host header
+};
+
+typedef struct Call Call;
+struct Call {
+    Server *server;
+    HttpReq *req;
+    const HttpView *view;
+    const Route *route; // NULL: none matched
+    int32_t route_index;
+    SosiaCaller who;
+    Str world;   // decoded; "" is the live world
+    Str prefix;  // "/worlds/NAME" as the client wrote it, or ""
+    Str id, sub; // decoded
+    Str api_version;
+    char principal[16];
+    int success;          // status of a write that succeeds
+    void (*job)(Call *c); // what the worker or a post runs
+    void *job_arg;
+};
+
+// Entry point: the handler of the facade.
+void call_handle(void *server, HttpReq *r);
+
+// ---- what was asked ----
+
+// The first query parameter of that name, decoded; p is NULL when there is none or it cannot be decoded.
+Str call_param(Call *c, Str name);
+// Step through all parameters of a name. *rest begins as call's raw query. False at the end.
+bool call_param_next(Call *c, Str *rest, Str name, Str *value);
+// "true" (any case) or "1".
+bool call_param_bool(Call *c, Str name);
+// A read of this call's world, id and sub, with the dialect's version and base URL filled in.
+SosiaRead call_read(Call *c, SosiaGet what);
+// A write likewise, with body, If-Match and If-None-Match; false when a header is not valid: then it was answered.
+bool call_conditions(Call *c, SosiaWrite *w);
+SosiaWrite call_writing(Call *c, SosiaOp op);
+// "http://host:port/worlds/NAME", in memory of the request.
+Str call_base_url(Call *c);
+
+// ---- answering; each exactly once ----
+
+// An error with its code, status, message (err_text when empty) and details (a JSON array or "").
+void call_fail(Call *c, Err err, Str message, Str details);
+// The same with a printf message.
+void call_failf(Call *c, Err err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+// A status without a body; etag may be "".
+void call_empty(Call *c, int status, Str etag, uint64_t seq);
+// A JSON body, taken from *body; etag may be "".
+void call_json(Call *c, int status, Str etag, Buf *body);
+// Any reply: adds the common headers, counts and sends it.
+void call_reply(Call *c, HttpReply *reply);
+// The common headers of a reply that becomes a stream, and the books.
+void call_stream_head(Call *c, HttpReply *reply);
+
+// Read one document and answer it, or the error. 200.
+void call_get(Call *c, const SosiaRead *r);
+// Read one page of a list and answer {"value":[...],"nextLink":...}; takes page size and token from the request.
+void call_list(Call *c, SosiaRead *r);
+// Queue a write; answer `status` when it is done: with the result body when status is not 204.
+void call_write(Call *c, const SosiaWrite *w, int status);
+
+// How a write ended, in memory of the request.
+typedef struct CallDone {
+    Err err;
+    Buf message, details, body;
+    char etag[64];
+    uint64_t seq;
+    bool created;
+} CallDone;
+
+// Queue a write and have fn(c, done) called; the buffers of done are freed afterwards.
+void call_write_then(Call *c, const SosiaWrite *w, void (*fn)(Call *c, CallDone *done));
+// Run fn on the worker thread, which ends with call_post. Answers BUSY when too much waits there.
+void call_work(Call *c, void (*fn)(Call *c));
+// From the worker: run fn(c) on the I/O thread.
+void call_post(Call *c, void (*fn)(Call *c));

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/guard.h"
+#include <errno.h>
+#include <stdio.h>
+#include "base/mem.h"
+#include "serve/url.h"
+
+#define TOKEN_FILE_BYTES_MAX (1 << 20)
+
+typedef struct Token {
+    Str text;
+    int32_t line;
+} Token;
+
+struct Tokens {
+    Tokens *older;
+    Arena keep;
+    Token *items;
+    int32_t count;
+};
+
+static Err read_file(const char *file, Buf *out, Buf *why) {
+    char room[4096];
+    FILE *f = fopen(file, "rbe");
+    if (!f) {
+        if (why) buf_printf(why, "token file %s: %s", file, strerror_r(errno, room, sizeof room));
+        return ERR_IO;
+    }
+    out->max = TOKEN_FILE_BYTES_MAX;
+    for (size_t n; (n = fread(room, 1, sizeof room, f)) > 0;) buf_put(out, room, (int64_t)n);
+    bool bad = ferror(f) != 0;
+    fclose(f);
+    explicit_bzero(room, sizeof room);
+    if (!bad && !out->full) return ERR_OK;
+    if (why) buf_printf(why, "token file %s: %s", file, bad ? "cannot be read" : "is longer than 1 MiB");
+    return ERR_IO;
+}
+
+static Tokens *parse(Str text) {
+    Tokens *t = mem_alloc(sizeof *t);
+    arena_init(&t->keep, 0);
+    int32_t lines = 1;
+    for (int64_t i = 0; i < text.n; i++) lines += text.p[i] == '\n';
+    t->items = NEW(&t->keep, Token, lines);
+    for (int32_t line = 1; line <= lines; line++) {
+        Str token = str_trim(str_cut(&text, '\n'));
+        if (token.n == 0 || token.p[0] == '#') continue;
+        t->items[t->count++] = (Token){arena_str(&t->keep, token), line};
+    }
+    return t;
+}
+
+static void tokens_free(Tokens *t) {
+    while (t) {
+        Tokens *older = t->older;
+        arena_free(&t->keep);
+        mem_free(t);
+        t = older;
+    }
+}
+
+Err guard_load(Guard *g, const char *file, Buf *why) {
+    Buf text = {0};
+    Err err = read_file(file, &text, why);
+    Tokens *fresh = err == ERR_OK ? parse(buf_str(&text)) : NULL;
+    if (text.p) explicit_bzero(text.p, (size_t)text.n);
+    buf_free(&text);
+    if (err != ERR_OK) return err;
+    if (fresh->count == 0) {
+        tokens_free(fresh);
+        if (why) buf_printf(why, "token file %s: no token in it", file);
+        return ERR_ARGUMENT;
+    }
+    fresh->older = atomic_load(&g->tokens);
+    atomic_store(&g->tokens, fresh);
+    return ERR_OK;
+}
+
+void guard_free(Guard *g) {
+    tokens_free(atomic_load(&g->tokens));
+    atomic_store(&g->tokens, NULL);
+}
+
+static Str bearer(Str authorization) {
+    Str scheme = STR("Bearer ");
+    if (authorization.n <= scheme.n || !str_eq_nocase(str_sub(authorization, 0, scheme.n), scheme)) return (Str){0};
+    return str_trim(str_sub(authorization, scheme.n, authorization.n));
+}
+
+// Looks at every token, so that time tells nothing about which one was near.
+static int32_t token_line(const Tokens *t, Str given) {
+    int32_t line = 0;
+    for (int32_t i = 0; i < t->count; i++) {
+        if (str_eq_secret(t->items[i].text, given)) line = t->items[i].line;
+    }
+    return line;
+}
+
+static bool listed(const Guard *g, Str host) {
+    for (int32_t i = 0; i < g->host_count; i++) {
+        if (str_eq_nocase(g->hosts[i], host)) return true;
+    }
+    return false;
+}
+
+static bool host_allowed(const Guard *g, Str host) {
+    Str name, port;
+    if (host.p == NULL) return true; // HTTP/1.0 without a Host header: no browser
+    if (!host_split(host, &name, &port)) return false;
+    return host_is_loopback(name) || listed(g, name) || listed(g, host);
+}
+
+// A browser names the origin of the page in requests that change something; it must be the server's own or a listed
+// host with port.
+static bool origin_allowed(const Guard *g, const GuardAsk *ask) {
+    if (ask->origin.p == NULL) return !str_eq(ask->fetch_site, STR("cross-site"));
+    int64_t at = str_find_str(ask->origin, STR("://"));
+    if (at < 0) return false;
+    Str from = str_sub(ask->origin, at + 3, ask->origin.n);
+    return str_eq_nocase(from, ask->host) || listed(g, from);
+}
+
+Err guard_check(const Guard *g, const GuardAsk *ask, const char **why, int32_t *line) {
+    const Tokens *tokens = atomic_load_explicit(&g->tokens, memory_order_acquire);
+    *line = 0;
+    if (tokens) {
+        *line = token_line(tokens, bearer(ask->authorization));
+        if (*line == 0) {
+            *why = "A valid bearer token is needed.";
+            return ERR_UNAUTHORIZED;
+        }
+    } else if (!host_allowed(g, ask->host)) {
+        *why = "The Host header names neither this machine nor an allowed host.";
+        return ERR_FORBIDDEN;
+    }
+    if (ask->changes && !origin_allowed(g, ask)) {
+        *why = "Pages of another origin may not change anything here.";
+        return ERR_FORBIDDEN;
+    }
+    return ERR_OK;
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// The OpenAPI document, made from the table of routes, so that it cannot name what is not served.
+#include "serve/own.h"
+#include "codec/json.h"
+
+typedef struct Schema {
+    const char *name;
+    const char *media; // NULL: application/json
+    const char *json;  // JSON Schema
+} Schema;
+
+#define TEXT "{\"type\":\"string\"}"
+#define ANY "{}"
+
+static const Schema SCHEMAS[] = {
+    {"Any", NULL, ANY},
+    {"Text", "text/plain", TEXT},
+    {"Error", NULL,
+     "{\"type\":\"object\",\"required\":[\"error\"],\"properties\":{\"error\":{\"type\":\"object\",\"required\":["
+     "\"code\","
+     "\"message\"],\"properties\":{\"code\":" TEXT ",\"message\":" TEXT
+     ",\"details\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}}}}}"},
+    {"Twin", NULL,
+     "{\"type\":\"object\",\"required\":[\"$metadata\"],\"properties\":{\"$dtId\":" TEXT ",\"$etag\":" TEXT
+     ",\"$metadata\":{\"type\":\"object\",\"required\":[\"$model\"],\"properties\":{\"$model\":" TEXT
+     ",\"$lastUpdateTime\":{\"type\":\"string\",\"format\":\"date-time\"}},\"additionalProperties\":true}},"
+     "\"additionalProperties\":true}"},
+    {"Component", NULL,
+     "{\"type\":\"object\",\"properties\":{\"$metadata\":{\"type\":\"object\"}},\"additionalProperties\":true}"},
+    {"JsonPatch", "application/json-patch+json",
+     "{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"op\",\"path\"],\"properties\":{\"op\":{"
+     "\"enum\":["
+     "\"add\",\"replace\",\"remove\"]},\"path\":" TEXT ",\"value\":{}}}}"},
+    {"Relationship", NULL,
+     "{\"type\":\"object\",\"required\":[\"$relationshipName\",\"$targetId\"],\"properties\":{\"$relationshipId\":" TEXT
+     ",\"$etag\":" TEXT ",\"$sourceId\":" TEXT ",\"$relationshipName\":" TEXT ",\"$targetId\":" TEXT
+     "},\"additionalProperties\":true}"},
+    {"IncomingRelationship", NULL,
+     "{\"type\":\"object\",\"properties\":{\"$relationshipId\":" TEXT ",\"$sourceId\":" TEXT
+     ",\"$relationshipName\":" TEXT ",\"$relationshipLink\":" TEXT "}}"},
+    {"Model", NULL,
+     "{\"type\":\"object\",\"required\":[\"id\"],\"properties\":{\"id\":" TEXT
+     ",\"displayName\":{\"type\":\"object\"},\"description\":{\"type\":\"object\"},\"uploadTime\":{\"type\":\"string\","
+     "\"format\":\"date-time\"},\"decommissioned\":{\"type\":\"boolean\"},\"model\":{\"type\":\"object\"}}}"},
+    {"Models", NULL,
+     "{\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"object\",\"description\":\"a DTDL interface\"}}"},
+    {"ModelList", NULL, "{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Model\"}}"},
+    {"EventRoute", NULL,
+     "{\"type\":\"object\",\"required\":[\"endpointName\",\"filter\"],\"properties\":{\"id\":" TEXT
+     ",\"endpointName\":" TEXT ",\"filter\":" TEXT "}}"},
+    {"Query", NULL, "{\"type\":\"object\",\"properties\":{\"query\":" TEXT ",\"continuationToken\":" TEXT "}}"},
+    {"QueryResult", NULL,
+     "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{}},\"continuationToken\":" TEXT
+     "}}"},
+    {"Ingest", "application/x-ndjson",
+     "{\"type\":\"object\",\"description\":\"one such object a line\",\"required\":[\"id\",\"property\",\"value\"],"
+     "\"properties\":{\"id\":" TEXT ",\"property\":" TEXT ",\"value\":{},\"time\":{\"type\":\"string\",\"format\":"
+     "\"date-time\"}}}"},
+    {"Import", "application/x-ndjson",
+     "{\"type\":\"object\",\"description\":\"the bulk format of Azure Digital Twins: {\\\"Section\\\":...} lines and "
+     "the "
+     "entities below them\"}"},
+    {"Applied", NULL,
+     "{\"type\":\"object\",\"properties\":{\"accepted\":{\"type\":\"integer\"},\"rejected\":{\"type\":\"integer\"},"
+     "\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"line\":{\"type\":\"integer\"},"
+     "\"code\":" TEXT ",\"message\":" TEXT "}}}}}"},
+    {"Changes", "text/event-stream", TEXT},
+    {"World", NULL, "{\"type\":\"object\",\"properties\":{\"name\":" TEXT ",\"parent\":" TEXT "}}"},
+    {"Worlds", NULL,
+     "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":"
+     "{"
+     "\"name\":" TEXT ",\"parent\":" TEXT ",\"sequence\":{\"type\":\"integer\"},\"twins\":{\"type\":\"integer\"},"
+     "\"relationships\":{\"type\":\"integer\"}}}}}}"},
+    {"Fork", NULL,
+     "{\"type\":\"object\",\"required\":[\"name\"],\"properties\":{\"name\":" TEXT ",\"from\":" TEXT "}}"},
+    {"Health", NULL, "{\"type\":\"object\",\"properties\":{\"status\":" TEXT ",\"version\":" TEXT "}}"},
+};
+
+#define SCHEMA_COUNT (sizeof SCHEMAS / sizeof SCHEMAS[0])
+
+static const char *media_of(const char *schema) {
+    for (size_t i = 0; i < SCHEMA_COUNT; i++) {
+        if (strcmp(SCHEMAS[i].name, schema) == 0 && SCHEMAS[i].media) return SCHEMAS[i].media;
+    }
+    return "application/json";
+}
+
+static void put_ref(Buf *out, const char *schema) { buf_printf(out, "{\"$ref\":\"#/components/schemas/%s\"}", schema); }
+
+static void put_parameter(Buf *out, const char *name, const char *in, bool required, char *comma) {
+    if (*comma) buf_byte(out, *comma);
+    buf_printf(out, "{\"name\":\"%s\",\"in\":\"%s\",\"required\":%s,\"schema\":" TEXT "}", name, in,
+               required ? "true" : "false");
+    *comma = ',';
+}
+
+static void put_parameters(Buf *out, const Route *r) {
+    char comma = 0;
+    buf_str_put(out, STR("\"parameters\":["));
+    if (strstr(r->path, "{id}")) put_parameter(out, "id", "path", true, &comma);
+    if (strstr(r->path, "{sub}")) put_parameter(out, "sub", "path", true, &comma);
+    if (r->flags & ROUTE_ADT) put_parameter(out, "api-version", "query", true, &comma);
+    if (r->flags & ROUTE_PAGED) {
+        put_parameter(out, "continuationToken", "query", false, &comma);
+        put_parameter(out, "max-items-per-page", "header", false, &comma);
+    }
+    bool patch = strcmp(r->method, "PATCH") == 0 || strcmp(r->method, "DELETE") == 0;
+    if (patch && strstr(r->path, "/digitaltwins/")) put_parameter(out, "If-Match", "header", false, &comma);
+    if (strcmp(r->method, "PUT") == 0 && strstr(r->path, "/digitaltwins/")) {
+        put_parameter(out, "If-None-Match", "header", false, &comma);
+    }
+    if (strstr(r->path, "telemetry")) {
+        put_parameter(out, "Message-Id", "header", true, &comma);
+        put_parameter(out, "Telemetry-Source-Time", "header", false, &comma);
+    }
+    if (strcmp(r->name, "Changes") == 0) {
+        put_parameter(out, "since", "query", false, &comma);
+        put_parameter(out, "twin", "query", false, &comma);
+    }
+    if (strcmp(r->name, "DigitalTwins_ListRelationships") == 0) {
+        put_parameter(out, "relationshipName", "query", false, &comma);
+    }
+    if (strncmp(r->path, "/models", 7) == 0 && strcmp(r->method, "GET") == 0) {
+        put_parameter(out, "includeModelDefinition", "query", false, &comma);
+        if (r->flags & ROUTE_PAGED) put_parameter(out, "dependenciesFor", "query", false, &comma);
+    }
+    if (strcmp(r->name, "Twins_List") == 0) put_parameter(out, "model", "query", false, &comma);
+    if (strcmp(r->name, "Ingest") == 0) put_parameter(out, "source", "query", false, &comma);
+    buf_str_put(out, STR("],"));
+}
+
+static void put_reply(Buf *out, const Route *r) {
+    buf_printf(out, "\"responses\":{\"%d\":{\"description\":\"done\"", r->status);
+    if (r->reply) {
+        buf_printf(out, ",\"content\":{\"%s\":{\"schema\":", media_of(r->reply));
+        if (r->flags & ROUTE_PAGED) {
+            buf_str_put(out, STR("{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":"));
+            put_ref(out, r->reply);
+            buf_str_put(out, STR("},\"nextLink\":{\"type\":\"string\",\"nullable\":true}}}"));
+        } else {
+            put_ref(out, r->reply);
+        }
+        buf_str_put(out, STR("}}"));
+    }
+    buf_str_put(out, STR("},\"default\":{\"description\":\"an error\",\"content\":{\"application/json\":{\"schema\":"));
+    put_ref(out, "Error");
+    buf_str_put(out, STR("}}}}"));
+}
+
+static void put_method(Buf *out, const char *method) {
+    for (const char *p = method; *p; p++) buf_byte(out, (char)(*p | 0x20));
+}
+
+static void put_route(Buf *out, const Route *r) {
+    buf_byte(out, '"');
+    put_method(out, r->method);
+    buf_printf(out, "\":{\"operationId\":\"%s\",\"summary\":", r->name);
+    json_put_str(out, str_of(r->summary));
+    buf_byte(out, ',');
+    if (r->flags & ROUTE_OPEN) buf_str_put(out, STR("\"security\":[],"));
+    put_parameters(out, r);
+    if (r->body) {
+        buf_printf(out, "\"requestBody\":{\"required\":true,\"content\":{\"%s\":{\"schema\":", media_of(r->body));
+        put_ref(out, r->body);
+        buf_str_put(out, STR("}}},"));
+    }
+    put_reply(out, r);
+    buf_byte(out, '}');
+}
+
+static bool first_of_path(const Route *routes, int32_t i) {
+    for (int32_t k = 0; k < i; k++) {
+        if (strcmp(routes[k].path, routes[i].path) == 0) return false;
+    }
+    return true;
+}
+
+static void put_paths(Buf *out) {
+    int32_t count = 0;
+    const Route *routes = route_table(&count);
+    char comma = 0;
+    for (int32_t i = 0; i < count; i++) {
+        if ((routes[i].flags & ROUTE_HIDDEN) || !first_of_path(routes, i)) continue;
+        if (comma) buf_byte(out, comma);
+        comma = ',';
+        buf_printf(out, "\"%s\":{", routes[i].path);
+        char inner = 0;
+        for (int32_t k = i; k < count; k++) {
+            if (strcmp(routes[k].path, routes[i].path) != 0) continue;
+            if (inner) buf_byte(out, inner);
+            inner = ',';
+            put_route(out, &routes[k]);
+        }
+        buf_byte(out, '}');
+    }
+}
+
+void own_openapi(Call *c) {
+    Buf out = {0};
+    buf_printf(
+        &out,
+        "{\"openapi\":\"3.0.3\",\"info\":{\"title\":\"Sosia\",\"version\":\"%s\",\"description\":\"A living double of "
+        "a "
+        "whole operation. Every path of a world also exists below /worlds/NAME.\"},\"security\":[{\"token\":[]}],"
+        "\"paths\":{",
+        sosia_version());
+    put_paths(&out);
+    buf_str_put(&out, STR("},\"components\":{\"securitySchemes\":{\"token\":{\"type\":\"http\",\"scheme\":\"bearer\"}},"
+                          "\"schemas\":{"));
+    for (size_t i = 0; i < SCHEMA_COUNT; i++) {
+        buf_printf(&out, "%s\"%s\":%s", i ? "," : "", SCHEMAS[i].name, SCHEMAS[i].json);
+    }
+    buf_str_put(&out, STR("}}}"));
+    call_json(c, 200, (Str){0}, &out);
+    buf_free(&out);
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/route.h"
+#include <pthread.h>
+#include <stdio.h>
+#include "base/check.h"
+#include "serve/adt/adt.h"
+#include "serve/own.h"
+
+#define ADT (ROUTE_ADT | ROUTE_WORLD)
+#define OWN ROUTE_WORLD
+
+static const Route ROUTES[] = {
+    // clang-format off
+    {"GET", "/digitaltwins/{id}", adt_twin_get, ADT, "DigitalTwins_GetById", "One twin", NULL, 200, "Twin"},
+    {"PATCH", "/digitaltwins/{id}", adt_twin_patch, ADT | ROUTE_WRITE, "DigitalTwins_Update",
+     "Change properties of a twin", "JsonPatch", 204, NULL},
+    {"PUT", "/digitaltwins/{id}", adt_twin_put, ADT | ROUTE_WRITE, "DigitalTwins_Add",
+     "Create a twin or replace it as a whole", "Twin", 200, "Twin"},
+    {"DELETE", "/digitaltwins/{id}", adt_twin_delete, ADT | ROUTE_WRITE, "DigitalTwins_Delete",
+     "Delete a twin without relationships", NULL, 204, NULL},
+    {"GET", "/digitaltwins", own_twins, OWN | ROUTE_PAGED, "Twins_List",
+     "All twins in order of creation, or those of one model and its subtypes", NULL, 200, "Twin"},
+
+    {"GET", "/digitaltwins/{id}/components/{sub}", adt_component_get, ADT, "DigitalTwins_GetComponent",
+     "One component of a twin", NULL, 200, "Component"},
+    {"PATCH", "/digitaltwins/{id}/components/{sub}", adt_component_patch, ADT | ROUTE_WRITE,
+     "DigitalTwins_UpdateComponent", "Change properties of a component", "JsonPatch", 204, NULL},
+    {"POST", "/digitaltwins/{id}/telemetry", adt_telemetry, ADT | ROUTE_WRITE, "DigitalTwins_SendTelemetry",
+     "Pass a message of a twin on to the feed; it is not stored", "Any", 204, NULL},
+    {"POST", "/digitaltwins/{id}/components/{sub}/telemetry", adt_telemetry, ADT | ROUTE_WRITE,
+     "DigitalTwins_SendComponentTelemetry", "Pass a message of a component on to the feed", "Any", 204, NULL},
+
+    {"GET", "/digitaltwins/{id}/relationships", adt_links, ADT | ROUTE_PAGED, "DigitalTwins_ListRelationships",
+     "Relationships that begin at a twin", NULL, 200, "Relationship"},
+    {"GET", "/digitaltwins/{id}/incomingrelationships", adt_incoming, ADT | ROUTE_PAGED,
+     "DigitalTwins_ListIncomingRelationships", "Relationships that end at a twin", NULL, 200, "IncomingRelationship"},
+    {"GET", "/digitaltwins/{id}/relationships/{sub}", adt_link_get, ADT, "DigitalTwins_GetRelationshipById",
+     "One relationship", NULL, 200, "Relationship"},
+    {"PUT", "/digitaltwins/{id}/relationships/{sub}", adt_link_put, ADT | ROUTE_WRITE, "DigitalTwins_AddRelationship",
+     "Create a relationship or replace it", "Relationship", 200, "Relationship"},
+    {"PATCH", "/digitaltwins/{id}/relationships/{sub}", adt_link_patch, ADT | ROUTE_WRITE,
+     "DigitalTwins_UpdateRelationship", "Change properties of a relationship", "JsonPatch", 204, NULL},
+    {"DELETE", "/digitaltwins/{id}/relationships/{sub}", adt_link_delete, ADT | ROUTE_WRITE,
+     "DigitalTwins_DeleteRelationship", "Delete a relationship", NULL, 204, NULL},
+
+    {"GET", "/models", adt_models, ADT | ROUTE_PAGED, "DigitalTwinModels_List",
+     "All models, or those that some models depend on", NULL, 200, "Model"},
+    {"POST", "/models", adt_models_add, ADT | ROUTE_WRITE, "DigitalTwinModels_Add",
+     "Add DTDL interfaces, all or none", "Models", 201, "ModelList"},
+    {"GET", "/models/{id}", adt_model_get, ADT, "DigitalTwinModels_GetById", "One model", NULL, 200, "Model"},
+    {"PATCH", "/models/{id}", adt_model_patch, ADT | ROUTE_WRITE, "DigitalTwinModels_Update",
+     "Decommission a model or take that back", "JsonPatch", 204, NULL},
+    {"DELETE", "/models/{id}", adt_model_delete, ADT | ROUTE_WRITE, "DigitalTwinModels_Delete",
+     "Delete a model that no other model refers to", NULL, 204, NULL},
+
+    {"GET", "/eventroutes", adt_eventroutes, ADT | ROUTE_PAGED, "EventRoutes_List", "All event routes", NULL, 200,
+     "EventRoute"},
+    {"GET", "/eventroutes/{id}", adt_eventroute_get, ADT, "EventRoutes_GetById", "One event route", NULL, 200,
+     "EventRoute"},
+    {"PUT", "/eventroutes/{id}", adt_eventroute_put, ADT | ROUTE_WRITE, "EventRoutes_Add",
+     "Create an event route (no endpoint can be configured yet)", "EventRoute", 204, NULL},
+    {"DELETE", "/eventroutes/{id}", adt_eventroute_delete, ADT | ROUTE_WRITE, "EventRoutes_Delete",
+     "Delete an event route", NULL, 204, NULL},
+    {"POST", "/query", adt_query, ADT, "Query_QueryTwins", "Query the graph (not supported yet: answers NotSupported)",
+     "Query", 200, "QueryResult"},
+
+    {"POST", "/ingest", own_ingest, OWN | ROUTE_WRITE, "Ingest", "Property values, one JSON object a line",
+     "Ingest", 200, "Applied"},
+    {"POST", "/import", own_import, OWN | ROUTE_WRITE, "Import", "A part of a bulk import file, entity by entity",
+     "Import", 200, "Applied"},
+    {"GET", "/changes", own_changes, OWN, "Changes", "What changes, as server-sent events", NULL, 200, "Changes"},
+    {"GET", "/worlds", own_worlds, 0, "Worlds_List", "All worlds", NULL, 200, "Worlds"},
+    {"POST", "/worlds", own_world_add, ROUTE_WRITE, "Worlds_Fork", "Fork a world as it is now", "Fork", 201, "World"},
+    {"DELETE", "/worlds/{id}", own_world_delete, ROUTE_WRITE, "Worlds_Delete", "Drop a fork", NULL, 204, NULL},
+
+    {"GET", "/healthz", own_healthz, ROUTE_OPEN, "Health", "The process answers", NULL, 200, "Health"},
+    {"GET", "/readyz", own_readyz, ROUTE_OPEN, "Ready", "The engine answers and the server is not stopping", NULL, 200,
+     "Health"},
+    {"GET", "/metrics", own_metrics, 0, "Metrics", "Counters for Prometheus", NULL, 200, "Text"},
+    {"GET", "/openapi.json", own_openapi, 0, "OpenApi", "This document", NULL, 200, "Any"},
+    {"GET", "/", own_page, ROUTE_HIDDEN, "Page", "A page for people", NULL, 200, "Text"},
+    {"GET", "/page.css", own_page_css, ROUTE_HIDDEN, "PageStyle", "Its style", NULL, 200, "Text"},
+    {"GET", "/page.js", own_page_js, ROUTE_HIDDEN, "PageScript", "Its script", NULL, 200, "Text"},
+    // clang-format on
+};
+
+#define ROUTE_COUNT ((int32_t)(sizeof ROUTES / sizeof ROUTES[0]))
+
+// A route's path, split once. A parameter segment is empty.
+typedef struct Pattern {
+    Str seg[ROUTE_SEGMENTS_MAX];
+    int32_t count;
+} Pattern;
+
+static Pattern patterns[ROUTE_COUNT];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void split_patterns(void) {
+    for (int32_t i = 0; i < ROUTE_COUNT; i++) {
+        UrlPath p;
+        CHECK(url_split(str_of(ROUTES[i].path), &p) == ERR_OK);
+        CHECK(p.count <= ROUTE_SEGMENTS_MAX);
+        patterns[i].count = p.count;
+        for (int32_t k = 0; k < p.count; k++) {
+            if (p.seg[k].p[0] != '{') patterns[i].seg[k] = p.seg[k];
+        }
+    }
+}
+
+const Route *route_table(int32_t *count) {
+    *count = ROUTE_COUNT;
+    return ROUTES;
+}
+
+static bool matches(const Pattern *pattern, const Str *seg) {
+    for (int32_t k = 0; k < pattern->count; k++) {
+        if (pattern->seg[k].n > 0 && !str_eq_nocase(pattern->seg[k], seg[k])) return false;
+    }
+    return true;
+}
+
+static void allow(RouteMatch *m, const char *method) {
+    size_t n = strlen(m->allow);
+    snprintf(m->allow + n, sizeof m->allow - n, "%s%s%s", n ? ", " : "", method, strcmp(method, "GET") ? "" : ", HEAD");
+}
+
+static Err match_in(Str method, const Str *seg, int32_t count, uint32_t need, RouteMatch *out) {
+    bool found = false;
+    for (int32_t i = 0; i < ROUTE_COUNT; i++) {
+        const Pattern *p = &patterns[i];
+        if (p->count != count || (ROUTES[i].flags & need) != need || !matches(p, seg)) continue;
+        found = true;
+        if (!str_eq(method, str_of(ROUTES[i].method))) {
+            allow(out, ROUTES[i].method);
+            continue;
+        }
+        out->index = i;
+        Str *param[2] = {&out->id, &out->sub};
+        for (int32_t k = 0, n = 0; k < count; k++) {
+            if (p->seg[k].n == 0 && n < 2) *param[n++] = seg[k];
+        }
+        return ERR_OK;
+    }
+    if (found) allow(out, "OPTIONS");
+    return found ? ERR_METHOD : ERR_NO_ROUTE;
+}
+
+Err route_match(Str method, Str path, RouteMatch *out) {
+    pthread_once(&once, split_patterns);
+    UrlPath p;
+    *out = (RouteMatch){.index = -1};
+    TRY(url_split(path, &p));
+    if (str_eq(method, STR("HEAD"))) method = STR("GET");
+    if (p.count >= 3 && str_eq_nocase(p.seg[0], STR("worlds"))) {
+        const char *end = p.seg[1].p + p.seg[1].n;
+        out->world = p.seg[1];
+        out->prefix = (Str){p.seg[0].p - 1, end - (p.seg[0].p - 1)};
+        return match_in(method, p.seg + 2, p.count - 2, ROUTE_WORLD, out);
+    }
+    return match_in(method, p.seg, p.count, 0, out);
+}
