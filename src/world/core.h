@@ -98,8 +98,8 @@ void core_put(World *w, uint32_t vec, VecShape shape, uint64_t row, uint32_t k, 
 void core_put_text(World *w, uint32_t vec, VecShape shape, uint64_t row, uint32_t k, Text t);
 static inline uint64_t meta_get(World *w, uint32_t row) { return core_get(w, VECNO_META, row, 0); }
 static inline void meta_put(World *w, uint32_t row, uint64_t v) { core_put(w, VECNO_META, VEC_META, row, 0, v); }
-// Undo all ring records at positions >= from; pages end up at sequence `seq`.
-void core_rewind(World *w, uint64_t from, uint64_t seq);
+// Undo all ring records at positions >= from.
+void core_rewind(World *w, uint64_t from);
 // Records that still fit before one that is needed for undo would be lost.
 int64_t core_room(const World *w);
 

@@ -51,9 +51,10 @@ Domain *domain_new(void) {
     return d;
 }
 
-static uint64_t oldest_reader(Domain *d) {
+// What was retired with a smaller tag than this no reader can hold: tags given out after the look are never below it.
+static uint64_t reclaim_limit(Domain *d) {
+    uint64_t min = atomic_load(&d->epoch);
     atomic_thread_fence(memory_order_seq_cst);
-    uint64_t min = UINT64_MAX;
     for (int i = 0; i < READERS_MAX; i++) {
         uint64_t e = atomic_load(&d->slots[i].epoch);
         if (e && e < min) min = e;
@@ -63,8 +64,8 @@ static uint64_t oldest_reader(Domain *d) {
 
 void domain_free(Domain *d) {
     if (!d) return;
-    CHECK(oldest_reader(d) == UINT64_MAX); // nobody is inside
-    while (d->count) domain_reclaim(d);    // freed nodes retire their children
+    for (int i = 0; i < READERS_MAX; i++) CHECK(atomic_load(&d->slots[i].epoch) == 0); // nobody is inside
+    while (d->count) domain_reclaim(d); // freed nodes retire their children
     for (Slab *s = d->slabs; s;) {
         Slab *next = s->next;
         mem_free(s);
@@ -115,20 +116,23 @@ void domain_retire(Domain *d, void *p, void (*fn)(Domain *, void *)) { retire(d,
 
 static void blob_free(Domain *d, void *blob, int64_t text_bytes);
 
+// Takes up to `max` entries that nobody can hold any more.
+static int take_retired(Domain *d, Retired *take, int max) {
+    int n = 0;
+    pthread_mutex_lock(&d->retire_lock);
+    uint64_t limit = d->count ? reclaim_limit(d) : 0;
+    for (; n < max && d->count && d->list[d->head].tag < limit; n++) {
+        take[n] = d->list[d->head];
+        d->head = (d->head + 1) & (d->cap - 1);
+        d->count--;
+    }
+    pthread_mutex_unlock(&d->retire_lock);
+    return n;
+}
+
 void domain_reclaim(Domain *d) {
-    enum { BATCH = 64 };
-    Retired take[BATCH];
-    uint64_t oldest = 0;
-    for (int n = BATCH; n == BATCH;) {
-        n = 0;
-        pthread_mutex_lock(&d->retire_lock);
-        if (d->count && !oldest) oldest = oldest_reader(d);
-        while (n < BATCH && d->count && d->list[d->head].tag < oldest) {
-            take[n++] = d->list[d->head];
-            d->head = (d->head + 1) & (d->cap - 1);
-            d->count--;
-        }
-        pthread_mutex_unlock(&d->retire_lock);
+    Retired take[64];
+    for (int n; (n = take_retired(d, take, 64)) > 0;) { // freed nodes retire their children
         for (int i = 0; i < n; i++) {
             if (take[i].fn) take[i].fn(d, take[i].p);
             else blob_free(d, take[i].p, take[i].size);

@@ -145,7 +145,7 @@ static void rewind_catalogs(World *w, uint64_t seq) {
 
 void world_rollback(World *w) {
     CHECK(w->open);
-    core_rewind(w, w->begin_pos, w->begin_seq);
+    core_rewind(w, w->begin_pos);
     rewind_catalogs(w, w->begin_seq);
     w->open = false;
     w->seq = w->begin_seq;
@@ -158,7 +158,7 @@ void world_undo_to(World *w, uint64_t seq) {
     BatchTrails *q = &w->batches;
     while (q->count && q->p[(q->head + q->count - 1) & (q->cap - 1)].seq > seq) q->count--;
     const BatchTrail *last = q->count ? &q->p[(q->head + q->count - 1) & (q->cap - 1)] : NULL;
-    core_rewind(w, last ? last->end : w->floor, seq);
+    core_rewind(w, last ? last->end : w->floor);
     rewind_catalogs(w, seq);
     w->seq = seq;
     w->time = (int64_t)meta_get(w, META_TIME);

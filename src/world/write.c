@@ -217,8 +217,17 @@ void core_put_text(World *w, uint32_t vec, VecShape shape, uint64_t row, uint32_
 
 // ---- undo ----
 
+// The sequence of a page whose newest before-image is now `undo`. Never above the truth by more than what was lost,
+// and what was lost is visible: a later undo or fork never goes back behind it.
+static uint64_t seq_of_chain(const World *w, uint64_t undo) {
+    if (!undo) return w->base_seq;
+    if (atomic_load_explicit(&w->ring->head, memory_order_relaxed) - (undo - 1) > w->ring->cap)
+        return atomic_load_explicit(&w->ring->lost_seq, memory_order_relaxed);
+    return atomic_load_explicit(&w->ring->records[(undo - 1) & (w->ring->cap - 1)].seq, memory_order_relaxed);
+}
+
 // Put one word back, without logging it again. The page may have been copied since (a fork in between).
-static void rewind_one(World *w, RingRecord *rec, uint64_t seq) {
+static void rewind_one(World *w, RingRecord *rec) {
     Page *now = core_page(w, rec->vec, rec->page_no);
     CHECK(now != NULL);
     Page *p = own_page(w, rec->vec, (VecShape)now->b.shape, rec->page_no, now->cap, now->b.sources);
@@ -227,8 +236,9 @@ static void rewind_one(World *w, RingRecord *rec, uint64_t seq) {
     atomic_thread_fence(memory_order_release);
     atomic_store_explicit(&p->words[page_physical(p, atomic_load_explicit(&rec->word, memory_order_relaxed))],
                           atomic_load_explicit(&rec->old, memory_order_relaxed), memory_order_relaxed);
-    atomic_store_explicit(&p->undo, atomic_load_explicit(&rec->prev, memory_order_relaxed), memory_order_relaxed);
-    atomic_store_explicit(&p->seq, seq, memory_order_relaxed);
+    uint64_t undo = atomic_load_explicit(&rec->prev, memory_order_relaxed);
+    atomic_store_explicit(&p->undo, undo, memory_order_relaxed);
+    atomic_store_explicit(&p->seq, seq_of_chain(w, undo), memory_order_relaxed);
     atomic_store_explicit(&p->version, version + 2, memory_order_release);
     rec->dead = 1;
 }
@@ -245,13 +255,13 @@ static void rewind_texts(World *w, uint64_t from) {
     }
 }
 
-void core_rewind(World *w, uint64_t from, uint64_t seq) {
+void core_rewind(World *w, uint64_t from) {
     CHECK(w->ring != NULL);
     uint64_t head = atomic_load_explicit(&w->ring->head, memory_order_relaxed);
     CHECK(head - from <= w->ring->cap);
     for (uint64_t at = head; at > from; at--) {
         RingRecord *rec = &w->ring->records[(at - 1) & (w->ring->cap - 1)];
-        if (!rec->dead) rewind_one(w, rec, seq);
+        if (!rec->dead) rewind_one(w, rec);
     }
     rewind_texts(w, from);
 }
