@@ -85,9 +85,23 @@ static Shape shape_of(Cls c) {
     }
 }
 
+// The units of a family as an enum of strings.
+static const Type *type_family(Builder *b, UnitFamily family, UnitSet set) {
+    EnumValue *values = NEW(b->keep, EnumValue, unit_count());
+    Type *t = NEW(b->keep, Type, 1);
+    *t = (Type){.shape = SHAPE_ENUM, .name = str_of(unit_family(family)->name), .values = values};
+    for (int32_t i = 0; i < unit_count(); i++) {
+        const Unit *u = unit_at(i);
+        Str name = str_of(u->name);
+        if (u->family == family && (u->sets & set)) values[t->value_count++] = (EnumValue){.name = name, .text = name};
+    }
+    return t;
+}
+
 // The type of a sound schema value. Made once per element; a schema that contains itself sees its own, unfinished.
 static const Type *type_of(Builder *b, const Value *v) {
     if (v->builtin) return v->builtin->type;
+    if (v->family_set) return type_family(b, v->family, v->family_set);
     Elem *e = v->elem;
     if (e->type) return e->type;
     if (SET(e->cls) & SET_PRIMITIVE) return e->type = type_of_primitive(e->cls);

@@ -37,7 +37,7 @@ static int limit_set_of(Str s) {
 typedef struct Reading {
     const Elem *elem;
     Scope *scope;
-    bool first, has_core, has_affiliate, want_limits, failed;
+    bool has_core, has_affiliate, implied, want_limits, failed; // implied: version by a partner's context
 } Reading;
 
 #define CONTEXT_BAD(code, ...)                                                                                         \
@@ -67,7 +67,7 @@ static void read_core(Parser *p, Reading *r, Str s, const Dtmi *d) {
     if (hash >= 0 && !limitless && !str_eq(fragment, STR("limits")))
         CONTEXT_BAD(ERR_MODEL, "invalidContextFragment", "\"%.*s\": the fragment is neither limitless nor limits",
                     STR_ARG(s));
-    if (r->has_affiliate)
+    if (r->has_affiliate && !(r->implied && d->major == r->scope->version))
         CONTEXT_BAD(ERR_MODEL, "dtdlContextFollowsAffiliate", "\"%.*s\" stands behind an extension; put it first",
                     STR_ARG(s));
     if (hash >= 0 && !limitless && !r->want_limits)
@@ -93,8 +93,8 @@ static void read_affiliate(Parser *p, Reading *r, Str s, const Dtmi *d) {
     int x = ext_of(d->path);
     bool allowed = unknown_allowed(p, r->scope->version);
     if (x == EXT_IOTCENTRAL && !r->scope->version) {
-        r->scope->version = 2; // this context brings DTDL v2 with it
-        r->has_core = true;
+        r->scope->version = 2; // this context may stand before that of DTDL v2
+        r->implied = true;
     }
     r->has_affiliate = true;
     if (d->major == 0 && (x >= 0 || !allowed))
@@ -159,6 +159,7 @@ bool scope_parse(Parser *p, const Elem *e, const Json *ctx, const Scope *outer, 
     Reading r = {.elem = e, .scope = out};
     const Json *items = ctx->type == JSON_ARRAY ? ctx->items : ctx;
     int32_t count = ctx->type == JSON_ARRAY ? ctx->count : 1;
+    if (count == 0 && outer) return true;
     if (count == 0 || (ctx->type == JSON_STRING && ctx->s.n == 0)) {
         COMPLAIN(p, e, "@context", "emptyContext", "@context is empty; name dtmi:dtdl:context;2 or ;3");
         return false;
@@ -167,9 +168,9 @@ bool scope_parse(Parser *p, const Elem *e, const Json *ctx, const Scope *outer, 
     if (!r.failed && r.want_limits)
         COMPLAIN(p, e, "@context", "missingLimitContext",
                  "dtmi:dtdl:context;4#limitless needs a limit context behind it");
-    if (!r.failed && !out->version)
+    if (!r.failed && (!out->version || (r.implied && !r.has_core)))
         COMPLAIN(p, e, "@context", "missingDtdlContext", "the first context must be dtmi:dtdl:context;2 or ;3");
-    return !r.failed && !r.want_limits && out->version;
+    return !r.failed && !r.want_limits && out->version && (r.has_core || !r.implied);
 }
 
 // ---- vocabulary ----
@@ -193,7 +194,8 @@ static Vocab vocab_ext(Str rest, int ext) {
     Str head = str_sub(rest, 0, colon);
     out.term = str_sub(rest, colon + 1, rest.n);
     if (str_eq(head, STR("unit"))) out.category = CAT_UNIT;
-    else if (str_eq(head, STR("enum")) || str_eq(head, STR("unitprefix"))) out.category = CAT_OTHER;
+    else if (str_eq(head, STR("enum"))) out.category = CAT_FAMILY;
+    else if (str_eq(head, STR("unitprefix"))) out.category = CAT_OTHER;
     else if (!str_eq(head, STR("class"))) out.category = CAT_PROP; // "property:x" or "Cotype:x"
     return out;
 }

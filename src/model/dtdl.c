@@ -58,6 +58,7 @@ const Value *elem_value(const Elem *e, PropId id) {
 Cls value_class(const Value *v) {
     if (v->elem) return v->elem->cls;
     if (v->builtin) return v->builtin->cls;
+    if (v->family_set) return CLS_ENUM;
     return v->model ? CLS_INTERFACE : CLS_NONE;
 }
 
@@ -94,6 +95,10 @@ static void add_semantic(Parser *p, Elem *e, const SemanticType *t) {
 // A word of @type that is a class or a co-type; false when it is neither.
 static bool take_type(Parser *p, Elem *e, Str term, int ext, int version) {
     Cls c = ext < 0 ? meta_find_class(term, version) : CLS_NONE;
+    if (c >= CLS_ENTITY && version == e->scope.version) {
+        COMPLAIN(p, e, "@type", "badType", "%s is abstract; state what it is exactly", meta_class(c)->name);
+        return true;
+    }
     if (c != CLS_NONE) {
         if (!IN_VERSION(meta_class(c)->usable, version) || version != e->scope.version) return false;
         set_class(p, e, c);
@@ -173,11 +178,12 @@ static bool parse_type(Parser *p, Elem *e, const Json *v) {
     if (v && v->type == JSON_ARRAY && v->count == 0) v = NULL;
     if (v && v->type != JSON_ARRAY) parse_type_word(p, e, v);
     for (int32_t i = 0; v && v->type == JSON_ARRAY && i < v->count; i++) parse_type_word(p, e, &v->items[i]);
-    ClsSet allowed = e->via ? e->via->values : SET(CLS_INTERFACE);
+    // Primitive schemas and command types are named, never defined.
+    ClsSet allowed = (e->via ? e->via->values : SET(CLS_INTERFACE)) & ~(SET_PRIMITIVE | SET(CLS_COMMAND_TYPE));
     if (e->cls == CLS_NONE && !v) e->cls = infer;
     if (e->cls == CLS_NONE) {
-        COMPLAIN(p, e, "@type", e->via ? "layerMissingMaterialType" : "typeNotRootable",
-                 "@type does not say what this is; state %s", expected(p, allowed));
+        COMPLAIN(p, e, "@type", e->via ? "badType" : "typeNotRootable", "@type does not say what this is; state %s",
+                 expected(p, allowed));
         return false;
     }
     if (allowed & SET(e->cls)) return true;
@@ -199,7 +205,7 @@ static int64_t interface_id_max(const Elem *e) { return e->scope.limits == LIMIT
 
 static bool id_form(Parser *p, const Elem *e, Str id) {
     if (str_find(id, '#', 0) >= 0 && e->scope.version != 2) {
-        COMPLAIN(p, e, "@id", "disallowedIdFragment", "\"%.*s\": an id has no fragment; remove \"#...\"", STR_ARG(id));
+        COMPLAIN(p, e, "@id", "invalidId", "\"%.*s\": an id has no fragment; remove \"#...\"", STR_ARG(id));
     } else if (!dtmi_ok(id, e->scope.version)) {
         COMPLAIN(p, e, "@id", "invalidId", "\"%.*s\" is no valid id; write it like dtmi:com:example:Thing;1",
                  STR_ARG(id));
@@ -312,6 +318,13 @@ static void parse_lang(Parser *p, Elem *e, const Prop *prop, const Json *v) {
 
 // ---- element properties ----
 
+// From v3 on a unit family is an enum of its units; a schema may name it. 0: `s` names none.
+static UnitSet family_of(const Elem *e, Vocab u, Str s, UnitFamily *out) {
+    UnitSet set = u.category == CAT_FAMILY ? (UnitSet)(1 << u.version) : scope_units(&e->scope) & (UnitSet)~UNITS_V2;
+    if (!set || (u.category != CAT_FAMILY && u.category != CAT_NONE)) return 0;
+    return unit_family_find(u.category == CAT_FAMILY ? u.term : s, out) ? set : 0;
+}
+
 static void parse_reference(Parser *p, Elem *e, const Prop *prop, const Json *v, Value *out) {
     bool central = e->scope.ext[EXT_IOTCENTRAL] != 0;
     out->id = v->s;
@@ -322,6 +335,8 @@ static void parse_reference(Parser *p, Elem *e, const Prop *prop, const Json *v,
         out->builtin = meta_find_builtin(u.term, u.version, u.ext >= 0);
         if (out->builtin) return;
     }
+    out->family_set = family_of(e, u, v->s, &out->family);
+    if (out->family_set) return;
     if (!str_starts(v->s, STR("dtmi:"))) {
         COMPLAIN(p, e, prop->name, "badDtmiOrTerm", "\"%.*s\" is neither the name of a built-in nor an id; expected %s",
                  STR_ARG(v->s), expected(p, prop->values));
@@ -399,8 +414,11 @@ static void parse_values(Parser *p, Elem *e, const Prop *prop, const Json *v) {
 static void parse_unit(Parser *p, Elem *e, const Json *v) {
     if (v->type == JSON_ARRAY && v->count == 1) v = &v->items[0];
     if (v->type != JSON_STRING) {
-        COMPLAIN(p, e, "unit", v->type == JSON_NULL ? "propertyValueNull" : "refNotStringOrObject",
-                 "a unit is given by its name, got %s", json_type_name(v->type));
+        const char *rule = v->type == JSON_NULL     ? "propertyValueNull"
+                           : v->type == JSON_ARRAY  ? v->count ? "objectMultipleValues" : "objectCountBelowMin"
+                           : v->type == JSON_OBJECT ? "refObjectNotAllowed"
+                                                    : "refNotStringOrObject";
+        COMPLAIN(p, e, "unit", rule, "a unit is given by its name, got %s", json_type_name(v->type));
         return;
     }
     Vocab u = vocab_parse(v->s);
@@ -417,8 +435,9 @@ static void parse_unit(Parser *p, Elem *e, const Json *v) {
 }
 
 static void parse_covalue(Parser *p, Elem *e, const CotypeUse *u, const CoProp *prop, const Json *v) {
+    if (v->type == JSON_ARRAY && v->count == 0) return; // as if it were absent
     CoValue *c = NEW(p->arena, CoValue, 1);
-    *c = (CoValue){.prop = prop, .type = u->type, .next = e->covalues};
+    *c = (CoValue){.prop = prop, .type = u->type, .json = v, .next = e->covalues};
     e->covalues = c;
     switch (prop->kind) {
     case COPROP_NUMBER: (void)literal_number(p, e, prop->name, v); return;
@@ -457,12 +476,20 @@ static bool parse_supplement(Parser *p, Elem *e, Str term, const Json *v) {
 
 // ---- members ----
 
+// An empty array stands for no value: fine for a literal that may be absent. True when v is one.
+static bool empty_literal(Parser *p, const Elem *e, const char *prop, bool literal, bool required, const Json *v) {
+    if (!literal || v->type != JSON_ARRAY || v->count) return false;
+    if (required) COMPLAIN(p, e, prop, "propertyCountBelowMin", "one value is wanted, got none");
+    return true;
+}
+
 static void parse_property(Parser *p, Elem *e, const Prop *prop, const Json *v) {
     if (e->given >> prop->id & 1) {
         COMPLAIN(p, e, prop->name, "duplicatePropertyName", "the property is given twice; keep one");
         return;
     }
     e->given |= (uint64_t)1 << prop->id;
+    if (empty_literal(p, e, prop->name, prop->kind != VALUE_ELEMENT, prop->required, v)) return;
     Str s = {0};
     switch (prop->kind) {
     case VALUE_STRING:
@@ -505,7 +532,7 @@ static void parse_keyword(Parser *p, Elem *e, Str key) {
     if (str_eq(key, STR("@graph")))
         COMPLAIN(p, e, "@graph", e->via ? "graphDisallowed" : "topLevelGraphDisallowed",
                  "@graph cannot be used in a model");
-    else if (e->scope.version != 2 || str_eq(key, STR("@value")) || str_eq(key, STR("@language")))
+    else if (e->scope.version != 2)
         COMPLAIN(p, e, NULL, e->via ? "keywordDisallowed" : "topLevelKeywordDisallowed",
                  "the keyword \"%.*s\" cannot be used here; remove it", STR_ARG(key));
 }
@@ -532,8 +559,9 @@ static void check_required(Parser *p, Elem *e) {
         const Prop *prop = meta_prop((PropId)i);
         if (!prop->required && !(prop->min2 && e->scope.version == 2)) continue;
         if (!(prop->owners & SET(e->cls)) || (e->given >> prop->id & 1)) continue;
-        COMPLAIN(p, e, prop->name, prop->kind == VALUE_ELEMENT ? "missingObjectProperty" : "missingLiteralProperty",
-                 "%s needs the property \"%s\"; add it", meta_class(e->cls)->name, prop->name);
+        const char *rule = prop->kind == VALUE_ELEMENT ? "missingObjectProperty" : "missingLiteralProperty";
+        if (prop->id == PROP_NAME && e->id.n == 0) rule = "missingDtmiSegPropertyValue";
+        COMPLAIN(p, e, prop->name, rule, "%s needs the property \"%s\"; add it", meta_class(e->cls)->name, prop->name);
     }
     if (e->semantic && !e->unit.n && e->cls != CLS_NONE)
         COMPLAIN(p, e, "unit", "missingSupplementalObjectProperty", "%s needs the property \"unit\", a %s",

@@ -42,6 +42,8 @@ typedef struct Value {
     Elem *elem; // inline, or what the id resolved to
     const Builtin *builtin;
     const ModelBox *model; // an interface of the base schema
+    UnitSet family_set;    // not 0: the enum of the units of `family` in that context
+    UnitFamily family;
     const Json *json;
     bool own; // elem is defined here
 } Value;
@@ -63,6 +65,7 @@ typedef struct CotypeUse {
 typedef struct CoValue {
     const CoProp *prop;
     const Cotype *type;
+    const Json *json;
     Str text;
     int64_t num;
     struct CoValue *next;
@@ -97,6 +100,7 @@ struct Elem {
     int32_t depth;     // schemas: levels below, -1 not known
     int32_t has_array; // schemas: 1 yes, 0 no, -1 not known
     bool recursive;    // schema that contains itself (v4)
+    int32_t seen;      // root only: round of the search that passed here last
     const Type *type;  // schemas: once built
     int32_t index;     // root only: position among Parser.interfaces
 };
@@ -113,6 +117,7 @@ typedef struct Parser {
     int64_t complaints;
     Buf scratch;   // text of a message
     int32_t level; // of the recursion in progress
+    int32_t round; // of searches over extends
 } Parser;
 
 // Parse `docs` (an array of objects, or one object) into p->interfaces. Complaints: see Parser.err.
@@ -149,7 +154,7 @@ bool elem_has_cotype(const Elem *e, Str name);
 bool scope_parse(Parser *p, const Elem *e, const Json *ctx, const Scope *outer, Scope *out);
 
 // A DTMI of the DTDL vocabulary taken apart.
-typedef enum Category { CAT_NONE, CAT_CLASS, CAT_PROP, CAT_VALUE, CAT_UNIT, CAT_OTHER } Category;
+typedef enum Category { CAT_NONE, CAT_CLASS, CAT_PROP, CAT_VALUE, CAT_UNIT, CAT_FAMILY, CAT_OTHER } Category;
 typedef struct Vocab {
     Category category;
     Str term;

@@ -34,6 +34,12 @@ static bool type_matches(const LiteralKind *k, Str type) {
     return str_starts(type, XSD) && words_have(k->types, str_sub(type, XSD.n, type.n));
 }
 
+// A value of several possible kinds is of the kind that its @type states.
+static bool typed_alike(Str type, const Json *v) {
+    if (str_ends(type, STR("string"))) return v->type == JSON_STRING;
+    return str_ends(type, STR("integer")) ? v->type == JSON_INT : json_is_bool(v);
+}
+
 // The keys of a value object: @value and @type only.
 static bool value_object_keys(Parser *p, const Elem *e, const char *prop, const Json *v) {
     for (int32_t i = 0; i < v->count; i++) {
@@ -43,10 +49,9 @@ static bool value_object_keys(Parser *p, const Elem *e, const char *prop, const 
         if (str_eq(key, STR("@id"))) rule = "valueObjectId";
         else if (str_eq(key, STR("@context"))) rule = "valueObjectContext";
         else if (str_eq(key, STR("@graph"))) rule = "valueObjectGraph";
-        else if (str_eq(key, STR("@language"))) rule = "valueObjectLanguage";
         else if (key.n && key.p[0] == '@') {
             if (e->scope.version == 2) continue;
-            rule = "valueObjectKeyword";
+            rule = str_eq(key, STR("@language")) ? "valueObjectLanguage" : "valueObjectKeyword";
         }
         COMPLAIN(p, e, prop, rule, "a value object holds @value and @type only; remove \"%.*s\"", STR_ARG(key));
         return false;
@@ -69,6 +74,11 @@ static const Json *value_object(Parser *p, const Elem *e, const char *prop, cons
     }
     if (!value) {
         COMPLAIN(p, e, prop, k->no_value, "the value object has no @value; add it");
+        return NULL;
+    }
+    if (k == &ANY_KIND && type && !typed_alike(type->s, value)) {
+        COMPLAIN(p, e, prop, "literalNotValid", "@value is %s, which is not of @type %.*s", json_type_name(value->type),
+                 STR_ARG(type->s));
         return NULL;
     }
     if (!k->takes(value)) {
@@ -169,7 +179,7 @@ static void lang_map(LangReader *r, const Json *v) {
         Str code = v->members[i].key;
         const Json *text = &v->members[i].value;
         if (code.n && code.p[0] == '@') {
-            bool pair = str_eq(code, STR("@value")) || str_eq(code, STR("@language"));
+            bool pair = json_get(v, STR("@value")) && json_get(v, STR("@language"));
             COMPLAIN(r->p, r->e, r->prop, pair ? "langTagValueInLangMap" : "langMapObjKeyword",
                      "a language map has language codes as keys; remove \"%.*s\"", STR_ARG(code));
         } else if (!lang_ok(code)) {

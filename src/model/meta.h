@@ -209,6 +209,7 @@ typedef struct Cotype {
     const char *schema_cotype;  // co-type its `schema` must carry
     const char *schema_values;  // blank-separated names of built-ins its `schema` must be one of
     const char *fields;         // blank-separated co-types its fields must be of
+    const char *beside;         // co-type that lets it stand on a class that is no target
     const char *below;          // blank-separated co-types its parent must be of; it is then alone of its kind there
     const char *sibling;        // co-type some sibling must carry
 } Cotype;

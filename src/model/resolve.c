@@ -9,7 +9,10 @@ static void resolve_elem(Parser *p, Elem *e);
 
 // ---- references ----
 
-static bool reserved_id(Str id) { return str_starts(id, STR("dtmi:dtdl:")) || str_starts(id, STR("dtmi:standard:")); }
+static bool reserved_id(Str id) {
+    return str_starts(id, STR("dtmi:dtdl:")) || str_starts(id, STR("dtmi:standard:")) ||
+           str_starts(id, STR("dtmi:iotcentral:")) || str_starts(id, STR("dtmi:iotoperations:"));
+}
 
 static void find_target(Parser *p, const Elem *e, const Prop *prop, Value *v) {
     int64_t n;
@@ -31,11 +34,12 @@ static void check_target(Parser *p, const Elem *e, const Prop *prop, const Value
     Cls c = value_class(v);
     if (c == CLS_NONE) return;
     if (!(prop->values & SET(c))) {
-        COMPLAIN(p, e, prop->name, "badType", "\"%.*s\" is a %s, which cannot stand here", STR_ARG(v->id),
-                 meta_class(c)->name);
+        bool fixed = prop->id == PROP_VALUE_SCHEMA || prop->id == PROP_KEY_SCHEMA;
+        COMPLAIN(p, e, prop->name, fixed && v->builtin ? "incorrectPropertyValue" : "badType",
+                 "\"%.*s\" is a %s, which cannot stand here", STR_ARG(v->id), meta_class(c)->name);
         return;
     }
-    if (v->builtin || v->own) return;
+    if (v->builtin || v->family_set || v->own) return;
     if (v->elem && v->elem->cls != CLS_INTERFACE && v->elem->root != e->root) {
         COMPLAIN(p, e, prop->name, "crossPartitionReference",
                  "\"%.*s\" is defined within another interface; only interfaces can be referred to from outside",
@@ -54,7 +58,7 @@ static void resolve_slot(Parser *p, Elem *e, Slot *s) {
         Value *v = &s->values[i];
         if (v->own) {
             if (v->elem->cls != CLS_INTERFACE) resolve_elem(p, v->elem);
-        } else if (!v->builtin && v->id.n) {
+        } else if (!v->builtin && !v->family_set && v->id.n) {
             find_target(p, e, s->prop, v);
         }
         check_target(p, e, s->prop, v);
@@ -183,7 +187,7 @@ static void check_property_schema(Parser *p, const Elem *e) {
 
 static bool on_target(const CotypeUse *u, const Elem *e) {
     const Cotype *t = u->type;
-    if (t->targets & SET(e->cls)) return true;
+    if ((t->targets & SET(e->cls)) || (t->beside && elem_has_cotype(e, str_of(t->beside)))) return true;
     bool newest = u->version == t->ext_to;
     return newest && (t->targets_to & SET(e->cls));
 }
@@ -253,71 +257,148 @@ static const CoValue *covalue(const Elem *e, const char *name) {
     return NULL;
 }
 
-static const Elem *sibling_named(const Elem *e, Str name) {
+// A content that stands beside another: in the same list, or inherited by the interface.
+typedef struct Sibling {
+    const Elem *elem;
+    const ModelBox *model; // inherited from a stored model, then elem is NULL
+    const Content *content;
+} Sibling;
+
+static Sibling sibling_in(Parser *p, Elem *interface, Str name) {
+    Sibling out = {0};
+    if (interface->seen == p->round) return out;
+    interface->seen = p->round;
+    const Slot *s = elem_slot(interface, PROP_CONTENTS), *ext = elem_slot(interface, PROP_EXTENDS);
+    for (int32_t i = 0; i < s->count && !out.elem; i++)
+        if (s->values[i].elem && str_eq(s->values[i].elem->name, name)) out.elem = s->values[i].elem;
+    for (int32_t i = 0; i < ext->count && !out.elem && !out.content && p->level < RECURSION_MAX; i++) {
+        const Value *v = &ext->values[i];
+        p->level++;
+        if (v->elem && v->elem->cls == CLS_INTERFACE) out = sibling_in(p, v->elem, name);
+        p->level--;
+        for (int32_t j = 0; v->model && j < v->model->content_count; j++)
+            if (str_eq(v->model->contents[j].name, name))
+                out = (Sibling){.model = v->model, .content = &v->model->contents[j]};
+    }
+    return out;
+}
+
+static Sibling sibling_named(Parser *p, const Elem *e, Str name) {
+    Sibling out = {0};
     const Slot *s = siblings(e);
+    p->round++;
+    if (e->parent && e->parent->cls == CLS_INTERFACE && e->via->id == PROP_CONTENTS)
+        return sibling_in(p, e->parent, name);
     for (int32_t i = 0; i < s->count; i++)
-        if (s->values[i].elem && str_eq(s->values[i].elem->name, name)) return s->values[i].elem;
-    return NULL;
+        if (s->values[i].elem && str_eq(s->values[i].elem->name, name)) out.elem = s->values[i].elem;
+    return out;
+}
+
+static bool can_be_annotated(Sibling x) {
+    if (x.elem) return x.elem->cls == CLS_PROPERTY || x.elem->cls == CLS_TELEMETRY;
+    return x.content && (x.content->kind == CONTENT_PROPERTY || x.content->kind == CONTENT_TELEMETRY);
 }
 
 static void check_annotation(Parser *p, const Elem *e) {
     const CoValue *v = covalue(e, "annotates");
     if (!v) return;
-    const Elem *x = sibling_named(e, v->text);
-    if (!x || (x->cls != CLS_PROPERTY && x->cls != CLS_TELEMETRY))
+    Sibling x = sibling_named(p, e, v->text);
+    if (!can_be_annotated(x))
         COMPLAIN(p, e, "annotates", "notSiblingRequiredType", "\"%.*s\" is no Property or Telemetry beside it",
                  STR_ARG(v->text));
-    else if (elem_has_cotype(x, STR("ValueAnnotation")))
+    else if (x.elem && elem_has_cotype(x.elem, STR("ValueAnnotation")))
         COMPLAIN(p, e, "annotates", "disallowedType", "\"%.*s\" is itself an annotation", STR_ARG(v->text));
 }
 
-// The class of what property `name` of a co-type or of a semantic type holds: what an Override's schema must be.
-static ClsSet supplemental_class(const Elem *x, Str term) {
-    if (str_eq(term, STR("unit")) && x->semantic) return SET(CLS_STRING);
+// Numbers of a co-type that bound the values of the element must be values of its schema themselves.
+static void check_cotype_numbers(Parser *p, const Elem *e) {
+    const Value *v = elem_value(e, PROP_SCHEMA);
+    if (!v || !v->builtin || !v->builtin->type || v->builtin->type->shape > SHAPE_DOUBLE) return;
+    for (const CoValue *c = e->covalues; c; c = c->next)
+        if (c->prop->kind == COPROP_NUMBER && json_is_number(c->json) &&
+            type_check(v->builtin->type, c->json, STR(""), NULL) != ERR_OK)
+            COMPLAIN(p, e, c->prop->name, "nonConformantPropertyValue", "%.*s is no value of the schema %s",
+                     STR_ARG(c->json->raw), v->builtin->name);
+}
+
+// What a schema must be to hold a property that an extension adds; classes 0: there is no such property.
+typedef struct Overridable {
+    ClsSet classes;
+    bool by_family;
+    UnitFamily family; // by_family: the enum of its units
+} Overridable;
+
+static Overridable covalue_classes(const Elem *x, Str term) {
     for (const CotypeUse *u = x->cotypes; u; u = u->next) {
         const CoProp *c = cotype_prop(u->type, u->version, term);
         if (!c) continue;
         switch (c->kind) {
-        case COPROP_INTEGER: return SET(CLS_INTEGER);
-        case COPROP_NUMBER: return SET_NUMERIC;
-        case COPROP_DURATION: return SET(CLS_DURATION);
+        case COPROP_INTEGER: return (Overridable){.classes = SET(CLS_INTEGER)};
+        case COPROP_NUMBER: return (Overridable){.classes = SET_NUMERIC};
+        case COPROP_DURATION: return (Overridable){.classes = SET(CLS_DURATION)};
         case COPROP_STRING:
-        case COPROP_TERM: return SET(CLS_STRING);
+        case COPROP_TERM: return (Overridable){.classes = SET(CLS_STRING)};
         }
     }
-    return 0;
+    return (Overridable){0};
 }
 
-static void check_override(Parser *p, const Elem *e) {
-    const CoValue *over = covalue(e, "overrides"), *to = covalue(e, "annotates");
-    const Elem *x = to ? sibling_named(e, to->text) : NULL;
-    if (!over || !x) return;
-    Vocab u = vocab_parse(over->text);
-    Str term = u.category == CAT_PROP ? u.term : over->text;
-    ClsSet want = supplemental_class(x, term);
-    const Value *schema = elem_value(e, PROP_SCHEMA);
-    if (!want && meta_find_prop(term, x->cls, x->scope.version))
-        COMPLAIN(p, e, "overrides", "matchingPropertyNotSupplemental",
-                 "\"%.*s\" cannot be overridden: it is no "
-                 "property of an extension",
-                 STR_ARG(term));
-    else if (!want)
-        COMPLAIN(p, e, "overrides", "noMatchingSupplementalProperty", "\"%.*s\" has no property \"%.*s\"",
-                 STR_ARG(x->name), STR_ARG(term));
-    else if (schema && value_class(schema) != CLS_NONE && !(want & SET(value_class(schema))))
-        COMPLAIN(p, e, "schema", "siblingPropertyMismatch", "the schema does not fit the property \"%.*s\"",
-                 STR_ARG(term));
+// Of a stored model only the unit is known; other properties are taken on trust.
+static Overridable overridable(Sibling x, Str term) {
+    if (!str_eq(term, STR("unit")))
+        return x.elem ? covalue_classes(x.elem, term) : (Overridable){.classes = SET_SCHEMA};
+    Overridable out = {.classes = SET(CLS_ENUM), .by_family = true};
+    if (x.elem) {
+        if (!x.elem->semantic) return (Overridable){0};
+        out.family = x.elem->semantic->family;
+        return out;
+    }
+    const Model *m = &x.model->m;
+    bool property = x.content->kind == CONTENT_PROPERTY;
+    const Unit *u = unit_find(property ? m->fields[x.content->at].unit : m->telemetries[x.content->at].unit);
+    if (!u) return (Overridable){0};
+    out.family = u->family;
+    return out;
+}
+
+static bool override_fits(Overridable want, const Value *schema) {
+    if (want.by_family) return schema->family_set && schema->family == want.family;
+    return want.classes & SET(value_class(schema));
+}
+
+static void check_override_once(Parser *p, const Elem *e, const CoValue *over, const CoValue *to) {
     const Slot *s = siblings(e);
     for (int32_t i = 0; i < s->count; i++) {
         const Elem *y = s->values[i].elem;
         if (!y || y == e || !elem_has_cotype(y, STR("Override"))) continue;
         const CoValue *o = covalue(y, "overrides"), *a = covalue(y, "annotates");
-        if (o && a && str_eq(a->text, to->text) && str_eq(o->text, over->text)) {
-            COMPLAIN(p, e, "overrides", "multipleReference", "two elements override \"%.*s\" of \"%.*s\"",
-                     STR_ARG(term), STR_ARG(to->text));
-            return;
-        }
+        if (!o || !a || !str_eq(a->text, to->text) || !str_eq(o->text, over->text)) continue;
+        COMPLAIN(p, e, "overrides", "multipleReference", "two elements override \"%.*s\" of \"%.*s\"",
+                 STR_ARG(over->text), STR_ARG(to->text));
+        return;
     }
+}
+
+static void check_override(Parser *p, const Elem *e) {
+    const CoValue *over = covalue(e, "overrides"), *to = covalue(e, "annotates");
+    if (!over || !to) return;
+    Sibling x = sibling_named(p, e, to->text);
+    if (!can_be_annotated(x)) return;
+    Vocab u = vocab_parse(over->text);
+    Str term = u.category == CAT_PROP ? u.term : over->text;
+    Overridable want = overridable(x, term);
+    const Value *schema = elem_value(e, PROP_SCHEMA);
+    Cls owner = x.elem ? x.elem->cls : x.content->kind == CONTENT_PROPERTY ? CLS_PROPERTY : CLS_TELEMETRY;
+    if (meta_find_prop(term, owner, e->scope.version))
+        COMPLAIN(p, e, "overrides", "matchingPropertyNotSupplemental",
+                 "\"%.*s\" cannot be overridden: it is no property of an extension", STR_ARG(term));
+    else if (!want.classes)
+        COMPLAIN(p, e, "overrides", "noMatchingSupplementalProperty", "\"%.*s\" has no property \"%.*s\"",
+                 STR_ARG(to->text), STR_ARG(term));
+    else if (schema && value_class(schema) != CLS_NONE && !override_fits(want, schema))
+        COMPLAIN(p, e, "schema", "siblingPropertyMismatch", "the schema does not fit the property \"%.*s\"",
+                 STR_ARG(term));
+    check_override_once(p, e, over, to);
 }
 
 static void check_index(Parser *p, const Elem *e) {
@@ -359,6 +440,7 @@ static void check_cotypes(Parser *p, const Elem *e) {
         if (str_eq(name, STR("Indexed"))) check_index(p, e);
     }
     if (e->semantic) check_semantic(p, e);
+    if (e->covalues) check_cotype_numbers(p, e);
 }
 
 // ---- the walk ----

@@ -441,6 +441,15 @@ const UnitFamilyInfo *unit_family(UnitFamily f) {
     return &FAMILIES[f];
 }
 
+bool unit_family_find(Str name, UnitFamily *out) {
+    for (int f = 0; f < FAM_COUNT; f++) {
+        if (!str_eq(name, str_of(FAMILIES[f].name))) continue;
+        *out = (UnitFamily)f;
+        return true;
+    }
+    return false;
+}
+
 bool unit_convert(Str from, Str to, double value, double *out) {
     const Unit *a = unit_find(from), *b = unit_find(to);
     if (!a || !b || a->family != b->family) return false;

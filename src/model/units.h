@@ -96,5 +96,7 @@ const SemanticType *semantic_find(Str name);
 int32_t semantic_count(void);
 const SemanticType *semantic_at(int32_t i);
 const UnitFamilyInfo *unit_family(UnitFamily f);
+// The family of that name ("TemperatureUnit"); false when there is none, *out untouched then.
+bool unit_family_find(Str name, UnitFamily *out);
 // `value` of unit `from` in unit `to`. False when either is unknown or they are of different families; out untouched.
 bool unit_convert(Str from, Str to, double value, double *out);
