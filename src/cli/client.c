@@ -275,6 +275,35 @@ Err client_verdict(Client *c, Verdict *out) {
     return ERR_OK;
 }
 
+// ---- lists --------------------------------------------------------------------------------------------------------
+
+Err client_each(Client *c, Str path, int64_t limit, int64_t *count, ClientItemFn fn, void *arg) {
+    Buf next = {0};
+    Err err = ERR_OK;
+    buf_str_put(&next, path);
+    while (next.n && *count < limit && err == ERR_OK) {
+        Json doc;
+        client_reset(c);
+        if ((err = client_do(c, &(Call){.path = arena_str(&c->keep, buf_str(&next))})) != ERR_OK) break;
+        if ((err = client_json(c, &doc)) != ERR_OK) break;
+        const Json *list = doc.type == JSON_ARRAY ? &doc : json_get(&doc, STR("value"));
+        for (int32_t i = 0; list && i < list->count && *count < limit && err == ERR_OK; i++, (*count)++) {
+            err = fn(arg, &list->items[i]);
+        }
+        const Json *more = json_get(&doc, STR("nextLink"));
+        Str link = more && more->type == JSON_STRING ? more->s : (Str){0};
+        int64_t scheme = str_find_str(link, STR("://"));
+        if (scheme >= 0) {
+            int64_t slash = str_find(link, '/', scheme + 3);
+            link = slash < 0 ? (Str){0} : str_sub(link, slash, link.n);
+        }
+        buf_reset(&next);
+        buf_str_put(&next, link);
+    }
+    buf_free(&next);
+    return err;
+}
+
 // ---- streams ------------------------------------------------------------------------------------------------------
 
 Err client_stream_open(Stream *s, Client *c, Str path) {

@@ -8,7 +8,8 @@
 
 #define URL_DEFAULT "http://127.0.0.1:7474"
 
-typedef struct Client {
+typedef struct Client Client;
+struct Client {
     CURL *curl;
     struct curl_slist *auth; // headers of every request
     Str url;                 // scheme://host:port, without a slash at the end
@@ -20,7 +21,7 @@ typedef struct Client {
     int64_t status;          // 0: no answer
     int32_t retry_after_s;   // 0: none asked for
     char etag[64];           // "" when there was none
-} Client;
+};
 
 typedef struct Call {
     const char *method; // NULL: GET
@@ -49,6 +50,13 @@ MUST Err client_push(Client *c, const Call *call, int64_t patience_ns);
 Err client_tell(const Client *c, Err err);
 // Parse the last answer into c->keep. Errors: SYNTAX (told: not a Sosia server).
 MUST Err client_json(Client *c, Json *out);
+
+typedef Err (*ClientItemFn)(void *arg, const Json *item);
+
+// Walk a list page by page from `path`: each item goes to fn, at most `limit` of them; *count grows with each. Links of
+// the server are followed by their path only, so that a token never leaves for another host. Resets c->keep for each
+// page. Errors: those of the calls and of fn; told.
+MUST Err client_each(Client *c, Str path, int64_t limit, int64_t *count, ClientItemFn fn, void *arg);
 
 // A GET that never ends (SSE), fed by client_stream_step.
 typedef struct Stream {

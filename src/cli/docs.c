@@ -33,8 +33,7 @@ static int32_t add_file(Docs *d, Str name) {
     return d->file_count++;
 }
 
-static void add_error(Docs *d, int32_t file, int64_t line, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-static void add_error(Docs *d, int32_t file, int64_t line, const char *fmt, ...) {
+void docs_error(Docs *d, int32_t file, int64_t line, const char *fmt, ...) {
     d->error_total++;
     if (d->error_count == DOC_ERRORS_MAX) return;
     Buf b = {0};
@@ -63,12 +62,12 @@ static const Str id_keys[DOC_KINDS] = {{"@id", 3}, {"$dtId", 5}, {"$relationship
 // kind DOC_KINDS: the document itself tells.
 static void add_doc(Docs *d, int32_t file, int64_t line, DocKind kind, const Json *v) {
     if (v->type != JSON_OBJECT) {
-        add_error(d, file, line, "an object was expected here, not %s", json_type_name(v->type));
+        docs_error(d, file, line, "an object was expected here, not %s", json_type_name(v->type));
         return;
     }
     if (kind == DOC_KINDS) kind = kind_of(v);
     if (kind == DOC_KINDS) {
-        add_error(d, file, line, "neither a model (@id), a twin ($dtId) nor a relationship ($targetId)");
+        docs_error(d, file, line, "neither a model (@id), a twin ($dtId) nor a relationship ($targetId)");
         return;
     }
     DocList *l = &d->list[kind];
@@ -170,7 +169,7 @@ static bool enter_section(Reader *r, const Json *v, int64_t line) {
         }
     }
     r->kind = DOC_KINDS;
-    add_error(r->docs, r->file, line, "unknown section '%.*s'", STR_ARG(name->s));
+    docs_error(r->docs, r->file, line, "unknown section '%.*s'", STR_ARG(name->s));
     return true;
 }
 
@@ -179,7 +178,7 @@ static void read_line(Reader *r, Str text, int64_t line, Arena *scratch) {
     Diag why;
     diag_init(&why);
     if (json_parse(text, NULL, scratch, &v, &why) != ERR_OK) {
-        add_error(r->docs, r->file, line, "%.*s", STR_ARG(why.messages[0].text));
+        docs_error(r->docs, r->file, line, "%.*s", STR_ARG(why.messages[0].text));
     } else if (v.type != JSON_OBJECT || !enter_section(r, &v, line)) {
         if (r->section != SECTION_HEADER) add_doc(r->docs, r->file, line, r->kind, &v);
     }
@@ -217,11 +216,11 @@ static void read_whole(Docs *d, int32_t file, Str text, Arena *scratch) {
     } else {
         Lines lines = {text.p, 0, 1};
         int64_t at = why.messages[0].at;
-        add_error(d, file,
-                  line_at(&lines, at < 0        ? 0
-                                  : at < text.n ? at
-                                                : text.n),
-                  "%.*s", STR_ARG(why.messages[0].text));
+        docs_error(d, file,
+                   line_at(&lines, at < 0        ? 0
+                                   : at < text.n ? at
+                                                 : text.n),
+                   "%.*s", STR_ARG(why.messages[0].text));
     }
     diag_free(&why);
 }
@@ -231,7 +230,7 @@ void docs_read_text(Docs *d, Str name, Str text) {
     Arena scratch;
     if (str_starts(text, STR("\xEF\xBB\xBF"))) text = str_sub(text, 3, text.n);
     if (!str_trim(text).n) {
-        add_error(d, file, 1, "the file is empty");
+        docs_error(d, file, 1, "the file is empty");
         return;
     }
     arena_init(&scratch, 0);

@@ -49,5 +49,7 @@ void docs_read_text(Docs *d, Str name, Str text);
 // Put the models in an order in which each comes behind those it extends or embeds (as far as they are in the set).
 // Cost: O(models + references).
 void docs_order_models(Docs *d);
+// Note that something is wrong with a document; kept up to DOC_ERRORS_MAX, then only counted.
+void docs_error(Docs *d, int32_t file, int64_t line, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 // Append "FILE:LINE".
 void docs_place(const Docs *d, int32_t file, int64_t line, Buf *out);

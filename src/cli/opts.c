@@ -159,16 +159,12 @@ static void wrap(Str text, int32_t column, int32_t indent, int32_t width, Buf *o
 void opts_print(const Opt *table, int32_t width, Buf *out) {
     for (const Opt *o = table; o && o->name; o++) {
         int64_t start = out->n;
-        if (o->letter)
-            buf_printf(out, "  -%c, --%s", o->letter, o->name);
-        else
-            buf_printf(out, "      --%s", o->name);
+        if (o->letter) buf_printf(out, "  -%c, --%s", o->letter, o->name);
+        else buf_printf(out, "      --%s", o->name);
         if (o->arg) buf_printf(out, " %s", o->arg);
         int32_t column = (int32_t)(out->n - start);
-        if (column + 2 > HELP_TEXT_AT)
-            buf_printf(out, "\n%*s", HELP_TEXT_AT, "");
-        else
-            buf_printf(out, "%*s", HELP_TEXT_AT - column, "");
+        if (column + 2 > HELP_TEXT_AT) buf_printf(out, "\n%*s", HELP_TEXT_AT, "");
+        else buf_printf(out, "%*s", HELP_TEXT_AT - column, "");
         wrap(str_of(o->help), HELP_TEXT_AT, HELP_TEXT_AT, width, out);
         buf_byte(out, '\n');
     }

@@ -67,16 +67,11 @@ void text_clean(Str s, Buf *out) {
     while (s.n) {
         int32_t n;
         uint32_t c = rune_at(s, &n);
-        if (c == 0xFFFD)
-            buf_str_put(out, STR("\xEF\xBF\xBD"));
-        else if (c == '\n')
-            buf_str_put(out, STR("\\n"));
-        else if (c == '\t')
-            buf_str_put(out, STR("\\t"));
-        else if (c < 0x20 || (c >= 0x7F && c < 0xA0))
-            buf_printf(out, "\\x%02x", (unsigned)c);
-        else
-            buf_put(out, s.p, n);
+        if (c == 0xFFFD) buf_str_put(out, STR("\xEF\xBF\xBD"));
+        else if (c == '\n') buf_str_put(out, STR("\\n"));
+        else if (c == '\t') buf_str_put(out, STR("\\t"));
+        else if (c < 0x20 || (c >= 0x7F && c < 0xA0)) buf_printf(out, "\\x%02x", (unsigned)c);
+        else buf_put(out, s.p, n);
         s = str_sub(s, n, s.n);
     }
 }
@@ -112,22 +107,16 @@ void text_age(int64_t ns, Buf *out) {
         return;
     }
     if (ns < 0) buf_str_put(out, STR("in "));
-    if (s < 120)
-        buf_printf(out, "%lld s", (long long)s);
-    else if (s < 120 * 60)
-        buf_printf(out, "%lld min", (long long)(s / 60));
-    else if (s < 48 * 3600)
-        buf_printf(out, "%lld h", (long long)(s / 3600));
-    else
-        buf_printf(out, "%lld d", (long long)(s / 86400));
+    if (s < 120) buf_printf(out, "%lld s", (long long)s);
+    else if (s < 120 * 60) buf_printf(out, "%lld min", (long long)(s / 60));
+    else if (s < 48 * 3600) buf_printf(out, "%lld h", (long long)(s / 3600));
+    else buf_printf(out, "%lld d", (long long)(s / 86400));
 }
 
 void text_clock(int64_t ns, Buf *out) {
     int64_t s = ns < 0 ? 0 : (ns + NS_PER_S / 2) / NS_PER_S;
-    if (s >= 3600)
-        buf_printf(out, "%lld:%02d:%02d", (long long)(s / 3600), (int)(s / 60 % 60), (int)(s % 60));
-    else
-        buf_printf(out, "%d:%02d", (int)(s / 60), (int)(s % 60));
+    if (s >= 3600) buf_printf(out, "%lld:%02d:%02d", (long long)(s / 3600), (int)(s / 60 % 60), (int)(s % 60));
+    else buf_printf(out, "%d:%02d", (int)(s / 60), (int)(s % 60));
 }
 
 void text_count(int64_t n, Buf *out) {

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// The demo: this same program as a server, and the emulated site as a process of its own. Both end with the demo.
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/time.h"
+#include "cli/client.h"
+#include "cli/term.h"
+
+#define DATA_DEFAULT "demo.sosia"
+#define HTTP_DEFAULT "127.0.0.1:7474"
+
+typedef struct Demo {
+    Str data, http, speed, seed;
+    bool silent;
+} Demo;
+
+static const Opt opts[] = {
+    OPT(Demo, data, OPT_STR, 'd', "data", "FILE", "the world's file (" DATA_DEFAULT "); goes on where it stopped"),
+    OPT(Demo, http, OPT_STR, 0, "http", "ADDR", "listen here (" HTTP_DEFAULT "); port 0: any free one"),
+    OPT(Demo, speed, OPT_STR, 's', "speed", "N", "let the site live N times faster (1)"),
+    OPT(Demo, seed, OPT_STR, 0, "seed", "N", "another run of the same plant (1)"),
+    OPT(Demo, silent, OPT_FLAG, 0, "no-site", NULL, "load the plant, send no values"),
+    OPT_END,
+};
+
+typedef struct Run {
+    const Demo *o;
+    Arena keep;
+    char self[4096], site[4200];
+    pid_t server, emulator;
+    Str url;
+} Run;
+
+static Err find_programs(Run *r) {
+    ssize_t n = readlink("/proc/self/exe", r->self, sizeof r->self - 1);
+    if (n <= 0) return tell(ERR_IO, "demo: cannot find this program's own file");
+    r->self[n] = 0;
+    Str dir = {r->self, n};
+    while (dir.n && dir.p[dir.n - 1] != '/') dir.n--;
+    snprintf(r->site, sizeof r->site, "%.*ssosia-site", STR_ARG(dir));
+    if (access(r->site, X_OK) == 0) return ERR_OK;
+    tell(ERR_IO, "demo: the emulated site is missing: %s", r->site);
+    hint("build it with: make");
+    return ERR_IO;
+}
+
+// Start a program; its stdout goes to out_fd when that is >= 0. It dies with us.
+static pid_t start(char *const *argv, int out_fd, int64_t parent) {
+    pid_t pid = fork();
+    if (pid != 0) return pid;
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent) _exit(1);
+    setpgid(0, 0); // Ctrl-C reaches the demo, which stops the others in order
+    if (out_fd >= 0) dup2(out_fd, STDOUT_FILENO);
+    execv(argv[0], argv);
+    _exit(127);
+}
+
+// Wait for the server's ready line and take its address.
+static Err await_ready(Run *r, int fd) {
+    Buf line = {0};
+    Json doc;
+    char c;
+    for (;;) {
+        ssize_t n = read(fd, &c, 1);
+        if (n == 1 && c != '\n') buf_byte(&line, c);
+        if ((n == 1 && c == '\n') || n == 0 || (n < 0 && errno != EINTR) || term_interrupted()) break;
+    }
+    Str text = arena_str(&r->keep, buf_str(&line));
+    buf_free(&line);
+    const Json *url = NULL;
+    if (json_parse(text, NULL, &r->keep, &doc, NULL) == ERR_OK) url = json_get(&doc, STR("url"));
+    if (!url || url->type != JSON_STRING) return ERR_UNREACHABLE; // it told why itself
+    r->url = url->s;
+    return ERR_OK;
+}
+
+static Err start_server(Run *r) {
+    const Demo *o = r->o;
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC) != 0) return tell(ERR_IO, "demo: no pipe: %s", strerrordesc_np(errno));
+    char *data = (char *)(uintptr_t)arena_str(&r->keep, o->data.n ? o->data : STR(DATA_DEFAULT)).p;
+    char *http = (char *)(uintptr_t)arena_str(&r->keep, o->http.n ? o->http : STR(HTTP_DEFAULT)).p;
+    char *argv[] = {r->self, "serve", "--data", data, "--http", http, "--json", NULL};
+    r->server = start(argv, fds[1], getpid());
+    close(fds[1]);
+    Err err = r->server > 0 ? await_ready(r, fds[0]) : tell(ERR_IO, "demo: cannot start the server");
+    close(fds[0]);
+    return err;
+}
+
+static char *url_of(Run *r) { return (char *)(uintptr_t)arena_str(&r->keep, r->url).p; }
+
+static Err load(Run *r) {
+    char *argv[] = {r->site, "--url", url_of(r), "--load", NULL};
+    pid_t pid = start(argv, -1, getpid());
+    int status = 0;
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+    if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) return ERR_OK;
+    return tell(ERR_IO, "demo: the plant could not be loaded");
+}
+
+static Err start_site(Run *r) {
+    const Demo *o = r->o;
+    char *speed = (char *)(uintptr_t)arena_str(&r->keep, o->speed.n ? o->speed : STR("1")).p;
+    char *seed = (char *)(uintptr_t)arena_str(&r->keep, o->seed.n ? o->seed : STR("1")).p;
+    char *argv[] = {r->site, "--url", url_of(r), "--speed", speed, "--seed", seed, "--quiet", NULL};
+    r->emulator = start(argv, -1, getpid());
+    return r->emulator > 0 ? ERR_OK : tell(ERR_IO, "demo: cannot start the site");
+}
+
+static Err print_welcome(Run *r) {
+    bool colour = term_colour(STDOUT_FILENO);
+    const char *bold = style_on(STYLE_BOLD, colour), *cyan = style_on(STYLE_CYAN, colour),
+               *off = style_off(STYLE_BOLD, colour);
+    const char *sosia = program_invocation_name;
+    Buf url = {0}, out = {0};
+    if (!str_eq(r->url, STR(URL_DEFAULT))) buf_printf(&url, " --url %.*s", STR_ARG(r->url));
+    const char *more = url.n ? (buf_byte(&url, 0), url.p) : "";
+    buf_printf(&out, "\n%sThe bottling plant of Montefalda is running%s at %s%.*s%s\n", bold, off, cyan,
+               STR_ARG(r->url), off);
+    buf_printf(&out, "Three lines, cold store, warehouse, trucks, shops, pumps and power; the world is in %.*s.\n\n",
+               STR_ARG(r->o->data.n ? r->o->data : STR(DATA_DEFAULT)));
+    buf_printf(&out, "Try, in another terminal:\n\n");
+    buf_printf(&out, "  %s watch 'line-1*'%s\n", sosia, more);
+    buf_printf(&out, "  %s get cold-room-2%s\n", sosia, more);
+    buf_printf(&out, "  %s worlds fork night-shift%s\n\n", sosia, more);
+    if (r->emulator > 0) {
+        buf_printf(&out, "Silence the sensors and watch the values grow stale: kill %d\n", (int)r->emulator);
+    }
+    buf_str_put(&out, STR("Ctrl-C ends the demo; started again it goes on where it stopped.\n\n"));
+    Err err = say(buf_str(&out));
+    buf_free(&url);
+    buf_free(&out);
+    return err;
+}
+
+static void stop(pid_t pid) {
+    int status;
+    if (pid <= 0) return;
+    kill(pid, SIGTERM);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+}
+
+// Until a signal, or until the server ends.
+static Err stand_by(Run *r) {
+    while (!term_interrupted()) {
+        int status;
+        pid_t pid = waitpid(-1, &status, WNOHANG);
+        if (pid > 0 && pid == r->server) {
+            r->server = 0;
+            return tell(ERR_CLOSED, "demo: the server ended");
+        }
+        if (pid > 0 && pid == r->emulator) {
+            r->emulator = 0;
+            note("the site is silent: its values grow stale");
+        }
+        term_sleep(100 * NS_PER_MS);
+    }
+    return ERR_OK;
+}
+
+static Err run(void *fields, const Args *args) {
+    (void)args;
+    static Run r; // one demo a process
+    r.o = fields;
+    arena_init(&r.keep, 0);
+    Err err = find_programs(&r);
+    if (err == ERR_OK) err = start_server(&r);
+    if (err == ERR_OK) err = load(&r);
+    if (err == ERR_OK && !r.o->silent) err = start_site(&r);
+    if (err == ERR_OK) err = print_welcome(&r);
+    if (err == ERR_OK) err = stand_by(&r);
+    stop(r.emulator);
+    stop(r.server);
+    arena_free(&r.keep);
+    return err;
+}
+
+const Command cmd_demo = {
+    .name = "demo",
+    .arguments = "",
+    .summary = "a bottling plant that lives: server, twins and an emulated site",
+    .about =
+        "Starts the server on a file of its own, loads the plant the first time, and starts the emulated site, which\n"
+        "sends sensor values through /ingest as a gateway would.",
+    .examples = "  sosia demo\n"
+                "  sosia demo --speed 60            (an hour a minute)\n"
+                "  sosia demo --data /tmp/d.sosia --http 127.0.0.1:0",
+    .opts = opts,
+    .size = sizeof(Demo),
+    .run = run,
+};

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/feed.h"
+#include "base/time.h"
+
+#define BATCH_LINES 1000
+#define BATCH_BYTES (1 << 20)
+#define ERRORS_SHOWN 10
+
+void feeder_init(Feeder *f, Client *c, Str name, int64_t batch_max) {
+    *f = (Feeder){.client = c, .name = name, .batch_max = batch_max ? batch_max : BATCH_LINES};
+    f->patience_ns = 60 * NS_PER_S;
+    f->errors_max = ERRORS_SHOWN;
+}
+
+void feeder_free(Feeder *f) {
+    buf_free(&f->body);
+    buf_free(&f->places);
+    buf_free(&f->errors);
+}
+
+Err feeder_put(Feeder *f, Str line, int64_t line_number) {
+    buf_str_put(&f->body, line);
+    buf_byte(&f->body, '\n');
+    buf_put(&f->places, &line_number, (int64_t)sizeof line_number);
+    int64_t lines = f->places.n / (int64_t)sizeof line_number;
+    return lines >= f->batch_max || f->body.n >= BATCH_BYTES ? feeder_flush(f) : ERR_OK;
+}
+
+static Str text_in(const Json *v, Str key) {
+    const Json *m = json_get(v, key);
+    return m && m->type == JSON_STRING ? m->s : (Str){0};
+}
+
+static void note_errors(Feeder *f, const Json *errors) {
+    const int64_t *places = (const int64_t *)(const void *)f->places.p;
+    int64_t lines = f->places.n / (int64_t)sizeof *places;
+    for (int32_t i = 0; errors && i < errors->count && f->errors_told < f->errors_max; i++, f->errors_told++) {
+        const Json *line = json_get(&errors->items[i], STR("line"));
+        int64_t at = line && line->type == JSON_INT && line->i >= 1 && line->i <= lines ? line->i - 1 : 0;
+        Str message = text_in(&errors->items[i], STR("message"));
+        buf_printf(&f->errors, "%s{\"line\":%lld,\"code\":", f->errors.n ? "," : "", (long long)places[at]);
+        json_put_str(&f->errors, text_in(&errors->items[i], STR("code")));
+        buf_str_put(&f->errors, STR(",\"message\":"));
+        json_put_str(&f->errors, message);
+        buf_byte(&f->errors, '}');
+        note("%.*s:%lld: %.*s", STR_ARG(f->name), (long long)places[at], STR_ARG(message));
+    }
+}
+
+Err feeder_flush(Feeder *f) {
+    Verdict v;
+    int64_t lines = f->places.n / (int64_t)sizeof(int64_t);
+    if (!lines) return ERR_OK;
+    client_reset(f->client);
+    Call call = {.method = "POST",
+                 .path = client_path(f->client, "/ingest", NULL),
+                 .body = buf_str(&f->body),
+                 .type = "application/x-ndjson"};
+    TRY(client_push(f->client, &call, f->patience_ns));
+    TRY(client_verdict(f->client, &v));
+    f->requests++;
+    f->sent += lines;
+    f->accepted += v.accepted;
+    f->rejected += v.rejected;
+    note_errors(f, v.errors);
+    buf_reset(&f->body);
+    buf_reset(&f->places);
+    return ERR_OK;
+}
+
+Err feeder_report(const Feeder *f, bool json, int64_t took_ns) {
+    Buf out = {0};
+    double seconds = (double)took_ns / 1e9;
+    if (json) {
+        buf_printf(&out, "{\"accepted\":%lld,\"rejected\":%lld,\"requests\":%lld,\"errors\":[%.*s]}\n",
+                   (long long)f->accepted, (long long)f->rejected, (long long)f->requests,
+                   STR_ARG(buf_str(&f->errors)));
+    } else {
+        text_count(f->accepted, &out);
+        buf_printf(&out, " value%s accepted", f->accepted == 1 ? "" : "s");
+        if (f->rejected) {
+            buf_str_put(&out, STR(", "));
+            text_count(f->rejected, &out);
+            buf_str_put(&out, STR(" refused"));
+        }
+        buf_printf(&out, " in %.2f s (", seconds);
+        text_short(seconds > 0 ? (double)f->accepted / seconds : 0, &out);
+        buf_str_put(&out, STR("/s)\n"));
+    }
+    Err err = say(buf_str(&out));
+    buf_free(&out);
+    return err == ERR_OK && f->rejected ? ERR_VALIDATION : err;
+}
