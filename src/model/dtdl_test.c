@@ -148,6 +148,54 @@ static void run_case(Runner *r, const Json *c) {
     schema_unref(empty);
 }
 
+// ---- values ----
+
+static Json string_value(Str s) { return (Json){.type = JSON_STRING, .s = s}; }
+
+// The first interface of the input with one Telemetry more, of the schema `subject`.
+static Json with_probe(Arena *a, const Json *input, Str subject) {
+    Json *probe = NEW(a, Json, 1), *contents = NEW(a, Json, 1), out = input->items[0];
+    *probe = (Json){.type = JSON_OBJECT, .count = 3, .members = NEW(a, JsonMember, 3)};
+    probe->members[0] = (JsonMember){STR("@type"), string_value(STR("Telemetry"))};
+    probe->members[1] = (JsonMember){STR("name"), string_value(STR("probe"))};
+    probe->members[2] = (JsonMember){STR("schema"), string_value(subject)};
+    *contents = (Json){.type = JSON_ARRAY, .count = 1, .items = probe};
+    JsonMember *members = NEW(a, JsonMember, out.count + 1);
+    int32_t n = 0;
+    for (int32_t i = 0; i < out.count; i++)
+        if (!str_eq(out.members[i].key, STR("contents"))) members[n++] = out.members[i];
+    members[n++] = (JsonMember){STR("contents"), *contents};
+    out.members = members;
+    out.count = n;
+    return out;
+}
+
+static void run_instance(Runner *r, const Json *input, const Json *c) {
+    const Json *subject = json_get(c, STR("subject")), *conforms = json_get(c, STR("conforms"));
+    const Json *submit = json_get(c, STR("submit"));
+    if (!conforms) return; // the reference parser cannot be asked about such elements either
+    Json doc = with_probe(&r->arena, input, subject->s), v;
+    Schema *empty = schema_new(), *s = NULL;
+    DtdlOptions o = {.inline_interfaces = true};
+    assert_int_equal(schema_add_with(empty, &doc, &o, &s, NULL), ERR_OK);
+    const Telemetry *t = model_telemetry(schema_at(s, 0), STR("probe"));
+    Err e = json_parse(submit->s, NULL, &r->arena, &v, NULL);
+    if (e == ERR_OK) e = type_check(t->type, &v, STR(""), NULL);
+    if ((e == ERR_OK) == (conforms->type == JSON_TRUE)) {
+        r->tally->instances_passed++;
+    } else {
+        r->tally->instances_failed++;
+        tell(r, e == ERR_OK ? "value taken, should be refused:" : "value refused, should be taken:", submit->s);
+    }
+    schema_unref(s);
+    schema_unref(empty);
+}
+
+static void run_instances(Runner *r, const Json *c) {
+    const Json *list = json_get(c, STR("instances")), *input = json_get(c, STR("input"));
+    for (int32_t i = 0; list && i < list->count; i++) run_instance(r, input, &list->items[i]);
+}
+
 static void run_file(Runner *r, const char *path) {
     Json v;
     arena_reset(&r->arena);
@@ -159,6 +207,7 @@ static void run_file(Runner *r, const char *path) {
     if (v.type == JSON_ARRAY)
         for (int32_t i = 0; i < v.count; i++) run_case(r, &v.items[i]);
     else run_case(r, &v);
+    if (v.type == JSON_OBJECT) run_instances(r, &v);
 }
 
 static Tally run_folder(const char *folder, const char *suffix) {
@@ -179,11 +228,14 @@ static Tally run_folder(const char *folder, const char *suffix) {
     printf("%s/*%s: accepted %d of %d valid, refused %d of %d invalid (%d for an expected reason), skipped %d\n",
            folder, suffix, t.valid_passed, t.valid_passed + t.valid_failed, t.invalid_passed,
            t.invalid_passed + t.invalid_failed, t.rule_named, t.skipped);
+    if (t.instances_passed + t.instances_failed)
+        printf("%s/*%s: %d values judged right, %d wrong\n", folder, suffix, t.instances_passed, t.instances_failed);
     return t;
 }
 
 // Every case that is not skipped gets the expected verdict, and no fewer cases run than did when this was written.
 static void expect(Tally t, int valid_min, int invalid_min) {
+    assert_int_equal(t.instances_failed, 0);
     if (t.valid_failed || t.invalid_failed || t.valid_passed < valid_min || t.invalid_passed < invalid_min)
         fail_msg("%d valid refused, %d invalid accepted; %d valid passed (want %d), %d invalid passed (want %d)",
                  t.valid_failed, t.invalid_failed, t.valid_passed, valid_min, t.invalid_passed, invalid_min);
@@ -213,8 +265,36 @@ static void test_solecisms(void **state) {
     expect(run_folder("solecisms", ".json"), 0, 8);
 }
 
+// Identifiers in general: versions, fragments and system segments, which models themselves may not use.
+static void test_dtmis(void **state) {
+    (void)state;
+    char dir[512];
+    snprintf(dir, sizeof dir, "%s/dtdl-parser-cases/dtmis", data_root());
+    if (!data_present("dtmis", dir)) skip();
+    Arena a;
+    arena_init(&a, 0);
+    FileList files = files_below(&a, dir, ".json");
+    for (int32_t i = 0; i < files.count; i++) {
+        Json c;
+        Dtmi d = {0};
+        assert_int_equal(json_parse(file_text(&a, files.paths[i].p), NULL, &a, &c, NULL), ERR_OK);
+        bool valid = json_get(&c, STR("valid"))->type == JSON_TRUE;
+        if (dtmi_parse(json_get(&c, STR("idText"))->s, &d) != valid) fail_msg("%s", files.paths[i].p);
+        const Json *expected = json_get(&c, STR("expect"));
+        const Json *major = json_get(expected, STR("MajorVersion")), *minor = json_get(expected, STR("MinorVersion"));
+        if (major && major->type == JSON_INT) assert_int_equal(d.major, major->i);
+        if (minor && minor->type == JSON_INT) assert_int_equal(d.minor, minor->i);
+        const Json *labels = json_get(expected, STR("Labels"));
+        if (labels) assert_int_equal(d.labels, labels->count);
+    }
+    printf("dtmis: %d identifiers\n", files.count);
+    assert_true(files.count >= 19);
+    arena_free(&a);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_generated), cmocka_unit_test(test_specification),
-                                       cmocka_unit_test(test_examples), cmocka_unit_test(test_solecisms)};
+                                       cmocka_unit_test(test_examples), cmocka_unit_test(test_solecisms),
+                                       cmocka_unit_test(test_dtmis)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
