@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/store.h"
+#include "base/check.h"
+#include "base/crc32c.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "store/store_inner.h"
+
+#define GROUP_BYTES_DEFAULT (8 << 20)
+#define QUEUE_BYTES_DEFAULT (64 << 20)
+// A chunk whose buffer grew past this is not kept for reuse.
+#define SPARE_BYTES_MAX (1 << 20)
+#define PROBE_BYTES_MIN (64 << 10)
+#define PROBE_BYTES_MAX (1 << 20)
+
+// ---- chunks: caller holds the lock --------------------------------------------------------------------------------
+
+static Chunk *chunk_new(Store *s) {
+    Chunk *c = s->spare;
+    if (!c) return mem_alloc(sizeof *c);
+    s->spare = c->next;
+    Buf bytes = c->bytes;
+    buf_reset(&bytes);
+    *c = (Chunk){.bytes = bytes};
+    return c;
+}
+
+static void chunk_free(Chunk *c) {
+    buf_free(&c->bytes);
+    mem_free(c);
+}
+
+static void chunk_recycle(Store *s, Chunk *c) {
+    bool keep = c->bytes.cap <= SPARE_BYTES_MAX && !(s->spare && s->spare->next);
+    if (!keep) {
+        chunk_free(c);
+        return;
+    }
+    c->next = s->spare;
+    s->spare = c;
+}
+
+static void chunk_append(Store *s, uint64_t seq, Str bytes) {
+    Chunk *c = s->tail;
+    if (!c || c->bytes.n + bytes.n > s->o.group_bytes_max) {
+        c = chunk_new(s);
+        c->first = seq;
+        if (s->tail) s->tail->next = c;
+        else s->head = c;
+        s->tail = c;
+    }
+    buf_put(&c->bytes, bytes.p, bytes.n);
+    CHECK(!c->bytes.full);
+    c->last = seq;
+    c->batches++;
+    s->queue_bytes += bytes.n;
+    s->submitted = seq;
+}
+
+static Chunk *chunk_take(Store *s) {
+    Chunk *c = s->head;
+    if (!c) return NULL;
+    s->head = c->next;
+    if (!s->head) s->tail = NULL;
+    c->next = NULL;
+    return c;
+}
+
+// ---- failing ------------------------------------------------------------------------------------------------------
+
+// Drop everything that is not committed and tell the engine.
+static void fail(Store *s, Err err) {
+    pthread_mutex_lock(&s->lock);
+    s->failed = true;
+    for (Chunk *c; (c = chunk_take(s));) chunk_recycle(s, c);
+    s->queue_bytes = 0;
+    s->submitted = s->committed;
+    World *fork = s->fork && s->fork_seq > s->committed ? s->fork : NULL; // holds what is about to be undone
+    if (fork) {
+        s->fork = NULL;
+        s->checkpointing = false;
+    }
+    pthread_cond_broadcast(&s->room);
+    pthread_mutex_unlock(&s->lock);
+    if (fork) world_free(fork);
+    if (s->o.on_fail) s->o.on_fail(s->o.ctx, err, s->db.why);
+}
+
+// ---- the store thread ---------------------------------------------------------------------------------------------
+
+uint32_t journal_check(uint64_t seq, uint64_t prev, uint64_t first, Str bytes) {
+    uint64_t head[4] = {seq, prev, first, STORE_WORLD_LIVE};
+    return crc32c(crc32c(0, head, sizeof head), bytes.p, bytes.n);
+}
+
+static Err journal_put(Store *s, const Chunk *c, uint64_t prev) {
+    sqlite3_stmt *st = db_use(&s->db, DB_JOURNAL_PUT);
+    sqlite3_bind_int64(st, 1, (int64_t)c->last);
+    sqlite3_bind_int64(st, 2, STORE_WORLD_LIVE);
+    sqlite3_bind_int64(st, 3, (int64_t)prev);
+    sqlite3_bind_int64(st, 4, (int64_t)c->first);
+    sqlite3_bind_int64(st, 5, journal_check(c->last, prev, c->first, buf_str(&c->bytes)));
+    sqlite3_bind_blob64(st, 6, c->bytes.p, (uint64_t)c->bytes.n, SQLITE_STATIC);
+    return db_run(&s->db, DB_JOURNAL_PUT);
+}
+
+static void count_commit(Store *s, const Chunk *c, int64_t ns, int64_t file_bytes) {
+    s->committed = c->last;
+    s->queue_bytes -= c->bytes.n;
+    s->stats.commits++;
+    s->stats.batches += c->batches;
+    s->stats.bytes += c->bytes.n;
+    s->stats.fsync_ns += ns;
+    s->stats.journal_rows++;
+    s->stats.file_bytes = file_bytes;
+}
+
+bool store_commit_next(Store *s) {
+    pthread_mutex_lock(&s->lock);
+    Chunk *c = chunk_take(s);
+    uint64_t prev = s->committed, last = c ? c->last : 0;
+    pthread_mutex_unlock(&s->lock);
+    if (!c) return false;
+    int64_t start = time_mono_ns();
+    Err e = journal_put(s, c, prev);
+    int64_t ns = time_mono_ns() - start;
+    int64_t file_bytes = e == ERR_OK ? db_file_bytes(&s->db) : 0;
+    pthread_mutex_lock(&s->lock);
+    if (e == ERR_OK) count_commit(s, c, ns, file_bytes);
+    else s->refused_bytes = c->bytes.n;
+    chunk_recycle(s, c);
+    pthread_cond_broadcast(&s->room);
+    pthread_mutex_unlock(&s->lock);
+    if (e != ERR_OK) fail(s, e);
+    else if (s->o.on_commit) s->o.on_commit(s->o.ctx, last);
+    return true;
+}
+
+static Err probe_put(Store *s, int64_t n) {
+    sqlite3_stmt *st = db_use(&s->db, DB_META_PUT);
+    sqlite3_bind_text(st, 1, "probe", -1, SQLITE_STATIC);
+    sqlite3_bind_zeroblob64(st, 2, (uint64_t)n);
+    return db_run(&s->db, DB_META_PUT);
+}
+
+// Write and drop about as much as was refused.
+static void probe(Store *s, int64_t n) {
+    n = n < PROBE_BYTES_MIN ? PROBE_BYTES_MIN : n > PROBE_BYTES_MAX ? PROBE_BYTES_MAX : n;
+    Err e = probe_put(s, n);
+    if (e == ERR_OK) e = probe_put(s, 0);
+    if (e != ERR_OK) {
+        fail(s, e);
+        return;
+    }
+    s->gc_stuck = false;
+    if (s->o.on_commit) s->o.on_commit(s->o.ctx, s->committed); // only this thread changes it
+}
+
+bool store_step(Store *s) {
+    bool did = store_commit_next(s);
+    pthread_mutex_lock(&s->lock);
+    bool probing = s->probe;
+    int64_t refused = s->refused_bytes;
+    s->probe = false;
+    World *fork = s->fork && s->fork_seq <= s->committed ? s->fork : NULL;
+    if (fork) s->fork = NULL;
+    uint64_t seq = s->fork_seq;
+    pthread_mutex_unlock(&s->lock);
+    if (probing) probe(s, refused);
+    if (fork) checkpoint_run(s, fork, seq);
+    else if (gc_pending(s)) gc_slice(s), did = true;
+    db_backfill(&s->db);
+    return did || probing || fork;
+}
+
+static bool has_work(const Store *s) {
+    return s->head || s->probe || (s->fork && s->fork_seq <= s->committed) || gc_pending(s);
+}
+
+static void *run(void *arg) {
+    Store *s = arg;
+    pthread_mutex_lock(&s->lock);
+    for (;;) {
+        if (has_work(s)) {
+            pthread_mutex_unlock(&s->lock);
+            store_step(s);
+            pthread_mutex_lock(&s->lock);
+            continue;
+        }
+        s->busy = false;
+        pthread_cond_broadcast(&s->room);
+        if (s->stop) break;
+        pthread_cond_wait(&s->work, &s->lock);
+        s->busy = true;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+// ---- the engine's side --------------------------------------------------------------------------------------------
+
+// Wait for the store thread to get on, or do its work here when it has not been started. Caller holds the lock.
+static void wait_locked(Store *s) {
+    if (s->thread.running) {
+        pthread_cond_wait(&s->room, &s->lock);
+        return;
+    }
+    pthread_mutex_unlock(&s->lock);
+    store_step(s);
+    pthread_mutex_lock(&s->lock);
+}
+
+void store_submit(Store *s, uint64_t seq, Str bytes) {
+    CHECK(bytes.n > 0);
+    pthread_mutex_lock(&s->lock);
+    while (!s->failed && s->queue_bytes && s->queue_bytes + bytes.n > s->o.queue_bytes_max) wait_locked(s);
+    if (!s->failed) {
+        CHECK(seq > s->submitted);
+        chunk_append(s, seq, bytes);
+        if (!s->busy) pthread_cond_signal(&s->work);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+void store_resume(Store *s) {
+    pthread_mutex_lock(&s->lock);
+    s->failed = false;
+    pthread_mutex_unlock(&s->lock);
+}
+
+void store_probe(Store *s) {
+    pthread_mutex_lock(&s->lock);
+    s->probe = true;
+    pthread_cond_signal(&s->work);
+    pthread_mutex_unlock(&s->lock);
+}
+
+bool store_checkpoint(Store *s, World *fork, uint64_t seq) {
+    pthread_mutex_lock(&s->lock);
+    bool take = !s->checkpointing && seq <= s->submitted;
+    if (take) {
+        s->checkpointing = true;
+        s->fork = fork;
+        s->fork_seq = seq;
+        pthread_cond_signal(&s->work);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return take;
+}
+
+bool store_checkpointing(const Store *s) {
+    Store *m = (Store *)(uintptr_t)s; // the lock only
+    pthread_mutex_lock(&m->lock);
+    bool running = s->checkpointing;
+    pthread_mutex_unlock(&m->lock);
+    return running;
+}
+
+void store_drain(Store *s) {
+    pthread_mutex_lock(&s->lock);
+    // busy stays true while the store thread has anything to do; what it has not seen yet is in the other three.
+    while (s->busy || s->checkpointing || s->head || s->probe || (!s->thread.running && has_work(s))) wait_locked(s);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void store_stats(Store *s, StoreStats *out) {
+    pthread_mutex_lock(&s->lock);
+    *out = s->stats;
+    out->queue_bytes = s->queue_bytes;
+    pthread_mutex_unlock(&s->lock);
+}
+
+// ---- opening and closing ------------------------------------------------------------------------------------------
+
+static void release(Store *s) {
+    db_close(&s->db);
+    zip_free(&s->zip);
+    buf_free(&s->blob);
+    idset_free(&s->live);
+    idset_free(&s->others);
+    idset_free(&s->garbage);
+    if (s->fork) world_free(s->fork);
+    for (Chunk *c; (c = chunk_take(s));) chunk_free(c);
+    for (Chunk *c; (c = s->spare);) {
+        s->spare = c->next;
+        chunk_free(c);
+    }
+    pthread_mutex_destroy(&s->lock);
+    pthread_cond_destroy(&s->work);
+    pthread_cond_destroy(&s->room);
+    mem_free(s);
+}
+
+Err store_open(const StoreOpen *o, Domain *d, int64_t ring_records, Store **out, World **world, Buf *why) {
+    CHECK(o->path.n > 0);
+    Store *s = mem_alloc(sizeof *s);
+    s->o = *o;
+    s->o.path = (Str){0};
+    if (!s->o.group_bytes_max) s->o.group_bytes_max = GROUP_BYTES_DEFAULT;
+    if (!s->o.queue_bytes_max) s->o.queue_bytes_max = QUEUE_BYTES_DEFAULT;
+    s->domain = d;
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->work, NULL);
+    pthread_cond_init(&s->room, NULL);
+    Err e = db_open(&s->db, o->path, o->vfs);
+    if (e == ERR_OK) e = recover(s, ring_records, world);
+    if (e != ERR_OK) {
+        if (why) buf_printf(why, "%s", s->db.why);
+        release(s);
+        return e;
+    }
+    s->stats.file_bytes = db_file_bytes(&s->db);
+    *out = s;
+    return ERR_OK;
+}
+
+Err store_start(Store *s) {
+    CHECK(!s->thread.running);
+    s->busy = true;
+    Err e = thread_start(&s->thread, "store", run, s);
+    if (e != ERR_OK) s->busy = false;
+    return e;
+}
+
+void store_close(Store *s) {
+    if (!s) return;
+    store_drain(s);
+    pthread_mutex_lock(&s->lock);
+    s->stop = true;
+    pthread_cond_signal(&s->work);
+    pthread_mutex_unlock(&s->lock);
+    thread_join(&s->thread);
+    release(s);
+}

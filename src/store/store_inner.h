@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Store, from the inside: its data and the verbs its files share. Included by src/store/*.c only.
+//
+// Invariants
+//  1. The file's state after any commit is: root row -> pages it names -> journal rows behind its sequence. A root is
+//     written after its pages, in a transaction of its own; everything else is dropped after it (trim_to, garbage).
+//  2. journal rows form a chain: prev of a row is the seq of the row before it.
+//  3. One chunk is one group is one journal row. The store thread owns a chunk from the moment it is off the list.
+//  4. `failed` is set before on_fail is called and cleared by store_resume only; while it is set nothing is queued.
+//  5. Page ids are never used twice while the file is open; after reopening they start behind the highest row.
+#pragma once
+#include "base/thread.h"
+#include "store/blob.h"
+#include "store/db.h"
+#include "store/idset.h"
+#include "store/store.h"
+
+#define STORE_WORLD_LIVE 0
+
+// Batches that will be, or are being, committed together.
+typedef struct Chunk {
+    struct Chunk *next;
+    Buf bytes;
+    uint64_t first, last; // sequences of its first and last batch
+    int64_t batches;
+} Chunk;
+
+struct Store {
+    StoreOpen o; // limits are filled in; path is not kept
+    Domain *domain;
+    Thread thread;
+
+    // Of the working thread: the opener's until store_start, then the store's own, then the closer's.
+    Db db;
+    Zip zip;
+    Buf blob;         // one packed block
+    IdSet live;       // blocks the live world's root names
+    IdSet others;     // blocks other worlds' roots name
+    IdSet garbage;    // page rows no root names, to be deleted
+    uint64_t trim_to; // journal rows up to here are to be deleted; 0: none
+    uint64_t page_next;
+    bool gc_stuck; // deleting failed: wait for a sign that writing works
+
+    // `lock` guards what follows. Taken by any thread for a few instructions or one memcpy; no callback runs under it.
+    pthread_mutex_t lock;
+    pthread_cond_t work;   // something for the store thread
+    pthread_cond_t room;   // the queue got shorter, or the store thread has nothing to do
+    Chunk *head, *tail;    // waiting; submit appends to tail
+    Chunk *spare;          // for reuse
+    int64_t queue_bytes;   // in waiting chunks and the one being committed
+    int64_t refused_bytes; // size of the newest group that failed
+    uint64_t submitted, committed;
+    bool failed, probe, stop, busy;
+    bool checkpointing;
+    World *fork; // checkpoint that has not begun
+    uint64_t fork_seq;
+    StoreStats stats;
+};
+
+// Commit the oldest waiting chunk, if any, and tell the engine. True when there was one.
+bool store_commit_next(Store *s);
+// Do one piece of everything that waits: a group, a probe, a checkpoint, a slice of deleting. True when there was
+// something. The store thread's loop; tests call it instead of store_start to run without a thread.
+bool store_step(Store *s);
+
+// Write the blocks and the root of `fork`, serving journal groups between slices. Frees the fork.
+void checkpoint_run(Store *s, World *fork, uint64_t seq);
+// Rows to delete are left and deleting is not stuck.
+bool gc_pending(const Store *s);
+// Delete some journal rows or page rows no root needs, in one transaction.
+void gc_slice(Store *s);
+
+// Rebuild the live world from the newest root and the journal. s->db.why tells about a failure.
+// Errors: CORRUPT, STORAGE.
+MUST Err recover(Store *s, int64_t ring_records, World **world);
+// Check of a journal row and of a root row.
+uint32_t journal_check(uint64_t seq, uint64_t prev, uint64_t first, Str bytes);
+uint32_t root_check(uint64_t world, uint64_t seq, uint64_t page, Str ids);
