@@ -105,7 +105,7 @@ static bool take_type(Parser *p, Elem *e, Str term, int ext, int version) {
         return true;
     }
     const SemanticType *t = semantic_find(term);
-    UnitSet set = ext == EXT_QUANTITATIVE ? (UnitSet)(1 << version) : ext < 0 && version == 2 ? UNITS_V2 : 0;
+    UnitSet set = (UnitSet)(ext == EXT_QUANTITATIVE ? 1 << version : ext < 0 && version == 2 ? UNITS_V2 : 0);
     if (t && (t->sets & set)) {
         add_semantic(p, e, t);
         return true;
@@ -320,7 +320,7 @@ static void parse_lang(Parser *p, Elem *e, const Prop *prop, const Json *v) {
 
 // From v3 on a unit family is an enum of its units; a schema may name it. 0: `s` names none.
 static UnitSet family_of(const Elem *e, Vocab u, Str s, UnitFamily *out) {
-    UnitSet set = u.category == CAT_FAMILY ? (UnitSet)(1 << u.version) : scope_units(&e->scope) & (UnitSet)~UNITS_V2;
+    UnitSet set = (UnitSet)(u.category == CAT_FAMILY ? 1 << u.version : scope_units(&e->scope) & ~UNITS_V2);
     if (!set || (u.category != CAT_FAMILY && u.category != CAT_NONE)) return 0;
     return unit_family_find(u.category == CAT_FAMILY ? u.term : s, out) ? set : 0;
 }
@@ -423,7 +423,7 @@ static void parse_unit(Parser *p, Elem *e, const Json *v) {
     }
     Vocab u = vocab_parse(v->s);
     Str name = u.category == CAT_UNIT ? u.term : v->s;
-    UnitSet set = u.category != CAT_UNIT ? scope_units(&e->scope) : u.ext < 0 ? UNITS_V2 : (UnitSet)(1 << u.version);
+    UnitSet set = (UnitSet)(u.category != CAT_UNIT ? scope_units(&e->scope) : u.ext < 0 ? UNITS_V2 : 1 << u.version);
     const Unit *unit = unit_find(name);
     e->unit = name;
     if (!unit || !(unit->sets & set)) {
