@@ -35,6 +35,7 @@ typedef struct Content {
     ContentKind kind;
     const ModelBox *owner; // the interface that defines it
     int32_t at;            // index into fields, rels, telemetries or commands of the model at hand
+    int64_t elements;      // it and the elements below it, those of a component's interface counted
 } Content;
 
 // A Model and what only this floor needs to know of it.
@@ -45,7 +46,7 @@ struct ModelBox {
     const Content *contents; // own and inherited, order of the fields
     int32_t content_count;
     int32_t extends_depth; // levels above it
-    int64_t element_count; // elements below it, own and inherited and in components
+    int64_t element_count; // elements below it, own, inherited and in components
     bool has_component;
     const ModelBox *original; // of a decommissioned copy, else NULL
     uint32_t *field_slots;    // open addressing over fields by path, index + 1; NULL when there are few
@@ -60,6 +61,7 @@ struct Schema {
     atomic_int refs;
     int32_t count;           // slots used, NULL for removed models
     int32_t live;            // models
+    int64_t fields;          // columns and other contents of all models
     const ModelBox **models; // [count]
     uint32_t *slots;         // open addressing by id, index + 1
     uint32_t mask;

@@ -13,8 +13,24 @@ typedef struct Builder {
     Batch *batch;
     ModelBox **boxes;
     uint8_t *state; // of the visit, by index of the interface
-    int64_t fields; // made in this call
+    int64_t fields; // columns and other contents, with those of the base schema
 } Builder;
+
+// A growing array of T in p of l; the caller frees it.
+#define PUSH(l, T, item)                                                                                               \
+    do {                                                                                                               \
+        if ((l)->count == (l)->cap) {                                                                                  \
+            (l)->cap = (l)->cap ? (l)->cap * 2 : 16;                                                                   \
+            (l)->at = mem_grow((l)->at, (size_t)(l)->cap * sizeof(T));                                                 \
+        }                                                                                                              \
+        (l)->at[(l)->count++] = (item);                                                                                \
+    } while (0)
+
+#define LIST(T)                                                                                                        \
+    struct {                                                                                                           \
+        T *at;                                                                                                         \
+        int32_t count, cap;                                                                                            \
+    }
 
 typedef struct FieldList {
     Field *at;
@@ -27,13 +43,14 @@ typedef struct Work {
     Elem *e;
     ModelBox *box;
     FieldList fields;
-    Content *contents;
-    int32_t content_cap;
-    const Rel **rels;
-    Telemetry *telemetries;
-    CommandDef *commands;
+    LIST(Content) contents;
+    LIST(const Rel *) rels;
+    LIST(Telemetry) telemetries;
+    LIST(CommandDef) commands;
+    LIST(const Model *) bases;
+    LIST(Str) dependencies;
     Map names; // content name -> index
-    int64_t elements;
+    Map seen;  // ids of bases or dependencies
 } Work;
 
 static Str keep_str(Builder *b, Str s) { return s.n ? arena_str(b->keep, s) : STR(""); }
@@ -115,7 +132,8 @@ static const Type *type_of(Builder *b, const Value *v) {
     return t;
 }
 
-static CellKind cell_of(const Type *t, bool recursive) {
+// An object within itself (v4) is not unfolded again.
+static CellKind cell_of(const Type *t, bool again) {
     switch (t->shape) {
     case SHAPE_BOOL: return CELL_BOOL;
     case SHAPE_BYTE:
@@ -129,7 +147,7 @@ static CellKind cell_of(const Type *t, bool recursive) {
     case SHAPE_FLOAT:
     case SHAPE_DOUBLE: return CELL_F64;
     case SHAPE_ENUM: return t->value_is_int ? CELL_I64 : CELL_STR;
-    case SHAPE_OBJECT: return recursive ? CELL_DOC : CELL_OBJECT;
+    case SHAPE_OBJECT: return again ? CELL_DOC : CELL_OBJECT;
     case SHAPE_MAP:
     case SHAPE_ARRAY:
     case SHAPE_GEO:
@@ -142,18 +160,14 @@ static CellKind cell_of(const Type *t, bool recursive) {
 
 // Index of the new field, or -1 past a limit.
 static int32_t add_field(Builder *b, FieldList *l, Field f) {
-    if (l->full || l->count == MODEL_FIELDS_MAX || b->fields == CALL_FIELDS_MAX) {
+    if (l->full || l->count == MODEL_FIELDS_MAX || b->fields >= SCHEMA_FIELDS_MAX) {
         l->full = true;
         return -1;
     }
-    if (l->count == l->cap) {
-        l->cap = l->cap ? l->cap * 2 : 32;
-        l->at = mem_grow(l->at, (size_t)l->cap * sizeof(Field));
-    }
     b->fields++;
-    l->at[l->count] = f;
-    l->at[l->count].end = l->count + 1;
-    return l->count++;
+    PUSH(l, Field, f);
+    l->at[l->count - 1].end = l->count;
+    return l->count - 1;
 }
 
 // All fields made so far but the marker itself lie in it.
@@ -197,7 +211,7 @@ static int32_t add_element(Builder *b, FieldList *l, const Elem *e, int32_t pare
     Str name = keep_str(b, e->name);
     Str path = join_path(b, prefix, name);
     Field f = {.name = name, .path = path, .type = t, .parent = parent, .writable = writable};
-    f.cell = cell_of(t, schema->elem && schema->elem->recursive);
+    f.cell = cell_of(t, schema->elem && schema->elem->open);
     f.unit = keep_str(b, e->unit);
     f.semantic = e->semantic ? str_of(e->semantic->name) : STR("");
     f.display = display_of(b, e);
@@ -209,8 +223,10 @@ static int32_t add_element(Builder *b, FieldList *l, const Elem *e, int32_t pare
         add_builtin_fields(b, l, t, at, writable);
     } else {
         const Slot *s = elem_slot(schema->elem, PROP_FIELDS);
+        schema->elem->open = true;
         for (int32_t i = 0; i < s->count && !l->full; i++)
             (void)add_element(b, l, s->values[i].elem, at, path, writable);
+        schema->elem->open = false;
     }
     close_field(l, at);
     return at;
@@ -243,35 +259,31 @@ static const Field *keep_fields(Builder *b, FieldList *l) {
 
 static void too_many(Builder *b, const Work *w) {
     complain(b->p, w->e, NULL, ERR_LIMIT, NULL,
-             "the model unfolds to more than %d properties (or all models of the call to more than %d); nest less",
-             MODEL_FIELDS_MAX, CALL_FIELDS_MAX);
+             "the model unfolds to more than %d properties, or all models together to more than %d; nest less",
+             MODEL_FIELDS_MAX, SCHEMA_FIELDS_MAX);
 }
 
 // Append a content; false and *other when the name is taken.
 static bool add_content(Builder *b, Work *w, Content c, const Content **other) {
     int64_t at;
     if (map_get(&w->names, c.name, &at)) {
-        *other = &w->contents[at];
+        *other = &w->contents.at[at];
         return false;
     }
-    if (w->box->content_count == w->content_cap) {
-        w->content_cap = w->content_cap ? w->content_cap * 2 : 16;
-        Content *grown = NEW(b->p->arena, Content, w->content_cap);
-        if (w->box->content_count) memcpy(grown, w->contents, (size_t)w->box->content_count * sizeof(Content));
-        w->contents = grown;
-    }
-    map_put(&w->names, c.name, w->box->content_count);
-    w->contents[w->box->content_count++] = c;
+    if (b->fields >= SCHEMA_FIELDS_MAX) w->fields.full = true;
+    b->fields++;
+    map_put(&w->names, c.name, w->contents.count);
+    w->box->element_count += c.elements;
+    PUSH(&w->contents, Content, c);
     return true;
 }
 
 static void inherit_content(Builder *b, Work *w, const ModelBox *from, const Content *c) {
     Content own = *c;
-    Model *m = &w->box->m;
     const Content *other;
     if (c->kind == CONTENT_PROPERTY || c->kind == CONTENT_COMPONENT) own.at = w->fields.count;
-    else if (c->kind == CONTENT_RELATIONSHIP) own.at = m->rel_count;
-    else own.at = c->kind == CONTENT_TELEMETRY ? m->telemetry_count : m->command_count;
+    else if (c->kind == CONTENT_RELATIONSHIP) own.at = w->rels.count;
+    else own.at = c->kind == CONTENT_TELEMETRY ? w->telemetries.count : w->commands.count;
     if (!add_content(b, w, own, &other)) {
         if (!str_eq(other->owner->m.id, c->owner->m.id))
             COMPLAIN(b->p, w->e, "extends", "nonUniqueImportedPropertyValue",
@@ -284,9 +296,9 @@ static void inherit_content(Builder *b, Work *w, const ModelBox *from, const Con
     case CONTENT_COMPONENT:
         copy_fields(b, &w->fields, from->m.fields, c->at, from->m.fields[c->at].end, -1, STR(""));
         return;
-    case CONTENT_RELATIONSHIP: w->rels[m->rel_count++] = from->m.rels[c->at]; return;
-    case CONTENT_TELEMETRY: w->telemetries[m->telemetry_count++] = from->m.telemetries[c->at]; return;
-    case CONTENT_COMMAND: w->commands[m->command_count++] = from->m.commands[c->at]; return;
+    case CONTENT_RELATIONSHIP: PUSH(&w->rels, const Rel *, from->m.rels[c->at]); return;
+    case CONTENT_TELEMETRY: PUSH(&w->telemetries, Telemetry, from->m.telemetries[c->at]); return;
+    case CONTENT_COMMAND: PUSH(&w->commands, CommandDef, from->m.commands[c->at]); return;
     }
 }
 
@@ -306,7 +318,6 @@ static int32_t build_component(Builder *b, Work *w, const Elem *e) {
         COMPLAIN(b->p, e, "schema", "excludedType", "%.*s has components itself; a component's interface may not",
                  STR_ARG(box->m.id));
     w->box->has_component = true;
-    w->elements += box->element_count + 1;
     if (at < 0) return at;
     copy_fields(b, &w->fields, box->m.fields, 0, box->m.field_count, at, f.path);
     close_field(&w->fields, at);
@@ -329,19 +340,19 @@ static int32_t build_rel(Builder *b, Work *w, const Elem *e) {
                .field_count = l.count};
     r->display = display_of(b, e);
     r->fields = keep_fields(b, &l);
-    w->rels[w->box->m.rel_count] = r;
-    return w->box->m.rel_count++;
+    PUSH(&w->rels, const Rel *, r);
+    return w->rels.count - 1;
 }
 
 static int32_t build_telemetry(Builder *b, Work *w, const Elem *e) {
-    Telemetry *t = &w->telemetries[w->box->m.telemetry_count];
-    *t = (Telemetry){.name = keep_str(b, e->name),
-                     .type = type_of(b, elem_value(e, PROP_SCHEMA)),
-                     .unit = keep_str(b, e->unit),
-                     .semantic = e->semantic ? str_of(e->semantic->name) : STR(""),
-                     .display = display_of(b, e),
-                     .historized = elem_has_cotype(e, STR("Historized"))};
-    return w->box->m.telemetry_count++;
+    Telemetry t = {.name = keep_str(b, e->name),
+                   .type = type_of(b, elem_value(e, PROP_SCHEMA)),
+                   .unit = keep_str(b, e->unit),
+                   .semantic = e->semantic ? str_of(e->semantic->name) : STR(""),
+                   .display = display_of(b, e),
+                   .historized = elem_has_cotype(e, STR("Historized"))};
+    PUSH(&w->telemetries, Telemetry, t);
+    return w->telemetries.count - 1;
 }
 
 static const TypeField *build_payload(Builder *b, const Value *v) {
@@ -357,15 +368,28 @@ static const TypeField *build_payload(Builder *b, const Value *v) {
 
 static int32_t build_command(Builder *b, Work *w, const Elem *e) {
     bool v2 = e->scope.version == 2;
-    w->commands[w->box->m.command_count] =
-        (CommandDef){.name = keep_str(b, e->name),
-                     .request = build_payload(b, elem_value(e, v2 ? PROP_REQUEST_2 : PROP_REQUEST)),
-                     .response = build_payload(b, elem_value(e, v2 ? PROP_RESPONSE_2 : PROP_RESPONSE))};
-    return w->box->m.command_count++;
+    CommandDef c = {.name = keep_str(b, e->name),
+                    .request = build_payload(b, elem_value(e, v2 ? PROP_REQUEST_2 : PROP_REQUEST)),
+                    .response = build_payload(b, elem_value(e, v2 ? PROP_RESPONSE_2 : PROP_RESPONSE))};
+    PUSH(&w->commands, CommandDef, c);
+    return w->commands.count - 1;
+}
+
+// Elements below e, as the limit of v3 and v4 counts them; interfaces embedded are added when they are embedded.
+static int64_t count_elements(const Elem *e, int level) {
+    int64_t n = 0;
+    for (const Slot *s = e->slots; s; s = s->next)
+        for (int32_t i = 0; i < s->count; i++) {
+            const Value *v = &s->values[i];
+            n++;
+            if (v->own && v->elem->cls != CLS_INTERFACE && level < RECURSION_MAX)
+                n += count_elements(v->elem, level + 1);
+        }
+    return n;
 }
 
 static void own_content(Builder *b, Work *w, const Elem *e) {
-    Content c = {.name = keep_str(b, e->name), .owner = w->box};
+    Content c = {.name = keep_str(b, e->name), .owner = w->box, .elements = count_elements(e, 0) + 1};
     const Content *other;
     switch (e->cls) {
     case CLS_PROPERTY:
@@ -375,6 +399,7 @@ static void own_content(Builder *b, Work *w, const Elem *e) {
     case CLS_COMPONENT:
         c.kind = CONTENT_COMPONENT;
         c.at = build_component(b, w, e);
+        c.elements += box_of_value(b, elem_value(e, PROP_COMPONENT_SCHEMA))->element_count;
         break;
     case CLS_RELATIONSHIP:
         c.kind = CONTENT_RELATIONSHIP;
@@ -396,99 +421,69 @@ static void own_content(Builder *b, Work *w, const Elem *e) {
                  STR_ARG(c.name), STR_ARG(other->owner->m.id));
 }
 
-// Elements below e, as the limit of v3 and v4 counts them; interfaces embedded are added when they are embedded.
-static int64_t count_elements(const Elem *e, int level) {
-    int64_t n = 0;
-    for (const Slot *s = e->slots; s; s = s->next)
-        for (int32_t i = 0; i < s->count; i++) {
-            const Value *v = &s->values[i];
-            n++;
-            if (v->own && v->elem->cls != CLS_INTERFACE && level < RECURSION_MAX)
-                n += count_elements(v->elem, level + 1);
-        }
-    return n;
-}
-
 // ---- interfaces ----
 
-static bool has_base(const Model *m, const Model *const *bases, Str id) {
-    for (int32_t i = 0; i < m->base_count; i++)
-        if (str_eq(bases[i]->id, id)) return true;
-    return false;
+// Note the id; false when it was noted before.
+static bool first_seen(Work *w, Str id) {
+    int64_t n;
+    if (map_get(&w->seen, id, &n)) return false;
+    map_put(&w->seen, id, 1);
+    return true;
 }
 
-// Every interface above e, each once.
+// Every interface above e, each once: its parents, each followed by what is above it.
 static void collect_bases(Builder *b, Work *w) {
     const Slot *s = elem_slot(w->e, PROP_EXTENDS);
-    Model *m = &w->box->m;
-    int32_t most = 0;
-    for (int32_t i = 0; i < s->count; i++) most += 1 + box_of_value(b, &s->values[i])->m.base_count;
-    const Model **bases = NEW(b->keep, const Model *, most);
     for (int32_t i = 0; i < s->count; i++) {
         const ModelBox *x = box_of_value(b, &s->values[i]);
         if (x->extends_depth + 1 > w->box->extends_depth) w->box->extends_depth = x->extends_depth + 1;
-        if (!has_base(m, bases, x->m.id)) bases[m->base_count++] = &x->m;
+        if (!first_seen(w, x->m.id)) continue;
+        PUSH(&w->bases, const Model *, &x->m);
         for (int32_t j = 0; j < x->m.base_count; j++)
-            if (!has_base(m, bases, x->m.bases[j]->id)) bases[m->base_count++] = x->m.bases[j];
+            if (first_seen(w, x->m.bases[j]->id)) PUSH(&w->bases, const Model *, x->m.bases[j]);
         w->box->has_component |= x->has_component;
     }
-    m->bases = bases;
+    map_free(&w->seen);
     int32_t max = w->e->scope.version < 4 ? 10 : 12;
     if (w->box->extends_depth > max)
         COMPLAIN(b->p, w->e, "extends", "excessiveDepthNarrow",
                  "the chain of extends has %d levels; at most %d are allowed", (int)w->box->extends_depth, (int)max);
-    if (w->e->scope.version > 2 && m->base_count > 1024)
+    if (w->e->scope.version > 2 && w->bases.count > 1024)
         COMPLAIN(b->p, w->e, "extends", "excessiveCount", "%d interfaces are inherited from; at most 1024 are allowed",
-                 (int)m->base_count);
-}
-
-static bool has_dependency(const Model *m, const Str *list, Str id) {
-    for (int32_t i = 0; i < m->dependency_count; i++)
-        if (str_eq(list[i], id)) return true;
-    return false;
+                 (int)w->bases.count);
 }
 
 static void collect_dependencies(Builder *b, Work *w) {
     const Slot *ext = elem_slot(w->e, PROP_EXTENDS), *contents = elem_slot(w->e, PROP_CONTENTS);
-    Model *m = &w->box->m;
-    Str *list = NEW(b->keep, Str, ext->count + contents->count);
     for (int32_t i = 0; i < ext->count; i++) {
         Str id = box_of_value(b, &ext->values[i])->m.id;
-        if (!has_dependency(m, list, id)) list[m->dependency_count++] = id;
+        if (first_seen(w, id)) PUSH(&w->dependencies, Str, id);
     }
     for (int32_t i = 0; i < contents->count; i++) {
         const Elem *x = contents->values[i].elem;
         if (x->cls != CLS_COMPONENT) continue;
         Str id = box_of_value(b, elem_value(x, PROP_COMPONENT_SCHEMA))->m.id;
-        if (!has_dependency(m, list, id)) list[m->dependency_count++] = id;
+        if (first_seen(w, id)) PUSH(&w->dependencies, Str, id);
     }
-    m->dependencies = list;
+    map_free(&w->seen);
 }
 
 static void collect_contents(Builder *b, Work *w) {
     const Slot *ext = elem_slot(w->e, PROP_EXTENDS), *own = elem_slot(w->e, PROP_CONTENTS);
-    int64_t rels = own->count, telemetries = own->count, commands = own->count;
     for (int32_t i = 0; i < ext->count; i++) {
         const ModelBox *x = box_of_value(b, &ext->values[i]);
-        rels += x->m.rel_count;
-        telemetries += x->m.telemetry_count;
-        commands += x->m.command_count;
-        w->elements += x->element_count;
+        for (int32_t j = 0; j < x->content_count && !w->fields.full; j++) inherit_content(b, w, x, &x->contents[j]);
     }
-    w->rels = NEW(b->p->arena, const Rel *, rels);
-    w->telemetries = NEW(b->p->arena, Telemetry, telemetries);
-    w->commands = NEW(b->p->arena, CommandDef, commands);
-    for (int32_t i = 0; i < ext->count; i++) {
-        const ModelBox *x = box_of_value(b, &ext->values[i]);
-        for (int32_t j = 0; j < x->content_count; j++) inherit_content(b, w, x, &x->contents[j]);
-    }
-    for (int32_t i = 0; i < own->count; i++) own_content(b, w, own->values[i].elem);
+    for (int32_t i = 0; i < own->count && !w->fields.full; i++) own_content(b, w, own->values[i].elem);
 }
 
-#define KEEP_ARRAY(b, T, src, n) ((T *)keep_bytes(b, src, (int64_t)sizeof(T), n, _Alignof(T)))
-static void *keep_bytes(Builder *b, const void *src, int64_t size, int64_t n, size_t align) {
+// Move a list into the memory that stays.
+#define KEEP_LIST(b, T, l, count_out)                                                                                  \
+    ((count_out) = (l).count, (T *)keep_bytes(b, (l).at, (int64_t)sizeof(T), (l).count, _Alignof(T)))
+static void *keep_bytes(Builder *b, void *src, int64_t size, int64_t n, size_t align) {
     void *out = arena_alloc(b->keep, size, n, align);
     if (n) memcpy(out, src, (size_t)(size * n));
+    mem_free(src);
     return out;
 }
 
@@ -524,23 +519,23 @@ static void keep_model(Builder *b, Work *w) {
     m->description_count = w->e->description_count;
     m->field_count = w->fields.count;
     m->fields = keep_fields(b, &w->fields);
-    m->rels = KEEP_ARRAY(b, const Rel *, w->rels, m->rel_count);
-    m->telemetries = KEEP_ARRAY(b, Telemetry, w->telemetries, m->telemetry_count);
-    m->commands = KEEP_ARRAY(b, CommandDef, w->commands, m->command_count);
-    box->contents = KEEP_ARRAY(b, Content, w->contents, box->content_count);
+    m->rels = KEEP_LIST(b, const Rel *, w->rels, m->rel_count);
+    m->telemetries = KEEP_LIST(b, Telemetry, w->telemetries, m->telemetry_count);
+    m->commands = KEEP_LIST(b, CommandDef, w->commands, m->command_count);
+    m->bases = KEEP_LIST(b, const Model *, w->bases, m->base_count);
+    m->dependencies = KEEP_LIST(b, Str, w->dependencies, m->dependency_count);
+    box->contents = KEEP_LIST(b, Content, w->contents, box->content_count);
     index_fields(b, box);
 }
 
 static void check_totals(Builder *b, Work *w) {
     if (w->fields.full) too_many(b, w);
-    w->elements += count_elements(w->e, 0);
-    w->box->element_count = w->elements;
-    if (w->e->scope.version == 2 && w->box->content_count > 300)
+    if (w->e->scope.version == 2 && w->contents.count > 300)
         COMPLAIN(b->p, w->e, "contents", "objectCountAboveMax",
-                 "%d contents with the inherited ones; DTDL v2 allows 300", (int)w->box->content_count);
-    if (w->e->scope.version > 2 && w->elements > 100000)
+                 "%d contents with the inherited ones; DTDL v2 allows 300", (int)w->contents.count);
+    if (w->e->scope.version > 2 && w->box->element_count > 100000)
         COMPLAIN(b->p, w->e, NULL, "excessiveCount",
-                 "%lld elements with the inherited ones; at most 100000 are allowed", (long long)w->elements);
+                 "%lld elements with the inherited ones; at most 100000 are allowed", (long long)w->box->element_count);
 }
 
 static void build_interface(Builder *b, Elem *e) {
@@ -607,6 +602,7 @@ static void visit(Builder *b, Elem *e) {
 
 void build_models(Parser *p, Batch *batch, ModelBox **boxes) {
     Builder b = {.p = p, .batch = batch, .keep = &batch->arena, .boxes = boxes};
+    if (p->base) b.fields = p->base->fields;
     b.state = NEW(p->arena, uint8_t, p->count);
     p->level = 0;
     for (int32_t i = 0; i < p->count; i++) visit(&b, p->interfaces[i]);

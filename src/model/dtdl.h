@@ -99,7 +99,7 @@ struct Elem {
     uint8_t mark;      // of the walk in progress
     int32_t depth;     // schemas: levels below, -1 not known
     int32_t has_array; // schemas: 1 yes, 0 no, -1 not known
-    bool recursive;    // schema that contains itself (v4)
+    bool open;         // object schema whose fields are being unfolded
     int32_t seen;      // root only: round of the search that passed here last
     const Type *type;  // schemas: once built
     int32_t index;     // root only: position among Parser.interfaces
@@ -130,9 +130,9 @@ void dtdl_resolve(Parser *p);
 struct Batch;
 void build_models(Parser *p, struct Batch *batch, ModelBox **boxes);
 
-#define RECURSION_MAX 1000      // references followed one from another: bounds the stack
-#define MODEL_FIELDS_MAX 100000 // columns of one model
-#define CALL_FIELDS_MAX 1000000 // columns of all models of one call
+#define RECURSION_MAX 1000        // references followed one from another: bounds the stack
+#define MODEL_FIELDS_MAX 100000   // columns of one model
+#define SCHEMA_FIELDS_MAX 1000000 // columns and other contents of all models of a schema, each as often as inherited
 
 // ---- shared between the stages ----
 // Add one complaint about element e (NULL: the whole input) and, when not NULL, its property.

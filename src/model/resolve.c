@@ -122,7 +122,6 @@ static int32_t schema_depth(Parser *p, Elem *e) {
     enum { NEW_MARK, OPEN, DONE };
     if (e->mark == DONE) return e->depth;
     if (e->mark == OPEN) {
-        e->recursive = true;
         if (e->scope.version < 4)
             COMPLAIN(p, e, NULL, "recursiveStructureWide", "the schema contains itself, which DTDL allows from v4 on");
         return 0;

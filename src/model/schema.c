@@ -50,6 +50,7 @@ static void schema_index(Schema *s) {
         while (s->slots[h]) h = (h + 1) & s->mask;
         s->slots[h] = (uint32_t)i + 1;
         s->live++;
+        s->fields += s->models[i]->m.field_count + s->models[i]->content_count;
     }
 }
 
