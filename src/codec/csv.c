@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two steps a record. First find its end: the first LF outside quotes; the search keeps its place between chunks, so that
-// small chunks cost no second look. Then split it, when it lies in one piece.
+// Two steps a record. First find its end: the first LF outside quotes; the search keeps its place between chunks, so
+// that small chunks cost no second look. Then split it, when it lies in one piece.
 #include "codec/csv.h"
 #include "base/check.h"
 #include "base/mem.h"

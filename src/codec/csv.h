@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // CSV (RFC 4180) in chunks of any size, or over one text fed at once. One thread per reader.
-// Strict: quotes only around a whole field, "" for one inside. Lenient: LF as well as CRLF ends a record, the last record
-// may lack its end, empty lines are skipped, a UTF-8 BOM is skipped. Texts must be UTF-8.
+// Strict: quotes only around a whole field, "" for one inside. Lenient: LF as well as CRLF ends a record, the last
+// record may lack its end, empty lines are skipped, a UTF-8 BOM is skipped. Texts must be UTF-8.
 //
 //     csv_reader_init(&r, NULL);
 //     do {

@@ -9,8 +9,8 @@
 #include "base/rng.h"
 #include "codec/csv.h"
 
-// Everything read from a text as one text: "line:field|field\n", "!line:why\n" for a bad record, "~" before ragged ones.
-// Fed in chunks of `size` bytes.
+// Everything read from a text as one text: "line:field|field\n", "!line:why\n" for a bad record, "~" before ragged
+// ones. Fed in chunks of `size` bytes.
 static void read_all(Str text, int64_t size, const CsvOptions *o, Buf *out) {
     CsvReader r;
     CsvRow row;

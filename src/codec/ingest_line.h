@@ -20,6 +20,6 @@ typedef struct IngestLine {
 
 // Take one line apart. Texts borrow from `line`; the arena is used for escaped ids only.
 //   d  gets one message with the byte span within the line; may be NULL
-// Errors: SYNTAX (not one JSON object), LIMIT (nested too deeply), ARGUMENT (a member is missing, twice there, or of the
-// wrong type); *out is untouched then. Cost: one pass over the line.
+// Errors: SYNTAX (not one JSON object), LIMIT (nested too deeply), ARGUMENT (a member is missing, twice there, or of
+// the wrong type); *out is untouched then. Cost: one pass over the line.
 MUST Err ingest_line_parse(Str line, Arena *arena, IngestLine *out, Diag *d);

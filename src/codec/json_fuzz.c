@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes in, a DOM out. Scanner and DOM give the same verdict at the same place; what is accepted prints, and parses again
-// to an equal value, compact and indented; numbers read the same as by the base module's text parser.
+// Bytes in, a DOM out. Scanner and DOM give the same verdict at the same place; what is accepted prints, and parses
+// again to an equal value, compact and indented; numbers read the same as by the base module's text parser.
 #include "base/check.h"
 #include "codec/json.h"
 

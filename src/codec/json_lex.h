@@ -9,6 +9,7 @@
 #include <emmintrin.h>
 #endif
 
+// Note the error; returns false.
 __attribute__((cold, noinline)) static bool lex_fail(JsonScan *s, const char *p, const char *why) {
     s->err = ERR_SYNTAX;
     s->why = why;
@@ -23,6 +24,7 @@ __attribute__((cold, noinline)) static bool lex_fail(JsonScan *s, const char *p,
 // Handles escapes and bytes beyond ASCII.
 bool json_lex_string_rest(JsonScan *s, const char *first, const char *p, JsonToken *t);
 
+// Behind the blank space at p.
 LEX_HOT const char *lex_space(const char *p, const char *end) {
     while (p < end && (uint8_t)*p <= ' ') {
         if (*p != ' ' && *p != '\n' && *p != '\r' && *p != '\t') break;
@@ -87,8 +89,10 @@ LEX_HOT bool lex_string(JsonScan *s, const char *p, JsonToken *t) {
     return true;
 }
 
+// Is there a digit at p?
 LEX_HOT bool lex_digit(const char *p, const char *end) { return p < end && (uint8_t)(*p - '0') <= 9; }
 
+// Behind the digits at p; *m = *m with them appended, modulo 2^64.
 LEX_HOT const char *lex_digits(const char *p, const char *end, uint64_t *m) {
     uint64_t v = *m;
     for (; lex_digit(p, end); p++) v = v * 10 + (uint64_t)(*p - '0');
@@ -147,6 +151,7 @@ LEX_HOT bool lex_number(JsonScan *s, const char *p, JsonToken *t) {
     return lex_number_value(s, t, m, count, exp, whole);
 }
 
+// The literal `word` at p.
 static inline bool lex_word(JsonScan *s, const char *p, JsonToken *t, Str word, JsonType type) {
     if (s->end - p < word.n || memcmp(p, word.p, (size_t)word.n) != 0) {
         return lex_fail(s, p, "a value is expected; words are true, false and null");
@@ -213,8 +218,10 @@ LEX_HOT bool lex_next(JsonScan *s, char close, const char *why) {
     return true;
 }
 
+// As json_scan_item and json_scan_key.
 LEX_HOT bool lex_item(JsonScan *s) { return lex_next(s, ']', "',' or ']' is expected"); }
 
+// With the ':' consumed.
 LEX_HOT bool lex_key(JsonScan *s, JsonToken *key) {
     if (!lex_next(s, '}', "',' or '}' is expected")) return false;
     if (s->p == s->end || *s->p != '"') return lex_fail(s, s->p, "a name in quotes is expected");

@@ -33,11 +33,9 @@ static const char *put_beyond_ascii(Buf *b, const char *p, const char *end) {
     return p;
 }
 
-void json_put_str(Buf *b, Str s) {
-    if (s.n <= INT64_MAX - 2 - b->n) buf_reserve(b, s.n + 2);
+static void put_str_escaped(Buf *b, const char *start, const char *end) {
     buf_byte(b, '"');
-    const char *p = s.n ? s.p : "", *start = p, *end = p + s.n;
-    while (p < end) {
+    for (const char *p = start; p < end;) {
         const char *hit = lex_plain(start, p, end);
         buf_put(b, p, hit - p);
         if (hit == end) break;
@@ -49,6 +47,19 @@ void json_put_str(Buf *b, Str s) {
         }
     }
     buf_byte(b, '"');
+}
+
+void json_put_str(Buf *b, Str s) {
+    const char *start = s.n ? s.p : "", *end = start + s.n;
+    if (lex_plain(start, start, end) < end) {
+        put_str_escaped(b, start, end);
+    } else if (buf_reserve(b, s.n + 2)) { // the usual: as it is
+        char *w = b->p + b->n;
+        w[0] = '"';
+        memcpy(w + 1, start, (size_t)s.n);
+        w[s.n + 1] = '"';
+        b->n += s.n + 2;
+    }
 }
 
 void json_put_i64(Buf *b, int64_t v) {

@@ -16,6 +16,7 @@ typedef struct JsonLine {
     int64_t line; // from 1; blank lines count
 } JsonLine;
 
+// Start before the first line.
 void jsonl_init(JsonLines *l, Str text);
 // The next line that is not blank; false at the end, *out is untouched then. Cost: one memchr.
 bool jsonl_next(JsonLines *l, JsonLine *out);
