@@ -38,7 +38,10 @@ typedef struct Cut {
 } Cut;
 
 // Start reading s, borrowed.
-static inline Cut cut_of(Str s) { return (Cut){(const uint8_t *)s.p, (const uint8_t *)s.p + s.n, false}; }
+static inline Cut cut_of(Str s) {
+    const uint8_t *p = (const uint8_t *)s.p;
+    return (Cut){p, s.n ? p + s.n : p, false};
+}
 // What the buf_ call of the same name wrote.
 uint64_t cut_varint(Cut *c);
 int64_t cut_varint_signed(Cut *c);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/str.h"
-#include <errno.h>
-#include <math.h>
-#include <stdlib.h>
+#include "base/decimal.h"
 
 int str_cmp(Str a, Str b) {
     int64_t n = a.n < b.n ? a.n : b.n;
@@ -39,7 +37,7 @@ int64_t str_find_str(Str s, Str needle) {
 Str str_cut(Str *s, char c) {
     int64_t at = str_find(*s, c, 0);
     Str head = at < 0 ? *s : str_sub(*s, 0, at);
-    *s = at < 0 ? (Str){s->p + s->n, 0} : str_sub(*s, at + 1, s->n);
+    *s = str_sub(*s, at < 0 ? s->n : at + 1, s->n);
     return head;
 }
 
@@ -63,21 +61,7 @@ bool str_to_i64(Str s, int64_t *out) {
     return true;
 }
 
-bool str_to_f64(Str s, double *out) {
-    char tmp[400];
-    if (s.n == 0 || s.n >= (int64_t)sizeof tmp) return false;
-    for (int64_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-        if (!((c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.' || c == 'e' || c == 'E')) return false;
-    }
-    memcpy(tmp, s.p, (size_t)s.n);
-    tmp[s.n] = 0;
-    char *end;
-    double v = strtod(tmp, &end);
-    if (*end || !isfinite(v)) return false;
-    *out = v;
-    return true;
-}
+bool str_to_f64(Str s, double *out) { return decimal_parse_f64(s, out); }
 
 static uint64_t mix(uint64_t a, uint64_t b) {
     __extension__ typedef unsigned __int128 u128;

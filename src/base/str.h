@@ -18,7 +18,9 @@ static inline Str str_of(const char *z) { return (Str){z, z ? (int64_t)strlen(z)
 // Equal bytes.
 static inline bool str_eq(Str a, Str b) { return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, (size_t)a.n) == 0); }
 // Bytes [from, to) of s; the caller keeps 0 <= from <= to <= s.n.
-static inline Str str_sub(Str s, int64_t from, int64_t to) { return (Str){s.p + from, to - from}; }
+static inline Str str_sub(Str s, int64_t from, int64_t to) {
+    return (Str){from ? s.p + from : s.p, to - from}; // NULL + 0 is undefined in C17
+}
 
 // Order of bytes, shorter first on a tie: < 0, 0, > 0.
 int str_cmp(Str a, Str b);
@@ -36,7 +38,8 @@ Str str_cut(Str *s, char c);
 Str str_trim(Str s);
 // Whole text as a decimal integer; false when it is anything else or leaves the range. out untouched then.
 bool str_to_i64(Str s, int64_t *out);
-// Whole text as a finite decimal number (C locale); false otherwise. out untouched then.
+// Whole text as a decimal number, rounded to the nearest double, whatever the locale; false when it is anything else or
+// not finite. out untouched then.
 bool str_to_f64(Str s, double *out);
 // 64-bit hash of the bytes, the same on every machine and run (wyhash-like mixing of 8-byte words).
 uint64_t str_hash(Str s);

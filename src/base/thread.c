@@ -78,7 +78,8 @@ bool queue_push(Queue *q, void *item) {
 
 // Caller holds the lock. Waits until there is an item, the queue is closed, or the time is over.
 static void wait_item(Queue *q, int64_t wait_ns) {
-    int64_t until = time_mono_ns() + wait_ns;
+    int64_t until;
+    if (__builtin_add_overflow(time_mono_ns(), wait_ns, &until)) wait_ns = -1, until = 0; // for ever, as good as
     struct timespec at = {.tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S};
     while (q->count == 0 && !q->closed) {
         int rc = wait_ns < 0 ? pthread_cond_wait(&q->not_empty, &q->lock)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/time.h"
 #include <time.h>
+#include "base/check.h"
 
 static int64_t clock_ns(clockid_t id) {
     struct timespec t;
@@ -80,20 +81,33 @@ bool time_parse(Str s, int64_t *out) {
     return true;
 }
 
-void time_print(int64_t ns, int digits_, Buf *out) {
-    int64_t s = ns / NS_PER_S, frac = ns % NS_PER_S;
-    if (frac < 0) s--, frac += NS_PER_S;
-    int64_t days = s / 86400, rest = s % 86400;
+static void put2(char *at, int32_t v) {
+    at[0] = (char)('0' + v / 10);
+    at[1] = (char)('0' + v % 10);
+}
+
+void time_print(int64_t ns, int fraction, Buf *out) {
+    CHECK(fraction >= 0 && fraction <= 9);
+    int64_t s = ns / NS_PER_S;
+    int32_t frac = (int32_t)(ns % NS_PER_S), year, month, day;
+    if (frac < 0) s--, frac += (int32_t)NS_PER_S;
+    int64_t days = s / 86400;
+    int32_t rest = (int32_t)(s % 86400);
     if (rest < 0) days--, rest += 86400;
-    int32_t y, m, d;
-    time_civil(days, &y, &m, &d);
-    char t[32] = "0000-00-00T00:00:00.000000000Z";
-    int32_t v[] = {y, m, d, (int32_t)(rest / 3600), (int32_t)(rest / 60 % 60), (int32_t)(rest % 60), (int32_t)frac};
-    static const int8_t at[] = {3, 6, 9, 12, 15, 18, 28};
-    for (int i = 0; i < 7; i++) {
-        for (int k = at[i]; v[i] > 0; v[i] /= 10) t[k--] = (char)('0' + v[i] % 10);
+    time_civil(days, &year, &month, &day);
+    char t[] = "0000-00-00T00:00:00.000000000Z";
+    put2(t, year / 100);
+    put2(t + 2, year % 100);
+    put2(t + 5, month);
+    put2(t + 8, day);
+    put2(t + 11, rest / 3600);
+    put2(t + 14, rest / 60 % 60);
+    put2(t + 17, rest % 60);
+    if (fraction) {
+        t[20] = (char)('0' + frac / 100000000);
+        for (int i = 3; i >= 0; i--, frac /= 100) put2(t + 21 + 2 * i, frac % 100);
     }
-    int n = digits_ > 0 ? 20 + digits_ : 19;
+    int n = fraction > 0 ? 20 + fraction : 19;
     t[n] = 'Z';
     buf_put(out, t, n + 1);
 }
