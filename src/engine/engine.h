@@ -28,7 +28,7 @@
 #include "world/world.h"
 
 #define QUEUE_DEFAULT 4096
-#define RING_DEFAULT (1 << 19)
+#define RING_DEFAULT (1 << 18)
 #define RING_MIN 1024
 #define FORK_RING_RECORDS (1 << 16) // before-images a fork keeps
 #define CHECKPOINT_INTERVAL_DEFAULT (30 * NS_PER_S)
@@ -93,6 +93,7 @@ struct Task {
     Arena arena; // owns every text below
     Str world, id, sub, if_match, if_none_match, message_id, source, body;
     int64_t source_time;
+    bool no_times; // of the result body
     Json json;
     Lines *lines;  // INGEST, IMPORT
     Change *sets;  // APPLY
@@ -234,6 +235,7 @@ typedef struct Inbox {
 
 typedef struct Counters {
     _Atomic int64_t commands, failed, updates, batches;
+    _Atomic int64_t overruns, read_forks; // views thrown away; reads that ended on a fork
 } Counters;
 
 struct Sosia {

@@ -113,9 +113,11 @@ extern const IndexRef index_names, index_rids;
 typedef bool (*IndexMatch)(View *v, uint64_t id, const void *key);
 // The id whose slot carries `hash` and for which match says yes, or 0.
 uint64_t index_find(View *v, const IndexRef *ix, uint64_t hash, IndexMatch match, const void *key);
-// Ask for the cache line where the probe begins; then guess the id there without checking (for prefetching only).
-void index_prefetch(View *v, const IndexRef *ix, uint64_t hash);
-uint64_t index_first(View *v, const IndexRef *ix, uint64_t hash);
+// For many names at once: the directory's depth (UINT64_MAX: empty), the page that holds the slots of a hash (and ask
+// for the line where its probe begins), and the id of the first slot with that tag, unchecked, as it is now.
+uint64_t index_depth(View *v, const IndexRef *ix);
+const Page *index_page(View *v, const IndexRef *ix, uint64_t depth, uint64_t hash);
+uint64_t index_guess(const Page *p, uint64_t hash);
 void index_insert(World *w, const IndexRef *ix, uint64_t hash, uint64_t id);
 // CHECKs that it was there.
 void index_remove(World *w, const IndexRef *ix, uint64_t hash, uint64_t id);

@@ -53,21 +53,21 @@ uint64_t index_find(View *v, const IndexRef *ix, uint64_t hash, IndexMatch match
     return 0;
 }
 
-static const Page *segment_page(View *v, const IndexRef *ix, uint64_t tag) {
-    uint64_t segment;
-    return segment_of(v, ix, tag, &segment) ? tree_page(v->root, ix->slots, segment) : NULL;
+uint64_t index_depth(View *v, const IndexRef *ix) {
+    return word(v, VECNO_META, ix->segments) ? word(v, VECNO_META, ix->depth) : UINT64_MAX;
 }
 
-void index_prefetch(View *v, const IndexRef *ix, uint64_t hash) {
-    const Page *p = segment_page(v, ix, tag_of(hash));
-    if (p) __builtin_prefetch((const void *)&p->words[home_of(tag_of(hash))]);
+const Page *index_page(View *v, const IndexRef *ix, uint64_t depth, uint64_t hash) {
+    if (depth == UINT64_MAX) return NULL;
+    uint64_t tag = tag_of(hash);
+    const Page *p = tree_page(v->root, ix->slots, word(v, ix->dir, tag >> (TAG_BITS - depth)));
+    if (p) __builtin_prefetch((const void *)&p->words[home_of(tag)]);
+    return p;
 }
 
-uint64_t index_first(View *v, const IndexRef *ix, uint64_t hash) {
-    const Page *p = segment_page(v, ix, tag_of(hash));
-    if (!p) return 0;
+uint64_t index_guess(const Page *p, uint64_t hash) {
     uint64_t tag = tag_of(hash), slot = 0;
-    for (uint64_t i = home_of(tag), left = 8; left; i = (i + 1) & (SEGMENT_SLOTS - 1), left--) {
+    for (uint64_t i = home_of(tag), left = SEGMENT_SLOTS; left; i = (i + 1) & (SEGMENT_SLOTS - 1), left--) {
         slot = atomic_load_explicit(&p->words[i], memory_order_relaxed);
         if (!slot || slot >> ID_BITS == tag) break;
     }

@@ -185,22 +185,33 @@ LinkId view_find_link(View *v, TwinId source, Str rid) {
     return (LinkId){index_find(v, &index_rids, rid_hash(source, rid), match_rid, &key)};
 }
 
-// In three passes over blocks of names, each touching the lines that the pass before asked for.
+// One guess checked against the row it points at; a wrong one (equal tags, or a reader behind the writer) is looked up
+// the slow way.
+static uint64_t confirm(View *v, uint64_t guess, const Page *cold, uint64_t hash, const Str *name) {
+    if (guess && cold && v->seq == UINT64_MAX) {
+        const _Atomic uint64_t *w = &cold->words[vec_layout[VEC_COLD].words * (guess & (PAGE_ROWS - 1))];
+        Text t = {{atomic_load_explicit(w, memory_order_relaxed), atomic_load_explicit(w + 1, memory_order_relaxed)}};
+        if (text_eq(&t, *name)) return guess;
+    }
+    return index_find(v, &index_names, hash, match_name, name);
+}
+
+// In three passes over runs of names, each touching the lines that the pass before asked for.
 void view_find_twins(View *v, const Str *names, int64_t n, TwinId *out) {
     enum { RUN = 32 };
-    uint64_t hash[RUN];
+    uint64_t hash[RUN], guess[RUN], depth = index_depth(v, &index_names);
+    const Page *page[RUN], *cold[RUN];
     for (int64_t at = 0; at < n; at += RUN) {
         int64_t m = n - at < RUN ? n - at : RUN;
         for (int64_t i = 0; i < m; i++) {
             hash[i] = str_hash(names[at + i]);
-            index_prefetch(v, &index_names, hash[i]);
+            page[i] = index_page(v, &index_names, depth, hash[i]);
         }
         for (int64_t i = 0; i < m; i++) {
-            uint64_t guess = index_first(v, &index_names, hash[i]);
-            const Page *p = guess ? tree_page(v->root, VECNO_COLD, guess >> PAGE_SHIFT) : NULL;
-            if (p) __builtin_prefetch((const void *)&p->words[4 * (guess & (PAGE_ROWS - 1))]);
+            guess[i] = page[i] ? index_guess(page[i], hash[i]) : 0;
+            cold[i] = guess[i] ? tree_page(v->root, VECNO_COLD, guess[i] >> PAGE_SHIFT) : NULL;
+            if (cold[i]) __builtin_prefetch((const void *)&cold[i]->words[4 * (guess[i] & (PAGE_ROWS - 1))]);
         }
-        for (int64_t i = 0; i < m; i++)
-            out[at + i].v = index_find(v, &index_names, hash[i], match_name, &names[at + i]);
+        for (int64_t i = 0; i < m; i++) out[at + i].v = confirm(v, guess[i], cold[i], hash[i], &names[at + i]);
     }
 }

@@ -155,12 +155,15 @@ void pen_put(Pen *pen, uint32_t word, uint64_t value) {
     uint64_t old = atomic_load_explicit(&p->words[word], memory_order_relaxed);
     if (old == value) return;
     if (w->ring) {
-        RingRecord image = {.vec = pen->vec, .page_no = pen->page_no};
-        atomic_init(&image.seq, w->seq);
-        atomic_init(&image.prev, atomic_load_explicit(&p->undo, memory_order_relaxed));
-        atomic_init(&image.old, old);
-        atomic_init(&image.word, page_logical(p, word));
-        atomic_store_explicit(&p->undo, ring_push(w->ring, &image), memory_order_relaxed);
+        RingImage image = {
+            .seq = w->seq,
+            .prev = atomic_load_explicit(&p->undo, memory_order_relaxed),
+            .old = old,
+            .word = page_logical(p, word),
+            .vec = pen->vec,
+            .page_no = pen->page_no,
+        };
+        atomic_store_explicit(&p->undo, ring_push(w->ring, image), memory_order_relaxed);
     }
     atomic_store_explicit(&p->seq, w->seq, memory_order_relaxed);
     atomic_store_explicit(&p->words[word], value, memory_order_relaxed);
@@ -226,8 +229,8 @@ static uint64_t seq_of_chain(const World *w, uint64_t undo) {
     return atomic_load_explicit(&w->ring->records[(undo - 1) & (w->ring->cap - 1)].seq, memory_order_relaxed);
 }
 
-// Put one word back, without logging it again. The page may have been copied since (a fork in between).
-static void rewind_one(World *w, RingRecord *rec) {
+// Put one word back (the record at position + 1 = at), without logging it again. The page may have been copied since (a fork in between).
+static void rewind_one(World *w, RingRecord *rec, uint64_t at) {
     Page *now = core_page(w, rec->vec, rec->page_no);
     CHECK(now != NULL);
     Page *p = own_page(w, rec->vec, (VecShape)now->b.shape, rec->page_no, now->cap, now->b.sources);
@@ -236,11 +239,11 @@ static void rewind_one(World *w, RingRecord *rec) {
     atomic_thread_fence(memory_order_release);
     atomic_store_explicit(&p->words[page_physical(p, atomic_load_explicit(&rec->word, memory_order_relaxed))],
                           atomic_load_explicit(&rec->old, memory_order_relaxed), memory_order_relaxed);
-    uint64_t undo = atomic_load_explicit(&rec->prev, memory_order_relaxed);
+    uint64_t undo = ring_prev(w->ring, at);
     atomic_store_explicit(&p->undo, undo, memory_order_relaxed);
     atomic_store_explicit(&p->seq, seq_of_chain(w, undo), memory_order_relaxed);
     atomic_store_explicit(&p->version, version + 2, memory_order_release);
-    rec->dead = 1;
+    rec->vec |= RING_DEAD;
 }
 
 // Texts put in at or behind `from` go; those taken out live on in the cells that hold them again.
@@ -261,7 +264,7 @@ void core_rewind(World *w, uint64_t from) {
     CHECK(head - from <= w->ring->cap);
     for (uint64_t at = head; at > from; at--) {
         RingRecord *rec = &w->ring->records[(at - 1) & (w->ring->cap - 1)];
-        if (!rec->dead) rewind_one(w, rec);
+        if (!(rec->vec & RING_DEAD)) rewind_one(w, rec, at);
     }
     rewind_texts(w, from);
 }
