@@ -239,7 +239,8 @@ static int64_t apply_lines(Run *x, bool *dirty) {
         diag_init(&x->d);
         Err err = apply_line(x, k);
         if (!err) {
-            x->l->accepted++;
+            bool counts = x->c->op == SOSIA_INGEST || line->section != IMPORT_HEADER; // the header is no entity
+            x->l->accepted += counts;
             x->l->by_section[line->section]++;
             continue;
         }

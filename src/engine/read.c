@@ -5,6 +5,7 @@
 // never reused, so whatever is added or removed between two pages, nothing that stays is skipped or shown twice.
 #include "engine/engine.h"
 #include "base/check.h"
+#include "model/dtmi.h"
 
 #define LIMIT_TWINS 1000
 #define LIMIT_OTHERS 100
@@ -65,7 +66,9 @@ static Err read_link(View *v, Reading *x) {
 }
 
 static Err find_model(View *v, Reading *x, Str id, const Model **out) {
+    Dtmi parts;
     *out = schema_find(v->catalog->schema, id);
+    if (!*out && !dtmi_parse(id, &parts)) return fail(x, ERR_ARGUMENT, "\"%.*s\" is no model id", STR_ARG(id));
     return *out ? ERR_OK : fail(x, ERR_MODEL_NOT_FOUND, "there is no model \"%.*s\"", STR_ARG(id));
 }
 

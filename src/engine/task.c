@@ -88,15 +88,16 @@ void task_fail_diag(Task *c, Err err, const Diag *d) {
     task_fail(c, err, NULL);
     if (!d || !d->count) return;
     Buf text = {0};
-    bool models = err == ERR_MODEL;
-    if (models) buf_printf(&text, "None of the models could be created.");
-    for (int32_t i = 0; i < (models ? d->count : 1) && text.n < MESSAGE_MAX; i++) {
-        if (models) buf_byte(&text, ' ');
+    bool all = err == ERR_MODEL || err == ERR_MODEL_EXISTS;
+    if (err == ERR_MODEL) buf_printf(&text, "None of the models could be created. ");
+    for (int32_t i = 0; i < (all ? d->count : 1) && text.n < MESSAGE_MAX; i++) {
+        if (i) buf_byte(&text, ' ');
         message_put(&text, &d->messages[i]);
     }
     c->message = arena_str(&c->arena, buf_str(&text));
     buf_free(&text);
-    if (d->count > 1) details_put(c, d);
+    // As clients know it: the details of a twin or relationship that does not fit, the ids of models in the message.
+    if (err == ERR_VALIDATION || (d->count > 1 && err != ERR_MODEL_EXISTS)) details_put(c, d);
 }
 
 static SosiaDone task_result(const Task *c) {
@@ -199,6 +200,7 @@ static Task *task_of(const SosiaCaller *who, const SosiaWrite *w, SosiaDoneFn do
     c->source = arena_str(a, source);
     c->body = arena_str(a, w->body);
     c->source_time = w->source_time_ns;
+    c->no_times = w->no_times;
     return c;
 }
 

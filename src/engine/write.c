@@ -11,7 +11,7 @@ static void result_twin(Realm *r, Task *c, bool body) {
     TwinId id = view_find_twin(&v, c->id);
     CHECK(id.v);
     etag_of_twin(id, view_twin_place(&v, id).update_time, c->etag);
-    if (body) show_twin(&v, id, &(ShowOptions){0}, &c->out);
+    if (body) show_twin(&v, id, &(ShowOptions){.no_times = c->no_times}, &c->out);
 }
 
 static void result_link(Realm *r, Task *c, bool body) {
