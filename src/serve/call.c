@@ -151,7 +151,12 @@ SosiaRead call_read(Call *c, SosiaGet what) {
 }
 
 SosiaWrite call_writing(Call *c, SosiaOp op) {
-    return (SosiaWrite){.op = op, .world = c->world, .id = c->id, .sub = c->sub, .body = c->view->body};
+    return (SosiaWrite){.op = op,
+                        .world = c->world,
+                        .id = c->id,
+                        .sub = c->sub,
+                        .body = c->view->body,
+                        .no_times = str_eq(c->api_version, STR("2020-10-31"))};
 }
 
 bool call_conditions(Call *c, SosiaWrite *w) {

@@ -37,6 +37,11 @@ void adt_model_get(Call *c) {
 
 void adt_models_add(Call *c) {
     SosiaWrite w = call_writing(c, SOSIA_MODELS_ADD);
+    Str text = str_trim(w.body);
+    if (text.n == 0 || text.p[0] != '[') { // the engine also takes a single interface; the dialect does not
+        call_failf(c, ERR_ARGUMENT, "The body must be a JSON array of DTDL interfaces.");
+        return;
+    }
     call_write(c, &w, 201);
 }
 
