@@ -72,12 +72,13 @@ static void complete(Sosia *e, Task *c, uint64_t seq, bool ok) {
 void batch_begin(Sosia *e, Realm *r) {
     World *w = r->world;
     e->batch_time = world_next_time(w, e->now(e->now_ctx));
-    world_begin(w, world_seq(w) + 1, e->batch_time);
+    e->batch_seq = world_seq(w) + 1;
+    world_begin(w, e->batch_seq, e->batch_time);
 }
 
 // The open batch as it goes to the journal and the feed.
 static FeedBatch *batch_bytes(Sosia *e, World *w, Str source) {
-    BatchHead head = {.seq = world_seq(w) + 1, .source = source};
+    BatchHead head = {.seq = e->batch_seq, .source = source};
     Str changes = world_batch(w, &head.count);
     head.time = e->batch_time;
     buf_reset(&e->encode);

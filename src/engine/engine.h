@@ -270,7 +270,8 @@ struct Sosia {
     // The writer's own.
     uint64_t settled;        // world_settle was called up to here
     Err fail_err;            // why the last commit failed
-    int64_t batch_time;      // of the open batch
+    uint64_t batch_seq;      // of the open batch
+    int64_t batch_time;
     Buf encode;              // bytes of the batch at hand
     uint64_t checkpoint_seq; // sequence of the newest checkpoint
     int64_t checkpoint_mono_ns, probe_mono_ns, bytes_since_checkpoint;

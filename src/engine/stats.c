@@ -68,6 +68,8 @@ void stats_show(Sosia *e, Buf *out) {
     put(out, "updates", atomic_load(&e->counters.updates));
     put(out, "commands", atomic_load(&e->counters.commands));
     put(out, "commandsFailed", atomic_load(&e->counters.failed));
+    put(out, "readOverruns", atomic_load(&e->counters.overruns));
+    put(out, "readForks", atomic_load(&e->counters.read_forks));
     put(out, "queueDepth", waiting);
     put(out, "queueMax", e->queue_max);
     put(out, "pendingBatches", commit_pending(e));

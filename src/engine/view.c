@@ -25,6 +25,7 @@ static bool look(const World *w, ReadFn fn, void *ctx, uint64_t *seq, Err *err) 
 // The writer makes a copy that nobody writes; it is ours when all of it is visible.
 static Err look_at_fork(Realm *r, ReadFn fn, void *ctx, uint64_t *seq) {
     if (engine_own_thread(r->engine)) return ERR_OVERRUN;
+    atomic_fetch_add_explicit(&r->engine->counters.read_forks, 1, memory_order_relaxed);
     Task *c = task_new(OP_SNAPSHOT, NULL, NULL, 0);
     c->world = arena_str(&c->arena, r->name);
     Err err = task_wait(r->engine, c, true);
@@ -37,8 +38,10 @@ static Err look_at_fork(Realm *r, ReadFn fn, void *ctx, uint64_t *seq) {
 Err engine_read_realm(Realm *r, const SosiaCaller *who, ReadFn fn, void *ctx, uint64_t *seq) {
     TRY(admit(who, r));
     Err err;
-    for (int i = 0; i < READ_TRIES; i++)
+    for (int i = 0; i < READ_TRIES; i++) {
         if (!look(r->world, fn, ctx, seq, &err)) return err;
+        atomic_fetch_add_explicit(&r->engine->counters.overruns, 1, memory_order_relaxed);
+    }
     return look_at_fork(r, fn, ctx, seq);
 }
 
