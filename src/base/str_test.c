@@ -47,6 +47,18 @@ static void finds_and_cuts(void **state) {
     assert_int_equal(str_trim(STR("  ")).n, 0);
 }
 
+// No text at all is an empty text everywhere.
+static void null_is_empty(void **state) {
+    (void)state;
+    Str none = {0}, rest = none;
+    double d;
+    assert_true(str_eq(none, STR("")) && str_cmp(none, none) == 0 && str_starts(none, none) && str_ends(none, none));
+    assert_true(str_find(none, 'a', 0) == -1 && str_find_str(none, STR("a")) == -1 && str_find_str(none, none) == 0);
+    assert_true(str_cut(&rest, ',').n == 0 && rest.n == 0 && str_trim(none).n == 0 && str_sub(none, 0, 0).n == 0);
+    assert_true(str_hash(none) == str_hash(STR("")) && str_utf8_ok(none) && !str_to_f64(none, &d));
+    assert_true(str_eq_nocase(none, none) && str_eq_secret(none, none));
+}
+
 static void integers(void **state) {
     (void)state;
     int64_t v = 3;
@@ -158,6 +170,7 @@ int main(void) {
         cmocka_unit_test(compares),
         cmocka_unit_test(secrets_compare_like_others),
         cmocka_unit_test(finds_and_cuts),
+        cmocka_unit_test(null_is_empty),
         cmocka_unit_test(integers),
         cmocka_unit_test(decimals),
         cmocka_unit_test(hash_is_fixed_and_spreads),

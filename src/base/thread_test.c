@@ -100,6 +100,26 @@ static void close_wakes_a_waiting_push(void **state) {
     queue_free(&q);
 }
 
+static void *pop_patiently(void *arg) {
+    void *out = NULL;
+    return queue_pop(arg, &out, 1, INT64_MAX) == 1 ? out : NULL;
+}
+
+// The longest wait there is lies beyond the clock's end: it waits, and does not return at once.
+static void the_longest_wait_waits(void **state) {
+    (void)state;
+    Queue q;
+    void *got;
+    pthread_t id;
+    queue_init(&q, 1);
+    assert_int_equal(pthread_create(&id, NULL, pop_patiently, &q), 0);
+    thread_sleep_ns(20 * NS_PER_MS);
+    assert_true(queue_push(&q, &q));
+    pthread_join(id, &got);
+    assert_ptr_equal(got, &q);
+    queue_free(&q);
+}
+
 static void *mask(void *arg) {
     pthread_sigmask(SIG_SETMASK, NULL, arg);
     return NULL;
@@ -117,9 +137,8 @@ static void threads_take_no_signals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(many_producers_and_consumers),
-        cmocka_unit_test(bounds_and_close),
-        cmocka_unit_test(close_wakes_a_waiting_push),
+        cmocka_unit_test(many_producers_and_consumers), cmocka_unit_test(bounds_and_close),
+        cmocka_unit_test(close_wakes_a_waiting_push),   cmocka_unit_test(the_longest_wait_waits),
         cmocka_unit_test(threads_take_no_signals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
