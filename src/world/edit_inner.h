@@ -2,8 +2,8 @@
 // What the files edit*.c share: the subject of an edit (one twin or one link with its property fields), and the checked
 // way of JSON values into it. Not for other modules. Writer thread only, between world_begin and world_end.
 //
-// Every edit but a patch runs in two passes: check everything, then apply, so that a refused PUT, DELETE or value leaves
-// nothing in the open batch. A patch applies its operations one by one, each seeing the ones before it.
+// Every edit but a patch runs in two passes: check everything, then apply, so that a refused PUT, DELETE or value
+// leaves nothing in the open batch. A patch applies its operations one by one, each seeing the ones before it.
 #pragma once
 #include "world/edit.h"
 
@@ -79,7 +79,8 @@ MUST Err edit_precondition(Precondition pre, bool put, Str etag, Err missing, St
 
 // Write a checked value. An object property or component keeps only what `v` has.
 MUST Err edit_put_value(const Subject *s, int32_t i, const Json *v, Stamp st);
-// Write all members of a checked object; what it lacks is cleared. Source times come from its "$metadata", else from st.
+// Write all members of a checked object; what it lacks is cleared. Source times come from its "$metadata", else from
+// st.
 MUST Err edit_put_members(const Subject *s, int32_t parent, const Json *v, Stamp st);
 // The cell of a checked scalar into c->bits or c->text (borrowed from v).
 void edit_cell_of(const Field *f, const Json *v, Change *c);
@@ -120,8 +121,8 @@ MUST Err edit_find_model(World *w, Str model, const Model *now, const Model **ou
 const Model *edit_reborn(const Subject *s);
 // The refusal for a twin whose model was deleted. Returns `code`.
 Err edit_gone(const Subject *s, Err code);
-// Move the twin to another model, and its outgoing links to the relationships of that model. *s is made anew. Values that
-// do not fit must be gone before. Errors: VALIDATION (an outgoing relationship has no place in the new model).
+// Move the twin to another model, and its outgoing links to the relationships of that model. *s is made anew. Values
+// that do not fit must be gone before. Errors: VALIDATION (an outgoing relationship has no place in the new model).
 MUST Err edit_retype(Subject *s, const Model *to);
 // The same after clearing what does not fit and `ops` deal with. Errors: VALIDATION, also for any other value that does
 // not fit.

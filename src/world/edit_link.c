@@ -50,7 +50,8 @@ static Err find_rel(World *w, TwinId source, Str source_name, Str name, const Re
                     STR_ARG(s.model->id), STR_ARG(name));
 }
 
-// What the body asks for, and that it may be. Errors: ARGUMENT, TARGET_NOT_FOUND, NOT_ALLOWED, LINK_INVALID, VALIDATION.
+// What the body asks for, and that it may be.
+// Errors: ARGUMENT, TARGET_NOT_FOUND, NOT_ALLOWED, LINK_INVALID, VALIDATION.
 static Err wanted_of(World *w, TwinId source, Str source_name, Str rid, const Json *body, Wanted *out, Arena *arena,
                      Diag *d) {
     Str name, target;

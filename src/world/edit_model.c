@@ -15,6 +15,9 @@ static Err do_models(World *w, const Change *c, Str where, Diag *d) {
 
 Err edit_models_add(World *w, const Json *docs, Diag *d) {
     Schema *next;
+    if (docs->type != JSON_ARRAY)
+        return diag_add(d, ERR_ARGUMENT, docs->at, -1, (Str){0}, "models come as an array of one or more, not as %s",
+                        json_type_name(docs->type));
     TRY(schema_add(schema_of(w), docs, &next, d));
     schema_unref(next);
     Buf text = {0};

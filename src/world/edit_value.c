@@ -137,19 +137,29 @@ static bool plain_cell(const Field *f, const Change *set) {
     return shape == SHAPE_BOOL && set->bits <= 1;
 }
 
-// Is the value of a resolved change one of the field's? Errors: VALIDATION, LIMIT.
-static Err check_set(const Field *f, const Change *set, Diag *d) {
-    if (set->cell != f->cell)
-        return diag_add(d, ERR_VALIDATION, -1, -1, f->path, "the value is of another kind than the property");
-    if (plain_cell(f, set)) return ERR_OK;
+// Is the value of a resolved change one of the field's? *json becomes the value. Errors: VALIDATION, LIMIT.
+static Err check_set(const Field *f, const Change *set, Json *json, Arena *arena, Diag *d) {
+    if (!edit_json_of(f, set->bits, set->text, arena, json))
+        return diag_add(d, ERR_VALIDATION, -1, -1, f->path, "the value is not one a property of this kind can have");
+    Subject s = {.d = d, .arena = arena, .fields = f, .count = 1};
+    return f->cell < CELL_OBJECT ? edit_check_value(&s, 0, json) : ERR_OK;
+}
+
+// A value that needs a closer look; documents are stored compact.
+static Err set_checked(World *w, const Field *f, const Change *set, Diag *d) {
     Arena arena;
+    Json json;
+    Buf doc = {0};
+    Change c = *set;
     arena_init(&arena, 1024);
-    Json v;
-    Err e = ERR_OK;
-    if (!edit_json_of(f, set->bits, set->text, &arena, &v))
-        e = diag_add(d, ERR_VALIDATION, -1, -1, f->path, "the value is not one a property of this kind can have");
-    Subject s = {.d = d, .arena = &arena, .fields = f, .count = 1};
-    if (!e && f->cell < CELL_OBJECT) e = edit_check_value(&s, 0, &v);
+    Err e = check_set(f, set, &json, &arena, d);
+    if (e == ERR_OK && f->cell == CELL_DOC) {
+        json_put(&doc, &json);
+        c.text = buf_str(&doc);
+    }
+    if (f->cell == CELL_F64) c.bits = bits_of((double)(float)double_of(c.bits)); // doubles are plain
+    if (e == ERR_OK) e = world_do(w, &c);
+    buf_free(&doc);
     arena_free(&arena);
     return e;
 }
@@ -159,16 +169,14 @@ Err edit_set(World *w, const Change *set, Diag *d) {
     View v = view_writer(w);
     TwinView t = view_twin_place(&v, (TwinId){set->id});
     if (!t.alive) return no_twin((TwinId){set->id}, (Str){0}, d);
-    Place p = {.table = &v.catalog->tables[t.table], .col = set->col, .row = t.row};
-    p.field = column_field(p.table, set->col);
-    if (!p.field || p.table->removed)
-        return diag_add(d, ERR_STALE, -1, -1, p.table->model->id, "the twin's model %.*s has no such column any more",
-                        STR_ARG(p.table->model->id));
-    TRY(check_set(p.field, set, d));
-    Change c = *set;
-    if (p.field->cell == CELL_F64 && p.field->type->shape == SHAPE_FLOAT)
-        c.bits = bits_of((double)(float)double_of(c.bits));
-    return world_do(w, &c);
+    const Table *table = &v.catalog->tables[t.table];
+    const Field *f = column_field(table, set->col);
+    if (!f || table->removed)
+        return diag_add(d, ERR_STALE, -1, -1, table->model->id, "the twin's model %.*s has no such column any more",
+                        STR_ARG(table->model->id));
+    if (set->cell != f->cell)
+        return diag_add(d, ERR_VALIDATION, -1, -1, f->path, "the value is of another kind than the property");
+    return plain_cell(f, set) ? world_do(w, set) : set_checked(w, f, set, d);
 }
 
 uint32_t edit_column(World *w, TwinId id, Str path) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Etags and the two conditional headers, RFC 9110 section 13.1 as the REST dialect narrows it.
 //
-// An etag is a fixed bijection of (id, update time) to 128 bits, printed as a GUID: two states of one twin or link never
-// share one, and nothing has to be stored.
+// An etag is a fixed bijection of (id, update time) to 128 bits, printed as a GUID: two states of one twin or link
+// never share one, and nothing has to be stored.
 #include "base/check.h"
 #include "world/edit_inner.h"
 

@@ -52,11 +52,11 @@ static void put_name(Buf *out, Str name) {
 
 // ---- values ------------------------------------------------------------------------------------------------------
 
-// A float as the shortest decimal that gives the same float back, written as a double is.
+// A float as the shortest decimal that gives the same float back, written as a double is; whole numbers exactly.
 static void put_float(Buf *out, double v) {
     double d = v;
     char text[32];
-    bool whole = v == (double)(int32_t)(v < 1e6 && v > -1e6 ? v : 0);
+    bool whole = v >= -0x1p63 && v < 0x1p63 && v == (double)(int64_t)v;
     for (int digits = 6; !whole && digits <= 9; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, v);
         if (str_to_f64(str_of(text), &d) && (float)d == (float)v) break;
