@@ -31,7 +31,7 @@ typedef struct SosiaCaller {
 typedef struct SosiaOpen {
     SosiaStr path;                  // NAME.sosia; empty: in memory, nothing survives the process
     int64_t queue_max;              // writes waiting for the writer; 0: 4,096; full -> SOSIA_BUSY
-    int64_t ring_records;           // before-images kept for readers; power of two, 0: 262,144
+    int64_t ring_records;           // before-images kept for readers; power of two >= 8,192; 0: 262,144
     int64_t checkpoint_interval_ns; // 0: 30 s; < 0: only at close
     int64_t feed_bytes_max;         // batches kept for feed cursors; 0: 64 MiB
     const char *vfs;                // SQLite VFS name for tests; NULL: the default one

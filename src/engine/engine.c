@@ -87,7 +87,7 @@ static Err options_check(const SosiaOpen *o, SosiaBuf *why) {
     if (o->queue_max < 0) return why_put(why, ERR_ARGUMENT, "queue_max must not be negative");
     if (ring < 0 || (ring & (ring - 1))) return why_put(why, ERR_ARGUMENT, "ring_records must be a power of two");
     if (ring && (ring < RING_MIN || ring > (INT64_C(1) << 31)))
-        return why_put(why, ERR_ARGUMENT, "ring_records must lie between 1,024 and 2^31");
+        return why_put(why, ERR_ARGUMENT, "ring_records must lie between 8,192 and 2^31");
     if (o->feed_bytes_max < 0) return why_put(why, ERR_ARGUMENT, "feed_bytes_max must not be negative");
     return ERR_OK;
 }

@@ -29,7 +29,7 @@
 
 #define QUEUE_DEFAULT 4096
 #define RING_DEFAULT (1 << 18)
-#define RING_MIN 1024
+#define RING_MIN 8192               // less, and no twin could be made: its name may split a part of the index
 #define FORK_RING_RECORDS (1 << 16) // before-images a fork keeps
 #define CHECKPOINT_INTERVAL_DEFAULT (30 * NS_PER_S)
 #define CHECKPOINT_BYTES ((int64_t)256 << 20) // journalled since the last one: write the next before its time
@@ -268,9 +268,9 @@ struct Sosia {
     pthread_t store_thread;
 
     // The writer's own.
-    uint64_t settled;        // world_settle was called up to here
-    Err fail_err;            // why the last commit failed
-    uint64_t batch_seq;      // of the open batch
+    uint64_t settled;   // world_settle was called up to here
+    Err fail_err;       // why the last commit failed
+    uint64_t batch_seq; // of the open batch
     int64_t batch_time;
     Buf encode;              // bytes of the batch at hand
     uint64_t checkpoint_seq; // sequence of the newest checkpoint

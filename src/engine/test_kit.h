@@ -20,7 +20,7 @@ typedef struct Kit {
     SosiaDone done; // of the last write
     SosiaBuf keep;  // its texts
     SosiaOut out;   // of the last read
-    char text[65536];
+    char *text;     // what kit_body, kit_result and kit_message gave
 } Kit;
 
 // Base <- Room with one property of most kinds, a component and a relationship with a property.
@@ -61,26 +61,24 @@ KIT void kit_do(Kit *k, SosiaOp op, const char *id, const char *sub, const char 
     if (err) fail_msg("%s: %.*s", sosia_err_name(err), (int)k->done.message.n, k->done.message.p);
 }
 
-// The result and the message of the last write, NUL-terminated.
-KIT const char *kit_result(Kit *k) {
-    snprintf(k->text, sizeof k->text, "%.*s", (int)k->done.body.n, k->done.body.n ? k->done.body.p : "");
+// A NUL-terminated copy, until the next.
+KIT const char *kit_keep(Kit *k, SosiaStr s) {
+    k->text = realloc(k->text, (size_t)s.n + 1);
+    assert_non_null(k->text);
+    if (s.n) memcpy(k->text, s.p, (size_t)s.n);
+    k->text[s.n] = 0;
     return k->text;
 }
 
-KIT const char *kit_message(Kit *k) {
-    snprintf(k->text, sizeof k->text, "%.*s", (int)k->done.message.n, k->done.message.n ? k->done.message.p : "");
-    return k->text;
-}
+// The result and the message of the last write, NUL-terminated.
+KIT const char *kit_result(Kit *k) { return kit_keep(k, k->done.body); }
+
+KIT const char *kit_message(Kit *k) { return kit_keep(k, k->done.message); }
 
 KIT SosiaErr kit_read(Kit *k, const SosiaRead *r) { return sosia_read(k->s, NULL, r, &k->out); }
 
 // The body of the last read, NUL-terminated.
-KIT const char *kit_body(Kit *k) {
-    assert_true(k->out.body.n < (int64_t)sizeof k->text);
-    memcpy(k->text, k->out.body.p, (size_t)k->out.body.n);
-    k->text[k->out.body.n] = 0;
-    return k->text;
-}
+KIT const char *kit_body(Kit *k) { return kit_keep(k, (SosiaStr){k->out.body.p, k->out.body.n}); }
 
 KIT SosiaErr kit_get_in(Kit *k, const char *world, SosiaGet what, const char *id, const char *sub) {
     return kit_read(k, &(SosiaRead){.what = what, .world = kit_str(world), .id = kit_str(id), .sub = kit_str(sub)});
@@ -109,10 +107,16 @@ KIT void kit_open(Kit *k, const SosiaOpen *o) {
     sosia_buf_free(&why);
 }
 
-KIT void kit_close(Kit *k) {
-    sosia_close(k->s);
+// A kit that only shares an engine.
+KIT void kit_free(Kit *k) {
     sosia_buf_free(&k->keep);
     sosia_out_free(&k->out);
+    free(k->text);
+}
+
+KIT void kit_close(Kit *k) {
+    sosia_close(k->s);
+    kit_free(k);
 }
 
 KIT void kit_models(Kit *k) { kit_do(k, SOSIA_MODELS_ADD, "", "", KIT_MODELS); }
