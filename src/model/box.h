@@ -53,6 +53,7 @@ struct ModelBox {
     uint32_t field_mask;
 };
 
+// The box around a Model; every Model a schema hands out lies in one.
 static inline const ModelBox *box_of(const Model *m) { return (const ModelBox *)m; }
 // What other models may point at.
 static inline const ModelBox *box_original(const ModelBox *b) { return b && b->original ? b->original : b; }
@@ -69,4 +70,5 @@ struct Schema {
     int32_t batch_count;
 };
 
+// As schema_find.
 const ModelBox *schema_box(const Schema *s, Str id);

@@ -214,6 +214,7 @@ typedef struct Cotype {
     const char *sibling;        // co-type some sibling must carry
 } Cotype;
 
+// The row of a class. Cost: O(1).
 const MetaClass *meta_class(Cls c);
 // CLS_NONE when DTDL `version` has no class of that name.
 Cls meta_find_class(Str name, int version);

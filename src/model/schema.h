@@ -89,7 +89,7 @@ typedef enum CellKind {
     CELL_I64,       // integers (ULONG: the bits), integer enums
     CELL_F64,       // float (rounded to 32 bits on the way in), double
     CELL_STR,       // strings, dates and times and durations as text, string enums, decimals, uuid, bytes
-    CELL_DOC,       // compact JSON text: maps, arrays, geometry
+    CELL_DOC,       // compact JSON text: maps, arrays, geometry, an object within itself (v4)
     CELL_OBJECT,    // marker: the object property is present
     CELL_COMPONENT, // marker: the component; its times are those of the component's last write
 } CellKind;
@@ -186,6 +186,7 @@ MUST Err schema_remove(const Schema *base, Str id, Schema **out, Diag *d);
 // `base` with the model's decommissioned flag set. Errors: MODEL_NOT_FOUND, MODEL_ACTIVE_REFS.
 MUST Err schema_decommission(const Schema *base, Str id, bool flag, Schema **out, Diag *d);
 
+// Places, with those of removed models.
 int32_t schema_count(const Schema *s);
 // In order of upload; NULL for the place of a removed model. index < schema_count.
 const Model *schema_at(const Schema *s, int32_t index);

@@ -27,8 +27,10 @@ typedef struct FileList {
     int32_t count, cap;
 } FileList;
 
+// Order of qsort: by path.
 static inline int file_order(const void *a, const void *b) { return str_cmp(*(const Str *)a, *(const Str *)b); }
 
+// Add the files below `dir` to l, in the order the system gives them.
 static inline void files_walk(Arena *a, FileList *l, const char *dir, const char *suffix) {
     DIR *d = opendir(dir);
     if (!d) return;

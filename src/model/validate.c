@@ -45,7 +45,10 @@ static Err expected(Checker *c, const char *what, const Json *v) {
     if (v->type == JSON_ARRAY || v->type == JSON_OBJECT)
         return wrong(c, v, "expected %s, got %s", what, json_type_name(v->type));
     Str g = glimpse(v->raw);
-    return wrong(c, v, "expected %s, got %s %.*s%s", what, json_is_bool(v) ? "boolean" : json_type_name(v->type),
+    return wrong(c, v, "expected %s, got %s %.*s%s", what,
+                 json_is_bool(v)     ? "boolean"
+                 : json_is_number(v) ? "number"
+                                     : "string",
                  STR_ARG(g), dots(v->raw));
 }
 
