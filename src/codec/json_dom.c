@@ -5,6 +5,7 @@
 // 2. When a container closes, its items move to the arena at once, so that they lie side by side, and the stack shrinks
 //    to the container's own slot.
 // Slots are members for arrays too (16 bytes of each lie fallow): one stride, one loop.
+#include <stdlib.h>
 #include "base/check.h"
 #include "base/mem.h"
 #include "codec/json_lex.h"
@@ -57,19 +58,37 @@ static bool keys_repeat_small(const JsonMember *m, int32_t n) {
     return false;
 }
 
+static int key_order(const void *a, const void *b) {
+    return str_cmp((*(const JsonMember *const *)a)->key, (*(const JsonMember *const *)b)->key);
+}
+
+static bool keys_repeat_sorted(const JsonMember *m, int32_t n) {
+    const JsonMember **sorted = mem_alloc((size_t)n * sizeof *sorted);
+    for (int32_t i = 0; i < n; i++) sorted[i] = &m[i];
+    qsort(sorted, (size_t)n, sizeof *sorted, key_order);
+    bool repeat = false;
+    for (int32_t i = 1; i < n && !repeat; i++) repeat = str_eq(sorted[i - 1]->key, sorted[i]->key);
+    mem_free(sorted);
+    return repeat;
+}
+
+// By hashing, unless the keys were chosen to collide: then by sorting, so that no input takes quadratic time.
 static bool keys_repeat(const JsonMember *m, int32_t n) {
     if (n <= 16) return keys_repeat_small(m, n);
-    int64_t cap = 64;
+    int64_t cap = 64, steps = (int64_t)n * 16;
     while (cap < (int64_t)n * 2) cap *= 2;
     int32_t *table = mem_alloc((size_t)cap * sizeof *table); // member + 1, 0: empty
     bool repeat = false;
-    for (int32_t i = 0; i < n && !repeat; i++) {
+    for (int32_t i = 0; i < n && !repeat && steps > 0; i++) {
         int64_t at = (int64_t)(str_hash(m[i].key) & (uint64_t)(cap - 1));
-        while (table[at] && !(repeat = str_eq(m[table[at] - 1].key, m[i].key))) at = (at + 1) & (cap - 1);
+        while (table[at] && steps > 0 && !(repeat = str_eq(m[table[at] - 1].key, m[i].key))) {
+            at = (at + 1) & (cap - 1);
+            steps--;
+        }
         table[at] = i + 1;
     }
     mem_free(table);
-    return repeat;
+    return steps > 0 ? repeat : keys_repeat_sorted(m, n);
 }
 
 // Close the innermost container: s->p is behind its bracket.

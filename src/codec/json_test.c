@@ -324,6 +324,36 @@ static void repeated_keys_are_seen(void **state) {
     arena_free(&a);
 }
 
+// Names chosen to fall into one cell of the table, whatever its size up to 1,024: the flag is still right.
+static void colliding_keys_are_seen(void **state) {
+    (void)state;
+    Arena a;
+    Buf b = {0};
+    Json v;
+    arena_init(&a, 0);
+    int64_t first = -1, last_start = 0;
+    int found = 0;
+    for (int i = 0; found < 60; i++) {
+        char name[16];
+        Str key = {name, snprintf(name, sizeof name, "k%d", i)};
+        if (str_hash(key) & 1023) continue;
+        if (first < 0) first = i;
+        last_start = b.n;
+        buf_printf(&b, "%s\"%s\":1", found++ ? "," : "{", name);
+    }
+    buf_byte(&b, '}');
+    assert_int_equal(json_parse(buf_str(&b), NULL, &a, &v, NULL), ERR_OK);
+    assert_int_equal(v.count, 60);
+    assert_false(v.dup);
+    b.n = last_start; // the last one again the first
+    buf_printf(&b, ",\"k%lld\":2}", (long long)first);
+    assert_int_equal(json_parse(buf_str(&b), NULL, &a, &v, NULL), ERR_OK);
+    assert_int_equal(v.count, 60);
+    assert_true(v.dup);
+    buf_free(&b);
+    arena_free(&a);
+}
+
 static Err parse_limited(Str text, JsonLimits l) {
     Arena a;
     arena_init(&a, 0);
@@ -658,6 +688,7 @@ int main(void) {
         cmocka_unit_test(long_numbers_are_exact),
         cmocka_unit_test(dom_shows_members_and_places),
         cmocka_unit_test(repeated_keys_are_seen),
+        cmocka_unit_test(colliding_keys_are_seen),
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(errors_tell_the_place),
         cmocka_unit_test(scanner_walks_a_line),
