@@ -41,7 +41,8 @@ typedef struct Handle {
     sqlite3_file base;
     TestVfs *v;
     DiskFile *f;
-    bool drop; // delete on close
+    bool drop;    // delete on close
+    bool journal; // a rollback journal or a write-ahead log
 } Handle;
 
 // ---- files: caller holds the lock ---------------------------------------------------------------------------------
@@ -103,6 +104,18 @@ static void to_platter(DiskFile *f) {
     }
     drop_pending(f);
     f->durable = true;
+}
+
+// What a sync of the folder does: names that are gone stay gone, new ones stay.
+static void sync_folder(TestVfs *v) {
+    for (int i = 0; i < FILES; i++) {
+        DiskFile *f = &v->files[i];
+        if (f->durable && !f->exists) {
+            drop_pending(f);
+            buf_reset(&f->platter);
+        }
+        f->durable = f->exists;
+    }
 }
 
 static void truncate_now(DiskFile *f, int64_t size) {
@@ -285,7 +298,11 @@ static int h_sync(sqlite3_file *file, int flags) {
     bool cut;
     pthread_mutex_lock(&h->v->lock);
     int rc = fate(h->v, TEST_SYNC, &cut);
-    if (rc == SQLITE_OK) to_platter(h->f);
+    if (rc == SQLITE_OK) {
+        // The first sync of a new journal or log syncs the folder too, as SQLite's own disk layer does.
+        if (h->journal && !h->f->durable) sync_folder(h->v);
+        to_platter(h->f);
+    }
     pthread_mutex_unlock(&h->v->lock);
     return rc == SQLITE_OK ? rc : SQLITE_IOERR_FSYNC;
 }
@@ -341,12 +358,16 @@ static int v_open(sqlite3_vfs *b, const char *name, sqlite3_file *file, int flag
     }
     pthread_mutex_unlock(&v->lock);
     if (rc != SQLITE_OK) return rc == SQLITE_IOERR ? SQLITE_CANTOPEN : rc;
-    *h = (Handle){.base = {&methods}, .v = v, .f = f, .drop = flags & SQLITE_OPEN_DELETEONCLOSE};
+    *h = (Handle){.base = {&methods},
+                  .v = v,
+                  .f = f,
+                  .drop = flags & SQLITE_OPEN_DELETEONCLOSE,
+                  .journal = flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL)};
     if (out_flags) *out_flags = flags;
     return SQLITE_OK;
 }
 
-static int v_delete(sqlite3_vfs *b, const char *name, int sync_folder) {
+static int v_delete(sqlite3_vfs *b, const char *name, int sync) {
     TestVfs *v = vfs_of(b);
     bool cut = false;
     pthread_mutex_lock(&v->lock);
@@ -355,10 +376,7 @@ static int v_delete(sqlite3_vfs *b, const char *name, int sync_folder) {
     if (rc == SQLITE_OK || cut) {
         f->exists = false;
         truncate_now(f, 0);
-        if (sync_folder && rc == SQLITE_OK) {
-            to_platter(f);
-            f->durable = false;
-        }
+        if (sync && rc == SQLITE_OK) sync_folder(v);
     }
     pthread_mutex_unlock(&v->lock);
     return rc == SQLITE_IOERR ? SQLITE_IOERR_DELETE : rc;
