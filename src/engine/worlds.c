@@ -133,15 +133,21 @@ static Err fork_begin(Sosia *e, Task *c, Realm *from) {
     return err;
 }
 
-void world_task_fork(Sosia *e, Task *c) {
-    Realm *from = realm_find(e, c->world);
+// Errors are left in the task.
+static Err fork_check(Sosia *e, Task *c, Realm *from) {
     if (!from) task_fail(c, ERR_WORLD_NOT_FOUND, "there is no world \"%.*s\"", STR_ARG(c->world));
     else if (is_live(c->name)) task_fail(c, ERR_WORLD_EXISTS, "\"live\" is there always");
     else if (!name_ok(c->name))
         task_fail(c, ERR_ARGUMENT, "a world's name is 1 to %d letters, digits, '-', '_' and '.'", WORLD_NAME_MAX);
-    else if (!fork_begin(e, c, from)) batch_after(e, from, c);
+    else return fork_begin(e, c, from);
+    return c->err;
+}
+
+void world_task_fork(Sosia *e, Task *c) {
+    Realm *from = realm_find(e, c->world);
+    if (fork_check(e, c, from)) task_finish(e, c);
+    else batch_after(e, from, c);
     if (from) realm_unref(from);
-    if (c->err) task_finish(e, c);
 }
 
 void world_fork_done(Task *c, bool ok) {
