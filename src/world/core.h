@@ -121,8 +121,8 @@ uint64_t index_guess(const Page *p, uint64_t hash);
 void index_insert(World *w, const IndexRef *ix, uint64_t hash, uint64_t id);
 // CHECKs that it was there.
 void index_remove(World *w, const IndexRef *ix, uint64_t hash, uint64_t id);
-// Words one insertion may log at most: a split and a doubling of the directory.
-int64_t index_cost_max(World *w, const IndexRef *ix);
+// Words the insertion of a hash may log: splits and doublings of the directory included.
+int64_t index_cost_max(World *w, const IndexRef *ix, uint64_t hash);
 uint64_t rid_hash(TwinId source, Str rid);
 
 // ---- catalog (catalog.c) ----

@@ -81,8 +81,12 @@ uint64_t index_guess(const Page *p, uint64_t hash) {
 static uint64_t get(World *w, uint32_t vec, uint64_t row) { return core_get(w, vec, row, 0); }
 static void put(World *w, uint32_t vec, uint64_t row, uint64_t v) { core_put(w, vec, VEC_WORD, row, 0, v); }
 
-int64_t index_cost_max(World *w, const IndexRef *ix) {
-    return 2 * SEGMENT_SLOTS + 64 + ((int64_t)2 << meta_get(w, ix->depth));
+int64_t index_cost_max(World *w, const IndexRef *ix, uint64_t hash) {
+    enum { PLAIN = 16, SPLIT = 2 * SEGMENT_SLOTS + 64 };
+    if (meta_get(w, ix->segments) == 0) return PLAIN;
+    uint64_t depth = meta_get(w, ix->depth), segment = get(w, ix->dir, tag_of(hash) >> (TAG_BITS - depth));
+    if ((get(w, ix->info, segment) & UINT32_MAX) < SEGMENT_FULL) return PLAIN;
+    return PLAIN + 2 * SPLIT + ((int64_t)4 << depth); // a split may have to be followed by a second one
 }
 
 static void double_directory(World *w, const IndexRef *ix, uint64_t depth) {

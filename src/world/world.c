@@ -247,8 +247,8 @@ static int64_t fields_of(World *w, uint64_t twin) {
 static int64_t cost_max(World *w, const Change *c) {
     const Catalog *cat = atomic_load_explicit(&w->catalog, memory_order_relaxed);
     switch (c->kind) {
-    case CHANGE_TWIN_NEW: return 64 + index_cost_max(w, &index_names);
-    case CHANGE_LINK_NEW: return 64 + index_cost_max(w, &index_rids);
+    case CHANGE_TWIN_NEW: return 64 + index_cost_max(w, &index_names, str_hash(c->text));
+    case CHANGE_LINK_NEW: return 64 + index_cost_max(w, &index_rids, rid_hash((TwinId){c->other}, c->text));
     case CHANGE_TWIN_DEL:
     case CHANGE_UNSET: return 64 + (int64_t)PAGE_ROWS + 8 * fields_of(w, c->id);
     case CHANGE_LINK_DEL:
