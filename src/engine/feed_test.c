@@ -197,7 +197,7 @@ static void test_resume(void **state) {
     kit_models(&k);
     uint64_t models = k.done.seq, oldest = 99;
     for (int i = 0; i < 10; i++) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof id, "t%d", i);
         kit_room(&k, id);
     }
