@@ -51,6 +51,8 @@ struct ModelBox {
     const ModelBox *original; // of a decommissioned copy, else NULL
     uint32_t *field_slots;    // open addressing over fields by path, index + 1; NULL when there are few
     uint32_t field_mask;
+    uint32_t *content_slots; // the same over contents by name
+    uint32_t content_mask;
 };
 
 // The box around a Model; every Model a schema hands out lies in one.

@@ -16,6 +16,8 @@ typedef struct Builder {
     int64_t fields; // columns and other contents, with those of the base schema
 } Builder;
 
+#define INDEX_FROM 8 // names; up to here a list is searched one by one
+
 // A growing array of T in p of l; the caller frees it.
 #define PUSH(l, T, item)                                                                                               \
     do {                                                                                                               \
@@ -493,17 +495,23 @@ static const Lang *keep_langs(Builder *b, const Lang *src, int32_t count) {
     return out;
 }
 
-static void index_fields(Builder *b, ModelBox *box) {
-    if (box->m.field_count <= 8) return;
+static Str path_at(const void *list, int32_t i) { return ((const Field *)list)[i].path; }
+static Str content_at(const void *list, int32_t i) { return ((const Content *)list)[i].name; }
+
+// A table of hashes over the names of a list, index + 1 in each slot; NULL for few, which are found faster one by one.
+static uint32_t *index_names(Builder *b, const void *list, int32_t count, Str (*at)(const void *, int32_t),
+                             uint32_t *mask) {
+    if (count <= INDEX_FROM) return NULL;
     uint32_t cap = 16;
-    while (cap < (uint32_t)box->m.field_count * 2) cap *= 2;
-    box->field_slots = NEW(b->keep, uint32_t, cap);
-    box->field_mask = cap - 1;
-    for (int32_t i = 0; i < box->m.field_count; i++) {
-        uint32_t h = (uint32_t)str_hash(box->m.fields[i].path) & box->field_mask;
-        while (box->field_slots[h]) h = (h + 1) & box->field_mask;
-        box->field_slots[h] = (uint32_t)i + 1;
+    while (cap < (uint32_t)count * 2) cap *= 2;
+    uint32_t *slots = NEW(b->keep, uint32_t, cap);
+    *mask = cap - 1;
+    for (int32_t i = 0; i < count; i++) {
+        uint32_t h = (uint32_t)str_hash(at(list, i)) & *mask;
+        while (slots[h]) h = (h + 1) & *mask;
+        slots[h] = (uint32_t)i + 1;
     }
+    return slots;
 }
 
 static void keep_model(Builder *b, Work *w) {
@@ -525,7 +533,8 @@ static void keep_model(Builder *b, Work *w) {
     m->bases = KEEP_LIST(b, const Model *, w->bases, m->base_count);
     m->dependencies = KEEP_LIST(b, Str, w->dependencies, m->dependency_count);
     box->contents = KEEP_LIST(b, Content, w->contents, box->content_count);
-    index_fields(b, box);
+    box->field_slots = index_names(b, m->fields, m->field_count, path_at, &box->field_mask);
+    box->content_slots = index_names(b, box->contents, box->content_count, content_at, &box->content_mask);
 }
 
 static void check_totals(Builder *b, Work *w) {

@@ -37,7 +37,8 @@ static void check_model(const Schema *s, const Model *m, const Json *value) {
         CHECK(model_is(m, m->rels[i]->owner->id));
         check_fields(m->rels[i]->fields, m->rels[i]->field_count);
     }
-    for (int32_t i = 0; i < m->telemetry_count; i++) CHECK(model_telemetry(m, m->telemetries[i].name));
+    for (int32_t i = 0; i < m->telemetry_count; i++)
+        CHECK(model_telemetry(m, m->telemetries[i].name) == &m->telemetries[i]);
     for (int32_t i = 0; i < m->base_count; i++) CHECK(schema_find(s, m->bases[i]->id) && model_is(m, m->bases[i]->id));
     for (int32_t i = 0; i < m->dependency_count; i++) CHECK(schema_find(s, m->dependencies[i]));
 }

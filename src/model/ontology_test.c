@@ -55,6 +55,7 @@ static void check_same(const Schema *a, const Schema *b) {
             assert_true(str_eq(x->fields[f].path, y->fields[f].path));
             assert_ptr_equal(model_field(y, x->fields[f].path), &y->fields[f]);
         }
+        for (int32_t j = 0; j < x->rel_count; j++) assert_ptr_equal(model_rel(y, x->rels[j]->name), y->rels[j]);
         for (int32_t j = 0; j < x->base_count; j++) assert_true(model_is(y, x->bases[j]->id));
     }
 }

@@ -159,16 +159,27 @@ const Field *fields_child(const Field *fields, int32_t count, int32_t parent, St
     return NULL;
 }
 
-const Rel *model_rel(const Model *m, Str name) {
-    for (int32_t i = 0; i < m->rel_count; i++)
-        if (str_eq(m->rels[i]->name, name)) return m->rels[i];
+static const Content *find_content(const ModelBox *b, Str name) {
+    if (!b->content_slots) {
+        for (int32_t i = 0; i < b->content_count; i++)
+            if (str_eq(b->contents[i].name, name)) return &b->contents[i];
+        return NULL;
+    }
+    for (uint32_t h = (uint32_t)str_hash(name) & b->content_mask; b->content_slots[h]; h = (h + 1) & b->content_mask) {
+        const Content *c = &b->contents[b->content_slots[h] - 1];
+        if (str_eq(c->name, name)) return c;
+    }
     return NULL;
 }
 
+const Rel *model_rel(const Model *m, Str name) {
+    const Content *c = find_content(box_of(m), name);
+    return c && c->kind == CONTENT_RELATIONSHIP ? m->rels[c->at] : NULL;
+}
+
 const Telemetry *model_telemetry(const Model *m, Str name) {
-    for (int32_t i = 0; i < m->telemetry_count; i++)
-        if (str_eq(m->telemetries[i].name, name)) return &m->telemetries[i];
-    return NULL;
+    const Content *c = find_content(box_of(m), name);
+    return c && c->kind == CONTENT_TELEMETRY ? &m->telemetries[c->at] : NULL;
 }
 
 // ---- adding ----

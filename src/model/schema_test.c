@@ -191,24 +191,20 @@ static void test_collects(void **state) {
 
 #define CONTENT(v, id, ext, name) "[" HEAD(v, id) ",'extends':" ext ",'contents':[" PROP(name, "'long'") "]}]"
 
+#define BOTTOM                                                                                                         \
+    HEAD("3", "Bottom") ",'extends':['dtmi:ex:Left;1','dtmi:ex:Right;1'],'contents':[" PROP("own", "'long'") "]}"
+#define LEFT HEAD("3", "Left") ",'extends':'dtmi:ex:Top;1','contents':[" PROP("left", "'long'") "]}"
+#define RIGHT HEAD("3", "Right") ",'extends':'dtmi:ex:Top;1','contents':[" PROP("right", "'long'") "]}"
+#define OTHERS                                                                                                         \
+    "{'@type':'Relationship','name':'r'},{'@type':'Telemetry','name':'t','schema':'long'},{'@type':'Command','name':'" \
+    "c'}"
+#define TOP HEAD("2", "Top") ",'contents':[" PROP("top", "'long'") "," OTHERS "]}"
+
 // Parents' contents come first, a diamond brings its top once, and a clash of names is refused.
 static void test_inheritance(void **state) {
     (void)state;
-    static const char *const MODELS = "[" HEAD(
-        "3",
-        "Bottom") ",'extends':['dtmi:ex:Left;1','dtmi:ex:Right;1'],"
-                  "'contents':[" PROP("own", "'long'") "]}," HEAD("3", "Left") ",'extends':'dtmi:ex:Top;1','contents':"
-                                                                               "[" PROP("left", "'long'") "]}," HEAD("3", "Right") ",'extends':'dtmi:ex:Top;1','contents':[" PROP(
-                                                                                   "right",
-                                                                                   "'long'") "]}," HEAD("2",
-                                                                                                        "Top") ",'"
-                                                                                                               "content"
-                                                                                                               "s':"
-                                                                                                               "[" PROP("top",
-                                                                                                                        "'long'") ",{'@type':'Relationship','name':'r'},"
-                                                                                                                                  "{'@type':'Telemetry','name':'t','schema':'long'},{'@type':'Command','name':'c'}]}]";
     static const char *const ORDER[] = {"top", "left", "right", "own"};
-    Schema *s = schema_of(MODELS), *next = NULL;
+    Schema *s = schema_of("[" BOTTOM "," LEFT "," RIGHT "," TOP "]"), *next = NULL;
     const Model *m = schema_find(s, STR("dtmi:ex:Bottom;1"));
     assert_int_equal(m->field_count, 4);
     for (int i = 0; i < 4; i++) assert_true(str_eq(m->fields[i].path, str_of(ORDER[i])));

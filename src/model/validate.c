@@ -242,6 +242,8 @@ static Err check_array(Checker *c, const Type *t, const Json *v) {
 // Nested arrays `levels` deep around positions: arrays of 2 or 3 numbers.
 static Err check_coordinates(Checker *c, const Json *v, int levels) {
     if (v->type != JSON_ARRAY) return expected(c, levels ? "array of coordinates" : "position [lon, lat]", v);
+    if (levels == 0 && (v->count < 2 || v->count > 3))
+        return wrong(c, v, "expected position [lon, lat] or [lon, lat, alt], got %d numbers", (int)v->count);
     for (int32_t i = 0; i < v->count; i++) {
         if (levels) TRY(check_coordinates(c, &v->items[i], levels - 1));
         else if (!json_is_number(&v->items[i])) return expected(c, "number in a position", &v->items[i]);
