@@ -99,6 +99,7 @@ static inline Str lab_text(Lab *l, const char *text) {
     return s;
 }
 
+// The DOM of such a text, kept by the arena.
 static inline const Json *lab_json(Lab *l, const char *text) {
     Json *v = NEW(&l->arena, Json, 1);
     Str s = lab_text(l, text);
@@ -109,6 +110,7 @@ static inline const Json *lab_json(Lab *l, const char *text) {
     return v;
 }
 
+// Start a batch one microsecond or more after the last one, with an empty Diag.
 static inline void lab_begin(Lab *l) {
     diag_free(&l->diag);
     diag_init(&l->diag);
@@ -117,6 +119,7 @@ static inline void lab_begin(Lab *l) {
     world_begin(l->w, ++l->seq, l->now);
 }
 
+// End and settle the batch, or roll it back when e is an error. Returns e.
 static inline Err lab_finish(Lab *l, Err e) {
     if (e == ERR_OK) {
         world_end(l->w);
@@ -131,40 +134,49 @@ static inline Err lab_finish(Lab *l, Err e) {
 // One edit as a batch of its own: LAB_DO(l, edit_twin_put(l->w, ...)).
 #define LAB_DO(l, call) (lab_begin(l), lab_finish((l), (call)))
 
+// PUT of a twin.
 static inline Err lab_put(Lab *l, const char *id, const char *body) {
     return LAB_DO(l, edit_twin_put(l->w, str_of(id), lab_json(l, body), (Precondition){0}, &l->created, &l->diag));
 }
 
+// PATCH of a twin.
 static inline Err lab_patch(Lab *l, const char *id, const char *ops) {
     return LAB_DO(l, edit_twin_patch(l->w, str_of(id), lab_json(l, ops), (Precondition){0}, &l->diag));
 }
 
+// PATCH of a component.
 static inline Err lab_part(Lab *l, const char *id, const char *component, const char *ops) {
     return LAB_DO(
         l, edit_component_patch(l->w, str_of(id), str_of(component), lab_json(l, ops), (Precondition){0}, &l->diag));
 }
 
+// DELETE of a twin.
 static inline Err lab_delete(Lab *l, const char *id) {
     return LAB_DO(l, edit_twin_delete(l->w, str_of(id), (Precondition){0}, &l->diag));
 }
 
+// PUT of a relationship.
 static inline Err lab_link(Lab *l, const char *source, const char *rid, const char *body) {
     return LAB_DO(l, edit_link_put(l->w, str_of(source), str_of(rid), lab_json(l, body), (Precondition){0}, &l->created,
                                    &l->diag));
 }
 
+// PATCH of a relationship.
 static inline Err lab_link_patch(Lab *l, const char *source, const char *rid, const char *ops) {
     return LAB_DO(l, edit_link_patch(l->w, str_of(source), str_of(rid), lab_json(l, ops), (Precondition){0}, &l->diag));
 }
 
+// DELETE of a relationship.
 static inline Err lab_unlink(Lab *l, const char *source, const char *rid) {
     return LAB_DO(l, edit_link_delete(l->w, str_of(source), str_of(rid), (Precondition){0}, &l->diag));
 }
 
+// Upload of models.
 static inline Err lab_models(Lab *l, const char *docs) {
     return LAB_DO(l, edit_models_add(l->w, lab_json(l, docs), &l->diag));
 }
 
+// The id of a twin; 0: none.
 static inline TwinId lab_twin(Lab *l, const char *id) {
     View v;
     view_begin(&v, l->w);
@@ -173,6 +185,7 @@ static inline TwinId lab_twin(Lab *l, const char *id) {
     return t;
 }
 
+// The id of a link; 0: none.
 static inline LinkId lab_link_id(Lab *l, const char *source, const char *rid) {
     View v;
     view_begin(&v, l->w);
@@ -181,6 +194,7 @@ static inline LinkId lab_link_id(Lab *l, const char *source, const char *rid) {
     return k;
 }
 
+// One value by path.
 static inline Err lab_value(Lab *l, const char *id, const char *path, const char *json, int64_t source_time) {
     TwinId t = lab_twin(l, id);
     return LAB_DO(l, edit_value(l->w, t, str_of(path), lab_text(l, json), source_time, &l->arena, &l->diag));
@@ -198,6 +212,7 @@ static inline Str lab_get(Lab *l, const char *id, bool no_times) {
     return buf_str(&l->out);
 }
 
+// A relationship as GET gives it; valid until the next call. "" when it is not there.
 static inline Str lab_get_link(Lab *l, const char *source, const char *rid) {
     View v;
     buf_reset(&l->out);
@@ -233,6 +248,7 @@ static inline Json lab_values(Lab *l, Str text) {
     return lab_plain(l, &v);
 }
 
+// A world with the models of this file; stops the process when they are refused.
 static inline void lab_open(Lab *l) {
     *l = (Lab){.now = LAB_START};
     l->d = domain_new();
@@ -246,6 +262,7 @@ static inline void lab_open(Lab *l) {
     }
 }
 
+// Verify the world and release everything.
 static inline void lab_close(Lab *l) {
     world_verify(l->w);
     world_free(l->w);
