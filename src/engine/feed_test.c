@@ -26,17 +26,20 @@ static void nothing(SosiaFeed *f) {
     assert_true(b.seq == 0 && b.count == 0);
 }
 
+static bool same(SosiaStr got, const char *want) {
+    size_t n = strlen(want);
+    return got.n == (int64_t)n && (n == 0 || !memcmp(got.p, want, n));
+}
+
 static void is(SosiaStr got, const char *want) {
-    if (got.n != (int64_t)strlen(want) || memcmp(got.p, want, (size_t)got.n) != 0)
-        fail_msg("\"%.*s\" instead of \"%s\"", (int)got.n, got.p, want);
+    if (!same(got, want)) fail_msg("\"%.*s\" instead of \"%s\"", (int)got.n, got.p, want);
 }
 
 // The change of that kind and path in a batch.
 static const SosiaChange *find(const SosiaBatch *b, SosiaEvent what, const char *path) {
     for (int64_t i = 0; i < b->count; i++) {
         const SosiaChange *c = &b->changes[i];
-        if (c->what == what && c->path.n == (int64_t)strlen(path) && !memcmp(c->path.p, path, (size_t)c->path.n))
-            return c;
+        if (c->what == what && same(c->path, path)) return c;
     }
     fail_msg("no change %d of \"%s\" among %d", (int)what, path, (int)b->count);
     return NULL;
