@@ -71,6 +71,29 @@ static Str enum_key(Parser *p, const Elem *e) {
     return e->literal == JSON_INT ? arena_printf(p->arena, "%lld", (long long)e->num) : e->text;
 }
 
+static const CoValue *covalue(const Elem *e, const char *name) {
+    for (const CoValue *v = e->covalues; v; v = v->next)
+        if (str_eq(str_of(v->prop->name), str_of(name))) return v;
+    return NULL;
+}
+
+// Co-types may number the siblings.
+static void check_indexes(Parser *p, const Slot *s) {
+    Map seen = {0};
+    for (int32_t i = 0; i < s->count; i++) {
+        const Elem *x = s->values[i].elem;
+        const CoValue *v = x ? covalue(x, "index") : NULL;
+        int64_t other;
+        if (!v) continue;
+        Str key = arena_printf(p->arena, "%lld", (long long)v->num);
+        if (map_get(&seen, key, &other))
+            COMPLAIN(p, x, "index", "nonUniquePropertyValue", "two siblings have the index %.*s; change one",
+                     STR_ARG(key));
+        map_put(&seen, key, i);
+    }
+    map_free(&seen);
+}
+
 static void check_unique(Parser *p, const Elem *e, const Slot *s) {
     Map names = {0}, values = {0};
     for (int32_t i = 0; i < s->count; i++) {
@@ -235,7 +258,7 @@ static void check_cotype_family(Parser *p, const Elem *e, const CotypeUse *u) {
     if (t->below && !(e->parent && has_any_cotype(e->parent, t->below)))
         COMPLAIN(p, e, "@type", "parentMissingCotype", "%s can only stand within %s", t->name, t->below);
     bool sibling = false;
-    for (int32_t i = 0; i < beside->count; i++) {
+    for (int32_t i = 0; (t->below || t->sibling) && i < beside->count; i++) {
         const Elem *x = beside->values[i].elem;
         if (!x || x == e) continue;
         sibling |= t->sibling && elem_has_cotype(x, str_of(t->sibling));
@@ -248,12 +271,6 @@ static void check_cotype_family(Parser *p, const Elem *e, const CotypeUse *u) {
         if (fields->values[i].elem && !has_any_cotype(fields->values[i].elem, t->fields))
             COMPLAIN(p, fields->values[i].elem, "@type", "notRequiredType", "within %s every field is one of %s",
                      t->name, t->fields);
-}
-
-static const CoValue *covalue(const Elem *e, const char *name) {
-    for (const CoValue *v = e->covalues; v; v = v->next)
-        if (str_eq(str_of(v->prop->name), str_of(name))) return v;
-    return NULL;
 }
 
 // A content that stands beside another: in the same list, or inherited by the interface.
@@ -400,18 +417,6 @@ static void check_override(Parser *p, const Elem *e) {
     check_override_once(p, e, over, to);
 }
 
-static void check_index(Parser *p, const Elem *e) {
-    const CoValue *own = covalue(e, "index");
-    const Slot *s = siblings(e);
-    for (int32_t i = 0; own && i < s->count; i++) {
-        const Elem *x = s->values[i].elem;
-        const CoValue *v = x && x != e ? covalue(x, "index") : NULL;
-        if (!v || v->num != own->num) continue;
-        COMPLAIN(p, e, "index", "nonUniquePropertyValue", "two siblings have the index %lld", (long long)own->num);
-        return;
-    }
-}
-
 static void check_semantic(Parser *p, const Elem *e) {
     const SemanticType *t = e->semantic;
     bool v2 = !e->scope.ext[EXT_QUANTITATIVE];
@@ -436,7 +441,6 @@ static void check_cotypes(Parser *p, const Elem *e) {
         Str name = str_of(u->type->name);
         if (str_eq(name, STR("ValueAnnotation"))) check_annotation(p, e);
         if (str_eq(name, STR("Override"))) check_override(p, e);
-        if (str_eq(name, STR("Indexed"))) check_index(p, e);
     }
     if (e->semantic) check_semantic(p, e);
     if (e->covalues) check_cotype_numbers(p, e);
@@ -447,7 +451,10 @@ static void check_cotypes(Parser *p, const Elem *e) {
 static void resolve_elem(Parser *p, Elem *e) {
     for (Slot *s = e->slots; s; s = s->next) resolve_slot(p, e, s);
     for (const Slot *s = e->slots; s; s = s->next)
-        if (s->prop->plural) check_unique(p, e, s);
+        if (s->prop->plural) {
+            check_unique(p, e, s);
+            check_indexes(p, s);
+        }
     if (e->cls == CLS_ENUM) check_enum(p, e);
 }
 
