@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// Models and graph of the plant inside the program, as files on disk are.
+__asm__(".section .rodata\n"
+        ".balign 16\n"
+        ".global bottling_models, bottling_models_end, bottling_graph, bottling_graph_end\n"
+        "bottling_models: .incbin \"" BOTTLING_MODELS "\"\n"
+        "bottling_models_end: .byte 0\n"
+        "bottling_graph: .incbin \"" BOTTLING_GRAPH "\"\n"
+        "bottling_graph_end: .byte 0\n"
+        ".previous\n");
+
+extern const int bottling_data_present; // a translation unit needs a declaration

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// The physical site of Montefalda, emulated: bottling lines, water, power, cold store, warehouse, trucks, shops. A
+// function of (seed, start, steps): reads no clock and no socket, so the same seed gives the same values. One thread.
+//
+// Everything hangs together: the shift calendar starts and stops lines; line speed drives counts, motor loads, power
+// and water; water demand drives tank levels and pumps; doors and weather drive the cold rooms; pallets fill aisles, trucks
+// empty them and fill shops. Faults come by chance (Poisson) and pass: jams, cavitation, a door left open.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct Plant Plant;
+
+typedef enum PlantKind { PLANT_NUMBER, PLANT_COUNT, PLANT_FLAG, PLANT_TEXT } PlantKind;
+
+// One reading of one sensor.
+typedef struct PlantValue {
+    const char *twin, *path;
+    PlantKind kind;
+    double number; // NUMBER, with `digits` behind the point
+    int32_t digits;
+    int64_t count;    // COUNT
+    bool flag;        // FLAG
+    const char *text; // TEXT
+    int64_t time_ns;  // when it was measured
+} PlantValue;
+
+// A plant as it might look at start_ns (nanoseconds since 1970 UTC).
+Plant *plant_new(uint64_t seed, int64_t start_ns);
+void plant_free(Plant *p);
+// Let time pass: one step of the physics, at most 5 s; longer times in several steps.
+void plant_step(Plant *p, double seconds);
+// The next reading that is due at the plant's time, in a fixed order; false when there is none left. The first round
+// gives every sensor. Strings live as long as the plant.
+bool plant_next(Plant *p, PlantValue *out);
+// Sensors in all.
+int32_t plant_sensors(const Plant *p);
+// The plant's time.
+int64_t plant_time(const Plant *p);

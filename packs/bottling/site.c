@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+// sosia-site: the emulated site of Montefalda as a process of its own. Steps the plant at wall speed (or faster) and
+// sends what its sensors read to a server's /ingest in batches, as a gateway in the field would: it keeps what it could
+// not send, for a while, and goes on when the server is back.
+#include <curl/curl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/time.h"
+#include "codec/json.h"
+#include "plant.h"
+
+#define STEP_S 1.0                // of the physics, always: the same seed gives the same values at any speed
+#define TICK_NS (250 * NS_PER_MS) // between requests
+#define BACKLOG_BYTES (8 << 20)   // kept while the server does not answer
+#define BEHIND_S 10.0             // of wall time: beyond that the site skips instead of catching up
+#define API "?api-version=2023-10-31"
+
+extern const char bottling_models[], bottling_models_end[], bottling_graph[], bottling_graph_end[];
+
+typedef struct Options {
+    const char *url;
+    uint64_t seed;
+    double speed;
+    int64_t start_ns, for_ns; // of the plant's time
+    bool load, print, list, quiet;
+} Options;
+
+typedef struct Site {
+    Options o;
+    CURL *curl;
+    struct curl_slist *headers;
+    Buf answer, lines;
+    int64_t sent, rejected;
+    bool lost; // the server did not answer the last time
+    char error[CURL_ERROR_SIZE];
+} Site;
+
+static volatile sig_atomic_t ended;
+
+static void on_signal(int sig) { ended = sig; }
+
+static int usage(int code) {
+    fputs("Usage: sosia-site [OPTIONS]\n\n"
+          "The emulated site of the bottling plant: sends sensor values to a Sosia server.\n\n"
+          "  --url URL       the server (SOSIA_URL; http://127.0.0.1:7474); token in SOSIA_TOKEN\n"
+          "  --load          load models and twins if the server has none, then end\n"
+          "  --seed N        another run of the same plant (1)\n"
+          "  --speed N       times faster than the wall clock (1)\n"
+          "  --clock TIME    begin at this time (now)\n"
+          "  --for TIME      end after so much of the plant's time (90s, 8h); never\n"
+          "  --print         print the values instead of sending them, as fast as it goes\n"
+          "  --list          print each sensor's twin and property, then end\n"
+          "  --quiet         say nothing but errors\n",
+          code ? stderr : stdout);
+    return code;
+}
+
+// ---- HTTP ---------------------------------------------------------------------------------------------------------
+
+static size_t on_answer(char *p, size_t size, size_t n, void *arg) {
+    buf_put(arg, p, (int64_t)(size * n));
+    return size * n;
+}
+
+static void http_open(Site *s) {
+    const char *token = getenv("SOSIA_TOKEN");
+    s->curl = curl_easy_init();
+    s->headers = curl_slist_append(NULL, "Expect:");
+    if (token && *token) {
+        Buf b = {0};
+        buf_printf(&b, "Authorization: Bearer %s", token);
+        buf_byte(&b, 0);
+        s->headers = curl_slist_append(s->headers, b.p);
+        buf_free(&b);
+    }
+    curl_easy_setopt(s->curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(s->curl, CURLOPT_PROXY, "");
+    curl_easy_setopt(s->curl, CURLOPT_CONNECTTIMEOUT_MS, 3000L);
+    curl_easy_setopt(s->curl, CURLOPT_TIMEOUT_MS, 30000L);
+    curl_easy_setopt(s->curl, CURLOPT_ERRORBUFFER, s->error);
+    curl_easy_setopt(s->curl, CURLOPT_WRITEFUNCTION, on_answer);
+    curl_easy_setopt(s->curl, CURLOPT_WRITEDATA, &s->answer);
+    curl_easy_setopt(s->curl, CURLOPT_USERAGENT, "sosia-site/" SOSIA_VERSION);
+}
+
+// GET (no body) or POST. Returns the status, 0 without an answer.
+static long http(Site *s, const char *path, Str body, const char *type) {
+    Buf url = {0}, header = {0};
+    struct curl_slist *headers = NULL;
+    long status = 0;
+    buf_printf(&url, "%s%s" API, s->o.url, path);
+    buf_byte(&url, 0);
+    buf_printf(&header, "Content-Type: %s", type ? type : "application/json");
+    buf_byte(&header, 0);
+    buf_reset(&s->answer);
+    for (const struct curl_slist *h = s->headers; h; h = h->next) headers = curl_slist_append(headers, h->data);
+    curl_easy_setopt(s->curl, CURLOPT_URL, url.p);
+    if (body.p) {
+        headers = curl_slist_append(headers, header.p);
+        curl_easy_setopt(s->curl, CURLOPT_POSTFIELDS, body.p);
+        curl_easy_setopt(s->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
+    } else {
+        curl_easy_setopt(s->curl, CURLOPT_HTTPGET, 1L);
+    }
+    curl_easy_setopt(s->curl, CURLOPT_HTTPHEADER, headers);
+    if (curl_easy_perform(s->curl) == CURLE_OK) curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_slist_free_all(headers);
+    buf_free(&url);
+    buf_free(&header);
+    return status;
+}
+
+static int failed(const Site *s, const char *what, long status) {
+    if (!status) fprintf(stderr, "sosia-site: %s: no server answers at %s (%s)\n", what, s->o.url, s->error);
+    else fprintf(stderr, "sosia-site: %s: status %ld: %.*s\n", what, status, STR_ARG(buf_str(&s->answer)));
+    return 1;
+}
+
+// "rejected" of an answer to /ingest or /import; 0 when it is none.
+static int64_t rejected_of(Str answer) {
+    Arena keep;
+    Json doc;
+    int64_t n = 0;
+    arena_init(&keep, 4096);
+    if (json_parse(answer, NULL, &keep, &doc, NULL) == ERR_OK) {
+        const Json *v = json_get(&doc, STR("rejected"));
+        if (v && v->type == JSON_INT) n = v->i;
+    }
+    arena_free(&keep);
+    return n;
+}
+
+static int load(Site *s) {
+    long status = http(s, "/digitaltwins/montefalda", (Str){0}, NULL);
+    if (status == 200) return 0; // it is there already
+    if (status != 404) return failed(s, "load", status);
+    Str models = {bottling_models, bottling_models_end - bottling_models};
+    Str graph = {bottling_graph, bottling_graph_end - bottling_graph};
+    status = http(s, "/models", models, NULL);
+    if (status != 201 && status != 409) return failed(s, "models", status);
+    status = http(s, "/import", graph, "application/x-ndjson");
+    if (status != 200 || rejected_of(buf_str(&s->answer))) return failed(s, "graph", status);
+    return 0;
+}
+
+// ---- values -------------------------------------------------------------------------------------------------------
+
+static void put_value(const PlantValue *v, Buf *out) {
+    buf_printf(out, "{\"id\":\"%s\",\"property\":\"%s\",\"value\":", v->twin, v->path);
+    switch (v->kind) {
+    case PLANT_NUMBER: json_put_f64(out, v->number); break;
+    case PLANT_COUNT: json_put_i64(out, v->count); break;
+    case PLANT_FLAG: buf_printf(out, "%s", v->flag ? "true" : "false"); break;
+    case PLANT_TEXT: json_put_str(out, str_of(v->text)); break;
+    }
+    buf_printf(out, ",\"time\":\"");
+    time_print(v->time_ns, 3, out);
+    buf_printf(out, "\"}\n");
+}
+
+static void collect(Plant *p, Buf *out) {
+    PlantValue v;
+    while (plant_next(p, &v)) put_value(&v, out);
+}
+
+// Send what there is; keep it when nobody answers or the server is busy.
+static void flush(Site *s) {
+    if (!s->lines.n) return;
+    long status = http(s, "/ingest", buf_str(&s->lines), "application/x-ndjson");
+    if (status == 200) {
+        int64_t rejected = rejected_of(buf_str(&s->answer));
+        if (rejected && !s->rejected) failed(s, "values refused", status);
+        if (s->lost && !s->o.quiet) fprintf(stderr, "sosia-site: the server is back\n");
+        s->rejected += rejected;
+        s->sent++;
+        s->lost = false;
+        buf_reset(&s->lines);
+        return;
+    }
+    if (!s->lost) failed(s, "values wait", status);
+    s->lost = true;
+    if (s->lines.n > BACKLOG_BYTES || (status >= 400 && status < 500 && status != 429)) buf_reset(&s->lines);
+}
+
+static bool over(const Site *s, const Plant *p, int64_t start_ns) {
+    return ended || (s->o.for_ns && plant_time(p) - start_ns >= s->o.for_ns);
+}
+
+static int print_all(Site *s, Plant *p, int64_t start_ns) {
+    collect(p, &s->lines);
+    while (!over(s, p, start_ns)) {
+        plant_step(p, STEP_S);
+        collect(p, &s->lines);
+        if (fwrite(s->lines.p, 1, (size_t)s->lines.n, stdout) != (size_t)s->lines.n) return 1;
+        buf_reset(&s->lines);
+    }
+    return fflush(stdout) == 0 ? 0 : 1;
+}
+
+static int send_all(Site *s, Plant *p, int64_t start_ns) {
+    double base = (double)time_mono_ns() / 1e9, done = 0; // done: wall seconds already played
+    collect(p, &s->lines);
+    flush(s);
+    while (!over(s, p, start_ns)) {
+        double due = (double)time_mono_ns() / 1e9 - base;
+        if (due - done > BEHIND_S) done = due;
+        while (done + STEP_S / s->o.speed <= due && !over(s, p, start_ns)) {
+            plant_step(p, STEP_S);
+            collect(p, &s->lines);
+            done += STEP_S / s->o.speed;
+        }
+        flush(s);
+        if (!over(s, p, start_ns)) poll(NULL, 0, (int)(TICK_NS / NS_PER_MS));
+    }
+    flush(s);
+    return s->rejected ? 1 : 0;
+}
+
+static int list(Plant *p) {
+    PlantValue v;
+    while (plant_next(p, &v)) printf("%s %s\n", v.twin, v.path);
+    return 0;
+}
+
+static int run(Site *s) {
+    int64_t start_ns = s->o.start_ns ? s->o.start_ns : time_now_ns();
+    Plant *p = plant_new(s->o.seed, start_ns);
+    int code;
+    if (s->o.list) code = list(p);
+    else if (s->o.print) code = print_all(s, p, start_ns);
+    else code = send_all(s, p, start_ns);
+    plant_free(p);
+    return code;
+}
+
+// ---- options ------------------------------------------------------------------------------------------------------
+
+// False: wrong.
+static bool take(Options *o, int which, const char *value) {
+    int64_t n;
+    Str v = str_of(value);
+    switch (which) {
+    case 'u': o->url = value; return true;
+    case 'l': return o->load = true;
+    case 's': return str_to_i64(v, &n) && n >= 0 ? (o->seed = (uint64_t)n, true) : false;
+    case 'x': return str_to_f64(v, &o->speed) && o->speed > 0 && o->speed <= 10000;
+    case 'c': return time_parse(v, &o->start_ns);
+    case 'f': return time_parse_duration(v, &o->for_ns) && o->for_ns > 0;
+    case 'p': return o->print = true;
+    case 'i': return o->list = true;
+    case 'q': return o->quiet = true;
+    default: return false;
+    }
+}
+
+static const struct option options[] = {
+    {"url", required_argument, NULL, 'u'},
+    {"load", no_argument, NULL, 'l'},
+    {"seed", required_argument, NULL, 's'},
+    {"speed", required_argument, NULL, 'x'},
+    {"clock", required_argument, NULL, 'c'},
+    {"for", required_argument, NULL, 'f'},
+    {"print", no_argument, NULL, 'p'},
+    {"list", no_argument, NULL, 'i'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+int main(int argc, char **argv) {
+    Site s = {.o = {.seed = 1, .speed = 1, .url = getenv("SOSIA_URL")}};
+    struct sigaction catch = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
+    if (!s.o.url || !*s.o.url) s.o.url = "http://127.0.0.1:7474";
+    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+        if (c == 'h') return usage(0);
+        if (!take(&s.o, c, optarg)) {
+            if (c != '?') fprintf(stderr, "sosia-site: '%s' is not valid there\n", optarg);
+            return usage(4);
+        }
+    }
+    if (optind < argc) return usage(4);
+    sigaction(SIGINT, &catch, NULL);
+    sigaction(SIGTERM, &catch, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+    http_open(&s);
+    int code = s.o.load ? load(&s) : run(&s);
+    curl_easy_cleanup(s.curl);
+    curl_slist_free_all(s.headers);
+    buf_free(&s.answer);
+    buf_free(&s.lines);
+    return code;
+}
