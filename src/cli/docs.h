@@ -39,6 +39,7 @@ typedef struct Docs {
     int64_t error_total;
 } Docs;
 
+// Begin with no document; release all.
 void docs_init(Docs *d);
 void docs_free(Docs *d);
 // Read a file, a folder (all .json and .ndjson below it, in order of name) or "-" (stdin). Documents that cannot be

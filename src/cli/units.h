@@ -16,6 +16,7 @@ typedef struct Units {
     Str world;
 } Units;
 
+// Begin knowing nothing; release all.
 void units_init(Units *u);
 void units_free(Units *u);
 // The symbol of a property's unit, "" when it has none or the model cannot be read. `path` like "drive.speed".

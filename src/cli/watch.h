@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The state behind `sosia watch`: the values seen so far, how often each one comes, which are stale, and the screen that
-// shows them. A function of what it is told; reads no clock and no socket. One thread.
+// The state behind `sosia watch`: the values seen so far, how often each one comes, which are stale, and the screen
+// that shows them. A function of what it is told; reads no clock and no socket. One thread.
 #pragma once
 #include "base/map.h"
 #include "cli/text.h"
@@ -37,6 +37,7 @@ typedef struct Watch {
     Str property; // glob of paths; empty: all
 } Watch;
 
+// Begin empty; release all.
 void watch_init(Watch *w);
 void watch_free(Watch *w);
 // Does `text` match a glob of '*' and '?'?
