@@ -98,8 +98,8 @@ static void lab_write(Lab *l, int64_t changes) {
     store_submit(l->store, s->seq, buf_str(&s->bytes));
 }
 
-// After a refusal: what the engine does. True when the disk works again: then the refused batches never were. Until then
-// nobody knows whether a failed sync kept them, so they may turn up when the store is opened again.
+// After a refusal: what the engine does. True when the disk works again: then the refused batches never were. Until
+// then nobody knows whether a failed sync kept them, so they may turn up when the store is opened again.
 static bool lab_undo(Lab *l) {
     assert_true(l->why[0] != 0);
     assert_true(l->err == ERR_STORAGE || l->err == ERR_STORAGE_FULL);
