@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Azure's Python client, unchanged, over TLS with a token: every operation. Skipped where the package is not installed."""
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+try:
+    from azure.core import MatchConditions
+    from azure.core.credentials import AccessToken
+    from azure.core.exceptions import (ClientAuthenticationError, HttpResponseError, ResourceExistsError, ResourceModifiedError,
+                                       ResourceNotFoundError)
+    from azure.digitaltwins.core import DigitalTwinsClient, DigitalTwinsEventRoute
+except ImportError:
+    DigitalTwinsClient = None
+
+from serve_lib import Server, certificate, main
+
+CONTEXT = "dtmi:dtdl:context;2"
+PROBE = {"@id": "dtmi:py:Probe;1", "@type": "Interface", "@context": CONTEXT,
+         "contents": [{"@type": "Property", "name": "setPoint", "schema": "double"}]}
+ROOM = {"@id": "dtmi:py:Room;1", "@type": "Interface", "@context": CONTEXT, "displayName": "Room",
+        "contents": [{"@type": "Property", "name": "temperature", "schema": "double"}, {"@type": "Property", "name": "note", "schema": "string"},
+                     {"@type": "Component", "name": "probe", "schema": "dtmi:py:Probe;1"},
+                     {"@type": "Relationship", "name": "next", "properties": [{"@type": "Property", "name": "weight", "schema": "integer"}]}]}
+
+
+class Credential:
+    def __init__(self, token):
+        self.token = token
+
+    def get_token(self, *scopes, **more):
+        return AccessToken(self.token, int(time.time()) + 3600)
+
+
+def twin(**values):
+    return dict({"$metadata": {"$model": "dtmi:py:Room;1"}, "probe": {"$metadata": {}}}, **values)
+
+
+class Client(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cert, key = certificate(cls.folder.name)
+        tokens = os.path.join(cls.folder.name, "tokens")
+        with open(tokens, "w") as f:
+            f.write("secret-of-the-test\n")
+        cls.server = Server("--https", "127.0.0.1:0", "--cert", cert, "--key", key, "--token-file", tokens, http=None)
+        cls.url = "https://localhost:%d" % cls.server.tls_port
+        cls.open = staticmethod(lambda token: DigitalTwinsClient(cls.url, Credential(token), connection_verify=cert, retry_total=0))
+        cls.client = cls.open("secret-of-the-test")
+        cls.client.create_models([ROOM, PROBE])
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.close()
+        cls.folder.cleanup()
+
+    def refused(self, kind, code, call):
+        with self.assertRaises(kind) as e:
+            call()
+        self.assertIn("(%s)" % code, str(e.exception))
+
+    def test_tokens(self):
+        with self.assertRaises(ClientAuthenticationError):
+            self.open("wrong").get_digital_twin("x")
+
+    def test_models(self):
+        c = self.client
+        self.refused(ResourceExistsError, "ModelIdAlreadyExists", lambda: c.create_models([ROOM]))
+        one = c.get_model("dtmi:py:Room;1", include_model_definition=True)
+        self.assertEqual(one.model["contents"], ROOM["contents"])
+        self.assertFalse(one.decommissioned)
+        self.assertIsNotNone(one.upload_time)
+        listed = [m.id for m in c.list_models(dependencies_for=["dtmi:py:Room;1", "dtmi:py:Probe;1"], include_model_definition=True)]
+        self.assertEqual(sorted(listed), ["dtmi:py:Probe;1", "dtmi:py:Room;1"])
+        self.assertLessEqual({"dtmi:py:Probe;1", "dtmi:py:Room;1"}, {m.id for m in c.list_models()})
+        c.create_models([dict(PROBE, **{"@id": "dtmi:py:Late;1"})])
+        c.decommission_model("dtmi:py:Late;1")
+        self.assertTrue(c.get_model("dtmi:py:Late;1").decommissioned)
+        c.delete_model("dtmi:py:Late;1")
+        self.refused(ResourceNotFoundError, "ModelNotFound", lambda: c.get_model("dtmi:py:Late;1"))
+
+    def test_twins_and_components(self):
+        c = self.client
+        odd = "a/b c;d\u00e9"
+        made = c.upsert_digital_twin("t1", twin(temperature=1), match_condition=MatchConditions.IfMissing)
+        self.assertEqual(made["temperature"], 1)
+        self.refused(ResourceExistsError, "PreconditionFailed", lambda: c.upsert_digital_twin("t1", twin(), match_condition=MatchConditions.IfMissing))
+        self.assertEqual(c.upsert_digital_twin(odd, twin(note="\u4e2d"))["$dtId"], odd)
+        self.assertEqual(c.get_digital_twin(odd)["note"], "\u4e2d")
+        patch = [{"op": "replace", "path": "/temperature", "value": 2}]
+        c.update_digital_twin("t1", patch, etag=made["$etag"], match_condition=MatchConditions.IfNotModified)
+        self.refused(ResourceModifiedError, "PreconditionFailed",
+                     lambda: c.update_digital_twin("t1", patch, etag=made["$etag"], match_condition=MatchConditions.IfNotModified))
+        c.update_digital_twin("t1", patch, match_condition=MatchConditions.IfPresent)
+        self.assertEqual(c.get_digital_twin("t1")["temperature"], 2)
+        c.update_component("t1", "probe", [{"op": "add", "path": "/setPoint", "value": 5}])
+        self.assertEqual(c.get_component("t1", "probe")["setPoint"], 5)
+        c.publish_telemetry("t1", {"a": 1})
+        c.publish_component_telemetry("t1", "probe", {"a": 1})
+        c.delete_digital_twin("t1")
+        c.delete_digital_twin(odd)
+        self.refused(ResourceNotFoundError, "DigitalTwinNotFound", lambda: c.get_digital_twin("t1"))
+        self.refused(HttpResponseError, "ValidationFailed", lambda: c.upsert_digital_twin("t9", twin(none=1)))
+
+    def test_relationships(self):
+        c = self.client
+        for name in ("a", "b"):
+            c.upsert_digital_twin(name, twin())
+        body = {"$relationshipId": "l", "$sourceId": "a", "$relationshipName": "next", "$targetId": "b"}
+        made = c.upsert_relationship("a", "l", body)
+        self.assertEqual(c.get_relationship("a", "l"), made)
+        c.update_relationship("a", "l", [{"op": "add", "path": "/weight", "value": 3}], etag=made["$etag"], match_condition=MatchConditions.IfNotModified)
+        self.assertEqual(c.get_relationship("a", "l")["weight"], 3)
+        for i in range(110):
+            c.upsert_relationship("b", "m%d" % i, {"$relationshipName": "next", "$targetId": "a"})
+        self.assertEqual(len(list(c.list_relationships("b"))), 110)
+        self.assertEqual(len(list(c.list_relationships("b", relationship_id="next"))), 110)
+        incoming = list(c.list_incoming_relationships("a"))
+        self.assertEqual(len(incoming), 110)
+        self.assertTrue(incoming[0].relationship_link.startswith("https://"))
+        self.refused(HttpResponseError, "RelationshipsNotDeleted", lambda: c.delete_digital_twin("a"))
+        c.delete_relationship("a", "l")
+        self.refused(ResourceNotFoundError, "RelationshipNotFound", lambda: c.delete_relationship("a", "l"))
+
+    def test_event_routes_and_query(self):
+        c = self.client
+        self.assertEqual(list(c.list_event_routes()), [])
+        self.refused(ResourceNotFoundError, "EventRouteNotFound", lambda: c.get_event_route("r"))
+        self.refused(ResourceNotFoundError, "EventRouteNotFound", lambda: c.delete_event_route("r"))
+        route = DigitalTwinsEventRoute(endpoint_name="e", filter="true")
+        self.refused(HttpResponseError, "EventRouteEndpointInvalid", lambda: c.upsert_event_route("r", route))
+        self.refused(HttpResponseError, "NotSupported", lambda: list(c.query_twins("SELECT * FROM digitaltwins")))
+
+
+if __name__ == "__main__":
+    if DigitalTwinsClient:
+        main()
+    elif sys.executable != "/usr/bin/python3" and subprocess.run(["/usr/bin/python3", "-c", "import azure.digitaltwins.core"],
+                                                                 capture_output=True).returncode == 0:
+        os.execv("/usr/bin/python3", ["/usr/bin/python3", __file__])
+    else:
+        print("SKIP sdk_py: Python package azure.digitaltwins.core not found")
