@@ -15,17 +15,27 @@ int sosia_err_exit(SosiaErr e) { return err_exit((Err)e); }
 const char *sosia_err_text(SosiaErr e) { return err_text((Err)e); }
 void sosia_buf_free(SosiaBuf *b) { buf_free(b); }
 
+struct timespec time_after(int64_t wait_ns) {
+    int64_t ns = time_mono_ns() + wait_ns;
+    return (struct timespec){.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
+}
+
+void cond_init_mono(pthread_cond_t *cond) {
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
 // ---- the writer ---------------------------------------------------------------------------------------------------
 
-// Take every waiting command; with none, sleep until something happens or `wait_ns` is over. *closing: none will follow.
+// Take every waiting command; with none, sleep until something happens or wait_ns is over.
+// *closing: none will follow.
 static Task *inbox_take(Inbox *in, int64_t wait_ns, bool *closing) {
     pthread_mutex_lock(&in->lock);
     if (!in->first && !in->failed && !in->closing && wait_ns > 0) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        int64_t ns = until.tv_nsec + wait_ns;
-        until.tv_sec += ns / NS_PER_S;
-        until.tv_nsec = ns % NS_PER_S;
+        struct timespec until = time_after(wait_ns);
         while (!in->first && !in->failed && !in->closing)
             if (pthread_cond_timedwait(&in->wake, &in->lock, &until) == ETIMEDOUT) break;
     }
@@ -109,11 +119,7 @@ static Sosia *engine_new(const SosiaOpen *o) {
     e->now_ctx = o->now_ctx;
     e->opened_mono_ns = e->checkpoint_mono_ns = time_mono_ns();
     pthread_mutex_init(&e->inbox.lock, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&e->inbox.wake, &attr);
-    pthread_condattr_destroy(&attr);
+    cond_init_mono(&e->inbox.wake);
     pthread_mutex_init(&e->worlds_lock, NULL);
     pthread_mutex_init(&e->pending_lock, NULL);
     e->domain = domain_new();

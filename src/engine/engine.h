@@ -150,6 +150,7 @@ typedef struct FeedBatch {
     char bytes[];
 } FeedBatch;
 
+// Drop a reference; the last frees. NULL is fine.
 void feed_batch_unref(FeedBatch *b);
 
 // A batch on its way to the disk, and the command to complete with it; either may be NULL.
@@ -185,6 +186,7 @@ void engine_on_fail(void *ctx, Err err, const char *why);
 
 // ---- the feed -----------------------------------------------------------------------------------------------------
 
+// The feed of a realm, which holds the one reference. Cursors hold more.
 Hub *hub_new(Realm *r, int64_t bytes_max);
 void hub_unref(Hub *h);
 // A batch has become visible; takes the reference. hub_notify tells the cursors.
@@ -277,5 +279,8 @@ struct Sosia {
     int64_t checkpoint_mono_ns, probe_mono_ns, bytes_since_checkpoint;
 };
 
+// For waiting on a condition by the monotonic clock: a condition that does, and the time `wait_ns` from now.
+void cond_init_mono(pthread_cond_t *cond);
+struct timespec time_after(int64_t wait_ns);
 // One of the engine's threads: it must not wait for another of them.
 bool engine_own_thread(Sosia *e);

@@ -13,6 +13,8 @@
 #include "base/time.h"
 #include <errno.h>
 
+#define WAIT_MAX_NS (86400 * NS_PER_S) // longer waits are cut to this
+
 struct Hub {
     _Atomic int32_t refs;
     Realm *realm; // owns this hub; valid until closed and not busy
@@ -59,11 +61,7 @@ Hub *hub_new(Realm *r, int64_t bytes_max) {
     h->bytes_max = bytes_max;
     h->base = world_seq(r->world);
     pthread_mutex_init(&h->lock, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&h->more, &attr);
-    pthread_condattr_destroy(&attr);
+    cond_init_mono(&h->more);
     return h;
 }
 
@@ -212,20 +210,11 @@ void sosia_feed_notify(SosiaFeed *f, void (*fn)(void *arg), void *arg) {
 
 // ---- the next batch -----------------------------------------------------------------------------------------------
 
-static struct timespec deadline(int64_t wait_ns) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    int64_t ns = t.tv_nsec + wait_ns % NS_PER_S;
-    t.tv_sec += wait_ns / NS_PER_S + ns / NS_PER_S;
-    t.tv_nsec = ns % NS_PER_S;
-    return t;
-}
-
 // The batch at the cursor with a reference, NULL when there is none yet; the realm stays until feed_release.
 static Err feed_take(SosiaFeed *f, int64_t wait_ns, FeedBatch **out) {
     Hub *h = f->hub;
     Err err = ERR_OK;
-    struct timespec until = deadline(wait_ns > 0 ? wait_ns : 0);
+    struct timespec until = time_after(wait_ns < WAIT_MAX_NS ? wait_ns : WAIT_MAX_NS);
     *out = NULL;
     pthread_mutex_lock(&h->lock);
     while (wait_ns > 0 && !h->closed && f->at >= h->next)

@@ -45,13 +45,25 @@ static const SosiaChange *find(const SosiaBatch *b, SosiaEvent what, const char 
     return NULL;
 }
 
-static void test_every_event(void **state) {
+static void open_feed(Kit *k, SosiaFeed **f) {
+    kit_open(k, &(SosiaOpen){0});
+    *f = feed_at(k, "", 0);
+    nothing(*f);
+    kit_models(k);
+}
+
+static void close_feed(Kit *k, SosiaFeed *f) {
+    kit_write(k, SOSIA_TWIN_DELETE, "nobody", "", "");
+    nothing(f); // what failed is not told
+    sosia_feed_close(f);
+    kit_close(k);
+}
+
+static void test_events_of_twins(void **state) {
     (void)state;
     Kit k;
-    kit_open(&k, &(SosiaOpen){0});
-    SosiaFeed *f = feed_at(&k, "", 0);
-    nothing(f);
-    kit_models(&k);
+    SosiaFeed *f;
+    open_feed(&k, &f);
     SosiaBatch b = next(f);
     assert_int_equal(b.prev, 0);
     assert_int_equal(b.seq, k.done.seq);
@@ -102,11 +114,22 @@ static void test_every_event(void **state) {
     b = next(f);
     assert_true(find(&b, SOSIA_EV_SET, "count")->late);
 
+    close_feed(&k, f);
+}
+
+static void test_events_of_links(void **state) {
+    (void)state;
+    Kit k;
+    SosiaFeed *f;
+    open_feed(&k, &f);
+    next(f);
+    kit_room(&k, "a");
+    next(f);
     kit_room(&k, "b");
     next(f);
     kit_do(&k, SOSIA_LINK_PUT, "a", "r", "{\"$relationshipName\":\"feeds\",\"$targetId\":\"b\",\"flow\":3}");
-    b = next(f);
-    c = find(&b, SOSIA_EV_LINK_PUT, "feeds");
+    SosiaBatch b = next(f);
+    const SosiaChange *c = find(&b, SOSIA_EV_LINK_PUT, "feeds");
     is(c->twin, "a");
     is(c->link, "r");
     is(c->other, "b");
@@ -118,26 +141,37 @@ static void test_every_event(void **state) {
     b = next(f);
     is(find(&b, SOSIA_EV_LINK_UNSET, "flow")->link, "r");
 
-    w = (SosiaWrite){.op = SOSIA_TELEMETRY,
-                     .id = kit_str("a"),
-                     .sub = kit_str("thermostat"),
-                     .body = kit_str("{\"x\":[1,2]}"),
-                     .message_id = kit_str("m-1"),
-                     .source_time_ns = 77};
-    assert_int_equal(sosia_write_wait(k.s, NULL, &w, &k.done, &k.keep), 0);
-    b = next(f);
-    c = find(&b, SOSIA_EV_TELEMETRY, "thermostat");
-    is(c->twin, "a");
-    is(c->other, "m-1");
-    is(c->value.s, "{\"x\":[1,2]}");
-    assert_int_equal(c->source_time_ns, 77);
-
     kit_do(&k, SOSIA_LINK_DELETE, "a", "r", "");
     b = next(f);
     c = find(&b, SOSIA_EV_LINK_DELETE, "feeds");
     is(c->twin, "a");
     is(c->link, "r");
     is(c->other, "b");
+    close_feed(&k, f);
+}
+
+static void test_events_of_models(void **state) {
+    (void)state;
+    Kit k;
+    SosiaFeed *f;
+    open_feed(&k, &f);
+    next(f);
+    kit_room(&k, "b");
+    next(f);
+    SosiaWrite w = {.op = SOSIA_TELEMETRY,
+                    .id = kit_str("b"),
+                    .sub = kit_str("thermostat"),
+                    .body = kit_str("{\"x\":[1,2]}"),
+                    .message_id = kit_str("m-1"),
+                    .source_time_ns = 77};
+    assert_int_equal(sosia_write_wait(k.s, NULL, &w, &k.done, &k.keep), 0);
+    SosiaBatch b = next(f);
+    const SosiaChange *c = find(&b, SOSIA_EV_TELEMETRY, "thermostat");
+    is(c->twin, "b");
+    is(c->other, "m-1");
+    is(c->value.s, "{\"x\":[1,2]}");
+    assert_int_equal(c->source_time_ns, 77);
+
     kit_do(&k, SOSIA_TWIN_PUT, "b", "", "{\"$metadata\":{\"$model\":\"dtmi:test:Base;1\"}}");
     b = next(f);
     is(find(&b, SOSIA_EV_SET, "$metadata.$model")->value.s, "dtmi:test:Base;1");
@@ -152,10 +186,7 @@ static void test_every_event(void **state) {
     b = next(f);
     is(b.changes[0].twin, "dtmi:test:Room;1");
     assert_int_equal(b.changes[0].value.kind, SOSIA_NONE);
-    kit_write(&k, SOSIA_TWIN_DELETE, "nobody", "", "");
-    nothing(f); // what failed is not told
-    sosia_feed_close(f);
-    kit_close(&k);
+    close_feed(&k, f);
 }
 
 // A cursor that reads late still tells the names of what has died since.
@@ -420,8 +451,10 @@ static void test_complete(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_event), cmocka_unit_test(test_names_of_the_dead), cmocka_unit_test(test_resume),
-        cmocka_unit_test(test_gone),        cmocka_unit_test(test_wait_and_notify),   cmocka_unit_test(test_closed),
+        cmocka_unit_test(test_events_of_twins),  cmocka_unit_test(test_events_of_links),
+        cmocka_unit_test(test_events_of_models), cmocka_unit_test(test_names_of_the_dead),
+        cmocka_unit_test(test_resume),           cmocka_unit_test(test_gone),
+        cmocka_unit_test(test_wait_and_notify),  cmocka_unit_test(test_closed),
         cmocka_unit_test(test_complete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The disk is full: writes are refused with a clear error and leave nothing behind, reads go on, and when there is space
-// again writing resumes by itself. On a disk in memory that tests break on purpose.
+// The disk is full: writes are refused with a clear error and leave nothing behind, reads go on, and when there is
+// space again writing resumes by itself. On a disk in memory that tests break on purpose.
 #include <pthread.h>
 #include <stdatomic.h>
 #include "base/thread.h"

@@ -44,13 +44,16 @@ typedef struct Kit {
     "{\"@type\":\"Property\",\"name\":\"flow\",\"schema\":\"double\"}]},"                                              \
     "{\"@type\":\"Relationship\",\"name\":\"near\"}]}]"
 
+// A Str over a NUL-terminated text.
 KIT SosiaStr kit_str(const char *z) { return (SosiaStr){z, z ? (int64_t)strlen(z) : 0}; }
 
+// One write, waited for; its result is in k->done.
 KIT SosiaErr kit_write_in(Kit *k, const char *world, SosiaOp op, const char *id, const char *sub, const char *body) {
     SosiaWrite w = {.op = op, .world = kit_str(world), .id = kit_str(id), .sub = kit_str(sub), .body = kit_str(body)};
     return sosia_write_wait(k->s, NULL, &w, &k->done, &k->keep);
 }
 
+// The same in the live world.
 KIT SosiaErr kit_write(Kit *k, SosiaOp op, const char *id, const char *sub, const char *body) {
     return kit_write_in(k, "", op, id, sub, body);
 }
@@ -73,13 +76,16 @@ KIT const char *kit_keep(Kit *k, SosiaStr s) {
 // The result and the message of the last write, NUL-terminated.
 KIT const char *kit_result(Kit *k) { return kit_keep(k, k->done.body); }
 
+// What went wrong with the last write.
 KIT const char *kit_message(Kit *k) { return kit_keep(k, k->done.message); }
 
+// One read into k->out.
 KIT SosiaErr kit_read(Kit *k, const SosiaRead *r) { return sosia_read(k->s, NULL, r, &k->out); }
 
 // The body of the last read, NUL-terminated.
 KIT const char *kit_body(Kit *k) { return kit_keep(k, (SosiaStr){k->out.body.p, k->out.body.n}); }
 
+// One thing of a world.
 KIT SosiaErr kit_get_in(Kit *k, const char *world, SosiaGet what, const char *id, const char *sub) {
     return kit_read(k, &(SosiaRead){.what = what, .world = kit_str(world), .id = kit_str(id), .sub = kit_str(sub)});
 }
@@ -91,14 +97,17 @@ KIT const char *kit_get(Kit *k, SosiaGet what, const char *id, const char *sub) 
     return kit_body(k);
 }
 
+// Fail unless the text holds the part, or when it does.
 KIT void kit_has(const char *text, const char *part) {
     if (!strstr(text, part)) fail_msg("\"%s\" is not in: %s", part, text);
 }
 
+// See kit_has.
 KIT void kit_lacks(const char *text, const char *part) {
     if (strstr(text, part)) fail_msg("\"%s\" is in: %s", part, text);
 }
 
+// Open an engine, which must succeed.
 KIT void kit_open(Kit *k, const SosiaOpen *o) {
     *k = (Kit){0};
     SosiaBuf why = {0};
@@ -114,13 +123,16 @@ KIT void kit_free(Kit *k) {
     free(k->text);
 }
 
+// Close it and free the kit.
 KIT void kit_close(Kit *k) {
     sosia_close(k->s);
     kit_free(k);
 }
 
+// Load KIT_MODELS.
 KIT void kit_models(Kit *k) { kit_do(k, SOSIA_MODELS_ADD, "", "", KIT_MODELS); }
 
+// A new, empty Room.
 KIT void kit_room(Kit *k, const char *id) {
     kit_do(k, SOSIA_TWIN_PUT, id, "",
            "{\"$metadata\":{\"$model\":\"dtmi:test:Room;1\"},\"thermostat\":{\"$metadata\":{}}}");
@@ -133,6 +145,7 @@ KIT void kit_path(char out[64]) {
     snprintf(out, 64, "%s/t.sosia", dir);
 }
 
+// Remove a file of kit_path and its folder.
 KIT void kit_unlink(const char *path) {
     static const char *const ends[] = {"", "-wal", "-shm", "-journal", ".lock"};
     char name[80];
@@ -151,6 +164,7 @@ typedef struct KitText {
     size_t n, cap;
 } KitText;
 
+// Append to a text.
 KIT void kit_add(KitText *t, const char *p, size_t n) {
     if (t->n + n + 1 > t->cap) {
         t->cap = (t->n + n + 1) * 2;
