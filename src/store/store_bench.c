@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The store on a real disk: durable updates behind a writer that never waits for a sync, how long a commit takes, what a
-// checkpoint costs the commits beside it, and how soon a million twins are back. Files go to SOSIA_BENCH_DIR, or
+// The store on a real disk: durable updates behind a writer that never waits for a sync, how long a commit takes, what
+// a checkpoint costs the commits beside it, and how soon a million twins are back. Files go to SOSIA_BENCH_DIR, or
 // /var/tmp.
 #include <fcntl.h>
 #include <poll.h>
