@@ -247,6 +247,8 @@ static void test_refusals(void **state) {
         {{.kind = CHANGE_SET, .cell = CELL_F64, .id = a, .col = 3}, ERR_STALE},
         {{.kind = CHANGE_SET, .cell = CELL_F64, .id = a, .col = 1 << 30}, ERR_STALE},
         {{.kind = CHANGE_TWIN_NEW, .id = 7, .col = 99, .text = STR("x")}, ERR_STALE},
+        {{.kind = CHANGE_TWIN_NEW, .id = ID_MAX + 1, .text = STR("x")}, ERR_LIMIT},
+        {{.kind = CHANGE_LINK_NEW, .id = ID_MAX + 1, .other = b, .target = a, .text = STR("r")}, ERR_LIMIT},
         {{.kind = CHANGE_TWIN_NEW, .id = 7, .text = STR("a")}, ERR_EXISTS},
         {{.kind = CHANGE_TWIN_NEW, .id = a, .text = STR("x")}, ERR_EXISTS},
         {{.kind = CHANGE_TWIN_DEL, .id = 7}, ERR_TWIN_NOT_FOUND},

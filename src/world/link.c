@@ -54,7 +54,8 @@ static void lists_remove(World *w, uint64_t link, uint64_t source, uint64_t targ
 
 Err link_new(World *w, const Change *c) {
     const Catalog *cat = atomic_load_explicit(&w->catalog, memory_order_relaxed);
-    if (c->col >= (uint32_t)cat->kind_count || c->id == 0 || c->id > ID_MAX) return ERR_STALE;
+    if (c->col >= (uint32_t)cat->kind_count || c->id == 0) return ERR_STALE;
+    if (c->id > ID_MAX) return ERR_LIMIT;
     if (!alive(w, c->other)) return ERR_TWIN_NOT_FOUND;
     if (!alive(w, c->target)) return ERR_TARGET_NOT_FOUND;
     View v = view_writer(w);

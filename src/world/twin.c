@@ -158,7 +158,8 @@ Err twin_new(World *w, const Change *c) {
     uint64_t hash = str_hash(c->text);
     View v = view_writer(w);
     Place at;
-    if (c->col >= (uint32_t)catalog_of(w)->table_count || c->id == 0 || c->id > ID_MAX) return ERR_STALE;
+    if (c->col >= (uint32_t)catalog_of(w)->table_count || c->id == 0) return ERR_STALE;
+    if (c->id > ID_MAX) return ERR_LIMIT;
     if (place_of(w, c->id, &at) || index_find(&v, &index_names, hash, same_name, &c->text)) return ERR_EXISTS;
     uint64_t row = row_take(w, c->col, c->id);
     set_place(w, c->id, c->col, row);

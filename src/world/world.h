@@ -15,7 +15,7 @@
 
 typedef struct TwinId {
     uint64_t v;
-} TwinId; // 0: none; < 2^40
+} TwinId; // 0: none; < 2^36
 typedef struct LinkId {
     uint64_t v;
 } LinkId;
