@@ -2,6 +2,7 @@
 """Recorded exchanges with the real Azure Digital Twins service, replayed step by step against a fresh server each:
 status and error code must match exactly, bodies must have the same members and values; <...> matches what is well
 formed; the wording of messages is free."""
+
 import glob
 import json
 import os
@@ -77,11 +78,14 @@ def add(path):
         if name in NOT_YET:
             self.skipTest("not supported yet")
         self.replay(path)
+
     setattr(Replay, "test_" + name, test)
 
 
 if __name__ == "__main__":
-    scripts = [p for p in sorted(glob.glob(os.path.join(FOLDER, "*.json"))) if not p.endswith("swagger-examples.json")]
+    scripts = [
+        p for p in sorted(glob.glob(os.path.join(FOLDER, "*.json"))) if not p.endswith("swagger-examples.json")
+    ]
     if not scripts:
         print("SKIP adt_replay: %s not found" % FOLDER)
     else:

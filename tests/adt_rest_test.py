@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every operation of the Azure Digital Twins dialect, its errors, etags, paging and JSON Patch rules, over HTTP."""
+
 import json
 import unittest
 
@@ -9,7 +10,9 @@ CONTEXT = "dtmi:dtdl:context;2"
 
 
 def interface(name, *contents, **more):
-    return dict({"@id": "dtmi:t:%s;1" % name, "@type": "Interface", "@context": CONTEXT, "contents": list(contents)}, **more)
+    return dict(
+        {"@id": "dtmi:t:%s;1" % name, "@type": "Interface", "@context": CONTEXT, "contents": list(contents)}, **more
+    )
 
 
 def prop(name, schema, **more):
@@ -17,16 +20,50 @@ def prop(name, schema, **more):
 
 
 MODELS = [
-    interface("Probe", prop("setPoint", "double"), prop("mode", "string"), {"@type": "Telemetry", "name": "noise", "schema": "double"}),
-    interface("Room", prop("temperature", "double"), prop("seats", "integer"), prop("open", "boolean"), prop("note", "string"),
-              prop("tags", {"@type": "Map", "mapKey": {"name": "k", "schema": "string"}, "mapValue": {"name": "v", "schema": "boolean"}}),
-              prop("place", {"@type": "Object", "fields": [{"name": "x", "schema": "double"}, {"name": "y", "schema": "double"}]}),
-              prop("state", {"@type": "Enum", "valueSchema": "string", "enumValues": [{"name": "on", "enumValue": "ON"}, {"name": "off", "enumValue": "OFF"}]}),
-              {"@type": "Component", "name": "probe", "schema": "dtmi:t:Probe;1"},
-              {"@type": "Relationship", "name": "contains", "target": "dtmi:t:Room;1", "properties": [prop("since", "string"), prop("weight", "integer")]},
-              {"@type": "Relationship", "name": "near"},
-              {"@type": "Telemetry", "name": "motion", "schema": "boolean"},
-              displayName={"en": "Room", "de": "Zimmer"}, description="A room."),
+    interface(
+        "Probe",
+        prop("setPoint", "double"),
+        prop("mode", "string"),
+        {"@type": "Telemetry", "name": "noise", "schema": "double"},
+    ),
+    interface(
+        "Room",
+        prop("temperature", "double"),
+        prop("seats", "integer"),
+        prop("open", "boolean"),
+        prop("note", "string"),
+        prop(
+            "tags",
+            {
+                "@type": "Map",
+                "mapKey": {"name": "k", "schema": "string"},
+                "mapValue": {"name": "v", "schema": "boolean"},
+            },
+        ),
+        prop(
+            "place",
+            {"@type": "Object", "fields": [{"name": "x", "schema": "double"}, {"name": "y", "schema": "double"}]},
+        ),
+        prop(
+            "state",
+            {
+                "@type": "Enum",
+                "valueSchema": "string",
+                "enumValues": [{"name": "on", "enumValue": "ON"}, {"name": "off", "enumValue": "OFF"}],
+            },
+        ),
+        {"@type": "Component", "name": "probe", "schema": "dtmi:t:Probe;1"},
+        {
+            "@type": "Relationship",
+            "name": "contains",
+            "target": "dtmi:t:Room;1",
+            "properties": [prop("since", "string"), prop("weight", "integer")],
+        },
+        {"@type": "Relationship", "name": "near"},
+        {"@type": "Telemetry", "name": "motion", "schema": "boolean"},
+        displayName={"en": "Room", "de": "Zimmer"},
+        description="A room.",
+    ),
     interface("Office", prop("desks", "integer"), extends="dtmi:t:Room;1"),
     interface("Shed", prop("temperature", "double"), prop("planks", "integer")),
 ]
@@ -51,7 +88,9 @@ class Dialect(ServerCase):
         return self.server.put("/digitaltwins/%s/relationships/%s" % (source, name), body)
 
     def patch(self, name, *ops, **more):
-        return self.server.patch("/digitaltwins/" + name, [dict(zip(("op", "path", "value"), o)) for o in ops], **more)
+        return self.server.patch(
+            "/digitaltwins/" + name, [dict(zip(("op", "path", "value"), o)) for o in ops], **more
+        )
 
 
 class Requests(Dialect):
@@ -62,10 +101,19 @@ class Requests(Dialect):
             self.check(self.server.get(path, version="2019-01-01"), 400, "UnsupportedApiVersionValue")
         for version in ["2020-10-31", "2022-05-31", "2023-06-30", "2023-10-31"]:
             self.check(self.server.get("/models", version=version), 200)
-        self.check(self.server.get("/models?api-version=2022-05-31&api-version=2022-05-31&other=%zz&other=", version=None), 200)
+        self.check(
+            self.server.get("/models?api-version=2022-05-31&api-version=2022-05-31&other=%zz&other=", version=None),
+            200,
+        )
 
     def test_unknown_routes_and_methods(self):
-        for path in ["/nothing", "/digitaltwins/a/b", "/models/a/b", "/worlds/live/nothing", "/a/b/c/d/e/f/g/h/i/j/k/l/m/n"]:
+        for path in [
+            "/nothing",
+            "/digitaltwins/a/b",
+            "/models/a/b",
+            "/worlds/live/nothing",
+            "/a/b/c/d/e/f/g/h/i/j/k/l/m/n",
+        ]:
             self.check(self.server.get(path), 404, "ResourceNotFound")
         reply = self.check(self.server.post("/digitaltwins/x", {}), 405, "MethodNotAllowed")
         self.assertEqual(reply.header("allow"), "GET, HEAD, PATCH, PUT, DELETE, OPTIONS")
@@ -80,8 +128,17 @@ class Requests(Dialect):
         self.check(self.server.get("/digitaltwins/case"), 404, "DigitalTwinNotFound")
 
     def test_ids_are_decoded_after_the_path_was_split(self):
-        for name, raw in [("a/b", "a%2Fb"), ("a b", "a%20b"), ("\u00e4\u4e2d", "%C3%A4%E4%B8%AD"), ("a+b", "a+b"), ("..", ".."),
-                          ("(x)!'*~", "(x)!'*~"), ("a;b:c", "a%3Bb%3Ac"), ("%2F", "%252F"), ("?#", "%3F%23")]:
+        for name, raw in [
+            ("a/b", "a%2Fb"),
+            ("a b", "a%20b"),
+            ("\u00e4\u4e2d", "%C3%A4%E4%B8%AD"),
+            ("a+b", "a+b"),
+            ("..", ".."),
+            ("(x)!'*~", "(x)!'*~"),
+            ("a;b:c", "a%3Bb%3Ac"),
+            ("%2F", "%252F"),
+            ("?#", "%3F%23"),
+        ]:
             body = self.check(self.server.put("/digitaltwins/" + raw, room()), 200).json
             self.assertEqual(body["$dtId"], name)
             self.assertEqual(self.check(self.server.get("/digitaltwins/" + raw), 200).json["$dtId"], name)
@@ -147,7 +204,9 @@ class Models(Dialect):
         ids = lambda q: set(m["id"] for m in self.check(self.server.get("/models?" + q), 200).json["value"])
         self.assertEqual(ids("dependenciesFor=dtmi%3At%3AOffice%3B1"), want)
         self.assertEqual(ids("dependenciesFor=dtmi%3At%3AOffice%3B1,dtmi%3At%3AShed%3B1"), want | {"dtmi:t:Shed;1"})
-        self.assertEqual(ids("dependenciesFor=dtmi:t:Probe;1&dependenciesFor=dtmi:t:Shed;1"), {"dtmi:t:Probe;1", "dtmi:t:Shed;1"})
+        self.assertEqual(
+            ids("dependenciesFor=dtmi:t:Probe;1&dependenciesFor=dtmi:t:Shed;1"), {"dtmi:t:Probe;1", "dtmi:t:Shed;1"}
+        )
         self.check(self.server.get("/models?dependenciesFor=dtmi:t:None;1"), 404, "ModelNotFound")
 
     def test_adding_is_all_or_nothing(self):
@@ -177,8 +236,13 @@ class Models(Dialect):
         self.check(self.server.put("/digitaltwins/life", twin), 400, "ModelDecommissioned")
         self.check(self.server.patch(url, on), 204)
         self.check(self.server.put("/digitaltwins/life", twin), 200)
-        for bad in [[{"op": "add", "path": "/decommissioned", "value": True}], [{"op": "replace", "path": "/x", "value": True}],
-                    [{"op": "replace", "path": "/decommissioned", "value": 1}], [], off + off]:
+        for bad in [
+            [{"op": "add", "path": "/decommissioned", "value": True}],
+            [{"op": "replace", "path": "/x", "value": True}],
+            [{"op": "replace", "path": "/decommissioned", "value": 1}],
+            [],
+            off + off,
+        ]:
             reply = self.server.patch(url, bad)
             if bad != off + off:
                 self.check(reply, 400, "JsonPatchInvalid")
@@ -190,8 +254,16 @@ class Models(Dialect):
 
 class Twins(Dialect):
     def test_put_get_delete(self):
-        body = room(temperature=21.5, seats=4, open=True, note="x\u00e9", tags={"red": True}, place={"x": 1, "y": 2.5}, state="ON",
-                    probe={"$metadata": {}, "setPoint": 70})
+        body = room(
+            temperature=21.5,
+            seats=4,
+            open=True,
+            note="x\u00e9",
+            tags={"red": True},
+            place={"x": 1, "y": 2.5},
+            state="ON",
+            probe={"$metadata": {}, "setPoint": 70},
+        )
         put = self.check(self.server.put("/digitaltwins/full", dict(body, **{"$dtId": None, "$etag": None})), 200)
         got = self.check(self.server.get("/digitaltwins/full"), 200)
         self.assertEqual(put.json, got.json)
@@ -214,12 +286,28 @@ class Twins(Dialect):
         self.check(self.server.get("/digitaltwins/full"), 404, "DigitalTwinNotFound")
 
     def test_put_is_validated(self):
-        cases = [room(unknown=1), room(temperature="x"), room(seats=1.5), room(open="true"), room(state="NO"), room(place={"z": 1}),
-                 room(tags={"a": 1}), room(motion=True), room(contains="x"), {"$metadata": {"$model": "dtmi:t:Room;1"}},
-                 room(temperature=None), room(probe={"$metadata": {}, "nothing": 1}), room(seats=2 ** 31)]
+        cases = [
+            room(unknown=1),
+            room(temperature="x"),
+            room(seats=1.5),
+            room(open="true"),
+            room(state="NO"),
+            room(place={"z": 1}),
+            room(tags={"a": 1}),
+            room(motion=True),
+            room(contains="x"),
+            {"$metadata": {"$model": "dtmi:t:Room;1"}},
+            room(temperature=None),
+            room(probe={"$metadata": {}, "nothing": 1}),
+            room(seats=2**31),
+        ]
         for body in cases:
             self.check(self.server.put("/digitaltwins/invalid", body), 400, "ValidationFailed")
-        reply = self.check(self.server.put("/digitaltwins/invalid", {"$metadata": {"$model": "dtmi:t:None;1"}}), 400, "ValidationFailed")
+        reply = self.check(
+            self.server.put("/digitaltwins/invalid", {"$metadata": {"$model": "dtmi:t:None;1"}}),
+            400,
+            "ValidationFailed",
+        )
         self.assertIn("dtmi:t:None;1", json.dumps(reply.json["error"]["details"]))
         self.assertEqual(self.server.put("/digitaltwins/invalid", {"temperature": 1}).status, 400)
         self.check(self.server.get("/digitaltwins/invalid"), 404, "DigitalTwinNotFound")
@@ -235,12 +323,18 @@ class Twins(Dialect):
         op[0]["op"] = "add"
         for bad in ["nonsense", 'W/"a" "b"', ""]:
             self.check(self.server.patch(url, op, headers={"If-Match": bad}), 400, "InvalidArgument")
-        self.check(self.server.patch(url, op, headers={"If-Match": 'W/"00000000-0000-0000-0000-000000000000"'}), 412, "PreconditionFailed")
+        self.check(
+            self.server.patch(url, op, headers={"If-Match": 'W/"00000000-0000-0000-0000-000000000000"'}),
+            412,
+            "PreconditionFailed",
+        )
         second = self.check(self.server.patch(url, op, headers={"If-Match": first}), 204).header("etag")
         self.assertNotEqual(first, second)
         self.check(self.server.patch(url, op, headers={"If-Match": first}), 412, "PreconditionFailed")
         third = self.check(self.server.patch(url, op, headers={"If-Match": '"a", %s' % second}), 204).header("etag")
-        fourth = self.check(self.server.patch(url, op, headers={"If-Match": third[2:]}), 204).header("etag")  # without W/
+        fourth = self.check(self.server.patch(url, op, headers={"If-Match": third[2:]}), 204).header(
+            "etag"
+        )  # without W/
         self.check(self.server.patch(url, op, headers={"If-Match": "*"}), 204)
         self.check(self.server.delete(url, headers={"If-Match": fourth}), 412, "PreconditionFailed")
         self.check(self.server.delete("/digitaltwins/none", headers={"If-Match": fourth}), 404, "DigitalTwinNotFound")
@@ -249,23 +343,53 @@ class Twins(Dialect):
     def test_patch_rules(self):
         self.twin("p", temperature=1, tags={"a": True})
         value = lambda: self.server.get("/digitaltwins/p").json
-        ok = [(("add", "/temperature", 2),), (("add", "/seats", 3), ("replace", "/seats", 4)), (("replace", "/temperature", 5),),
-              (("add", "/tags/b", False),), (("remove", "/tags/a"),), (("add", "/place", {"x": 1}),), (("add", "/place/y", 2),),
-              (("replace", "/place/y", 3),), (("remove", "/place/x"),), (("add", "/probe/setPoint", 7),), (("replace", "/probe/setPoint", 8),),
-              (("add", "/note", "~"),), (("remove", "/note"),)]
+        ok = [
+            (("add", "/temperature", 2),),
+            (("add", "/seats", 3), ("replace", "/seats", 4)),
+            (("replace", "/temperature", 5),),
+            (("add", "/tags/b", False),),
+            (("remove", "/tags/a"),),
+            (("add", "/place", {"x": 1}),),
+            (("add", "/place/y", 2),),
+            (("replace", "/place/y", 3),),
+            (("remove", "/place/x"),),
+            (("add", "/probe/setPoint", 7),),
+            (("replace", "/probe/setPoint", 8),),
+            (("add", "/note", "~"),),
+            (("remove", "/note"),),
+        ]
         for ops in ok:
             reply = self.patch("p", *ops)
             self.assertEqual(reply.status, 204, "%s: %r" % (ops, reply))
         got = value()
-        self.assertEqual((got["temperature"], got["seats"], got["tags"], got["place"], got["probe"]["setPoint"]), (5, 4, {"b": False}, {"y": 3}, 8))
+        self.assertEqual(
+            (got["temperature"], got["seats"], got["tags"], got["place"], got["probe"]["setPoint"]),
+            (5, 4, {"b": False}, {"y": 3}, 8),
+        )
         self.assertNotIn("note", got)
         self.assertNotIn("note", got["$metadata"])
         before = value()
-        bad = [("move", "/temperature", 1), ("copy", "/temperature", 1), ("test", "/temperature", 1), ("nonsense", "/temperature", 1),
-               ("add", "", 1), ("add", "/", 1), ("add", "temperature", 1), ("replace", "/note", "x"), ("remove", "/note"),
-               ("add", "/temperature"), ("remove", "/probe"), ("add", "/$dtId", "x"), ("add", "/$etag", "x"),
-               ("add", "/$metadata/temperature/lastUpdateTime", "2020-01-01T00:00:00Z"), ("add", "/unknown", 1),
-               ("add", "/temperature", "x"), ("add", "/motion", True), ("add", "/note/x", "y"), ("add", "/temperature/x", 1)]
+        bad = [
+            ("move", "/temperature", 1),
+            ("copy", "/temperature", 1),
+            ("test", "/temperature", 1),
+            ("nonsense", "/temperature", 1),
+            ("add", "", 1),
+            ("add", "/", 1),
+            ("add", "temperature", 1),
+            ("replace", "/note", "x"),
+            ("remove", "/note"),
+            ("add", "/temperature"),
+            ("remove", "/probe"),
+            ("add", "/$dtId", "x"),
+            ("add", "/$etag", "x"),
+            ("add", "/$metadata/temperature/lastUpdateTime", "2020-01-01T00:00:00Z"),
+            ("add", "/unknown", 1),
+            ("add", "/temperature", "x"),
+            ("add", "/motion", True),
+            ("add", "/note/x", "y"),
+            ("add", "/temperature/x", 1),
+        ]
         for op in bad:
             reply = self.patch("p", ("add", "/seats", 99), op)
             self.assertEqual(reply.status, 400, "%s: %r" % (op, reply))
@@ -274,9 +398,19 @@ class Twins(Dialect):
         for body in [{}, [1], [{}], [{"op": "add"}], [{"op": 1, "path": "/x", "value": 1}]]:
             reply = self.server.patch("/digitaltwins/p", json.dumps(body))
             self.assertEqual(reply.status, 400, "%s: %r" % (body, reply))
-        self.check(self.server.patch("/digitaltwins/none", [{"op": "add", "path": "/note", "value": "x"}]), 404, "DigitalTwinNotFound")
-        self.check(self.server.patch("/digitaltwins/p", [{"op": "add", "path": "/note", "value": "x"}],
-                                     headers={"Content-Type": "application/json"}), 204)
+        self.check(
+            self.server.patch("/digitaltwins/none", [{"op": "add", "path": "/note", "value": "x"}]),
+            404,
+            "DigitalTwinNotFound",
+        )
+        self.check(
+            self.server.patch(
+                "/digitaltwins/p",
+                [{"op": "add", "path": "/note", "value": "x"}],
+                headers={"Content-Type": "application/json"},
+            ),
+            204,
+        )
 
     def test_escaped_pointers(self):
         self.twin("esc", tags={})
@@ -286,14 +420,24 @@ class Twins(Dialect):
     def test_times(self):
         self.twin("times", temperature=1, note="n")
         first = self.server.get("/digitaltwins/times").json["$metadata"]
-        self.check(self.patch("times", ("replace", "/temperature", 2), ("add", "/$metadata/temperature/sourceTime", "2021-05-01T10:00:00.1234567Z")), 204)
+        self.check(
+            self.patch(
+                "times",
+                ("replace", "/temperature", 2),
+                ("add", "/$metadata/temperature/sourceTime", "2021-05-01T10:00:00.1234567Z"),
+            ),
+            204,
+        )
         meta = self.server.get("/digitaltwins/times").json["$metadata"]
         self.assertEqual(meta["temperature"]["sourceTime"], "2021-05-01T10:00:00.1234567Z")
         self.assertGreater(meta["temperature"]["lastUpdateTime"], first["temperature"]["lastUpdateTime"])
         self.assertEqual(meta["note"], first["note"])
         self.assertGreater(meta["$lastUpdateTime"], first["$lastUpdateTime"])
         self.check(self.patch("times", ("replace", "/temperature", 3)), 204)
-        self.assertEqual(self.server.get("/digitaltwins/times").json["$metadata"]["temperature"]["sourceTime"], "2021-05-01T10:00:00.1234567Z")
+        self.assertEqual(
+            self.server.get("/digitaltwins/times").json["$metadata"]["temperature"]["sourceTime"],
+            "2021-05-01T10:00:00.1234567Z",
+        )
         self.check(self.patch("times", ("add", "/$metadata/temperature/sourceTime", "yesterday")), 400)
 
     def test_change_of_model(self):
@@ -316,10 +460,18 @@ class Twins(Dialect):
         self.assertNotEqual(done.header("etag"), twin)
         self.assertEqual(self.server.get(url).json["setPoint"], 5)
         self.assertEqual(self.server.get("/digitaltwins/comp").header("etag"), done.header("etag"))
-        self.check(self.server.patch(url, [{"op": "add", "path": "/setPoint", "value": 6}], headers={"If-Match": twin}), 412, "PreconditionFailed")
+        self.check(
+            self.server.patch(url, [{"op": "add", "path": "/setPoint", "value": 6}], headers={"If-Match": twin}),
+            412,
+            "PreconditionFailed",
+        )
         self.check(self.server.patch(url, [{"op": "add", "path": "/other", "value": 6}]), 400)
         self.check(self.server.get("/digitaltwins/comp/components/none"), 404, "ComponentNotFound")
-        self.check(self.server.patch("/digitaltwins/comp/components/none", [{"op": "add", "path": "/x", "value": 1}]), 404, "ComponentNotFound")
+        self.check(
+            self.server.patch("/digitaltwins/comp/components/none", [{"op": "add", "path": "/x", "value": 1}]),
+            404,
+            "ComponentNotFound",
+        )
         self.check(self.server.get("/digitaltwins/none/components/probe"), 404, "DigitalTwinNotFound")
 
     def test_telemetry(self):
@@ -327,13 +479,35 @@ class Twins(Dialect):
         url = "/digitaltwins/tele/telemetry"
         for body in [{"motion": True}, [1], "text", 5, None]:
             self.check(self.server.post(url, json.dumps(body), headers={"Message-Id": '{"temp":1}'}), 204)
-        self.check(self.server.post(url, {}, headers={"Message-Id": "1", "Telemetry-Source-Time": "2022-01-01T00:00:00.123Z"}), 204)
-        self.check(self.server.post("/digitaltwins/tele/components/probe/telemetry", {"noise": 1}, headers={"Message-Id": "1"}), 204)
+        self.check(
+            self.server.post(
+                url, {}, headers={"Message-Id": "1", "Telemetry-Source-Time": "2022-01-01T00:00:00.123Z"}
+            ),
+            204,
+        )
+        self.check(
+            self.server.post(
+                "/digitaltwins/tele/components/probe/telemetry", {"noise": 1}, headers={"Message-Id": "1"}
+            ),
+            204,
+        )
         self.check(self.server.post(url, {}), 400, "InvalidArgument")
-        self.check(self.server.post(url, {}, headers={"Message-Id": "1", "Telemetry-Source-Time": "now"}), 400, "InvalidArgument")
+        self.check(
+            self.server.post(url, {}, headers={"Message-Id": "1", "Telemetry-Source-Time": "now"}),
+            400,
+            "InvalidArgument",
+        )
         self.check(self.server.post(url, b"{", headers={"Message-Id": "1"}), 400)
-        self.check(self.server.post("/digitaltwins/none/telemetry", {}, headers={"Message-Id": "1"}), 404, "DigitalTwinNotFound")
-        self.check(self.server.post("/digitaltwins/tele/components/none/telemetry", {}, headers={"Message-Id": "1"}), 404, "ComponentNotFound")
+        self.check(
+            self.server.post("/digitaltwins/none/telemetry", {}, headers={"Message-Id": "1"}),
+            404,
+            "DigitalTwinNotFound",
+        )
+        self.check(
+            self.server.post("/digitaltwins/tele/components/none/telemetry", {}, headers={"Message-Id": "1"}),
+            404,
+            "ComponentNotFound",
+        )
 
     def test_own_list_of_twins(self):
         for i in range(7):
@@ -349,7 +523,9 @@ class Twins(Dialect):
         sheds, _ = self.server.all("/digitaltwins?model=dtmi%3At%3AShed%3B1", version=None)
         self.assertEqual([t["$dtId"] for t in sheds], ["list-shed"])
         rooms, _ = self.server.all("/digitaltwins?model=dtmi%3At%3ARoom%3B1", version=None)  # Offices are Rooms
-        self.assertEqual(len(rooms), len([t for t in whole if t["$metadata"]["$model"] in ("dtmi:t:Room;1", "dtmi:t:Office;1")]))
+        self.assertEqual(
+            len(rooms), len([t for t in whole if t["$metadata"]["$model"] in ("dtmi:t:Room;1", "dtmi:t:Office;1")])
+        )
 
 
 class Relationships(Dialect):
@@ -357,17 +533,44 @@ class Relationships(Dialect):
         self.twin("ra")
         self.twin("rb")
         url = "/digitaltwins/ra/relationships/r1"
-        body = {"$relationshipName": "contains", "$targetId": "rb", "$relationshipId": None, "$sourceId": None, "$etag": None, "since": "2020"}
+        body = {
+            "$relationshipName": "contains",
+            "$targetId": "rb",
+            "$relationshipId": None,
+            "$sourceId": None,
+            "$etag": None,
+            "since": "2020",
+        }
         put = self.check(self.server.put(url, body), 200)
-        self.assertEqual({k: v for k, v in put.json.items() if k != "$etag"},
-                         {"$relationshipId": "r1", "$sourceId": "ra", "$relationshipName": "contains", "$targetId": "rb", "since": "2020"})
+        self.assertEqual(
+            {k: v for k, v in put.json.items() if k != "$etag"},
+            {
+                "$relationshipId": "r1",
+                "$sourceId": "ra",
+                "$relationshipName": "contains",
+                "$targetId": "rb",
+                "since": "2020",
+            },
+        )
         got = self.check(self.server.get(url), 200)
         self.assertEqual((got.json, got.header("etag")), (put.json, put.json["$etag"]))
         self.check(self.server.put(url, body, headers={"If-None-Match": "*"}), 412, "PreconditionFailed")
-        patched = self.check(self.server.patch(url, [{"op": "replace", "path": "/since", "value": "2021"}, {"op": "add", "path": "/weight", "value": 3}]), 204)
+        patched = self.check(
+            self.server.patch(
+                url,
+                [{"op": "replace", "path": "/since", "value": "2021"}, {"op": "add", "path": "/weight", "value": 3}],
+            ),
+            204,
+        )
         got = self.server.get(url)
-        self.assertEqual((got.json["since"], got.json["weight"], got.header("etag")), ("2021", 3, patched.header("etag")))
-        self.check(self.server.patch(url, [{"op": "remove", "path": "/since"}], headers={"If-Match": put.header("etag")}), 412, "PreconditionFailed")
+        self.assertEqual(
+            (got.json["since"], got.json["weight"], got.header("etag")), ("2021", 3, patched.header("etag"))
+        )
+        self.check(
+            self.server.patch(url, [{"op": "remove", "path": "/since"}], headers={"If-Match": put.header("etag")}),
+            412,
+            "PreconditionFailed",
+        )
         for path in ["/$targetId", "/$relationshipName", "/unknown"]:
             reply = self.server.patch(url, [{"op": "replace", "path": path, "value": "x"}])
             self.assertEqual(reply.status, 400, reply)
@@ -380,7 +583,9 @@ class Relationships(Dialect):
         self.assertEqual(self.server.get("/digitaltwins/ra").header("etag"), twin)
         self.check(self.server.delete(url), 404, "RelationshipNotFound")
         self.check(self.server.get(url), 404, "RelationshipNotFound")
-        self.check(self.server.patch(url, [{"op": "add", "path": "/since", "value": "x"}]), 404, "RelationshipNotFound")
+        self.check(
+            self.server.patch(url, [{"op": "add", "path": "/since", "value": "x"}]), 404, "RelationshipNotFound"
+        )
         self.check(self.server.delete("/digitaltwins/ra"), 204)
 
     def test_errors(self):
@@ -395,7 +600,9 @@ class Relationships(Dialect):
         self.check(self.link("ea", "x", "eb", "contains", unknown=1), 400, "ValidationFailed")
         self.check(self.link("ea", "x", "eb", "near", since="x"), 400, "ValidationFailed")
         self.assertEqual(self.server.put("/digitaltwins/ea/relationships/x", {"$targetId": "eb"}).status, 400)
-        self.assertEqual(self.server.put("/digitaltwins/ea/relationships/x", {"$relationshipName": "near"}).status, 400)
+        self.assertEqual(
+            self.server.put("/digitaltwins/ea/relationships/x", {"$relationshipName": "near"}).status, 400
+        )
         for tail in ["", "?relationshipName=near"]:
             self.check(self.server.get("/digitaltwins/none/relationships" + tail), 404, "DigitalTwinNotFound")
         self.check(self.server.get("/digitaltwins/none/incomingrelationships"), 404, "DigitalTwinNotFound")
@@ -418,10 +625,10 @@ class Relationships(Dialect):
         self.assertEqual(set(one), {"$relationshipId", "$sourceId", "$relationshipName", "$relationshipLink"})
         prefix = "http://127.0.0.1:%d" % self.server.port
         self.assertTrue(one["$relationshipLink"].startswith(prefix))
-        got = self.check(self.server.get(one["$relationshipLink"][len(prefix):], version=None), 200)
+        got = self.check(self.server.get(one["$relationshipLink"][len(prefix) :], version=None), 200)
         self.assertEqual(got.json["$relationshipId"], one["$relationshipId"])
         # a client that adds its parameters again does no harm
-        first = self.server.get("/digitaltwins/hub/relationships", headers=size).json["nextLink"][len(prefix):]
+        first = self.server.get("/digitaltwins/hub/relationships", headers=size).json["nextLink"][len(prefix) :]
         self.check(self.server.get(first + "&api-version=2023-10-31&relationshipName="), 200)
 
 
@@ -430,7 +637,11 @@ class EventRoutes(Dialect):
         self.assertEqual(self.check(self.server.get("/eventroutes"), 200).json, {"value": [], "nextLink": None})
         self.check(self.server.get("/eventroutes/r"), 404, "EventRouteNotFound")
         self.check(self.server.delete("/eventroutes/r"), 404, "EventRouteNotFound")
-        self.check(self.server.put("/eventroutes/r", {"endpointName": "e", "filter": "true"}), 400, "EventRouteEndpointInvalid")
+        self.check(
+            self.server.put("/eventroutes/r", {"endpointName": "e", "filter": "true"}),
+            400,
+            "EventRouteEndpointInvalid",
+        )
         self.check(self.server.put("/eventroutes/r", {}), 400, "InvalidArgument")
 
     def test_query_says_that_it_is_not_there(self):
@@ -447,7 +658,12 @@ class Worlds(Dialect):
         self.check(self.server.post("/worlds", {"name": "x", "from": "none"}, version=None), 404, "WorldNotFound")
         for body in [{}, {"name": ""}, {"name": 1}, {"name": "y", "from": 1}]:
             self.check(self.server.post("/worlds", body, version=None), 400, "InvalidArgument")
-        self.check(self.server.patch("/worlds/what-if/digitaltwins/w", [{"op": "replace", "path": "/temperature", "value": 9}]), 204)
+        self.check(
+            self.server.patch(
+                "/worlds/what-if/digitaltwins/w", [{"op": "replace", "path": "/temperature", "value": 9}]
+            ),
+            204,
+        )
         self.assertEqual(self.server.get("/worlds/what-if/digitaltwins/w").json["temperature"], 9)
         self.assertEqual(self.server.get("/digitaltwins/w").json["temperature"], 1)
         self.twin("w2")
@@ -473,8 +689,12 @@ class Worlds(Dialect):
 class Bulk(Dialect):
     def test_ingest(self):
         self.twin("ing", temperature=0)
-        lines = [{"id": "ing", "property": "temperature", "value": 7, "time": "2024-01-01T00:00:00Z"}, {"id": "none", "property": "x", "value": 1},
-                 {"id": "ing", "property": "seats", "value": "x"}, {"id": "ing", "property": "probe.setPoint", "value": 3}]
+        lines = [
+            {"id": "ing", "property": "temperature", "value": 7, "time": "2024-01-01T00:00:00Z"},
+            {"id": "none", "property": "x", "value": 1},
+            {"id": "ing", "property": "seats", "value": "x"},
+            {"id": "ing", "property": "probe.setPoint", "value": 3},
+        ]
         body = "\n".join(json.dumps(line) for line in lines) + "\nnonsense\n"
         reply = self.check(self.server.post("/ingest", body, version=None), 200)
         self.assertEqual((reply.json["accepted"], reply.json["rejected"]), (2, 3))
@@ -496,10 +716,18 @@ class Bulk(Dialect):
         self.assertEqual(self.server.get("/digitaltwins/long7").json["temperature"], 19957)
 
     def test_import(self):
-        lines = [{"Section": "Header"}, {"fileVersion": "1.0.0"}, {"Section": "Models"}, interface("Imported", prop("a", "double"), {"@type": "Relationship", "name": "r"}),
-                 {"Section": "Twins"}, {"$dtId": "im1", "$metadata": {"$model": "dtmi:t:Imported;1"}, "a": 1},
-                 {"$dtId": "im2", "$metadata": {"$model": "dtmi:t:Imported;1"}}, {"$dtId": "im3", "$metadata": {"$model": "dtmi:t:None;1"}},
-                 {"Section": "Relationships"}, {"$dtId": "im1", "$relationshipId": "x", "$targetId": "im2", "$relationshipName": "r"}]
+        lines = [
+            {"Section": "Header"},
+            {"fileVersion": "1.0.0"},
+            {"Section": "Models"},
+            interface("Imported", prop("a", "double"), {"@type": "Relationship", "name": "r"}),
+            {"Section": "Twins"},
+            {"$dtId": "im1", "$metadata": {"$model": "dtmi:t:Imported;1"}, "a": 1},
+            {"$dtId": "im2", "$metadata": {"$model": "dtmi:t:Imported;1"}},
+            {"$dtId": "im3", "$metadata": {"$model": "dtmi:t:None;1"}},
+            {"Section": "Relationships"},
+            {"$dtId": "im1", "$relationshipId": "x", "$targetId": "im2", "$relationshipName": "r"},
+        ]
         reply = self.check(self.server.post("/import", "\n".join(map(json.dumps, lines)), version=None), 200)
         self.assertEqual((reply.json["accepted"], reply.json["rejected"]), (4, 1))
         self.assertEqual(reply.json["errors"][0]["line"], 8)

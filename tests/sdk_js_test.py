@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Azure's JavaScript client, unchanged, over TLS with a token: see sdk_js.cjs. Its packages are installed into the build
-folder; without npm or a registry the test is skipped."""
+"""Azure's JavaScript client, unchanged, over TLS with a token: see sdk_js.cjs. Its packages are installed into the
+build folder; without npm or a registry the test is skipped."""
+
 import os
 import shutil
 import subprocess
@@ -20,8 +21,13 @@ def packages():
         os.makedirs(folder, exist_ok=True)
         with open(os.path.join(folder, "package.json"), "w") as f:
             f.write('{"private":true}')
-        p = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "%s@%s" % (PACKAGE, VERSION)],
-                           cwd=folder, capture_output=True, text=True, timeout=300)
+        p = subprocess.run(
+            ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "%s@%s" % (PACKAGE, VERSION)],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
         if p.returncode != 0:
             return None
     return os.path.join(folder, "node_modules")

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Azure's Python client, unchanged, over TLS with a token: every operation. Skipped where the package is not installed."""
+"""Azure's Python client, unchanged, over TLS with a token: every operation. Skipped where the package is not
+installed."""
+
 import os
 import subprocess
 import sys
@@ -10,8 +12,13 @@ import unittest
 try:
     from azure.core import MatchConditions
     from azure.core.credentials import AccessToken
-    from azure.core.exceptions import (ClientAuthenticationError, HttpResponseError, ResourceExistsError, ResourceModifiedError,
-                                       ResourceNotFoundError)
+    from azure.core.exceptions import (
+        ClientAuthenticationError,
+        HttpResponseError,
+        ResourceExistsError,
+        ResourceModifiedError,
+        ResourceNotFoundError,
+    )
     from azure.digitaltwins.core import DigitalTwinsClient, DigitalTwinsEventRoute
 except ImportError:
     DigitalTwinsClient = None
@@ -19,12 +26,28 @@ except ImportError:
 from serve_lib import Server, certificate, main
 
 CONTEXT = "dtmi:dtdl:context;2"
-PROBE = {"@id": "dtmi:py:Probe;1", "@type": "Interface", "@context": CONTEXT,
-         "contents": [{"@type": "Property", "name": "setPoint", "schema": "double"}]}
-ROOM = {"@id": "dtmi:py:Room;1", "@type": "Interface", "@context": CONTEXT, "displayName": "Room",
-        "contents": [{"@type": "Property", "name": "temperature", "schema": "double"}, {"@type": "Property", "name": "note", "schema": "string"},
-                     {"@type": "Component", "name": "probe", "schema": "dtmi:py:Probe;1"},
-                     {"@type": "Relationship", "name": "next", "properties": [{"@type": "Property", "name": "weight", "schema": "integer"}]}]}
+PROBE = {
+    "@id": "dtmi:py:Probe;1",
+    "@type": "Interface",
+    "@context": CONTEXT,
+    "contents": [{"@type": "Property", "name": "setPoint", "schema": "double"}],
+}
+ROOM = {
+    "@id": "dtmi:py:Room;1",
+    "@type": "Interface",
+    "@context": CONTEXT,
+    "displayName": "Room",
+    "contents": [
+        {"@type": "Property", "name": "temperature", "schema": "double"},
+        {"@type": "Property", "name": "note", "schema": "string"},
+        {"@type": "Component", "name": "probe", "schema": "dtmi:py:Probe;1"},
+        {
+            "@type": "Relationship",
+            "name": "next",
+            "properties": [{"@type": "Property", "name": "weight", "schema": "integer"}],
+        },
+    ],
+}
 
 
 class Credential:
@@ -49,7 +72,9 @@ class Client(unittest.TestCase):
             f.write("secret-of-the-test\n")
         cls.server = Server("--https", "127.0.0.1:0", "--cert", cert, "--key", key, "--token-file", tokens, http=None)
         cls.url = "https://localhost:%d" % cls.server.tls_port
-        cls.open = staticmethod(lambda token: DigitalTwinsClient(cls.url, Credential(token), connection_verify=cert, retry_total=0))
+        cls.open = staticmethod(
+            lambda token: DigitalTwinsClient(cls.url, Credential(token), connection_verify=cert, retry_total=0)
+        )
         cls.client = cls.open("secret-of-the-test")
         cls.client.create_models([ROOM, PROBE])
 
@@ -74,7 +99,12 @@ class Client(unittest.TestCase):
         self.assertEqual(one.model["contents"], ROOM["contents"])
         self.assertFalse(one.decommissioned)
         self.assertIsNotNone(one.upload_time)
-        listed = [m.id for m in c.list_models(dependencies_for=["dtmi:py:Room;1", "dtmi:py:Probe;1"], include_model_definition=True)]
+        listed = [
+            m.id
+            for m in c.list_models(
+                dependencies_for=["dtmi:py:Room;1", "dtmi:py:Probe;1"], include_model_definition=True
+            )
+        ]
         self.assertEqual(sorted(listed), ["dtmi:py:Probe;1", "dtmi:py:Room;1"])
         self.assertLessEqual({"dtmi:py:Probe;1", "dtmi:py:Room;1"}, {m.id for m in c.list_models()})
         c.create_models([dict(PROBE, **{"@id": "dtmi:py:Late;1"})])
@@ -88,13 +118,22 @@ class Client(unittest.TestCase):
         odd = "a/b c;d\u00e9"
         made = c.upsert_digital_twin("t1", twin(temperature=1), match_condition=MatchConditions.IfMissing)
         self.assertEqual(made["temperature"], 1)
-        self.refused(ResourceExistsError, "PreconditionFailed", lambda: c.upsert_digital_twin("t1", twin(), match_condition=MatchConditions.IfMissing))
+        self.refused(
+            ResourceExistsError,
+            "PreconditionFailed",
+            lambda: c.upsert_digital_twin("t1", twin(), match_condition=MatchConditions.IfMissing),
+        )
         self.assertEqual(c.upsert_digital_twin(odd, twin(note="\u4e2d"))["$dtId"], odd)
         self.assertEqual(c.get_digital_twin(odd)["note"], "\u4e2d")
         patch = [{"op": "replace", "path": "/temperature", "value": 2}]
         c.update_digital_twin("t1", patch, etag=made["$etag"], match_condition=MatchConditions.IfNotModified)
-        self.refused(ResourceModifiedError, "PreconditionFailed",
-                     lambda: c.update_digital_twin("t1", patch, etag=made["$etag"], match_condition=MatchConditions.IfNotModified))
+        self.refused(
+            ResourceModifiedError,
+            "PreconditionFailed",
+            lambda: c.update_digital_twin(
+                "t1", patch, etag=made["$etag"], match_condition=MatchConditions.IfNotModified
+            ),
+        )
         c.update_digital_twin("t1", patch, match_condition=MatchConditions.IfPresent)
         self.assertEqual(c.get_digital_twin("t1")["temperature"], 2)
         c.update_component("t1", "probe", [{"op": "add", "path": "/setPoint", "value": 5}])
@@ -113,7 +152,13 @@ class Client(unittest.TestCase):
         body = {"$relationshipId": "l", "$sourceId": "a", "$relationshipName": "next", "$targetId": "b"}
         made = c.upsert_relationship("a", "l", body)
         self.assertEqual(c.get_relationship("a", "l"), made)
-        c.update_relationship("a", "l", [{"op": "add", "path": "/weight", "value": 3}], etag=made["$etag"], match_condition=MatchConditions.IfNotModified)
+        c.update_relationship(
+            "a",
+            "l",
+            [{"op": "add", "path": "/weight", "value": 3}],
+            etag=made["$etag"],
+            match_condition=MatchConditions.IfNotModified,
+        )
         self.assertEqual(c.get_relationship("a", "l")["weight"], 3)
         for i in range(110):
             c.upsert_relationship("b", "m%d" % i, {"$relationshipName": "next", "$targetId": "a"})
@@ -139,8 +184,13 @@ class Client(unittest.TestCase):
 if __name__ == "__main__":
     if DigitalTwinsClient:
         main()
-    elif sys.executable != "/usr/bin/python3" and subprocess.run(["/usr/bin/python3", "-c", "import azure.digitaltwins.core"],
-                                                                 capture_output=True).returncode == 0:
+    elif (
+        sys.executable != "/usr/bin/python3"
+        and subprocess.run(
+            ["/usr/bin/python3", "-c", "import azure.digitaltwins.core"], capture_output=True
+        ).returncode
+        == 0
+    ):
         os.execv("/usr/bin/python3", ["/usr/bin/python3", __file__])
     else:
         print("SKIP sdk_py: Python package azure.digitaltwins.core not found")

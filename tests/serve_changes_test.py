@@ -1,14 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The feed as server-sent events: completeness by seq and prev, filters, resuming, heartbeats, slow and lost clients."""
+"""The feed as server-sent events: completeness by seq and prev, filters, resuming, heartbeats, slow and lost
+clients."""
+
 import json
 import socket
 import time
 
 from serve_lib import Server, ServerCase, main, wait_for
 
-MODEL = [{"@id": "dtmi:c:T;1", "@type": "Interface", "@context": "dtmi:dtdl:context;2",
-          "contents": [{"@type": "Property", "name": "v", "schema": "double"}, {"@type": "Property", "name": "s", "schema": "string"},
-                       {"@type": "Relationship", "name": "r", "properties": [{"@type": "Property", "name": "w", "schema": "double"}]}]}]
+MODEL = [
+    {
+        "@id": "dtmi:c:T;1",
+        "@type": "Interface",
+        "@context": "dtmi:dtdl:context;2",
+        "contents": [
+            {"@type": "Property", "name": "v", "schema": "double"},
+            {"@type": "Property", "name": "s", "schema": "string"},
+            {
+                "@type": "Relationship",
+                "name": "r",
+                "properties": [{"@type": "Property", "name": "w", "schema": "double"}],
+            },
+        ],
+    }
+]
 TWIN = {"$metadata": {"$model": "dtmi:c:T;1"}}
 
 
@@ -61,10 +76,16 @@ class Changes(ServerCase):
         assert cls.server.post("/models", MODEL).status == 201
 
     def put(self, name, **values):
-        return int(self.check(self.server.put("/digitaltwins/" + name, dict(TWIN, **values)), 200).header("sosia-sequence"))
+        return int(
+            self.check(self.server.put("/digitaltwins/" + name, dict(TWIN, **values)), 200).header("sosia-sequence")
+        )
 
     def set(self, name, value):
-        return int(self.check(self.server.patch("/digitaltwins/" + name, [{"op": "add", "path": "/v", "value": value}]), 204).header("sosia-sequence"))
+        return int(
+            self.check(
+                self.server.patch("/digitaltwins/" + name, [{"op": "add", "path": "/v", "value": value}]), 204
+            ).header("sosia-sequence")
+        )
 
     def test_every_kind_of_change_in_order(self):
         feed = Events(self.server)
@@ -80,13 +101,38 @@ class Changes(ServerCase):
         self.put("k2")
         feed.message()
         steps = [
-            (lambda: self.server.patch("/digitaltwins/k1", [{"op": "add", "path": "/s", "value": 'a"\n\u00e9'}]), {"op": "set", "twin": "k1", "path": "s", "value": 'a"\n\u00e9'}),
-            (lambda: self.server.patch("/digitaltwins/k1", [{"op": "remove", "path": "/v"}]), {"op": "unset", "twin": "k1", "path": "v"}),
-            (lambda: self.server.put("/digitaltwins/k1/relationships/l", {"$relationshipName": "r", "$targetId": "k2"}), {"op": "link_put", "twin": "k1", "link": "l", "name": "r", "target": "k2"}),
-            (lambda: self.server.patch("/digitaltwins/k1/relationships/l", [{"op": "add", "path": "/w", "value": 2}]), {"op": "link_set", "twin": "k1", "link": "l", "path": "w", "value": 2}),
-            (lambda: self.server.patch("/digitaltwins/k1/relationships/l", [{"op": "remove", "path": "/w"}]), {"op": "link_unset", "twin": "k1", "link": "l", "path": "w"}),
-            (lambda: self.server.delete("/digitaltwins/k1/relationships/l"), {"op": "link_delete", "twin": "k1", "link": "l"}),
-            (lambda: self.server.post("/digitaltwins/k1/telemetry", {"a": [1]}, headers={"Message-Id": "m"}), {"op": "telemetry", "twin": "k1", "value": {"a": [1]}}),
+            (
+                lambda: self.server.patch("/digitaltwins/k1", [{"op": "add", "path": "/s", "value": 'a"\n\u00e9'}]),
+                {"op": "set", "twin": "k1", "path": "s", "value": 'a"\n\u00e9'},
+            ),
+            (
+                lambda: self.server.patch("/digitaltwins/k1", [{"op": "remove", "path": "/v"}]),
+                {"op": "unset", "twin": "k1", "path": "v"},
+            ),
+            (
+                lambda: self.server.put(
+                    "/digitaltwins/k1/relationships/l", {"$relationshipName": "r", "$targetId": "k2"}
+                ),
+                {"op": "link_put", "twin": "k1", "link": "l", "name": "r", "target": "k2"},
+            ),
+            (
+                lambda: self.server.patch(
+                    "/digitaltwins/k1/relationships/l", [{"op": "add", "path": "/w", "value": 2}]
+                ),
+                {"op": "link_set", "twin": "k1", "link": "l", "path": "w", "value": 2},
+            ),
+            (
+                lambda: self.server.patch("/digitaltwins/k1/relationships/l", [{"op": "remove", "path": "/w"}]),
+                {"op": "link_unset", "twin": "k1", "link": "l", "path": "w"},
+            ),
+            (
+                lambda: self.server.delete("/digitaltwins/k1/relationships/l"),
+                {"op": "link_delete", "twin": "k1", "link": "l"},
+            ),
+            (
+                lambda: self.server.post("/digitaltwins/k1/telemetry", {"a": [1]}, headers={"Message-Id": "m"}),
+                {"op": "telemetry", "twin": "k1", "value": {"a": [1]}},
+            ),
             (lambda: self.server.delete("/digitaltwins/k2"), {"op": "twin_delete", "twin": "k2"}),
         ]
         last = None

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may ask: loopback without tokens, tokens, browsers of other origins, TLS, reloading."""
+
 import os
 import ssl
 import subprocess
@@ -21,25 +22,57 @@ class WithoutTokens(ServerCase):
 
     def test_only_loopback_and_given_hosts(self):
         port = self.server.port
-        for host in ["localhost", "localhost:%d" % port, "127.0.0.1:%d" % port, "[::1]:1", "plant.example", "PLANT.example:99", "ui.example:3000"]:
+        for host in [
+            "localhost",
+            "localhost:%d" % port,
+            "127.0.0.1:%d" % port,
+            "[::1]:1",
+            "plant.example",
+            "PLANT.example:99",
+            "ui.example:3000",
+        ]:
             self.check(self.server.get("/models", headers={"Host": host}), 200)
-        for host in ["evil.example", "evil.example:%d" % port, "localhost.evil.example", "10.0.0.1", "ui.example", "", "a b"]:
+        for host in [
+            "evil.example",
+            "evil.example:%d" % port,
+            "localhost.evil.example",
+            "10.0.0.1",
+            "ui.example",
+            "",
+            "a b",
+        ]:
             self.check(self.server.get("/models", headers={"Host": host}), 403, "Forbidden")
         self.assertEqual(self.server.get("/healthz", headers={"Host": "evil.example"}, version=None).status, 200)
 
     def test_pages_of_other_origins_change_nothing(self):
         own = "http://127.0.0.1:%d" % self.server.port
-        write = lambda **h: self.server.post("/worlds", FORK, headers={k.replace("_", "-"): v for k, v in h.items()}, version=None)
-        for headers in [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Origin": "http://localhost:1"}, {"Sec_Fetch_Site": "cross-site"}]:
+        write = lambda **h: self.server.post(
+            "/worlds", FORK, headers={k.replace("_", "-"): v for k, v in h.items()}, version=None
+        )
+        for headers in [
+            {"Origin": "http://evil.example"},
+            {"Origin": "null"},
+            {"Origin": "http://localhost:1"},
+            {"Sec_Fetch_Site": "cross-site"},
+        ]:
             self.check(write(**headers), 403, "Forbidden")
-        for headers in [{}, {"Origin": own}, {"Origin": "http://ui.example:3000"}, {"Sec_Fetch_Site": "same-origin", "Origin": own}]:
+        for headers in [
+            {},
+            {"Origin": own},
+            {"Origin": "http://ui.example:3000"},
+            {"Sec_Fetch_Site": "same-origin", "Origin": own},
+        ]:
             self.check(write(**headers), 201)
             self.check(self.server.delete("/worlds/guarded", version=None), 204)
-        self.check(self.server.get("/models", headers={"Origin": "http://evil.example"}), 200)  # may not be read there: no CORS
+        self.check(
+            self.server.get("/models", headers={"Origin": "http://evil.example"}), 200
+        )  # may not be read there: no CORS
 
     def test_other_addresses_are_refused(self):
         for address in ["0.0.0.0:0", "[::]:0"]:
-            p = subprocess.run([SOSIA, "serve", "--memory", "--http", address], capture_output=True, text=True, timeout=30)
+            p = subprocess.run(
+                [SOSIA, "serve", "--memory", "--http", address], capture_output=True, text=True, timeout=30
+            )
             self.assertNotEqual(p.returncode, 0)
             self.assertIn("token file", p.stderr)
 
@@ -65,7 +98,17 @@ class WithTokens(unittest.TestCase):
         try:
             for token in ["Bearer alpha-secret", "bearer alpha-secret", "Bearer beta secret"]:
                 self.assertEqual(self.ask(server, token).status, 200)
-            for token in [None, "", "Bearer", "Bearer ", "alpha-secret", "Bearer alpha-secre", "Bearer alpha-secret2", "Bearer # for people", "Basic alpha-secret"]:
+            for token in [
+                None,
+                "",
+                "Bearer",
+                "Bearer ",
+                "alpha-secret",
+                "Bearer alpha-secre",
+                "Bearer alpha-secret2",
+                "Bearer # for people",
+                "Basic alpha-secret",
+            ]:
                 reply = self.ask(server, token)
                 self.assertEqual((reply.status, reply.code), (401, "Unauthorized"), token)
                 self.assertTrue(reply.header("www-authenticate").startswith("Bearer"))
@@ -73,7 +116,10 @@ class WithTokens(unittest.TestCase):
                 self.assertEqual(self.ask(server, None, path).status, 401, path)
             for path in ["/healthz", "/readyz"]:
                 self.assertEqual(self.ask(server, None, path).status, 200, path)
-            self.assertEqual(server.get("/models", headers={"Host": "any.example", "Authorization": "Bearer alpha-secret"}).status, 200)
+            self.assertEqual(
+                server.get("/models", headers={"Host": "any.example", "Authorization": "Bearer alpha-secret"}).status,
+                200,
+            )
             self.assertNotIn("secret", server.log)
             self.assertIn("GET /models -> 401", server.log)
         finally:
@@ -98,7 +144,9 @@ class WithTokens(unittest.TestCase):
     def test_bad_files(self):
         self.write("# nothing\n")
         for file in [self.file, os.path.join(self.folder.name, "none")]:
-            p = subprocess.run([SOSIA, "serve", "--memory", "--token-file", file], capture_output=True, text=True, timeout=30)
+            p = subprocess.run(
+                [SOSIA, "serve", "--memory", "--token-file", file], capture_output=True, text=True, timeout=30
+            )
             self.assertNotEqual(p.returncode, 0)
             self.assertIn("token file", p.stderr)
 
@@ -117,10 +165,14 @@ class Tls(unittest.TestCase):
 
     def dial(self, context, host="localhost"):
         import socket
-        return context.wrap_socket(socket.create_connection(("127.0.0.1", self.server.tls_port), 10), server_hostname=host)
+
+        return context.wrap_socket(
+            socket.create_connection(("127.0.0.1", self.server.tls_port), 10), server_hostname=host
+        )
 
     def test_requests_over_tls(self):
         import http.client
+
         context = ssl.create_default_context(cafile=self.cert)
         c = http.client.HTTPSConnection("localhost", self.server.tls_port, context=context, timeout=10)
         for _ in range(5):
@@ -134,8 +186,11 @@ class Tls(unittest.TestCase):
 
     def test_links_are_https(self):
         import http.client, json
+
         context = ssl.create_default_context(cafile=self.cert)
-        models = [{"@id": "dtmi:l:m%d;1" % i, "@type": "Interface", "@context": "dtmi:dtdl:context;2"} for i in range(3)]
+        models = [
+            {"@id": "dtmi:l:m%d;1" % i, "@type": "Interface", "@context": "dtmi:dtdl:context;2"} for i in range(3)
+        ]
         c = http.client.HTTPSConnection("localhost", self.server.tls_port, context=context, timeout=10)
         c.request("POST", "/models?api-version=2023-10-31", json.dumps(models))
         self.assertEqual((lambda r: (r.read(), r.status))(c.getresponse())[1], 201)
@@ -159,6 +214,7 @@ class Tls(unittest.TestCase):
         old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
         old.set_ciphers("ALL:@SECLEVEL=0")
         import warnings
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
@@ -167,6 +223,7 @@ class Tls(unittest.TestCase):
 
     def test_garbage_instead_of_a_handshake(self):
         import socket
+
         for text in [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\xff\xff" + b"\0" * 100, b"\0" * 1000]:
             s = socket.create_connection(("127.0.0.1", self.server.tls_port), 10)
             s.sendall(text)
@@ -184,7 +241,9 @@ class Tls(unittest.TestCase):
         certificate(self.folder.name)
         self.server.reload()
         fresh = open(self.cert).read().strip()
-        self.assertTrue(wait_for(lambda: ssl.get_server_certificate(("127.0.0.1", self.server.tls_port)).strip() == fresh))
+        self.assertTrue(
+            wait_for(lambda: ssl.get_server_certificate(("127.0.0.1", self.server.tls_port)).strip() == fresh)
+        )
         self.assertNotEqual(before.strip(), fresh)
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the whole-process tests of the server share: start `sosia serve`, talk HTTP to it, look at the answers."""
+
 import http.client
 import json
 import os
@@ -47,8 +48,9 @@ class Server:
         command += ["--data", data] if data else ["--memory"]
         command += ["--http", http] if http else []
         self.stderr = tempfile.TemporaryFile()
-        self.child = subprocess.Popen(command + list(options), stdout=subprocess.PIPE, stderr=self.stderr,
-                                      env=dict(os.environ, **(env or {})))
+        self.child = subprocess.Popen(
+            command + list(options), stdout=subprocess.PIPE, stderr=self.stderr, env=dict(os.environ, **(env or {}))
+        )
         ready, _, _ = select.select([self.child.stdout], [], [], 60)
         line = self.child.stdout.readline() if ready else b""
         if not line:
@@ -119,7 +121,7 @@ class Server:
                 return items, pages
             if not link.startswith("http://127.0.0.1:%d/" % self.port):
                 raise AssertionError("nextLink is not absolute: %s" % link)
-            reply = self.get(link[len("http://127.0.0.1:%d" % self.port):], headers=headers, version=None)
+            reply = self.get(link[len("http://127.0.0.1:%d" % self.port) :], headers=headers, version=None)
 
     def resident(self):
         with open("/proc/%d/statm" % self.pid) as f:
@@ -178,10 +180,32 @@ class ServerCase(unittest.TestCase):
 def certificate(folder):
     """A self-signed certificate for localhost in `folder`: (cert, key)."""
     cert, key = os.path.join(folder, "cert.pem"), os.path.join(folder, "key.pem")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
-                    "30", "-keyout", key, "-out", cert, "-subj", "/CN=localhost", "-addext",
-                    "subjectAltName=DNS:localhost,IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:TRUE"],
-                   check=True, capture_output=True)
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "30",
+            "-keyout",
+            key,
+            "-out",
+            cert,
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost,IP:127.0.0.1",
+            "-addext",
+            "basicConstraints=critical,CA:TRUE",
+        ],
+        check=True,
+        capture_output=True,
+    )
     return cert, key
 
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What unfriendly or unlucky clients do: garbage, slowness, size, haste, leaving. The server stays, in bounded memory."""
+"""What unfriendly or unlucky clients do: garbage, slowness, size, haste, leaving. The server stays, in bounded
+memory."""
+
 import json
 import os
 import random
@@ -11,8 +13,17 @@ import time
 
 from serve_lib import Server, ServerCase, main, wait_for
 
-TWINS = [{"@id": "dtmi:r:T;1", "@type": "Interface", "@context": "dtmi:dtdl:context;2",
-          "contents": [{"@type": "Property", "name": "v", "schema": "double"}, {"@type": "Property", "name": "s", "schema": "string"}]}]
+TWINS = [
+    {
+        "@id": "dtmi:r:T;1",
+        "@type": "Interface",
+        "@context": "dtmi:dtdl:context;2",
+        "contents": [
+            {"@type": "Property", "name": "v", "schema": "double"},
+            {"@type": "Property", "name": "s", "schema": "string"},
+        ],
+    }
+]
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -54,14 +65,23 @@ class Robust(ServerCase):
             if kind == 0:
                 data = bytes(rng.randrange(256) for _ in range(n))
             elif kind == 1:
-                data = b"GET /" + bytes(rng.randrange(33, 256) for _ in range(n)) + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                data = (
+                    b"GET /"
+                    + bytes(rng.randrange(33, 256) for _ in range(n))
+                    + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                )
             elif kind == 2:
-                data = bytearray(b"PUT /digitaltwins/g?api-version=2023-10-31 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello")
+                data = bytearray(
+                    b"PUT /digitaltwins/g?api-version=2023-10-31 HTTP/1.1\r\n"
+                    b"Host: localhost\r\nContent-Length: 5\r\n\r\nhello"
+                )
                 for _ in range(3):
                     data[rng.randrange(len(data))] = rng.randrange(256)
                 data = bytes(data)
             else:
-                data = b"POST /ingest HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % n + bytes(rng.randrange(256) for _ in range(n))
+                data = b"POST /ingest HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % n + bytes(
+                    rng.randrange(256) for _ in range(n)
+                )
             self.raw(data, wait=0.05, shut=True)
 
     def test_long_headers(self):
@@ -80,7 +100,9 @@ class Robust(ServerCase):
         self.assertIn(b" 413 ", out.split(b"\r\n")[0])
         self.assertEqual(json.loads(out.split(b"\r\n\r\n", 1)[1])["error"]["code"], "PayloadTooLarge")
         chunk = b"%x\r\n" % 65536 + b"x" * 65536 + b"\r\n"
-        out = self.raw(b"POST /ingest HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk * 400, wait=10)
+        out = self.raw(
+            b"POST /ingest HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk * 400, wait=10
+        )
         self.assertTrue(out == b"" or b" 413 " in out.split(b"\r\n")[0], out[:100])
         for length in [b"-1", b"x", b"1x", b"99999999999999999999999"]:
             out = self.raw(b"POST /ingest HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + length + b"\r\n\r\n")
@@ -90,13 +112,18 @@ class Robust(ServerCase):
         def gen():
             yield b'{"id":"t","property":"v",'
             yield b'"value":12}\n'
+
         c = self.server.connect()
         c.request("POST", "/ingest", gen(), encode_chunked=True, headers={"Transfer-Encoding": "chunked"})
         self.assertEqual(json.loads(c.getresponse().read())["accepted"], 1)
         c.close()
         self.assertEqual(self.server.get("/digitaltwins/t").json["v"], 12)
         for bad in [b"zz\r\n", b"5\r\nabc\r\n0\r\n\r\n", b"ffffffffffffffffffff\r\n"]:
-            out = self.raw(b"POST /ingest HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" + bad, wait=1, shut=True)
+            out = self.raw(
+                b"POST /ingest HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" + bad,
+                wait=1,
+                shut=True,
+            )
             self.assertNotIn(b" 200 ", out.split(b"\r\n")[0])
         out = self.raw(b"POST /ingest HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n")
         self.assertIn(b" 400 ", out.split(b"\r\n")[0])
@@ -114,7 +141,13 @@ class Robust(ServerCase):
         data = b""
         for i in range(100):
             body = patch % i
-            data += GET + b"PATCH /digitaltwins/t?api-version=2023-10-31 HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+            data += (
+                GET
+                + b"PATCH /digitaltwins/t?api-version=2023-10-31 HTTP/1.1\r\n"
+                b"Host: localhost\r\nContent-Length: %d\r\n\r\n"
+                % len(body)
+                + body
+            )
         data += b"GET /digitaltwins/t?api-version=2023-10-31 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         out = self.raw(data, wait=20)
         self.assertEqual(out.count(b"HTTP/1.1 200 "), 101)
@@ -130,7 +163,11 @@ class Robust(ServerCase):
         self.assertIn(b" 204 ", out.split(b"\r\n")[0])
         out = self.raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
         self.assertNotIn(b"HTTP/2", out)
-        out = self.raw(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n", wait=1)
+        out = self.raw(
+            b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+            b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
+            wait=1,
+        )
         self.assertIn(b" 200 ", out.split(b"\r\n")[0])
         for method in [b"TRACE", b"CONNECT", b"BREW", b"get"]:
             out = self.raw(method + b" /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
@@ -139,7 +176,11 @@ class Robust(ServerCase):
     def test_clients_that_leave(self):
         before = self.server.descriptors()
         body = b'[{"op":"add","path":"/v","value":1}]'
-        request = b"PATCH /digitaltwins/t?api-version=2023-10-31 HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        request = (
+            b"PATCH /digitaltwins/t?api-version=2023-10-31 HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+            % len(body)
+            + body
+        )
         for i in range(300):
             s = self.server.socket()
             s.sendall([request, request[:50], request[:-5], GET * 50][i % 4])
@@ -176,13 +217,16 @@ class Robust(ServerCase):
             try:
                 c = self.server.connect()
                 for i in range(100):
-                    r = self.server.patch("/digitaltwins/t", [{"op": "add", "path": "/v", "value": k * 1000 + i}], connection=c)
+                    r = self.server.patch(
+                        "/digitaltwins/t", [{"op": "add", "path": "/v", "value": k * 1000 + i}], connection=c
+                    )
                     got = self.server.get("/digitaltwins/t", connection=c)
                     if r.status != 204 or got.status != 200:
                         errors.append((r, got))
                 c.close()
             except Exception as e:  # noqa: BLE001
                 errors.append(e)
+
         threads = [threading.Thread(target=work, args=(k,)) for k in range(16)]
         for t in threads:
             t.start()
@@ -228,21 +272,26 @@ class Robust(ServerCase):
             if line.startswith("#"):
                 self.assertRegex(line, r"^# (HELP|TYPE) [a-z_:][a-z0-9_:]* .+")
                 continue
-            m = re.fullmatch(r'([a-z_:][a-z0-9_:]*(?:\{[^}]*\})?) (-?[0-9.eE+-]+|NaN|[+-]Inf)', line)
+            m = re.fullmatch(r"([a-z_:][a-z0-9_:]*(?:\{[^}]*\})?) (-?[0-9.eE+-]+|NaN|[+-]Inf)", line)
             self.assertTrue(m, line)
             self.assertNotIn(m.group(1), samples)
             samples[m.group(1)] = float(m.group(2))
-        self.assertGreaterEqual(samples['sosia_http_requests_total{operation="DigitalTwins_GetById",status="404"}'], 1)
+        self.assertGreaterEqual(
+            samples['sosia_http_requests_total{operation="DigitalTwins_GetById",status="404"}'], 1
+        )
         self.assertGreater(samples["process_resident_memory_bytes"], 1 << 20)
         self.assertGreaterEqual(samples["sosia_twins"], 1)
         count = samples['sosia_http_request_duration_seconds_count{operation="DigitalTwins_GetById"}']
-        self.assertEqual(samples['sosia_http_request_duration_seconds_bucket{operation="DigitalTwins_GetById",le="+Inf"}'], count)
+        self.assertEqual(
+            samples['sosia_http_request_duration_seconds_bucket{operation="DigitalTwins_GetById",le="+Inf"}'], count
+        )
 
 
 class Stopping(ServerCase):
     def test_requests_in_work_are_finished(self):
         """Everything acknowledged before and during the stop is in the file."""
         import tempfile
+
         with tempfile.TemporaryDirectory() as folder:
             data = os.path.join(folder, "w.sosia")
             server = Server(data=data)
@@ -254,13 +303,19 @@ class Stopping(ServerCase):
                 c = server.connect()
                 try:
                     for i in range(1, 100000):
-                        if server.patch("/digitaltwins/t", [{"op": "add", "path": "/v", "value": i}], connection=c).status != 204:
+                        if (
+                            server.patch(
+                                "/digitaltwins/t", [{"op": "add", "path": "/v", "value": i}], connection=c
+                            ).status
+                            != 204
+                        ):
                             return
                         acknowledged[0] = i
                 except OSError:
                     pass
                 except Exception:  # the connection was closed between two requests
                     pass
+
             t = threading.Thread(target=write)
             t.start()
             time.sleep(0.5)

@@ -3,7 +3,7 @@
 // shows in http_*.c only, so it can be replaced.
 //
 // Threads: http_start makes one or two I/O threads. The handler and all callbacks run on the I/O thread that owns the
-// connection and must not block. Functions say when they may be called from elsewhere; all others belong to that thread.
+// connection and must not block. Functions say when they may be called from elsewhere; others belong to that thread.
 // Life of a request: the handler is called once the whole body has arrived. It replies at once, opens a stream, or
 // returns and replies later. A request stays valid until it was replied to, even when its client is long gone, and
 // every request must get exactly one reply or stream. What http_view and http_alloc gave lives as long as the request.
@@ -85,6 +85,7 @@ typedef struct HttpView {
     bool head; // HEAD: the reply's body is counted but not sent
 } HttpView;
 
+// Method, target and body, borrowed.
 const HttpView *http_view(const HttpReq *r);
 // The first header of that (lower-case) name; p is NULL when there is none. Content-Length, Transfer-Encoding, Host,
 // Expect and Upgrade are consumed by the facade.

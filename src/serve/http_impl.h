@@ -111,8 +111,10 @@ static inline void counter_add(_Atomic int64_t *c, int64_t n) {
     atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
+// The I/O thread of an h2o context.
 static inline HttpLoop *loop_of(h2o_context_t *ctx) { return H2O_STRUCT_FROM_MEMBER(HttpLoop, ctx, ctx); }
 
+// The connection that a request came in on.
 static inline HttpConn *conn_of(h2o_req_t *req) {
     return (HttpConn *)req->conn->callbacks->get_socket(req->conn)->on_close.data;
 }
