@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Edit: JSON documents and lines become validated changes, applied at once to the open batch of a world.
-// Writer thread only, between world_begin and world_end. On error nothing is half-done *after the caller's
-// world_rollback*: a failed edit may leave changes of its own in the open batch.
-// Messages go to `d` (may be NULL): where = twin id or path, text = a sentence. Rules: spec of the REST dialect,
-// sections 3 to 5.
+// Writer thread only, between world_begin and world_end. Rules: spec of the REST dialect, sections 3 to 5.
+//
+// Everything but a patch is checked whole before its first change: when it fails (other than by LIMIT of the ring) the
+// open batch is as it was, and the caller may go on with it. A patch, and any edit of a twin whose deleted model was
+// uploaded again, may leave changes of its own in the batch: after a failure the caller calls world_rollback.
+// Messages go to `d` (may be NULL): where = twin id or path, text = a sentence.
 #pragma once
 #include "codec/json.h"
 #include "world/world.h"
@@ -19,36 +21,50 @@ typedef struct Precondition {
 void etag_of_twin(TwinId id, int64_t update_time, char out[48]);
 void etag_of_link(LinkId id, int64_t update_time, char out[48]);
 
-// Models: JSON array of interfaces; JSON Patch of /decommissioned; DTMI. Errors: the MODEL_ family, PATCH.
+// docs: an array of interfaces. Errors: those of schema_add.
 MUST Err edit_models_add(World *w, const Json *docs, Diag *d);
+// ops: only replace of /decommissioned. Errors: MODEL_NOT_FOUND, PATCH, MODEL_ACTIVE_REFS.
 MUST Err edit_model_patch(World *w, Str id, const Json *ops, Diag *d);
+// Twins of the model stay, readable and deletable. Errors: MODEL_NOT_FOUND, MODEL_IN_USE.
 MUST Err edit_model_delete(World *w, Str id, Diag *d);
 
-// created: out, may be NULL. Errors: ARGUMENT, VALIDATION, MODEL_DECOMMISSIONED, EXISTS, PRECONDITION, LIMIT.
+// Full replacement: what the body lacks is cleared, what it gives gets a new update time; a twin that exists keeps its
+// id when its model changes. created: out, may be NULL.
+// Errors: ARGUMENT, VALIDATION, MODEL_DECOMMISSIONED, EXISTS, PRECONDITION, TWIN_NOT_FOUND (If-Match), LIMIT.
 MUST Err edit_twin_put(World *w, Str id, const Json *body, Precondition pre, bool *created, Diag *d);
+// JSON Patch with add, replace and remove. Errors: TWIN_NOT_FOUND, ARGUMENT, PRECONDITION, PATCH, VALIDATION,
+// MODEL_DECOMMISSIONED, LIMIT.
 MUST Err edit_twin_patch(World *w, Str id, const Json *ops, Precondition pre, Diag *d);
 // Errors: TWIN_NOT_FOUND, LINKS_LEFT, PRECONDITION.
 MUST Err edit_twin_delete(World *w, Str id, Precondition pre, Diag *d);
+// Paths are relative to the component. Errors: as edit_twin_patch, COMPONENT_NOT_FOUND.
 MUST Err edit_component_patch(World *w, Str id, Str component, const Json *ops, Precondition pre, Diag *d);
 
-// Relationships by source twin and id. Errors: TWIN_NOT_FOUND, TARGET_NOT_FOUND, LINK_NOT_FOUND, LINK_INVALID,
-// VALIDATION, PATCH, EXISTS, PRECONDITION.
+// Relationships by source twin and id. An existing one of that id is replaced: made anew when its target or name
+// changes. Errors: ARGUMENT, TWIN_NOT_FOUND, TARGET_NOT_FOUND, LINK_INVALID, NOT_ALLOWED (target is the source),
+// VALIDATION, EXISTS, PRECONDITION, LINK_NOT_FOUND (If-Match), LIMIT.
 MUST Err edit_link_put(World *w, Str source, Str rid, const Json *body, Precondition pre, bool *created, Diag *d);
+// Errors: TWIN_NOT_FOUND, LINK_NOT_FOUND, ARGUMENT, PRECONDITION, PATCH, VALIDATION, LINK_INVALID, LIMIT.
 MUST Err edit_link_patch(World *w, Str source, Str rid, const Json *ops, Precondition pre, Diag *d);
+// Errors: TWIN_NOT_FOUND, LINK_NOT_FOUND, ARGUMENT, PRECONDITION.
 MUST Err edit_link_delete(World *w, Str source, Str rid, Precondition pre, Diag *d);
 
-// component may be "". payload: JSON text, already checked.
+// Passes through, no state. Errors: TWIN_NOT_FOUND, COMPONENT_NOT_FOUND, ARGUMENT.
+//   component may be "". payload: JSON text, already checked.
 MUST Err edit_telemetry(World *w, Str id, Str component, Str message_id, Str payload, int64_t source_time, Diag *d);
 
 // One value of one property by path ('.' between segments), as JSON text (the ingest path, no DOM for scalars).
-// A late value (older source time than the current one) is accepted and changes nothing now.
+// A late value (older source time than the current one) is accepted and changes nothing now. An object is replaced as a
+// whole; a value inside one makes it present. Errors: TWIN_NOT_FOUND, SYNTAX, VALIDATION, LIMIT. scratch is not reset.
 MUST Err edit_value(World *w, TwinId id, Str path, Str json, int64_t source_time, Arena *scratch, Diag *d);
-// One resolved value: checked against the column's type. Errors: STALE, VALIDATION.
+// One resolved value (a CHANGE_SET), checked against the column's type. Errors: TWIN_NOT_FOUND, STALE, VALIDATION,
+// LIMIT.
 MUST Err edit_set(World *w, const Change *set, Diag *d);
 // A column of the twin's model by path; 0 when there is none.
 uint32_t edit_column(World *w, TwinId id, Str path);
 
-// One entity of the bulk format, by section. A twin or relationship that exists is replaced. Errors as above.
+// One entity of the bulk format, by section: a header, an interface (or an array of them, when they depend on each
+// other), a twin, a relationship. A twin or relationship that exists is replaced. Errors as above.
 typedef enum ImportSection { IMPORT_HEADER, IMPORT_MODELS, IMPORT_TWINS, IMPORT_LINKS } ImportSection;
 MUST Err edit_import(World *w, ImportSection section, const Json *entity, Diag *d);
 

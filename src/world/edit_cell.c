@@ -55,8 +55,23 @@ Err edit_find_link(World *w, Str source, Str rid, LinkId *out, Diag *d) {
                     STR_ARG(source), STR_ARG(rid));
 }
 
+// The service that this dialect comes from takes relationship properties in any case of letters (its published bulk
+// sample relies on it): an exact name first, else the only one that differs in case alone.
+static int32_t link_child(const Subject *s, int32_t parent, Str name) {
+    const Field *f = fields_child(s->fields, s->count, parent, name);
+    if (f) return (int32_t)(f - s->fields);
+    int32_t found = -1, end = parent < 0 ? s->count : s->fields[parent].end;
+    for (int32_t i = parent + 1; i < end; i = s->fields[i].end) {
+        if (!str_eq_nocase(s->fields[i].name, name)) continue;
+        if (found >= 0) return -1;
+        found = i;
+    }
+    return found;
+}
+
 int32_t edit_child(const Subject *s, int32_t parent, Str name) {
-    const Field *f = s->model ? model_child(s->model, parent, name) : fields_child(s->fields, s->count, parent, name);
+    if (!s->model) return link_child(s, parent, name);
+    const Field *f = model_child(s->model, parent, name);
     return f ? (int32_t)(f - s->fields) : -1;
 }
 
@@ -153,12 +168,21 @@ static Err put_cell(const Subject *s, int32_t i, Change *c, Stamp st) {
     return edit_do(s, &t);
 }
 
+// The object v has a member for field i.
+static bool names(const Subject *s, int32_t i, const Json *v) {
+    if (json_get(v, s->fields[i].name)) return true;
+    for (int32_t k = 0; !s->model && k < v->count; k++) {
+        if (edit_child(s, s->fields[i].parent, v->members[k].key) == i) return true;
+    }
+    return false;
+}
+
 // Clear the valid direct children of `parent` that the object v does not name.
 static Err clear_missing(const Subject *s, int32_t parent, const Json *v) {
     int32_t end = parent < 0 ? s->count : s->fields[parent].end;
     for (int32_t i = parent + 1; !s->fresh && i < end; i = s->fields[i].end) {
         if (s->fields[i].cell == CELL_COMPONENT) continue;
-        if (edit_cell(s, i).valid && !json_get(v, s->fields[i].name)) TRY(edit_unset(s, i));
+        if (edit_cell(s, i).valid && !names(s, i, v)) TRY(edit_unset(s, i));
     }
     return ERR_OK;
 }
