@@ -3,8 +3,8 @@
 // function of (seed, start, steps): reads no clock and no socket, so the same seed gives the same values. One thread.
 //
 // Everything hangs together: the shift calendar starts and stops lines; line speed drives counts, motor loads, power
-// and water; water demand drives tank levels and pumps; doors and weather drive the cold rooms; pallets fill aisles, trucks
-// empty them and fill shops. Faults come by chance (Poisson) and pass: jams, cavitation, a door left open.
+// and water; water demand drives tank levels and pumps; doors and weather drive the cold rooms; pallets fill aisles,
+// trucks empty them and fill shops. Faults come by chance (Poisson) and pass: jams, cavitation, a door left open.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
