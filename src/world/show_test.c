@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include "base/rng.h"
 #include "world/test_edit.h"
 
 static int setup(void **state) {
@@ -286,6 +287,69 @@ static void wide_twins(void **state) {
     buf_free(&body);
 }
 
+// Random UTF-8, controls and all planes.
+static void draw_text(Rng *rng, Buf *out) {
+    for (uint64_t n = rng_below(rng, 24); n > 0; n--) {
+        uint32_t c = (uint32_t)rng_below(rng, rng_below(rng, 2) ? 0x80 : 0x110000);
+        if (c >= 0xd800 && c < 0xe000) continue;
+        if (c < 0x80) buf_byte(out, (char)c);
+        else if (c < 0x800) buf_put(out, (char[]){(char)(0xc0 | c >> 6), (char)(0x80 | (c & 63))}, 2);
+        else if (c < 0x10000)
+            buf_put(out, (char[]){(char)(0xe0 | c >> 12), (char)(0x80 | (c >> 6 & 63)), (char)(0x80 | (c & 63))}, 3);
+        else
+            buf_put(out,
+                    (char[]){(char)(0xf0 | c >> 18), (char)(0x80 | (c >> 12 & 63)), (char)(0x80 | (c >> 6 & 63)),
+                             (char)(0x80 | (c & 63))},
+                    4);
+    }
+}
+
+static void random_values_come_back_bit_for_bit(void **state) {
+    Lab *l = *state;
+    worked(l, lab_put(l, "r", "{'$metadata':{'$model':'dtmi:lab:Room;1'},'thermo':{}}"));
+    TwinId id = lab_twin(l, "r");
+    Buf text = {0};
+    for (uint64_t seed = 1; seed <= 2000; seed++) {
+        Rng rng = rng_make(seed, 3);
+        double d = double_of(rng_u64(&rng));
+        if (!__builtin_isfinite(d)) d = (double)seed / 3;
+        uint32_t fbits = rng_u32(&rng);
+        float f;
+        memcpy(&f, &fbits, 4);
+        if (!__builtin_isfinite(f)) f = (float)seed / 7;
+        int64_t i = (int64_t)(rng_u64(&rng) >> rng_below(&rng, 64));
+        buf_reset(&text);
+        draw_text(&rng, &text);
+        Change set[] = {{.cell = CELL_F64, .bits = bits_of(d), .col = edit_column(l->w, id, STR("temp"))},
+                        {.cell = CELL_F64, .bits = bits_of((double)f), .col = edit_column(l->w, id, STR("flow"))},
+                        {.cell = CELL_I64, .bits = (uint64_t)i, .col = edit_column(l->w, id, STR("big"))},
+                        {.cell = CELL_STR, .text = buf_str(&text), .col = edit_column(l->w, id, STR("name"))}};
+        lab_begin(l);
+        for (int k = 0; k < 4; k++) {
+            set[k].kind = CHANGE_SET;
+            set[k].id = id.v;
+            worked(l, edit_set(l->w, &set[k], &l->diag));
+        }
+        (void)lab_finish(l, ERR_OK);
+        Json v;
+        Str shown = arena_str(&l->arena, lab_get(l, "r", false));
+        assert_int_equal(json_parse(shown, NULL, &l->arena, &v, NULL), ERR_OK);
+        float back = (float)json_f64(json_get(&v, STR("flow")));
+        if (bits_of(json_f64(json_get(&v, STR("temp")))) != bits_of(d)) fail_msg("seed %llu", (unsigned long long)seed);
+        if (memcmp(&back, &f, 4) != 0 && f != 0) fail_msg("seed %llu", (unsigned long long)seed);
+        assert_int_equal(json_get(&v, STR("big"))->i, i);
+        assert_true(str_eq(json_get(&v, STR("name"))->s, buf_str(&text)));
+        // and again through a PUT of what was shown
+        if (LAB_DO(l, edit_twin_put(l->w, STR("r"), &v, (Precondition){0}, NULL, &l->diag)) != ERR_OK)
+            fail_msg("seed %llu", (unsigned long long)seed);
+        Json again = lab_values(l, lab_get(l, "r", true));
+        v = lab_plain(l, &v);
+        assert_true(json_equal(&again, &v));
+        arena_reset(&l->arena);
+    }
+    buf_free(&text);
+}
+
 // A reader at an older sequence sees the older twin, whole.
 static void an_open_view_keeps_its_state(void **state) {
     Lab *l = *state;
@@ -317,6 +381,7 @@ int main(void) {
         T(single_values),
         T(values_of_changes),
         T(wide_twins),
+        T(random_values_come_back_bit_for_bit),
         T(an_open_view_keeps_its_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
