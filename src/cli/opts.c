@@ -120,6 +120,12 @@ static Err parse_one(const Opt *table, const Opt *more, void *fields, char *cons
     return put_value(o, fields, value, why);
 }
 
+// "-x" and "--x", but neither "-" nor a negative number: no option is called -5.
+static bool is_option(Str word) {
+    double number;
+    return word.n > 1 && word.p[0] == '-' && !str_to_f64(word, &number);
+}
+
 Err opts_parse(const Opt *table, const Opt *more, void *fields, char *const *argv, int32_t argc, Args *args, Buf *why) {
     CHECK(fields && args && why);
     bool options_over = false;
@@ -131,7 +137,7 @@ Err opts_parse(const Opt *table, const Opt *more, void *fields, char *const *arg
         } else if (!options_over && (str_eq(word, STR("--help")) || str_eq(word, STR("-h")))) {
             args->help = true;
             return ERR_OK;
-        } else if (!options_over && word.n > 1 && word.p[0] == '-') {
+        } else if (!options_over && is_option(word)) {
             TRY(parse_one(table, more, fields, argv, argc, &i, why));
         } else {
             if (args->count == STR_LIST_MAX) return fail(why, "more than %d arguments", STR_LIST_MAX);

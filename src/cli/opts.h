@@ -50,7 +50,7 @@ typedef struct Args {
 // Parse argv[0..argc) into `fields` by the rows of one or two tables.
 //   more   second table for the same struct (common options) or NULL
 //   why    a sentence for a person when it fails, with the nearest known option for a misspelt one
-// "--name value", "--name=value", "-n value"; "--" ends the options; "-" is an argument.
+// "--name value", "--name=value", "-n value"; "--" ends the options; "-" and numbers are arguments.
 // Errors: ARGUMENT. `fields` is filled up to the failing option.
 MUST Err opts_parse(const Opt *table, const Opt *more, void *fields, char *const *argv, int32_t argc, Args *args,
                     Buf *why);

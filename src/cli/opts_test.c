@@ -78,6 +78,14 @@ static void test_dashes_end_options(void **state) {
     assert_int_equal(r->args.count, 2);
 }
 
+static void test_negative_numbers_are_arguments(void **state) {
+    (void)state;
+    Run *r = RUN("-5", "-4e1", "-l", "-.5");
+    assert_int_equal(r->err, ERR_OK);
+    assert_true(r->f.loud);
+    assert_int_equal(r->args.count, 3);
+}
+
 static void test_empty_value_is_a_value(void **state) {
     (void)state;
     Run *r = RUN("--name=", "--name", "");
@@ -130,6 +138,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_kind),
         cmocka_unit_test(test_dashes_end_options),
+        cmocka_unit_test(test_negative_numbers_are_arguments),
         cmocka_unit_test(test_empty_value_is_a_value),
         cmocka_unit_test(test_help_stops),
         cmocka_unit_test(test_refusals),
