@@ -184,7 +184,7 @@ static void ref_mark(const Field *fields, RefCell *cells, int32_t i, int64_t sou
         cells[i].valid = true;
         cells[i].bits = 1;
         cells[i].update_time = time;
-        if (source_time) cells[i].source_time = source_time;
+        if (source_time > cells[i].source_time) cells[i].source_time = source_time;
     }
 }
 
