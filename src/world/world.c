@@ -143,6 +143,11 @@ static void rewind_catalogs(World *w, uint64_t seq) {
     }
 }
 
+// With no batch open or waiting nothing can be undone: the whole ring is free again, dead records too.
+static void floor_raise(World *w) {
+    if (w->ring && !w->batches.count) w->floor = atomic_load_explicit(&w->ring->head, memory_order_relaxed);
+}
+
 void world_rollback(World *w) {
     CHECK(w->open);
     core_rewind(w, w->begin_pos);
@@ -151,6 +156,7 @@ void world_rollback(World *w) {
     w->seq = w->begin_seq;
     w->time = w->begin_time;
     memcpy(w->ids, w->begin_ids, sizeof w->ids);
+    floor_raise(w);
 }
 
 void world_undo_to(World *w, uint64_t seq) {
@@ -162,6 +168,7 @@ void world_undo_to(World *w, uint64_t seq) {
     rewind_catalogs(w, seq);
     w->seq = seq;
     w->time = (int64_t)meta_get(w, META_TIME);
+    floor_raise(w);
 }
 
 // ---- becoming visible ----
@@ -197,6 +204,7 @@ void world_settle(World *w, uint64_t seq) {
         q->head = (q->head + 1) & (q->cap - 1);
         q->count--;
     }
+    if (!w->open) floor_raise(w);
     settle_texts(w, &w->graves, seq, true);
     settle_texts(w, &w->births, seq, false);
     settle_catalogs(w, seq);
