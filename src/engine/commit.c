@@ -250,10 +250,11 @@ bool batch_room(Sosia *e, Realm *r) {
     int64_t need = e->ring_records / ROOM_DIVISOR;
     for (;;) {
         int64_t seen = commit_count(e);
+        bool pending = commit_pending(e) > 0; // before the look, so that none means: all is settled below
         if (commit_poll(e)) ok = false;
         int64_t room = world_room(r->world);
         atomic_store_explicit(&e->room, room, memory_order_relaxed);
-        if (room >= need || !commit_pending(e)) return ok;
+        if (room >= need || !pending) return ok;
         commit_wait(e, seen);
     }
 }

@@ -504,6 +504,41 @@ static void test_import(void **state) {
     kit_close(&k);
 }
 
+// A ring that holds a small part of the lines: batches end where it is full, nothing is lost. What alone is too large
+// for it is refused and hurts nobody else.
+static void test_import_small_ring(void **state) {
+    (void)state;
+    char path[64], line[256];
+    Kit k;
+    kit_path(path);
+    kit_open(&k, &(SosiaOpen){.path = kit_str(path), .ring_records = 8192});
+    kit_models(&k);
+    KitText body = {0};
+    kit_add(&body, "{\"Section\":\"Twins\"}\n", 20);
+    for (int i = 0; i < 20000; i++) {
+        int n = snprintf(line, sizeof line,
+                         "{\"$dtId\":\"t%d\",\"$metadata\":{\"$model\":\"dtmi:test:Room;1\"},\"count\":%d,"
+                         "\"thermostat\":{\"$metadata\":{},\"setPoint\":%d}}\n",
+                         i, i, i);
+        kit_add(&body, line, (size_t)n);
+    }
+    kit_do(&k, SOSIA_IMPORT, "", "", body.p);
+    kit_has(kit_result(&k), "{\"accepted\":20000,\"rejected\":0,");
+    SosiaHandle h;
+    assert_int_equal(sosia_resolve(k.s, kit_str(""), kit_str("t19999"), kit_str("count"), &h), 0);
+    SosiaUpdate *u = calloc(10000, sizeof *u);
+    assert_non_null(u);
+    for (int i = 0; i < 10000; i++) u[i] = (SosiaUpdate){.at = h, .value = {.kind = SOSIA_I64, .i = i}};
+    for (int i = 0; i < 3; i++) assert_int_equal(sosia_apply(k.s, NULL, kit_str(""), u, 10000, NULL), SOSIA_LIMIT);
+    kit_has(kit_get(&k, SOSIA_GET_TWIN, "t19999", ""), "\"count\":19999,");
+    kit_do(&k, SOSIA_IMPORT, "", "", body.p); // and the ring is whole again
+    kit_has(kit_result(&k), "{\"accepted\":20000,\"rejected\":0,");
+    free(u);
+    free(body.p);
+    kit_close(&k);
+    kit_unlink(path);
+}
+
 // ---- values by handle ---------------------------------------------------------------------------------------------
 
 static SosiaHandle handle(Kit *k, const char *id, const char *path) {
@@ -660,15 +695,25 @@ static void test_refused_at_the_door(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_open_refuses), cmocka_unit_test(test_texts_of_errors),
-        cmocka_unit_test(test_models),       cmocka_unit_test(test_models_list),
-        cmocka_unit_test(test_twin),         cmocka_unit_test(test_preconditions),
-        cmocka_unit_test(test_patch),        cmocka_unit_test(test_links),
-        cmocka_unit_test(test_link_pages),   cmocka_unit_test(test_twin_pages),
-        cmocka_unit_test(test_telemetry),    cmocka_unit_test(test_ingest),
-        cmocka_unit_test(test_ingest_many),  cmocka_unit_test(test_import),
-        cmocka_unit_test(test_handles),      cmocka_unit_test(test_forks),
-        cmocka_unit_test(test_stats),        cmocka_unit_test(test_refused_at_the_door),
+        cmocka_unit_test(test_open_refuses),
+        cmocka_unit_test(test_texts_of_errors),
+        cmocka_unit_test(test_models),
+        cmocka_unit_test(test_models_list),
+        cmocka_unit_test(test_twin),
+        cmocka_unit_test(test_preconditions),
+        cmocka_unit_test(test_patch),
+        cmocka_unit_test(test_links),
+        cmocka_unit_test(test_link_pages),
+        cmocka_unit_test(test_twin_pages),
+        cmocka_unit_test(test_telemetry),
+        cmocka_unit_test(test_ingest),
+        cmocka_unit_test(test_ingest_many),
+        cmocka_unit_test(test_import),
+        cmocka_unit_test(test_import_small_ring),
+        cmocka_unit_test(test_handles),
+        cmocka_unit_test(test_forks),
+        cmocka_unit_test(test_stats),
+        cmocka_unit_test(test_refused_at_the_door),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

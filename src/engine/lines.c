@@ -244,14 +244,18 @@ static int64_t apply_lines(Run *x, bool *dirty) {
             x->l->by_section[line->section]++;
             continue;
         }
-        *dirty = batch_count(x) != before;
-        if (!*dirty && (err != ERR_LIMIT || before == 0)) reject_diag(x->c, line, err, &x->d);
-        else if (before == 0) {
-            world_rollback(x->r->world);
-            batch_begin(x->e, x->r);
+        bool left = batch_count(x) != before; // something of the failed edit
+        if (left || err == ERR_LIMIT) {
+            *dirty = left && before > 0;
+            if (before > 0) return k;
+            if (left) {
+                world_rollback(x->r->world);
+                batch_begin(x->e, x->r);
+            }
             reject_diag(x->c, line, err, &x->d);
-            *dirty = false;
-        } else return k;
+            return k + 1; // with a ring that is free again
+        }
+        reject_diag(x->c, line, err, &x->d);
     }
     return x->to;
 }
@@ -274,7 +278,7 @@ static void tally_back(Lines *l, const Tally *t) {
     memcpy(l->by_section, t->by_section, sizeof t->by_section);
 }
 
-// One batch of lines [from, to) or fewer; returns where the next begins. The batch is left open.
+// One batch of lines [from, to) or fewer; returns where the next begins, the batch is left open. -1: a commit failed.
 static int64_t apply_batch(Run *x) {
     Tally before = tally(x->l);
     bool dirty;
@@ -287,6 +291,7 @@ static int64_t apply_batch(Run *x) {
         world_rollback(x->r->world);
         tally_back(x->l, &before);
         x->to = next;
+        if (!batch_room(x->e, x->r)) return -1;
     }
 }
 
@@ -350,7 +355,7 @@ static int64_t models_end(const Lines *l, int64_t from) {
 
 // ---- all batches --------------------------------------------------------------------------------------------------
 
-// The next batch; returns the line behind it.
+// The next batch; returns the line behind it, or -1.
 static int64_t next_batch(Run *x) {
     const Lines *l = x->l;
     if (x->c->op == SOSIA_IMPORT && l->items[x->from].section == IMPORT_MODELS && !l->items[x->from].err) {
@@ -373,26 +378,30 @@ static void lines_stopped(Run *x) {
 
 static void run_batches(Run *x) {
     Lines *l = x->l;
-    do {
-        if (x->from && !batch_room(x->e, x->r)) {
+    for (int64_t next;; x->from = next) {
+        bool room = !x->from || batch_room(x->e, x->r);
+        next = room ? next_batch(x) : -1;
+        if (next < 0) {
             lines_stopped(x);
             return;
         }
-        int64_t next = l->count ? next_batch(x) : 0;
-        if (!l->count) batch_begin(x->e, x->r);
-        bool last = next >= l->count;
+        bool last = next == l->count;
         if (last) result_put(x->c);
         batch_end(x->e, x->r, x->c->source, last ? x->c : NULL);
-        x->from = next;
-        if (last) return;
-    } while (true);
+        if (last) return; // the task may be gone
+    }
 }
 
 void lines_run(Sosia *e, Realm *r, Task *c) {
     Run x = {.e = e, .r = r, .c = c, .l = c->lines};
     arena_init(&x.scratch, 0);
     diag_init(&x.d);
-    run_batches(&x);
+    if (x.l->count) {
+        run_batches(&x);
+    } else {
+        result_put(c);
+        batch_after(e, r, c);
+    }
     diag_free(&x.d);
     arena_free(&x.scratch);
 }
