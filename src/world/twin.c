@@ -92,8 +92,10 @@ static bool is_late(World *w, uint32_t col, uint64_t row, int64_t source_time) {
 // The markers around a field are present and as new as the write inside them.
 static void touch_markers(World *w, const Table *t, const Field *f, uint64_t row, int64_t source_time) {
     for (int32_t i = f->parent; i >= 0; i = t->model->fields[i].parent) {
+        uint32_t col = t->first + (uint32_t)i;
         Change mark = {.cell = (uint8_t)t->model->fields[i].cell, .bits = 1, .source_time = source_time};
-        cell_put(w, t->first + (uint32_t)i, row, &mark);
+        if (is_late(w, col, row, source_time)) mark.source_time = 0; // a neighbour inside knows something newer
+        cell_put(w, col, row, &mark);
     }
 }
 
