@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bytes in, the parts of a request target out. Encoding what was decoded and decoding it again gives the same bytes.
 #include "base/check.h"
-#include "serve/url.h"
+#include "serve/route.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -28,6 +28,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (url_split(path, &parts) == ERR_OK) {
         for (int32_t i = 0; i < parts.count; i++) decode_twice(parts.seg[i], false, room);
     }
+    RouteMatch m;
+    Err found = route_match(STR("GET"), path, &m);
+    CHECK((found == ERR_OK) == (m.index >= 0));
+    CHECK((found == ERR_METHOD) == (m.allow[0] != 0) || found == ERR_OK);
     Str key, value, item, name, port;
     for (Str rest = query; url_query_next(&rest, &key, &value);) decode_twice(value, true, room);
     int64_t items = 0;
