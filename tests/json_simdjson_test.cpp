@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Differential test: on random, damaged and nested documents our reader and simdjson's DOM give the same verdict and the
-// same values. A failure prints seed and round. Usage: json_simdjson_test [seed] [rounds].
+// Differential test: on random, damaged and nested documents our reader and simdjson's DOM give the same verdict and
+// the same values. A failure prints its seed. Usage: json_simdjson_test [seed] [rounds].
 //
 // Known, intended differences, allowed for below: none in verdicts within the limits (depth 512, 64-bit and double
 // numbers); simdjson reads integers above 2^63 - 1 as uint64 where we read a double, and integers beyond 2^64 - 1 it
