@@ -27,7 +27,7 @@ asan: ## every test under AddressSanitizer and UndefinedBehaviorSanitizer (build
 tsan: ## tests of threaded parts under ThreadSanitizer (build-tsan/, clang)
 	@tools/deps build test check
 	@CC=clang CXX=clang++ tools/gate build-tsan Debug -DSOSIA_SANITIZE=thread
-	@tools/run-tests --build build-tsan --label threads --scale 8
+	@tools/run-tests --build build-tsan --label threads --scale 6
 
 lint: ## floors, banned calls, contracts, formatting, generated documents
 	@tools/deps test check
