@@ -275,6 +275,14 @@ static bool checkpoint_due(const Sosia *e, int64_t now_ns) {
     return now_ns - e->checkpoint_mono_ns >= e->checkpoint_interval_ns || e->bytes_since_checkpoint >= CHECKPOINT_BYTES;
 }
 
+// The newest one came to nothing: the journal still holds everything, so another is due.
+static void checkpoint_look_back(Sosia *e) {
+    StoreStats st;
+    store_stats(e->store, &st);
+    if (st.checkpoints_failed > e->checkpoints_failed) e->checkpoint_seq = 0;
+    e->checkpoints_failed = st.checkpoints_failed;
+}
+
 static void checkpoint_start(Sosia *e, int64_t now_ns) {
     World *w = e->live->world;
     uint64_t seq = world_seq(w);
@@ -288,24 +296,24 @@ static void checkpoint_start(Sosia *e, int64_t now_ns) {
     e->bytes_since_checkpoint = 0;
 }
 
+// While the disk is full and nobody writes: try now and then.
+static void probe_poll(Sosia *e, int64_t now_ns) {
+    if (now_ns - e->probe_mono_ns < NS_PER_S || commit_pending(e)) return;
+    e->probe_mono_ns = now_ns;
+    store_probe(e->store);
+}
+
 int64_t checkpoint_poll(Sosia *e, bool force) {
-    const int64_t idle = 3600 * NS_PER_S;
-    if (!e->store) return idle;
+    int64_t wait = e->checkpoint_interval_ns > 0 ? e->checkpoint_interval_ns : 3600 * NS_PER_S;
+    if (!e->store) return wait;
     int64_t now = time_mono_ns();
-    bool degraded = atomic_load(&e->degraded);
+    bool degraded = atomic_load(&e->degraded), due = force || checkpoint_due(e, now);
+    if (force) store_drain(e->store);
+    if (due) checkpoint_look_back(e);
     bool changed = world_seq(e->live->world) > e->checkpoint_seq;
-    if (force && changed) store_drain(e->store);
-    if (changed && !degraded && (force || checkpoint_due(e, now)) && !store_checkpointing(e->store)) {
-        checkpoint_start(e, now);
-        changed = false;
-    }
-    if (degraded && now - e->probe_mono_ns >= NS_PER_S && !commit_pending(e)) {
-        e->probe_mono_ns = now;
-        store_probe(e->store);
-    }
-    int64_t wait = idle;
-    if (changed && e->checkpoint_interval_ns > 0) wait = e->checkpoint_mono_ns + e->checkpoint_interval_ns - now;
+    if (due && changed && !degraded && !store_checkpointing(e->store)) checkpoint_start(e, now);
+    if (degraded) probe_poll(e, now);
     if (degraded && wait > NS_PER_S) wait = NS_PER_S;
     if (e->settled < world_seq(e->live->world) && wait > SETTLE_NS) wait = SETTLE_NS;
-    return wait > NS_PER_MS ? wait : NS_PER_MS;
+    return wait;
 }

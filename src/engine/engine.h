@@ -276,7 +276,7 @@ struct Sosia {
     int64_t batch_time;
     Buf encode;              // bytes of the batch at hand
     uint64_t checkpoint_seq; // sequence of the newest checkpoint
-    int64_t checkpoint_mono_ns, probe_mono_ns, bytes_since_checkpoint;
+    int64_t checkpoint_mono_ns, probe_mono_ns, bytes_since_checkpoint, checkpoints_failed;
 };
 
 // For waiting on a condition by the monotonic clock: a condition that does, and the time `wait_ns` from now.

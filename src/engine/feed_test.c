@@ -318,10 +318,12 @@ static void test_wait_and_notify(void **state) {
     is(b.changes[0].twin, "later");
     pthread_join(t, NULL);
     for (int i = 0; i < 1000 && !atomic_load(&notices); i++) thread_sleep_ns(5 * NS_PER_MS);
-    assert_int_equal(atomic_load(&notices), 1);
+    assert_true(atomic_load(&notices) > 0);
     sosia_feed_notify(f, NULL, NULL);
+    int told = atomic_load(&notices);
     kit_room(&k, "a");
-    assert_int_equal(atomic_load(&notices), 1);
+    next(f);
+    assert_int_equal(atomic_load(&notices), told);
     sosia_feed_close(f);
     kit_close(&k);
 }

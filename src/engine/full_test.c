@@ -227,11 +227,61 @@ static void test_broken_disk(void **state) {
     end(&x);
 }
 
+// ---- power --------------------------------------------------------------------------------------------------------
+
+// Sets the number in two properties at once.
+static void patch_both(Scene *x, Many *m, int number) {
+    char body[256];
+    snprintf(body, sizeof body,
+             "[{\"op\":\"add\",\"path\":\"/count\",\"value\":%d},"
+             "{\"op\":\"add\",\"path\":\"/label\",\"value\":\"a label of more than twelve bytes %d\"}]",
+             number, number);
+    SosiaWrite w = {.op = SOSIA_TWIN_PATCH, .id = kit_str("a"), .body = kit_str(body)};
+    One *one = malloc(sizeof *one);
+    *one = (One){m, number};
+    atomic_fetch_add(&m->out, 1);
+    assert_int_equal(sosia_write(x->k.s, NULL, &w, on_done, one), 0);
+}
+
+// Power fails at any operation of the disk: what was acknowledged is there, whole, and nothing that was never written.
+static void test_power_cuts(void **state) {
+    (void)state;
+    Scene x;
+    begin(&x);
+    Many first = {0};
+    patch_both(&x, &first, 1);
+    while (atomic_load(&first.out) > 0) thread_sleep_ns(NS_PER_MS / 50);
+    int number = 1, have = 1;
+    for (int seed = 1; seed <= 150; seed++) {
+        char want[64];
+        Many m = {.newest = have};
+        test_vfs_break(x.disk, TEST_FAULT_POWER, TEST_CHANGE, 1 + seed * 7 % 60, 1);
+        while (!test_vfs_dead(x.disk) && number < 100000) {
+            patch_both(&x, &m, ++number);
+            while (atomic_load(&m.out) > seed % 8) thread_sleep_ns(NS_PER_MS / 50);
+        }
+        while (atomic_load(&m.out) > 0) thread_sleep_ns(NS_PER_MS / 50);
+        kit_close(&x.k);
+        test_vfs_power_on(x.disk, (uint64_t)seed);
+        kit_open(&x.k, &(SosiaOpen){.path = kit_str("full.sosia"),
+                                    .vfs = "full",
+                                    .checkpoint_interval_ns = seed % 3 ? NS_PER_MS : -1});
+        have = count_of(&x.k);
+        snprintf(want, sizeof want, "a label of more than twelve bytes %d\"", have);
+        kit_has(kit_get(&x.k, SOSIA_GET_TWIN, "a", ""), want);
+        if (have < atomic_load(&m.newest) || have > number)
+            fail_msg("seed %d: %d is there, %d was acknowledged", seed, have, atomic_load(&m.newest));
+    }
+    assert_true(number > 500); // power lasted long enough to write something
+    end(&x);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refuse_and_resume), cmocka_unit_test(test_resume_by_a_write),
         cmocka_unit_test(test_close_while_full),  cmocka_unit_test(test_full_under_load),
         cmocka_unit_test(test_ingest_stopped),    cmocka_unit_test(test_broken_disk),
+        cmocka_unit_test(test_power_cuts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,6 +32,7 @@ static void put_store(Sosia *e, Buf *out) {
     put(out, "bytes", st.bytes);
     put(out, "fsyncNs", st.fsync_ns);
     put(out, "checkpoints", st.checkpoints);
+    put(out, "checkpointsFailed", st.checkpoints_failed);
     put(out, "checkpointPages", st.checkpoint_pages);
     put(out, "checkpointBytes", st.checkpoint_bytes);
     put(out, "fileBytes", st.file_bytes);
