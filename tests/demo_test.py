@@ -1,0 +1,215 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# LABELS: process serial
+"""The demo plant: it loads whole, its site feeds every sensor, silence shows, a restart goes on where it stopped."""
+import importlib.util
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import kit  # noqa: E402
+from kit import Case, until  # noqa: E402
+
+PACK = os.path.join(kit.ROOT, "packs", "bottling")
+CLOCK = "2026-11-24T07:00:00Z"
+
+
+def site(*arguments, **options):
+    done = subprocess.run([kit.SITE, *arguments], capture_output=True, text=True, timeout=120 * kit.SLOW,
+                          env=kit.environment(), **options)
+    return kit.Result(done.returncode, done.stdout, done.stderr)
+
+
+def at_path(doc, path):
+    """(value, metadata) of "drive.speed" in a twin."""
+    *parents, name = path.split(".")
+    for p in parents:
+        doc = doc[p]
+    return doc.get(name), doc["$metadata"].get(name, {})
+
+
+class Pack(Case):
+    def test_graph_is_what_the_script_writes(self):
+        spec = importlib.util.spec_from_file_location("make_graph", os.path.join(PACK, "make_graph.py"))
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        made = "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in module.lines())
+        with open(os.path.join(PACK, "graph.ndjson"), encoding="utf-8") as f:
+            self.assertEqual(f.read(), made)
+
+    def test_imports_without_a_complaint(self):
+        server = self.serve()
+        r = self.ok(server.run("import", os.path.join(PACK, "models"), os.path.join(PACK, "graph.ndjson"), "--json"))
+        self.assertEqual(r.json["failed"], 0)
+        self.assertEqual(r.json["models"]["added"], len(os.listdir(os.path.join(PACK, "models"))))
+        self.assertTrue(130 <= r.json["twins"]["added"] <= 170, r)
+        self.assertGreater(r.json["relationships"]["added"], 300)
+
+    def test_models_are_documented(self):
+        for name in os.listdir(os.path.join(PACK, "models")):
+            with open(os.path.join(PACK, "models", name), encoding="utf-8") as f:
+                model = json.load(f)
+            self.assertEqual(model["@id"], "dtmi:sosia:bottling:%s;1" % name[:-5])
+            self.assertTrue(model["displayName"]["en"] and model["displayName"]["it"] and model["description"], name)
+            for content in model["contents"]:
+                self.assertTrue(content.get("description"), (name, content["name"]))
+
+    def test_every_twin_is_connected(self):
+        server = self.serve()
+        self.ok(server.run("import", PACK))
+        for t in server.every("/digitaltwins"):
+            id = t["$dtId"]
+            links = server.get("/digitaltwins/%s/relationships" % id)["value"]
+            incoming = server.get("/digitaltwins/%s/incomingrelationships" % id)["value"]
+            self.assertTrue(links or incoming, id)
+
+
+class Site(Case):
+    def test_same_seed_same_values(self):
+        one = self.ok(site("--print", "--clock", CLOCK, "--for", "5m", "--seed", "5")).out
+        self.assertEqual(one, self.ok(site("--print", "--clock", CLOCK, "--for", "5m", "--seed", "5")).out)
+        self.assertNotEqual(one, self.ok(site("--print", "--clock", CLOCK, "--for", "5m", "--seed", "6")).out)
+        self.assertGreater(one.count("\n"), 20000)
+
+    def test_every_sensor_arrives(self):
+        server = self.serve()
+        self.ok(site("--url", server.url, "--load"))
+        self.ok(site("--url", server.url, "--load"))  # a second time changes nothing
+        self.ok(site("--url", server.url, "--clock", CLOCK, "--for", "120s", "--speed", "60", "--quiet"))
+        twins = {t["$dtId"]: t for t in server.every("/digitaltwins")}
+        sensors = self.ok(site("--list")).out.split("\n")[:-1]
+        self.assertGreater(len(sensors), 600)
+        for line in sensors:
+            id, path = line.split(" ")
+            value, meta = at_path(twins[id], path)
+            self.assertIsNotNone(value, line)
+            self.assertTrue(meta["sourceTime"].startswith("2026-11-24T07:0"), (line, meta))
+
+    def test_goes_on_when_the_server_is_back(self):
+        server = self.serve(path=self.file("w.sosia"))
+        server.arguments = ["--http", server.url[7:]]
+        self.ok(site("--url", server.url, "--load"))
+        p = subprocess.Popen([kit.SITE, "--url", server.url, "--speed", "10"], stderr=subprocess.PIPE, text=True,
+                             env=kit.environment())
+        self.addCleanup(lambda: (p.kill(), p.wait(), p.stderr.close()))
+        until(lambda: "power" in server.twin("line-1"), what="the first values")
+        server.kill()
+        time.sleep(1)
+        server.start()
+        before = server.twin("main-meter")["energy"]
+        until(lambda: server.twin("main-meter")["energy"] > before, 20, "new values")
+        p.terminate()
+        self.assertEqual(p.wait(20), 0)
+        self.assertIn("the server is back", p.stderr.read())
+
+    def test_mistakes(self):
+        self.assertEqual(site("--speed", "-1").code, 4)
+        self.assertEqual(site("--nonsense").code, 4)
+        self.assertEqual(site("--url", "http://127.0.0.1:9", "--load").code, 1)
+        self.assertIn("--clock", self.ok(site("--help")).out)
+
+
+class Demo(Case):
+    def start(self, *arguments):
+        p = subprocess.Popen([kit.SOSIA, "demo", "--data", self.file("demo.sosia"), "--http", "127.0.0.1:0", *arguments],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=kit.environment())
+
+        def end():
+            if p.poll() is None:
+                p.send_signal(signal.SIGTERM)
+                p.wait(60)
+            p.stdout.close()
+            p.stderr.close()
+        self.addCleanup(end)
+        text = ""
+        while "Ctrl-C" not in text:
+            line = p.stdout.readline()
+            if not line:
+                raise AssertionError("the demo ended: %s" % p.stderr.read())
+            text += line
+        server = object.__new__(kit.Server)
+        server.url = re.search(r"http://[\d.:]+", text).group(0)
+        match = re.search(r"kill (\d+)", text)
+        return p, server, text, int(match.group(1)) if match else None
+
+    def children(self, pid):
+        with open("/proc/%d/task/%d/children" % (pid, pid), encoding="ascii") as f:
+            return [int(n) for n in f.read().split()]
+
+    def test_whole_life(self):
+        demo, server, text, emulator = self.start("--speed", "10")
+        self.assertEqual(len(server.every("/digitaltwins")), 148)
+
+        # The three commands that it prints work.
+        commands = re.findall(r"(?m)^  \S+ ((?:watch|get|worlds) .*)$", text)
+        self.assertEqual(len(commands), 3, text)
+        for command in commands:
+            words = [w.strip("'") for w in command.split()]
+            if words[0] == "watch":
+                words += ["--lines", "--count", "3"]
+            r = self.ok(kit.run(*words))
+            self.assertTrue(r.out.strip(), r)
+
+        # Values move.
+        seen = server.twin("main-meter")["energy"]
+        until(lambda: server.twin("main-meter")["energy"] > seen, what="a new reading")
+        out = self.ok(server.run("get", "line-1-filler")).out
+        self.assertRegex(out, r"drive\.vibration +[\d.]+ +gₙ +(now|\d+ s old)")
+        self.assertNotIn("stale", out)
+
+        # Silence: ages grow, values are marked, the demo says so and the server goes on.
+        os.kill(emulator, signal.SIGKILL)
+        self.assertIn("the site is silent", demo.stderr.readline())
+        time.sleep(2.2)
+        r = self.ok(server.run("get", "line-1-filler", "--stale-after", "2s"))
+        self.assertRegex(r.out, r"drive\.speed +\d+ +rpm +\d+ s old, stale")
+        self.assertRegex(r.out, r"maker +Corvani +\d+ s old\n")  # nobody measures the maker
+        still = server.every("/digitaltwins")
+
+        # Started again from its file without a site: the same to the last digit.
+        demo.send_signal(signal.SIGINT)
+        self.assertEqual(demo.wait(60), 0)
+        demo, server, text, emulator = self.start("--no-site")
+        self.assertIsNone(emulator)
+        self.assertEqual(server.every("/digitaltwins"), still)
+
+    def test_nothing_is_left_behind(self):
+        demo, server, text, emulator = self.start()
+        children = self.children(demo.pid)
+        self.assertEqual(len(children), 2)
+        demo.kill()
+        demo.wait()
+        until(lambda: not any(os.path.exists("/proc/%d" % c) for c in children), 30, "the end of the children")
+
+    def test_the_file_is_in_use(self):
+        demo, server, text, emulator = self.start("--no-site")
+        r = kit.run("demo", "--data", self.file("demo.sosia"), "--http", "127.0.0.1:0", timeout=30)
+        self.assertNotEqual(r.code, 0, r)
+        self.assertIn("demo.sosia", r.err)
+
+
+class Footprint(Case):
+    def test_empty_start_and_idle_memory(self):
+        with open(kit.SOSIA, "rb") as f:
+            if b"__asan_init" in f.read():
+                print("SKIP footprint: a sanitizer build")
+                self.skipTest("a sanitizer build")
+        best = 1e9
+        for i in range(5):
+            server = self.serve(path=self.file("%d.sosia" % i))
+            best = min(best, server.ready["ready_ms"])
+            with open("/proc/%d/status" % server.process.pid, encoding="ascii") as f:
+                rss = int(re.search(r"VmRSS:\s+(\d+) kB", f.read()).group(1))
+            self.assertLess(rss, 30 * 1024)
+            server.stop()
+        print("empty start %.1f ms, idle %d kB" % (best, rss))
+        self.assertLess(best, 50)
+
+
+if __name__ == "__main__":
+    kit.main()
