@@ -106,7 +106,8 @@ typedef void (*SosiaDoneFn)(void *arg, const SosiaDone *done);
 // when the write is durable and visible, or has failed; it must not block. Errors from here (BUSY, CLOSED, TOO_LARGE)
 // mean that `done` will not run. Cost here: parse of the body.
 SosiaErr sosia_write(Sosia *s, const SosiaCaller *who, const SosiaWrite *w, SosiaDoneFn done, void *arg);
-// The same, waiting; not from a callback. Returns done.err; `done->message`, body, etag point into `keep` (released with sosia_buf_free).
+// The same, waiting; not from a callback. Returns done.err; `done->message`, body, etag point into `keep` (released with
+// sosia_buf_free).
 SosiaErr sosia_write_wait(Sosia *s, const SosiaCaller *who, const SosiaWrite *w, SosiaDone *done, SosiaBuf *keep);
 
 // ---- documents out ------------------------------------------------------------------------------------------------
@@ -178,7 +179,8 @@ typedef struct SosiaUpdate {
 
 // Look up `path` ("temperature", "thermostat.setPoint") of a twin. Errors: WORLD_, TWIN_NOT_FOUND, VALIDATION.
 SosiaErr sosia_resolve(Sosia *s, SosiaStr world, SosiaStr id, SosiaStr path, SosiaHandle *out);
-// Apply updates as one batch and wait until it is durable; not from a callback. Checked against the models; all or nothing.
+// Apply updates as one batch and wait until it is durable; not from a callback. Checked against the models; all or
+// nothing.
 //   seq  out, may be NULL    Errors: STALE, VALIDATION, LIMIT, STORAGE_FULL
 SosiaErr sosia_apply(Sosia *s, const SosiaCaller *who, SosiaStr world, const SosiaUpdate *u, int64_t n, uint64_t *seq);
 // Queue and return; `done` as in sosia_write.
