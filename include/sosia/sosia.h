@@ -106,8 +106,8 @@ typedef void (*SosiaDoneFn)(void *arg, const SosiaDone *done);
 // when the write is durable and visible, or has failed; it must not block. Errors from here (BUSY, CLOSED, TOO_LARGE)
 // mean that `done` will not run. Cost here: parse of the body.
 SosiaErr sosia_write(Sosia *s, const SosiaCaller *who, const SosiaWrite *w, SosiaDoneFn done, void *arg);
-// The same, waiting; not from a callback. Returns done.err; `done->message`, body, etag point into `keep` (released with
-// sosia_buf_free).
+// The same, waiting; not from a callback. Returns done.err; `done->message`, body, etag point into `keep`
+// (released with sosia_buf_free).
 SosiaErr sosia_write_wait(Sosia *s, const SosiaCaller *who, const SosiaWrite *w, SosiaDone *done, SosiaBuf *keep);
 
 // ---- documents out ------------------------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ static Err edit(World *w, Task *c, Diag *d) {
     case SOSIA_LINK_DELETE: return edit_link_delete(w, c->id, c->sub, pre, d);
     case SOSIA_TELEMETRY: return edit_telemetry(w, c->id, c->sub, c->message_id, j->raw, c->source_time, d);
     case OP_APPLY: return apply_sets(w, c, d);
-    default: CHECK(!"an operation of one batch");
+    default: return ERR_ARGUMENT; // not an operation of one batch
     }
 }
 
