@@ -4,6 +4,7 @@
 import http.client
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -43,13 +44,14 @@ class Reply:
 class Server:
     """A running `sosia serve`. Ends with close(); what it wrote to stderr is in `log`."""
 
-    def __init__(self, *options, data=None, http="127.0.0.1:0", env=None):
+    def __init__(self, *options, data=None, http="127.0.0.1:0", files=None):
         command = [SOSIA, "serve", "--json"]
         command += ["--data", data] if data else ["--memory"]
         command += ["--http", http] if http else []
         self.stderr = tempfile.TemporaryFile()
+        limit = (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))) if files else None
         self.child = subprocess.Popen(
-            command + list(options), stdout=subprocess.PIPE, stderr=self.stderr, env=dict(os.environ, **(env or {}))
+            command + list(options), stdout=subprocess.PIPE, stderr=self.stderr, preexec_fn=limit
         )
         ready, _, _ = select.select([self.child.stdout], [], [], 60)
         line = self.child.stdout.readline() if ready else b""

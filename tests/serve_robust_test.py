@@ -10,6 +10,7 @@ import socket
 import struct
 import threading
 import time
+import unittest
 
 from serve_lib import Server, ServerCase, main, wait_for
 
@@ -142,11 +143,8 @@ class Robust(ServerCase):
         for i in range(100):
             body = patch % i
             data += (
-                GET
-                + b"PATCH /digitaltwins/t?api-version=2023-10-31 HTTP/1.1\r\n"
-                b"Host: localhost\r\nContent-Length: %d\r\n\r\n"
-                % len(body)
-                + body
+                GET + b"PATCH /digitaltwins/t?api-version=2023-10-31 HTTP/1.1\r\n"
+                b"Host: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body
             )
         data += b"GET /digitaltwins/t?api-version=2023-10-31 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         out = self.raw(data, wait=20)
@@ -287,7 +285,36 @@ class Robust(ServerCase):
         )
 
 
-class Stopping(ServerCase):
+class Descriptors(unittest.TestCase):
+    def test_running_out_of_them_is_survived(self):
+        """Connections wait in the backlog, without a spinning loop, until others end."""
+        server = Server(files=60)
+        sockets = []
+        for _ in range(90):
+            s = server.socket(timeout=10)
+            s.sendall(GET)
+            sockets.append(s)
+        time.sleep(0.3)
+        before = self.cpu(server)
+        time.sleep(1)
+        self.assertLess(self.cpu(server) - before, 0.3)
+        for s in sockets[:30]:
+            self.assertIn(b" 200 ", s.recv(4096).split(b"\r\n")[0])
+        for s in sockets[:30]:
+            s.close()
+        for s in sockets[30:60]:
+            self.assertIn(b" 200 ", s.recv(4096).split(b"\r\n")[0])
+        for s in sockets[30:]:
+            s.close()
+        server.close()
+
+    def cpu(self, server):
+        with open("/proc/%d/stat" % server.pid) as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Stopping(unittest.TestCase):
     def test_requests_in_work_are_finished(self):
         """Everything acknowledged before and during the stop is in the file."""
         import tempfile

@@ -126,6 +126,7 @@ void http_reply(HttpReq *r, const HttpReply *reply);
 void http_post(HttpReq *r, void (*fn)(HttpReq *r, void *arg), void *arg);
 
 // ---- streams ------------------------------------------------------------------------------------------------------
+// A client that closes its side of the connection, even half of it, is taken to have left.
 
 typedef struct HttpStreamOps {
     void (*ready)(void *arg);  // the client took everything that was sent, or somebody woke the stream: send or return

@@ -36,7 +36,7 @@ function show(message) {
 
 async function refresh() {
   const now = performance.now();
-  at("rate").textContent = count(Math.round((changes * 1000) / Math.max(1, now - since)));
+  if (now - since > 1000) at("rate").textContent = count(Math.round((changes * 1000) / (now - since)));
   changes = 0;
   since = now;
   try {
