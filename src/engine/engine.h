@@ -34,8 +34,9 @@
 #define CHECKPOINT_INTERVAL_DEFAULT (30 * NS_PER_S)
 #define CHECKPOINT_BYTES ((int64_t)256 << 20) // journalled since the last one: write the next before its time
 #define FEED_BYTES_DEFAULT ((int64_t)64 << 20)
-#define BODY_MAX ((int64_t)64 << 20) // bytes of one body
-#define WORLDS_MAX 4096              // worlds alive at once
+#define FORK_FEED_BYTES ((int64_t)4 << 20) // batches a fork keeps for its feed
+#define BODY_MAX ((int64_t)64 << 20)       // bytes of one body
+#define WORLDS_MAX 4096                    // worlds alive at once
 #define WORLD_NAME_MAX 64
 #define LINES_PER_BATCH 5000 // ingest and import lines in one batch
 #define LINE_ERRORS_MAX 100  // reported; all are counted

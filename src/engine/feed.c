@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The feed: a bounded ring of visible batches per world, and cursors on it.
 //
-//   position:  first ............ next        kept batches have positions [first, next), at most bytes_max bytes
+//   position:  first ............ next        kept batches have positions [first, next), at most bytes_max bytes with overhead
 //   sequence:  base  < ascending              base: sequence of the last batch that was let go (or of the start)
 //
 // Writers only append; a slow cursor finds itself behind `first` and is told GONE. hub->lock guards everything in a
@@ -65,11 +65,14 @@ Hub *hub_new(Realm *r, int64_t bytes_max) {
     return h;
 }
 
+// What keeping a batch costs: its bytes, its head, the allocator's and the slot in the ring.
+static int64_t batch_cost(const FeedBatch *b) { return b->size + (int64_t)(sizeof *b + 16 + sizeof(FeedBatch *)); }
+
 // Let the oldest batch go. Lock held.
 static void hub_drop_first(Hub *h) {
     FeedBatch *b = h->kept[h->first++ & (h->cap - 1)];
     h->base = b->seq;
-    h->bytes -= b->size;
+    h->bytes -= batch_cost(b);
     feed_batch_unref(b);
 }
 
@@ -95,7 +98,7 @@ void hub_append(Hub *h, FeedBatch *b) {
     pthread_mutex_lock(&h->lock);
     if (h->next - h->first == h->cap) hub_grow(h);
     h->kept[h->next++ & (h->cap - 1)] = b;
-    h->bytes += b->size;
+    h->bytes += batch_cost(b);
     while (h->bytes > h->bytes_max && h->first < h->next) hub_drop_first(h);
     pthread_mutex_unlock(&h->lock);
 }

@@ -21,7 +21,8 @@ Realm *realm_new(Sosia *e, Str name, Str parent, World *w, int64_t ring_records)
     r->parent = str_own(parent);
     r->world = w;
     r->ring_records = ring_records;
-    r->hub = hub_new(r, e->feed_bytes_max);
+    bool small = parent.n && e->feed_bytes_max > FORK_FEED_BYTES;
+    r->hub = hub_new(r, small ? FORK_FEED_BYTES : e->feed_bytes_max);
     return r;
 }
 
