@@ -655,6 +655,38 @@ static void test_forks(void **state) {
     kit_close(&k);
 }
 
+static void test_many_forks(void **state) {
+    (void)state;
+    Kit k;
+    char name[32], body[128];
+    open_memory(&k);
+    kit_models(&k);
+    kit_room(&k, "a");
+    char *before = kit_dump(&k, "");
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "fork-%d", i);
+        snprintf(body, sizeof body, "[{\"op\":\"add\",\"path\":\"/count\",\"value\":%d}]", i);
+        assert_int_equal(sosia_fork(k.s, NULL, kit_str(""), kit_str(name)), 0);
+        assert_int_equal(kit_write_in(&k, name, SOSIA_TWIN_PATCH, "a", "", body), 0);
+    }
+    for (int i = 0; i < 1000; i += 3) {
+        snprintf(name, sizeof name, "fork-%d", i);
+        assert_int_equal(sosia_drop(k.s, NULL, kit_str(name)), 0);
+    }
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "fork-%d", i);
+        snprintf(body, sizeof body, "\"count\":%d,", i);
+        SosiaErr err = kit_get_in(&k, name, SOSIA_GET_TWIN, "a", "");
+        assert_int_equal(err, i % 3 ? SOSIA_OK : SOSIA_WORLD_NOT_FOUND);
+        if (!err) kit_has(kit_body(&k), body);
+    }
+    char *after = kit_dump(&k, "");
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+    kit_close(&k);
+}
+
 // ---- the rest -----------------------------------------------------------------------------------------------------
 
 static void test_stats(void **state) {
@@ -712,6 +744,7 @@ int main(void) {
         cmocka_unit_test(test_import_small_ring),
         cmocka_unit_test(test_handles),
         cmocka_unit_test(test_forks),
+        cmocka_unit_test(test_many_forks),
         cmocka_unit_test(test_stats),
         cmocka_unit_test(test_refused_at_the_door),
     };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The feed: a bounded ring of visible batches per world, and cursors on it.
 //
-//   position:  first ............ next        kept batches have positions [first, next), at most bytes_max bytes with overhead
+//   position:  first ............ next        kept batches have positions [first, next), at most bytes_max bytes
 //   sequence:  base  < ascending              base: sequence of the last batch that was let go (or of the start)
 //
 // Writers only append; a slow cursor finds itself behind `first` and is told GONE. hub->lock guards everything in a
