@@ -126,6 +126,7 @@ void checkpoint_run(Store *s, World *fork, uint64_t seq) {
         LOG(CHECKPOINT, (long long)seq, (long long)w.put.count, (long long)w.bytes,
             (double)(time_mono_ns() - start) / (double)NS_PER_MS);
     world_free(fork);
+    db_forget(&s->db);
     pthread_mutex_lock(&s->lock);
     s->checkpointing = false;
     if (e == ERR_OK) {

@@ -109,6 +109,8 @@ void db_backfill(Db *db) {
     db->backfill_after = all ? DB_LOG_BYTES : db->log_pages * DB_PAGE_BYTES + DB_LOG_BYTES;
 }
 
+void db_forget(Db *db) { sqlite3_db_release_memory(db->h); }
+
 int64_t db_file_bytes(Db *db) {
     bool row = false;
     if (db_step(db, DB_PAGES, &row) != ERR_OK || !row) return 0;

@@ -10,9 +10,9 @@
 
 #define DB_APPLICATION_ID 0x534F5349 // "SOSI"
 #define DB_FORMAT 1                  // user_version
-#define DB_PAGE_BYTES 16384
+#define DB_PAGE_BYTES 8192
 // The log is moved into the file when it has grown past this: what a commit may have to wait for.
-#define DB_LOG_BYTES (8 << 20)
+#define DB_LOG_BYTES (4 << 20)
 
 // ORDER DB_STATEMENT: as db_sql in db.c.
 typedef enum DbStatement {
@@ -62,5 +62,7 @@ void db_rollback(Db *db);
 Err db_say(Db *db, Err e, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 // Move the write-ahead log into the file when it is long enough; a failure costs nothing but its length.
 void db_backfill(Db *db);
+// Give back what SQLite caches, after work that went through many pages once.
+void db_forget(Db *db);
 // Size of the file, without the log.
 int64_t db_file_bytes(Db *db);

@@ -308,6 +308,7 @@ Err recover(Store *s, int64_t ring_records, World **world) {
         return e;
     }
     s->trim_to = live.seq; // rows a crash left behind the root
+    db_forget(&s->db);
     *world = w;
     return ERR_OK;
 }
