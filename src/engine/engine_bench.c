@@ -196,7 +196,7 @@ static void run(Scene *x, const char *side) {
 }
 
 int main(void) {
-    char dir[] = "/tmp/sosia-bench-XXXXXX", path[64], side[64];
+    char dir[] = "/var/tmp/sosia-bench-XXXXXX", path[64], side[64];
     if (!mkdtemp(dir)) return 1;
     snprintf(path, sizeof path, "%s/b.sosia", dir);
     snprintf(side, sizeof side, "%s/side", dir);
