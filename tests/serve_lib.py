@@ -170,6 +170,11 @@ class ServerCase(unittest.TestCase):
     def tearDownClass(cls):
         cls.server.close()
 
+    def check_growth(self, before, limit, server=None):
+        """The server's memory has not grown by more than `limit` bytes; not asked of sanitizer builds, which hoard."""
+        if not sanitized():
+            self.assertLess((server or self.server).resident() - before, limit)
+
     def check(self, reply, status, code=None):
         self.assertEqual(reply.status, status, repr(reply))
         if code:
@@ -177,6 +182,13 @@ class ServerCase(unittest.TestCase):
             self.assertEqual(reply.header("x-ms-error-code"), code)
             self.assertTrue(reply.json["error"]["message"])
         return reply
+
+
+def sanitized():
+    """Whether the command under test was built with a sanitizer."""
+    with open(SOSIA, "rb") as f:
+        text = f.read()
+    return b"__asan_init" in text or b"__tsan_init" in text
 
 
 def certificate(folder):

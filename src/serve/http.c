@@ -192,15 +192,15 @@ static void release(Http *h) {
     mem_free(h);
 }
 
+// Requests may arrive from the first thread on: everything they can see is set before.
 static Err start_threads(Http *h) {
-    h->loops = mem_alloc(sizeof(HttpLoop) * (size_t)h->config.threads);
-    for (int32_t i = 0; i < h->config.threads; i++) {
-        HttpLoop *loop = &h->loops[i];
-        loop->http = h;
-        loop->index = i;
-        TRY(loop_open(loop));
-        h->thread_count = i + 1;
+    h->thread_count = h->config.threads;
+    h->loops = mem_alloc(sizeof(HttpLoop) * (size_t)h->thread_count);
+    for (int32_t i = 0; i < h->thread_count; i++) {
+        h->loops[i].http = h;
+        h->loops[i].index = i;
     }
+    for (int32_t i = 0; i < h->thread_count; i++) TRY(loop_open(&h->loops[i]));
     return ERR_OK;
 }
 
@@ -224,14 +224,14 @@ Err http_start(const HttpConfig *config, Http **out, Buf *why) {
         return err;
     }
     set_h2o(h);
+    *out = h;
     err = start_threads(h);
     if (err != ERR_OK) {
         fail(why, err, "cannot start an I/O thread");
         http_stop(h);
-        return err;
+        *out = NULL;
     }
-    *out = h;
-    return ERR_OK;
+    return err;
 }
 
 int32_t http_port(const Http *h, int32_t i) {
@@ -257,7 +257,9 @@ void http_stats(const Http *h, HttpStats *out) {
 void http_stop(Http *h) {
     if (!h) return;
     atomic_store(&h->stop, true);
-    for (int32_t i = 0; i < h->thread_count; i++) h2o_multithread_send_message(&h->loops[i].posts, NULL);
+    for (int32_t i = 0; i < h->thread_count; i++) {
+        if (h->loops[i].thread.running) h2o_multithread_send_message(&h->loops[i].posts, NULL);
+    }
     for (int32_t i = 0; i < h->thread_count; i++) thread_join(&h->loops[i].thread);
     release(h);
 }

@@ -58,7 +58,8 @@ typedef struct HttpStats {
     int64_t cut_slow, cut_input; // connections closed by a time-out or by input_bytes_max
 } HttpStats;
 
-// Bind, listen and start the threads; the config is copied, strings of `listen` need not outlive the call.
+// Bind, listen and start the threads; the config is copied, strings of `listen` need not outlive the call. *out is set
+// before the first request can arrive, so handlers may use it.
 //   why  gets a sentence when it fails; may be NULL
 // Errors: ARGUMENT (address, certificate), FORBIDDEN (loopback_only), IO. Any thread.
 MUST Err http_start(const HttpConfig *config, Http **out, Buf *why);
