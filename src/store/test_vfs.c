@@ -41,8 +41,8 @@ typedef struct Handle {
     sqlite3_file base;
     TestVfs *v;
     DiskFile *f;
-    bool drop;    // delete on close
-    bool journal; // a rollback journal or a write-ahead log
+    bool drop;        // delete on close
+    bool sync_folder; // with the first sync: what SQLite's own disk layer does for journals and logs
 } Handle;
 
 // ---- files: caller holds the lock ---------------------------------------------------------------------------------
@@ -299,8 +299,8 @@ static int h_sync(sqlite3_file *file, int flags) {
     pthread_mutex_lock(&h->v->lock);
     int rc = fate(h->v, TEST_SYNC, &cut);
     if (rc == SQLITE_OK) {
-        // The first sync of a new journal or log syncs the folder too, as SQLite's own disk layer does.
-        if (h->journal && !h->f->durable) sync_folder(h->v);
+        if (h->sync_folder) sync_folder(h->v);
+        h->sync_folder = false;
         to_platter(h->f);
     }
     pthread_mutex_unlock(&h->v->lock);
@@ -358,11 +358,12 @@ static int v_open(sqlite3_vfs *b, const char *name, sqlite3_file *file, int flag
     }
     pthread_mutex_unlock(&v->lock);
     if (rc != SQLITE_OK) return rc == SQLITE_IOERR ? SQLITE_CANTOPEN : rc;
-    *h = (Handle){.base = {&methods},
-                  .v = v,
-                  .f = f,
-                  .drop = flags & SQLITE_OPEN_DELETEONCLOSE,
-                  .journal = flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL)};
+    *h =
+        (Handle){.base = {&methods},
+                 .v = v,
+                 .f = f,
+                 .drop = flags & SQLITE_OPEN_DELETEONCLOSE,
+                 .sync_folder = (flags & SQLITE_OPEN_CREATE) && (flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL))};
     if (out_flags) *out_flags = flags;
     return SQLITE_OK;
 }
