@@ -24,16 +24,17 @@ PUMP = {"@context": ["dtmi:dtdl:context;3", "dtmi:dtdl:extension:quantitativeTyp
             {"@type": ["Property", "VolumeFlowRate"], "name": "flow", "schema": "double", "unit": "cubicMetrePerHour"},
             {"@type": "Property", "name": "on", "schema": "boolean"},
             {"@type": "Property", "name": "starts", "schema": "long"},
-            {"@type": "Property", "name": "tags", "schema": {"@type": "Map", "mapKey": {"name": "k", "schema": "string"},
-                                                             "mapValue": {"name": "v", "schema": "string"}}},
+            {"@type": "Property", "name": "tags", "schema": {
+                "@type": "Map", "mapKey": {"name": "k", "schema": "string"},
+                "mapValue": {"name": "v", "schema": "string"}}},
             {"@type": "Component", "name": "drive", "schema": "dtmi:test:Drive;1"},
             {"@type": "Relationship", "name": "feeds", "properties": [
                 {"@type": "Property", "name": "capacity", "schema": "double"}]}]}
 ASSET = {"@context": "dtmi:dtdl:context;3", "@id": "dtmi:test:Asset;1", "@type": "Interface",
          "contents": [{"@type": "Property", "name": "label", "schema": "string"}]}
 DRIVE = {"@context": ["dtmi:dtdl:context;3", "dtmi:dtdl:extension:quantitativeTypes;1"], "@id": "dtmi:test:Drive;1",
-         "@type": "Interface", "contents": [
-             {"@type": ["Property", "Temperature"], "name": "temperature", "schema": "double", "unit": "degreeCelsius"}]}
+         "@type": "Interface", "contents": [{"@type": ["Property", "Temperature"], "name": "temperature",
+                                             "schema": "double", "unit": "degreeCelsius"}]}
 COMMANDS = ["serve", "demo", "version", "models add", "models list", "models show", "import", "get", "watch", "set",
             "ingest", "replay", "worlds list", "worlds fork", "worlds drop", "bench"]
 
@@ -115,7 +116,8 @@ class Serve(Case):
             self.assertEqual(server.stop(sig), 0)
 
     def test_text_ready_line(self):
-        p = subprocess.Popen([kit.SOSIA, "serve", "--memory", "--http", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
+        p = subprocess.Popen([kit.SOSIA, "serve", "--memory", "--http", "127.0.0.1:0"], stdout=subprocess.PIPE,
+                             text=True)
         line = p.stdout.readline()
         p.terminate()
         rest = p.stdout.read()
@@ -296,8 +298,8 @@ class Get(WithServer):
 class Set(WithServer):
     def test_round_trip(self):
         self.pump("set-1", flow=1.0)
-        self.ok(self.run_("set", "set-1", "flow", "2.5", "on", "true", "label", "main pump", "drive.temperature", "-4e1",
-                          "tags", '{"a":"b"}'))
+        self.ok(self.run_("set", "set-1", "flow", "2.5", "on", "true", "label", "main pump", "drive.temperature",
+                          "-4e1", "tags", '{"a":"b"}'))
         doc = self.server.twin("set-1")
         self.assertEqual((doc["flow"], doc["on"], doc["label"], doc["drive"]["temperature"], doc["tags"]),
                          (2.5, True, "main pump", -40, {"a": "b"}))
@@ -341,7 +343,8 @@ class Ingest(WithServer):
 
     def test_bad_lines_are_told_good_ones_applied(self):
         self.pump("in-2")
-        lines = ['{"id":"in-2","property":"flow","value":1}', "", "nonsense", '{"id":"in-9","property":"flow","value":1}',
+        lines = ['{"id":"in-2","property":"flow","value":1}', "", "nonsense",
+                 '{"id":"in-9","property":"flow","value":1}',
                  '{"id":"in-2","property":"flow","value":"fast"}', '{"id":"in-2","property":"starts","value":5}']
         r = self.run_("ingest", "-", "--json", text="\n".join(lines))
         self.assertEqual(r.code, 4, r)
@@ -413,21 +416,23 @@ class Replay(WithServer):
         self.assertEqual(self.run_("replay", path).code, 4)
         self.assertEqual(self.run_("replay", path, "-t", "re-6", "-p", "flow", "--speed", "fast").code, 4)
         self.assertEqual(self.run_("replay", self.file("none.csv"), "-t", "re-6").code, 9)
-        r = self.run_("replay", self.file("bad.csv", "t,v\n2026-01-01,1\nsoon,2\n"), "-t", "re-6", "-p", "flow", "-s", "max")
+        bad = self.file("bad.csv", "t,v\n2026-01-01,1\nsoon,2\n")
+        r = self.run_("replay", bad, "-t", "re-6", "-p", "flow", "-s", "max")
         self.assertEqual(r.code, 4)
         self.assertIn("bad.csv:3", r.err)
 
 
 class Import(WithServer):
     def test_every_format(self):
-        link = {"$dtId": "im-1", "$relationshipId": "r1", "$relationshipName": "feeds", "$targetId": "im-2", "capacity": 2.5}
+        link = {"$dtId": "im-1", "$relationshipId": "r1", "$relationshipName": "feeds", "$targetId": "im-2",
+                "capacity": 2.5}
         self.file("g/a.json", {"digitalTwinsFileInfo": {"fileVersion": "1.0.0"}, "digitalTwinsGraph": {
             "digitalTwins": [twin("im-1"), twin("im-2")], "relationships": [link]}})
-        self.file("g/b.ndjson", "\n".join(map(json.dumps, [{"Section": "Header"}, {"fileVersion": "1.0.0"},
-                                                           {"Section": "Models"}, dict(ASSET, **{"@id": "dtmi:test:New;1"}),
-                                                           {"Section": "Twins"}, twin("im-3"),
-                                                           {"Section": "Relationships"},
-                                                           dict(link, **{"$dtId": "im-3"})])))
+        self.file("g/b.ndjson", "\n".join(map(json.dumps, [
+            {"Section": "Header"}, {"fileVersion": "1.0.0"},
+            {"Section": "Models"}, dict(ASSET, **{"@id": "dtmi:test:New;1"}),
+            {"Section": "Twins"}, twin("im-3"),
+            {"Section": "Relationships"}, dict(link, **{"$dtId": "im-3"})])))
         self.file("g/c.json", [twin("im-4"), PUMP])
         r = self.ok(self.run_("import", self.file("g"), "--json"))
         self.assertEqual(r.json, {"models": {"added": 1, "failed": 0, "skipped": 1}, "twins": {"added": 4, "failed": 0},
@@ -437,9 +442,9 @@ class Import(WithServer):
         self.assertRegex(again.out, r"Models +0 +2 +0")
 
     def test_errors_have_file_and_line(self):
-        path = self.file("e.ndjson", "\n".join(['{"Section":"Header"}', '{"fileVersion":"1.0.0"}', '{"Section":"Twins"}',
-                                                json.dumps(twin("er-1")), "{oops", json.dumps(twin("er-2", flow="x")), "",
-                                                json.dumps(twin("er-3"))]))
+        path = self.file("e.ndjson", "\n".join([
+            '{"Section":"Header"}', '{"fileVersion":"1.0.0"}', '{"Section":"Twins"}', json.dumps(twin("er-1")), "{oops",
+            json.dumps(twin("er-2", flow="x")), "", json.dumps(twin("er-3"))]))
         r = self.run_("import", path, "--json")
         self.assertEqual(r.code, 4, r)
         self.assertEqual((r.json["twins"], r.json["failed"]), ({"added": 2, "failed": 1}, 2))
@@ -471,8 +476,8 @@ class Worlds(WithServer):
         self.assertEqual(self.run_("worlds", "fork", "try").code, 6)
         self.assertEqual(self.run_("worlds", "fork", "x", "--from", "nowhere").code, 3)
         self.ok(self.run_("set", "wo-1", "flow", "99", "--world", "try"))
-        flows = [self.ok(self.run_("get", "wo-1", "--json", *w)).json["flow"] for w in ((), ("-w", "live"), ("-w", "try"),
-                                                                                        ("-w", "try-2"))]
+        worlds = ((), ("-w", "live"), ("-w", "try"), ("-w", "try-2"))
+        flows = [self.ok(self.run_("get", "wo-1", "--json", *w)).json["flow"] for w in worlds]
         self.assertEqual(flows, [1, 1, 99, 1])
         names = [w["name"] for w in self._list()]
         self.assertEqual(sorted(names), ["live", "try", "try-2"])
@@ -489,8 +494,8 @@ class Worlds(WithServer):
 
 class Watch(WithServer):
     def start(self, *arguments):
-        p = subprocess.Popen([kit.SOSIA, "watch", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                             env=kit.environment(SOSIA_URL=self.server.url))
+        p = subprocess.Popen([kit.SOSIA, "watch", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             text=True, env=kit.environment(SOSIA_URL=self.server.url))
         self.addCleanup(lambda: (p.kill(), p.wait(), p.stdout.close(), p.stderr.close()))
         return p
 
@@ -536,8 +541,9 @@ class Watch(WithServer):
         address = server.url[7:]
         server.arguments = ["--http", address]
         self.ok(server.run("import", self.file("g.json", [ASSET, DRIVE, PUMP, twin("wa-9")])))
-        p = subprocess.Popen([kit.SOSIA, "watch", "--lines", "--property", "flow", "--count", "2"], stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE, text=True, env=kit.environment(SOSIA_URL=server.url))
+        p = subprocess.Popen([kit.SOSIA, "watch", "--lines", "--property", "flow", "--count", "2"],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                             env=kit.environment(SOSIA_URL=server.url))
         time.sleep(1 * kit.SLOW)
         self.ok(server.run("set", "wa-9", "flow", "1"))
         server.kill()

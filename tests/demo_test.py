@@ -116,7 +116,8 @@ class Site(Case):
 
 class Demo(Case):
     def start(self, *arguments):
-        p = subprocess.Popen([kit.SOSIA, "demo", "--data", self.file("demo.sosia"), "--http", "127.0.0.1:0", *arguments],
+        p = subprocess.Popen([kit.SOSIA, "demo", "--data", self.file("demo.sosia"), "--http", "127.0.0.1:0",
+                              *arguments],
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=kit.environment())
 
         def end():

@@ -128,7 +128,10 @@ static Err take_change(Run *r, const Json *change, Str time, int64_t time_ns) {
     Str op = text_in(change, STR("op")), twin = text_in(change, STR("twin")), path = text_in(change, STR("path"));
     const Json *value = json_get(change, STR("value"));
     WatchRow *row = NULL;
-    if (str_eq(op, STR("twin_put"))) watch_model(&r->watch, twin, text_in(change, STR("model")));
+    bool put = str_eq(op, STR("twin_put"));
+    if (put && r->o->model.n && !watch_model_of(&r->watch, twin).n) TRY(snapshot(r)); // perhaps one of that model
+    else if (put) watch_model(&r->watch, twin, text_in(change, STR("model")));
+    if (r->o->model.n && !watch_model_of(&r->watch, twin).n) return ERR_OK;
     if (str_eq(op, STR("set")) && value) {
         row = watch_set(&r->watch, twin, path, value, time_ns, json_get(change, STR("sourceTime")) != NULL);
         if (!row) return ERR_OK;
