@@ -324,6 +324,59 @@ static void other_worlds_keep_pages(void **state) {
     assert_int_equal(sql("SELECT count(*) FROM page"), named + 1);
 }
 
+// However much is committed, the log beside the file stays short, and so does the file once checkpoints trim it.
+static void log_stays_short(void **state) {
+    Rig *r = *state;
+    int64_t log_max = 0;
+    r->group_bytes_max = 200000;
+    rig_open(r);
+    for (int i = 0; i < 1500; i++) {
+        rig_write(r, 300);
+        if (i % 10 == 0) rig_settle(r);
+        if (i % 300 == 0) rig_checkpoint(r);
+        const Buf *log = test_vfs_file(r->disk, FILE_NAME "-wal");
+        if (log && log->n > log_max) log_max = log->n;
+    }
+    rig_settle(r);
+    StoreStats s = rig_stats(r);
+    assert_true(s.bytes > 2 * DB_LOG_BYTES);
+    assert_true(log_max > DB_LOG_BYTES / 2);
+    assert_true(log_max < 2 * DB_LOG_BYTES);
+    rig_reopen(r);
+    rig_close(r);
+}
+
+// Enough blocks for the thread that unpacks ahead: the same world comes back, and damage is told all the same.
+static void loads_ahead(void **state) {
+    Rig *r = *state;
+    rig_open(r);
+    for (int i = 0; i < 300; i++) {
+        rig_write(r, 400);
+        if (i % 10 == 0) rig_settle(r);
+    }
+    rig_checkpoint(r);
+    rig_settle(r);
+    assert_true(r->store->live.count > 90);
+    rig_reopen(r);
+    rig_close(r);
+    for (int id = 5; id < 80; id += 25) {
+        char damage[128], words[32];
+        snprintf(damage, sizeof damage, "UPDATE page SET bytes = CAST(bytes || x'55' AS BLOB) WHERE id = %d", id);
+        snprintf(words, sizeof words, "page row %d ", id);
+        sql(damage);
+        Buf why = {0};
+        assert_int_equal(rig_try_open(r, &why), ERR_CORRUPT);
+        buf_byte(&why, 0);
+        if (!strstr(why.p, words)) fail_msg("%s, expected %s", why.p, words);
+        buf_free(&why);
+        snprintf(damage, sizeof damage, "UPDATE page SET bytes = substr(bytes, 1, length(bytes) - 1) WHERE id = %d",
+                 id);
+        sql(damage);
+    }
+    rig_open(r);
+    rig_close(r);
+}
+
 // ---- refusals -----------------------------------------------------------------------------------------------------
 
 static void expect_refused(Rig *r, Err err, const char *words) {
@@ -740,6 +793,8 @@ int main(void) {
         T(drops_pages),
         T(drops_orphans),
         T(other_worlds_keep_pages),
+        T(log_stays_short),
+        T(loads_ahead),
         T(refuses_damage),
         T(survives_any_flip),
         T(refuses_strangers),
