@@ -171,8 +171,8 @@ static void collect(Plant *p, Buf *out) {
 static void flush(Site *s) {
     if (!s->lines.n) return;
     long status = http(s, "/ingest", buf_str(&s->lines), "application/x-ndjson");
-    if (status == 200) {
-        int64_t rejected = rejected_of(buf_str(&s->answer));
+    int64_t rejected = status == 200 || status == 400 ? rejected_of(buf_str(&s->answer)) : 0;
+    if (status == 200 || rejected) {
         if (rejected && !s->rejected) failed(s, "values refused", status);
         if (s->lost && !s->o.quiet) fprintf(stderr, "sosia-site: the server is back\n");
         s->rejected += rejected;

@@ -179,7 +179,9 @@ static Err read_failure(Client *c) {
     const Json *details = json_get(error, STR("details"));
     for (int32_t i = 0; details && details->type == JSON_ARRAY && i < details->count; i++) {
         const Json *m = json_get(&details->items[i], STR("message"));
-        if (m && m->type == JSON_STRING) buf_printf(&c->message, "\n       %.*s", STR_ARG(m->s));
+        bool new = m && m->type == JSON_STRING &&
+                   !str_eq(m->s, message && message->type == JSON_STRING ? message->s : STR(""));
+        if (new) buf_printf(&c->message, "\n       %.*s", STR_ARG(m->s));
     }
     if (!c->message.n) buf_printf(&c->message, "the server answered with status %lld", (long long)c->status);
     return err_from_wire(c->status, buf_str(&c->code));
@@ -242,15 +244,20 @@ Err client_do(Client *c, const Call *call) {
     return err == ERR_OK ? ERR_OK : client_tell(c, err);
 }
 
-Err client_push(Client *c, const Call *call, int64_t patience_ns) {
+static Err push(Client *c, const Call *call, int64_t patience_ns) {
     int64_t end = time_mono_ns() + patience_ns, pause = 20 * NS_PER_MS;
     for (;;) {
         Err err = client_call(c, call);
         bool again = c->status == 503 || c->status == 429;
         if (err == ERR_OK) return ERR_OK;
-        if (!again || time_mono_ns() + pause > end) return client_tell(c, err);
+        if (!again || time_mono_ns() + pause > end) return err;
         if (c->retry_after_s && pause < NS_PER_S) pause = NS_PER_S / 4; // ask a little earlier: the queue drains fast
-        if (!term_sleep(pause)) return tell(ERR_CLOSED, "interrupted");
+        if (!term_sleep(pause)) {
+            buf_reset(&c->message);
+            buf_str_put(&c->message, STR("interrupted"));
+            c->status = 0;
+            return ERR_CLOSED;
+        }
         pause = pause * 2 > NS_PER_S ? NS_PER_S : pause * 2;
     }
 }
@@ -265,9 +272,12 @@ static int64_t number_of(const Json *doc, Str key) {
     return v && v->type == JSON_INT ? v->i : 0;
 }
 
-Err client_verdict(Client *c, Verdict *out) {
+Err client_batch(Client *c, const Call *call, int64_t patience_ns, Verdict *out) {
     Json doc;
+    Err err = push(c, call, patience_ns);
+    if (err != ERR_OK && c->status != 400) return client_tell(c, err);
     TRY(client_json(c, &doc));
+    if (err != ERR_OK && !json_get(&doc, STR("rejected"))) return client_tell(c, err); // not even looked at
     const Json *errors = json_get(&doc, STR("errors"));
     out->accepted = number_of(&doc, STR("accepted"));
     out->rejected = number_of(&doc, STR("rejected"));

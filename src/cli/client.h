@@ -44,8 +44,6 @@ Str client_path(Client *c, const char *pattern, const Str *parts);
 MUST Err client_call(Client *c, const Call *call);
 // client_call, then tell the failure with a hint what to do next.
 MUST Err client_do(Client *c, const Call *call);
-// client_do, waiting and asking again while the server says that it is busy (503, 429), at most `patience_ns`.
-MUST Err client_push(Client *c, const Call *call, int64_t patience_ns);
 // Tell the last failure.
 Err client_tell(const Client *c, Err err);
 // Parse the last answer into c->keep. Errors: SYNTAX (told: not a Sosia server).
@@ -79,8 +77,9 @@ typedef struct Verdict {
     const Json *errors; // array, in c->keep; may be NULL
 } Verdict;
 
-// Read the last answer as one. Errors: SYNTAX; told.
-MUST Err client_verdict(Client *c, Verdict *out);
+// Send a batch and read what became of its lines, also when all were refused. Waits and asks again while the server
+// says that it is busy (503, 429), at most `patience_ns`. Errors: of the request as a whole; told.
+MUST Err client_batch(Client *c, const Call *call, int64_t patience_ns, Verdict *out);
 
 // Percent-encode everything but unreserved characters (RFC 3986 section 2.3).
 void url_escape(Str s, Buf *out);

@@ -56,8 +56,7 @@ Err feeder_flush(Feeder *f) {
                  .path = client_path(f->client, "/ingest", NULL),
                  .body = buf_str(&f->body),
                  .type = "application/x-ndjson"};
-    TRY(client_push(f->client, &call, f->patience_ns));
-    TRY(client_verdict(f->client, &v));
+    TRY(client_batch(f->client, &call, f->patience_ns, &v));
     f->requests++;
     f->sent += lines;
     f->accepted += v.accepted;

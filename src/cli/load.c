@@ -74,8 +74,7 @@ static Err send_some(Client *c, Docs *d, DocKind kind, const Doc *first, int64_t
                  .path = client_path(c, "/import", NULL),
                  .body = buf_str(body),
                  .type = "application/x-ndjson"};
-    TRY(client_push(c, &call, PATIENCE_NS));
-    TRY(client_verdict(c, &v));
+    TRY(client_batch(c, &call, PATIENCE_NS, &v));
     note_errors(d, first, n, v.errors);
     if (v.rejected > n) v.rejected = n;
     int64_t untold = v.rejected - (v.errors ? v.errors->count : 0); // the server tells only so many
