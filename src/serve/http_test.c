@@ -303,6 +303,33 @@ static void half_received_requests_are_bounded_together(void **state) {
     site_close(&site);
 }
 
+static void bodies_in_work_are_bounded_together(void **state) {
+    (void)state;
+    Site site;
+    site_open_with(&site, &(HttpConfig){.limits = {.input_bytes_max = 1 << 20}});
+    static char request[600 << 10];
+    int n = snprintf(request, sizeof request,
+                     "POST /late HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: %d\r\n\r\n", 500 << 10);
+    memset(request + n, 'x', 500 << 10);
+    request[n + (500 << 10)] = 0;
+    int fds[4], busy = 0;
+    char room[8192];
+    for (int i = 0; i < 4; i++) {
+        fds[i] = dial(&site);
+        say(fds[i], request);
+    }
+    for (int i = 0; i < 4; i++) {
+        hear(fds[i], room, sizeof room, sizeof room);
+        busy += strstr(room, "503 ") != NULL;
+        assert_true(strstr(room, "503 ") || strstr(room, "200 OK"));
+        close(fds[i]);
+    }
+    assert_in_range(busy, 1, 2);
+    talk(&site, request, room, sizeof room);
+    assert_non_null(strstr(room, "200 OK")); // there is room again
+    site_close(&site);
+}
+
 static void streams_flow_and_end(void **state) {
     (void)state;
     Site site;
@@ -316,6 +343,7 @@ static void streams_flow_and_end(void **state) {
     assert_true(str_find_str(text, STR("5\r\nfirst\r\n")) > 0);
     while (!atomic_load(&site.feed.stream)) thread_sleep_ns(NS_PER_MS); // the client may hear of it before the handler
     atomic_store(&site.feed.to_send, 3);
+    while (!atomic_load(&site.feed.stream)) thread_sleep_ns(NS_PER_MS); // the bytes may be here before it is noted
     http_stream_wake(site.feed.stream);
     assert_true(hear(fd, room, sizeof room, 3000).n >= 3000);
     for (int i = 0; i < 300 && site.feed.ticks == 0; i++) thread_sleep_ns(10 * NS_PER_MS);
@@ -426,6 +454,7 @@ int main(void) {
         cmocka_unit_test(connections_are_counted_and_bounded),
         cmocka_unit_test(a_slow_sender_is_cut),
         cmocka_unit_test(half_received_requests_are_bounded_together),
+        cmocka_unit_test(bodies_in_work_are_bounded_together),
         cmocka_unit_test(streams_flow_and_end),
         cmocka_unit_test(a_stalled_stream_is_cut),
         cmocka_unit_test(stopping_waits_for_work_but_not_for_idlers),
