@@ -77,6 +77,20 @@ class WithoutTokens(ServerCase):
             self.assertIn("token file", p.stderr)
 
 
+class BehindProxy(ServerCase):
+    options = ("--behind-proxy",)
+
+    def test_links_have_the_scheme_of_the_proxy(self):
+        models = [
+            {"@id": "dtmi:p:m%d;1" % i, "@type": "Interface", "@context": "dtmi:dtdl:context;2"} for i in range(2)
+        ]
+        self.check(self.server.post("/models", models), 201)
+        link = lambda **h: self.server.get("/models", headers=dict({"max-items-per-page": "1"}, **h)).json["nextLink"]
+        self.assertTrue(link().startswith("http://127.0.0.1:"))
+        self.assertTrue(link(**{"X-Forwarded-Proto": "https"}).startswith("https://127.0.0.1:"))
+        self.assertTrue(link(**{"X-Forwarded-Proto": "javascript"}).startswith("http://"))
+
+
 class WithTokens(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()

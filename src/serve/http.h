@@ -30,7 +30,7 @@ typedef struct HttpListen {
 typedef struct HttpLimits {
     int64_t body_bytes_max;   // of one request [16 MiB]: 413
     int64_t header_bytes_max; // request line and headers together [16 KiB]: 431
-    int64_t input_bytes_max;  // request bytes held for all connections of a thread [256 MiB]: the largest is cut
+    int64_t input_bytes_max;  // of a thread [256 MiB]: the largest on its way is cut, whole ones get 503
     int32_t connections_max;  // per I/O thread [1,024]: 503, then closed
     int32_t requests_max;     // in work at once, per I/O thread [4,096]: 503
     int32_t streams_max;      // per I/O thread [256]: 503

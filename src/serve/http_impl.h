@@ -90,6 +90,7 @@ struct HttpLoop {
     h2o_timeout_entry_t sweep_entry;
     bool accepting, stopping;
     int64_t stop_at_ms, ticked_ms;
+    int64_t body_bytes; // of requests in work
     // Written by this thread only, read by any.
     _Atomic int64_t connections, connections_total, connections_refused, requests, requests_total, streams, cut_slow,
         cut_input;

@@ -93,12 +93,15 @@ static int on_req(h2o_handler_t *self, h2o_req_t *q) {
     r->post = NULL;
     r->began_ns = time_mono_ns();
     fill_view(r);
+    loop->body_bytes += r->view.body.n;
     counter_add(&loop->requests, 1);
     counter_add(&loop->requests_total, 1);
     if (headers_too_long(r)) {
         req_refuse(r, ERR_LIMIT, 431, "The request line and headers are longer than this server takes.");
     } else if (loop->requests > loop->http->config.limits.requests_max) {
         req_refuse(r, ERR_BUSY, 503, "Too many requests are in work; try again.");
+    } else if (loop->body_bytes > loop->http->config.limits.input_bytes_max) {
+        req_refuse(r, ERR_BUSY, 503, "Too many long bodies are in work; try again.");
     } else {
         loop->http->config.handle(loop->http->config.ctx, r);
     }
@@ -108,6 +111,7 @@ static int on_req(h2o_handler_t *self, h2o_req_t *q) {
 void req_over(HttpConn *conn) {
     if (conn->state == CONN_READING) return;
     bool counted = conn->req.h2o != NULL;
+    if (counted) conn->loop->body_bytes -= conn->req.view.body.n;
     if (conn->state == CONN_STREAM) {
         counter_add(&conn->loop->streams, -1);
     } else if (counted) {
