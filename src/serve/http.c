@@ -258,8 +258,14 @@ void http_stop(Http *h) {
     if (!h) return;
     atomic_store(&h->stop, true);
     for (int32_t i = 0; i < h->thread_count; i++) {
-        if (h->loops[i].thread.running) h2o_multithread_send_message(&h->loops[i].posts, NULL);
+        if (!h->loops[i].thread.running) continue;
+        h2o_multithread_send_message(&h->loops[i].posts, NULL);
+        sem_post(&h->loops[i].ready);
     }
-    for (int32_t i = 0; i < h->thread_count; i++) thread_join(&h->loops[i].thread);
+    for (int32_t i = 0; i < h->thread_count; i++) {
+        if (!h->loops[i].thread.running) continue;
+        thread_join(&h->loops[i].thread);
+        sem_destroy(&h->loops[i].ready);
+    }
     release(h);
 }

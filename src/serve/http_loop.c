@@ -239,6 +239,7 @@ static void *loop_run(void *arg) {
         h2o_evloop_run(loop->ev, 1000);
         if (!loop->stopping && atomic_load(&loop->http->stop)) begin_stop(loop);
     }
+    while (sem_wait(&loop->ready) != 0) continue; // http_stop may still hold the queue's lock
     loop_end(loop);
     return NULL;
 }
@@ -249,6 +250,5 @@ Err loop_open(HttpLoop *loop) {
     sem_init(&loop->ready, 0, 0);
     Err err = thread_start(&loop->thread, name, loop_run, loop);
     while (err == ERR_OK && sem_wait(&loop->ready) != 0) continue;
-    sem_destroy(&loop->ready);
     return err;
 }
