@@ -299,7 +299,10 @@ typedef struct Order {
     uint8_t *mark; // 0 new, 1 open, 2 placed
     Doc *placed;
     int64_t count;
+    int32_t depth;
 } Order;
+
+#define CHAIN_DEPTH 1000 // of inheritance that is followed; DTDL allows 10
 
 static void place(Order *o, int64_t i);
 
@@ -319,9 +322,10 @@ static bool is_component(const Json *type) {
     return false;
 }
 
-// Depth first; the recursion is as deep as the longest chain of inheritance. A circle is left to the server to refuse.
+// Depth first along inheritance and components. Circles and endless chains are left to the server to refuse.
 static void place(Order *o, int64_t i) {
-    if (o->mark[i]) return;
+    if (o->mark[i] || o->depth == CHAIN_DEPTH) return;
+    o->depth++;
     o->mark[i] = 1;
     Doc *doc = &o->docs->list[DOC_MODEL].items[i];
     Arena scratch;
@@ -337,6 +341,7 @@ static void place(Order *o, int64_t i) {
     }
     arena_free(&scratch);
     o->mark[i] = 2;
+    o->depth--;
     o->placed[o->count++] = *doc;
 }
 

@@ -132,6 +132,20 @@ static void test_models_in_order(void **state) {
     assert_true(position("dtmi:ring1;1") >= 0 && position("dtmi:ring2;1") >= 0);
 }
 
+static void test_endless_chain(void **state) {
+    (void)state;
+    Buf b = {0};
+    buf_byte(&b, '[');
+    for (int i = 0; i < 100000; i++) {
+        buf_printf(&b, "%s{\"@id\":\"dtmi:m%d;1\",\"extends\":\"dtmi:m%d;1\"}", i ? "," : "", i, i + 1);
+    }
+    buf_byte(&b, ']');
+    docs_read_text(&docs, STR("x"), buf_str(&b));
+    docs_order_models(&docs);
+    assert_counts(100000, 0, 0, 0);
+    buf_free(&b);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void) {
@@ -140,6 +154,7 @@ int main(void) {
         CASE(test_array_of_documents), CASE(test_single_model_over_lines),
         CASE(test_explorer_export),    CASE(test_plain_lists),
         CASE(test_broken_files),       CASE(test_models_in_order),
+        CASE(test_endless_chain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
