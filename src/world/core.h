@@ -54,6 +54,8 @@ struct World {
     uint64_t seq; // applied; while a batch is open, its own
     int64_t time;
     bool open;
+    bool writes;        // a batch was ever begun; counted by the domain
+    bool replaying;     // the ring's room does not matter
     uint64_t begin_pos; // ring head when the open batch began
     uint64_t floor;     // ring position of the oldest record that is not visible yet
     uint64_t ids[4];    // next_twin, end_twin, next_link, end_link
@@ -98,8 +100,8 @@ void core_put(World *w, uint32_t vec, VecShape shape, uint64_t row, uint32_t k, 
 void core_put_text(World *w, uint32_t vec, VecShape shape, uint64_t row, uint32_t k, Text t);
 static inline uint64_t meta_get(World *w, uint32_t row) { return core_get(w, VECNO_META, row, 0); }
 static inline void meta_put(World *w, uint32_t row, uint64_t v) { core_put(w, VECNO_META, VEC_META, row, 0, v); }
-// Undo all ring records at positions >= from.
-void core_rewind(World *w, uint64_t from);
+// Undo all ring records at positions >= from, back to the state of sequence `seq`.
+void core_rewind(World *w, uint64_t from, uint64_t seq);
 // Records that still fit before one that is needed for undo would be lost.
 int64_t core_room(const World *w);
 
@@ -121,12 +123,15 @@ uint64_t index_guess(const Page *p, uint64_t hash);
 void index_insert(World *w, const IndexRef *ix, uint64_t hash, uint64_t id);
 // CHECKs that it was there.
 void index_remove(World *w, const IndexRef *ix, uint64_t hash, uint64_t id);
-// Words the insertion of a hash may log: splits and doublings of the directory included.
+// Words the insertion of a hash may log: splits and doublings of the directory included. INT64_MAX: there is no room,
+// however often its segment is split.
 int64_t index_cost_max(World *w, const IndexRef *ix, uint64_t hash);
 uint64_t rid_hash(TwinId source, Str rid);
 
 // ---- catalog (catalog.c) ----
 
+// The newest catalog made at or before `seq`; NULL when it was let go or undone meanwhile. Any thread inside a view.
+const Catalog *core_catalog(const World *w, uint64_t seq);
 // The catalog after one model operation; the old one is kept. Errors: those of schema_add and its sisters.
 MUST Err catalog_next(const Catalog *old, uint8_t kind, Str text, bool flag, int64_t time, Catalog **out);
 Catalog *catalog_new(void);

@@ -29,6 +29,7 @@ struct Domain {
     _Alignas(64) _Atomic uint64_t epoch;
     _Atomic uint64_t next_id;
     _Atomic int64_t blocks, block_bytes;
+    _Atomic int32_t writers;
     pthread_mutex_t heap_lock; // guards free, slabs, blobs, blob_bytes; a leaf lock
     FreeBlob *free[BLOB_CLASSES];
     Slab *slabs;
@@ -239,6 +240,10 @@ void domain_reserve_ids(Domain *d, uint64_t first) {
 }
 
 uint64_t domain_next_epoch(Domain *d) { return atomic_fetch_add(&d->epoch, 1); }
+
+void domain_count_writer(Domain *d, int32_t more) { atomic_fetch_add(&d->writers, more); }
+
+int32_t domain_writers(Domain *d) { return atomic_load_explicit(&d->writers, memory_order_acquire); }
 
 void domain_count_block(Domain *d, int64_t blocks, int64_t bytes) {
     atomic_fetch_add_explicit(&d->blocks, blocks, memory_order_relaxed);

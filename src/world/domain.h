@@ -58,6 +58,10 @@ void domain_reserve_ids(Domain *d, uint64_t first);
 // A number no world of the domain had before: the owner epoch of a world's blocks.
 uint64_t domain_next_epoch(Domain *d);
 
+// Worlds that are or were written, and are not freed: `more` is 1 or -1.
+void domain_count_writer(Domain *d, int32_t more);
+int32_t domain_writers(Domain *d);
+
 // Bytes held by blocks and blobs, for metrics.
 typedef struct DomainStats {
     int64_t blocks, block_bytes, blobs, blob_bytes, retired;

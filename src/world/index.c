@@ -81,12 +81,34 @@ uint64_t index_guess(const Page *p, uint64_t hash) {
 static uint64_t get(World *w, uint32_t vec, uint64_t row) { return core_get(w, vec, row, 0); }
 static void put(World *w, uint32_t vec, uint64_t row, uint64_t v) { core_put(w, vec, VEC_WORD, row, 0, v); }
 
+// How deep a full segment must be split before there is room for the tag; more than DEPTH_MAX: never.
+static uint64_t depth_with_room(World *w, const IndexRef *ix, uint64_t segment, uint64_t local, uint64_t tag) {
+    int32_t alike[TAG_BITS + 1] = {0}; // slots whose first bits, so many and no more, are the tag's
+    for (uint64_t i = 0; i < SEGMENT_SLOTS; i++) {
+        uint64_t slot = get(w, ix->slots, segment * SEGMENT_SLOTS + i), differ = (slot >> ID_BITS) ^ tag;
+        if (slot) alike[differ ? __builtin_clzll(differ << ID_BITS) : TAG_BITS]++;
+    }
+    int32_t left = 0;
+    for (uint64_t bits = TAG_BITS;; bits--) {
+        left += alike[bits];
+        if (left >= SEGMENT_FULL || bits == local) return bits + 1;
+    }
+}
+
 int64_t index_cost_max(World *w, const IndexRef *ix, uint64_t hash) {
-    enum { PLAIN = 16, SPLIT = 2 * SEGMENT_SLOTS + 64 };
+    enum { PLAIN = 16, SPLIT = 2 * SEGMENT_SLOTS + 16 };
     if (meta_get(w, ix->segments) == 0) return PLAIN;
     uint64_t depth = meta_get(w, ix->depth), segment = get(w, ix->dir, tag_of(hash) >> (TAG_BITS - depth));
-    if ((get(w, ix->info, segment) & UINT32_MAX) < SEGMENT_FULL) return PLAIN;
-    return PLAIN + 2 * SPLIT + ((int64_t)4 << depth); // a split may have to be followed by a second one
+    uint64_t info = get(w, ix->info, segment), local = info >> INFO_DEPTH_SHIFT;
+    if ((info & UINT32_MAX) < SEGMENT_FULL) return PLAIN;
+    uint64_t end = depth_with_room(w, ix, segment, local, tag_of(hash));
+    if (end > DEPTH_MAX) return INT64_MAX;
+    int64_t cost = PLAIN;
+    for (; local < end; local++) {
+        if (local == depth) cost += (int64_t)2 << depth++; // the directory doubles
+        cost += SPLIT + ((int64_t)1 << (depth - local - 1));
+    }
+    return cost;
 }
 
 static void double_directory(World *w, const IndexRef *ix, uint64_t depth) {

@@ -6,7 +6,8 @@
 //
 // Invariants
 //  1. A block has one owner epoch. A world writes in place only blocks of its own epoch; it copies any other first
-//     (or takes it over when nothing else can reach it: every reference count from the root down is 1).
+//     (or takes it over when nothing else can reach it: every reference count from the root down is 1, and no other
+//     world of the domain is written).
 //  2. A fork shares the whole tree and gives both worlds new epochs: O(1). A vector no twin uses is a null pointer;
 //     a tail page grows 16 -> 64 -> 256 -> 1,024 rows.
 //  3. One thread at a time writes a world.

@@ -26,7 +26,7 @@ uint64_t ring_push(Ring *r, RingImage image) {
         if (lost > atomic_load_explicit(&r->lost_seq, memory_order_relaxed))
             atomic_store_explicit(&r->lost_seq, lost, memory_order_relaxed);
     }
-    atomic_store_explicit(&r->head, at + 1, memory_order_relaxed);
+    atomic_store_explicit(&r->head, at + 1, memory_order_release); // with the lost_seq that belongs to it
     atomic_thread_fence(memory_order_release); // readers that see the record torn also see the new head
     atomic_store_explicit(&rec->seq, image.seq, memory_order_relaxed);
     atomic_store_explicit(&rec->old, image.old, memory_order_relaxed);
@@ -49,7 +49,7 @@ bool ring_undo(const Ring *r, uint64_t undo, uint64_t seq, const uint32_t *words
         uint32_t back = atomic_load_explicit(&rec->back, memory_order_relaxed);
         uint32_t word = atomic_load_explicit(&rec->word, memory_order_relaxed);
         atomic_thread_fence(memory_order_acquire);
-        uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+        uint64_t head = atomic_load_explicit(&r->head, memory_order_acquire);
         if (head - (undo - 1) > r->cap) { // overwritten: fine only when everything lost is old enough
             return atomic_load_explicit(&r->lost_seq, memory_order_relaxed) <= seq;
         }

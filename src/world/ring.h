@@ -45,6 +45,7 @@ typedef struct RingImage {
 uint64_t ring_push(Ring *r, RingImage image);
 // Position + 1 of the record before the one at `at` (position + 1) in its page's chain; 0: none.
 uint64_t ring_prev(const Ring *r, uint64_t at);
-// Rewind the n words numbered `words[]` (page_logical) of one page, already copied into out, along the chain at `undo` to sequence `seq`.
+// Rewind the n words numbered `words[]` (page_logical) of one page, already copied into out, along the chain at `undo`
+// to sequence `seq`.
 // False when a record needed was overwritten. Any thread. Cost: O(changes of that page since seq).
 bool ring_undo(const Ring *r, uint64_t undo, uint64_t seq, const uint32_t *words, uint32_t n, uint64_t *out);

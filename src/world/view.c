@@ -3,11 +3,20 @@
 #include "base/check.h"
 #include "world/core.h"
 
+const Catalog *core_catalog(const World *w, uint64_t seq) {
+    const Catalog *c = atomic_load_explicit(&w->catalog, memory_order_acquire);
+    while (c && c->since > seq) c = atomic_load_explicit(&c->prev, memory_order_acquire);
+    return c;
+}
+
 void view_begin(View *v, const World *w) {
     int32_t slot = domain_enter(w->domain);
-    uint64_t seq = atomic_load_explicit(&w->visible, memory_order_acquire); // before root and catalog
-    const Catalog *c = atomic_load_explicit(&w->catalog, memory_order_acquire);
-    while (c->since > seq) c = atomic_load_explicit(&c->prev, memory_order_acquire);
+    uint64_t seq;
+    const Catalog *c;
+    do { // again when the writer settled or undid a model operation in between
+        seq = atomic_load_explicit(&w->visible, memory_order_acquire); // before root and catalog
+        c = core_catalog(w, seq);
+    } while (!c);
     *v = (View){
         .world = w,
         .root = atomic_load_explicit(&w->root, memory_order_acquire),
@@ -54,7 +63,9 @@ static void read_words(View *v, const Page *p, const uint32_t *words, uint32_t n
     if (seq <= v->seq || !v->ring) return;
     uint32_t logical[8];
     for (uint32_t i = 0; i < n; i++) logical[i] = page_logical(p, words[i]);
-    if (!ring_undo(v->ring, undo, v->seq, logical, n, out)) v->overrun = true;
+    if (ring_undo(v->ring, undo, v->seq, logical, n, out)) return;
+    v->overrun = true;
+    for (uint32_t i = 0; i < n; i++) out[i] = 0; // half a text must not be followed
 }
 
 void view_words(View *v, uint32_t vec, uint64_t row, uint32_t first, uint32_t n, uint64_t *out) {

@@ -69,6 +69,7 @@ void world_free(World *w) {
         retire_catalog(w, c);
         c = prev;
     }
+    if (w->writes) domain_count_writer(w->domain, -1);
     ring_free(w->ring);
     mem_free(w->graves.p);
     mem_free(w->births.p);
@@ -92,7 +93,8 @@ void world_begin(World *w, uint64_t seq, int64_t time) {
     CHECK(!w->open);
     CHECK(seq > w->seq);
     CHECK(time > w->time || w->seq == 0);
-    w->open = true;
+    if (!w->writes) domain_count_writer(w->domain, 1);
+    w->writes = w->open = true;
     w->begin_pos = w->ring ? atomic_load_explicit(&w->ring->head, memory_order_relaxed) : 0;
     w->begin_time = w->time;
     w->begin_seq = w->seq;
@@ -136,8 +138,9 @@ void world_end(World *w) {
 static void rewind_catalogs(World *w, uint64_t seq) {
     Catalog *c = atomic_load_explicit(&w->catalog, memory_order_relaxed);
     while (c->since > seq) {
-        Catalog *prev = atomic_exchange(&c->prev, NULL);
+        Catalog *prev = atomic_load_explicit(&c->prev, memory_order_relaxed);
         atomic_store_explicit(&w->catalog, prev, memory_order_release);
+        atomic_exchange(&c->prev, NULL); // a reader who finds this sees the store above when it looks again
         retire_catalog(w, c);
         c = prev;
     }
@@ -150,7 +153,7 @@ static void floor_raise(World *w) {
 
 void world_rollback(World *w) {
     CHECK(w->open);
-    core_rewind(w, w->begin_pos);
+    core_rewind(w, w->begin_pos, w->begin_seq);
     rewind_catalogs(w, w->begin_seq);
     w->open = false;
     w->seq = w->begin_seq;
@@ -164,7 +167,7 @@ void world_undo_to(World *w, uint64_t seq) {
     BatchTrails *q = &w->batches;
     while (q->count && q->p[(q->head + q->count - 1) & (q->cap - 1)].seq > seq) q->count--;
     const BatchTrail *last = q->count ? &q->p[(q->head + q->count - 1) & (q->cap - 1)] : NULL;
-    core_rewind(w, last ? last->end : w->floor);
+    core_rewind(w, last ? last->end : w->floor, seq);
     rewind_catalogs(w, seq);
     w->seq = seq;
     w->time = (int64_t)meta_get(w, META_TIME);
@@ -189,10 +192,10 @@ static void settle_texts(World *w, TextTrails *q, uint64_t seq, bool retire) {
 static void settle_catalogs(World *w, uint64_t seq) {
     Catalog *c = atomic_load_explicit(&w->catalog, memory_order_relaxed);
     while (c->since > seq) c = atomic_load_explicit(&c->prev, memory_order_relaxed);
-    for (Catalog *old = atomic_exchange(&c->prev, NULL); old;) {
-        Catalog *prev = atomic_exchange(&old->prev, NULL);
-        retire_catalog(w, old);
-        old = prev;
+    while (c && c->since > w->base_seq) { // older ones are chained by the world this one was forked from
+        Catalog *old = atomic_exchange(&c->prev, NULL);
+        if (old) retire_catalog(w, old);
+        c = old;
     }
 }
 
@@ -295,7 +298,8 @@ static Err apply(World *w, const Change *c, Change *full) {
 
 Err world_do(World *w, const Change *c) {
     DEBUG_CHECK(w->open);
-    if (w->ring && core_room(w) < cost_max(w, c)) return ERR_LIMIT;
+    int64_t cost = cost_max(w, c);
+    if (cost == INT64_MAX || (!w->replaying && core_room(w) < cost)) return ERR_LIMIT;
     Change full = *c;
     TRY(apply(w, c, &full));
     change_encode(&full, &w->batch);
@@ -338,16 +342,24 @@ Err world_do_sets(World *w, const Change *sets, int64_t n, int64_t *failed) {
     return ERR_OK;
 }
 
-Err world_replay(World *w, Cut *bytes, BatchHead *head) {
-    TRY(batch_decode(bytes, head));
-    if (head->seq <= w->seq || (head->time <= w->time && w->seq)) return ERR_CORRUPT;
-    world_begin(w, head->seq, head->time);
-    for (int64_t i = 0; i < head->count; i++) {
+static Err replay_changes(World *w, Cut *bytes, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
         Change c;
         TRY(change_decode(bytes, &c));
         TRY(world_do(w, &c));
         domain_reserve_ids(w->domain, c.kind == CHANGE_TWIN_NEW || c.kind == CHANGE_LINK_NEW ? c.id + 1 : 0);
     }
+    return ERR_OK;
+}
+
+Err world_replay(World *w, Cut *bytes, BatchHead *head) {
+    TRY(batch_decode(bytes, head));
+    if (head->seq <= w->seq || (head->time <= w->time && w->seq)) return ERR_CORRUPT;
+    world_begin(w, head->seq, head->time);
+    w->replaying = true; // nothing will be undone: a batch may be larger than the ring, which was another one then
+    Err e = replay_changes(w, bytes, head->count);
+    w->replaying = false;
+    TRY(e);
     world_end(w);
     world_settle(w, head->seq);
     return ERR_OK;

@@ -12,9 +12,11 @@ static void own_page_chain(const World *w, Page *p) {
         atomic_store_explicit(&p->undo, 0, memory_order_relaxed);
 }
 
-// May the world write in place? A block of another epoch that only an owned parent refers to is taken over.
+// May the world write in place? A block of another epoch that only an owned parent refers to is taken over, but not
+// while two worlds are written: a reader of the one may have come to the block by what was its root before.
 static bool own_in_place(World *w, Block *b) {
     if (b->epoch == w->epoch) return true;
+    if (domain_writers(w->domain) > 1) return false;
     if (atomic_load_explicit(&b->refs, memory_order_acquire) != 1) return false;
     b->epoch = w->epoch;
     atomic_store_explicit(&b->stored, 0, memory_order_relaxed);
@@ -220,17 +222,21 @@ void core_put_text(World *w, uint32_t vec, VecShape shape, uint64_t row, uint32_
 
 // ---- undo ----
 
-// The sequence of a page whose newest before-image is now `undo`. Never above the truth by more than what was lost,
-// and what was lost is visible: a later undo or fork never goes back behind it.
-static uint64_t seq_of_chain(const World *w, uint64_t undo) {
+// The sequence of a page whose newest before-image is now `undo`, undone to `seq`. Never above the truth by more than
+// what was lost, and what was lost is visible: a later undo or fork never goes back behind it. What was lost may also
+// have been rolled back before, with a number above `seq`.
+static uint64_t seq_of_chain(const World *w, uint64_t undo, uint64_t seq) {
     if (!undo) return w->base_seq;
-    if (atomic_load_explicit(&w->ring->head, memory_order_relaxed) - (undo - 1) > w->ring->cap)
-        return atomic_load_explicit(&w->ring->lost_seq, memory_order_relaxed);
+    if (atomic_load_explicit(&w->ring->head, memory_order_relaxed) - (undo - 1) > w->ring->cap) {
+        uint64_t lost = atomic_load_explicit(&w->ring->lost_seq, memory_order_relaxed);
+        return lost < seq ? lost : seq;
+    }
     return atomic_load_explicit(&w->ring->records[(undo - 1) & (w->ring->cap - 1)].seq, memory_order_relaxed);
 }
 
-// Put one word back (the record at position + 1 = at), without logging it again. The page may have been copied since (a fork in between).
-static void rewind_one(World *w, RingRecord *rec, uint64_t at) {
+// Put one word back (the record at position + 1 = at), without logging it again. The page may have been copied since
+// (a fork in between).
+static void rewind_one(World *w, RingRecord *rec, uint64_t at, uint64_t seq) {
     Page *now = core_page(w, rec->vec, rec->page_no);
     CHECK(now != NULL);
     Page *p = own_page(w, rec->vec, (VecShape)now->b.shape, rec->page_no, now->cap, now->b.sources);
@@ -241,7 +247,7 @@ static void rewind_one(World *w, RingRecord *rec, uint64_t at) {
                           atomic_load_explicit(&rec->old, memory_order_relaxed), memory_order_relaxed);
     uint64_t undo = ring_prev(w->ring, at);
     atomic_store_explicit(&p->undo, undo, memory_order_relaxed);
-    atomic_store_explicit(&p->seq, seq_of_chain(w, undo), memory_order_relaxed);
+    atomic_store_explicit(&p->seq, seq_of_chain(w, undo, seq), memory_order_relaxed);
     atomic_store_explicit(&p->version, version + 2, memory_order_release);
     rec->vec |= RING_DEAD;
 }
@@ -258,13 +264,13 @@ static void rewind_texts(World *w, uint64_t from) {
     }
 }
 
-void core_rewind(World *w, uint64_t from) {
+void core_rewind(World *w, uint64_t from, uint64_t seq) {
     CHECK(w->ring != NULL);
     uint64_t head = atomic_load_explicit(&w->ring->head, memory_order_relaxed);
     CHECK(head - from <= w->ring->cap);
     for (uint64_t at = head; at > from; at--) {
         RingRecord *rec = &w->ring->records[(at - 1) & (w->ring->cap - 1)];
-        if (!(rec->vec & RING_DEAD)) rewind_one(w, rec, at);
+        if (!(rec->vec & RING_DEAD)) rewind_one(w, rec, at, seq);
     }
     rewind_texts(w, from);
 }
