@@ -27,7 +27,8 @@ static Err ask(const Guard *g, GuardAsk a, int32_t *line) {
 
 static void tokens_are_compared_whole(void **state) {
     (void)state;
-    Guard g = {NULL};
+    Guard g;
+    memset(&g, 0, sizeof g);
     int32_t line = 0;
     write_tokens("# first\n\nalpha\n  beta \r\n#gamma\n");
     assert_int_equal(guard_load(&g, file, NULL), ERR_OK);
@@ -50,7 +51,8 @@ static void tokens_are_compared_whole(void **state) {
 
 static void a_bad_file_changes_nothing(void **state) {
     (void)state;
-    Guard g = {NULL};
+    Guard g;
+    memset(&g, 0, sizeof g);
     Buf why = {0};
     int32_t line = 0;
     write_tokens("alpha\n");
