@@ -64,7 +64,10 @@ struct Realm {
 
 // The live or named world with a reference taken, or NULL. Any thread.
 Realm *realm_find(Sosia *e, Str name);
+Realm *realm_ref(Realm *r);
 void realm_unref(Realm *r);
+// Drop a reference unless it is the last one. True when it was dropped.
+bool realm_unref_some(Realm *r);
 // A realm around `w` with one reference, not in any table.
 Realm *realm_new(Sosia *e, Str name, Str parent, World *w, int64_t ring_records);
 // Writer: the commands of sosia_fork and sosia_drop.
@@ -193,8 +196,11 @@ void hub_unref(Hub *h);
 // A batch has become visible; takes the reference. hub_notify tells the cursors.
 void hub_append(Hub *h, FeedBatch *b);
 void hub_notify(Hub *h);
-// Answer CLOSED from now on; waits until no cursor looks at the world.
+// Answer CLOSED from now on; waits until no cursor looks at the world. Not for the writer while it runs: a cursor may
+// be waiting for it.
 void hub_close(Hub *h);
+// The same without waiting: cursors at work hold references to the realm.
+void hub_end(Hub *h);
 int64_t hub_bytes(Hub *h);
 
 // ---- reading ------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 // From changes to events. Names are looked up in a view at least as new as the batch: twins keep their names when they
 // die, columns keep their meaning, and deletions carry what they delete. Only the relationship of a value that was set
 // before the relationship died needs an older look: the ring still has it, or the event is left out, because the
-// deletion follows.
+// deletion follows. It is left out too when the relationship's name is no inline text: the name went with it.
 #include "engine/event.h"
 #include "base/check.h"
 #include "base/mem.h"
@@ -123,7 +123,7 @@ static bool find_link(Decoding *x, uint64_t id, LinkView *out) {
     View then = *x->v;
     then.seq = x->head.seq;
     *out = view_link(&then, (LinkId){id});
-    return out->alive && !then.overrun;
+    return out->alive && !then.overrun && text_is_inline(out->rid);
 }
 
 static void link_value_changed(Decoding *x, const Change *c) {

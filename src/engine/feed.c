@@ -119,6 +119,13 @@ void hub_close(Hub *h) {
     hub_notify(h);
 }
 
+void hub_end(Hub *h) {
+    pthread_mutex_lock(&h->lock);
+    h->closed = true;
+    pthread_mutex_unlock(&h->lock);
+    hub_notify(h);
+}
+
 int64_t hub_bytes(Hub *h) {
     pthread_mutex_lock(&h->lock);
     int64_t n = h->bytes;
@@ -227,15 +234,20 @@ static Err feed_take(SosiaFeed *f, int64_t wait_ns, FeedBatch **out) {
     else if (f->at < h->next) {
         *out = batch_ref(h->kept[f->at++ & (h->cap - 1)]);
         h->busy++;
+        realm_ref(h->realm);
     }
     pthread_mutex_unlock(&h->lock);
     return err;
 }
 
+// The last one of a dropped world frees it; the cursor keeps the hub.
 static void feed_release(Hub *h) {
+    Realm *r = h->realm;
     pthread_mutex_lock(&h->lock);
+    bool last = !realm_unref_some(r); // else before busy falls: who waits for that holds the others
     if (--h->busy == 0 && h->closed) pthread_cond_broadcast(&h->more);
     pthread_mutex_unlock(&h->lock);
+    if (last) realm_unref(r);
 }
 
 SosiaErr sosia_feed_next(SosiaFeed *f, int64_t wait_ns, SosiaBatch *out) {
@@ -247,6 +259,7 @@ SosiaErr sosia_feed_next(SosiaFeed *f, int64_t wait_ns, SosiaBatch *out) {
     f->batch = b;
     err = events_decode(&f->events, f->hub->realm, &f->who, (Str){b->bytes, b->size}, out);
     feed_release(f->hub);
+    if (err == ERR_WORLD_NOT_FOUND) err = ERR_CLOSED; // dropped while the batch was looked at
     if (err) return (SosiaErr)err;
     out->prev = f->prev;
     f->prev = b->seq;

@@ -189,6 +189,33 @@ static void test_events_of_models(void **state) {
     close_feed(&k, f);
 }
 
+// The long name of a relationship is gone with it: a late cursor tells the value under that name or not at all.
+static void test_name_of_a_dead_link(void **state) {
+    (void)state;
+    Kit k;
+    kit_open(&k, &(SosiaOpen){0});
+    kit_models(&k);
+    kit_room(&k, "a");
+    kit_room(&k, "b");
+    static const char rid[] = "a relationship whose name does not fit into two words";
+    kit_do(&k, SOSIA_LINK_PUT, "b", rid, "{\"$relationshipName\":\"feeds\",\"$targetId\":\"a\"}");
+    SosiaFeed *f = feed_at(&k, "", 0);
+    kit_do(&k, SOSIA_LINK_PATCH, "b", rid, "[{\"op\":\"add\",\"path\":\"/flow\",\"value\":1}]");
+    kit_do(&k, SOSIA_LINK_DELETE, "b", rid, "");
+    char body[128];
+    for (int i = 0; i < 20; i++) { // texts of the same size take its place
+        snprintf(body, sizeof body, "[{\"op\":\"add\",\"path\":\"/label\",\"value\":\"%0*d\"}]", (int)sizeof rid - 1,
+                 i);
+        kit_do(&k, SOSIA_TWIN_PATCH, "a", "", body);
+    }
+    SosiaBatch b = next(f);
+    for (int64_t i = 0; i < b.count; i++) is(b.changes[i].link, rid);
+    b = next(f);
+    is(find(&b, SOSIA_EV_LINK_DELETE, "feeds")->link, rid);
+    sosia_feed_close(f);
+    kit_close(&k);
+}
+
 // A cursor that reads late still tells the names of what has died since.
 static void test_names_of_the_dead(void **state) {
     (void)state;
@@ -453,10 +480,15 @@ static void test_complete(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_events_of_twins),  cmocka_unit_test(test_events_of_links),
-        cmocka_unit_test(test_events_of_models), cmocka_unit_test(test_names_of_the_dead),
-        cmocka_unit_test(test_resume),           cmocka_unit_test(test_gone),
-        cmocka_unit_test(test_wait_and_notify),  cmocka_unit_test(test_closed),
+        cmocka_unit_test(test_events_of_twins),
+        cmocka_unit_test(test_events_of_links),
+        cmocka_unit_test(test_events_of_models),
+        cmocka_unit_test(test_names_of_the_dead),
+        cmocka_unit_test(test_name_of_a_dead_link),
+        cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_gone),
+        cmocka_unit_test(test_wait_and_notify),
+        cmocka_unit_test(test_closed),
         cmocka_unit_test(test_complete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,7 @@ Realm *realm_new(Sosia *e, Str name, Str parent, World *w, int64_t ring_records)
     return r;
 }
 
-static Realm *realm_ref(Realm *r) {
+Realm *realm_ref(Realm *r) {
     atomic_fetch_add_explicit(&r->refs, 1, memory_order_relaxed);
     return r;
 }
@@ -39,6 +39,12 @@ void realm_unref(Realm *r) {
     mem_free((void *)r->name.p);
     mem_free((void *)r->parent.p);
     mem_free(r);
+}
+
+bool realm_unref_some(Realm *r) {
+    int32_t n = atomic_load(&r->refs);
+    while (n > 1 && !atomic_compare_exchange_weak(&r->refs, &n, n - 1)) {}
+    return n > 1;
 }
 
 static bool is_live(Str name) { return !name.n || str_eq(name, STR("live")); }
@@ -102,10 +108,12 @@ int64_t worlds_count(Sosia *e) {
 
 void worlds_free(Sosia *e) {
     for (int64_t i = 0; i < e->world_count; i++) {
+        hub_close(e->worlds[i]->hub);
         CHECK(atomic_load(&e->worlds[i]->refs) == 1); // nobody reads any more
         realm_unref(e->worlds[i]);
     }
     mem_free(e->worlds);
+    hub_close(e->live->hub);
     CHECK(atomic_load(&e->live->refs) == 1);
     realm_unref(e->live);
 }
@@ -167,7 +175,7 @@ void world_task_drop(Sosia *e, Task *c) {
     else if ((r = table_take(e, c->name, true)) == NULL)
         task_fail(c, ERR_WORLD_NOT_FOUND, "there is no world \"%.*s\"", STR_ARG(c->name));
     if (r) {
-        hub_close(r->hub);
+        hub_end(r->hub);
         realm_unref(r);
     }
     task_finish(e, c);
