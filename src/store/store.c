@@ -80,6 +80,7 @@ static void fail(Store *s, Err err) {
     if (fork) {
         s->fork = NULL;
         s->checkpointing = false;
+        s->stats.checkpoints_failed++;
     }
     pthread_cond_broadcast(&s->room);
     pthread_mutex_unlock(&s->lock);
@@ -160,7 +161,9 @@ static void probe(Store *s, int64_t n) {
 bool store_step(Store *s) {
     bool did = store_commit_next(s);
     pthread_mutex_lock(&s->lock);
-    bool probing = s->probe;
+    // A second failure before the engine has answered the first would be told after its answer, when batches are queued
+    // again that on_fail did not drop.
+    bool probing = s->probe && !s->failed;
     int64_t refused = s->refused_bytes;
     s->probe = false;
     World *fork = s->fork && s->fork_seq <= s->committed ? s->fork : NULL;

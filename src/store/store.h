@@ -53,6 +53,7 @@ void store_submit(Store *s, uint64_t seq, Str bytes);
 void store_resume(Store *s);
 // Try whether a commit would succeed now (full disk): write and commit about as much as was refused, at most 1 MiB, and
 // drop it again. The store thread does it; the result comes as on_commit of nothing (last_seq unchanged) or on_fail.
+// Nothing happens, and nothing comes, while a failure waits for store_resume.
 void store_probe(Store *s);
 // Write a checkpoint of `fork` (everything up to seq, and nothing later, is in it) in the background, after the journal
 // holds seq; then trim the journal and drop pages no root names. Takes the fork; frees it on the store's thread. False,
