@@ -545,14 +545,7 @@ class Watch(WithServer):
         self.assertEqual(self.run_("watch", "nobody", "--for", "1s").code, 3)
 
     def test_survives_a_restart_of_the_server(self):
-        server = self.serve(path=self.file("w.sosia"))
-        address = server.url[7:]
-        server.arguments = ["--http", address]
-        self.ok(server.run("import", self.file("g.json", [ASSET, DRIVE, PUMP, twin("wa-9")])))
-        p = subprocess.Popen([kit.SOSIA, "watch", "--lines", "--property", "flow", "--count", "2"],
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                             env=kit.environment(SOSIA_URL=server.url))
-        time.sleep(1 * kit.SLOW)
+        server, p = self.restartable()
         self.ok(server.run("set", "wa-9", "flow", "1"))
         server.kill()
         server.start()
@@ -562,6 +555,33 @@ class Watch(WithServer):
         self.assertEqual(p.returncode, 0, err)
         self.assertEqual(re.findall(r"flow  (\d)", out), ["1", "2"])
         self.assertIn("the server is gone", err)
+
+    def test_catches_up_with_what_is_no_longer_kept(self):
+        """A change comes and the server restarts while nobody listens: its message is gone, its value is not."""
+        server, p = self.restartable()
+        p.send_signal(signal.SIGSTOP)
+        server.kill()
+        server.start()
+        self.ok(server.run("set", "wa-9", "flow", "1"))
+        server.kill()
+        server.start()
+        p.send_signal(signal.SIGCONT)
+        self.assertRegex(p.stdout.readline(), r"^\S+Z  wa-9  flow  1 m³/h$")
+        self.ok(server.run("set", "wa-9", "flow", "2"))
+        out, err = p.communicate(timeout=30 * kit.SLOW)
+        self.assertEqual(re.findall(r"flow  (\d)", out), ["2"])
+
+    def restartable(self):
+        """A server that keeps its address, and a watch of it that ends after two changes."""
+        server = self.serve(path=self.file("w.sosia"))
+        server.arguments = ["--http", server.url[7:]]
+        self.ok(server.run("import", self.file("g.json", [ASSET, DRIVE, PUMP, twin("wa-9")])))
+        p = subprocess.Popen([kit.SOSIA, "watch", "--lines", "--property", "flow", "--count", "2"],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                             env=kit.environment(SOSIA_URL=server.url))
+        self.addCleanup(lambda: (p.kill(), p.wait(), p.stdout.close(), p.stderr.close()))
+        time.sleep(1 * kit.SLOW)
+        return server, p
 
 
 class Terminal(WithServer):

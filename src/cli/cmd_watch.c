@@ -40,7 +40,10 @@ typedef struct Run {
     uint64_t seq;   // the last one seen
     int64_t end_ns; // mono; 0: never
     int64_t printed;
+    int64_t last_ns; // update time of the last message
     bool connected, screen;
+    bool take_all; // of a snapshot: also what no sensor feeds
+    bool behind;   // messages were missed: catch_up
     WatchScreen view;
     Buf status;
 } Run;
@@ -54,7 +57,7 @@ static Str text_in(const Json *v, Str key) {
 
 static Err take_twin(void *arg, const Json *item) {
     Run *r = arg;
-    watch_twin(&r->watch, item, r->o->all);
+    watch_twin(&r->watch, item, r->take_all);
     return ERR_OK;
 }
 
@@ -65,7 +68,7 @@ static Err snapshot(Run *r) {
     if (r->only.n) {
         TRY(client_do(c, &(Call){.path = client_path(c, "/digitaltwins/{}", &r->only)}));
         TRY(client_json(c, &doc));
-        watch_twin(&r->watch, &doc, r->o->all);
+        watch_twin(&r->watch, &doc, r->take_all);
         return ERR_OK;
     }
     Str path =
@@ -97,31 +100,59 @@ static Err subscribe(Run *r) {
     return err;
 }
 
-static Err print_change(Run *r, const Json *change, Str time, const WatchRow *row) {
-    Buf line = {0};
-    buf_printf(&line, "%.*s  ", STR_ARG(time));
-    text_clean(text_in(change, STR("twin")), &line);
-    buf_str_put(&line, STR("  "));
-    if (row) {
-        text_clean(row->path, &line);
-        buf_str_put(&line, STR("  "));
-        text_clean(buf_str(&row->value), &line);
-        if (row->unit.n) buf_printf(&line, " %.*s", STR_ARG(row->unit));
-    } else {
-        static const char *const members[] = {"op", "path", "link", "name", "target", "model", "component"};
-        for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
-            Str text = text_in(change, str_of(members[i]));
-            if (!text.n) continue;
-            text_clean(text, &line);
-            buf_str_put(&line, STR("  "));
-        }
-        while (line.n && line.p[line.n - 1] == ' ') line.n--;
-    }
-    buf_byte(&line, '\n');
-    Err err = say(buf_str(&line));
-    buf_free(&line);
+static Err print_line(Run *r, Buf *line) {
+    buf_byte(line, '\n');
+    Err err = say(buf_str(line));
+    buf_free(line);
     r->printed++;
     return err;
+}
+
+static Err print_value(Run *r, Str time, const WatchRow *row) {
+    Buf line = {0};
+    buf_printf(&line, "%.*s  ", STR_ARG(time));
+    text_clean(row->twin, &line);
+    buf_str_put(&line, STR("  "));
+    text_clean(row->path, &line);
+    buf_str_put(&line, STR("  "));
+    text_clean(buf_str(&row->value), &line);
+    if (row->unit.n) buf_printf(&line, " %.*s", STR_ARG(row->unit));
+    return print_line(r, &line);
+}
+
+// Anything but a value: what happened, then its members.
+static Err print_event(Run *r, Str time, const Json *change) {
+    static const char *const members[] = {"twin", "op", "path", "link", "name", "target", "model", "component"};
+    Buf line = {0};
+    buf_printf(&line, "%.*s", STR_ARG(time));
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        Str text = text_in(change, str_of(members[i]));
+        if (!text.n) continue;
+        buf_str_put(&line, STR("  "));
+        text_clean(text, &line);
+    }
+    return print_line(r, &line);
+}
+
+// The server no longer has what came while we were away: look at the values instead, and print those that changed.
+static Err catch_up(Run *r) {
+    r->take_all = r->o->all || !r->screen;
+    Err err = snapshot(r);
+    r->take_all = r->o->all;
+    r->behind = err == ERR_UNREACHABLE; // gone again: catch up after the next connection
+    if (r->behind) return ERR_OK;
+    TRY(err);
+    find_units(r);
+    for (int64_t i = 0; i < r->watch.count && !r->screen && !r->o->common.json; i++) {
+        if (r->o->count && r->printed >= r->o->count) return ERR_OK;
+        if (r->watch.rows[i].updated_ns <= r->last_ns) continue;
+        Buf time = {0};
+        time_print(r->watch.rows[i].updated_ns, 7, &time);
+        err = print_value(r, buf_str(&time), &r->watch.rows[i]);
+        buf_free(&time);
+        TRY(err);
+    }
+    return ERR_OK;
 }
 
 static Err take_change(Run *r, const Json *change, Str time, int64_t time_ns) {
@@ -146,7 +177,7 @@ static Err take_change(Run *r, const Json *change, Str time, int64_t time_ns) {
         return ERR_OK;
     }
     if (!row && (r->watch.property.n || !watch_wants_twin(&r->watch, twin))) return ERR_OK;
-    return print_change(r, change, time, row);
+    return row ? print_value(r, time, row) : print_event(r, time, change);
 }
 
 static Err take_event(Run *r) {
@@ -158,9 +189,12 @@ static Err take_event(Run *r) {
     const Json *seq = json_get(&doc, ready ? STR("since") : STR("seq")), *changes = json_get(&doc, STR("changes"));
     if (cut) {
         r->seq = 0; // too far behind: begin again with what is there now
-        return snapshot(r);
+        r->behind = true;
+        return ERR_OK;
     }
     if (seq && seq->type == JSON_INT) r->seq = (uint64_t)seq->i;
+    if (ready && r->last_ns == 0) r->last_ns = time_now_ns();
+    if (ready && r->behind) return catch_up(r);
     if (ready || !changes || changes->type != JSON_ARRAY) return ERR_OK;
     if (r->o->common.json) {
         buf_byte(&r->event.data, '\n');
@@ -169,6 +203,7 @@ static Err take_event(Run *r) {
     }
     Str time = text_in(&doc, STR("time"));
     if (!time_parse(time, &time_ns)) time_ns = time_now_ns();
+    r->last_ns = time_ns;
     for (int32_t i = 0; i < changes->count; i++) {
         if (r->o->count && r->printed >= r->o->count) return ERR_OK;
         TRY(take_change(r, &changes->items[i], time, time_ns));
@@ -191,7 +226,7 @@ static Err lost(Run *r, Err err) {
     bool first = !r->connected;
     client_stream_close(&r->stream);
     if (first && !(r->tail.status == 410)) return client_tell(&r->tail, err);
-    if (r->tail.status == 410) r->seq = 0;
+    if (r->tail.status == 410) r->seq = 0, r->behind = true;
     buf_reset(&r->status);
     buf_str_put(&r->status, STR("the server is gone, trying again"));
     if (!r->screen) note("%.*s", STR_ARG(buf_str(&r->status)));
@@ -283,6 +318,7 @@ static Err begin(Run *r, const Args *args) {
     r->watch.stale_after_ns = o->stale_ns;
     bool glob = args->count != 1 || str_find(args->items[0], '*', 0) >= 0 || str_find(args->items[0], '?', 0) >= 0;
     if (!glob) r->only = args->items[0];
+    r->take_all = o->all;
     if (o->for_ns) r->end_ns = time_mono_ns() + o->for_ns;
     TRY(client_open(&r->get, &o->common));
     TRY(client_open(&r->tail, &o->common));
