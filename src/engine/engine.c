@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Opening, closing and the writer's loop.
-#include "engine/engine.h"
+#include "engine/workers.h"
 #include <errno.h>
 #include "base/check.h"
 #include "base/log.h"
@@ -128,6 +128,7 @@ static Sosia *engine_new(const SosiaOpen *o) {
 
 // Threads are gone. Frees what was made, however far open came.
 static void engine_free(Sosia *e) {
+    workers_free(e->workers);
     if (e->live) worlds_free(e);
     store_close(e->store);
     domain_free(e->domain);
@@ -178,6 +179,7 @@ SosiaErr sosia_open(const SosiaOpen *open, Sosia **out, SosiaBuf *why) {
     e->live->stored = e->store != NULL;
     atomic_store(&e->live->ready, true);
     if (e->store) err = store_start(e->store);
+    if (!err) err = workers_start(e, &e->workers);
     if (!err) err = thread_start(&e->writer, "sosia-writer", writer_main, e);
     if (!err) {
         *out = e;
@@ -191,6 +193,7 @@ fail:
 
 void sosia_close(Sosia *e) {
     if (!e) return;
+    workers_stop(e->workers); // the writer still takes what they have
     pthread_mutex_lock(&e->inbox.lock);
     e->inbox.closing = true;
     pthread_cond_signal(&e->inbox.wake);

@@ -3,6 +3,7 @@
 //
 // Who owns what, on which thread
 //   caller     builds a Task (parses the body), puts it into the Inbox; reads worlds through engine_read.
+//   worker     parses large bodies in the caller's stead, see workers.h.
 //   writer     takes Tasks in order; the only one that writes worlds, makes batches, forks and undoes.
 //   store      runs engine_on_commit and engine_on_fail: makes batches visible, publishes them, completes Tasks.
 //
@@ -258,6 +259,7 @@ struct Sosia {
     int64_t opened_mono_ns;
     Realm *live; // own reference
     Thread writer;
+    struct Workers *workers;
 
     Inbox inbox;
     Counters counters;

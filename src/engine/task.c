@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tasks: from the caller's arguments to a queued write, and the waiting forms.
-#include "engine/engine.h"
+#include "engine/workers.h"
 #include "base/check.h"
 #include "base/mem.h"
 
@@ -217,7 +217,6 @@ static Err write_prepare(Sosia *e, const SosiaCaller *who, const SosiaWrite *w, 
     if ((unsigned)w->op > SOSIA_IMPORT) return ERR_ARGUMENT;
     TRY(inbox_look(e));
     *out = task_of(who, w, NULL, NULL);
-    task_parse(*out);
     return ERR_OK;
 }
 
@@ -227,7 +226,12 @@ SosiaErr sosia_write(Sosia *s, const SosiaCaller *who, const SosiaWrite *w, Sosi
     if (err) return (SosiaErr)err;
     c->done = done;
     c->arg = arg;
-    err = task_queue(s, c, false);
+    if (c->body.n > PARSE_INLINE_MAX) {
+        err = workers_parse(s->workers, c);
+    } else {
+        task_parse(c);
+        err = task_queue(s, c, false);
+    }
     if (err) task_free(c);
     return (SosiaErr)err;
 }
@@ -257,6 +261,7 @@ SosiaErr sosia_write_wait(Sosia *s, const SosiaCaller *who, const SosiaWrite *w,
     Task *c;
     Err err = write_prepare(s, who, w, &c);
     if (err) return result_refused(done, keep, err);
+    task_parse(c);
     err = task_wait(s, c, false);
     if (!err) {
         *done = task_result(c);
