@@ -114,7 +114,9 @@ Err link_set(World *w, const Change *c) {
     const Field *f;
     TRY(target(w, c, &k, &f));
     if (c->cell != f->cell) return ERR_STALE;
-    cell_put(w, c->col, c->id, c);
+    Change set = *c;
+    set.source_time = 0; // not journalled for links
+    cell_put(w, c->col, c->id, &set);
     touch_markers(w, k, f, c->id);
     put(w, c->id, LINK_TIME, (uint64_t)w->time);
     return ERR_OK;
