@@ -32,6 +32,7 @@ MODELS = [
         prop("seats", "integer"),
         prop("open", "boolean"),
         prop("note", "string"),
+        prop("n", "integer"),  # a name that hides in many a sentence
         prop(
             "tags",
             {
@@ -312,6 +313,22 @@ class Twins(Dialect):
         self.assertEqual(self.server.put("/digitaltwins/invalid", {"temperature": 1}).status, 400)
         self.check(self.server.get("/digitaltwins/invalid"), 404, "DigitalTwinNotFound")
         self.check(self.server.put("/digitaltwins/" + "x" * 129, room()), 400)
+
+    def test_refusals_name_the_place(self):
+        cases = [
+            (room(n=1.5), "n: expected integer"),
+            (room(seats="x"), "seats: expected integer"),
+            (room(unknown=1), '"unknown" is not a property'),
+            (room(probe={"$metadata": {}, "n": 1}), 'component "probe" has no property "n"'),
+        ]
+        for body, start in cases:
+            reply = self.check(self.server.put("/digitaltwins/placed", body), 400, "ValidationFailed")
+            self.assertIn(start, reply.json["error"]["message"])
+            self.assertEqual(reply.json["error"]["message"], reply.json["error"]["details"][0]["message"])
+        self.twin("placed")
+        line = b'{"id":"placed","property":"n","value":1.5}\n'
+        reply = self.check(self.server.post("/ingest", line, version=None), 400, "ValidationFailed")
+        self.assertTrue(reply.json["errors"][0]["message"].startswith("n: expected integer"), reply)
 
     def test_preconditions(self):
         first = self.twin("pre").header("etag")
@@ -658,6 +675,9 @@ class Worlds(Dialect):
         self.check(self.server.post("/worlds", {"name": "x", "from": "none"}, version=None), 404, "WorldNotFound")
         for body in [{}, {"name": ""}, {"name": 1}, {"name": "y", "from": 1}]:
             self.check(self.server.post("/worlds", body, version=None), 400, "InvalidArgument")
+        for name in ["a/b", "\u00fc", "-x", "x" * 65]:
+            reply = self.check(self.server.post("/worlds", {"name": name}, version=None), 400, "InvalidArgument")
+            self.assertIn("1 to 64 letters", reply.json["error"]["message"])
         self.check(
             self.server.patch(
                 "/worlds/what-if/digitaltwins/w", [{"op": "replace", "path": "/temperature", "value": 9}]

@@ -128,6 +128,8 @@ MUST Err task_queue(Sosia *e, Task *c, bool internal);
 MUST Err task_wait(Sosia *e, Task *c, bool internal);
 // Set its failure; fmt NULL: the meaning of `err`.
 void task_fail(Task *c, Err err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+// Append one message: "where: text", or the text alone when it names the place already.
+void task_message_put(Buf *b, const DiagMessage *m);
 // Its failure from a Diag (its messages become message and details).
 void task_fail_diag(Task *c, Err err, const Diag *d);
 // Run its callback; frees it unless a caller waits for it.

@@ -150,9 +150,7 @@ static void reject(Task *c, const Line *x, Err err, Str message) {
 static void reject_diag(Task *c, const Line *x, Err err, const Diag *d) {
     Buf text = {0};
     if (d->count) {
-        const DiagMessage *m = &d->messages[0];
-        if (m->where.n && str_find_str(m->text, m->where) < 0) buf_printf(&text, "%.*s: ", STR_ARG(m->where));
-        buf_str_put(&text, m->text);
+        task_message_put(&text, &d->messages[0]);
     } else {
         buf_printf(&text, "%s", err_text(err));
     }

@@ -61,9 +61,21 @@ void task_fail(Task *c, Err err, const char *fmt, ...) {
     buf_free(&text);
 }
 
-// "where: text" of one message.
-static void message_put(Buf *b, const DiagMessage *m) {
-    if (m->where.n && str_find_str(m->text, m->where) < 0) buf_printf(b, "%.*s: ", STR_ARG(m->where));
+// A plain name counts only in quotes: "expected integer" does not name a property n. Paths and ids of models cannot be
+// there by accident.
+static bool names_place(Str text, Str where) {
+    Str rest = text;
+    bool plain = str_find(where, '/', 0) < 0 && str_find(where, ':', 0) < 0;
+    if (!plain) return str_find_str(text, where) >= 0;
+    for (int64_t at; (at = str_find_str(rest, where)) >= 0; rest = str_sub(rest, at + 1, rest.n)) {
+        bool opened = at > 0 && rest.p[at - 1] == '"';
+        if (opened && at + where.n < rest.n && rest.p[at + where.n] == '"') return true;
+    }
+    return false;
+}
+
+void task_message_put(Buf *b, const DiagMessage *m) {
+    if (m->where.n && !names_place(m->text, m->where)) buf_printf(b, "%.*s: ", STR_ARG(m->where));
     buf_str_put(b, m->text);
 }
 
@@ -73,7 +85,7 @@ static void details_put(Task *c, const Diag *d) {
     for (int32_t i = 0; i < d->count && all.n < MESSAGE_MAX; i++) {
         const DiagMessage *m = &d->messages[i];
         buf_reset(&one);
-        message_put(&one, m);
+        task_message_put(&one, m);
         buf_printf(&all, "%s{\"code\":\"%s\",\"message\":", i ? "," : "", err_wire(m->code));
         json_put_str(&all, buf_str(&one));
         buf_byte(&all, '}');
@@ -91,8 +103,8 @@ void task_fail_diag(Task *c, Err err, const Diag *d) {
     bool all = err == ERR_MODEL || err == ERR_MODEL_EXISTS;
     if (err == ERR_MODEL) buf_printf(&text, "None of the models could be created. ");
     for (int32_t i = 0; i < (all ? d->count : 1) && text.n < MESSAGE_MAX; i++) {
-        if (i) buf_byte(&text, ' ');
-        message_put(&text, &d->messages[i]);
+        if (i) buf_str_put(&text, STR("; "));
+        task_message_put(&text, &d->messages[i]);
     }
     c->message = arena_str(&c->arena, buf_str(&text));
     buf_free(&text);

@@ -22,11 +22,17 @@ typedef struct Fork {
 static void forked(Call *c) {
     Fork *f = c->job_arg;
     if (f->err == ERR_WORLD_NOT_FOUND) {
-        call_failf(c, f->err, "There is no world named %.*s.", STR_ARG(f->from));
+        call_failf(c, f->err, "there is no world \"%.*s\"", STR_ARG(f->from));
         return;
     }
     if (f->err == ERR_WORLD_EXISTS) {
-        call_failf(c, f->err, "A world named %.*s exists already.", STR_ARG(f->name));
+        call_failf(c, f->err, "there is a world \"%.*s\" already", STR_ARG(f->name));
+        return;
+    }
+    if (f->err == ERR_ARGUMENT) {
+        call_failf(c, f->err,
+                   "a world's name is 1 to 64 letters, digits, '-', '_' and '.', and begins with one of "
+                   "the first two");
         return;
     }
     if (f->err != ERR_OK) {
@@ -81,7 +87,7 @@ static void dropped(Call *c) {
     if (f->err == ERR_OK) {
         call_empty(c, 204, (Str){0}, 0);
     } else if (f->err == ERR_WORLD_NOT_FOUND) {
-        call_failf(c, f->err, "There is no world named %.*s.", STR_ARG(f->name));
+        call_failf(c, f->err, "there is no world \"%.*s\"", STR_ARG(f->name));
     } else {
         call_fail(c, f->err, (Str){0}, (Str){0});
     }
@@ -98,7 +104,7 @@ void own_world_delete(Call *c) {
     *f = (Fork){.name = c->id};
     c->job_arg = f;
     if (str_eq(c->id, STR("live"))) {
-        call_failf(c, ERR_NOT_ALLOWED, "The live world cannot be dropped.");
+        call_failf(c, ERR_NOT_ALLOWED, "the live world cannot be dropped");
         return;
     }
     call_work(c, drop_on_worker);

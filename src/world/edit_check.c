@@ -9,7 +9,8 @@ static int64_t id_length(Str id) {
     int64_t points = 0;
     for (int64_t i = 0; i < id.n; i++) {
         uint8_t c = (uint8_t)id.p[i];
-        if (c < 0x20 || c == 0x7f) return -1;
+        uint8_t next = i + 1 < id.n ? (uint8_t)id.p[i + 1] : 0;
+        if (c < 0x20 || c == 0x7f || (c == 0xc2 && next < 0xa0)) return -1; // U+0080 to U+009F steer terminals too
         points += (c & 0xc0) != 0x80;
     }
     return points;
@@ -101,7 +102,13 @@ Err edit_check_value(const Subject *s, int32_t i, const Json *v) {
     return check_form(s, i, v);
 }
 
-Err edit_unknown(const Subject *s, Str path, Str name) {
+Err edit_unknown(const Subject *s, int32_t parent, Str path, Str name) {
+    if (parent >= 0) {
+        bool component = s->fields[parent].cell == CELL_COMPONENT;
+        return diag_add(s->d, ERR_VALIDATION, -1, -1, path, "%s \"%.*s\" has no %s \"%.*s\"",
+                        component ? "component" : "object", STR_ARG(s->fields[parent].path),
+                        component ? "property" : "field", STR_ARG(name));
+    }
     if (!s->model)
         return diag_add(s->d, ERR_VALIDATION, -1, -1, path, "the relationship has no property \"%.*s\"", STR_ARG(name));
     const char *is = model_rel(s->model, path)         ? "is a relationship of model %.*s and cannot be set as a value"
@@ -179,7 +186,7 @@ Err edit_check_members(const Subject *s, int32_t parent, const Json *v) {
                             "\"%.*s\" is not a member that may be given here", STR_ARG(name));
         }
         int32_t i = edit_child(s, parent, name);
-        if (i < 0) return edit_unknown(s, join(s, path, name), name);
+        if (i < 0) return edit_unknown(s, parent, join(s, path, name), name);
         TRY(edit_check_value(s, i, value));
     }
     if (s->model) TRY(check_metadata(s, v, path));

@@ -61,8 +61,9 @@ MUST Err edit_check_value(const Subject *s, int32_t i, const Json *v);
 // All members of the object v as those of the twin, link (-1) or component `parent`: every name known, every component
 // there, metadata well formed. Errors: VALIDATION, LIMIT.
 MUST Err edit_check_members(const Subject *s, int32_t parent, const Json *v);
-// The refusal of a name that the model does not have, with the reason. Returns VALIDATION.
-Err edit_unknown(const Subject *s, Str path, Str name);
+// The refusal of a name that the model does not have, or the component or object `parent` (-1: none), with the reason.
+// Returns VALIDATION.
+Err edit_unknown(const Subject *s, int32_t parent, Str path, Str name);
 // The refusal of a component the model does not have. Returns COMPONENT_NOT_FOUND.
 Err edit_no_component(const Subject *s, Str component);
 // The source time a "$metadata" object (may be NULL) gives for a property; 0: none. Errors: VALIDATION.

@@ -84,7 +84,7 @@ static Err apply_metadata(const Subject *s, int32_t base, const PatchOp *op, Str
     TRY(next_token(s, op, &rest, &what));
     if (!str_eq(what, STR("sourceTime")) || rest.n > 0)
         return bad(s, op, "of a property's metadata only sourceTime can be patched, not");
-    if (i < 0 || s->fields[i].cell == CELL_COMPONENT) return edit_unknown(s, op->dotted, name);
+    if (i < 0 || s->fields[i].cell == CELL_COMPONENT) return edit_unknown(s, base, op->dotted, name);
     if (!edit_cell(s, i).valid) return bad(s, op, "the property has no value, so no sourceTime either:");
     Change c = {
         .kind = CHANGE_SOURCE_TIME, .cell = (uint8_t)s->fields[i].cell, .col = s->first + (uint32_t)i, .id = s->id};
@@ -144,7 +144,7 @@ static Err apply_op(const Subject *s, int32_t base, const PatchOp *op, int32_t l
         if (root && s->model && str_eq(token, STR("$metadata"))) return apply_metadata(s, at, op, rest);
         if (token.n > 0 && token.p[0] == '$') return bad(s, op, "this cannot be patched:");
         int32_t i = edit_child(s, at, token);
-        if (i < 0) return edit_unknown(s, op->dotted, token);
+        if (i < 0) return edit_unknown(s, at, op->dotted, token);
         if (rest.n == 0) return apply_field(s, i, op, later);
         if (s->fields[i].cell < CELL_OBJECT) return apply_inside(s, i, op, rest);
         if (!edit_cell(s, i).valid) return bad(s, op, "there is nothing above");

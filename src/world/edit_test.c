@@ -137,7 +137,8 @@ static void put_refuses(void **state) {
         {"{'$metadata':{'$model':'dtmi:lab:Room;1'}}", ERR_VALIDATION, "thermo"},
         {"{'$metadata':{'$model':'dtmi:lab:Room;1'},'thermo':null}", ERR_VALIDATION, "thermo"},
         {"{'$metadata':{'$model':'dtmi:lab:Room;1'},'thermo':[]}", ERR_VALIDATION, "component"},
-        {"{'$metadata':{'$model':'dtmi:lab:Room;1'},'thermo':{'nope':1}}", ERR_VALIDATION, "thermo.nope"},
+        {"{'$metadata':{'$model':'dtmi:lab:Room;1'},'thermo':{'nope':1}}", ERR_VALIDATION,
+         "component \"thermo\" has no property \"nope\""},
         {"{'$metadata':{'$model':'dtmi:lab:Room;1'},'thermo':{'mode':'COOL'}}", ERR_VALIDATION, "thermo.mode"},
         {"{'$metadata':{'$model':'dtmi:lab:Room;1'},'thermo':{'$etag':'x'}}", ERR_VALIDATION, "$etag"},
         {"{" ROOM ",'nope':1}", ERR_VALIDATION, "nope"},
@@ -237,6 +238,16 @@ static void put_checks_ids(void **state) {
     worked(l, lab_put(l, id, "{" ROOM "}"));
     refused(l, lab_put(l, "", "{" ROOM "}"), ERR_ARGUMENT, "twin id");
     refused(l, lab_put(l, "a\nb", "{" ROOM "}"), ERR_ARGUMENT, "control");
+    refused(l,
+            lab_put(l,
+                    "a\xc2\x9b"
+                    "31m",
+                    "{" ROOM "}"),
+            ERR_ARGUMENT, "control");
+    worked(l, lab_put(l,
+                      "a\xc2\xa0"
+                      "b",
+                      "{" ROOM "}"));
     refused(l, lab_put(l, "a\xff", "{" ROOM "}"), ERR_ARGUMENT, "UTF-8");
     worked(l, lab_put(l, "a/b c;1", "{" ROOM ",'$dtId':null,'$etag':null}"));
 }
