@@ -159,6 +159,37 @@ static bool tree_ok(const Block *b, int level, bool vectors) {
     return true;
 }
 
+VecShape shape_of_vec(uint32_t vec) {
+    static const VecShape shapes[] = {VEC_META, VEC_HOT,   VEC_COLD, VEC_LINK, VEC_MODEL, VEC_WORD,
+                                      VEC_WORD, VEC_SLOTS, VEC_WORD, VEC_WORD, VEC_SLOTS, VEC_WORD};
+    return vec <= VECNO_TABLE ? shapes[vec] : VEC_SHAPE_COUNT;
+}
+
+// Is there no such vector, or is it one of this shape? tree_ok says that all of it then is.
+static bool is_shape(const Node *root, uint32_t vec, VecShape shape) {
+    const Node *n = root;
+    if (vec >> NODE_SHIFT * (n->b.level + 1)) return true;
+    for (int level = n->b.level; level >= 0 && n; level--)
+        n = (const Node *)atomic_load_explicit(&n->child[vec >> NODE_SHIFT * level & (NODE_FAN - 1)],
+                                               memory_order_relaxed);
+    return !n || n->b.shape == shape;
+}
+
+static bool fixed_ok(const Node *root) {
+    for (uint32_t vec = 0; vec < VECNO_COLUMNS; vec++)
+        if (!is_shape(root, vec, shape_of_vec(vec))) return false;
+    return true;
+}
+
+static bool columns_ok(const Node *root, const Catalog *c) {
+    for (uint32_t vec = VECNO_COLUMNS; vec < c->next_vec; vec++) {
+        const Field *f;
+        bool cells = catalog_column(c, vec, &f) || catalog_link_column(c, vec, &f);
+        if (!is_shape(root, vec, cells ? cell_shape(f->cell) : VEC_WORD)) return false;
+    }
+    return true;
+}
+
 static Err load_catalog(Domain *d, Node *root, Catalog **out) {
     World peek = {.domain = d};
     atomic_init(&peek.root, root);
@@ -174,6 +205,10 @@ static Err load_catalog(Domain *d, Node *root, Catalog **out) {
         if (e != ERR_OK) return ERR_CORRUPT;
         c = next;
     }
+    if (!columns_ok(root, c)) {
+        catalog_unref(c);
+        return ERR_CORRUPT;
+    }
     *out = c;
     return ERR_OK;
 }
@@ -183,7 +218,7 @@ Err world_load(Domain *d, const BlockStore *bs, uint64_t root, int64_t ring_reco
     Block *b;
     Catalog *catalog;
     TRY(load_block(&l, root, 0, &b));
-    Err e = b->kind == BLOCK_NODE && tree_ok(b, b->level, true) ? ERR_OK : ERR_CORRUPT;
+    Err e = b->kind == BLOCK_NODE && tree_ok(b, b->level, true) && fixed_ok((Node *)b) ? ERR_OK : ERR_CORRUPT;
     if (e == ERR_OK) e = load_catalog(d, (Node *)b, &catalog);
     if (e != ERR_OK) {
         block_unref(d, b);

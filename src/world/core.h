@@ -100,6 +100,8 @@ void core_put(World *w, uint32_t vec, VecShape shape, uint64_t row, uint32_t k, 
 void core_put_text(World *w, uint32_t vec, VecShape shape, uint64_t row, uint32_t k, Text t);
 static inline uint64_t meta_get(World *w, uint32_t row) { return core_get(w, VECNO_META, row, 0); }
 static inline void meta_put(World *w, uint32_t row, uint64_t v) { core_put(w, VECNO_META, VEC_META, row, 0, v); }
+// The shape of a vector below VECNO_COLUMNS; VEC_SHAPE_COUNT: there is none with this number.
+VecShape shape_of_vec(uint32_t vec);
 // Undo all ring records at positions >= from, back to the state of sequence `seq`.
 void core_rewind(World *w, uint64_t from, uint64_t seq);
 // Records that still fit before one that is needed for undo would be lost.
