@@ -14,8 +14,9 @@
 // Fewer blocks than this are unpacked where they are needed.
 #define HELPER_BLOCKS_MIN 64
 
-// ABSENT -> PACKED -> (helper) TAKEN -> READY -> (world) DONE, or PACKED -> (world) DONE. DONE: unpack from the blob.
-typedef enum LoadState { LOAD_ABSENT, LOAD_PACKED, LOAD_TAKEN, LOAD_READY, LOAD_DONE } LoadState;
+// ABSENT -> PACKED -> (helper) TAKEN -> READY -> (world) GIVEN, or PACKED -> (world) GIVEN. BAD: the helper could not
+// unpack it. A tree asks for each block once; a file that does so twice could ask for 64^15.
+typedef enum LoadState { LOAD_ABSENT, LOAD_PACKED, LOAD_TAKEN, LOAD_READY, LOAD_BAD, LOAD_GIVEN } LoadState;
 
 typedef struct LoadBlock {
     Str blob;
@@ -56,7 +57,7 @@ static void *unpack_ahead(void *arg) {
         pthread_mutex_unlock(&l->lock);
         Err e = blob_unpack(&l->helper_zip, l->ids->ids[i - 1], b->blob, &b->bytes);
         pthread_mutex_lock(&l->lock);
-        b->state = e == ERR_OK ? LOAD_READY : LOAD_DONE;
+        b->state = e == ERR_OK ? LOAD_READY : LOAD_BAD;
         l->ahead += b->bytes.n;
         pthread_cond_signal(&l->moved);
     }
@@ -81,13 +82,14 @@ static Err get(void *ctx, uint64_t id, Buf *out) {
     LoadBlock *b = &l->blocks[i];
     pthread_mutex_lock(&l->lock);
     while (b->state == LOAD_TAKEN) pthread_cond_wait(&l->moved, &l->lock);
-    bool ready = b->state == LOAD_READY;
-    b->state = LOAD_DONE;
+    bool ready = b->state == LOAD_READY, given = b->state == LOAD_GIVEN;
+    b->state = LOAD_GIVEN;
     if (ready) {
         l->ahead -= b->bytes.n;
         pthread_cond_signal(&l->moved);
     }
     pthread_mutex_unlock(&l->lock);
+    if (given) return ERR_CORRUPT;
     if (!ready) return blob_unpack(&l->zip, id, b->blob, out);
     move_bytes(&b->bytes, out);
     return ERR_OK;

@@ -387,6 +387,52 @@ static void expect_refused(Rig *r, Err err, const char *words) {
     buf_free(&why);
 }
 
+// The node over the first vectors with its child 6 made the same as child 5, both of one shape; 0: `block` is another.
+static bool double_child(Str block, Buf *out) {
+    Cut c = cut_of(block);
+    if (cut_byte(&c) != 0xB1 || cut_byte(&c) != VEC_META || cut_byte(&c) != 0) return false;
+    buf_put(out, block.p, 3);
+    uint64_t ids[NODE_FAN];
+    for (uint32_t i = 0; i < NODE_FAN; i++) ids[i] = cut_varint(&c);
+    ids[VECNO_NAME_INFO] = ids[VECNO_NAME_DIR];
+    for (uint32_t i = 0; i < NODE_FAN; i++) buf_varint(out, ids[i]);
+    return !c.bad && ids[VECNO_NAME_DIR] && ids[VECNO_HOT];
+}
+
+// Sound rows that form no tree: a block below two parents is refused, as it could be below 64^15.
+static void refuses_a_block_twice(void **state) {
+    Rig *r = *state;
+    rig_open(r);
+    rig_write(r, 100);
+    rig_checkpoint(r);
+    rig_settle(r);
+    Store *s = r->store;
+    sqlite3_stmt *get, *put;
+    int changed = 0;
+    assert_int_equal(sqlite3_prepare_v2(s->db.h, "SELECT id, bytes FROM page", -1, &get, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(s->db.h, "UPDATE page SET bytes = ?2 WHERE id = ?1", -1, &put, NULL),
+                     SQLITE_OK);
+    while (!changed && sqlite3_step(get) == SQLITE_ROW) {
+        Buf block = {0}, twice = {0}, blob = {0};
+        uint64_t id = (uint64_t)sqlite3_column_int64(get, 0);
+        Str bytes = {sqlite3_column_blob(get, 1), sqlite3_column_bytes(get, 1)};
+        assert_int_equal(blob_unpack(&s->zip, id, bytes, &block), ERR_OK);
+        if (double_child(buf_str(&block), &twice)) {
+            blob_pack(&s->zip, id, buf_str(&twice), &blob);
+            sqlite3_bind_int64(put, 1, (int64_t)id);
+            sqlite3_bind_blob(put, 2, blob.p, (int)blob.n, SQLITE_TRANSIENT);
+            assert_int_equal(sqlite3_step(put), SQLITE_DONE);
+            changed++;
+        }
+        buf_free(&block), buf_free(&twice), buf_free(&blob);
+    }
+    sqlite3_finalize(get);
+    sqlite3_finalize(put);
+    assert_int_equal(changed, 1);
+    rig_close(r);
+    expect_refused(r, ERR_CORRUPT, "does not hold what it should");
+}
+
 // Damage, table by table: the message names the row.
 static void refuses_damage(void **state) {
     static const struct {
@@ -797,6 +843,7 @@ int main(void) {
         T(log_stays_short),
         T(loads_ahead),
         T(refuses_damage),
+        T(refuses_a_block_twice),
         T(survives_any_flip),
         T(refuses_strangers),
         T(refuses_a_second),
