@@ -501,6 +501,11 @@ class Worlds(WithServer):
 
 
 class Watch(WithServer):
+    def setUp(self):  # a server each: its count of listeners tells when a watch has begun
+        super().setUp()
+        self.server = self.serve()
+        self.ok(self.server.run("import", self.file("models.json", [ASSET, DRIVE, PUMP])))
+
     def start(self, *arguments):
         p = subprocess.Popen([kit.SOSIA, "watch", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                              text=True, env=kit.environment(SOSIA_URL=self.server.url))
@@ -515,7 +520,7 @@ class Watch(WithServer):
         for id in ("wa-1", "wa-2", "other"):
             self.pump(id)
         p = self.start("wa-*", "--count", "2")
-        time.sleep(1 * kit.SLOW)
+        self.server.await_streams()
         for id, value in (("wa-1", 4.5), ("other", 1), ("wa-2", 5.5)):
             self.feed(id, value)
         out, err = p.communicate(timeout=20 * kit.SLOW)
@@ -525,7 +530,7 @@ class Watch(WithServer):
     def test_json_and_sequence(self):
         self.pump("wa-3")
         p = self.start("--json", "wa-3", "--count", "2")
-        time.sleep(1 * kit.SLOW)
+        self.server.await_streams()
         for value in (1, 2):
             self.feed("wa-3", value)
         out, err = p.communicate(timeout=20 * kit.SLOW)
@@ -535,11 +540,11 @@ class Watch(WithServer):
         self.assertEqual([c["value"] for c in first["changes"] + second["changes"]], [1, 2])
 
     def test_for_a_while_and_interrupt(self):
-        self.ok(self.run_("watch", "--for", "300ms"))
         p = self.start()
-        time.sleep(0.7 * kit.SLOW)
+        self.server.await_streams()
         p.send_signal(signal.SIGINT)
         self.assertEqual(p.wait(20), 0)
+        self.ok(self.run_("watch", "--for", "300ms"))
 
     def test_twin_that_is_not_there(self):
         self.assertEqual(self.run_("watch", "nobody", "--for", "1s").code, 3)
@@ -549,11 +554,12 @@ class Watch(WithServer):
         self.ok(server.run("set", "wa-9", "flow", "1"))
         server.kill()
         server.start()
-        time.sleep(1.5 * kit.SLOW)
+        self.assertRegex(p.stdout.readline(), r"^\S+Z  wa-9  flow  1 m³/h$")  # before the kill or after it
+        server.await_streams()  # it is back
         self.ok(server.run("set", "wa-9", "flow", "2"))
         out, err = p.communicate(timeout=30 * kit.SLOW)
         self.assertEqual(p.returncode, 0, err)
-        self.assertEqual(re.findall(r"flow  (\d)", out), ["1", "2"])
+        self.assertEqual(re.findall(r"flow  (\d)", out), ["2"])
         self.assertIn("the server is gone", err)
 
     def test_catches_up_with_what_is_no_longer_kept(self):
@@ -580,7 +586,7 @@ class Watch(WithServer):
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                              env=kit.environment(SOSIA_URL=server.url))
         self.addCleanup(lambda: (p.kill(), p.wait(), p.stdout.close(), p.stderr.close()))
-        time.sleep(1 * kit.SLOW)
+        server.await_streams()
         return server, p
 
 

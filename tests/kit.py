@@ -118,6 +118,11 @@ class Server:
     def twin(self, id):
         return self.get("/digitaltwins/" + urllib.parse.quote(id, safe=""))
 
+    def await_streams(self, count=1):
+        """Wait until that many clients listen to /changes."""
+        until(lambda: re.search(r"(?m)^sosia_http_streams %d$" % count, self.http("GET", "/metrics")[2]), 20,
+              "%d listening clients" % count)
+
     def every(self, path):
         """All items of a paged list."""
         items = []

@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "cli/command.h"
 #include "codec/json.h"
+#include "serve/http.h"
 #include "serve/server.h"
 
 #define HTTP_DEFAULT "127.0.0.1:7474"
@@ -29,7 +30,7 @@ static const Opt opts[] = {
         "ask for one of these bearer tokens, one a line; without it only this machine is served"),
     OPT(Serve, hosts, OPT_LIST, 0, "host", "NAME", "a name that requests may carry besides the loopback ones"),
     OPT(Serve, behind_proxy, OPT_FLAG, 0, "behind-proxy", NULL, "believe X-Forwarded-Proto"),
-    OPT_RANGE(Serve, io_threads, "io-threads", "N", "threads that serve connections (1)", 1, 64),
+    OPT_RANGE(Serve, io_threads, "io-threads", "N", "threads that serve connections (1)", 1, HTTP_THREADS_MAX),
     OPT(Serve, checkpoint_ns, OPT_DURATION, 0, "checkpoint", "TIME", "between checkpoints (30s)"),
     OPT(Serve, log, OPT_STR, 0, "log", "LEVEL", "debug, info, warn (default) or error, to stderr"),
     OPT(Serve, json, OPT_FLAG, 'j', "json", NULL, "the ready line as JSON"),
@@ -54,6 +55,9 @@ static Err check(const Serve *s) {
     }
     if (s->data.n && s->memory) return tell(ERR_ARGUMENT, "serve: --data or --memory, not both");
     if (s->https.n && (!s->cert.n || !s->key.n)) return tell(ERR_ARGUMENT, "serve: --https needs --cert and --key");
+    if (s->hosts.count > SERVE_HOSTS_MAX) {
+        return tell(ERR_LIMIT, "serve: --host was given more than %d times", SERVE_HOSTS_MAX);
+    }
     return set_log(s->log);
 }
 
@@ -155,7 +159,7 @@ static Err run(void *fields, const Args *args) {
     SosiaOpen open = {.path = s->data, .checkpoint_interval_ns = s->checkpoint_ns};
     Err err = (Err)sosia_open(&open, &engine, &why);
     if (err != ERR_OK) {
-        tell(err, "%.*s: %.*s", STR_ARG(s->data), STR_ARG(why.n ? buf_str(&why) : str_of(err_text(err))));
+        tell(err, "serve: %.*s", STR_ARG(why.n ? buf_str(&why) : str_of(err_text(err))));
         buf_free(&why);
         return err;
     }

@@ -7,7 +7,7 @@
 #include "cli/watch.h"
 
 #define FRAME_NS (200 * NS_PER_MS)
-#define RETRY_NS NS_PER_S
+#define RETRY_NS (500 * NS_PER_MS)
 
 typedef struct Options {
     Common common;
@@ -40,7 +40,8 @@ typedef struct Run {
     uint64_t seq;   // the last one seen
     int64_t end_ns; // mono; 0: never
     int64_t printed;
-    int64_t last_ns; // update time of the last message
+    int64_t last_ns;   // update time of the last message
+    int64_t caught_ns; // all values up to this update time are told
     bool connected, screen;
     bool take_all; // of a snapshot: also what no sensor feeds
     bool behind;   // messages were missed: catch_up
@@ -144,10 +145,12 @@ static Err catch_up(Run *r) {
     TRY(err);
     find_units(r);
     for (int64_t i = 0; i < r->watch.count && !r->screen && !r->o->common.json; i++) {
+        int64_t updated_ns = r->watch.rows[i].updated_ns;
         if (r->o->count && r->printed >= r->o->count) return ERR_OK;
-        if (r->watch.rows[i].updated_ns <= r->last_ns) continue;
+        if (updated_ns <= r->last_ns) continue;
+        if (updated_ns > r->caught_ns) r->caught_ns = updated_ns;
         Buf time = {0};
-        time_print(r->watch.rows[i].updated_ns, 7, &time);
+        time_print(updated_ns, 7, &time);
         err = print_value(r, buf_str(&time), &r->watch.rows[i]);
         buf_free(&time);
         TRY(err);
@@ -204,6 +207,7 @@ static Err take_event(Run *r) {
     Str time = text_in(&doc, STR("time"));
     if (!time_parse(time, &time_ns)) time_ns = time_now_ns();
     r->last_ns = time_ns;
+    if (time_ns <= r->caught_ns) return ERR_OK; // told already
     for (int32_t i = 0; i < changes->count; i++) {
         if (r->o->count && r->printed >= r->o->count) return ERR_OK;
         TRY(take_change(r, &changes->items[i], time, time_ns));
@@ -229,7 +233,7 @@ static Err lost(Run *r, Err err) {
     if (r->tail.status == 410) r->seq = 0, r->behind = true;
     buf_reset(&r->status);
     buf_str_put(&r->status, STR("the server is gone, trying again"));
-    if (!r->screen) note("%.*s", STR_ARG(buf_str(&r->status)));
+    if (!r->screen && !r->behind) note("%.*s", STR_ARG(buf_str(&r->status)));
     return ERR_OK;
 }
 
@@ -238,7 +242,7 @@ static Err step(Run *r, int64_t *retry_ns) {
         Err err = client_stream_step(&r->stream, 50 * NS_PER_MS);
         TRY(take_events(r));
         if (err != ERR_OK && !term_interrupted()) {
-            *retry_ns = time_mono_ns() + RETRY_NS;
+            *retry_ns = r->tail.status == 410 ? 0 : time_mono_ns() + RETRY_NS;
             return lost(r, err);
         }
         return ERR_OK;
