@@ -92,11 +92,14 @@ static Err open_socket(const HttpListen *listen, HttpListener *out, Buf *why) {
 // ---- certificates ----
 
 static Err tls_fail(SSL_CTX *ctx, const char *what, const char *file, Buf *why) {
-    char text[256];
-    ERR_error_string_n(ERR_peek_last_error(), text, sizeof text);
+    unsigned long first = ERR_peek_error();
+    bool mismatch = ERR_GET_LIB(first) == ERR_LIB_X509 && ERR_GET_REASON(first) == X509_R_KEY_VALUES_MISMATCH;
+    const char *text = ERR_SYSTEM_ERROR(first) ? strerrordesc_np(ERR_GET_REASON(first))
+                       : mismatch              ? "it does not belong to the certificate"
+                                               : "nothing usable in this file; PEM without a passphrase is wanted";
     ERR_clear_error();
     SSL_CTX_free(ctx);
-    return fail(why, ERR_ARGUMENT, "%s %s: %s", what, file, text);
+    return fail(why, ERR_ARGUMENT, "%s %s: %s", what, file, text ? text : "cannot be read");
 }
 
 static Err open_tls(const char *cert, const char *key, SSL_CTX **out, Buf *why) {
@@ -107,7 +110,7 @@ static Err open_tls(const char *cert, const char *key, SSL_CTX **out, Buf *why) 
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1) return tls_fail(ctx, "certificate", cert, why);
     if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1) return tls_fail(ctx, "key", key, why);
-    if (SSL_CTX_check_private_key(ctx) != 1) return tls_fail(ctx, "key does not fit the certificate", key, why);
+    if (SSL_CTX_check_private_key(ctx) != 1) return tls_fail(ctx, "key", key, why);
     *out = ctx;
     return ERR_OK;
 }

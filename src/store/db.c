@@ -61,7 +61,8 @@ static Err failed(Db *db, int rc) {
     }
     if (system_errno == EDQUOT || system_errno == ENOSPC) return db_say(db, ERR_STORAGE_FULL, "the disk is full");
     const char *text = db->h ? sqlite3_errmsg(db->h) : sqlite3_errstr(rc);
-    return db_say(db, ERR_STORAGE, "%s (SQLite code %d, system error %d)", text, rc, system_errno);
+    const char *why = system_errno ? strerrordesc_np(system_errno) : NULL;
+    return db_say(db, ERR_STORAGE, "%s (%s%sSQLite code %d)", text, why ? why : "", why ? ", " : "", rc);
 }
 
 void db_rollback(Db *db) {
@@ -180,6 +181,7 @@ static Err setup(Db *db) {
              "PRAGMA page_size = %d; PRAGMA locking_mode = EXCLUSIVE; PRAGMA trusted_schema = OFF;"
              "PRAGMA secure_delete = OFF; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY",
              DB_PAGE_BYTES);
+    if (sqlite3_db_readonly(db->h, "main") == 1) return db_say(db, ERR_STORAGE, "the file cannot be written");
     sqlite3_busy_timeout(db->h, OPEN_WAIT_MS);
     TRY(exec(db, sql));
     TRY(check_format(db, &fresh));
