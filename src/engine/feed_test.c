@@ -478,6 +478,74 @@ static void test_complete(void **state) {
     kit_unlink(path);
 }
 
+// ---- a world dropped under busy cursors ---------------------------------------------------------------------------
+
+typedef struct Busy {
+    Sosia *s;
+    _Atomic bool stop;
+    _Atomic int64_t batches, closed;
+} Busy;
+
+// Reads whatever feed there is until its world is dropped, again and again.
+static void *follow_forks(void *arg) {
+    Busy *x = arg;
+    while (!atomic_load(&x->stop)) {
+        SosiaFeed *f;
+        if (sosia_feed_open(x->s, NULL, kit_str("f"), 0, &f, NULL)) continue;
+        SosiaBatch b;
+        SosiaErr err;
+        while ((err = sosia_feed_next(f, 10 * NS_PER_MS, &b)) == 0 && !atomic_load(&x->stop)) x->batches += b.seq != 0;
+        assert_true(err == 0 || err == SOSIA_CLOSED || err == SOSIA_GONE);
+        x->closed += err == SOSIA_CLOSED;
+        sosia_feed_close(f);
+    }
+    return NULL;
+}
+
+// Values as fast as they go.
+static void *hammer(void *arg) {
+    Busy *x = arg;
+    Kit k = {.s = x->s};
+    KitText body = {0};
+    for (int i = 0; i < 3000; i++) {
+        char line[128];
+        int n = snprintf(line, sizeof line,
+                         "{\"id\":\"t%d\",\"property\":\"count\",\"value\":%d,\"time\":\"2024-01-01T00:00:00Z\"}\n",
+                         i % 20, i);
+        kit_add(&body, line, (size_t)n);
+    }
+    while (!atomic_load(&x->stop)) kit_write_in(&k, "f", SOSIA_INGEST, "", "", body.p);
+    free(body.p);
+    kit_free(&k);
+    return NULL;
+}
+
+// Worlds go while cursors look at them: each is told CLOSED, and the last one frees the world.
+static void test_drop_under_busy_cursors(void **state) {
+    (void)state;
+    Kit k;
+    kit_open(&k, &(SosiaOpen){.ring_records = 8192});
+    kit_models(&k);
+    char id[16];
+    for (int i = 0; i < 20; i++) {
+        snprintf(id, sizeof id, "t%d", i);
+        kit_room(&k, id);
+    }
+    Busy x = {.s = k.s};
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, i < 3 ? follow_forks : hammer, &x), 0);
+    for (int i = 0; i < 40; i++) {
+        assert_int_equal(sosia_fork(k.s, NULL, kit_str(""), kit_str("f")), 0);
+        thread_sleep_ns(20 * NS_PER_MS);
+        assert_int_equal(sosia_drop(k.s, NULL, kit_str("f")), 0);
+    }
+    atomic_store(&x.stop, true);
+    for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+    assert_true(x.batches > 0 && x.closed > 0);
+    kit_close(&k);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_events_of_twins),
@@ -485,6 +553,7 @@ int main(void) {
         cmocka_unit_test(test_events_of_models),
         cmocka_unit_test(test_names_of_the_dead),
         cmocka_unit_test(test_name_of_a_dead_link),
+        cmocka_unit_test(test_drop_under_busy_cursors),
         cmocka_unit_test(test_resume),
         cmocka_unit_test(test_gone),
         cmocka_unit_test(test_wait_and_notify),
