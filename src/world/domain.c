@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "world/domain.h"
+#include <sched.h>
 #include "base/check.h"
 #include "base/mem.h"
 
@@ -83,7 +84,8 @@ void domain_free(Domain *d) {
 int32_t domain_enter(Domain *d) {
     char here; // threads have their stacks apart: start looking at different slots
     uint32_t i = (uint32_t)((uintptr_t)&here >> 12) * 2654435761u >> 24;
-    for (;; i++) {
+    for (uint32_t tries = 1;; i++, tries++) {
+        if (tries % READERS_MAX == 0) sched_yield(); // all taken: readers are short
         ReaderSlot *s = &d->slots[i % READERS_MAX];
         uint64_t none = 0, e = atomic_load(&d->epoch);
         if (atomic_load_explicit(&s->epoch, memory_order_relaxed) != 0) continue;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Readers: copy words under the page's version counter, then undo what is newer than the view.
+#include <sched.h>
 #include "base/check.h"
 #include "world/core.h"
 
@@ -42,7 +43,9 @@ void view_end(View *v) {
     v->slot = -1;
 }
 
-static inline void pause_cpu(void) {
+// Between two looks at a page that is being written: a breath, and when the writer seems to have lost the processor, ours.
+static inline void wait_turn(uint32_t tries) {
+    if (tries % 64 == 63) sched_yield();
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #endif
@@ -51,14 +54,14 @@ static inline void pause_cpu(void) {
 // The n words numbered words[] of a page, as of the view.
 static void read_words(View *v, const Page *p, const uint32_t *words, uint32_t n, uint64_t *out) {
     uint64_t seq, undo;
-    for (;;) {
+    for (uint32_t tries = 0;; tries++) {
         uint64_t version = atomic_load_explicit(&p->version, memory_order_acquire);
         for (uint32_t i = 0; i < n; i++) out[i] = atomic_load_explicit(&p->words[words[i]], memory_order_relaxed);
         seq = atomic_load_explicit(&p->seq, memory_order_relaxed);
         undo = atomic_load_explicit(&p->undo, memory_order_relaxed);
         atomic_thread_fence(memory_order_acquire);
         if ((version & 1) == 0 && atomic_load_explicit(&p->version, memory_order_relaxed) == version) break;
-        pause_cpu();
+        wait_turn(tries);
     }
     if (seq <= v->seq || !v->ring) return;
     uint32_t logical[8];
