@@ -198,7 +198,7 @@ static void test_kill(void **state) {
         for (int i = 0; i < WRITERS; i++) {
             snprintf(id, sizeof id, "w%d", i);
             const char *at = strstr(kit_get(&k, SOSIA_GET_TWIN, id, ""), "\"count\":");
-            int32_t have = at ? atoi(at + 8) : 0; // killed before its first write was on the disk
+            int32_t have = at ? atoi(at + 8) : 0;                  // killed before its first write was on the disk
             assert_true(have == acked[i] || have == acked[i] + 1); // one may have been on its way
             acked[i] = have;
         }

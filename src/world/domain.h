@@ -12,7 +12,8 @@
 
 typedef struct Domain Domain;
 
-// A text of a cell: up to 12 bytes inline, longer ones in a shared immutable blob (Neumann, Freitag, "Umbra", CIDR 2020).
+// A text of a cell: up to 12 bytes inline, longer ones in a shared immutable blob (Neumann, Freitag, "Umbra", CIDR
+// 2020).
 //   word 0: length (32 bits), first 4 bytes; word 1: the next 8 bytes, or the blob. {0, 0} is the empty text.
 typedef struct Text {
     uint64_t w[2];
@@ -25,6 +26,8 @@ typedef struct ReaderSlot {
     _Alignas(64) _Atomic uint64_t epoch; // 0: free
 } ReaderSlot;
 
+// An empty domain; ids start at 1,024.
+// An empty domain.
 Domain *domain_new(void);
 // Frees everything; no world, view or text of it may be left.
 void domain_free(Domain *d);

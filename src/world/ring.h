@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ring: bounded before-images of words, newest last (Neumann, Muehlbauer, Kemper, "Fast serializable multi-version
-// concurrency control for main-memory database systems", SIGMOD 2015; here per page and word). One writer, many readers.
+// concurrency control for main-memory database systems", SIGMOD 2015; here per page and word). One writer, many
+// readers.
 //
 //   position:  0 .................. lost ......... floor (first not visible) ...... head
 //              overwritten          readable       needed for undo                  next

@@ -43,7 +43,7 @@ void view_end(View *v) {
     v->slot = -1;
 }
 
-// Between two looks at a page that is being written: a breath, and when the writer seems to have lost the processor, ours.
+// Between two looks at a page being written: a breath; when the writer seems to have lost the processor, ours.
 static inline void wait_turn(uint32_t tries) {
     if (tries % 64 == 63) sched_yield();
 #if defined(__x86_64__)

@@ -186,6 +186,8 @@ typedef struct TwinView {
     Text name; // also of dead twins
     LinkId first_out, first_in;
 } TwinView;
+// A twin with its name and the heads of its links; alive false when there is none (its name may still stand).
+// The twin at the view's sequence; `alive` tells whether it was there.
 TwinView view_twin(View *v, TwinId id);
 // Without name and links: one cache line.
 TwinView view_twin_place(View *v, TwinId id);
@@ -198,6 +200,8 @@ typedef struct LinkView {
     int64_t update_time;
     LinkId next_out, next_in; // following link of the same source, of the same target; newest first (descending ids)
 } LinkView;
+// A link, alive false when there is none. Its rid is valid while the view is open.
+// The link at the view's sequence.
 LinkView view_link(View *v, LinkId id);
 
 // The model log: row 0 .. view_model_rows-1, one per model operation; replayed at start to rebuild the catalog.
@@ -208,12 +212,14 @@ typedef struct ModelView {
     Text id;      // removals and flags: the DTMI
     Text doc;     // additions: the JSON array
 } ModelView;
+// How many rows the log has, and one of them.
 int64_t view_model_rows(View *v);
 ModelView view_model(View *v, int64_t row);
 
 // Rows ever used in a table, and the twin in a row (0: free). For scans.
 uint64_t view_table_rows(View *v, uint32_t table);
 TwinId view_row_twin(View *v, uint32_t table, uint64_t row);
+// One scalar of the world, META_*.
 uint64_t view_meta(View *v, uint32_t row);
 
 // ---- diff, store --------------------------------------------------------------------------------------------------
