@@ -147,9 +147,6 @@ const LinkKind *catalog_link_column(const Catalog *c, uint32_t col, const Field 
 
 // Each checks first and changes nothing when it refuses. Errors: as world_do lists them. `full`: the change as it goes
 // to the journal, filled in with what is deleted.
-// Each checks that the change fits the world as it is and applies it to the open batch; on error nothing was changed.
-//   full  gets what the world fills in (see ChangeKind); keep: owns its texts
-// Errors: STALE (no such twin, link or column any more), LIMIT (ids used up). Writer only.
 MUST Err twin_new(World *w, const Change *c);
 MUST Err twin_del(World *w, const Change *c, Change *full);
 MUST Err twin_model(World *w, const Change *c);

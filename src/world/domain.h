@@ -27,7 +27,6 @@ typedef struct ReaderSlot {
 } ReaderSlot;
 
 // An empty domain; ids start at 1,024.
-// An empty domain.
 Domain *domain_new(void);
 // Frees everything; no world, view or text of it may be left.
 void domain_free(Domain *d);

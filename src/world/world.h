@@ -187,7 +187,6 @@ typedef struct TwinView {
     LinkId first_out, first_in;
 } TwinView;
 // A twin with its name and the heads of its links; alive false when there is none (its name may still stand).
-// The twin at the view's sequence; `alive` tells whether it was there.
 TwinView view_twin(View *v, TwinId id);
 // Without name and links: one cache line.
 TwinView view_twin_place(View *v, TwinId id);
@@ -201,7 +200,6 @@ typedef struct LinkView {
     LinkId next_out, next_in; // following link of the same source, of the same target; newest first (descending ids)
 } LinkView;
 // A link, alive false when there is none. Its rid is valid while the view is open.
-// The link at the view's sequence.
 LinkView view_link(View *v, LinkId id);
 
 // The model log: row 0 .. view_model_rows-1, one per model operation; replayed at start to rebuild the catalog.
