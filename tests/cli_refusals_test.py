@@ -62,5 +62,85 @@ class Serve(Case):
         self.refused(5, "more than 16 times", "--memory", "--http", "127.0.0.1:0", *["--host", "a"] * 17)
 
 
+PUMP = {"@context": "dtmi:dtdl:context;3", "@id": "dtmi:test:Pump;1", "@type": "Interface",
+        "extends": "dtmi:test:Asset;1", "contents": [
+            {"@type": "Property", "name": "state", "schema": {
+                "@type": "Enum", "valueSchema": "string", "enumValues": [
+                    {"name": "off", "enumValue": "off"}, {"name": "on", "enumValue": "on"}]}},
+            {"@type": "Component", "name": "drive", "schema": "dtmi:test:Drive;1"}]}
+ASSET = {"@context": "dtmi:dtdl:context;3", "@id": "dtmi:test:Asset;1", "@type": "Interface",
+         "contents": [{"@type": "Property", "name": "label", "schema": "string"}]}
+DRIVE = {"@context": ["dtmi:dtdl:context;3", "dtmi:dtdl:extension:quantitativeTypes;1"], "@id": "dtmi:test:Drive;1",
+         "@type": "Interface", "extends": "dtmi:test:Asset;1", "contents": [
+             {"@type": ["Property", "Temperature"], "name": "temperature", "schema": "double",
+              "unit": "degreeCelsius"}]}
+
+
+class Client(Case):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = kit.Server()
+        status, _, body = cls.server.http("POST", "/models", [ASSET, DRIVE, PUMP])
+        assert status == 201, body
+        twin = {"$metadata": {"$model": "dtmi:test:Pump;1"},
+                "drive": {"$metadata": {}, "temperature": 40.5, "label": "a\u202eb\u2066\x1b[31m"}}
+        assert cls.server.http("PUT", "/digitaltwins/p", twin)[0] == 200
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+
+    def test_an_empty_name_is_refused(self):
+        for words in (["get", ""], ["set", "", "state", "on"], ["worlds", "fork", ""], ["models", "show", ""]):
+            r = self.server.run(*words)
+            self.assertEqual((r.code, r.out), (4, ""), r)
+            self.assertIn("is empty", r.err)
+        self.ok(self.server.run("set", "p", "drive.label", "x"))
+        self.ok(self.server.run("set", "p", "drive.label", ""))
+
+    def test_models_show_tells_how_values_are_named(self):
+        rows = [line.split() for line in self.ok(self.server.run("models", "show", "dtmi:test:Pump;1")).out.splitlines()]
+        self.assertIn(["Property", "state", "Enum:", "off,", "on"], rows)
+        self.assertIn(["Property", "drive.temperature", "double", "\u00b0C", "dtmi:test:Drive;1"], rows)
+        self.assertIn(["Property", "drive.label", "string", "dtmi:test:Asset;1"], rows)
+        self.assertIn(["Property", "label", "string", "dtmi:test:Asset;1"], rows)
+        self.assertFalse([row for row in rows if row[1:2] == ["temperature"]])
+
+    def test_a_component_has_its_units(self):
+        r = self.ok(self.server.run("get", "p", "--component", "drive"))
+        self.assertRegex(r.out, r"temperature +40.5 +\u00b0C")
+        self.assertIn("p  drive  dtmi:test:Pump;1", r.out)
+
+    def test_nothing_turns_the_writing_direction(self):
+        self.ok(self.server.run("set", "p", "drive.label", "a\u202eb\u2066\x1b[31m"))
+        r = self.ok(self.server.run("get", "p"))
+        self.assertIn("a\\u202eb\\u2066\\x1b[31m", r.out)
+
+    def test_no_server(self):
+        self.assertIn("start it with", run("get", "--url", "http://127.0.0.1:1").err)
+        r = run("get", "--url", "https://127.0.0.1:1")
+        self.assertEqual(r.code, 10)
+        self.assertNotIn("start it with", r.err)
+
+    def test_output_that_cannot_be_written(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([kit.SOSIA, "get", "--url", self.server.url], stdout=full, stderr=subprocess.PIPE,
+                                  text=True, env=kit.environment())
+        self.assertEqual(done.returncode, 9)
+        self.assertIn("No space left", done.stderr)
+
+    def test_durations_are_longer_than_nothing(self):
+        self.assertEqual(self.server.run("watch", "--for", "0s", timeout=20).code, 4)
+
+    def test_import_names_what_it_refuses(self):
+        twins = [{"$dtId": name, "$metadata": {"$model": "dtmi:test:Pump;1"}} for name in ("left", "right")]
+        r = self.server.run("import", self.file("twins.json", twins))
+        self.assertEqual(r.code, 4)
+        for name in ("left", "right"):
+            self.assertIn("%s: component \"drive\" is missing" % name, r.err)
+        os.makedirs(self.file("none"))
+        self.assertEqual(self.server.run("import", self.file("none")).code, 4)
+
+
 if __name__ == "__main__":
     kit.main()

@@ -148,6 +148,7 @@ static void begin_answer(Client *c) {
     buf_reset(&c->message);
     buf_reset(&c->code);
     c->status = 0;
+    c->untrusted = false;
     c->etag[0] = 0;
     c->retry_after_s = 0;
 }
@@ -192,7 +193,9 @@ static Err no_answer(Client *c, CURLcode code) {
         buf_str_put(&c->message, STR("interrupted"));
         return ERR_CLOSED;
     }
-    buf_printf(&c->message, "no server answers at %.*s (%s)", STR_ARG(c->url), curl_easy_strerror(code));
+    c->untrusted = code == CURLE_PEER_FAILED_VERIFICATION;
+    if (c->untrusted) buf_printf(&c->message, "the certificate of %.*s is not trusted", STR_ARG(c->url));
+    else buf_printf(&c->message, "no server answers at %.*s (%s)", STR_ARG(c->url), curl_easy_strerror(code));
     return ERR_UNREACHABLE;
 }
 
@@ -218,11 +221,21 @@ Err client_call(Client *c, const Call *call) {
     return status >= 200 && status < 300 ? ERR_OK : read_failure(c);
 }
 
+// Only a server of this machine can be started from here.
+static void advise_start(Str url) {
+    Str address = str_starts(url, STR("http://")) ? str_sub(url, 7, url.n) : (Str){0};
+    bool here =
+        str_starts(address, STR("127.")) || str_starts(address, STR("localhost")) || str_starts(address, STR("[::1]"));
+    if (here) hint("start it with: sosia serve --data plant.sosia --http %.*s", STR_ARG(address));
+    else hint("is it running, and is the address right? --url or SOSIA_URL names another");
+}
+
 static void advise(const Client *c, Err err) {
-    Str address = c->url;
-    if (str_starts(address, STR("http://"))) address = str_sub(address, 7, address.n);
     switch (err) {
-    case ERR_UNREACHABLE: hint("start it with: sosia serve --data plant.sosia --http %.*s", STR_ARG(address)); break;
+    case ERR_UNREACHABLE:
+        if (c->untrusted) hint("name the certificate to trust with --ca FILE, or skip the check with --insecure");
+        else advise_start(c->url);
+        break;
     case ERR_UNAUTHORIZED: hint("name the token with --token-file FILE or in SOSIA_TOKEN"); break;
     case ERR_TWIN_NOT_FOUND: hint("list the twins with: sosia get"); break;
     case ERR_MODEL_NOT_FOUND: hint("list the models with: sosia models list"); break;

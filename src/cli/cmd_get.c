@@ -30,7 +30,7 @@ typedef struct Sheet {
     Client *client;
     Units units;
     Table table;
-    Str model;
+    Str model, component; // of the twin; what is shown of it, empty: all
     int64_t now_ns, stale_ns;
     int64_t stale;
 } Sheet;
@@ -72,6 +72,13 @@ static void put_age(Sheet *s, const Json *meta) {
     buf_free(&b);
 }
 
+static Str unit_at(Sheet *s, Str path) {
+    if (s->component.n) {
+        path = arena_printf(&s->table.keep, "%.*s.%.*s", STR_ARG(s->component), STR_ARG(path));
+    }
+    return units_of(&s->units, s->client, s->model, path);
+}
+
 static void put_members(Sheet *s, Str prefix, const Json *object, const Json *meta) {
     for (int32_t i = 0; i < object->count; i++) {
         const JsonMember *m = &object->members[i];
@@ -84,7 +91,7 @@ static void put_members(Sheet *s, Str prefix, const Json *object, const Json *me
         }
         table_put(&s->table, STYLE_PLAIN, path);
         put_value(&s->table, STYLE_BOLD, &m->value);
-        table_put(&s->table, STYLE_DIM, units_of(&s->units, s->client, s->model, path));
+        table_put(&s->table, STYLE_DIM, unit_at(s, path));
         put_age(s, json_get(meta, m->key));
     }
 }
@@ -94,15 +101,27 @@ static Str text_in(const Json *v, Str key) {
     return m && m->type == JSON_STRING ? m->s : (Str){0};
 }
 
+// A component does not tell the model, which knows its units: ask the twin. Empty when it cannot be had.
+static Str model_of(Client *c, Str id, const Json *meta, bool component, Arena *keep) {
+    Json twin;
+    if (!component) return arena_str(keep, text_in(meta, STR("$model")));
+    if (client_call(c, &(Call){.path = client_path(c, "/digitaltwins/{}", &id)}) != ERR_OK) return (Str){0};
+    if (json_parse(buf_str(&c->body), NULL, &c->keep, &twin, NULL) != ERR_OK) return (Str){0};
+    return arena_str(keep, text_in(json_get(&twin, STR("$metadata")), STR("$model")));
+}
+
 static Err print_sheet(Client *c, const Get *g, Str id, const Json *doc) {
     Sheet s = {.client = c, .now_ns = time_now_ns(), .stale_ns = g->stale_ns ? g->stale_ns : STALE_AFTER_NS};
     const Json *meta = json_get(doc, STR("$metadata"));
     units_init(&s.units);
     table_init(&s.table, sheet_columns, 4);
-    s.model = arena_str(&s.table.keep, text_in(meta, STR("$model")));
+    s.component = g->component;
+    s.model = model_of(c, id, meta, g->component.n > 0, &s.table.keep);
     put_members(&s, (Str){0}, doc, meta);
     Buf head = {0};
     text_clean(id, &head);
+    if (s.component.n) buf_str_put(&head, STR("  "));
+    text_clean(s.component, &head);
     if (s.model.n) buf_str_put(&head, STR("  "));
     text_clean(s.model, &head);
     buf_str_put(&head, STR("\n\n"));

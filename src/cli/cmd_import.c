@@ -117,6 +117,7 @@ static Err run(void *fields, const Args *args) {
     docs_init(&docs);
     Err err = ERR_OK;
     for (int32_t i = 0; i < args->count && err == ERR_OK; i++) err = docs_read(&docs, args->items[i]);
+    if (err == ERR_OK && !docs.file_count) err = tell(ERR_ARGUMENT, "import: no .json or .ndjson file in there");
     if (err == ERR_OK && o->dry_run) {
         Load l = {0};
         for (int32_t k = 0; k < DOC_KINDS; k++) l.added[k] = docs.list[k].count;

@@ -178,46 +178,94 @@ static Str kind_of(const Json *type) {
     return (Str){0};
 }
 
-static Str type_of(const Json *content) {
+// "Enum: stopped, running": what a person may set.
+static Str enum_type(Arena *keep, const Json *schema) {
+    const Json *values = json_get(schema, STR("enumValues"));
+    Buf b = {0};
+    buf_str_put(&b, STR("Enum"));
+    for (int32_t i = 0; values && values->type == JSON_ARRAY && i < values->count; i++) {
+        const Json *v = json_get(&values->items[i], STR("enumValue"));
+        buf_str_put(&b, i ? STR(", ") : STR(": "));
+        if (v) buf_str_put(&b, v->type == JSON_STRING ? v->s : v->raw);
+    }
+    Str out = arena_str(keep, buf_str(&b));
+    buf_free(&b);
+    return out;
+}
+
+static Str type_of(Arena *keep, const Json *content) {
     const Json *schema = json_get(content, STR("schema"));
     if (!schema) schema = json_get(content, STR("target"));
     if (!schema || schema->type == JSON_STRING) return schema ? schema->s : (Str){0};
-    return text_in(schema, STR("@type"));
+    Str type = text_in(schema, STR("@type"));
+    return str_eq(type, STR("Enum")) ? enum_type(keep, schema) : type;
 }
 
-static void put_contents(Table *t, const Json *model, Str shown) {
+#define SHOW_DEPTH_MAX 24 // of components in components
+
+typedef struct Show {
+    Table *t;
+    const Json *list; // the model and all it needs
+    Str shown;
+} Show;
+
+static void put_tree(const Show *s, Str id, Str prefix, int32_t depth);
+
+static void put_contents(const Show *s, const Json *model, Str prefix, int32_t depth) {
     const Json *contents = json_get(model, STR("contents"));
     Str id = text_in(model, STR("@id"));
+    Arena *keep = &s->t->keep;
     for (int32_t i = 0; contents && contents->type == JSON_ARRAY && i < contents->count; i++) {
         const Json *c = &contents->items[i];
-        table_put(t, STYLE_DIM, kind_of(json_get(c, STR("@type"))));
-        table_put(t, STYLE_BOLD, text_in(c, STR("name")));
-        table_put(t, STYLE_PLAIN, type_of(c));
-        table_put(t, STYLE_PLAIN, unit_symbol(text_in(c, STR("unit"))));
-        table_put(t, STYLE_DIM, str_eq(id, shown) ? (Str){0} : id);
+        Str kind = kind_of(json_get(c, STR("@type"))), name = text_in(c, STR("name"));
+        if (prefix.n) name = arena_printf(keep, "%.*s.%.*s", STR_ARG(prefix), STR_ARG(name));
+        table_put(s->t, STYLE_DIM, kind);
+        table_put(s->t, STYLE_BOLD, name);
+        table_put(s->t, STYLE_PLAIN, type_of(keep, c));
+        table_put(s->t, STYLE_PLAIN, unit_symbol(text_in(c, STR("unit"))));
+        table_put(s->t, STYLE_DIM, str_eq(id, s->shown) ? (Str){0} : id);
+        if (str_eq(kind, STR("Component"))) put_tree(s, text_in(c, STR("schema")), name, depth + 1);
     }
+}
+
+// The model `id` of the list, then what it extends, each once.
+static void put_model(const Show *s, Str id, Str prefix, int32_t depth, bool *seen) {
+    for (int32_t i = 0; i < s->list->count; i++) {
+        const Json *item = &s->list->items[i];
+        if (seen[i] || !str_eq(text_in(item, STR("id")), id)) continue;
+        seen[i] = true;
+        const Json *model = json_get(item, STR("model")), *extends = json_get(model, STR("extends"));
+        put_contents(s, model, prefix, depth);
+        if (extends && extends->type == JSON_STRING) put_model(s, extends->s, prefix, depth, seen);
+        for (int32_t k = 0; extends && extends->type == JSON_ARRAY && k < extends->count; k++) {
+            if (extends->items[k].type == JSON_STRING) put_model(s, extends->items[k].s, prefix, depth, seen);
+        }
+        return;
+    }
+}
+
+static void put_tree(const Show *s, Str id, Str prefix, int32_t depth) {
+    if (depth > SHOW_DEPTH_MAX) return;
+    put_model(s, id, prefix, depth, NEW(&s->t->keep, bool, s->list->count));
 }
 
 static Err print_model(const Json *list, Str id) {
     Table t;
     Buf head = {0};
     table_init(&t, show_columns, 5);
-    for (int32_t pass = 0; pass < 2; pass++) { // its own first, then what it inherits and embeds
-        for (int32_t i = 0; i < list->count; i++) {
-            const Json *item = &list->items[i];
-            bool own = str_eq(text_in(item, STR("id")), id);
-            if (own == (pass == 0)) put_contents(&t, json_get(item, STR("model")), id);
-            if (!own || pass) continue;
-            text_clean(id, &head);
-            Str name = in_english(json_get(item, STR("displayName")));
-            Str about = in_english(json_get(item, STR("description")));
-            if (name.n) buf_str_put(&head, STR("  "));
-            text_clean(name, &head);
-            buf_byte(&head, '\n');
-            text_clean(about, &head);
-            buf_str_put(&head, about.n ? STR("\n\n") : STR("\n"));
-        }
+    for (int32_t i = 0; i < list->count; i++) {
+        const Json *item = &list->items[i];
+        if (!str_eq(text_in(item, STR("id")), id)) continue;
+        Str name = in_english(json_get(item, STR("displayName")));
+        Str about = in_english(json_get(item, STR("description")));
+        text_clean(id, &head);
+        if (name.n) buf_str_put(&head, STR("  "));
+        text_clean(name, &head);
+        buf_byte(&head, '\n');
+        text_clean(about, &head);
+        buf_str_put(&head, about.n ? STR("\n\n") : STR("\n"));
     }
+    put_tree(&(Show){&t, list, id}, id, (Str){0}, 0);
     Err err = say(buf_str(&head));
     if (err == ERR_OK) err = say_table(&t);
     buf_free(&head);

@@ -75,7 +75,12 @@ void note(const char *fmt, ...) {
     va_end(ap);
 }
 
-Err say(Str text) { return term_write(STDOUT_FILENO, text); }
+Err say(Str text) {
+    Err err = term_write(STDOUT_FILENO, text);
+    int error = errno;
+    if (err != ERR_OK && error != EPIPE) tell(err, "cannot write the output: %s", strerrordesc_np(error));
+    return err;
+}
 
 Err say_table(const Table *t) {
     Buf out = {0};

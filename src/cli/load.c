@@ -63,7 +63,9 @@ static void note_errors(Docs *d, const Doc *first, int64_t n, const Json *errors
         int64_t at = line && line->type == JSON_INT ? line->i - HEAD_LINES - 1 : 0;
         const Doc *doc = &first[at < 0 ? 0 : at < n ? at : n - 1];
         Str text = message && message->type == JSON_STRING ? message->s : STR("refused");
-        docs_error(d, doc->file, doc->line, "%.*s", STR_ARG(text));
+        bool named = !doc->id.n || str_find_str(text, doc->id) >= 0; // a file may be one long line
+        docs_error(d, doc->file, doc->line, "%.*s%s%.*s", named ? 0 : (int)doc->id.n, doc->id.p, named ? "" : ": ",
+                   STR_ARG(text));
     }
 }
 

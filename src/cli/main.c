@@ -108,9 +108,12 @@ static Err unknown(char *const *argv, int32_t argc) {
 }
 
 static Err check_count(const Command *c, const Args *args) {
-    if (args->count >= c->args_min && args->count <= c->args_max) return ERR_OK;
-    tell(ERR_ARGUMENT, "%s: too %s arguments", c->name, args->count < c->args_min ? "few" : "many");
-    hint("usage: sosia %s %s", c->name, c->arguments);
+    bool empty = args->count && !args->items[0].n; // a shell variable that was not set
+    bool few = args->count<c->args_min, many = args->count> c->args_max;
+    if (!empty && !few && !many) return ERR_OK;
+    if (few || many) tell(ERR_ARGUMENT, "%s: too %s arguments", c->name, few ? "few" : "many");
+    else tell(ERR_ARGUMENT, "%s: the first argument is empty", c->name);
+    hint("usage: sosia %s%s%s", c->name, *c->arguments ? " " : "", c->arguments);
     return ERR_ARGUMENT;
 }
 

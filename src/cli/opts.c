@@ -87,7 +87,7 @@ static Err put_value(const Opt *o, void *fields, Str v, Buf *why) {
         if (str_to_f64(v, at)) return ERR_OK;
         return fail(why, "--%s needs a number, not '%.*s'", o->name, STR_ARG(v));
     case OPT_DURATION:
-        if (time_parse_duration(v, at)) return ERR_OK;
+        if (time_parse_duration(v, at) && *(int64_t *)at > 0) return ERR_OK;
         return fail(why, "--%s needs a duration such as 250ms, 10s, 15m, not '%.*s'", o->name, STR_ARG(v));
     case OPT_LIST: break;
     }

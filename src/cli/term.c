@@ -139,13 +139,13 @@ bool term_screen_begin(void) {
     raw.c_cc[VTIME] = 0;
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &raw);
     in_screen = true;
-    return term_write(STDOUT_FILENO, STR("\x1b[?1049h\x1b[?25l\x1b[2J")) == ERR_OK;
+    return term_write(STDOUT_FILENO, STR("\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J")) == ERR_OK;
 }
 
 void term_screen_end(void) {
     if (!in_screen) return;
     in_screen = false;
-    Err ignored = term_write(STDOUT_FILENO, STR("\x1b[?25h\x1b[?1049l"));
+    Err ignored = term_write(STDOUT_FILENO, STR("\x1b[?7h\x1b[?25h\x1b[?1049l"));
     (void)ignored; // the terminal may be gone; its mode still has to be put back
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
 }

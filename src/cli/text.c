@@ -63,6 +63,11 @@ int32_t text_width(Str s) {
     return width;
 }
 
+// Invisible marks that turn the writing direction: text that follows would be shown in another order than it is stored.
+static bool turns(uint32_t c) {
+    return (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0x200E || c == 0x200F || c == 0x61C;
+}
+
 void text_clean(Str s, Buf *out) {
     while (s.n) {
         int32_t n;
@@ -71,6 +76,7 @@ void text_clean(Str s, Buf *out) {
         else if (c == '\n') buf_str_put(out, STR("\\n"));
         else if (c == '\t') buf_str_put(out, STR("\\t"));
         else if (c < 0x20 || (c >= 0x7F && c < 0xA0)) buf_printf(out, "\\x%02x", (unsigned)c);
+        else if (turns(c)) buf_printf(out, "\\u%04x", (unsigned)c);
         else buf_put(out, s.p, n);
         s = str_sub(s, n, s.n);
     }

@@ -10,7 +10,8 @@ typedef enum Style { STYLE_PLAIN, STYLE_BOLD, STYLE_DIM, STYLE_RED, STYLE_GREEN,
 
 // Columns that UTF-8 text takes on a terminal: combining marks 0, East Asian wide and emoji 2 (Unicode TR 11).
 int32_t text_width(Str s);
-// Append s so that it cannot steer a terminal: control characters as \n, \t or \xNN, broken UTF-8 as U+FFFD.
+// Append s so that it cannot steer a terminal: control characters as \n, \t or \xNN, marks that turn the
+// writing direction as \uNNNN, broken UTF-8 as U+FFFD.
 void text_clean(Str s, Buf *out);
 // Append the longest head of s that fits `width` columns, with "…" as its last column when something was cut.
 void text_fit(Str s, int32_t width, Buf *out);

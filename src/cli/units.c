@@ -147,9 +147,11 @@ static void walk(Units *u, Str root, Str prefix, const Json *list, Str id, int32
 
 static void ask(Units *u, Client *c, Str model) {
     Json doc;
-    map_put(&u->models, arena_str(&u->keep, model), 1);
     Str path = client_path(c, "/models?includeModelDefinition=true&dependenciesFor={}", &model);
-    if (client_call(c, &(Call){.path = path}) != ERR_OK) return; // units are a comfort, not a duty
+    Err err = client_call(c, &(Call){.path = path});
+    if (err != ERR_OK && !c->status) return; // the server is away: ask again with the next value
+    map_put(&u->models, arena_str(&u->keep, model), 1);
+    if (err != ERR_OK) return; // units are a comfort, not a duty
     if (json_parse(buf_str(&c->body), NULL, &c->keep, &doc, NULL) != ERR_OK) return;
     const Json *list = json_get(&doc, STR("value"));
     if (list && list->type == JSON_ARRAY) walk(u, model, (Str){0}, list, model, 0);
