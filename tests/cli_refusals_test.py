@@ -99,7 +99,8 @@ class Client(Case):
         self.ok(self.server.run("set", "p", "drive.label", ""))
 
     def test_models_show_tells_how_values_are_named(self):
-        rows = [line.split() for line in self.ok(self.server.run("models", "show", "dtmi:test:Pump;1")).out.splitlines()]
+        shown = self.ok(self.server.run("models", "show", "dtmi:test:Pump;1")).out
+        rows = [line.split() for line in shown.splitlines()]
         self.assertIn(["Property", "state", "Enum:", "off,", "on"], rows)
         self.assertIn(["Property", "drive.temperature", "double", "\u00b0C", "dtmi:test:Drive;1"], rows)
         self.assertIn(["Property", "drive.label", "string", "dtmi:test:Asset;1"], rows)
