@@ -752,6 +752,8 @@ class Bulk(Dialect):
         self.assertEqual((reply.json["accepted"], reply.json["rejected"]), (4, 1))
         self.assertEqual(reply.json["errors"][0]["line"], 8)
         self.check(self.server.get("/digitaltwins/im1/relationships/x"), 200)
+        again = self.check(self.server.post("/import", "\n".join(map(json.dumps, lines)), version=None), 200)
+        self.assertIn("dtmi:t:Imported;1", again.json["errors"][0]["message"])
 
 
 if __name__ == "__main__":

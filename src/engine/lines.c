@@ -51,7 +51,12 @@ static Line *line_add(Lines *l, int64_t number) {
 
 static void line_bad(Line *x, Arena *a, Err err, const Diag *d) {
     x->err = err;
-    x->message = d && d->count ? arena_str(a, d->messages[0].text) : str_of(err_text(err));
+    x->message = str_of(err_text(err));
+    if (!d || !d->count) return;
+    Buf text = {0};
+    task_message_put(&text, &d->messages[0]);
+    x->message = arena_str(a, buf_str(&text));
+    buf_free(&text);
 }
 
 // "/thermostat/setPoint" means "thermostat.setPoint".
