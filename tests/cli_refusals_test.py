@@ -142,6 +142,15 @@ class Client(Case):
         os.makedirs(self.file("none"))
         self.assertEqual(self.server.run("import", self.file("none")).code, 4)
 
+    def test_a_model_may_come_twice(self):
+        """Alone and in a bulk file, as in many a folder of samples."""
+        model = {"@context": "dtmi:dtdl:context;3", "@id": "dtmi:test:Twice;1", "@type": "Interface"}
+        self.file("both/a.json", model)
+        self.file("both/b.json", [dict(model, displayName="Twice")])
+        r = self.ok(self.server.run("import", self.file("both")))
+        self.assertRegex(r.out, r"Models +1 +1 +0")
+        self.assertIn("1 model came again", r.err)
+
 
 if __name__ == "__main__":
     kit.main()

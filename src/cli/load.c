@@ -10,6 +10,8 @@
 
 // ---- known models -------------------------------------------------------------------------------------------------
 
+enum { THERE = 1, HERE = 2 }; // the server has it, or it came before in the files
+
 typedef struct Known {
     Arena keep;
     Map ids;
@@ -18,23 +20,31 @@ typedef struct Known {
 static Err remember(void *arg, const Json *item) {
     Known *k = arg;
     const Json *id = json_get(item, STR("id"));
-    if (id && id->type == JSON_STRING) map_put(&k->ids, arena_str(&k->keep, id->s), 1);
+    if (id && id->type == JSON_STRING) map_put(&k->ids, arena_str(&k->keep, id->s), THERE);
     return ERR_OK;
 }
 
 Err load_skip_known(Client *c, Docs *d, int64_t *skipped) {
     DocList *l = &d->list[DOC_MODEL];
-    int64_t count = 0, kept = 0, there;
+    int64_t count = 0, kept = 0, twice = 0, there;
     *skipped = 0;
     if (!l->count) return ERR_OK;
     Known known = {0};
     arena_init(&known.keep, 0);
     Err err = client_each(c, client_path(c, "/models", NULL), INT64_MAX, &count, remember, &known);
     if (err == ERR_OK) {
-        for (int64_t i = 0; i < l->count; i++) {
-            if (!map_get(&known.ids, l->items[i].id, &there)) l->items[kept++] = l->items[i];
+        int64_t total = l->count;
+        for (int64_t i = 0; i < total; i++) {
+            const Doc doc = l->items[i];
+            if (map_get(&known.ids, doc.id, &there)) {
+                twice += there == HERE;
+                continue;
+            }
+            if (doc.id.n) map_put(&known.ids, doc.id, HERE); // a folder may hold it alone and in a bulk file
+            l->items[kept++] = doc;
         }
-        *skipped = l->count - kept;
+        if (twice) note("%lld model%s came again and counted once: the first", (long long)twice, twice == 1 ? "" : "s");
+        *skipped = total - kept;
         l->count = kept;
     }
     map_free(&known.ids);

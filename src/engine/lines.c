@@ -152,15 +152,16 @@ static void reject(Task *c, const Line *x, Err err, Str message) {
     l->errors[l->error_count++] = (LineError){x->number, err, arena_str(&c->arena, message)};
 }
 
-static void reject_diag(Task *c, const Line *x, Err err, const Diag *d) {
+static void reject_message(Task *c, const Line *x, Err err, const DiagMessage *m) {
     Buf text = {0};
-    if (d->count) {
-        task_message_put(&text, &d->messages[0]);
-    } else {
-        buf_printf(&text, "%s", err_text(err));
-    }
+    task_message_put(&text, m);
     reject(c, x, err, buf_str(&text));
     buf_free(&text);
+}
+
+static void reject_diag(Task *c, const Line *x, Err err, const Diag *d) {
+    if (d->count) reject_message(c, x, err, &d->messages[0]);
+    else reject(c, x, err, str_of(err_text(err)));
 }
 
 static void result_put(Task *c) {
@@ -308,7 +309,7 @@ static int64_t drop_named(Run *x, Line **group, int64_t *count, Err err) {
         const DiagMessage *m = NULL;
         for (int32_t k = 0; k < x->d.count && !m; k++)
             if (id && id->type == JSON_STRING && str_eq(x->d.messages[k].where, id->s)) m = &x->d.messages[k];
-        if (m) reject(x->c, group[i], m->code ? m->code : err, m->text);
+        if (m) reject_message(x->c, group[i], m->code ? m->code : err, m);
         else group[left++] = group[i];
     }
     int64_t gone = *count - left;
