@@ -10,7 +10,8 @@ typedef struct Load {
     int64_t skipped; // models that the server had already
 } Load;
 
-// Ask the server for its models and take those out of the set, and those that come again: the first counts. Errors: those of the calls; told.
+// Ask the server for its models and take those out of the set, and those that come again: the first counts.
+// Errors: those of the calls; told.
 MUST Err load_skip_known(Client *c, Docs *d, int64_t *skipped);
 // Import all of `d`. What the server refuses becomes an error of `d`, with the place it came from; the rest goes in.
 //   quiet  no progress line
