@@ -17,8 +17,8 @@ check() { # check NAME COMMAND...
     fi
 }
 
-if nm "$SOSIA_BIN" 2>/dev/null | grep -q __asan_init || nm "$SOSIA_BIN" 2>/dev/null | grep -q __tsan_init; then
-    echo "SKIP install: a sanitizer build is not installed"
+if nm "$SOSIA_BIN" 2>/dev/null | grep -Eq '__(asan|tsan|gcov)_init'; then
+    echo "SKIP install: an instrumented build is not installed"
     exit 0
 fi
 check "install" cmake --install "$SOSIA_BUILD" --prefix "$dir/usr"
