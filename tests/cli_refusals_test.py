@@ -40,6 +40,18 @@ class Serve(Case):
         self.assertEqual(done.returncode, 9, done)
         self.assertIn("cannot be written", done.stderr)
 
+    def test_token_file_that_others_can_write(self):
+        tokens = self.file("tokens", "a-token\n")
+        for mode, warned in ((0o600, 0), (0o644, 0), (0o664, 1), (0o666, 1)):
+            os.chmod(tokens, mode)
+            p = subprocess.Popen([kit.SOSIA, "serve", "--memory", "--http", "127.0.0.1:0", "--json", "--token-file",
+                                  tokens], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            p.stdout.readline()
+            p.terminate()
+            out, err = p.communicate(timeout=20)
+            self.assertEqual((p.returncode, out), (0, ""))
+            self.assertEqual(err.count("can write the token file"), warned, err)
+
     def test_certificate_and_key(self):
         made = []
         for name in ("a", "b"):
@@ -132,6 +144,12 @@ class Client(Case):
 
     def test_durations_are_longer_than_nothing(self):
         self.assertEqual(self.server.run("watch", "--for", "0s", timeout=20).code, 4)
+
+    def test_import_tells_the_line_once(self):
+        path = self.file("b.ndjson", '{"$dtId":"a","$metadata":{"$model":"dtmi:test:Pump;1"}}\n  {"$dtId" 1}\n')
+        self.assertIn("b.ndjson:2: column 12: ':' is expected\n", self.server.run("import", path, "--dry-run").err)
+        path = self.file("b.json", '{\n  "$dtId" 1}\n')
+        self.assertIn("b.json:2: column 11: ':' is expected\n", self.server.run("import", path, "--dry-run").err)
 
     def test_import_names_what_it_refuses(self):
         twins = [{"$dtId": name, "$metadata": {"$model": "dtmi:test:Pump;1"}} for name in ("left", "right")]

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <signal.h>
+#include <stdio.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <sosia/sosia.h>
 #include "base/log.h"
@@ -123,6 +125,14 @@ static void wait_for_end(Server *server, const sigset_t *signals) {
     }
 }
 
+// Whoever can write the token file can let himself in. Said with --json too: stdout has the ready line alone.
+static void warn_of_open_tokens(const char *file) {
+    struct stat st;
+    if (!file || stat(file, &st) != 0 || !(st.st_mode & (S_IWGRP | S_IWOTH))) return;
+    fprintf(stderr, "sosia: warning: %s can write the token file %s; close it with: chmod go-w %s\n",
+            st.st_mode & S_IWOTH ? "everybody" : "its group", file, file);
+}
+
 static Err serve(const Serve *s, Sosia *engine, int64_t start_ns, const sigset_t *signals) {
     Arena keep;
     Buf why = {0};
@@ -131,6 +141,7 @@ static Err serve(const Serve *s, Sosia *engine, int64_t start_ns, const sigset_t
     ServeConfig config = config_of(s, &keep);
     Err err = serve_start(&config, engine, &server, &why);
     if (err == ERR_OK) {
+        warn_of_open_tokens(config.token_file);
         err = say_ready(s, &config, server, time_mono_ns() - start_ns);
         if (err == ERR_OK) wait_for_end(server, signals);
         serve_stop(server);

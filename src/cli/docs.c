@@ -173,12 +173,22 @@ static bool enter_section(Reader *r, const Json *v, int64_t line) {
     return true;
 }
 
+// What is wrong in a text, "column 14: why": the place in front of it tells the line already.
+static Str reason(const Diag *why) {
+    Str text = why->messages[0].text;
+    if (str_starts(text, STR("line "))) {
+        str_cut(&text, ',');
+        text = str_trim(text);
+    }
+    return text;
+}
+
 static void read_line(Reader *r, Str text, int64_t line, Arena *scratch) {
     Json v;
     Diag why;
     diag_init(&why);
     if (json_parse(text, NULL, scratch, &v, &why) != ERR_OK) {
-        docs_error(r->docs, r->file, line, "%.*s", STR_ARG(why.messages[0].text));
+        docs_error(r->docs, r->file, line, "%.*s", STR_ARG(reason(&why)));
     } else if (v.type != JSON_OBJECT || !enter_section(r, &v, line)) {
         if (r->section != SECTION_HEADER) add_doc(r->docs, r->file, line, r->kind, &v);
     }
@@ -191,8 +201,8 @@ static void read_lines(Docs *d, int32_t file, Str text) {
     Arena scratch;
     arena_init(&scratch, 0);
     for (int64_t line = 1; text.n; line++) {
-        Str one = str_trim(str_cut(&text, '\n'));
-        if (one.n) read_line(&r, one, line, &scratch);
+        Str one = str_cut(&text, '\n'); // blanks in front stay: columns count them
+        if (str_trim(one).n) read_line(&r, one, line, &scratch);
     }
     arena_free(&scratch);
 }
@@ -216,11 +226,7 @@ static void read_whole(Docs *d, int32_t file, Str text, Arena *scratch) {
     } else {
         Lines lines = {text.p, 0, 1};
         int64_t at = why.messages[0].at;
-        docs_error(d, file,
-                   line_at(&lines, at < 0        ? 0
-                                   : at < text.n ? at
-                                                 : text.n),
-                   "%.*s", STR_ARG(why.messages[0].text));
+        docs_error(d, file, line_at(&lines, at < 0 ? 0 : at < text.n ? at : text.n), "%.*s", STR_ARG(reason(&why)));
     }
     diag_free(&why);
 }

@@ -47,6 +47,7 @@ static void test_bulk_format(void **state) {
     assert_doc(DOC_TWIN, 0, "t1", 7);
     assert_doc(DOC_LINK, 0, "r", 10);
     assert_int_equal(docs.errors[0].line, 8);
+    assert_true(str_starts(docs.errors[0].text, STR("column 10: "))); // the line is told once
     Str want = STR("{\"$dtId\":\"t1\",\"$metadata\":{\"$model\":\"dtmi:a;1\"},\"v\":1.10}");
     assert_true(str_eq(docs.list[DOC_TWIN].items[0].text, want)); // compact, numbers untouched
 }
