@@ -429,6 +429,28 @@ class Replay(WithServer):
         self.assertEqual(r.code, 4)
         self.assertIn("bad.csv:3", r.err)
 
+    def test_stops_when_nothing_can_be_accepted(self):
+        """A twin or property that is not there; values that do not fit say nothing about those that follow."""
+        self.pump("re-7")
+        path = self.file("s.csv", "time,value\n" + "".join("2026-01-01 00:00:%02d,%d\n" % (i, i) for i in range(9)))
+        for code, twin_, property_, reason, advice in (
+                (3, "re-none", "flow", 's.csv:2: there is no twin "re-none"', "sosia get"),
+                (4, "re-7", "flov", 's.csv:2: "flov" is not a property of', "sosia models show")):
+            flat = ("replay", path, "-t", twin_, "-p", property_, "--batch", "2", "-s")
+            for speed in ("max", "1"):  # eight seconds, had it gone on
+                start = time.monotonic()
+                r = self.run_(*flat, speed)
+                self.assertEqual((r.code, r.out), (code, ""), r)
+                self.assertIn(reason, r.err)
+                self.assertIn(advice, r.err)
+                self.assertNotIn("s.csv:3", r.err)
+                self.assertLess(time.monotonic() - start, 5)
+            self.assertEqual(json.loads(self.run_(*flat, "max", "--json").err)["error"]["code"],
+                             {3: "DigitalTwinNotFound", 4: "ValidationFailed"}[code])
+        late = self.file("late.csv", "time,value\n2026-01-01,soon\n2026-01-02,never\n2026-01-03,7\n")
+        r = self.run_("replay", late, "-t", "re-7", "-p", "flow", "--batch", "2", "-s", "max", "--json")
+        self.assertEqual((r.code, r.json["accepted"], r.json["rejected"]), (4, 1, 2))
+
 
 class Import(WithServer):
     def test_every_format(self):
@@ -494,6 +516,16 @@ class Worlds(WithServer):
         self.assertEqual([w["name"] for w in self._list()], ["live"])
         self.assertEqual(self.run_("worlds", "drop", "try").code, 3)
         self.assertNotEqual(self.run_("worlds", "drop", "live").code, 0)
+
+    def test_world_is_refused_where_it_means_nothing(self):
+        self.ok(self.run_("worlds", "fork", "kept"))
+        for words in (("list",), ("fork", "more"), ("drop", "kept")):
+            for world in ("kept", "live", ""):
+                r = self.run_("worlds", *words, "--world", world)
+                self.assertEqual((r.code, r.out), (4, ""), r)
+                self.assertIn("--world has no meaning here", r.err)
+        self.assertEqual(sorted(w["name"] for w in self._list()), ["kept", "live"])
+        self.ok(self.run_("worlds", "drop", "kept"))
 
     def _list(self):
         doc = self.ok(self.run_("worlds", "--json")).json

@@ -180,6 +180,7 @@ static Err play(Run *r, Str text) {
 static Err replay_file(Run *r, Client *c, Str path, Str text) {
     int64_t start = time_mono_ns();
     feeder_init(&r->feeder, c, str_eq(path, STR("-")) ? STR("stdin") : path, r->o->batch);
+    r->feeder.stop_when_missing = true;
     CsvOptions options = {.separator = r->o->separator.n ? r->o->separator.p[0] : csv_guess_separator(text)};
     csv_reader_init(&r->csv, &options);
     csv_reader_feed(&r->csv, text, true);

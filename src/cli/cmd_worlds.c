@@ -46,6 +46,14 @@ static Err print_worlds(const Json *list) {
     return err;
 }
 
+// These commands work on the set of worlds, not inside one: a --world would be ignored, so it is refused.
+static Err open_client(Client *c, const Worlds *w, const char *instead) {
+    if (!w->common.world.p) return client_open(c, &w->common);
+    tell(ERR_ARGUMENT, "worlds: --world has no meaning here");
+    hint("%s", instead);
+    return ERR_ARGUMENT;
+}
+
 static Err list_worlds(Client *c, bool json) {
     Json doc;
     TRY(client_do(c, &(Call){.path = client_path(c, "//worlds", NULL)}));
@@ -61,8 +69,8 @@ static Err list_worlds(Client *c, bool json) {
 static Err run_list(void *fields, const Args *args) {
     (void)args;
     const Worlds *w = fields;
-    Client c;
-    Err err = client_open(&c, &w->common);
+    Client c = {0};
+    Err err = open_client(&c, w, "all of them are listed");
     if (err == ERR_OK) err = list_worlds(&c, w->common.json);
     client_close(&c);
     return err;
@@ -93,8 +101,8 @@ static Err fork_world(Client *c, const Worlds *w, Str name) {
 
 static Err run_fork(void *fields, const Args *args) {
     const Worlds *w = fields;
-    Client c;
-    Err err = client_open(&c, &w->common);
+    Client c = {0};
+    Err err = open_client(&c, w, "to copy another world than live: --from WORLD");
     if (err == ERR_OK) err = fork_world(&c, w, args->items[0]);
     client_close(&c);
     return err;
@@ -110,8 +118,8 @@ static Err drop_worlds(Client *c, const Args *names, bool json) {
 
 static Err run_drop(void *fields, const Args *args) {
     const Worlds *w = fields;
-    Client c;
-    Err err = client_open(&c, &w->common);
+    Client c = {0};
+    Err err = open_client(&c, w, "name the worlds to drop as arguments");
     if (err == ERR_OK) err = drop_worlds(&c, args, w->common.json);
     client_close(&c);
     return err;
@@ -134,8 +142,8 @@ const Command cmd_worlds_fork = {
     .arguments = "NAME",
     .summary = "copy a world, in microseconds, to change it without harm",
     .about =
-        "A fork shares everything with the world it came from until one of the two is changed. Every command takes\n"
-        "--world NAME. Forks live in memory: they end with the server.",
+        "A fork shares everything with the world it came from until one of the two is changed. Commands on models,\n"
+        "twins and values take --world NAME. Forks live in memory: they end with the server.",
     .examples = "  sosia worlds fork night-shift\n"
                 "  sosia worlds fork night-shift-2 --from night-shift\n"
                 "  sosia set line-1 targetSpeed 28000 --world night-shift",

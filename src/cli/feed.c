@@ -47,6 +47,31 @@ static void note_errors(Feeder *f, const Json *errors) {
     }
 }
 
+// A twin or a property that is not there: no later line to it can fare better. An unknown property shares its code with
+// a value that does not fit, which says nothing about the next one; the server's words tell them apart.
+static bool is_missing(const Json *error) {
+    return str_ends(text_in(error, STR("code")), STR("NotFound")) ||
+           str_find_str(text_in(error, STR("message")), STR("\" is not a property of model ")) >= 0;
+}
+
+static bool all_missing(const Json *errors) {
+    for (int32_t i = 0; errors && i < errors->count; i++) {
+        if (!is_missing(&errors->items[i])) return false;
+    }
+    return errors && errors->count;
+}
+
+static Err tell_missing(const Feeder *f, const Json *error) {
+    const int64_t *places = (const int64_t *)(const void *)f->places.p;
+    bool twin = str_ends(text_in(error, STR("code")), STR("NotFound"));
+    Err err =
+        tell(twin ? ERR_TWIN_NOT_FOUND : ERR_VALIDATION, "%.*s:%lld: %.*s; nothing was accepted, the rest was not sent",
+             STR_ARG(f->name), (long long)places[0], STR_ARG(text_in(error, STR("message"))));
+    if (twin) hint("list the twins with: sosia get");
+    else hint("see what a twin of that model can hold with: sosia models show DTMI");
+    return err;
+}
+
 Err feeder_flush(Feeder *f) {
     Verdict v;
     int64_t lines = f->places.n / (int64_t)sizeof(int64_t);
@@ -61,6 +86,9 @@ Err feeder_flush(Feeder *f) {
     f->sent += lines;
     f->accepted += v.accepted;
     f->rejected += v.rejected;
+    if (f->stop_when_missing && !f->accepted && v.rejected == lines && all_missing(v.errors)) {
+        return tell_missing(f, &v.errors->items[0]);
+    }
     note_errors(f, v.errors);
     buf_reset(&f->body);
     buf_reset(&f->places);
