@@ -179,7 +179,8 @@ void table_printf(Table *t, Style style, const char *fmt, ...) {
 
 int64_t table_rows(const Table *t) { return t->count / t->column_count; }
 
-static void measure(const Table *t, int32_t max, int32_t *widths) {
+// Returns the width of the whole.
+static int32_t measure(const Table *t, int32_t max, int32_t *widths) {
     int32_t total = (t->column_count - 1) * GAP;
     for (int32_t c = 0; c < t->column_count; c++) widths[c] = text_width(str_of(t->columns[c].title));
     for (int64_t i = 0; i < t->count; i++) {
@@ -193,10 +194,16 @@ static void measure(const Table *t, int32_t max, int32_t *widths) {
             if (!t->columns[c].flexible || widths[c] <= FLEX_LEAST) continue;
             if (widest < 0 || widths[c] > widths[widest]) widest = c;
         }
-        if (widest < 0) return;
+        if (widest < 0) break;
         widths[widest]--;
         total--;
     }
+    return total;
+}
+
+bool table_fits(const Table *t, int32_t width) {
+    int32_t widths[COLUMNS_MAX];
+    return measure(t, width, widths) <= width;
 }
 
 static void print_cell(Str text, int32_t width, int32_t room, bool right, bool last, Style style, bool colour,

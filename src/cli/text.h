@@ -67,6 +67,8 @@ void table_put(Table *t, Style style, Str text);
 void table_printf(Table *t, Style style, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 // Rows that are complete.
 int64_t table_rows(const Table *t);
+// The rows fit into `width` terminal columns, flexible columns cut as far as they may be. Cost: O(cells).
+bool table_fits(const Table *t, int32_t width);
 // Append the table as text: title line, rule, rows. Column widths follow from all rows, not only the slice.
 void table_print(const Table *t, const TablePrint *how, Buf *out);
 // Forget the rows, keep the memory.

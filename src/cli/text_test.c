@@ -114,6 +114,8 @@ static void test_table_cuts_flexible_columns(void **state) {
     Table t;
     fill(&t);
     Buf b = {0};
+    assert_true(table_fits(&t, 21)); // 8 + 5 + 4 and two gaps
+    assert_false(table_fits(&t, 20));
     table_print(&t, &(TablePrint){.width = 22, .no_header = true, .first = 0, .rows = 1}, &b);
     assert_text(&b, "cold-roo…    4.5  °C\n");
     table_free(&t);

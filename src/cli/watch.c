@@ -224,6 +224,8 @@ static const Column columns[] = {{"Twin", false, true},
                                  {"Value", true, true},
                                  {"Unit", false, false},
                                  {"Age", false, false}};
+static const Column narrow_columns[] = {
+    {"Twin", false, true}, {"Property", false, true}, {"Value", true, true}, {"Age", false, false}};
 
 static void put_row(const Watch *w, const WatchRow *r, bool same_twin, int64_t now_ns, Table *t) {
     int64_t age = now_ns - r->updated_ns;
@@ -232,7 +234,7 @@ static void put_row(const Watch *w, const WatchRow *r, bool same_twin, int64_t n
     table_put(t, stale || same_twin ? STYLE_DIM : STYLE_PLAIN, r->twin);
     table_put(t, stale ? STYLE_DIM : STYLE_PLAIN, r->path);
     table_put(t, stale ? STYLE_DIM : fresh ? STYLE_GREEN : STYLE_PLAIN, buf_str(&r->value));
-    table_put(t, STYLE_DIM, r->unit);
+    if (t->columns == columns) table_put(t, STYLE_DIM, r->unit);
     text_age(age < 0 ? 0 : age, &text);
     if (age >= NS_PER_S) buf_str_put(&text, STR(" old"));
     if (stale) buf_str_put(&text, STR(", stale"));
@@ -264,6 +266,14 @@ static void draw_title(const Watch *w, const WatchScreen *screen, int64_t total,
     buf_free(&line);
 }
 
+static void put_rows(const Watch *w, int64_t first, int64_t end, int64_t now_ns, Table *t) {
+    for (int64_t i = first; i < end; i++) {
+        const WatchRow *r = &w->rows[w->order[i]];
+        bool same = i > first && str_eq(w->rows[w->order[i - 1]].twin, r->twin);
+        put_row(w, r, same, now_ns, t);
+    }
+}
+
 #define FRAME_LINES 5 // title, blank, header, rule, keys
 
 void watch_draw(Watch *w, WatchScreen *screen, int64_t now_ns, Buf *out) {
@@ -275,10 +285,11 @@ void watch_draw(Watch *w, WatchScreen *screen, int64_t now_ns, Buf *out) {
     int64_t end = screen->first + room < total ? screen->first + room : total;
     Table t;
     table_init(&t, columns, 5);
-    for (int64_t i = screen->first; i < end; i++) {
-        const WatchRow *r = &w->rows[w->order[i]];
-        bool same = i > screen->first && str_eq(w->rows[w->order[i - 1]].twin, r->twin);
-        put_row(w, r, same, now_ns, &t);
+    put_rows(w, screen->first, end, now_ns, &t);
+    if (!table_fits(&t, screen->columns)) { // how old a value is matters more than its unit
+        table_free(&t);
+        table_init(&t, narrow_columns, 4);
+        put_rows(w, screen->first, end, now_ns, &t);
     }
     draw_title(w, screen, total, now_ns, out);
     buf_byte(out, '\n');

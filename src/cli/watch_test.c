@@ -120,13 +120,15 @@ static void test_filter(void **state) {
     assert_int_equal(w.count, 2);
 }
 
-static Str draw(int32_t rows, int64_t first, int64_t now_ns) {
+static Str draw_wide(int32_t columns, int32_t rows, int64_t first, int64_t now_ns) {
     static Buf out;
     buf_free(&out);
-    WatchScreen screen = {.columns = 60, .rows = rows, .first = first, .title = STR("title")};
+    WatchScreen screen = {.columns = columns, .rows = rows, .first = first, .title = STR("title")};
     watch_draw(&w, &screen, now_ns, &out);
     return buf_str(&out);
 }
+
+static Str draw(int32_t rows, int64_t first, int64_t now_ns) { return draw_wide(60, rows, first, now_ns); }
 
 static int32_t lines(Str s) {
     int32_t n = 0;
@@ -164,6 +166,17 @@ static void test_screen(void **state) {
     assert_int_equal(lines(draw(1, 0, 85 * S)), 6); // never less than one row and the frame
 }
 
+static void test_narrow_screen_keeps_the_age(void **state) {
+    (void)state;
+    WatchRow *r = set("refrigerator-12", "temperature", "21.53125", 100 * S);
+    r->unit = STR("degrees");
+    assert_true(holds(draw_wide(49, 24, 0, 132 * S), "  degrees  32 s old\n"));
+    Str s = draw_wide(45, 24, 0, 132 * S);
+    assert_false(holds(s, "Unit") || holds(s, "degrees"));
+    assert_true(holds(s, "  21.53125  32 s old\n"));
+    for (Str rest = s; rest.n;) assert_true(text_width(str_cut(&rest, '\n')) <= 45);
+}
+
 static void test_server_sent_events(void **state) {
     (void)state;
     Buf in = {0};
@@ -199,6 +212,7 @@ int main(void) {
         CASE(test_snapshot_and_stream),
         CASE(test_filter),
         CASE(test_screen),
+        CASE(test_narrow_screen_keeps_the_age),
         CASE(test_server_sent_events),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
