@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import kit  # noqa: E402
@@ -145,6 +146,9 @@ class Demo(Case):
     def test_whole_life(self):
         demo, server, text, emulator = self.start("--speed", "10")
         self.assertEqual(len(server.every("/digitaltwins")), 148)
+        self.assertIn("in a browser", text)
+        with urllib.request.urlopen(server.url) as page:
+            self.assertIn("text/html", page.headers["Content-Type"])
 
         # The three commands that it prints work.
         commands = re.findall(r"(?m)^  \S+ ((?:watch|get|worlds) .*)$", text)

@@ -127,6 +127,7 @@ static Err print_welcome(Run *r) {
                STR_ARG(r->url), off);
     buf_printf(&out, "Three lines, cold store, warehouse, trucks, shops, pumps and power; the world is in %.*s.\n\n",
                STR_ARG(r->o->data.n ? r->o->data : STR(DATA_DEFAULT)));
+    buf_str_put(&out, STR("Open that address in a browser to see it as a page.\n\n"));
     buf_printf(&out, "Try, in another terminal:\n\n");
     buf_printf(&out, "  %s watch 'line-1*'%s\n", sosia, more);
     buf_printf(&out, "  %s get cold-room-2%s\n", sosia, more);
