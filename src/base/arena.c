@@ -42,6 +42,7 @@ void *arena_alloc(Arena *a, int64_t size, int64_t n, size_t align) {
 }
 
 Str arena_str(Arena *a, Str s) {
+    CHECK(s.n >= 0 && s.n < PTRDIFF_MAX);
     char *p = arena_alloc(a, 1, s.n + 1, 1);
     if (s.n) memcpy(p, s.p, (size_t)s.n);
     return (Str){p, s.n};
