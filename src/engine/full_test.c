@@ -190,7 +190,7 @@ static void test_ingest_stopped(void **state) {
     (void)state;
     Scene x;
     begin(&x);
-    test_vfs_room(x.disk, test_vfs_used(x.disk) + 700000);
+    test_vfs_room(x.disk, test_vfs_used(x.disk) + 300000);
     KitText body = {0};
     char line[128];
     for (int i = 1; i <= 60000; i++) {

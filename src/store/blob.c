@@ -43,7 +43,8 @@ static Err expand(Zip *z, const uint8_t *p, int64_t n, Buf *out) {
         return ERR_CORRUPT;
     if (!z->unpack) z->unpack = ZSTD_createDCtx();
     if (!z->unpack || !buf_reserve(out, (int64_t)size)) return ERR_LIMIT;
-    size_t got = ZSTD_decompressDCtx(z->unpack, out->p + out->n, (size_t)size, p, (size_t)n);
+    char *to = out->p ? out->p + out->n : NULL; // nothing was ever reserved for nothing
+    size_t got = ZSTD_decompressDCtx(z->unpack, to, (size_t)size, p, (size_t)n);
     if (got != size) return ERR_CORRUPT;
     out->n += (int64_t)size;
     return ERR_OK;

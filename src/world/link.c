@@ -58,6 +58,9 @@ Err link_new(World *w, const Change *c) {
     if (c->id > ID_MAX) return ERR_LIMIT;
     if (!alive(w, c->other)) return ERR_TWIN_NOT_FOUND;
     if (!alive(w, c->target)) return ERR_TARGET_NOT_FOUND;
+    // Ids ascend, so that lists descend: pages of links are cut by id.
+    if (core_get(w, VECNO_COLD, c->other, COLD_OUT) >= c->id || core_get(w, VECNO_COLD, c->target, COLD_IN) >= c->id)
+        return get(w, c->id, LINK_SOURCE) ? ERR_EXISTS : ERR_STALE;
     View v = view_writer(w);
     if (get(w, c->id, LINK_SOURCE) || view_find_link(&v, (TwinId){c->other}, c->text).v) return ERR_EXISTS;
     put(w, c->id, LINK_SOURCE, c->other | (uint64_t)c->col << TABLE_SHIFT);
