@@ -609,6 +609,8 @@ static void values_refused(void **state) {
         {"r", "temp", "'1'", ERR_VALIDATION},
         {"r", "temp", "[1]", ERR_VALIDATION},
         {"r", "temp", "{}", ERR_VALIDATION},
+        {"r", "pos.in.z", "{'mode':'OFF'}", ERR_VALIDATION}, // an integer
+        {"r", "big", " [-1]", ERR_VALIDATION},
         {"r", "flow", "1e39", ERR_VALIDATION},
         {"r", "count", "5.0", ERR_VALIDATION},
         {"r", "count", "2147483648", ERR_VALIDATION},

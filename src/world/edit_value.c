@@ -92,7 +92,8 @@ static Err scalar_of_text(const Field *f, Str json, Arena *scratch, Change *c, D
     JsonToken t;
     json_scan_init(&scan, json);
     if (!json_scan_value(&scan, &t)) return bad_json(json, &scan, f->path, d);
-    if (t.type < JSON_ARRAY && !json_scan_end(&scan)) return bad_json(json, &scan, f->path, d);
+    if (t.type >= JSON_ARRAY) t.raw = str_trim(json); // no scalar: it has nothing but its text, for the message
+    else if (!json_scan_end(&scan)) return bad_json(json, &scan, f->path, d);
     Str text = t.type != JSON_STRING ? (Str){0} : t.escaped ? json_unescape(scratch, t) : t.raw;
     if (take_plain(f, &t, text, c)) return ERR_OK;
     Json v = json_of_token(t, text);
