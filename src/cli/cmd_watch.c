@@ -81,8 +81,7 @@ static void find_units(Run *r) {
     for (int64_t i = 0; i < r->watch.count; i++) {
         WatchRow *row = &r->watch.rows[i];
         if (row->unit.p) continue;
-        Str unit = units_of(&r->units, &r->get, watch_model_of(&r->watch, row->twin), row->path);
-        row->unit = unit.p ? unit : STR("");
+        row->unit = units_of(&r->units, &r->get, watch_model_of(&r->watch, row->twin), row->path);
     }
     client_reset(&r->get);
 }

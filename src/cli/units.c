@@ -162,6 +162,8 @@ Str units_of(Units *u, Client *c, Str model, Str path) {
     Str out = {0};
     if (!model.n) return out;
     if (!map_get(&u->models, model, &known)) ask(u, c, model);
+    if (!map_get(&u->models, model, &known)) return out;
+    out = STR("");
     char text[1024];
     if (model.n + path.n + 1 > (int64_t)sizeof text) return out;
     memcpy(text, model.p, (size_t)model.n);

@@ -19,6 +19,7 @@ typedef struct Units {
 // Begin knowing nothing; release all.
 void units_init(Units *u);
 void units_free(Units *u);
-// The symbol of a property's unit, "" when it has none or the model cannot be read. `path` like "drive.speed".
+// The symbol of a property's unit, "" when it has none or the model cannot be read; p is NULL when the server could not
+// be asked, so that one asks again. `path` like "drive.speed".
 // Asks the server once for each model (with what it extends and embeds). Uses c->body and c->keep.
 Str units_of(Units *u, Client *c, Str model, Str path);
