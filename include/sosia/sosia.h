@@ -152,6 +152,45 @@ typedef struct SosiaOut {
 SosiaErr sosia_read(Sosia *s, const SosiaCaller *who, const SosiaRead *r, SosiaOut *out);
 void sosia_out_free(SosiaOut *out);
 
+// ---- questions ----------------------------------------------------------------------------------------------------
+
+// A question in the query language (docs/query.md).
+typedef struct SosiaQuery {
+    SosiaStr world, text;
+    SosiaStr token;     // continuation token of the page before, or ""; the text may then be missing
+    int32_t limit;      // rows a page; 0: 100; at most 1,000
+    bool explain;       // run it and tell the plan with estimated and real rows and times; body is "[]"
+    bool no_times;      // twins in the dialect of 2020-10-31
+    int64_t timeout_ns; // 0: the engine's (60 s)
+    int64_t rows_max;   // twins and links it may look at; 0: the engine's
+    int64_t bytes_max;  // memory it may hold; 0: the engine's
+} SosiaQuery;
+
+typedef struct SosiaAnswer {
+    SosiaBuf body;          // JSON array of rows; reset and reused when it holds memory already
+    SosiaBuf plan;          // explain: JSON {"plan":[...],"text":"a table for people"}
+    SosiaBuf notes;         // JSON array of sentences, e.g. a name no model knows and the nearest one
+    SosiaBuf message;       // sentence for a person when it failed
+    char token[96];         // next page, or ""
+    uint64_t seq;           // the sequence it was answered at: every page of one question has the same
+    int64_t rows;           // in body
+    int64_t rows_looked_at; // by this page
+    int64_t time_ns;        // of this page
+    double charge;          // 1 + rows looked at / 100
+} SosiaAnswer;
+
+typedef void (*SosiaAnswerFn)(void *arg, SosiaErr err, SosiaAnswer *answer);
+
+// Answer one page in the caller's thread (large scans also use the engine's workers). Sees everything acknowledged before
+// the call; further pages see the same instant. Errors: QUERY (message says line, position and what was expected),
+// TOKEN, WORLD_NOT_FOUND, BUDGET, TIMEOUT, BUSY, ARGUMENT. Release with sosia_answer_free.
+SosiaErr sosia_query(Sosia *s, const SosiaCaller *who, const SosiaQuery *q, SosiaAnswer *out);
+// The same without waiting, for event loops: a small question is answered before this returns, in the caller's thread, a
+// larger one by a worker. `fn` runs exactly once unless this returns an error (BUSY, CLOSED, ARGUMENT); the answer is its
+// to read until it returns, not to free.
+SosiaErr sosia_query_start(Sosia *s, const SosiaCaller *who, const SosiaQuery *q, SosiaAnswerFn fn, void *arg);
+void sosia_answer_free(SosiaAnswer *out);
+
 // ---- values by handle: the fast path ------------------------------------------------------------------------------
 
 typedef enum SosiaKind { SOSIA_NONE, SOSIA_BOOL, SOSIA_I64, SOSIA_F64, SOSIA_TEXT, SOSIA_JSON } SosiaKind;

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+// Expr: the one expression language of queries, rules, derived values, policies and simulations.
+//
+//   text --expr_parse--> Expr (syntax) --expr_bind--> Bound (typed, for given models) --expr_eval-----> one row
+//                                                                                      --expr_page_*--> a page of rows
+//
+// Logic has three values: true, false, undefined. A value is undefined when it is missing, when a comparison or an
+// operator does not apply to its types, on division by zero, on overflow of an int64 and where a double would not be
+// finite. AND: false dominates; OR: true dominates; NOT undefined is undefined; a filter keeps only true.
+//
+// Grammar (keywords and function names in any case; `...` in [[...]] may be any text without ]]):
+//   expr    = or [ "?" expr ":" expr ]
+//   or      = and { "OR" and }              and = not { "AND" not }         not = { "NOT" } compare
+//   compare = sum [ ( "=" | "!=" | "<>" | "<" | ">" | "<=" | ">=" ) sum
+//                 | ( "IN" | "NIN" | "NOT" "IN" | "NOT_IN" ) "[" sum { "," sum } "]" ]
+//   sum     = product { ( "+" | "-" ) product }      product = sign { ( "*" | "/" | "%" ) sign }     sign = ["-"|"+"] prim
+//   prim    = "(" expr ")" | literal | quantity | call | graph | path
+//   literal = number | 'text' | "text" | TRUE | FALSE | NULL
+//   quantity= number 'unit name or symbol'                                     20 'degreeFahrenheit'
+//   call    = name "(" [ expr { "," expr } ] ")"                               func.def lists the names
+//   graph   = AGG "(" [alias] ( "->" | "<-" | "<->" ) [ rel { "|" rel } ] [ "." path | "," expr ] [ "WHERE" expr ] ")"
+//             AGG = SUM AVG MIN MAX COUNT ANY ALL; inside, bare names are the neighbour's, `R.name` (unless R is an
+//             alias outside) the relationship's. Parallel links count once each. SUM, AVG, MIN, MAX skip undefined; of
+//             nothing: SUM 0, COUNT 0, ANY false, ALL true, others undefined.
+//             SUM(->contains.power)   COUNT(T<-feeds)   ANY(->has|contains, temperature > 30)   COUNT(-> WHERE on)
+//   path    = seg { "." seg }      seg = name | "[[" text "]]" | "[" uint "]" (after the first: array element)
+//   name    = [A-Za-z_$][A-Za-z0-9_$]*   (after a "." also a keyword)
+//
+// Units: a number may carry a unit (from the property's DTDL unit, or a quantity). + - and comparisons convert the
+// right side to the left's unit when both have one of the same family; different families, or a unit against a
+// unitless property, are an ERROR at bind time. A plain literal takes the other side's unit. * and / by a unitless
+// number keep the unit; anything else drops it to "derived", which compares only with plain literals and its like.
+// A difference of two temperatures is a span: it converts by factor alone.
+#pragma once
+#include "base/arena.h"
+#include "base/err.h"
+#include "model/units.h"
+#include "world/world.h"
+
+// ---- types and values ---------------------------------------------------------------------------------------------
+
+// ORDER EXPR_TYPE
+typedef enum ExprType {
+    EXPR_UNDEFINED, // as a static type: never has a value
+    EXPR_NULL,      // JSON null
+    EXPR_BOOL,
+    EXPR_I64,
+    EXPR_F64,
+    EXPR_STR,
+    EXPR_TIME,     // ns since 1970 UTC
+    EXPR_DURATION, // ns
+    EXPR_POINT,    // WGS 84 longitude, latitude in degrees
+    EXPR_DOC,      // a JSON object or array: text
+    EXPR_ANY,      // static only: any of the above, known at run time
+} ExprType;
+
+// A value of one row. Texts are borrowed from the view, the bound tree or the run's arena.
+typedef struct ExprValue {
+    ExprType type; // never ANY
+    union {
+        bool b;
+        int64_t i; // I64, TIME, DURATION
+        double d;
+        Str s; // STR, DOC
+        struct {
+            double lon, lat;
+        } point;
+    };
+} ExprValue;
+
+// ---- syntax -------------------------------------------------------------------------------------------------------
+
+typedef enum ExprOp {
+    EX_LITERAL, // value (NULL, BOOL, I64, F64, STR); unit set: a quantity
+    EX_PATH,    // segs
+    EX_CALL,    // name, args
+    EX_GRAPH,   // name (SUM ...), graph, args: [value expr or NULL, WHERE expr or NULL]
+    EX_COND,    // args: test, then, else
+    EX_OR,      // args: two
+    EX_AND,
+    EX_NOT, // args: one
+    EX_EQ,
+    EX_NE,
+    EX_LT,
+    EX_GT,
+    EX_LE,
+    EX_GE,
+    EX_IN,
+    EX_NIN, // args: value, then the list
+    EX_ADD,
+    EX_SUB,
+    EX_MUL,
+    EX_DIV,
+    EX_MOD,
+    EX_NEG,
+} ExprOp;
+
+typedef struct ExprSeg {
+    Str name;      // "" when it is an index
+    int64_t index; // array element, else -1
+    int32_t at, end;
+} ExprSeg;
+
+typedef struct Expr Expr;
+struct Expr {
+    ExprOp op;
+    int32_t at, end; // bytes of the whole expression in the text
+    Str name;        // CALL, GRAPH: as written
+    Str unit;        // LITERAL
+    ExprValue value; // LITERAL
+    Expr **args;
+    int32_t arg_count;
+    ExprSeg *segs; // PATH
+    int32_t seg_count;
+    struct {       // GRAPH
+        Str alias; // "" = the one source
+        bool out, in;
+        Str *rels;
+        int32_t rel_count; // 0: any
+    } graph;
+};
+
+#define EXPR_TEXT_MAX 8000  // bytes of a query or expression
+#define EXPR_DEPTH_MAX 200  // nesting
+#define EXPR_NODES_MAX 4000 // nodes of one expression
+#define EXPR_IN_MAX 1000    // items of one IN list
+
+// Parse a whole text as one expression. Nodes and texts live in `a`. Errors: SYNTAX, LIMIT; messages carry the byte
+// offset (`at`, `end`) and say what was expected there.
+MUST Err expr_parse(Arena *a, Str text, Expr **out, Diag *d);
+// Append the expression as text that parses to the same tree (fully parenthesised where needed).
+void expr_print(const Expr *e, Buf *out);
+// Which sources the expression names: calls fn for every EX_PATH and EX_GRAPH, in order of text, also inside graph
+// aggregates (inside = true there).
+void expr_walk(const Expr *e, void (*fn)(void *ctx, const Expr *e, bool inside), void *ctx);
+// The candidate nearest to `name` by edits (case ignored), at most a third of its length away; "" when there is none.
+Str expr_nearest(Str name, const Str *candidates, int64_t n);
+// "line 2, column 7" of a byte offset: line from 1, column from 1 in code points.
+void expr_place(Str text, int64_t at, int32_t *line, int32_t *column);
+
+// ---- binding ------------------------------------------------------------------------------------------------------
+
+typedef enum ExprSourceKind { EXPR_TWIN, EXPR_LINK } ExprSourceKind;
+
+// One alias: a twin of a table, or a link of a kind.
+typedef struct ExprSource {
+    Str alias; // "" when the query gave none
+    ExprSourceKind kind;
+    uint32_t table; // TWIN
+    uint32_t link;  // LINK: kind
+} ExprSource;
+
+// Bare paths belong to the only source, or to source 0 when bare_first. `strict`: a name that no model knows, and
+// types that can never fit, are errors (rules, policies); else undefined (queries).
+typedef struct ExprScope {
+    const Catalog *catalog;
+    const ExprSource *sources;
+    int32_t count;
+    bool bare_first, strict;
+} ExprScope;
+
+// What a bound number is measured in.
+typedef struct ExprUnit {
+    const Unit *unit; // NULL: none
+    bool plain;       // a plain literal: takes the other side's unit
+    bool derived;     // product or quotient of units
+    bool span;        // a difference: converts by factor alone
+} ExprUnit;
+
+// Fields every twin or link has.
+typedef enum ExprField {
+    FIELD_ID, // $dtId, $relationshipId
+    FIELD_ETAG,
+    FIELD_MODEL,       // $metadata.$model
+    FIELD_UPDATE_TIME, // $metadata.$lastUpdateTime: STR as shown; age() and comparisons with TIME use ns
+    FIELD_SOURCE,      // $sourceId
+    FIELD_TARGET,      // $targetId
+    FIELD_NAME,        // $relationshipName
+    FIELD_SELF,        // the twin or link itself, as a DOC
+} ExprField;
+
+typedef enum BoundOp {
+    BOUND_CONST,       // value
+    BOUND_CELL,        // column of source: BOOL, I64, F64, STR or DOC by the field's cell
+    BOUND_CELL_UPDATE, // TIME: update time of column
+    BOUND_CELL_SOURCE, // TIME: source time of column
+    BOUND_FIELD,       // field of source
+    BOUND_DOC,         // args[0] is a DOC; seg: member or element of it: type ANY unless the model tells
+    BOUND_OBJECT,      // the object or component `column` of source as a DOC, undefined when its marker is not set
+    BOUND_CAST,        // args[0] to `type` (I64->F64, STR->TIME, DOC->POINT, ANY->type); undefined when it does not fit
+    BOUND_SCALE,       // args[0] * factor + offset: unit conversion, F64
+    BOUND_CALL,        // func of args
+    BOUND_GRAPH,       // args as in EX_GRAPH, bound by neighbour's table: see BoundGraph
+    BOUND_COND,
+    BOUND_OR,
+    BOUND_AND,
+    BOUND_NOT,
+    BOUND_EQ,
+    BOUND_NE,
+    BOUND_LT,
+    BOUND_GT,
+    BOUND_LE,
+    BOUND_GE, // args of one type, or I64 with F64 (compared exactly), or ANY
+    BOUND_IN,
+    BOUND_NIN, // args[1..] are BOUND_CONST
+    BOUND_ADD,
+    BOUND_SUB,
+    BOUND_MUL,
+    BOUND_DIV,
+    BOUND_MOD,
+    BOUND_NEG, // I64, F64; TIME - TIME, TIME +- DURATION, ...
+} BoundOp;
+
+typedef struct BoundGraph BoundGraph; // inside of bind.c and eval.c
+typedef struct Bound Bound;
+struct Bound {
+    BoundOp op;
+    ExprType type;
+    ExprUnit unit;
+    const Expr *from; // for messages
+    Bound **args;
+    int32_t arg_count;
+    int32_t source;    // CELL*, FIELD, OBJECT, GRAPH: number in the scope
+    uint32_t column;   // CELL*, OBJECT
+    const Field *leaf; // CELL*, OBJECT: the model's field
+    ExprField field;
+    int32_t func; // CALL: row of func.def
+    ExprSeg seg;  // DOC
+    ExprValue value;
+    double factor, offset;
+    const Type *dtdl; // the value's DTDL type where known: a dateTime is STR with shape DATETIME here
+    BoundGraph *graph;
+};
+
+// Type a parsed expression for one combination of tables and kinds. Constants are folded. The tree lives in `a` and
+// points into `e` and the catalog. Errors: SYNTAX (unknown function with the nearest name, number of arguments, units
+// that do not go together, types no operator takes), in strict scopes also unknown names. Messages carry at and end.
+MUST Err expr_bind(Arena *a, const ExprScope *scope, const Expr *e, Bound **out, Diag *d);
+// Does any model of the catalog know the path (first segment an alias or not)? When not, `near` gets the nearest
+// property name, or "". For notes on queries that can only be empty.
+bool expr_known(const ExprScope *scope, const Expr *path, Str *near);
+
+// ---- evaluation ---------------------------------------------------------------------------------------------------
+
+// Where one source stands.
+typedef struct ExprRow {
+    uint64_t id;  // twin or link
+    uint64_t row; // TWIN: its row in the table; LINK: the id again
+} ExprRow;
+
+// What an evaluation needs. One thread at a time.
+typedef struct ExprRun {
+    View *view;
+    int64_t now;     // ns: the argument of now() and age()
+    Arena *scratch;  // texts made on the way; the caller resets it between rows or pages
+    int64_t visited; // out: neighbours and cells looked at beyond the row itself, for budgets
+} ExprRun;
+
+// One row. rows[i] belongs to source i. Cost: about 20 ns a node and a page lookup a cell.
+ExprValue expr_eval(const Bound *b, ExprRun *run, const ExprRow *rows);
+// True only when the value is BOOL true.
+bool expr_test(const Bound *b, ExprRun *run, const ExprRow *rows);
+// Three-way order of two values of one type class (numbers, strings, ...): -1, 0, 1; 2 when they do not compare.
+int expr_compare(const ExprValue *a, const ExprValue *b);
+// Append as JSON ("null" for undefined).
+void expr_value_json(const ExprValue *v, Buf *out);
+
+// ---- a page at a time ---------------------------------------------------------------------------------------------
+
+// Up to 1,024 rows of source 0 (the only one): page `page_no` of its table (LINK: of the link vector).
+// sel: the rows of interest, ascending, as row numbers in the page.
+typedef struct ExprPage ExprPage;
+
+// A result column: for k < n, row sel[k]. Defined where bit k of valid is set. The lane named by `type` holds values.
+typedef struct ExprVec {
+    ExprType type; // static; ANY: `any` holds whole values
+    uint64_t valid[PAGE_ROWS / 64];
+    union {
+        uint8_t *b;
+        int64_t *i;
+        double *d;
+        Str *s;
+        ExprValue *any; // ANY, NULL, POINT
+    };
+} ExprVec;
+
+// Memory for one thread's page evaluation, reused from page to page. Owns column copies and lanes.
+ExprPage *expr_page_new(void);
+void expr_page_free(ExprPage *p);
+// Look at another page: forgets column copies. twins: ids of the rows by row number (0: free), needed by $-fields and
+// graph aggregates; may be NULL when the table number tells enough (see expr_page_twins).
+void expr_page_at(ExprPage *p, ExprRun *run, const ExprSource *source, uint64_t page_no);
+// The page's live rows as a selection; returns how many. TWIN: rows of the row vector that hold a twin; LINK: live
+// links of the kind.
+int32_t expr_page_live(ExprPage *p, uint16_t sel[PAGE_ROWS]);
+// Twin or link id of a row of the page.
+uint64_t expr_page_id(ExprPage *p, uint16_t row);
+// Keep the rows of sel for which b is true; returns how many. In place.
+int32_t expr_page_filter(const Bound *b, ExprPage *p, uint16_t *sel, int32_t n);
+// Values of b for the rows of sel. `out` lanes are valid until the next call of expr_page_at.
+// Equal, value for value, to expr_eval on each row. Cost: 1-2 ns a row and node on numbers.
+void expr_page_eval(const Bound *b, ExprPage *p, const uint16_t *sel, int32_t n, ExprVec *out);
+// The view was outrun: throw the page's results away (as view.overrun).

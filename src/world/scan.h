@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Scan: whole pages of a vector as of a view, for evaluation a page at a time, and what tells whether a page has changed
+// since something was derived from it.
+#pragma once
+#include "world/world.h"
+
+// One page of a vector, copied. Rows beyond `rows` are missing (invalid, zero).
+typedef struct PageCopy {
+    uint32_t rows;      // rows there is anything of: 0 when there is no page
+    uint64_t valid[16]; // timed shapes
+    uint64_t *cells;    // rows x words of the shape
+    int64_t *update;    // timed shapes, when asked for
+    int64_t *source;    // timed shapes, when asked for; NULL when the page has none
+    uint64_t *own;      // memory behind the lanes, reused; freed by page_copy_free
+    uint32_t own_words;
+} PageCopy;
+
+#define PAGE_CELLS 1u  // copy valid bits and cells
+#define PAGE_UPDATE 2u // and update times
+#define PAGE_SOURCE 4u // and source times
+
+// Copy page `page_no` of vector `vec` as of the view: all rows from one sequence. Texts stay valid while the view is
+// open. Sets v->overrun when the ring was outrun. Cost: about 0.3 ns a word plus the page's changes since the view.
+void view_page(View *v, uint32_t vec, uint64_t page_no, uint32_t what, PageCopy *out);
+void page_copy_free(PageCopy *p);
+
+// A mark of a page's contents: two equal marks of one page of one world at different times mean equal contents as far
+// as views at or after the mark's sequence go. 0: unknown, being written, or changed after the view's sequence (do not
+// use or keep derived facts). PAGE_MARK_NONE: there is no page. Cost: one page lookup. Any thread inside a view.
+uint64_t view_page_mark(View *v, uint32_t vec, uint64_t page_no);
+#define PAGE_MARK_NONE UINT64_MAX
+
+// A second view of what `like` sees, for another thread. `like` stays open meanwhile. Pair with view_end.
+void view_join(View *v, const View *like);
+// Pages of a vector that may hold rows: highest page number + 1, 0 when there is none.
+uint64_t view_pages(View *v, uint32_t vec);
