@@ -3,9 +3,24 @@
 //
 //   text --query_parse--> Query (syntax, names settled) --query_plan--> Plan --query_open--> QueryCursor --query_next--> rows
 //
-// Deterministic: the same view, text and options give the same rows in the same order, for any number of threads.
-// Order without ORDER BY: by twin id (order of creation) of the sources from left to right, links by id; a MATCH's
-// paths depth first, shorter ones first within one start.
+// Deterministic: the same view, text and options give the same rows in the same order, for any number of threads and
+// whatever the plan. The order, without ORDER BY and among rows it calls equal:
+//   twins       by table (models in order of upload), in it by row (order of creation where no row was reused)
+//   links       by id, which is order of creation
+//   JOIN, MATCH by the first twin, then edge by edge as written: by the link's id; a variable-length edge by its links'
+//               ids from its left end on, a path before those that continue it
+//   SHORTEST    by the twin at the left end, then that at the right end
+//   GROUP BY, DISTINCT  by the values of the group's expressions, or of the columns, from left to right
+// Order of values, here and in ORDER BY (DESC turns it round): undefined, null, false, true, numbers, texts by bytes,
+// times, durations, points (lon, then lat), documents by bytes; a whole twin or link (a column naming it) as above.
+// Equal values are one group: 1 and 1.0, 0 and -0.0 (which becomes 0).
+//
+// Aggregates: COUNT() counts rows; COUNT(e) rows where e is neither undefined nor null; SUM, AVG and PERCENTILE take
+// numbers, MIN and MAX the least and greatest in the order above, without undefined and null. SUM of integers alone is
+// exact, a double when it leaves an int64. Of no values: COUNT and SUM 0, others undefined (no key in the row). Without
+// GROUP BY there is exactly one row. Sums of doubles are compensated (Neumaier), so that their last bits hardly depend
+// on the order. HAVING and ORDER BY of an aggregated query name columns (AS) or group expressions; ORDER BY of a
+// SELECT DISTINCT names its columns or their expressions.
 //
 // Grammar (extensions to Azure's are marked +; expr as in expr/expr.h):
 //   query   = [+ "EXPLAIN" ] "SELECT" [ "TOP" "(" uint ")" ] [+ "DISTINCT" ] [ list ] "FROM" source [ "WHERE" expr ]
@@ -22,8 +37,10 @@
 //   edge    = "-[" [ relspec ] "]->" | "<-[" [ relspec ] "]-" | "-[" [ relspec ] "]-"
 //   relspec = [ alias ] [ [ ":" ] rel { "|" rel } ] [ "*" [ uint ] [ ".." [ uint ] ] ]
 //   Hops: none = 1; *n = n; *m..n = more than m, up to n (m is exclusive, as Azure documents it); *..n = 1 to n;
-//   * = 1 to 10;+ *m.. = more than m, up to 10; upper bounds up to QUERY_HOPS_MAX. A path never uses a relationship
-//   twice; one row a path. SELECT DISTINCT of end nodes alone walks breadth first and visits every twin once.
+//   * = 1 to 10;+ *m.. = more than m, up to 10; upper bounds up to QUERY_HOPS_MAX. One row a path; a MATCH never uses
+//   a relationship twice, over all its edges together (JOINs may). In either direction, a relationship from a twin to
+//   itself counts once. SELECT DISTINCT of end nodes alone walks breadth first and visits every twin once.
+//   A SHORTEST pattern is one variable-length edge between two nodes, whose range begins at one hop.
 //   SHORTEST: one row for each pair of ends, the path with the fewest hops (of several: the one whose relationship ids
 //   are smallest, compared from the start); name is a column {"length":n,"twins":[ids],"relationships":[{$sourceId,
 //   $relationshipId}...]}.
