@@ -34,3 +34,11 @@ uint64_t view_page_mark(View *v, uint32_t vec, uint64_t page_no);
 void view_join(View *v, const View *like);
 // Pages of a vector that may hold rows: highest page number + 1, 0 when there is none.
 uint64_t view_pages(View *v, uint32_t vec);
+
+// What cells of a PageCopy mean. A row vector's row holds a twin's id, or 0 inside when it is free.
+static inline TwinId page_row_twin(uint64_t cell) { return (TwinId){cell >> 63 ? 0 : cell}; }
+// A row of VECNO_LINK is PAGE_LINK_WORDS cells from `row`; no source: no link.
+#define PAGE_LINK_WORDS 8
+static inline TwinId page_link_source(const uint64_t *row) { return (TwinId){row[0] & (((uint64_t)1 << 36) - 1)}; }
+static inline TwinId page_link_target(const uint64_t *row) { return (TwinId){row[1] & (((uint64_t)1 << 36) - 1)}; }
+static inline uint32_t page_link_kind(const uint64_t *row) { return (uint32_t)(row[0] >> 40); }
