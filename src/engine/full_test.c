@@ -61,7 +61,7 @@ static int fill_up(Scene *x) {
 }
 
 static void wait_for_recovery(Scene *x) {
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 600; i++) {
         if (strstr(kit_get(&x->k, SOSIA_GET_STATS, "", ""), "\"degraded\":0")) return;
         thread_sleep_ns(100 * NS_PER_MS);
     }

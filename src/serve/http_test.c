@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ typedef struct Site {
     Http *http;
     Queue late; // requests to answer from the other thread
     Thread worker;
+    atomic_bool held;   // the other thread takes nothing up
     atomic_int refused; // last status the facade made itself
     Feed feed;
 } Site;
@@ -43,7 +45,8 @@ static void *work(void *arg) {
     Site *site = arg;
     void *item;
     while (queue_pop(&site->late, &item, 1, -1) == 1) {
-        thread_sleep_ns(50 * NS_PER_MS);
+        thread_sleep_ns(5 * NS_PER_MS);
+        while (atomic_load(&site->held)) thread_sleep_ns(NS_PER_MS);
         http_post(item, answer_late, NULL);
     }
     return NULL;
@@ -115,7 +118,7 @@ static int dial(const Site *site) {
                              .sin_port = htons((uint16_t)http_port(site->http, 0)),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    struct timeval limit = {.tv_sec = 10};
+    struct timeval limit = {.tv_sec = 60};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof sa), 0);
     return fd;
@@ -253,7 +256,7 @@ static void connections_are_counted_and_bounded(void **state) {
     assert_non_null(strstr(room, "Retry-After: 1"));
     close(fds[0]);
     HttpStats stats = {0};
-    for (int i = 0; i < 200 && (i == 0 || stats.connections != 2); i++) {
+    for (int i = 0; i < 6000 && (i == 0 || stats.connections != 2); i++) {
         thread_sleep_ns(10 * NS_PER_MS);
         http_stats(site.http, &stats);
     }
@@ -275,7 +278,7 @@ static void a_slow_sender_is_cut(void **state) {
     say(fd, "GET / HTTP/1.1\r\nHost:");
     int64_t began = time_mono_ns();
     assert_int_equal(hear(fd, room, sizeof room, 1).n, 0);
-    assert_in_range((time_mono_ns() - began) / NS_PER_MS, 200, 3000);
+    assert_in_range((time_mono_ns() - began) / NS_PER_MS, 200, 30000); // long before the usual minute
     close(fd);
     site_close(&site);
 }
@@ -294,7 +297,7 @@ static void half_received_requests_are_bounded_together(void **state) {
         (void)sent; // may already be cut
     }
     HttpStats stats = {0};
-    for (int i = 0; i < 300 && stats.cut_input < 5; i++) {
+    for (int i = 0; i < 6000 && stats.cut_input < 5; i++) {
         thread_sleep_ns(10 * NS_PER_MS);
         http_stats(site.http, &stats);
     }
@@ -312,19 +315,23 @@ static void bodies_in_work_are_bounded_together(void **state) {
                      "POST /late HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: %d\r\n\r\n", 500 << 10);
     memset(request + n, 'x', 500 << 10);
     request[n + (500 << 10)] = 0;
-    int fds[4], busy = 0;
+    struct pollfd fds[4];
+    int busy = 0;
     char room[8192];
+    atomic_store(&site.held, true); // two bodies stay in work until the others were refused
     for (int i = 0; i < 4; i++) {
-        fds[i] = dial(&site);
-        say(fds[i], request);
+        fds[i] = (struct pollfd){.fd = dial(&site), .events = POLLIN};
+        say(fds[i].fd, request);
     }
+    for (int i = 0; i < 6000 && poll(fds, 4, 0) < 2; i++) thread_sleep_ns(10 * NS_PER_MS);
+    atomic_store(&site.held, false);
     for (int i = 0; i < 4; i++) {
-        hear(fds[i], room, sizeof room, sizeof room);
+        hear(fds[i].fd, room, sizeof room, sizeof room);
         busy += strstr(room, "503 ") != NULL;
         assert_true(strstr(room, "503 ") || strstr(room, "200 OK"));
-        close(fds[i]);
+        close(fds[i].fd);
     }
-    assert_in_range(busy, 1, 2);
+    assert_int_equal(busy, 2);
     talk(&site, request, room, sizeof room);
     assert_non_null(strstr(room, "200 OK")); // there is room again
     site_close(&site);
@@ -345,10 +352,10 @@ static void streams_flow_and_end(void **state) {
     while (!atomic_load(&site.feed.stream)) thread_sleep_ns(NS_PER_MS); // the bytes may be here before it is noted
     http_stream_wake(site.feed.stream);
     assert_true(hear(fd, room, sizeof room, 3000).n >= 3000);
-    for (int i = 0; i < 300 && site.feed.ticks == 0; i++) thread_sleep_ns(10 * NS_PER_MS);
+    for (int i = 0; i < 6000 && site.feed.ticks == 0; i++) thread_sleep_ns(10 * NS_PER_MS);
     assert_true(site.feed.ticks > 0);
     close(fd); // seen without sending anything
-    for (int i = 0; i < 300 && site.feed.closed == 0; i++) thread_sleep_ns(10 * NS_PER_MS);
+    for (int i = 0; i < 6000 && site.feed.closed == 0; i++) thread_sleep_ns(10 * NS_PER_MS);
     assert_int_equal(site.feed.closed, 1);
     fd = dial(&site);
     say(fd, "GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -368,7 +375,7 @@ static void a_stalled_stream_is_cut(void **state) {
     atomic_store(&site.feed.to_send, 1000);
     int fd = dial(&site);
     say(fd, "GET /stream HTTP/1.1\r\nHost: h\r\n\r\n"); // and never reads
-    for (int i = 0; i < 500 && site.feed.closed == 0; i++) thread_sleep_ns(10 * NS_PER_MS);
+    for (int i = 0; i < 6000 && site.feed.closed == 0; i++) thread_sleep_ns(10 * NS_PER_MS);
     assert_int_equal(site.feed.closed, 1);
     assert_in_range(site.feed.sent, 1, 20); // back-pressure: no more than the socket buffers hold
     HttpStats stats;
@@ -378,24 +385,37 @@ static void a_stalled_stream_is_cut(void **state) {
     site_close(&site);
 }
 
+static void *stop(void *arg) {
+    site_close(arg);
+    return NULL;
+}
+
+// The work is held until the stop has closed the idle connection: so the stop waited for it, and for nobody else.
 static void stopping_waits_for_work_but_not_for_idlers(void **state) {
     (void)state;
     Site site;
-    site_open(&site);
+    Thread stopper;
+    site_open_with(&site, &(HttpConfig){.limits = {.stop_timeout_ms = 60000}});
+    atomic_store(&site.held, true);
     int idle = dial(&site), busy = dial(&site), half = dial(&site);
     char room[8192];
     say(half, "GET / HT");
+    say(idle, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_true(hear_to(idle, room, sizeof room, STR("x= 0>")).n > 0);
     say(busy, "GET /late HTTP/1.1\r\nHost: h\r\n\r\n");
-    thread_sleep_ns(20 * NS_PER_MS);
-    int64_t began = time_mono_ns();
-    say(half, "TP/1.1\r\nHost: h\r\n\r\n");
-    thread_sleep_ns(5 * NS_PER_MS);
-    site_close(&site);
-    assert_in_range((time_mono_ns() - began) / NS_PER_MS, 10, 3000);
+    HttpStats stats = {0};
+    for (int i = 0; i < 6000 && stats.requests_total < 2; i++) {
+        thread_sleep_ns(10 * NS_PER_MS);
+        http_stats(site.http, &stats);
+    }
+    assert_int_equal(thread_start(&stopper, "stop", stop, &site), ERR_OK);
+    assert_int_equal(hear(idle, room, sizeof room, 1).n, 0);
+    atomic_store(&site.held, false);
     Str text = hear(busy, room, sizeof room, sizeof room);
+    thread_join(&stopper);
     assert_true(str_find_str(text, STR("Connection: close")) > 0);
     assert_true(text.n > 5000);
-    assert_int_equal(hear(idle, room, sizeof room, 1).n, 0);
+    assert_int_equal(hear(half, room, sizeof room, 1).n, 0);
     close(idle);
     close(busy);
     close(half);
