@@ -93,6 +93,7 @@ typedef enum ExprOp {
     EX_DIV,
     EX_MOD,
     EX_NEG,
+    EX_SLOT, // value.i: number of a value in ExprRun.slots; name: as written. No syntax: queries put it for a column
 } ExprOp;
 
 typedef struct ExprSeg {
@@ -208,7 +209,8 @@ typedef enum BoundOp {
     BOUND_MUL,
     BOUND_DIV,
     BOUND_MOD,
-    BOUND_NEG, // I64, F64; TIME - TIME, TIME +- DURATION, ...
+    BOUND_NEG,  // I64, F64; TIME - TIME, TIME +- DURATION, ...
+    BOUND_SLOT, // ANY: slots[value.i] of the run, as it is; the same for all rows of a page
 } BoundOp;
 
 typedef struct BoundGraph BoundGraph; // inside of bind.c and eval.c
@@ -251,9 +253,10 @@ typedef struct ExprRow {
 // What an evaluation needs. One thread at a time.
 typedef struct ExprRun {
     View *view;
-    int64_t now;     // ns: the argument of now() and age()
-    Arena *scratch;  // texts made on the way; the caller resets it between rows or pages
-    int64_t visited; // out: neighbours and cells looked at beyond the row itself, for budgets
+    int64_t now;            // ns: the argument of now() and age()
+    Arena *scratch;         // texts made on the way; the caller resets it between rows or pages
+    const ExprValue *slots; // what EX_SLOT names
+    int64_t visited;        // out: neighbours and cells looked at beyond the row itself, for budgets
 } ExprRun;
 
 // One row. rows[i] belongs to source i. Cost: about 20 ns a node and a page lookup a cell.

@@ -84,14 +84,21 @@ typedef struct QueryColumn {
     double percent;
     Str name;      // key in the row
     int32_t alias; // the whole twin or link of this alias, else -1
+    int32_t group; // aggregated and no aggregate: the GROUP BY expression it shows, else -1
+    bool path;     // the SHORTEST path; expr is NULL
     int32_t at;
 } QueryColumn;
 
 typedef struct QueryOrder {
     Expr *expr;     // an expression, or
-    int32_t column; // the number of a projected column named so, else -1
+    int32_t column; // the number of a column (also a hidden one), else -1
     bool descending;
 } QueryOrder;
+
+// HAVING, and ORDER BY expressions of an aggregated query, are evaluated once a group without any source: what they name
+// has become EX_SLOT i, the value of columns[i] in ExprRun.slots. Columns that only they need are hidden: they stand
+// behind the projected ones. In expressions over rows, `name.length` of a SHORTEST path has become EX_SLOT 0: while rows
+// are evaluated slots[0] is the number of hops (I64).
 
 typedef struct Query {
     Str text;
@@ -104,8 +111,9 @@ typedef struct Query {
     int32_t edge_count;
     Str shortest_name;
     QueryColumn *columns;
-    int32_t column_count;
-    bool aggregated; // any aggregate or GROUP BY
+    int32_t column_count; // projected
+    int32_t hidden_count; // columns[column_count ...]: see above
+    bool aggregated;      // any aggregate or GROUP BY
     Expr *where, *having;
     Expr **groups;
     int32_t group_count;
@@ -118,8 +126,9 @@ typedef struct Query {
 MUST Err query_parse(Arena *a, Str text, Query **out, Diag *d);
 // "SQL query parse failed: SQL Parser Error, Line=L, Position=P, Message=..." (line from 1, position from 0).
 void query_error_text(Str text, const Diag *d, Buf *out);
-// The name a row column has when the query gives none: last segment of a path, "COUNT", "SUM", ...
-Str query_column_name(Arena *a, const QueryColumn *c);
+// The name a row column has when the query gives none: last name of a path, "COUNT", "SUM", ..., else the expression as
+// written in `text`.
+Str query_column_name(Str text, const QueryColumn *c);
 
 // ---- running ------------------------------------------------------------------------------------------------------
 
@@ -142,9 +151,10 @@ typedef struct QueryCrew {
 } QueryCrew;
 
 typedef struct QueryLimits {
-    int64_t rows;     // twins, links and neighbours looked at; 0: no limit
-    int64_t bytes;    // memory of this query; 0: no limit
-    int64_t until_ns; // monotonic time; 0: no limit
+    int64_t rows;               // twins, links and neighbours looked at; 0: no limit
+    int64_t bytes;              // memory of this query; 0: no limit
+    int64_t until_ns;           // monotonic time; 0: no limit
+    const _Atomic bool *cancel; // true: stop soon, with BUDGET; looked at with the clock; NULL: none
 } QueryLimits;
 
 typedef struct QueryOptions {
