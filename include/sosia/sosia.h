@@ -37,6 +37,11 @@ typedef struct SosiaOpen {
     const char *vfs;                // SQLite VFS name for tests; NULL: the default one
     int64_t (*now)(void *ctx);      // wall clock in ns for tests; NULL: CLOCK_REALTIME
     void *now_ctx;
+    int64_t query_timeout_ns; // of one page of a question; 0: 60 s; < 0: none
+    int64_t query_rows_max;   // twins and links one page may look at; 0: none
+    int64_t query_bytes_max;  // memory of one question; 0: 256 MiB; < 0: no limit
+    int64_t query_slow_ns;    // questions that take longer are logged with their text; 0: 1 s; < 0: never
+    int32_t query_threads;    // threads for large questions; 0: one a core, 2 to 8
 } SosiaOpen;
 
 // Open or create a world file and start its writer and store threads.
@@ -187,7 +192,7 @@ typedef void (*SosiaAnswerFn)(void *arg, SosiaErr err, SosiaAnswer *answer);
 SosiaErr sosia_query(Sosia *s, const SosiaCaller *who, const SosiaQuery *q, SosiaAnswer *out);
 // The same without waiting, for event loops: a small question is answered before this returns, in the caller's thread, a
 // larger one by a worker. `fn` runs exactly once unless this returns an error (BUSY, CLOSED, ARGUMENT); the answer is its
-// to read until it returns, not to free.
+// to read until it returns, not to free, but it may take a buffer and leave a zeroed one; it must not block.
 SosiaErr sosia_query_start(Sosia *s, const SosiaCaller *who, const SosiaQuery *q, SosiaAnswerFn fn, void *arg);
 void sosia_answer_free(SosiaAnswer *out);
 
