@@ -14,7 +14,7 @@ from kit import Case, run  # noqa: E402
 
 class Serve(Case):
     def refused(self, code, part, *arguments):
-        r = run("serve", *arguments, timeout=20)
+        r = run("serve", *arguments, timeout=120)
         self.assertEqual(r.code, code, r)
         self.assertIn(part, r.err)
         self.assertNotIn("OpenSSL", r.err)
@@ -35,7 +35,7 @@ class Serve(Case):
         os.chmod(os.path.dirname(path), 0o755)
         os.chmod(path, 0o444)
         drop = ["setpriv", "--reuid", "65534", "--clear-groups"] if os.geteuid() == 0 else []
-        done = subprocess.run([*drop, kit.SOSIA, "serve", "--data", path, "--http", "127.0.0.1:0"], timeout=20,
+        done = subprocess.run([*drop, kit.SOSIA, "serve", "--data", path, "--http", "127.0.0.1:0"], timeout=120,
                               capture_output=True, text=True, env=kit.environment())
         self.assertEqual(done.returncode, 9, done)
         self.assertIn("cannot be written", done.stderr)
@@ -48,7 +48,7 @@ class Serve(Case):
                                   tokens], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             p.stdout.readline()
             p.terminate()
-            out, err = p.communicate(timeout=20)
+            out, err = p.communicate(timeout=120)
             self.assertEqual((p.returncode, out), (0, ""))
             self.assertEqual(err.count("can write the token file"), warned, err)
 
@@ -143,7 +143,7 @@ class Client(Case):
         self.assertIn("No space left", done.stderr)
 
     def test_durations_are_longer_than_nothing(self):
-        self.assertEqual(self.server.run("watch", "--for", "0s", timeout=20).code, 4)
+        self.assertEqual(self.server.run("watch", "--for", "0s", timeout=120).code, 4)
 
     def test_import_tells_the_line_once(self):
         path = self.file("b.ndjson", '{"$dtId":"a","$metadata":{"$model":"dtmi:test:Pump;1"}}\n  {"$dtId" 1}\n')

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # LABELS: process
 """The command line against a running server: round trips, exit codes, JSON shapes, help, terminal looks."""
+import fcntl
 import json
 import os
 import pty
@@ -11,6 +12,7 @@ import signal
 import struct
 import subprocess
 import sys
+import termios
 import time
 import unittest
 
@@ -122,7 +124,7 @@ class Serve(Case):
         p.terminate()
         rest = p.stdout.read()
         p.stdout.close()
-        self.assertEqual(p.wait(20), 0)
+        self.assertEqual(p.wait(60 * kit.SLOW), 0)
         self.assertRegex(line, r"^sosia [\d.]+ ready at http://127\.0\.0\.1:\d+ \(in memory, \d+ ms\)\n$")
         self.assertEqual(rest, "")
 
@@ -134,18 +136,18 @@ class Serve(Case):
         self.assertEqual(run("serve", "--memory", "--https", "127.0.0.1:0").code, 4)
 
     def test_refuses_the_network_without_tokens(self):
-        r = run("serve", "--memory", "--http", "0.0.0.0:0", timeout=20)
+        r = run("serve", "--memory", "--http", "0.0.0.0:0")
         self.assertEqual(r.code, 7, r)
 
     def test_a_file_that_is_no_world(self):
         path = self.file("notes.txt", "this is not a database\n" * 200)
-        r = run("serve", "--data", path, "--http", "127.0.0.1:0", timeout=20)
+        r = run("serve", "--data", path, "--http", "127.0.0.1:0")
         self.assertEqual(r.code, 9, r)
         self.assertIn("notes.txt", r.err)
 
     def test_port_in_use(self):
         server = self.serve()
-        r = run("serve", "--memory", "--http", server.url[7:], timeout=20)
+        r = run("serve", "--memory", "--http", server.url[7:])
         self.assertEqual(r.code, 9, r)
         self.assertIn(server.url[7:], r.err)
 
@@ -370,7 +372,7 @@ class Ingest(WithServer):
             p.stdin.write(json.dumps({"id": "in-3", "property": "flow", "value": value}) + "\n")
             p.stdin.flush()
             until(lambda: self.server.twin("in-3").get("flow") == value, what="the value")
-        out, _ = p.communicate(timeout=20)
+        out, _ = p.communicate(timeout=60 * kit.SLOW)
         self.assertEqual((p.returncode, json.loads(out)["accepted"]), (0, 2))
 
 
@@ -400,12 +402,12 @@ class Replay(WithServer):
 
     def test_pace(self):
         self.pump("re-4")
-        path = self.file("s.csv", self.CSV)
+        path = self.file("s.csv", "time,value\n2026-01-01 00:00:00,1\n2026-01-01 00:02:00,2\n")
         start = time.monotonic()
-        self.ok(self.run_("replay", path, "--twin", "re-4", "--property", "flow", "--speed", "4"))
+        self.ok(self.run_("replay", path, "--twin", "re-4", "--property", "flow", "--speed", "240"))
         took = time.monotonic() - start
-        self.assertGreater(took, 0.45)  # two seconds of data, four times faster
-        self.assertLess(took, 5)
+        self.assertGreater(took, 0.45)  # two minutes of data, 240 times faster
+        self.assertLess(took, 60)
 
     def test_restamp(self):
         self.pump("re-5")
@@ -432,19 +434,19 @@ class Replay(WithServer):
     def test_stops_when_nothing_can_be_accepted(self):
         """A twin or property that is not there; values that do not fit say nothing about those that follow."""
         self.pump("re-7")
-        path = self.file("s.csv", "time,value\n" + "".join("2026-01-01 00:00:%02d,%d\n" % (i, i) for i in range(9)))
+        path = self.file("s.csv", "time,value\n" + "".join("2026-01-01 00:%02d:00,%d\n" % (i, i) for i in range(9)))
         for code, twin_, property_, reason, advice in (
                 (3, "re-none", "flow", 's.csv:2: there is no twin "re-none"', "sosia get"),
                 (4, "re-7", "flov", 's.csv:2: "flov" is not a property of', "sosia models show")):
             flat = ("replay", path, "-t", twin_, "-p", property_, "--batch", "2", "-s")
-            for speed in ("max", "1"):  # eight seconds, had it gone on
+            for speed in ("max", "1"):  # eight minutes, had it gone on
                 start = time.monotonic()
                 r = self.run_(*flat, speed)
                 self.assertEqual((r.code, r.out), (code, ""), r)
                 self.assertIn(reason, r.err)
                 self.assertIn(advice, r.err)
                 self.assertNotIn("s.csv:3", r.err)
-                self.assertLess(time.monotonic() - start, 5)
+                self.assertLess(time.monotonic() - start, 60)
             self.assertEqual(json.loads(self.run_(*flat, "max", "--json").err)["error"]["code"],
                              {3: "DigitalTwinNotFound", 4: "ValidationFailed"}[code])
         late = self.file("late.csv", "time,value\n2026-01-01,soon\n2026-01-02,never\n2026-01-03,7\n")
@@ -555,7 +557,7 @@ class Watch(WithServer):
         self.server.await_streams()
         for id, value in (("wa-1", 4.5), ("other", 1), ("wa-2", 5.5)):
             self.feed(id, value)
-        out, err = p.communicate(timeout=20 * kit.SLOW)
+        out, err = p.communicate(timeout=60 * kit.SLOW)
         self.assertEqual(p.returncode, 0, err)
         self.assertRegex(out, r"^\S+Z  wa-1  flow  4\.5 m³/h\n\S+Z  wa-2  flow  5\.5 m³/h\n$")
 
@@ -565,7 +567,7 @@ class Watch(WithServer):
         self.server.await_streams()
         for value in (1, 2):
             self.feed("wa-3", value)
-        out, err = p.communicate(timeout=20 * kit.SLOW)
+        out, err = p.communicate(timeout=60 * kit.SLOW)
         self.assertEqual(p.returncode, 0, err)
         first, second = map(json.loads, out.splitlines())
         self.assertEqual(second["prev"], first["seq"])
@@ -575,11 +577,11 @@ class Watch(WithServer):
         p = self.start()
         self.server.await_streams()
         p.send_signal(signal.SIGINT)
-        self.assertEqual(p.wait(20), 0)
+        self.assertEqual(p.wait(60 * kit.SLOW), 0)
         self.ok(self.run_("watch", "--for", "300ms"))
 
     def test_twin_that_is_not_there(self):
-        self.assertEqual(self.run_("watch", "nobody", "--for", "1s").code, 3)
+        self.assertEqual(self.run_("watch", "nobody", "--for", "60s").code, 3)
 
     def test_survives_a_restart_of_the_server(self):
         server, p = self.restartable()
@@ -589,7 +591,7 @@ class Watch(WithServer):
         self.assertRegex(p.stdout.readline(), r"^\S+Z  wa-9  flow  1( m³/h)?$")  # before the kill, or after it
         server.await_streams()  # it is back
         self.ok(server.run("set", "wa-9", "flow", "2"))
-        out, err = p.communicate(timeout=30 * kit.SLOW)
+        out, err = p.communicate(timeout=60 * kit.SLOW)
         self.assertEqual(p.returncode, 0, err)
         self.assertEqual(re.findall(r"flow  (\d m³/h)", out), ["2 m³/h"])
         self.assertIn("the server is gone", err)
@@ -606,7 +608,7 @@ class Watch(WithServer):
         p.send_signal(signal.SIGCONT)
         self.assertRegex(p.stdout.readline(), r"^\S+Z  wa-9  flow  1 m³/h$")
         self.ok(server.run("set", "wa-9", "flow", "2"))
-        out, err = p.communicate(timeout=30 * kit.SLOW)
+        out, err = p.communicate(timeout=60 * kit.SLOW)
         self.assertEqual(re.findall(r"flow  (\d)", out), ["2"])
 
     def restartable(self):
@@ -625,22 +627,22 @@ class Watch(WithServer):
 class Terminal(WithServer):
     """What a person sees: colours and tables only on a terminal, a live screen that puts the terminal back."""
 
-    def screen(self, *arguments, keys=(), seconds=2.0, **env):
+    def screen(self, *arguments, keys=(), **env):
+        """(exit code, all output) of a command on a terminal. keys: (text to wait for, bytes to type then), in order;
+        the text is looked for behind what was typed before."""
         pid, fd = pty.fork()
         if pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
             os.environ.update(kit.environment(SOSIA_URL=self.server.url, TERM="xterm", **env))
             for name in ("NO_COLOR",):
                 if name not in env:
                     os.environ.pop(name, None)
             os.execv(kit.SOSIA, [kit.SOSIA, *arguments])
-        import fcntl
-        import termios
-        fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-        out, end, keys = b"", time.monotonic() + seconds * kit.SLOW, list(keys)
-        while time.monotonic() < end + 5:
-            if time.monotonic() > end and keys:
-                os.write(fd, keys.pop(0))
-                end = time.monotonic() + 0.5
+        out, seen, keys, end = b"", 0, list(keys), time.monotonic() + 60 * kit.SLOW
+        while time.monotonic() < end:
+            if keys and keys[0][0].encode() in out[seen:]:
+                seen = len(out)
+                os.write(fd, keys.pop(0)[1])
             if select.select([fd], [], [], 0.1)[0]:
                 try:
                     chunk = os.read(fd, 65536)
@@ -649,6 +651,8 @@ class Terminal(WithServer):
                 if not chunk:
                     break
                 out += chunk
+        else:
+            os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         os.close(fd)
         return os.waitstatus_to_exitcode(status), out.decode("utf-8", "replace")
@@ -664,7 +668,7 @@ class Terminal(WithServer):
     def test_watch_screen(self):
         self.pump("te-2")
         self.ok(self.run_("ingest", text='{"id":"te-2","property":"flow","value":7.25,"time":"2026-01-01T00:00:00Z"}'))
-        code, out = self.screen("watch", "te-2", keys=[b"s", b"q"], seconds=1.5)
+        code, out = self.screen("watch", "te-2", keys=[("7.25", b"s"), ("sort: latest", b"q")])
         self.assertEqual(code, 0)
         self.assertIn("\x1b[?1049h", out)
         self.assertTrue(out.rstrip().endswith("\x1b[?1049l"))
@@ -676,17 +680,17 @@ class Terminal(WithServer):
         self.pump("te-3")
         self.ok(self.run_("ingest", text='{"id":"te-3","property":"flow","value":3,"time":"2026-01-01T00:00:00Z"}'))
         self.ok(self.run_("set", "te-3", "label", "set by hand"))
-        time.sleep(1.3)
-        out = self.ok(self.run_("get", "te-3", "--stale-after", "1s")).out
+        out = until(lambda: [o for o in [self.ok(self.run_("get", "te-3", "--stale-after", "1s")).out] if "stale" in o],
+                    what="an old value")[0]
         self.assertRegex(out, r"flow +3 +m³/h +\d+ s old, stale")
         self.assertRegex(out, r"label +set by hand +(now|\d+ s old)(?!, stale)")
-        code, out = self.screen("watch", "te-3", "--stale-after", "1s", keys=[b"q"], seconds=1)
+        code, out = self.screen("watch", "te-3", "--stale-after", "1s", keys=[("1 stale", b"q")])
         self.assertIn("stale", out)
         self.assertIn("1 stale", out)
 
     def test_progress_line(self):
         path = self.file("p.ndjson", "".join(json.dumps(twin("pr-%06d" % i)) + "\n" for i in range(30000)))
-        code, out = self.screen("import", path, seconds=20)
+        code, out = self.screen("import", path)
         self.assertEqual(code, 0, out)
         self.assertRegex(out, r"[█▏▎▍▌▋▊▉░]{24} +\d+ %  [\d ]+ of 30 000 twins  \S+( \S)?/s")
         self.assertRegex(out, r"Twins +.*30 000")
@@ -695,12 +699,12 @@ class Terminal(WithServer):
 class Bench(WithServer):
     def test_measures_and_cleans_up(self):
         before = len(self.ok(self.run_("get", "--json", "--limit", "100000")).json)
-        r = self.ok(self.run_("bench", "--for", "300ms", "--connections", "2", "--twins", "50", "--json"))
+        r = self.ok(self.run_("bench", "--for", "1s", "--connections", "2", "--twins", "50", "--json"))
         rows = [json.loads(line) for line in r.out.splitlines()]
         self.assertEqual([row["part"] for row in rows], ["get", "patch", "ingest"])
         for row in rows:
             self.assertEqual(row["failed"], 0)
-            self.assertGreater(row["values_per_s"], 10)
+            self.assertGreater(row["values_per_s"], 0)
             self.assertGreaterEqual(row["p99_ms"], row["p50_ms"])
         self.assertEqual(len(self.ok(self.run_("get", "--json", "--limit", "100000")).json), before)
         self.assertEqual(self.server.http("GET", "/models/dtmi%3Asosia%3Abench%3AProbe%3B1")[0], 404)

@@ -100,12 +100,12 @@ class Site(Case):
         self.addCleanup(lambda: (p.kill(), p.wait(), p.stderr.close()))
         until(lambda: "power" in server.twin("line-1"), what="the first values")
         server.kill()
-        time.sleep(1)
+        self.assertIn("values wait", p.stderr.readline())
         server.start()
         before = server.twin("main-meter")["energy"]
-        until(lambda: server.twin("main-meter")["energy"] > before, 20, "new values")
+        until(lambda: server.twin("main-meter")["energy"] > before, what="new values")
         p.terminate()
-        self.assertEqual(p.wait(20), 0)
+        self.assertEqual(p.wait(60 * kit.SLOW), 0)
         self.assertIn("the server is back", p.stderr.read())
 
     def test_mistakes(self):
@@ -124,7 +124,7 @@ class Demo(Case):
         def end():
             if p.poll() is None:
                 p.send_signal(signal.SIGTERM)
-                p.wait(60)
+                p.wait(60 * kit.SLOW)
             p.stdout.close()
             p.stderr.close()
         self.addCleanup(end)
@@ -178,7 +178,7 @@ class Demo(Case):
 
         # Started again from its file without a site: the same to the last digit.
         demo.send_signal(signal.SIGINT)
-        self.assertEqual(demo.wait(60), 0)
+        self.assertEqual(demo.wait(60 * kit.SLOW), 0)
         demo, server, text, emulator = self.start("--no-site")
         self.assertIsNone(emulator)
         self.assertEqual(server.every("/digitaltwins"), still)
@@ -193,7 +193,7 @@ class Demo(Case):
 
     def test_the_file_is_in_use(self):
         demo, server, text, emulator = self.start("--no-site")
-        r = kit.run("demo", "--data", self.file("demo.sosia"), "--http", "127.0.0.1:0", timeout=30)
+        r = kit.run("demo", "--data", self.file("demo.sosia"), "--http", "127.0.0.1:0")
         self.assertNotEqual(r.code, 0, r)
         self.assertIn("demo.sosia", r.err)
 
@@ -205,7 +205,9 @@ class Footprint(Case):
                 print("SKIP footprint: a sanitizer build")
                 self.skipTest("a sanitizer build")
         best = 1e9
-        for i in range(5):
+        for i in range(20):
+            if i >= 5 and best < 50:  # a busy machine gets more tries
+                break
             server = self.serve(path=self.file("%d.sosia" % i))
             best = min(best, server.ready["ready_ms"])
             with open("/proc/%d/status" % server.process.pid, encoding="ascii") as f:

@@ -120,7 +120,7 @@ class Server:
 
     def await_streams(self, count=1):
         """Wait until that many clients listen to /changes."""
-        until(lambda: re.search(r"(?m)^sosia_http_streams %d$" % count, self.http("GET", "/metrics")[2]), 20,
+        until(lambda: re.search(r"(?m)^sosia_http_streams %d$" % count, self.http("GET", "/metrics")[2]), 60,
               "%d listening clients" % count)
 
     def every(self, path):
@@ -163,7 +163,7 @@ class Case(unittest.TestCase):
         return result
 
 
-def until(condition, seconds=10.0, what="it"):
+def until(condition, seconds=60.0, what="it"):
     """Wait until condition() is true; returns its value."""
     end = time.monotonic() + seconds * SLOW
     while True:

@@ -188,7 +188,7 @@ class Tls(unittest.TestCase):
         import http.client
 
         context = ssl.create_default_context(cafile=self.cert)
-        c = http.client.HTTPSConnection("localhost", self.server.tls_port, context=context, timeout=10)
+        c = http.client.HTTPSConnection("localhost", self.server.tls_port, context=context, timeout=60)
         for _ in range(5):
             c.request("GET", "/models?api-version=2023-10-31")
             self.assertTrue(c.getresponse().read().startswith(b'{"value":['))
@@ -205,7 +205,7 @@ class Tls(unittest.TestCase):
         models = [
             {"@id": "dtmi:l:m%d;1" % i, "@type": "Interface", "@context": "dtmi:dtdl:context;2"} for i in range(3)
         ]
-        c = http.client.HTTPSConnection("localhost", self.server.tls_port, context=context, timeout=10)
+        c = http.client.HTTPSConnection("localhost", self.server.tls_port, context=context, timeout=60)
         c.request("POST", "/models?api-version=2023-10-31", json.dumps(models))
         self.assertEqual((lambda r: (r.read(), r.status))(c.getresponse())[1], 201)
         c.request("GET", "/models?api-version=2023-10-31", headers={"max-items-per-page": "2"})

@@ -69,10 +69,10 @@ class Server:
         self.stderr.seek(0)
         return self.stderr.read().decode("utf-8", "replace")
 
-    def connect(self, timeout=30):
+    def connect(self, timeout=120):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
 
-    def socket(self, timeout=30):
+    def socket(self, timeout=120):
         return socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
 
     def ask(self, method, path, body=None, headers=None, version=VERSION, connection=None):
@@ -223,7 +223,7 @@ def certificate(folder):
     return cert, key
 
 
-def wait_for(condition, seconds=10):
+def wait_for(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
