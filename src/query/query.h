@@ -160,8 +160,9 @@ typedef struct QueryLimits {
 typedef struct QueryOptions {
     int64_t now; // ns, wall clock: now() and age()
     QueryLimits limits;
-    const QueryCrew *crew; // NULL: this thread alone
-    QueryCache *cache;     // NULL: none
+    int64_t (*clock)(void); // monotonic ns, for limits.until_ns and the times EXPLAIN tells; NULL: neither
+    const QueryCrew *crew;  // NULL: this thread alone
+    QueryCache *cache;      // NULL: none
     ShowOptions show;
     bool naive; // the oracle: no plan, no pages, nested loops over expr_eval
 } QueryOptions;
@@ -180,7 +181,7 @@ typedef struct QueryCursor QueryCursor;
 MUST Err query_open(const Query *q, View *v, const QueryOptions *o, QueryCursor **out, Diag *d);
 void query_close(QueryCursor *c);
 void query_view(QueryCursor *c, View *v);
-// New limits for the next page.
+// New limits for the next page: rows count from here on, bytes are what the query holds.
 void query_limits(QueryCursor *c, const QueryLimits *l);
 // Append up to `limit` rows as JSON objects separated by commas; *rows = how many, *more = a next one exists.
 // out NULL: skip them. Errors: BUDGET (text says which limit and what to do), OVERRUN is not reported here: test

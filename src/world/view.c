@@ -132,6 +132,13 @@ TwinView view_twin(View *v, TwinId id) {
     return t;
 }
 
+void view_twin_links(View *v, TwinId id, LinkId *out, LinkId *in) {
+    uint64_t heads[2];
+    view_words(v, VECNO_COLD, id.v, COLD_OUT, 2, heads);
+    out->v = heads[0];
+    in->v = heads[1];
+}
+
 LinkView view_link(View *v, LinkId id) {
     uint64_t x[8];
     view_words(v, VECNO_LINK, id.v, 0, 8, x);

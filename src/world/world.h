@@ -190,6 +190,8 @@ typedef struct TwinView {
 TwinView view_twin(View *v, TwinId id);
 // Without name and links: one cache line.
 TwinView view_twin_place(View *v, TwinId id);
+// The heads of a twin's links alone, for walks: one cache line. 0: none (or no such twin).
+void view_twin_links(View *v, TwinId id, LinkId *out, LinkId *in);
 
 typedef struct LinkView {
     bool alive;
