@@ -64,7 +64,7 @@ static void put_float(Buf *out, double v) {
     json_put_f64(out, d);
 }
 
-static void put_scalar(Buf *out, const Field *f, uint64_t bits, Str text) {
+void show_scalar(const Field *f, uint64_t bits, Str text, Buf *out) {
     switch (f->cell) {
     case CELL_BOOL: buf_str_put(out, bits ? STR("true") : STR("false")); break;
     case CELL_I64:
@@ -88,7 +88,7 @@ static void put_children(const Sheet *s, int32_t marker);
 static void put_value(const Sheet *s, int32_t i, const CellView *c) {
     const Field *f = &s->fields[i];
     if (f->cell < CELL_OBJECT) {
-        put_scalar(s->out, f, c->bits, text_str(&c->text));
+        show_scalar(f, c->bits, text_str(&c->text), s->out);
         return;
     }
     buf_byte(s->out, '{');
@@ -371,6 +371,6 @@ void show_value(View *v, uint32_t col, uint64_t row, Buf *out) {
 void show_change_value(const Catalog *c, const Change *change, Buf *out) {
     Sheet s;
     int32_t i;
-    if (column_sheet(c, change->col, &s, &i)) put_scalar(out, &s.fields[i], change->bits, change->text);
+    if (column_sheet(c, change->col, &s, &i)) show_scalar(&s.fields[i], change->bits, change->text, out);
     else buf_str_put(out, STR("null"));
 }

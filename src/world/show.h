@@ -23,5 +23,7 @@ void show_incoming(View *v, LinkId id, const ShowOptions *o, Buf *out);
 void show_model(View *v, const Model *m, bool definition, Buf *out);
 // The current value of one column as JSON ("null" when there is none).
 void show_value(View *v, uint32_t col, uint64_t row, Buf *out);
+// One value of a field as JSON: bits, or text, by the field's cell.
+void show_scalar(const Field *f, uint64_t bits, Str text, Buf *out);
 // A value as it stands in a change, as JSON.
 void show_change_value(const Catalog *c, const Change *change, Buf *out);
