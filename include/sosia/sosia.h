@@ -194,6 +194,8 @@ SosiaErr sosia_query(Sosia *s, const SosiaCaller *who, const SosiaQuery *q, Sosi
 // larger one by a worker. `fn` runs exactly once unless this returns an error (BUSY, CLOSED, ARGUMENT); the answer is its
 // to read until it returns, not to free, but it may take a buffer and leave a zeroed one; it must not block.
 SosiaErr sosia_query_start(Sosia *s, const SosiaCaller *who, const SosiaQuery *q, SosiaAnswerFn fn, void *arg);
+// Have questions started with this fn and arg (NULL: any) end soon, with CLOSED. Any thread.
+void sosia_query_cancel(Sosia *s, SosiaAnswerFn fn, void *arg);
 void sosia_answer_free(SosiaAnswer *out);
 
 // ---- values by handle: the fast path ------------------------------------------------------------------------------
