@@ -79,13 +79,16 @@ typedef struct Node {
 
 typedef struct Page {
     Block b;
-    uint32_t cap; // rows there is room for
-    uint32_t spare;
+    uint32_t cap;             // rows there is room for
+    _Atomic uint32_t rewinds; // words put back by a rollback: before-images that left the chain, see view_page
     _Atomic uint64_t version; // odd while the owner writes
     _Atomic uint64_t seq;     // newest change
     _Atomic uint64_t undo;    // ring position + 1 of the newest before-image, 0: none
+    _Atomic uint64_t mark;    // of the contents as they are, given by the first who asks; 0: nobody has, see scan.h
     _Atomic uint64_t words[];
 } Page;
+
+_Static_assert(sizeof(Page) == 64, "words begin a cache line");
 
 // Word offsets of one row in a page; timed shapes only for the last three.
 static inline uint32_t page_valid_word(uint32_t row) { return row >> 6; }

@@ -41,24 +41,55 @@ uint64_t ring_prev(const Ring *r, uint64_t at) {
     return step_back(at, atomic_load_explicit(&r->records[(at - 1) & (r->cap - 1)].back, memory_order_relaxed));
 }
 
+// A record as a reader finds it.
+typedef struct Found {
+    uint64_t seq, old;
+    uint32_t back, word;
+    bool whole; // not overwritten meanwhile
+} Found;
+
+static inline Found find_record(const Ring *r, uint64_t undo) {
+    const RingRecord *rec = &r->records[(undo - 1) & (r->cap - 1)];
+    Found f = {
+        .seq = atomic_load_explicit(&rec->seq, memory_order_relaxed),
+        .old = atomic_load_explicit(&rec->old, memory_order_relaxed),
+        .back = atomic_load_explicit(&rec->back, memory_order_relaxed),
+        .word = atomic_load_explicit(&rec->word, memory_order_relaxed),
+    };
+    atomic_thread_fence(memory_order_acquire);
+    f.whole = atomic_load_explicit(&r->head, memory_order_acquire) - (undo - 1) <= r->cap;
+    return f;
+}
+
+// Where the chain is lost: fine only when everything lost is old enough.
+static bool old_enough(const Ring *r, uint64_t seq) {
+    return atomic_load_explicit(&r->lost_seq, memory_order_relaxed) <= seq;
+}
+
 bool ring_undo(const Ring *r, uint64_t undo, uint64_t seq, const uint32_t *words, uint32_t n, uint64_t *out) {
     while (undo) {
-        const RingRecord *rec = &r->records[(undo - 1) & (r->cap - 1)];
-        uint64_t rec_seq = atomic_load_explicit(&rec->seq, memory_order_relaxed);
-        uint64_t old = atomic_load_explicit(&rec->old, memory_order_relaxed);
-        uint32_t back = atomic_load_explicit(&rec->back, memory_order_relaxed);
-        uint32_t word = atomic_load_explicit(&rec->word, memory_order_relaxed);
-        atomic_thread_fence(memory_order_acquire);
-        uint64_t head = atomic_load_explicit(&r->head, memory_order_acquire);
-        if (head - (undo - 1) > r->cap) { // overwritten: fine only when everything lost is old enough
-            return atomic_load_explicit(&r->lost_seq, memory_order_relaxed) <= seq;
-        }
-        if (rec_seq <= seq) return true;
+        Found f = find_record(r, undo);
+        if (!f.whole) return old_enough(r, seq);
+        if (f.seq <= seq) return true;
         for (uint32_t i = 0; i < n; i++) {
-            if (words[i] == word) out[i] = old;
+            if (words[i] == f.word) out[i] = f.old;
         }
-        if (back == RING_FAR) return atomic_load_explicit(&r->lost_seq, memory_order_relaxed) <= seq;
-        undo = step_back(undo, back);
+        if (f.back == RING_FAR) return old_enough(r, seq);
+        undo = step_back(undo, f.back);
+    }
+    return true;
+}
+
+bool ring_undo_lanes(const Ring *r, uint64_t undo, uint64_t seq, const RingLanes *to) {
+    while (undo) {
+        Found f = find_record(r, undo);
+        if (!f.whole) return old_enough(r, seq);
+        if (f.seq <= seq) return true;
+        for (uint32_t k = 0; k < RING_LANES; k++) {
+            if (to->lane[k] && f.word - to->from[k] < to->size[k]) to->lane[k][f.word - to->from[k]] = f.old;
+        }
+        if (f.back == RING_FAR) return old_enough(r, seq);
+        undo = step_back(undo, f.back);
     }
     return true;
 }

@@ -148,6 +148,7 @@ Pen pen_open(World *w, uint32_t vec, VecShape shape, uint64_t row, bool sources)
     DEBUG_CHECK((version & 1) == 0);
     atomic_store_explicit(&p->version, version + 1, memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
+    atomic_store_explicit(&p->mark, 0, memory_order_relaxed);
     return (Pen){w, p, vec, (uint32_t)page_no};
 }
 
@@ -243,6 +244,9 @@ static void rewind_one(World *w, RingRecord *rec, uint64_t at, uint64_t seq) {
     uint64_t version = atomic_load_explicit(&p->version, memory_order_relaxed);
     atomic_store_explicit(&p->version, version + 1, memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
+    atomic_store_explicit(&p->mark, 0, memory_order_relaxed);
+    atomic_store_explicit(&p->rewinds, atomic_load_explicit(&p->rewinds, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
     atomic_store_explicit(&p->words[page_physical(p, atomic_load_explicit(&rec->word, memory_order_relaxed))],
                           atomic_load_explicit(&rec->old, memory_order_relaxed), memory_order_relaxed);
     uint64_t undo = ring_prev(w->ring, at);
