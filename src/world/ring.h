@@ -51,7 +51,7 @@ uint64_t ring_prev(const Ring *r, uint64_t at);
 // False when a record needed was overwritten. Any thread. Cost: O(changes of that page since seq).
 bool ring_undo(const Ring *r, uint64_t undo, uint64_t seq, const uint32_t *words, uint32_t n, uint64_t *out);
 #define RING_LANES 4
-// Words copied from a page: those numbered (page_logical) from[k] and on, size[k] of them, at lane[k]; NULL: not wanted.
+// Words copied from a page: those numbered (page_logical) from[k] and on, size[k] of them, at lane[k]; NULL: none.
 typedef struct RingLanes {
     uint32_t from[RING_LANES], size[RING_LANES];
     uint64_t *lane[RING_LANES];
