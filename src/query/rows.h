@@ -6,8 +6,8 @@
 
 // ---- values -------------------------------------------------------------------------------------------------------
 
-// The total order of query.h: undefined, null, false, true, numbers, texts by bytes, times, durations, points, documents
-// by bytes. -1, 0 or 1; 0 only for values that are one group.
+// The total order of query.h: undefined, null, false, true, numbers, texts by bytes, times, durations, points,
+// documents by bytes. -1, 0 or 1; 0 only for values that are one group.
 int query_value_order(const ExprValue *a, const ExprValue *b);
 // The form that all values of one group have: -0.0 is 0.0, a whole double within int64 is an I64. Values that order
 // equal get equal type and bits (or bytes) by it, so that it can be hashed. Group keys and DISTINCT values of rows are
