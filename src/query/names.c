@@ -461,6 +461,9 @@ Err query_settle(Arena *a, Query *q, Diag *d) {
     else
         for (int32_t i = 0; i < q->column_count; i++) TRY(settle_column(&s, &q->columns[i]));
     TRY(check_clashes(&s));
+    for (int32_t i = 0; q->distinct && i < q->column_count; i++) {
+        if (q->columns[i].path) return column_fails(&s, &q->columns[i], "%.*s is never the same twice: no DISTINCT");
+    }
     if (q->where) TRY(settle_row(&s, q->where));
     TRY(settle_groups(&s));
     if (q->having) TRY(settle_lengths(&s, q->having));
