@@ -194,18 +194,26 @@ static void sieve_source(Sieve *s, const ExprSource *source) {
     if (source->kind == EXPR_LINK && s->v->catalog->kind_count > 1) sieve_links(s, source->link);
 }
 
+// Rows that an index up to date would have spared a scan of `pages` pages that stay the same.
+static double spared(Sieve *s, const QueryTest *t, double pages) {
+    double total = (double)s->pages * PAGE_ROWS;
+    query_cache_lock(s->c);
+    const Column *col = query_cache_column(s->c, t->col, t->cell);
+    const Index *ix = col->index[query_index_kind(t)];
+    if (ix && (double)ix->stale < pages) pages = (double)ix->stale; // the others it has
+    double share = query_sample_share(col, t, total);
+    query_cache_unlock(s->c);
+    return pages * PAGE_ROWS - CANDIDATE_COST * share * total;
+}
+
 // Ask for an index where it would have saved most, given the pages that are left.
 static void wish(Sieve *s, const ExprSource *source, const QueryTest *tests, int32_t n, const int64_t *stable) {
     const QueryTest *best = NULL;
-    double most = 0, left = (double)count_kept(s), total = (double)s->pages * PAGE_ROWS;
+    double most = 0, left = (double)count_kept(s);
     for (int32_t i = 0; i < n; i++) {
         if (!stable[i]) continue;
         query_sample_look(s->c, s->v, source, &tests[i]);
-        query_cache_lock(s->c);
-        double share = query_sample_share(query_cache_column(s->c, tests[i].col, tests[i].cell), &tests[i], total);
-        query_cache_unlock(s->c);
-        double saved = ((double)stable[i] < left ? (double)stable[i] : left) * PAGE_ROWS;
-        saved -= CANDIDATE_COST * share * total;
+        double saved = spared(s, &tests[i], (double)stable[i] < left ? (double)stable[i] : left);
         if (saved <= most) continue;
         most = saved;
         best = &tests[i];

@@ -4,8 +4,8 @@
 //  1. A wish grows by what an up-to-date index would have saved a query; at BUILD_COST rows for every row of the
 //     column, times `pain`, the index is due (as with skis: rent until the rent paid would have bought them).
 //  2. A build that did not save its cost until the next one is due doubles `pain`; one that did halves it.
-//  3. A newcomer drives out indexes worth less than it wishes to save (what they saved, halved at every build); when
-//     that is not enough, it is not built, and asks again after twice the pain.
+//  3. A newcomer drives out indexes worth less than it wishes to save (what they saved, halved at every build and
+//     every refusal); when that is not enough, it is not built, and asks again after twice the pain.
 //  4. An index that queries find too stale to use loses worth, and goes when it has none.
 #include "query/cache_inner.h"
 
@@ -139,7 +139,7 @@ static int64_t bytes_needed(const Column *col, IndexKind kind) {
     double share = col->sample.keys && col->sample.defined < 1 ? col->sample.defined : 1;
     double rows = (double)col->pages * PAGE_ROWS * (share * 1.1 < 1 ? share * 1.1 : 1);
     if (col->index[kind] && (double)col->index[kind]->count > rows) rows = (double)col->index[kind]->count;
-    return (int64_t)((rows + 16 * PAGE_ROWS) * 2 * 12) + (int64_t)col->pages * 8;
+    return (int64_t)((rows + 2 * PAGE_ROWS) * 2 * 12) + (int64_t)col->pages * 8;
 }
 
 // One build, from being due to being there.
@@ -159,7 +159,7 @@ static void worsen(Demand *d) {
 
 // (locked) Did the last build pay? It is asked when the next one is due.
 static void judge(Demand *d) {
-    if (!d->cost) return;
+    if (d->cost <= 0) return;
     if (d->saved < d->cost && d->pain < PAIN_MAX) d->pain *= 2;
     if (d->saved >= d->cost && d->pain > 1) d->pain /= 2;
 }
@@ -178,7 +178,10 @@ static bool work_begin(QueryCache *c, Work *work) {
     work->room = bytes_needed(col, work->kind);
     bool due = d->wish >= d->pain * build_cost(col, work->kind, col->pages);
     bool room = due && make_room(c, col, work->room, d->wish);
-    if (due && !room) worsen(d);
+    if (due && !room) {
+        worsen(d);
+        age_all(c);
+    }
     if (room) {
         c->bytes += work->room;
         c->tending = true;
