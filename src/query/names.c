@@ -54,12 +54,8 @@ static QueryAgg agg_named(Str name) {
     return AGG_NONE;
 }
 
-// A call of an aggregate. MIN and MAX of two values are functions of a row.
-static bool is_aggregate(const Expr *e) {
-    if (e->op != EX_CALL) return false;
-    QueryAgg agg = agg_named(e->name);
-    return agg != AGG_NONE && !((agg == AGG_MIN || agg == AGG_MAX) && e->arg_count > 1);
-}
+// A call of an aggregate.
+static bool is_aggregate(const Expr *e) { return e->op == EX_CALL && agg_named(e->name) != AGG_NONE; }
 
 // The segments of a path without the only source's alias.
 static const ExprSeg *bare_segs(const Query *q, const Expr *e, int32_t *count) {
@@ -216,6 +212,8 @@ static Err settle_aggregate(Settle *s, const Expr *e, QueryColumn *c) {
     if (e->arg_count < least || e->arg_count > most) {
         const char *takes = c->agg == AGG_COUNT        ? "nothing or one value"
                             : c->agg == AGG_PERCENTILE ? "a value and a number from 0 to 100"
+                            : c->agg == AGG_MIN        ? "one value; the least of several is LEAST(a, b)"
+                            : c->agg == AGG_MAX        ? "one value; the greatest of several is GREATEST(a, b)"
                                                        : "one value";
         return FAIL(s, e, "%.*s takes %s", STR_ARG(e->name), takes);
     }

@@ -485,7 +485,7 @@ static Err parse_end(Parser *p) {
     lex_take(l, ";");
     if (l->token.kind == TOKEN_END) return ERR_OK;
     if (lex_is(l, "LIMIT")) return lex_fail(l, "there is no LIMIT: write SELECT TOP(n)");
-    if (lex_is(l, "LIKE")) return lex_fail(l, "there is no LIKE: use STARTSWITH, ENDSWITH or CONTAINS");
+    if (lex_is(l, "LIKE")) return lex_fail(l, "LIKE is a function: LIKE(name, 'pump-%%')");
     if (lex_is(l, "HAVING")) return lex_fail(l, "HAVING stands behind GROUP BY");
     const Query *q = p->q;
     const char *what = q->order_count   ? "the end of the query, a comma, ASC or DESC"
