@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // TestGraph: random worlds and random queries by seed, for tests and fuzz targets. Models inherit, embed components,
 // give one name different types, and hold maps, objects and arrays; values repeat and are often missing; doubles are
-// multiples of 1/4, so that sums are exact in any order; relationships are parallel, circular and to oneself. Not part of
-// the product. One thread at a time.
+// multiples of 1/4, so that sums are exact in any order; relationships are parallel, circular and to oneself. Not part
+// of the product. One thread at a time.
 #pragma once
 #include "base/rng.h"
 #include "query/query.h"
@@ -25,7 +25,7 @@ void test_graph_open(TestGraph *g, uint64_t seed);
 void test_graph_grow(TestGraph *g, int64_t twins, int64_t links);
 // Random writes, each a batch: twins made, changed, retyped and deleted, relationships likewise.
 void test_graph_write(TestGraph *g, int64_t writes);
-// Apply one twin or relationship in the form of the bulk format (' stands for "): {'$dtId':...} or {'$relationshipId'...}.
+// Apply one twin or relationship of the bulk format, {'$dtId':...} or {'$relationshipId':...}. ' stands for ".
 MUST Err test_graph_put(TestGraph *g, bool link, const char *json);
 void test_graph_close(TestGraph *g);
 

@@ -460,7 +460,6 @@ static void put_rows(Gen *g, Str source) {
     bool star = below(g, 5) == 0, distinct = below(g, 5) == 0;
     int32_t columns = 0;
     if (distinct) PUT(g, "DISTINCT ");
-    distinct = distinct && !(star && g->count == 1);
     if (star && !(distinct && g->path)) PUT(g, "*");
     else columns = put_columns(g);
     if (columns && g->path && !distinct && below(g, 2)) PUT(g, ", p");
