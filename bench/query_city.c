@@ -223,7 +223,7 @@ static void bench_storm(Run *x) {
         calm = mix_p99(x, &m);
         fprintf(stderr, "bench: calm: %d questions, median %.3f ms, p99 %.3f ms\n", m.count, m.ms[m.count / 2], calm);
         Storm *s = storm_start(&(StormOptions){
-            .city = &x->city, .port = x->server.port, .rate = STORM_RATE, .lines = 5000, .connections = 4});
+            .city = &x->city, .port = x->server.port, .rate = STORM_RATE, .lines = 2000, .connections = 4});
         sleep(1);
         int64_t before = storm_count(s), start = time_mono_ns();
         busy = mix_p99(x, &m);
