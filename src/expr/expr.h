@@ -20,8 +20,9 @@
 //   call    = name "(" [ expr { "," expr } ] ")"                               func.def lists the names
 //   graph   = AGG "(" [alias] ( "->" | "<-" | "<->" ) [ rel { "|" rel } ] [ "." path | "," expr ] [ "WHERE" expr ] ")"
 //             AGG = SUM AVG MIN MAX COUNT ANY ALL; inside, bare names are the neighbour's, `R.name` (unless R is an
-//             alias outside) the relationship's. Parallel links count once each. SUM, AVG, MIN, MAX skip undefined; of
-//             nothing: SUM 0, COUNT 0, ANY false, ALL true, others undefined.
+//             alias outside) the relationship's. Parallel links count once each. SUM, AVG, MIN, MAX skip undefined,
+//             COUNT counts defined values (without a value: neighbours), ANY is the OR of the values and ALL their
+//             AND; of nothing: SUM 0, COUNT 0, ANY false, ALL true, others undefined.
 //             SUM(->contains.power)   COUNT(T<-feeds)   ANY(->has|contains, temperature > 30)   COUNT(-> WHERE on)
 //   path    = seg { "." seg }      seg = name | "[[" text "]]" | "[" uint "]" (after the first: array element)
 //   name    = [A-Za-z_$][A-Za-z0-9_$]*   (after a "." also a keyword)
@@ -188,7 +189,8 @@ typedef enum BoundOp {
     BOUND_FIELD,       // field of source
     BOUND_DOC,         // args[0] is a DOC; seg: member or element of it: type ANY unless the model tells
     BOUND_OBJECT,      // the object or component `column` of source as a DOC, undefined when its marker is not set
-    BOUND_CAST,        // args[0] to `type` (I64->F64, STR->TIME, DOC->POINT, ANY->type); undefined when it does not fit
+    BOUND_CAST,        // args[0] to `type` (I64->F64, STR->TIME, TIME->STR as shown, seconds or ISO text->DURATION,
+                       // DOC->POINT, ANY->type); undefined when it does not fit
     BOUND_SCALE,       // args[0] * factor + offset: unit conversion, F64
     BOUND_CALL,        // func of args
     BOUND_GRAPH,       // args as in EX_GRAPH, bound by neighbour's table: see BoundGraph
@@ -201,13 +203,13 @@ typedef enum BoundOp {
     BOUND_LT,
     BOUND_GT,
     BOUND_LE,
-    BOUND_GE, // args of one type, or I64 with F64 (compared exactly), or ANY
+    BOUND_GE, // args of one type, or I64 with F64 (compared exactly), or ANY, or NULL on one side (EQ and NE)
     BOUND_IN,
-    BOUND_NIN, // args[1..] are BOUND_CONST
+    BOUND_NIN, // args[1..] are BOUND_CONST, compared as by EQ; see `sorted`
     BOUND_ADD,
     BOUND_SUB,
     BOUND_MUL,
-    BOUND_DIV,
+    BOUND_DIV, // F64 also of two I64
     BOUND_MOD,
     BOUND_NEG,  // I64, F64; TIME - TIME, TIME +- DURATION, ...
     BOUND_SLOT, // ANY: slots[value.i] of the run, as it is; the same for all rows of a page
@@ -226,8 +228,10 @@ struct Bound {
     uint32_t column;   // CELL*, OBJECT
     const Field *leaf; // CELL*, OBJECT: the model's field
     ExprField field;
-    int32_t func; // CALL: row of func.def
-    ExprSeg seg;  // DOC
+    ExprSourceKind kind; // FIELD: of its source; UPDATE_TIME has type STR (as shown) or TIME
+    int32_t func;        // CALL: row of func.def
+    bool sorted;         // IN, NIN: the list is ascending, of the value's type (I64, F64 or STR), without doubles
+    ExprSeg seg;         // DOC
     ExprValue value;
     double factor, offset;
     const Type *dtdl; // the value's DTDL type where known: a dateTime is STR with shape DATETIME here
@@ -241,6 +245,19 @@ MUST Err expr_bind(Arena *a, const ExprScope *scope, const Expr *e, Bound **out,
 // Does any model of the catalog know the path (first segment an alias or not)? When not, `near` gets the nearest
 // property name, or "". For notes on queries that can only be empty.
 bool expr_known(const ExprScope *scope, const Expr *path, Str *near);
+
+// A function of the language: a row of func.def.
+typedef struct ExprFunc {
+    const char *name;
+    const char *alias; // another name, or ""
+    const char *args;  // "text, part", "[alias,] 'dtmi' [, exact]"
+    int32_t min, max;  // number of arguments
+    const char *doc;   // a sentence
+    const char *example;
+} ExprFunc;
+int32_t expr_func_count(void);
+// 0 <= i < expr_func_count(), by subject.
+ExprFunc expr_func_at(int32_t i);
 
 // ---- evaluation ---------------------------------------------------------------------------------------------------
 
