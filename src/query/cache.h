@@ -110,7 +110,7 @@ void query_cache_tend(QueryCache *c, const World *w);
 int64_t query_count(QueryCache *c, View *v, const ExprSource *source, int64_t *looked);
 
 // Estimates: cheap (< 1 us), never exact, good enough to order joins. All work without a cache, more crudely.
-// Once a query, before asking: looks at a few pages of links and columns (first call of a cache: 64 pages, then 4),
+// Once a query, before asking: looks at a few pages of links (first call of a cache: 64 pages, then 4),
 // so that estimates follow the world. Cost: at most 300 us the first time, then some 10 us.
 void query_stat_refresh(QueryCache *c, View *v);
 // Live rows of a table; links of a kind.

@@ -527,7 +527,35 @@ static void fresh_run(uint64_t seed, int rounds) {
 
 static void test_fresh(void **state) {
     (void)state;
-    for (uint64_t seed = 1; seed <= 3; seed++) fresh_run(seed, 160);
+    for (uint64_t seed = 1; seed <= 2; seed++) fresh_run(seed, 120);
+}
+
+// Some pages change for good: sooner or later the index has them again, and what it has of the others.
+static void check_renewal(Lab *l, const Asked *a) {
+    char room[64];
+    begin(l->w);
+    for (int64_t i = 700; i < 6000; i += 1000) {
+        Change c = set_field(l, l->twins[i], NAME, room);
+        if (i % 2000 == 700) c.text = (Str){a->preds[0].text, a->preds[0].value.s.n};
+        must(l, &c);
+    }
+    finish(l->w);
+    View v;
+    view_begin(&v, l->w);
+    int64_t built = query_cache_stats(l->c).built, want = check_ask(l, l->c, &v, a);
+    QueryHits hits;
+    for (int asked = 0; query_cache_stats(l->c).built == built && asked < 1000; asked++) {
+        ask(l, l->c, &v, a, &hits);
+        assert_int_equal(hits.how, QUERY_HOW_INDEX);
+        query_hits_free(&hits);
+        query_cache_tend(l->c, l->w);
+    }
+    assert_int_equal(query_cache_stats(l->c).built, built + 1);
+    ask(l, l->c, &v, a, &hits);
+    assert_int_equal(hits.rows, want);
+    query_hits_free(&hits);
+    assert_int_equal(check_ask(l, l->c, &v, a), want);
+    view_end(&v);
 }
 
 // The same predicate over and over: first everything, then an index; after a write the changed page as a whole.
@@ -566,6 +594,7 @@ static void test_index_comes(void **state) {
     query_hits_free(&hits);
     assert_true(check_ask(&l, l.c, &v, &a) > 0);
     view_end(&v);
+    check_renewal(&l, &a);
     lab_free(&l);
 }
 
@@ -625,6 +654,16 @@ static void test_facts(void **state) {
     assert_int_equal(hits.page_count, 1);
     assert_int_equal(hits.pages[0].page_no, 5000 / PAGE_ROWS);
     assert_int_equal(hits.skipped, 8);
+    query_hits_free(&hits);
+    view_end(&v);
+    begin(l.w); // a page that was left out gets the value
+    Change c = {.kind = CHANGE_SET, .cell = CELL_I64, .id = l.twins[100], .col = l.first + NUMBER, .bits = 5000};
+    must(&l, &c);
+    finish(l.w);
+    view_begin(&v, l.w);
+    assert_int_equal(check_ask(&l, l.c, &v, &a), 2);
+    ask(&l, l.c, &v, &a, &hits);
+    assert_int_equal(hits.page_count, 2);
     query_hits_free(&hits);
     QueryTest none = {.col = l.first + NUMBER, .cell = CELL_I64};
     query_hits(l.c, &v, &a.source, &none, 1, &hits);
@@ -741,7 +780,7 @@ typedef struct Reader {
     uint64_t stream;
 } Reader;
 
-enum { READERS = 3, CHECKS = 25 };
+enum { READERS = 3, CHECKS = 12 };
 
 static void *read_on(void *arg) {
     Reader *r = arg;

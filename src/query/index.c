@@ -146,9 +146,11 @@ static bool kept_place(const Index *ix, const Index *old, uint32_t place) {
 }
 
 // Old entries of unchanged pages and new ones, both in order of (key, place), into arrays of their exact size.
-static void merge(Index *ix, const Index *old, const Gather *g) {
+// False when that is more than there is room for.
+static bool merge(Index *ix, const Index *old, const Gather *g) {
     int64_t kept = 0, at = 0, i = 0, o = 0;
     for (int64_t k = 0; k < old->count; k++) kept += kept_place(ix, old, old->places[k]);
+    if ((kept + g->count) * ENTRY_BYTES > g->room) return false;
     ix->count = kept + g->count;
     ix->keys = mem_alloc((size_t)ix->count * sizeof *ix->keys);
     ix->places = mem_alloc((size_t)ix->count * sizeof *ix->places);
@@ -160,6 +162,7 @@ static void merge(Index *ix, const Index *old, const Gather *g) {
         ix->keys[at] = take_old ? old->keys[o] : g->keys[i];
         ix->places[at++] = take_old ? old->places[o++] : g->places[i++];
     }
+    return true;
 }
 
 static void gather_sort(Gather *g) {
@@ -191,10 +194,9 @@ Index *query_index_build(const World *w, uint32_t vec, CellKind cell, IndexKind 
     ix->marks = mem_alloc((size_t)pages * sizeof *ix->marks);
     Gather g = {.room = entries};
     bool ok = gather_all(&g, w, ix, old);
-    if (ok && old) ok = (old->count + g.count) * ENTRY_BYTES <= entries;
     if (ok) {
         gather_sort(&g);
-        if (old) merge(ix, old, &g);
+        if (old) ok = merge(ix, old, &g);
         else adopt(ix, &g);
     }
     mem_free(g.keys);
