@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// QueryCache: what scans taught us about one world's pages, kept between queries; secondary indexes it builds by itself;
-// statistics for the planner. Below, "a source" is a twin table or a link kind (ExprSource: kind, table, link).
+// QueryCache: what scans taught us about one world's pages, kept between queries; secondary indexes that it builds by
+// itself; statistics for the planner. Below, "a source" is a twin table or a link kind (ExprSource: kind, table, link).
 //
 // One cache belongs to one World for that world's whole life (the engine makes one for every realm); every View given
 // here must be of that world, made by view_begin or view_join (never view_writer, whose changes may be undone).
@@ -50,8 +50,11 @@ typedef struct QueryTest {
     int32_t count;
 } QueryTest;
 
+// The key of an int64.
 uint64_t query_key_i64(int64_t i);
+// The key of a finite double.
 uint64_t query_key_f64(double d);
+// The key of a text.
 uint64_t query_key_str(Str s);
 
 // `cell op value` as a range that holds every value for which it is true. op: BOUND_EQ, LT, GT, LE, GE, with the cell
@@ -113,11 +116,12 @@ int64_t query_count(QueryCache *c, View *v, const ExprSource *source, int64_t *l
 // Once a query, before asking: looks at a few pages of links (first call of a cache: 64 pages, then 4),
 // so that estimates follow the world. Cost: at most 300 us the first time, then some 10 us.
 void query_stat_refresh(QueryCache *c, View *v);
-// Live rows of a table; links of a kind.
+// Live rows of a table.
 double query_stat_rows(QueryCache *c, View *v, uint32_t table);
+// Links of a kind.
 double query_stat_links(QueryCache *c, View *v, uint32_t kind);
-// Expected links of a kind at one twin of a table: leaving it (out) or entering it.
 #define QUERY_ANY UINT32_MAX
+// Expected links of a kind at one twin of a table (QUERY_ANY: of any): leaving it (out) or entering it.
 double query_stat_fan(QueryCache *c, View *v, uint32_t kind, uint32_t table, bool out);
 // Of a kind's links, the share whose target (out) or source (not out) is a twin of `table`: 0..1.
 double query_stat_end(QueryCache *c, View *v, uint32_t kind, uint32_t table, bool out);

@@ -115,7 +115,9 @@ struct QueryCache {
     bool warm;        // refreshed once
 };
 
+// Held for microseconds.
 static inline void query_cache_lock(QueryCache *c) { pthread_mutex_lock(&c->lock); }
+// Pairs with query_cache_lock.
 static inline void query_cache_unlock(QueryCache *c) { pthread_mutex_unlock(&c->lock); }
 
 // (locked) The column of a vector, made at its first use.

@@ -188,7 +188,7 @@ Index *query_index_build(const World *w, uint32_t vec, CellKind cell, IndexKind 
     view_end(&v);
     int64_t marks = (int64_t)(pages * sizeof(uint64_t));
     int64_t entries = (room - marks) / 2; // for sorting, or the old ones, there must be as much again
-    if (pages > INDEX_PAGES_MAX || entries <= 0) return NULL;
+    if (pages > INDEX_PAGES_MOST || entries <= 0) return NULL;
     Index *ix = mem_alloc(sizeof *ix);
     *ix = (Index){.refs = 1, .vec = vec, .cell = cell, .kind = kind, .pages = pages};
     ix->marks = mem_alloc((size_t)pages * sizeof *ix->marks);

@@ -9,7 +9,7 @@
 #include "query/query.h"
 
 #define KEY_HASH_DROPPED 24 // bits of a hash that do not count: five bytes are enough, and sorted in five passes
-#define INDEX_PAGES_MAX (UINT64_C(1) << 22)
+#define INDEX_PAGES_MOST (UINT64_C(1) << 22) // a place has 32 bits; longer columns are scanned
 
 typedef enum IndexKind { INDEX_ORDER, INDEX_HASH, INDEX_KINDS } IndexKind;
 

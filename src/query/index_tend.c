@@ -81,7 +81,7 @@ static double build_cost(const Column *col, IndexKind kind, uint64_t pages) {
 
 void query_cache_wish(QueryCache *c, Column *col, IndexKind kind, double rows, uint64_t pages) {
     Demand *d = &col->demand[kind];
-    if (pages < PAGES_MIN || pages > INDEX_PAGES_MAX) return;
+    if (pages < PAGES_MIN || pages > INDEX_PAGES_MOST) return;
     col->pages = pages;
     d->wish += rows;
     if (d->wish < d->pain * build_cost(col, kind, pages)) return;
