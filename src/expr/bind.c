@@ -161,6 +161,13 @@ static Err bind_neg(Bind *c, const Expr *e, Bound **out) {
     return ERR_OK;
 }
 
+// Whatever the run will say it is.
+static Err bind_slot(Bind *c, const Expr *e, Bound **out) {
+    *out = bind_node(c, BOUND_SLOT, EXPR_ANY, e, 0);
+    (*out)->value = e->value;
+    return ERR_OK;
+}
+
 static Err bind_list(Bind *c, const Expr *e, Bound **out) {
     Bound **args = NEW(c->a, Bound *, e->arg_count);
     for (int32_t i = 0; i < e->arg_count; i++) TRY(bind_expr(c, e->args[i], &args[i]));
@@ -193,6 +200,7 @@ Err bind_expr(Bind *c, const Expr *e, Bound **out) {
     case EX_IN:
     case EX_NIN: return bind_list(c, e, out);
     case EX_NEG: return bind_neg(c, e, out);
+    case EX_SLOT: return bind_slot(c, e, out);
     default: return bind_binary(c, e, out);
     }
 }
