@@ -4,15 +4,19 @@
 #include <stdlib.h>
 #include "query/cache_inner.h"
 
-#define PAGES_FIRST 64u // of links, looked at by the first refresh
-#define PAGES_NEXT 4u   // and by every later one
-#define ENDS_MAX 32     // links of a page whose ends are looked at
-#define WAIT_FIRST 64   // refreshes until a sample is taken again; then twice as many, up to
+#define PAGES_FIRST 256u // of links, looked at by the first refresh
+#define PAGES_NEXT 2u    // and by every later one
+#define ENDS_MAX 32      // links of a page whose ends are looked at
+#define WAIT_FIRST 64    // refreshes until a sample is taken again; then twice as many, up to
 #define WAIT_MAX 4096
 #define RANGES_MAX 32 // of a test are tried on a sample; of more, the first ones stand for all
 #define FANS_MAX (1u << 20)
 #define GUESS_ONE 0.01 // share of rows with one value, and in a range, when nothing is known
 #define GUESS_RANGE 0.3
+
+// Which of the items step * k .. step * (k + 1) - 1 to look at: not always the first, or what repeats itself (every
+// second one of a kind) would be seen from one side only.
+static uint32_t pick(uint32_t k, uint32_t step) { return k * step + (k * 2654435761u >> 16) % step; }
 
 // ---- samples ----
 
@@ -29,14 +33,15 @@ static SampleKey sample_key(CellKind cell, const PageCopy *p, uint32_t row) {
     return (SampleKey){query_key_str(s), query_key_hash(s)};
 }
 
-// Every so-manieth value of a page.
+// Some values of a page, evenly spread.
 static void take_page(Taking *t, CellKind cell, const PageCopy *p) {
-    uint32_t values = 0, seen = 0, each = SAMPLE_KEYS / SAMPLE_PAGES;
+    uint32_t values = 0, seen = 0, k = 0, each = SAMPLE_KEYS / SAMPLE_PAGES;
     for (uint32_t w = 0; w * 64 < p->rows; w++) values += (uint32_t)__builtin_popcountll(p->valid[w]);
     uint32_t step = values / each + 1;
     for (uint32_t w = 0; w * 64 < p->rows; w++) {
         for (uint64_t set = p->valid[w]; set; set &= set - 1, seen++) {
-            if (seen % step || t->count == SAMPLE_KEYS) continue;
+            if (seen != pick(k, step) || t->count == SAMPLE_KEYS) continue;
+            k++;
             t->keys[t->count++] = sample_key(cell, p, w * 64 + (uint32_t)__builtin_ctzll(set));
         }
     }
@@ -185,13 +190,14 @@ static bool count_end(QueryCache *c, const LinkEnd *e, double sign) {
 
 // The ends of some links of a page, evenly spread; returns how many different ones.
 static int32_t take_ends(View *v, const PageCopy *p, LinkEnd out[ENDS_MAX]) {
-    uint32_t live = 0, seen = 0;
+    uint32_t live = 0, seen = 0, k = 0;
     int32_t n = 0;
     for (uint32_t r = 0; r < p->rows; r++) live += page_link_source(p->cells + (size_t)r * PAGE_LINK_WORDS).v != 0;
     uint32_t step = (live + ENDS_MAX - 1) / ENDS_MAX;
     for (uint32_t r = 0; r < p->rows; r++) {
         const uint64_t *link = p->cells + (size_t)r * PAGE_LINK_WORDS;
-        if (!page_link_source(link).v || seen++ % step) continue;
+        if (!page_link_source(link).v || seen++ != pick(k, step)) continue;
+        k++;
         TwinView from = view_twin_place(v, page_link_source(link)), to = view_twin_place(v, page_link_target(link));
         if (!from.alive || !to.alive) continue;
         LinkEnd e = {page_link_kind(link), from.table, to.table, (float)step};
@@ -300,16 +306,38 @@ static double fan_share(QueryCache *c, uint32_t kind, uint32_t table, bool out) 
     return share < 1 ? share : 1;
 }
 
+// May twins of a table be at that end of links of the kind, as far as models tell?
+static bool may_be_end(const Catalog *c, uint32_t kind, uint32_t table, bool out) {
+    const Rel *rel = c->kinds[kind].rel;
+    Str need = out ? rel->owner->id : rel->target;
+    return need.n == 0 || model_is(c->tables[table].model, need);
+}
+
+// Rows of all tables that may be at that end.
+static double rows_at_end(QueryCache *c, View *v, uint32_t kind, bool out) {
+    double rows = 0;
+    for (int32_t t = 0; t < v->catalog->table_count; t++) {
+        if (may_be_end(v->catalog, kind, (uint32_t)t, out)) rows += query_stat_rows(c, v, (uint32_t)t);
+    }
+    return rows < 1 ? 1 : rows;
+}
+
 double query_stat_end(QueryCache *c, View *v, uint32_t kind, uint32_t table, bool out) {
+    if (!may_be_end(v->catalog, kind, table, !out)) return 0;
     double share = c ? fan_share(c, kind, table, !out) : -1;
     if (share >= 0) return share;
-    double twins = (double)view_meta(v, META_TWINS), rows = query_stat_rows(c, v, table);
-    return twins > rows ? rows / twins : 1;
+    double all = rows_at_end(c, v, kind, !out), rows = query_stat_rows(c, v, table);
+    return all > rows ? rows / all : 1;
 }
 
 double query_stat_fan(QueryCache *c, View *v, uint32_t kind, uint32_t table, bool out) {
-    double links = query_stat_links(c, v, kind), twins = (double)view_meta(v, META_TWINS);
-    double share = c && table != QUERY_ANY ? fan_share(c, kind, table, out) : -1;
-    double rows = table != QUERY_ANY && share >= 0 ? query_stat_rows(c, v, table) : twins;
-    return links * (share >= 0 ? share : 1) / (rows < 1 ? 1 : rows);
+    double links = query_stat_links(c, v, kind);
+    if (table == QUERY_ANY) {
+        double twins = (double)view_meta(v, META_TWINS);
+        return links / (twins < 1 ? 1 : twins);
+    }
+    if (!may_be_end(v->catalog, kind, table, out)) return 0;
+    double share = c ? fan_share(c, kind, table, out) : -1, rows = query_stat_rows(c, v, table);
+    if (share < 0) return links / rows_at_end(c, v, kind, out);
+    return links * share / (rows < 1 ? 1 : rows);
 }
