@@ -69,7 +69,7 @@ static bool literal(const Expr *e) {
 
 Err bind_misfit(Bind *c, const Expr *e, Bound *const *args, int32_t n, Bound **out, const char *fmt, ...) {
     char text[600];
-    bool refused = true;
+    bool refused = n > 0;
     va_list ap;
     *out = bind_undefined(c, e);
     for (int32_t i = 0; i < n; i++) {
