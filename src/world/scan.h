@@ -46,7 +46,8 @@ uint64_t view_pages(View *v, uint32_t vec);
 static inline TwinId page_row_twin(uint64_t cell) { return (TwinId){cell >> 63 ? 0 : cell}; }
 // A row of VECNO_LINK is PAGE_LINK_WORDS cells from `row`; no source: no link.
 #define PAGE_LINK_WORDS 8
-// Its source, target and kind.
+// Its source, target, relationship id and kind.
 static inline TwinId page_link_source(const uint64_t *row) { return (TwinId){row[0] & (((uint64_t)1 << 36) - 1)}; }
 static inline TwinId page_link_target(const uint64_t *row) { return (TwinId){row[1] & (((uint64_t)1 << 36) - 1)}; }
+static inline Text page_link_rid(const uint64_t *row) { return (Text){{row[2], row[3]}}; }
 static inline uint32_t page_link_kind(const uint64_t *row) { return (uint32_t)(row[0] >> 40); }

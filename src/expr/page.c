@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// The door of the page evaluator: what expr.h says of ExprPage. How it works: page_lane.h.
+#include "base/check.h"
+#include "base/mem.h"
+#include "expr/page_lane.h"
+
+ExprPage *expr_page_new(void) { return mem_alloc(sizeof(ExprPage)); }
+
+void expr_page_free(ExprPage *p) {
+    if (!p) return;
+    for (int32_t i = 0; i < p->column_cap; i++) {
+        page_copy_free(&p->columns[i]->copy);
+        mem_free(p->columns[i]);
+    }
+    mem_free(p->columns);
+    for (int s = 0; s < 3; s++) {
+        for (int32_t i = 0; i < p->stacks[s].cap; i++) mem_free(p->stacks[s].slot[i]);
+        mem_free(p->stacks[s].slot);
+    }
+    mem_free(p->names);
+    mem_free(p);
+}
+
+void expr_page_at(ExprPage *p, ExprRun *run, const ExprSource *source, uint64_t page_no) {
+    p->run = run;
+    p->source = *source;
+    p->page_no = page_no;
+    p->column_count = 0;
+    for (int s = 0; s < 3; s++) p->stacks[s].used = 0;
+    p->named = (Sel){{0}};
+}
+
+static Sel sel_of(const uint16_t *rows, int32_t n) {
+    Sel sel = {{0}};
+    for (int32_t k = 0; k < n; k++) sel.bits[rows[k] >> 6] |= (uint64_t)1 << (rows[k] & 63);
+    return sel;
+}
+
+static int32_t rows_of(const Sel *sel, uint16_t *rows) {
+    int32_t n = 0;
+    for (uint32_t w = 0; w < LANE_WORDS; w++) {
+        for (uint64_t m = sel->bits[w]; m; m &= m - 1) rows[n++] = (uint16_t)(w * 64 + (uint32_t)__builtin_ctzll(m));
+    }
+    return n;
+}
+
+int32_t expr_page_live(ExprPage *p, uint16_t sel[PAGE_ROWS]) {
+    const PageCopy *rows = lane_rows(p);
+    int32_t n = 0;
+    for (uint32_t r = 0; r < rows->rows; r++) {
+        sel[n] = (uint16_t)r;
+        n += lane_row_id(p, r) != 0;
+    }
+    return n;
+}
+
+uint64_t expr_page_id(ExprPage *p, uint16_t row) { return lane_row_id(p, row); }
+
+int32_t expr_page_filter(const Bound *b, ExprPage *p, uint16_t *rows, int32_t n) {
+    Sel sel = sel_of(rows, n), passed;
+    lane_test(p, b, &sel, true, &passed);
+    return rows_of(&passed, rows);
+}
+
+// ---- values out ----
+
+// From the page's rows to places in the selection.
+static void gather(const Lane *l, const uint16_t *rows, int32_t n, ExprVec *out) {
+    for (int32_t k = 0; k < n; k++) {
+        ExprValue v = lane_get(l, rows[k]);
+        out->valid[k >> 6] |= (uint64_t)(v.type != EXPR_UNDEFINED) << (k & 63);
+        switch (out->type) {
+        case EXPR_UNDEFINED: break;
+        case EXPR_BOOL: out->b[k] = v.type == EXPR_BOOL && v.b; break;
+        case EXPR_I64:
+        case EXPR_TIME:
+        case EXPR_DURATION: out->i[k] = v.i; break;
+        case EXPR_F64: out->d[k] = v.d; break;
+        case EXPR_STR:
+        case EXPR_DOC: out->s[k] = v.s; break;
+        default: out->any[k] = v;
+        }
+    }
+}
+
+// The same for the lanes whose values need no look.
+static bool gather_plain(const Lane *l, const uint16_t *rows, int32_t n, ExprVec *out) {
+    if (l->type != out->type || (l->kind != LANE_F64 && l->kind != LANE_I64)) return false;
+    for (int32_t k = 0; k < n; k++) {
+        uint16_t r = rows[k];
+        out->valid[k >> 6] |= (l->valid[r >> 6] >> (r & 63) & 1) << (k & 63);
+        out->i[k] = l->i[r];
+    }
+    return true;
+}
+
+void expr_page_eval(const Bound *b, ExprPage *p, const uint16_t *rows, int32_t n, ExprVec *out) {
+    Sel sel = sel_of(rows, n);
+    Lane room, l;
+    *out = (ExprVec){.type = b->type};
+    lane_begin(p, b->type == EXPR_BOOL ? EXPR_I64 : b->type, &room); // a byte a row for BOOL
+    if (room.kind != LANE_NONE) out->any = room.p;
+    LaneMark mark = lane_mark(p);
+    lane_eval(p, b, &sel, &l);
+    if (!gather_plain(&l, rows, n, out)) gather(&l, rows, n, out);
+    lane_release(p, mark);
+}
