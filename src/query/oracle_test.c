@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+// LABELS: threads
+// Every plan against the oracle: random questions about random worlds, with and without what was learned from earlier
+// ones, alone and with a crew, in pages of any size, while the worlds change between the questions.
+// SOSIA_SEED=n runs that seed alone and tells its questions; SOSIA_CASES=n runs so many seeds.
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/thread.h"
+#include "query/inner.h"
+#include "query/test_graph.h"
+
+#define CASES 250        // seeds
+#define LOOKS_MAX 100000 // of the oracle; a question that needs more is left out
+
+// ---- a crew of threads --------------------------------------------------------------------------------------------
+
+#define HANDS_MAX 4
+
+typedef struct Task {
+    void (*fn)(void *arg, int32_t i);
+    void *arg;
+    int32_t n;
+    _Atomic int32_t next;
+} Task;
+
+static void *hand(void *arg) {
+    Task *t = arg;
+    for (int32_t i; (i = t->next++) < t->n;) t->fn(t->arg, i);
+    return NULL;
+}
+
+static void crew_run(void *ctx, int32_t n, void (*fn)(void *arg, int32_t i), void *arg) {
+    const QueryCrew *crew = ctx;
+    Task task = {.fn = fn, .arg = arg, .n = n};
+    Thread threads[HANDS_MAX] = {0};
+    for (int32_t i = 1; i < crew->threads && i < n; i++) {
+        assert_int_equal(thread_start(&threads[i], "crew", hand, &task), ERR_OK);
+    }
+    hand(&task);
+    for (int32_t i = 1; i < crew->threads; i++) thread_join(&threads[i]);
+}
+
+// ---- one question -------------------------------------------------------------------------------------------------
+
+typedef struct Case {
+    uint64_t seed;
+    TestGraph g;
+    QueryCache *cache;
+    QueryCrew crew;
+    Arena arena;
+    bool tell;
+    int64_t asked, answered, rows, refused; // over budget
+} Case;
+
+static bool take_line(void *ctx, Str json) {
+    buf_str_put(ctx, json);
+    buf_byte(ctx, '\n');
+    return true;
+}
+
+// Rows of a cursor as lines. `,` between rows of a page is told from those inside by the rows counted one at a time.
+static Err answer(const Query *q, View *v, const QueryOptions *o, int64_t page, Buf *out, Diag *d) {
+    QueryCursor *c;
+    TRY(query_open(q, v, o, &c, d));
+    Err e = ERR_OK;
+    bool more = true;
+    while (more && e == ERR_OK) {
+        int64_t rows = 0, before = out->n;
+        e = query_next(c, page, out, &rows, &more, d);
+        if (e != ERR_OK) break;
+        assert_true(rows <= page);
+        assert_true(rows == page || !more);
+        if (rows == 0) assert_int_equal(out->n, before);
+        else buf_byte(out, '\n');
+    }
+    query_close(c);
+    return e;
+}
+
+// The oracle's lines in pages of `page` rows, as `answer` writes them.
+static void paged(Str lines, int64_t page, Buf *out) {
+    for (int64_t n = 1; lines.n; n++) {
+        buf_str_put(out, str_cut(&lines, '\n'));
+        buf_byte(out, n % page && lines.n ? ',' : '\n');
+    }
+}
+
+static void differ(const Case *c, Str text, const char *how, Str want, Str got) {
+    fprintf(stderr, "SOSIA_SEED=%llu %s\n%.*s\n-- oracle\n%.*s-- answer\n%.*s", (unsigned long long)c->seed, how,
+            STR_ARG(text), STR_ARG(want), STR_ARG(got));
+    fail();
+}
+
+static void compare(Case *c, Str text, const Query *q, Str lines, const QueryOptions *o, int64_t page,
+                    const char *how) {
+    Buf want = {0}, got = {0};
+    Diag d;
+    View v;
+    diag_init(&d);
+    view_begin(&v, c->g.w);
+    Err e = answer(q, &v, o, page, &got, &d);
+    assert_false(v.overrun);
+    view_end(&v);
+    if (e != ERR_OK) {
+        buf_printf(&got, "%s: ", err_name(e));
+        diag_print(&d, &got);
+    }
+    paged(lines, page, &want);
+    if (!str_eq(buf_str(&want), buf_str(&got))) differ(c, text, how, buf_str(&want), buf_str(&got));
+    diag_free(&d);
+    buf_free(&want);
+    buf_free(&got);
+}
+
+static Err ask_oracle(Case *c, const Query *q, Buf *lines, Diag *d) {
+    View v;
+    QueryOptions o = {.now = TEST_GRAPH_NOW + 3600 * INT64_C(1000000000), .limits.rows = LOOKS_MAX};
+    QuerySink sink = {lines, take_line};
+    view_begin(&v, c->g.w);
+    Err e = query_naive(q, &v, &o, &sink, NULL, d);
+    view_end(&v);
+    return e;
+}
+
+static void ask(Case *c, TestQueryForm form) {
+    static const int64_t pages[] = {1, 2, 3, 10, 100, 1000};
+    Buf text = {0}, lines = {0};
+    Query *q = NULL;
+    Diag d;
+    diag_init(&d);
+    test_graph_query(&c->g.rng, form, &text);
+    if (c->tell) fprintf(stderr, "%.*s\n", STR_ARG(buf_str(&text)));
+    c->asked++;
+    Err e = query_parse(&c->arena, buf_str(&text), &q, &d);
+    if (e == ERR_OK) e = ask_oracle(c, q, &lines, &d);
+    if (e == ERR_BUDGET) {
+        c->refused++;
+    } else if (e != ERR_OK) {
+        differ(c, buf_str(&text), "is refused", STR("\n"), d.messages[0].text);
+    } else {
+        QueryOptions o = {.now = TEST_GRAPH_NOW + 3600 * INT64_C(1000000000)};
+        int64_t page = pages[rng_below(&c->g.rng, sizeof pages / sizeof *pages)];
+        compare(c, buf_str(&text), q, buf_str(&lines), &o, page, "alone");
+        o.cache = c->cache;
+        compare(c, buf_str(&text), q, buf_str(&lines), &o, 1000, "with a cache");
+        o.crew = &c->crew;
+        compare(c, buf_str(&text), q, buf_str(&lines), &o, page, "with a cache and a crew");
+        o.cache = NULL;
+        compare(c, buf_str(&text), q, buf_str(&lines), &o, 1000, "with a crew");
+        c->answered++;
+        c->rows += lines.n > 0;
+    }
+    diag_free(&d);
+    buf_free(&text);
+    buf_free(&lines);
+    arena_reset(&c->arena);
+}
+
+// ---- worlds -------------------------------------------------------------------------------------------------------
+
+static void open_case(Case *c, uint64_t seed) {
+    c->seed = seed;
+    c->crew = (QueryCrew){.ctx = &c->crew, .threads = 2 + (int32_t)(seed % 3), .run = crew_run};
+    c->cache = query_cache_new(seed % 5 ? 0 : 4096); // sometimes hardly any room
+    arena_init(&c->arena, 0);
+    test_graph_open(&c->g, seed);
+}
+
+static void close_case(Case *c) {
+    query_cache_free(c->cache);
+    test_graph_close(&c->g);
+    arena_free(&c->arena);
+}
+
+// Small worlds take every form of question, with writes between them.
+static void small_world(Case *c, uint64_t seed) {
+    open_case(c, seed);
+    Rng *r = &c->g.rng;
+    test_graph_grow(&c->g, (int64_t)rng_below(r, 25), (int64_t)rng_below(r, 45));
+    for (int i = 0; i < 20; i++) {
+        ask(c, (TestQueryForm)rng_below(r, TEST_QUERY_FORMS));
+        test_graph_write(&c->g, (int64_t)rng_below(r, 4) * (int64_t)rng_below(r, 6));
+    }
+    close_case(c);
+}
+
+// Worlds of many pages take what the oracle can answer in time.
+static void large_world(Case *c, uint64_t seed) {
+    open_case(c, seed);
+    Rng *r = &c->g.rng;
+    test_graph_grow(&c->g, 6000 + (int64_t)rng_below(r, 4000), (int64_t)rng_below(r, 2000));
+    for (int i = 0; i < 30; i++) {
+        ask(c, i % 3 ? TEST_QUERY_TWINS : TEST_QUERY_LINKS);
+        test_graph_write(&c->g, (int64_t)rng_below(r, 30));
+    }
+    close_case(c);
+}
+
+static uint64_t setting(const char *name, uint64_t otherwise) {
+    const char *text = getenv(name);
+    int64_t n;
+    return text && str_to_i64(str_of(text), &n) ? (uint64_t)n : otherwise;
+}
+
+static void run_seeds(void (*world)(Case *, uint64_t), uint64_t from, uint64_t n) {
+    Case c = {.tell = getenv("SOSIA_SEED") != NULL};
+    for (uint64_t seed = from; seed < from + n; seed++) world(&c, seed);
+    print_message("%lld questions, %lld answered, %lld with rows, %lld too large\n", (long long)c.asked,
+                  (long long)c.answered, (long long)c.rows, (long long)c.refused);
+    assert_true(c.answered * 10 >= c.asked * 9);
+    if (n > 10) assert_true(c.rows * 4 >= c.asked);
+}
+
+static void test_small_worlds(void **state) {
+    (void)state;
+    uint64_t seed = setting("SOSIA_SEED", UINT64_MAX);
+    if (seed == UINT64_MAX) run_seeds(small_world, 1, setting("SOSIA_CASES", CASES));
+    else if (seed < 1000000) run_seeds(small_world, seed, 1);
+}
+
+static void test_large_worlds(void **state) {
+    (void)state;
+    uint64_t seed = setting("SOSIA_SEED", UINT64_MAX);
+    if (seed == UINT64_MAX) run_seeds(large_world, 1000000, 1 + setting("SOSIA_CASES", CASES) / 100);
+    else if (seed >= 1000000) run_seeds(large_world, seed, 1);
+}
+
+// query_open runs the oracle when it is asked to, in pages as any other plan.
+static void test_naive_option(void **state) {
+    (void)state;
+    Case c = {0};
+    open_case(&c, 5);
+    test_graph_grow(&c.g, 20, 30);
+    Query *q;
+    Buf lines = {0};
+    Str text = STR("SELECT T.$dtId, R FROM DIGITALTWINS T JOIN B RELATED T.has R ORDER BY T.count DESC");
+    assert_int_equal(query_parse(&c.arena, text, &q, NULL), ERR_OK);
+    assert_int_equal(ask_oracle(&c, q, &lines, NULL), ERR_OK);
+    assert_true(lines.n > 0);
+    QueryOptions o = {.naive = true};
+    compare(&c, text, q, buf_str(&lines), &o, 3, "naive");
+    buf_free(&lines);
+    close_case(&c);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_naive_option),
+        cmocka_unit_test(test_small_worlds),
+        cmocka_unit_test(test_large_worlds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
