@@ -246,7 +246,10 @@ static void add_row(Naive *n, const Binding *b) {
     r->of = copy(n, n->of, n->q->alias_count, (int64_t)sizeof(uint32_t));
     r->bounds = b->columns;
     r->path = n->path;
-    for (int32_t i = 0; i < n->columns; i++) r->values[i] = value_of(n, b->columns[i]);
+    for (int32_t i = 0; i < n->columns; i++) {
+        r->values[i] = value_of(n, b->columns[i]);
+        if (n->q->distinct) r->values[i] = query_value_plain(r->values[i]);
+    }
     for (int32_t i = 0; i < n->q->order_count; i++) r->orders[i] = value_of(n, b->orders[i]);
 }
 
