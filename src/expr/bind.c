@@ -49,13 +49,19 @@ Bound *bind_cast(Bind *c, Bound *b, ExprType type) {
 
 // ---- messages -----------------------------------------------------------------------------------------------------
 
+// The model that a complaint about types or units comes from.
+static Str model_of(const Bind *c) {
+    bool twin = c->bare >= 0 && c->sources[c->bare].kind == EXPR_TWIN;
+    return twin ? c->catalog->tables[c->sources[c->bare].table].model->id : STR("");
+}
+
 Err bind_fail(Bind *c, const Expr *e, const char *fmt, ...) {
     char text[600];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    return diag_add(c->d, ERR_SYNTAX, e->at, e->end, STR(""), "%s", text);
+    return diag_add(c->d, ERR_SYNTAX, e->at, e->end, model_of(c), "%s", text);
 }
 
 // No name in it: what it is does not depend on a model.
@@ -80,7 +86,7 @@ Err bind_misfit(Bind *c, const Expr *e, Bound *const *args, int32_t n, Bound **o
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    return diag_add(c->d, ERR_SYNTAX, e->at, e->end, STR(""), "%s", text);
+    return diag_add(c->d, ERR_SYNTAX, e->at, e->end, model_of(c), "%s", text);
 }
 
 Str bind_kind(Bind *c, const Bound *b) {

@@ -184,7 +184,7 @@ static ExprType graph_type(const BoundGraph *g) {
     case GRAPH_ANY:
     case GRAPH_ALL: return EXPR_BOOL;
     case GRAPH_AVG: return g->type == EXPR_I64 ? EXPR_F64 : g->type;
-    case GRAPH_SUM: return g->type == EXPR_UNDEFINED ? EXPR_I64 : g->type == EXPR_DURATION ? EXPR_ANY : g->type;
+    case GRAPH_SUM: return g->type == EXPR_UNDEFINED ? EXPR_I64 : g->type;
     default: return g->type;
     }
 }

@@ -45,6 +45,9 @@ static double without_noise(double v, double size) {
     return n > 0 && n < (int)sizeof text && str_to_f64((Str){text, n}, &clean) ? clean : v;
 }
 
+// Scales of temperature are 5/9 and hundredths apart; the table has their quotients rounded.
+static double ninths(double v) { return round(v * 900) / 900; }
+
 Bound *bind_scale(Bind *c, Bound *b, const Unit *to, bool span) {
     const Unit *from = b->unit.unit;
     if (from == to || b->type == EXPR_UNDEFINED) return b;
@@ -53,6 +56,10 @@ Bound *bind_scale(Bind *c, Bound *b, const Unit *to, bool span) {
     s->factor = from->factor / to->factor;
     s->offset = span ? 0 : (from->offset - to->offset) / to->factor;
     s->unit = (ExprUnit){.unit = to, .span = span};
+    if (to->family == FAM_TEMPERATURE) {
+        s->factor = ninths(s->factor);
+        s->offset = ninths(s->offset);
+    }
     if (!bind_is_const(b)) return s;
     Bound *k = bind_folded(c, s);
     double size = fabs(expr_value_scale(&b->value, s->factor, 0).d);

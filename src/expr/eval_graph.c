@@ -119,7 +119,8 @@ static ExprValue result(const Walk *w) {
     case GRAPH_ANY: return w->count || !w->unsure ? (ExprValue){.type = EXPR_BOOL, .b = w->count > 0} : none;
     case GRAPH_ALL: return w->count || !w->unsure ? (ExprValue){.type = EXPR_BOOL, .b = w->count == 0} : none;
     case GRAPH_AVG: return mean(w);
-    case GRAPH_SUM: return w->count ? w->value : (ExprValue){.type = EXPR_I64};
+    case GRAPH_SUM:
+        return w->count ? w->value : (ExprValue){.type = w->g->type == EXPR_DURATION ? EXPR_DURATION : EXPR_I64};
     default: return w->count ? w->value : none;
     }
 }

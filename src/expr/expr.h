@@ -240,7 +240,8 @@ struct Bound {
 
 // Type a parsed expression for one combination of tables and kinds. Constants are folded. The tree lives in `a` and
 // points into `e` and the catalog. Errors: SYNTAX (unknown function with the nearest name, number of arguments, units
-// that do not go together, types no operator takes), in strict scopes also unknown names. Messages carry at and end.
+// that do not go together, types no operator takes), in strict scopes also unknown names. Messages carry at and
+// end, and in `where` the model they come from.
 MUST Err expr_bind(Arena *a, const ExprScope *scope, const Expr *e, Bound **out, Diag *d);
 // Does any model of the catalog know the path (first segment an alias or not)? When not, `near` gets the nearest
 // property name, or "". For notes on queries that can only be empty.

@@ -236,9 +236,11 @@ static ExprValue rounded(const ExprValue *a, int32_t n) {
         digits = d.i;
     }
     if (a[0].type == EXPR_I64 && digits >= 0) return a[0];
-    double v = f64_of(&a[0]), scale = pow(10, (double)(digits < 0 ? -digits : digits));
-    ExprValue r = digits >= 0 ? of_f64(round(v * scale) / scale) : of_f64(round(v / scale) * scale);
-    if (digits > 0 && r.type == EXPR_UNDEFINED) return of_f64(v); // so large that it has no such digits
+    double v = f64_of(&a[0]);
+    if (digits >= 0 && fabs(v) >= 0x1p52) return a[0]; // whole already
+    double scale = pow(10, (double)(digits < 0 ? -digits : digits));
+    ExprValue r = of_f64((digits >= 0 ? round(v * scale) / scale : round(v / scale) * scale) + 0.0); // no minus zero
+    if (digits > 0 && r.type == EXPR_UNDEFINED) return a[0]; // too many digits to count with
     return a[0].type == EXPR_I64 ? expr_value_cast(&r, EXPR_I64, NULL) : r;
 }
 
