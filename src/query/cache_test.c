@@ -769,23 +769,20 @@ static void test_stats(void **state) {
 // ---- threads -------------------------------------------------------------------------------------------------------
 
 typedef struct Scene {
-    Lab *l;
     _Atomic int32_t reading;
-    uint64_t stream;
     _Atomic int64_t checked;
 } Scene;
 
 typedef struct Reader {
     Scene *scene;
-    uint64_t stream;
+    Lab lab; // a copy with random numbers of its own
 } Reader;
 
 enum { READERS = 3, CHECKS = 12 };
 
 static void *read_on(void *arg) {
     Reader *r = arg;
-    Lab mine = *r->scene->l;
-    mine.rng = rng_make(99, r->stream);
+    Lab mine = r->lab;
     for (int done = 0, tries = 0; done < CHECKS && tries < CHECKS * 20; tries++) {
         View v;
         view_begin(&v, mine.w);
@@ -808,11 +805,12 @@ static void *read_on(void *arg) {
 static void test_threads(void **state) {
     (void)state;
     Lab l = lab_new(12, 9000, 4000, 0);
-    Scene scene = {.l = &l, .reading = READERS};
+    Scene scene = {.reading = READERS};
     Reader readers[READERS];
     Thread threads[READERS];
     for (int i = 0; i < READERS; i++) {
-        readers[i] = (Reader){&scene, (uint64_t)i + 1};
+        readers[i] = (Reader){&scene, l};
+        readers[i].lab.rng = rng_make(99, (uint64_t)i);
         assert_int_equal(thread_start(&threads[i], "reader", read_on, &readers[i]), ERR_OK);
     }
     while (atomic_load(&scene.reading)) {
