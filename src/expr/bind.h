@@ -100,5 +100,7 @@ MUST Err bind_graph(Bind *c, const Expr *e, Bound **out);
 // One arm, in the arena given: for the evaluator.
 GraphArm bind_graph_arm(const BoundGraph *g, const Catalog *catalog, Arena *a, uint32_t table, uint32_t kind);
 
+// A number, or a value that may be one.
 static inline bool bind_numeric(const Bound *b) { return expr_is_number(b->type) || b->type == EXPR_ANY; }
+// The same for every row.
 static inline bool bind_is_const(const Bound *b) { return b->op == BOUND_CONST; }

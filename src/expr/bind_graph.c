@@ -28,8 +28,8 @@ static bool table_is(const Catalog *cat, uint32_t t, Str base) {
     return base.n == 0 || model_is(cat->tables[t].model, base);
 }
 
-// Tables a neighbour of table `from` may have by the models, into allowed[]. What a relationship allows may have changed
-// after it was made: such neighbours are bound when they are met.
+// Tables a neighbour of table `from` may have by the models, into allowed[]. What a relationship allows may have
+// changed after it was made: such neighbours are bound when they are met.
 static void allow(const BoundGraph *g, uint32_t from, bool *allowed) {
     const Catalog *cat = g->catalog;
     for (int32_t k = 0; k < cat->kind_count; k++) {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The row evaluator: a walk over the bound tree, one row at a time. The oracle of the page evaluator, and the way of
 // everything that meets rows one by one.
-#include <math.h>
-#include "base/check.h"
-#include "expr/bind.h"
 #include "expr/eval.h"
+#include <math.h>
+#include "expr/bind.h"
 #include "world/edit.h"
 #include "world/show.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Expressions over a small world: a table of expressions and their values as JSON, truth tables, errors with their exact
-// places, numbers at their limits, units, times, geometry, neighbours.
+// Expressions over a small world: a table of expressions and their values as JSON, truth tables, errors with their
+// exact places, numbers at their limits, units, times, geometry, neighbours.
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -907,7 +907,7 @@ static void limits(void **state) {
     Bound *tree;
     diag_init(&d);
     stand(b, 0, "", "p1");
-    gives(b, "SUM(->,SUM(->,SUM(->,SUM(->,SUM(->feeds,SUM(->feeds,SUM(->feeds,COUNT(->feeds))))))))", "1");
+    gives(b, "SUM(->,SUM(->,SUM(->,SUM(->,SUM(->feeds,SUM(->feeds,SUM(->feeds,COUNT(->feeds))))))))", "4");
     assert_int_equal(bound(b, "SUM(->,SUM(->,SUM(->,SUM(->,SUM(->,SUM(->,SUM(->,SUM(->,COUNT(->)))))))))", &tree, &d),
                      ERR_LIMIT);
     diag_free(&d);

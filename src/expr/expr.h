@@ -21,8 +21,8 @@
 //   graph   = AGG "(" [alias] ( "->" | "<-" | "<->" ) [ rel { "|" rel } ] [ "." path | "," expr ] [ "WHERE" expr ] ")"
 //             AGG = SUM AVG MIN MAX COUNT ANY ALL; inside, bare names are the neighbour's, `R.name` (unless R is an
 //             alias outside) the relationship's. Parallel links count once each. SUM, AVG, MIN, MAX skip undefined,
-//             COUNT counts defined values (without a value: neighbours), ANY is the OR of the values and ALL their
-//             AND; of nothing: SUM 0, COUNT 0, ANY false, ALL true, others undefined.
+//             COUNT counts defined values (without a value: neighbours), ANY is the OR of the values and ALL their AND;
+//             of nothing: SUM 0, COUNT 0, ANY false, ALL true, others undefined.
 //             SUM(->contains.power)   COUNT(T<-feeds)   ANY(->has|contains, temperature > 30)   COUNT(-> WHERE on)
 //   path    = seg { "." seg }      seg = name | "[[" text "]]" | "[" uint "]" (after the first: array element)
 //   name    = [A-Za-z_$][A-Za-z0-9_$]*   (after a "." also a keyword)

@@ -70,4 +70,5 @@ bool expr_duration_parse(Str s, int64_t *ns);
 // RFC 3339 date-time, or a date (its midnight UTC).
 bool expr_time_parse(Str s, int64_t *ns);
 
+// I64 or F64.
 static inline bool expr_is_number(ExprType t) { return t == EXPR_I64 || t == EXPR_F64; }
