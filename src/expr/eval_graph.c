@@ -95,7 +95,8 @@ static int32_t slot_of(const Walk *w, uint32_t kind) {
 
 static void walk(Walk *w, LinkId first, bool out) {
     View *v = w->run->view;
-    for (LinkId id = first; id.v && !w->done && !v->overrun;) {
+    int64_t max = w->run->visited_max ? w->run->visited_max : INT64_MAX;
+    for (LinkId id = first; id.v && !w->done && !v->overrun && w->run->visited <= max;) {
         LinkView l = view_link(v, id);
         if (!l.alive) return;
         bool again = !out && w->g->out && l.source.v == l.target.v; // met among the outgoing ones

@@ -13,7 +13,8 @@
 //   or      = and { "OR" and }              and = not { "AND" not }         not = { "NOT" } compare
 //   compare = sum [ ( "=" | "!=" | "<>" | "<" | ">" | "<=" | ">=" ) sum
 //                 | ( "IN" | "NIN" | "NOT" "IN" | "NOT_IN" ) "[" sum { "," sum } "]" ]
-//   sum     = product { ( "+" | "-" ) product }      product = sign { ( "*" | "/" | "%" ) sign }     sign = ["-"|"+"] prim
+//   sum     = product { ( "+" | "-" ) product }      product = sign { ( "*" | "/" | "%" ) sign }
+//   sign    = [ "-" | "+" ] prim
 //   prim    = "(" expr ")" | literal | quantity | call | graph | path
 //   literal = number | 'text' | "text" | TRUE | FALSE | NULL
 //   quantity= number 'unit name or symbol'                                     20 'degreeFahrenheit'
