@@ -661,10 +661,6 @@ class EventRoutes(Dialect):
         )
         self.check(self.server.put("/eventroutes/r", {}), 400, "InvalidArgument")
 
-    def test_query_says_that_it_is_not_there(self):
-        self.check(self.server.post("/query", {"query": "SELECT * FROM digitaltwins"}), 400, "NotSupported")
-
-
 class Worlds(Dialect):
     def test_forks(self):
         self.twin("w", temperature=1)

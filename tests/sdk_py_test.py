@@ -171,14 +171,38 @@ class Client(unittest.TestCase):
         c.delete_relationship("a", "l")
         self.refused(ResourceNotFoundError, "RelationshipNotFound", lambda: c.delete_relationship("a", "l"))
 
-    def test_event_routes_and_query(self):
+    def test_query(self):
+        c = self.client
+        ids = ["q%d" % i for i in range(250)]
+        for i, name in enumerate(ids):
+            c.upsert_digital_twin(name, twin(temperature=i))
+        self.assertEqual(list(c.query_twins("SELECT * FROM digitaltwins T WHERE T.$dtId = 'q7'")),
+                         [c.get_digital_twin("q7")])
+        text = "SELECT T.$dtId, T.temperature AS t FROM digitaltwins T WHERE STARTSWITH(T.$dtId, 'q')"
+        want = [{"$dtId": name, "t": i} for i, name in enumerate(ids)]
+        self.assertEqual(list(c.query_twins(text)), want)
+        pages = c.query_twins(text).by_page()
+        first = list(next(pages))
+        self.assertEqual(first, want[:100])
+        token = pages.continuation_token
+        c.update_digital_twin("q150", [{"op": "replace", "path": "/temperature", "value": -1}])
+        rest = [row for page in c.query_twins(text).by_page(token) for row in page]
+        self.assertEqual(rest, want[100:])  # as it was when the first page was made
+        self.assertEqual(list(c.query_twins("SELECT COUNT() FROM digitaltwins T WHERE T.temperature = -1")),
+                         [{"COUNT": 1}])
+        self.assertEqual(list(c.query_twins("SELECT * FROM digitaltwins T WHERE T.tmperature = 1")), [])
+        self.refused(HttpResponseError, "SqlQueryError", lambda: list(c.query_twins("foo")))
+        self.refused(HttpResponseError, "BadRequest", lambda: next(c.query_twins(text).by_page("nothing")))
+        for name in ids:
+            c.delete_digital_twin(name)
+
+    def test_event_routes(self):
         c = self.client
         self.assertEqual(list(c.list_event_routes()), [])
         self.refused(ResourceNotFoundError, "EventRouteNotFound", lambda: c.get_event_route("r"))
         self.refused(ResourceNotFoundError, "EventRouteNotFound", lambda: c.delete_event_route("r"))
         route = DigitalTwinsEventRoute(endpoint_name="e", filter="true")
         self.refused(HttpResponseError, "EventRouteEndpointInvalid", lambda: c.upsert_event_route("r", route))
-        self.refused(HttpResponseError, "NotSupported", lambda: list(c.query_twins("SELECT * FROM digitaltwins")))
 
 
 if __name__ == "__main__":

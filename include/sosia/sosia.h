@@ -186,13 +186,14 @@ typedef struct SosiaAnswer {
 
 typedef void (*SosiaAnswerFn)(void *arg, SosiaErr err, SosiaAnswer *answer);
 
-// Answer one page in the caller's thread (large scans also use the engine's workers). Sees everything acknowledged before
-// the call; further pages see the same instant. Errors: QUERY (message says line, position and what was expected),
-// TOKEN, WORLD_NOT_FOUND, BUDGET, TIMEOUT, BUSY, ARGUMENT. Release with sosia_answer_free.
+// Answer one page in the caller's thread (large scans also use the engine's workers); not from a callback. Sees
+// everything acknowledged before the call; further pages see the same instant. Errors: QUERY (message says line,
+// position and what was expected), TOKEN, WORLD_NOT_FOUND, BUDGET, TIMEOUT, LIMIT, ARGUMENT, CLOSED. Release with
+// sosia_answer_free.
 SosiaErr sosia_query(Sosia *s, const SosiaCaller *who, const SosiaQuery *q, SosiaAnswer *out);
-// The same without waiting, for event loops: a small question is answered before this returns, in the caller's thread, a
-// larger one by a worker. `fn` runs exactly once unless this returns an error (BUSY, CLOSED, ARGUMENT); the answer is its
-// to read until it returns, not to free, but it may take a buffer and leave a zeroed one; it must not block.
+// The same without waiting, for event loops: a small question is answered before this returns, in the caller's thread,
+// a larger one by a worker. `fn` runs exactly once unless this returns an error (BUSY, CLOSED); the answer is its to
+// read until it returns, not to free, but it may take a buffer and leave a zeroed one; it must not block.
 SosiaErr sosia_query_start(Sosia *s, const SosiaCaller *who, const SosiaQuery *q, SosiaAnswerFn fn, void *arg);
 // Have questions started with this fn and arg (NULL: any) end soon, with CLOSED. Any thread.
 void sosia_query_cancel(Sosia *s, SosiaAnswerFn fn, void *arg);

@@ -15,9 +15,9 @@
 #define HTTP_DEFAULT "127.0.0.1:7474"
 
 typedef struct Serve {
-    Str data, http, https, cert, key, token_file, log;
+    Str data, http, https, cert, key, token_file, log, slow_query;
     StrList hosts;
-    int64_t checkpoint_ns, io_threads;
+    int64_t checkpoint_ns, io_threads, query_timeout_ns;
     bool memory, behind_proxy, json;
 } Serve;
 
@@ -34,6 +34,9 @@ static const Opt opts[] = {
     OPT(Serve, behind_proxy, OPT_FLAG, 0, "behind-proxy", NULL, "believe X-Forwarded-Proto"),
     OPT_RANGE(Serve, io_threads, "io-threads", "N", "threads that serve connections (1)", 1, HTTP_THREADS_MAX),
     OPT(Serve, checkpoint_ns, OPT_DURATION, 0, "checkpoint", "TIME", "between checkpoints (30s)"),
+    OPT(Serve, query_timeout_ns, OPT_DURATION, 0, "query-timeout", "TIME", "for one page of a question (60s)"),
+    OPT(Serve, slow_query, OPT_STR, 0, "slow-query", "TIME",
+        "log questions that take longer, with their text (1s); off: none"),
     OPT(Serve, log, OPT_STR, 0, "log", "LEVEL", "debug, info, warn (default) or error, to stderr"),
     OPT(Serve, json, OPT_FLAG, 'j', "json", NULL, "the ready line as JSON"),
     OPT_END,
@@ -49,6 +52,12 @@ static Err set_log(Str level) {
     return tell(ERR_ARGUMENT, "serve: --log takes debug, info, warn or error");
 }
 
+// 0: the engine's; negative: never. False when it is neither a time nor "off".
+static bool read_slow(Str text, int64_t *ns) {
+    *ns = str_eq(text, STR("off")) ? -1 : 0;
+    return !text.n || *ns < 0 || (time_parse_duration(text, ns) && *ns > 0);
+}
+
 static Err check(const Serve *s) {
     if (!s->data.n && !s->memory) {
         tell(ERR_ARGUMENT, "serve: where shall the world live?");
@@ -60,6 +69,8 @@ static Err check(const Serve *s) {
     if (s->hosts.count > SERVE_HOSTS_MAX) {
         return tell(ERR_LIMIT, "serve: --host was given more than %d times", SERVE_HOSTS_MAX);
     }
+    int64_t ns;
+    if (!read_slow(s->slow_query, &ns)) return tell(ERR_ARGUMENT, "serve: --slow-query takes a time, as 500ms, or off");
     return set_log(s->log);
 }
 
@@ -167,7 +178,9 @@ static Err run(void *fields, const Args *args) {
     raise_file_limit();
     Sosia *engine;
     Buf why = {0};
-    SosiaOpen open = {.path = s->data, .checkpoint_interval_ns = s->checkpoint_ns};
+    SosiaOpen open = {
+        .path = s->data, .checkpoint_interval_ns = s->checkpoint_ns, .query_timeout_ns = s->query_timeout_ns};
+    read_slow(s->slow_query, &open.query_slow_ns);
     Err err = (Err)sosia_open(&open, &engine, &why);
     if (err != ERR_OK) {
         tell(err, "serve: %.*s", STR_ARG(why.n ? buf_str(&why) : str_of(err_text(err))));

@@ -99,6 +99,7 @@ static Err options_check(const SosiaOpen *o, SosiaBuf *why) {
     if (ring && (ring < RING_MIN || ring > (INT64_C(1) << 31)))
         return why_put(why, ERR_ARGUMENT, "ring_records must lie between 8,192 and 2^31");
     if (o->feed_bytes_max < 0) return why_put(why, ERR_ARGUMENT, "feed_bytes_max must not be negative");
+    if (o->query_threads < 0) return why_put(why, ERR_ARGUMENT, "query_threads must not be negative");
     return ERR_OK;
 }
 
@@ -128,6 +129,7 @@ static Sosia *engine_new(const SosiaOpen *o) {
 
 // Threads are gone. Frees what was made, however far open came.
 static void engine_free(Sosia *e) {
+    desk_free(e->desk);
     workers_free(e->workers);
     if (e->live) worlds_free(e);
     store_close(e->store);
@@ -180,6 +182,7 @@ SosiaErr sosia_open(const SosiaOpen *open, Sosia **out, SosiaBuf *why) {
     atomic_store(&e->live->ready, true);
     if (e->store) err = store_start(e->store);
     if (!err) err = workers_start(e, &e->workers);
+    if (!err) err = desk_start(e, open);
     if (!err) err = thread_start(&e->writer, "sosia-writer", writer_main, e);
     if (!err) {
         *out = e;
@@ -193,6 +196,7 @@ fail:
 
 void sosia_close(Sosia *e) {
     if (!e) return;
+    desk_stop(e->desk);       // the writer still makes the snapshots they wait for
     workers_stop(e->workers); // the writer still takes what they have
     pthread_mutex_lock(&e->inbox.lock);
     e->inbox.closing = true;

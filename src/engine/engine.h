@@ -4,6 +4,9 @@
 // Who owns what, on which thread
 //   caller     builds a Task (parses the body), puts it into the Inbox; reads worlds through engine_read.
 //   worker     parses large bodies in the caller's stead, see workers.h.
+//   query      answers large questions in the caller's stead and helps with parts of them, see query_desk.h. Threads of
+//              their own, at a lower priority, so that no question however long holds up a write; one of them is kept
+//              from long questions, so that a short one never waits for a long one to end.
 //   writer     takes Tasks in order; the only one that writes worlds, makes batches, forks and undoes.
 //   store      runs engine_on_commit and engine_on_fail: makes batches visible, publishes them, completes Tasks.
 //
@@ -15,7 +18,7 @@
 //   pending and lets the store go on. Nothing undone was ever visible.
 //
 // Locks, in the order they may be nested: worlds_lock; hub->lock; inbox lock; fifo lock. None is held over a call into
-// a world, the store or a callback, but for hub->lock over a feed's notify function.
+// a world, the store or a callback, but for hub->lock over a feed's notify function. Those of questions stand alone.
 #pragma once
 #include <pthread.h>
 #include <stdatomic.h>
@@ -61,6 +64,12 @@ struct Realm {
     int64_t ring_records;
     bool stored;        // batches go through the store
     _Atomic bool ready; // readers may find it: everything it was made from is visible
+    // Questions; guarded by the desk's lock.
+    bool dropped;                    // no cursor may be made
+    struct QueryCache *facts;        // made by the first question
+    struct Snapshot *snapshot;       // the newest, while anyone holds it
+    struct SnapshotWait *waiting[2]; // for the one under way; for the one after it
+    bool snapshotting;
 };
 
 // The live or named world with a reference taken, or NULL. Any thread.
@@ -105,7 +114,7 @@ struct Task {
     bool *checked; // APPLY: sets[i] needs no further look at its type
     int64_t set_count;
     Str name;     // FORK, DROP
-    Realm *realm; // FORK: the new one
+    Realm *realm; // FORK: the new one; SNAPSHOT: of this one, whatever `world` says
     World *fork;  // SNAPSHOT: the result
     // result
     Err err;
@@ -226,6 +235,23 @@ SosiaValue value_of_cell(const Field *f, bool valid, uint64_t bits, Str text);
 void token_print(char kind, uint64_t id, Str scope, Str more, char out[96]);
 MUST Err token_parse(Str token, char kind, Str scope, Str more, uint64_t *id);
 
+// ---- questions ----------------------------------------------------------------------------------------------------
+
+typedef struct Desk Desk;
+
+// Start answering. Errors: IO.
+MUST Err desk_start(Sosia *e, const SosiaOpen *o);
+// Refuse and cancel all questions and wait until they have ended; the writer still runs.
+void desk_stop(Desk *d);
+// NULL is fine.
+void desk_free(Desk *d);
+// A world is dropped: what continues questions about it is gone. Any thread.
+void desk_forget(Desk *d, Realm *r);
+// Free what the desk keeps with a realm that nobody uses any more.
+void desk_realm_free(Realm *r);
+// Append the members of "queries" in SOSIA_GET_STATS.
+void desk_stats(Desk *d, Buf *out);
+
 // Append the JSON of SOSIA_GET_STATS.
 void stats_show(Sosia *e, Buf *out);
 
@@ -262,6 +288,7 @@ struct Sosia {
     Realm *live; // own reference
     Thread writer;
     struct Workers *workers;
+    Desk *desk;
 
     Inbox inbox;
     Counters counters;

@@ -80,6 +80,9 @@ void stats_show(Sosia *e, Buf *out) {
     put(out, "feedBytesMax", e->feed_bytes_max);
     put(out, "degraded", atomic_load(&e->degraded));
     put(out, "uptimeNs", time_mono_ns() - e->opened_mono_ns);
+    buf_printf(out, ",\"queries\":{");
+    desk_stats(e->desk, out);
+    buf_byte(out, '}');
     put_memory(e, out);
     if (e->store) put_store(e, out);
     buf_byte(out, '}');

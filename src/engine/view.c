@@ -27,7 +27,7 @@ static Err look_at_fork(Realm *r, ReadFn fn, void *ctx, uint64_t *seq) {
     if (engine_own_thread(r->engine)) return ERR_OVERRUN;
     atomic_fetch_add_explicit(&r->engine->counters.read_forks, 1, memory_order_relaxed);
     Task *c = task_new(OP_SNAPSHOT, NULL, NULL, 0);
-    c->world = arena_str(&c->arena, r->name);
+    c->realm = realm_ref(r);
     Err err = task_wait(r->engine, c, true);
     if (!err) err = c->err;
     if (!err) CHECK(!look(c->fork, fn, ctx, seq, &err));

@@ -35,6 +35,7 @@ void realm_unref(Realm *r) {
     if (atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) != 1) return;
     hub_close(r->hub);
     hub_unref(r->hub);
+    desk_realm_free(r);
     world_free(r->world);
     mem_free((void *)r->name.p);
     mem_free((void *)r->parent.p);
@@ -176,6 +177,7 @@ void world_task_drop(Sosia *e, Task *c) {
         task_fail(c, ERR_WORLD_NOT_FOUND, "there is no world \"%.*s\"", STR_ARG(c->name));
     if (r) {
         hub_end(r->hub);
+        desk_forget(e->desk, r);
         realm_unref(r);
     }
     task_finish(e, c);

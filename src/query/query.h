@@ -185,7 +185,7 @@ void query_view(QueryCursor *c, View *v);
 void query_limits(QueryCursor *c, const QueryLimits *l);
 // Append up to `limit` rows as JSON objects separated by commas; *rows = how many, *more = a next one exists.
 // out NULL: skip them. Errors: BUDGET (text says which limit and what to do), OVERRUN is not reported here: test
-// view.overrun. After an error the cursor can only be closed.
+// view.overrun. After an error the cursor can only be closed or explained.
 MUST Err query_next(QueryCursor *c, int64_t limit, Buf *out, int64_t *rows, bool *more, Diag *d);
 QueryStats query_stats(const QueryCursor *c);
 // What the planner expects to look at before the first `limit` rows are out. For choosing where to run it.

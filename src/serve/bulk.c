@@ -3,8 +3,6 @@
 #include "serve/own.h"
 #include "codec/json.h"
 
-#define JSON_TYPE STR("application/json; charset=utf-8")
-
 // {"accepted":n,...}: nothing accepted and something rejected.
 static bool nothing_applied(Str result) {
     Arena arena;

@@ -9,7 +9,6 @@
 #include "codec/json.h"
 #include "serve/url.h"
 
-#define JSON_TYPE STR("application/json; charset=utf-8")
 #define WORKER_BODY_MIN 65536 // a longer body is parsed by the worker, so that others need not wait
 
 // ---- the way in ----
@@ -291,7 +290,7 @@ static void put_next_link(Call *c, Str token, Buf *out) {
     buf_free(&url);
 }
 
-static bool read_page_size(Call *c, int32_t *limit) {
+bool call_page_size(Call *c, int32_t *limit) {
     int64_t n = 0;
     Str text = http_header(c->req, STR("max-items-per-page"));
     if (!text.p) return true;
@@ -304,7 +303,7 @@ static bool read_page_size(Call *c, int32_t *limit) {
 }
 
 void call_list(Call *c, SosiaRead *r) {
-    if (!read_page_size(c, &r->limit)) return;
+    if (!call_page_size(c, &r->limit)) return;
     r->token = call_param(c, STR("continuationToken"));
     SosiaOut *out = scratch(c);
     SosiaErr err = sosia_read(c->server->engine, &c->who, r, out);

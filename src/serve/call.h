@@ -24,6 +24,8 @@ struct Server {
     char address[64]; // for links when there is no Host header
 };
 
+#define JSON_TYPE STR("application/json; charset=utf-8")
+
 typedef struct Call Call;
 struct Call {
     Server *server;
@@ -58,6 +60,9 @@ SosiaRead call_read(Call *c, SosiaGet what);
 // A write likewise, with body, If-Match and If-None-Match; false when a header is not valid: then it was answered.
 bool call_conditions(Call *c, SosiaWrite *w);
 SosiaWrite call_writing(Call *c, SosiaOp op);
+// The header max-items-per-page, at most 1,000; *limit is untouched without it. False when it is not valid: then it was
+// answered.
+bool call_page_size(Call *c, int32_t *limit);
 // "http://host:port/worlds/NAME", in memory of the request.
 Str call_base_url(Call *c);
 

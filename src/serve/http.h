@@ -47,6 +47,8 @@ typedef struct HttpConfig {
     void (*handle)(void *ctx, HttpReq *req);
     // Called for replies the facade makes itself (413, 400, 503 ...); may be NULL.
     void (*refused)(void *ctx, int status);
+    // Called now and then on I/O threads while http_stop waits longer than stop_timeout_ms for replies; may be NULL.
+    void (*late)(void *ctx);
     void *ctx;
 } HttpConfig;
 

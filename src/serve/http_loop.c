@@ -174,6 +174,7 @@ static void on_sweep(h2o_timeout_entry_t *entry) {
     }
     sweep_input(loop);
     if (!loop->stopping) set_accepting(loop, true);
+    else if (now_ms >= loop->stop_at_ms && loop->http->config.late) loop->http->config.late(loop->http->config.ctx);
     h2o_timeout_link(loop->ev, &loop->sweep_timer, &loop->sweep_entry);
 }
 

@@ -48,10 +48,13 @@ static const Schema SCHEMAS[] = {
     {"EventRoute", NULL,
      "{\"type\":\"object\",\"required\":[\"endpointName\",\"filter\"],\"properties\":{\"id\":" TEXT
      ",\"endpointName\":" TEXT ",\"filter\":" TEXT "}}"},
-    {"Query", NULL, "{\"type\":\"object\",\"properties\":{\"query\":" TEXT ",\"continuationToken\":" TEXT "}}"},
+    {"Query", NULL,
+     "{\"type\":\"object\",\"properties\":{\"query\":" TEXT ",\"continuationToken\":" TEXT
+     ",\"explain\":{\"type\":\"boolean\",\"description\":\"tell the plan instead of rows\"}}}"},
     {"QueryResult", NULL,
-     "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{}},\"continuationToken\":" TEXT
-     "}}"},
+     "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{}},\"continuationToken\":{"
+     "\"type\":\"string\",\"nullable\":true},\"plan\":{\"type\":\"object\"},\"notes\":{\"type\":\"array\","
+     "\"items\":" TEXT "}}}"},
     {"Ingest", "application/x-ndjson",
      "{\"type\":\"object\",\"description\":\"one such object a line\",\"required\":[\"id\",\"property\",\"value\"],"
      "\"properties\":{\"id\":" TEXT ",\"property\":" TEXT ",\"value\":{},\"time\":{\"type\":\"string\",\"format\":"
@@ -109,6 +112,7 @@ static void put_parameters(Buf *out, const Route *r) {
     if (strcmp(r->method, "PUT") == 0 && strstr(r->path, "/digitaltwins/")) {
         put_parameter(out, "If-None-Match", "header", false, &comma);
     }
+    if (strcmp(r->path, "/query") == 0) put_parameter(out, "max-items-per-page", "header", false, &comma);
     if (strstr(r->path, "telemetry")) {
         put_parameter(out, "Message-Id", "header", true, &comma);
         put_parameter(out, "Telemetry-Source-Time", "header", false, &comma);

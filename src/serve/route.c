@@ -61,8 +61,8 @@ static const Route ROUTES[] = {
      "Create an event route (no endpoint can be configured yet)", "EventRoute", 204, NULL},
     {"DELETE", "/eventroutes/{id}", adt_eventroute_delete, ADT | ROUTE_WRITE, "EventRoutes_Delete",
      "Delete an event route", NULL, 204, NULL},
-    {"POST", "/query", adt_query, ADT, "Query_QueryTwins", "Query the graph (not supported yet: answers NotSupported)",
-     "Query", 200, "QueryResult"},
+    {"POST", "/query", adt_query, ADT, "Query_QueryTwins",
+     "Ask a question in the query language; one page of the answer", "Query", 200, "QueryResult"},
 
     {"POST", "/ingest", own_ingest, OWN | ROUTE_WRITE, "Ingest", "Property values, one JSON object a line",
      "Ingest", 200, "Applied"},

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
-#include "serve/call.h"
+#include "serve/adt/adt.h"
 
 #define JOBS_MAX 256
 
@@ -20,6 +20,9 @@ static void *run_worker(void *arg) {
 }
 
 static void on_refused(void *ctx, int status) { metrics_refused(&((Server *)ctx)->metrics, status); }
+
+// What takes longer than a stopping server may wait for.
+static void on_late(void *ctx) { adt_query_stop(ctx); }
 
 static const char *keep_z(Arena *keep, const char *z) { return z ? arena_str(keep, str_of(z)).p : NULL; }
 
@@ -38,8 +41,12 @@ static void keep_config(Server *s, const ServeConfig *config) {
 
 static Err start_http(Server *s, Buf *why) {
     const ServeConfig *c = &s->config;
-    HttpConfig h = {
-        .threads = c->io_threads, .limits = c->limits, .handle = call_handle, .refused = on_refused, .ctx = s};
+    HttpConfig h = {.threads = c->io_threads,
+                    .limits = c->limits,
+                    .handle = call_handle,
+                    .refused = on_refused,
+                    .late = on_late,
+                    .ctx = s};
     bool loopback = c->token_file == NULL;
     if (c->http.n > 0) h.listen[h.listen_count++] = (HttpListen){.address = c->http, .loopback_only = loopback};
     if (c->https.n > 0) {

@@ -36,3 +36,5 @@ void adt_eventroute_delete(Call *c);
 
 // query.c
 void adt_query(Call *c);
+// Have the questions of this server end soon. Any thread.
+void adt_query_stop(Server *s);
