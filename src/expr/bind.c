@@ -66,7 +66,7 @@ Err bind_fail(Bind *c, const Expr *e, const char *fmt, ...) {
 
 // No name in it: what it is does not depend on a model.
 static bool literal(const Expr *e) {
-    if (e->op == EX_PATH || e->op == EX_GRAPH) return false;
+    if (e->op == EX_PATH || e->op == EX_GRAPH || e->op == EX_SLOT) return false;
     for (int32_t i = 0; i < e->arg_count; i++) {
         if (!literal(e->args[i])) return false;
     }
@@ -206,6 +206,10 @@ Err bind_expr(Bind *c, const Expr *e, Bound **out) {
     case EX_IN:
     case EX_NIN: return bind_list(c, e, out);
     case EX_NEG: return bind_neg(c, e, out);
+    case EX_SLOT:
+        *out = bind_node(c, BOUND_SLOT, EXPR_ANY, e, 0);
+        (*out)->value = e->value;
+        return ERR_OK;
     case EX_SLOT: return bind_slot(c, e, out);
     default: return bind_binary(c, e, out);
     }

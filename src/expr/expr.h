@@ -275,7 +275,8 @@ typedef struct ExprRun {
     int64_t now;            // ns: the argument of now() and age()
     Arena *scratch;         // texts made on the way; the caller resets it between rows or pages
     const ExprValue *slots; // what EX_SLOT names
-    int64_t visited;        // out: neighbours and cells looked at beyond the row itself, for budgets
+    int64_t visited;        // out: neighbours looked at beyond the row itself, for budgets
+    int64_t visited_max;    // 0: no bound; aggregates stop when visited passes it, and the value is worthless then
 } ExprRun;
 
 // One row. rows[i] belongs to source i. Cost: about 20 ns a node and a page lookup a cell.

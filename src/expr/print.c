@@ -89,6 +89,7 @@ static int level(const Expr *e) {
         return e->value.type == EXPR_F64 && signbit(e->value.d) ? LEVEL_SIGN : LEVEL_PRIM;
     case EX_PATH:
     case EX_CALL:
+    case EX_SLOT:
     case EX_GRAPH: return LEVEL_PRIM;
     default: return LEVEL_COMPARE;
     }
@@ -164,6 +165,7 @@ void expr_print(const Expr *e, Buf *out) {
     switch (e->op) {
     case EX_LITERAL: put_literal(e, out); break;
     case EX_PATH: put_path(e, out); break;
+    case EX_SLOT: buf_str_put(out, e->name); break;
     case EX_CALL:
         buf_str_put(out, e->name);
         buf_byte(out, '(');
