@@ -132,20 +132,61 @@ static ExprValue value_at(const ExprVec *v, int32_t k) {
     }
 }
 
+static bool is_valid(const ExprVec *v, int32_t k) { return v->valid[k >> 6] >> (k & 63) & 1; }
+
+// Is the value of row k the very one of the row before? False says nothing.
+static bool repeats(const ExprVec *v, int32_t k) {
+    if (!is_valid(v, k) || !is_valid(v, k - 1)) return is_valid(v, k) == is_valid(v, k - 1);
+    switch (v->type) {
+    case EXPR_BOOL: return v->b[k] == v->b[k - 1];
+    case EXPR_I64:
+    case EXPR_F64:
+    case EXPR_TIME:
+    case EXPR_DURATION: return v->i[k] == v->i[k - 1];
+    case EXPR_STR:
+    case EXPR_DOC: return str_eq(v->s[k], v->s[k - 1]);
+    default: return false;
+    }
+}
+
+static bool all_repeat(const ExprVec *vecs, int32_t count, int32_t k) {
+    for (int32_t i = 0; i < count; i++)
+        if (!repeats(&vecs[i], k)) return false;
+    return true;
+}
+
 // The group of each row. A run of equal keys is looked up once.
 static void find_all(Groups *g, Exec *x, const ExprVec *vecs, int32_t n, Group **out) {
     int32_t count = g->plan->q->group_count;
     ExprValue *keys = NEW(&x->scratch, ExprValue, count);
     for (int32_t k = 0; k < n; k++) {
+        if (k && all_repeat(vecs, count, k)) {
+            out[k] = out[k - 1];
+            continue;
+        }
         for (int32_t i = 0; i < count; i++) keys[i] = query_value_plain(value_at(&vecs[i], k));
         if (k && same_keys(keys, out[k - 1]->keys, count)) out[k] = out[k - 1];
         else out[k] = find(g, hash_keys(keys, count), keys);
     }
 }
 
+// Doubles into sums, a run of rows of one group at a time.
+static void add_doubles(int32_t column, const ExprVec *vec, int32_t n, Group **groups) {
+    for (int32_t k = 0, end; k < n; k = end) {
+        end = k + 1;
+        if (!is_valid(vec, k)) continue;
+        while (end < n && groups[end] == groups[k] && is_valid(vec, end)) end++;
+        query_agg_add_doubles(&groups[k]->aggs[column], vec->d + k, end - k);
+    }
+}
+
 static void add_column(Groups *g, const QueryColumn *c, int32_t column, const ExprVec *vec, int32_t n, Group **groups) {
     if (!vec) { // COUNT()
         for (int32_t k = 0; k < n; k++) groups[k]->aggs[column].count++;
+        return;
+    }
+    if (vec->type == EXPR_F64 && (c->agg == AGG_SUM || c->agg == AGG_AVG)) {
+        add_doubles(column, vec, n, groups);
         return;
     }
     for (int32_t k = 0; k < n; k++) {

@@ -143,6 +143,15 @@ void query_agg_add(const QueryColumn *c, QueryAggState *s, const ExprValue *v) {
     s->count++;
 }
 
+void query_agg_add_doubles(QueryAggState *s, const double *v, int64_t n) {
+    QueryAggState at = *s; // in registers
+    for (int64_t i = 0; i < n; i++) add_real(&at, v[i]);
+    s->sum = at.sum;
+    s->lost = at.lost;
+    s->real |= n > 0;
+    s->count += n;
+}
+
 void query_agg_merge(const QueryColumn *c, QueryAggState *s, const QueryAggState *from) {
     if (from->count == 0) return;
     add_whole(s, whole_of(from));

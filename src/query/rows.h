@@ -34,6 +34,8 @@ typedef struct QueryAggState {
 
 // Take the value of c->expr for one row (v NULL: COUNT()). Texts are copied.
 void query_agg_add(const QueryColumn *c, QueryAggState *s, const ExprValue *v);
+// Take n finite doubles for SUM or AVG: the same as one by one.
+void query_agg_add_doubles(QueryAggState *s, const double *v, int64_t n);
 // Take what `from` has taken, as if its rows came behind those of s. `from` stays to be freed.
 void query_agg_merge(const QueryColumn *c, QueryAggState *s, const QueryAggState *from);
 // The result; EXPR_UNDEFINED when there is none. Its text is borrowed from the state. PERCENTILE sorts the state.
