@@ -55,6 +55,7 @@ typedef struct Naive {
     int64_t looked;
 
     Twin *twins;
+    const Twin **by_id;
     Link *links;
     int64_t twin_count, link_count;
 
@@ -94,22 +95,18 @@ static bool look(Naive *n) {
 static void list_twins(Naive *n) {
     const Catalog *c = n->v->catalog;
     int64_t max = 0;
+    n->by_id = NEW(&n->keep, const Twin *, (int64_t)view_meta(n->v, META_ID_MAX) + 1);
     for (int32_t t = 0; t < c->table_count; t++) max += (int64_t)view_table_rows(n->v, (uint32_t)t);
     n->twins = NEW(&n->keep, Twin, max);
     for (int32_t t = 0; t < c->table_count; t++) {
         uint64_t rows = view_table_rows(n->v, (uint32_t)t);
         for (uint64_t row = 0; row < rows; row++) {
             uint64_t id = view_row_twin(n->v, (uint32_t)t, row).v;
-            if (id) n->twins[n->twin_count++] = (Twin){id, row, (uint32_t)t};
+            if (!id) continue;
+            n->by_id[id] = &n->twins[n->twin_count];
+            n->twins[n->twin_count++] = (Twin){id, row, (uint32_t)t};
         }
     }
-}
-
-static const Twin *find_twin(const Naive *n, TwinId id) {
-    int64_t i = 0;
-    while (i < n->twin_count && n->twins[i].id != id.v) i++;
-    CHECK(i < n->twin_count); // every link has two twins
-    return &n->twins[i];
 }
 
 static void list_links(Naive *n) {
@@ -118,7 +115,8 @@ static void list_links(Naive *n) {
     for (uint64_t id = 1; n->link_count < max && id <= view_meta(n->v, META_ID_MAX); id++) {
         LinkView l = view_link(n->v, (LinkId){id});
         if (!l.alive) continue;
-        n->links[n->link_count++] = (Link){id, find_twin(n, l.source), find_twin(n, l.target), l.kind};
+        n->links[n->link_count++] = (Link){id, n->by_id[l.source.v], n->by_id[l.target.v], l.kind};
+        CHECK(n->by_id[l.source.v] && n->by_id[l.target.v]);
     }
 }
 
@@ -276,10 +274,10 @@ static bool takes_kind(const Naive *n, const QueryEdge *e, uint32_t kind) {
 
 // The twin at the other end when the link leads away from `from` the way the edge wants, else NULL.
 static const Twin *other_end(const Naive *n, const QueryEdge *e, const Link *l, const Twin *from) {
-    if (!takes_kind(n, e, l->kind)) return NULL;
-    if (e->out && l->source == from) return l->target;
-    if (e->in && l->target == from) return l->source;
-    return NULL;
+    const Twin *to = NULL;
+    if (e->out && l->source == from) to = l->target;
+    else if (e->in && l->target == from) to = l->source;
+    return to && takes_kind(n, e, l->kind) ? to : NULL;
 }
 
 static bool is_used(const Naive *n, uint64_t link) {

@@ -273,6 +273,58 @@ void test_graph_grow(TestGraph *g, int64_t twins, int64_t links) {
     for (int64_t i = 0; i < links; i++) add_link(g);
 }
 
+static void must(Err e) { CHECK(e == ERR_OK); }
+
+// A change of the open batch.
+static void change(TestGraph *g, Change c) { must(world_do(g->w, &c)); }
+
+static void bulk_twin(TestGraph *g, const Table *t, uint32_t table) {
+    Rng *r = &g->rng;
+    TwinId id = world_take_twin_id(g->w);
+    uint64_t cell[] = {0, (uint64_t)(g->named / 7), bits_of((double)below(r, 8000) / 4)}; // name, count, temp
+    Str name = arena_printf(&g->arena, "t%lld", (long long)g->named++);
+    change(g, (Change){.kind = CHANGE_TWIN_NEW, .id = id.v, .col = table, .text = name});
+    for (uint32_t i = 0; i < 3; i++) {
+        Change c = {.kind = CHANGE_SET, .id = id.v, .col = t->first + i, .cell = (uint8_t)t->model->fields[i].cell};
+        c.bits = cell[i];
+        if (i == 0) c.text = arena_printf(&g->arena, "name of %d", (int)below(r, 600));
+        if (below(r, 20)) change(g, c);
+    }
+}
+
+static void bulk_link(TestGraph *g, const Catalog *cat, TwinId source, TwinId target) {
+    LinkId id = world_take_link_id(g->w);
+    uint32_t kind = (uint32_t)catalog_kind(cat, model_rel(schema_find(cat->schema, STR("dtmi:t:Base;1")), STR("near")));
+    Str rid = arena_printf(&g->arena, "n%llu", (unsigned long long)id.v);
+    change(
+        g,
+        (Change){.kind = CHANGE_LINK_NEW, .id = id.v, .other = source.v, .target = target.v, .col = kind, .text = rid});
+    Change c = {.kind = CHANGE_LINK_SET, .id = id.v, .col = cat->kinds[kind].first, .cell = CELL_I64};
+    c.bits = (uint64_t)below(&g->rng, 500);
+    if (below(&g->rng, 10)) change(g, c);
+}
+
+void test_graph_bulk(TestGraph *g, int64_t twins, int64_t links) {
+    View v = view_writer(g->w);
+    const Catalog *cat = v.catalog;
+    uint32_t table = 0;
+    while (!str_eq(cat->tables[table].model->id, STR("dtmi:t:Base;1"))) table++;
+    for (int64_t i = 0; i < twins;) {
+        begin(g);
+        for (int64_t k = 0; k < 200 && i < twins; k++, i++) bulk_twin(g, &cat->tables[table], table);
+        must(finish(g, ERR_OK));
+    }
+    for (int64_t i = 0; i < links;) {
+        begin(g);
+        for (int64_t k = 0; k < 200 && i < links; k++, i++) {
+            TwinId source = some_twin(g), target = some_twin(g);
+            bool fits = source.v && target.v && view_twin_place(&v, source).table == table;
+            if (fits) bulk_link(g, cat, source, target);
+        }
+        must(finish(g, ERR_OK));
+    }
+}
+
 void test_graph_write(TestGraph *g, int64_t writes) {
     for (int64_t i = 0; i < writes; i++) write_once(g);
 }

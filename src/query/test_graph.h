@@ -23,6 +23,9 @@ typedef struct TestGraph {
 void test_graph_open(TestGraph *g, uint64_t seed);
 // Up to so many twins and relationships more.
 void test_graph_grow(TestGraph *g, int64_t twins, int64_t links);
+// So many twins of the model Base and relationships `near` between them, in large batches: counts grow with the twins,
+// temperatures and the weights of relationships are spread, names are many.
+void test_graph_bulk(TestGraph *g, int64_t twins, int64_t links);
 // Random writes, each a batch: twins made, changed, retyped and deleted, relationships likewise.
 void test_graph_write(TestGraph *g, int64_t writes);
 // Apply one twin or relationship of the bulk format, {'$dtId':...} or {'$relationshipId':...}. ' stands for ".
@@ -40,3 +43,5 @@ typedef enum TestQueryForm {
 } TestQueryForm;
 // Append one random query, which parses and binds.
 void test_graph_query(Rng *rng, TestQueryForm form, Buf *out);
+// Append one random query about the values that test_graph_bulk makes, selective mostly, of a few columns only.
+void test_graph_lookup(Rng *rng, TestQueryForm form, Buf *out);

@@ -315,6 +315,7 @@ static void put_relspec(Gen *g, int32_t edge, bool far) {
     switch (below(g, 4)) {
     case 0: PUT(g, "*%d", high); break;
     case 1: PUT(g, "*%d..%d", low, high); break;
+    case 2: PUT(g, "*..%d", below(g, 3) ? high : 4 + below(g, 9)); break;
     default: PUT(g, "*..%d", high);
     }
 }
@@ -430,6 +431,8 @@ static void put_aggregated(Gen *g, Str source) {
     int32_t keys = below(g, 3), columns = 0;
     for (int32_t i = 0; i < keys; i++) made(g, &key[i], put_group_key);
     made(g, &agg, put_aggregate);
+    bool distinct = below(g, 6) == 0;
+    if (distinct) PUT(g, "DISTINCT ");
     for (int32_t i = 0; i < keys; i++) {
         if (below(g, 4) == 0) continue;
         PUT(g, "%s%.*s AS c%d", columns ? ", " : "", STR_ARG(buf_str(&key[i])), columns);
@@ -445,7 +448,7 @@ static void put_aggregated(Gen *g, Str source) {
     put_where(g);
     for (int32_t i = 0; i < keys; i++) PUT(g, "%s%.*s", i ? ", " : " GROUP BY ", STR_ARG(buf_str(&key[i])));
     if (any && below(g, 3) == 0) PUT(g, " HAVING COUNT() %s %d", ONE_OF(g, compares), below(g, 4));
-    if (any && below(g, 4) == 0) {
+    if (any && !distinct && below(g, 4) == 0) {
         PUT(g, " ORDER BY %.*s DESC, %.*s", STR_ARG(buf_str(&agg)), STR_ARG(buf_str(&key[0])));
     } else {
         put_orders(g, columns, true);
@@ -468,9 +471,93 @@ static void put_rows(Gen *g, Str source) {
     if (columns || !distinct) put_orders(g, columns, distinct);
 }
 
+// DISTINCT ends of a path of several hops, which need not be walked path by path.
+static void put_ends(Gen *g) {
+    static const char *const columns[] = {"b", "b.$dtId", "b.name", "a, b", "b.count + 1 AS n, b", "COUNT() AS n", "a"};
+    static const char *const edges[] = {"-[*..%d]->", "<-[:has*..%d]-",  "-[:has|near*..%d]-",
+                                        "-[*..%d]-",  "-[:near*..%d]->", "-[*1..%d]->"};
+    PUT(g, "SELECT DISTINCT %s FROM DIGITALTWINS MATCH (a)", ONE_OF(g, columns));
+    const char *edge = ONE_OF(g, edges);
+    int32_t hops = 2 + below(g, below(g, 3) ? 3 : 12);
+    for (; *edge; edge++) {
+        if (*edge != '%') buf_byte(g->b, *edge);
+        else PUT(g, "%d", hops), edge++;
+    }
+    PUT(g, below(g, 12) ? "(b)" : "(b)-[]->(a)");
+    add_name(g, "a", false);
+    add_name(g, "b", false);
+    put_where(g);
+}
+
+// Few columns, values of many kinds: what facts of pages and indexes are made for.
+static void put_lookup(Gen *g, int32_t alias) {
+    switch (below(g, 7)) {
+    case 0:
+        put_path(g, alias, "name");
+        PUT(g, " = 'name of %d'", below(g, 700));
+        break;
+    case 1:
+        put_path(g, alias, "temp");
+        PUT(g, " > %d", 1990 + below(g, 20));
+        break;
+    case 2:
+        put_path(g, alias, "count");
+        PUT(g, " = %d", below(g, 1500));
+        break;
+    case 3:
+        put_path(g, alias, "count");
+        PUT(g, " >= %d.5 AND ", below(g, 1400));
+        put_path(g, alias, "temp");
+        PUT(g, " < %d 'degreeCelsius'", below(g, 100));
+        break;
+    case 4:
+        put_path(g, alias, "temp");
+        PUT(g, " IN [%d, %d.25, 3, 'x']", below(g, 2000), below(g, 2000));
+        break;
+    case 5:
+        PUT(g, "STARTSWITH(");
+        put_path(g, alias, "name");
+        PUT(g, ", 'name of %d')", 50 + below(g, 9));
+        break;
+    default:
+        PUT(g, "(");
+        put_path(g, alias, "temp");
+        PUT(g, " = %d OR ", below(g, 2000));
+        put_path(g, alias, "temp");
+        PUT(g, " <= %d)", below(g, 3));
+    }
+}
+
+void test_graph_lookup(Rng *rng, TestQueryForm form, Buf *out) {
+    static const char *const heads[] = {"SELECT *", "SELECT COUNT()", "SELECT DISTINCT $dtId", "SELECT name, temp",
+                                        "SELECT name, SUM(temp)"};
+    static const char *const paths[] = {"SELECT a, r FROM DIGITALTWINS MATCH (a)-[r:near]->(b)",
+                                        "SELECT COUNT() FROM DIGITALTWINS MATCH (a)<-[r]-(b)",
+                                        "SELECT a.$dtId AS i, b.$dtId FROM DIGITALTWINS MATCH (a)-[r:near|has]-(b)"};
+    Gen g = {.r = rng, .b = out};
+    if (form == TEST_QUERY_MATCH) {
+        PUT(&g, "%s WHERE r.weight %s %d", ONE_OF(&g, paths), below(&g, 3) ? "=" : ">", 480 + below(&g, 20));
+        add_name(&g, "a", false);
+        if (below(&g, 3) == 0) PUT(&g, " AND "), put_lookup(&g, 0);
+    } else if (form == TEST_QUERY_LINKS) {
+        PUT(&g, "SELECT * FROM RELATIONSHIPS WHERE weight %s %d", below(&g, 3) ? "=" : ">", 480 + below(&g, 20));
+    } else {
+        const char *head = ONE_OF(&g, heads);
+        add_name(&g, "", false);
+        PUT(&g, "%s FROM DIGITALTWINS WHERE ", head);
+        put_lookup(&g, 0);
+        if (head[7] == 'n' && head[13] == 'S') PUT(&g, " GROUP BY name");
+    }
+}
+
 void test_graph_query(Rng *rng, TestQueryForm form, Buf *out) {
     Buf source = {0};
     Gen g = {.r = rng, .b = &source};
+    if (form == TEST_QUERY_MATCH && below(&g, 5) == 0) {
+        g.b = out;
+        put_ends(&g);
+        return;
+    }
     switch (form) {
     case TEST_QUERY_JOIN: put_join(&g); break;
     case TEST_QUERY_MATCH: put_match(&g); break;
