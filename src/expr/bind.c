@@ -206,10 +206,6 @@ Err bind_expr(Bind *c, const Expr *e, Bound **out) {
     case EX_IN:
     case EX_NIN: return bind_list(c, e, out);
     case EX_NEG: return bind_neg(c, e, out);
-    case EX_SLOT:
-        *out = bind_node(c, BOUND_SLOT, EXPR_ANY, e, 0);
-        (*out)->value = e->value;
-        return ERR_OK;
     case EX_SLOT: return bind_slot(c, e, out);
     default: return bind_binary(c, e, out);
     }

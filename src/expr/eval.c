@@ -167,7 +167,6 @@ ExprValue expr_eval(const Bound *b, ExprRun *run, const ExprRow *rows) {
     switch (b->op) {
     case BOUND_CONST: return b->value;
     case BOUND_SLOT: return run->slots[b->value.i];
-    case BOUND_SLOT: return run->slots[b->value.i];
     case BOUND_CELL:
     case BOUND_CELL_UPDATE:
     case BOUND_CELL_SOURCE: return eval_cell(b, run, &rows[b->source]);
