@@ -94,7 +94,7 @@ Str lane_str(const Lane *l, uint32_t row) {
 }
 
 ExprValue lane_get(const Lane *l, uint32_t row) {
-    if (!(l->valid[row >> 6] >> (row & 63) & 1)) return (ExprValue){EXPR_UNDEFINED};
+    if (!(l->valid[row >> 6] >> (row & 63) & 1)) return (ExprValue){.type = EXPR_UNDEFINED};
     switch (l->kind) {
     case LANE_NONE: break;
     case LANE_CONST: return l->value;
@@ -105,7 +105,7 @@ ExprValue lane_get(const Lane *l, uint32_t row) {
     case LANE_STR: return (ExprValue){.type = l->type, .s = lane_str(l, row)};
     case LANE_ANY: return l->any[row];
     }
-    return (ExprValue){EXPR_UNDEFINED};
+    return (ExprValue){.type = EXPR_UNDEFINED};
 }
 
 void lane_truth(const Lane *l, uint64_t yes[LANE_WORDS], uint64_t no[LANE_WORDS]) {
