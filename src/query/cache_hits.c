@@ -5,8 +5,8 @@
 // changed since it was built start in the sieve; the others contribute candidates.
 #include "query/cache_inner.h"
 
-#define CANDIDATE_COST 2 // rows of a scan that one candidate row is worth
-#define INDEX_WORTH 0.6  // an index is used when it leaves less than this share of a scan
+#define CANDIDATE_COST 16 // rows of a scan that one row read by itself is worth
+#define INDEX_WORTH 0.6   // an index is used when it leaves less than this share of a scan
 
 typedef struct Sieve {
     QueryCache *c;

@@ -687,7 +687,8 @@ static void test_memory(void **state) {
             View v;
             view_begin(&v, l.w);
             Asked a = {.source = {.kind = EXPR_TWIN}, .n = 1};
-            a.preds[0] = draw_pred(&l, v.catalog, fields[phase % 3]);
+            do a.preds[0] = draw_pred(&l, v.catalog, fields[phase % 3]);
+            while (!a.preds[0].range.one);
             QueryHits hits;
             ask(&l, l.c, &v, &a, &hits);
             query_hits_free(&hits);
