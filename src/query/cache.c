@@ -211,7 +211,7 @@ static int64_t known_live(const QueryCache *c, const Column *col, const ExprSour
     if (mark == PAGE_MARK_NONE) return 0;
     if (!mark || page_no >= col->fact_cap) return -1;
     const PageFact *f = &col->facts[page_no];
-    return f->mark == mark && f->known ? (int64_t)f->count : -1;
+    return f->mark == mark && f->known ? (int64_t)f->span.count : -1;
 }
 
 // Count a page by reading it, and keep what it says.
@@ -229,7 +229,7 @@ static int64_t count_page(QueryCache *c, View *v, const ExprSource *s, uint64_t 
     } else {
         Column *col = query_cache_column(c, vec, CELL_I64);
         if (query_cache_fact_room(c, col, page_no + 1))
-            col->facts[page_no] = (PageFact){.mark = mark, .count = live, .known = true};
+            col->facts[page_no] = (PageFact){.mark = mark, .span.count = live, .known = true};
     }
     query_cache_unlock(c);
     return live;

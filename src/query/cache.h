@@ -7,7 +7,8 @@
 //
 // Nothing here is told about writes. Every fact is kept with the mark of its page (view_page_mark) and used only while
 // the page still has it, so an answer is as fresh as its view.
-//   page facts     (column, page) -> smallest and largest key, values;  (rows or link vector, page) -> live rows
+//   page facts     (column, page) -> smallest and largest key, which values surely not (64 bits by hash), how many
+//                  (rows or link vector, page) -> live rows
 //   index          (column) -> (key, row) sorted, with the mark of every page at the time. A lookup yields the rows of
 //                  pages whose mark holds, and pages that changed since as a whole. By order (numbers, ranges of texts:
 //                  keys are their first 8 bytes) or by hash (equal texts).

@@ -36,7 +36,7 @@ static void keep_all(Sieve *s) {
 static bool learn(Sieve *s, const QueryTest *t, uint64_t page, PageFact *f) {
     view_page(s->v, t->col, page, PAGE_CELLS, &s->copy);
     if (s->v->overrun) return false;
-    f->count = query_key_span(t->cell, &s->copy, &f->lo, &f->hi);
+    f->span = query_key_span(t->cell, &s->copy);
     f->known = true;
     query_cache_lock(s->c);
     Column *col = query_cache_column(s->c, t->col, t->cell);
@@ -74,7 +74,7 @@ static int64_t sieve_chunk(Sieve *s, const QueryTest *t, uint64_t at, uint32_t n
         if (marks[i] == PAGE_MARK_NONE) drop(s, at + i);
         if (!marks[i] || marks[i] == PAGE_MARK_NONE || facts[i].mark != marks[i]) continue;
         if (!facts[i].known && !learn(s, t, at + i, &facts[i])) return stable;
-        bool hit = facts[i].count && query_test_hits_span(t, facts[i].lo, facts[i].hi);
+        bool hit = query_test_hits_span(t, &facts[i].span);
         if (!hit) drop(s, at + i);
         stable += hit;
     }
@@ -335,7 +335,7 @@ static double facts_leave(const Column *col, const QueryTest *t, uint64_t pages)
     uint64_t n = pages < col->fact_cap ? pages : col->fact_cap, step = n / CHUNK + 1, seen = 0, left = 0;
     for (uint64_t page = 0; page < n; page += step, seen++) {
         const PageFact *f = &col->facts[page];
-        left += !f->known || (f->count && query_test_hits_span(t, f->lo, f->hi));
+        left += !f->known || query_test_hits_span(t, &f->span);
     }
     return seen ? (double)left / (double)seen : 1;
 }

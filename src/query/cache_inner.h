@@ -11,10 +11,17 @@
 
 // ---- keys (cache_key.c) ----
 
-// Cells of a page as keys: how many values, the smallest and the largest key. Long texts are not followed.
-uint32_t query_key_span(CellKind cell, const PageCopy *p, uint64_t *lo, uint64_t *hi);
-// May a page with keys lo..hi hold a value for which the test is true? And is it for this very key?
-bool query_test_hits_span(const QueryTest *t, uint64_t lo, uint64_t hi);
+// What the values of a page have in common.
+typedef struct KeySpan {
+    uint64_t lo, hi; // smallest and largest key
+    uint64_t some;   // a bit for every value, by its hash: a value whose bit is clear is not there
+    uint32_t count;
+} KeySpan;
+
+// The span of a page's cells. Long texts are not followed: their bits are all set.
+KeySpan query_key_span(CellKind cell, const PageCopy *p);
+// May a page with this span hold a value for which the test is true? And is it for this very key?
+bool query_test_hits_span(const QueryTest *t, const KeySpan *s);
 bool query_test_hits_key(const QueryTest *t, uint64_t key, uint64_t hash);
 // Every range is one value.
 bool query_test_is_equality(const QueryTest *t);
@@ -26,9 +33,8 @@ bool query_test_is_equality(const QueryTest *t);
 // A page as it was at a mark. A page is learnt at the second sight of one mark, so that pages written all the time
 // cost nothing.
 typedef struct PageFact {
-    uint64_t mark;   // 0: never seen
-    uint64_t lo, hi; // keys, when known
-    uint32_t count;  // values; of a row vector: live rows
+    uint64_t mark; // 0: never seen
+    KeySpan span;  // when known; of a row vector only count: live rows
     bool known;
 } PageFact;
 

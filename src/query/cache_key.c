@@ -108,37 +108,47 @@ bool query_range_prefix(const Field *leaf, Str prefix, QueryRange *out) {
 
 // ---- cells ----
 
-// Smallest and largest key of a text without following long ones: their last four key bytes are left open.
-static inline void widen_text(const uint64_t *cell, uint64_t *lo, uint64_t *hi) {
-    bool is_inline = (uint32_t)cell[0] <= TEXT_INLINE;
-    uint64_t head = __builtin_bswap64(cell[0] >> 32 | (is_inline ? cell[1] << 32 : 0));
-    uint64_t top = is_inline ? head : head | UINT32_MAX;
-    if (head < *lo) *lo = head;
-    if (top > *hi) *hi = top;
+static uint64_t bit_of_key(uint64_t key) { return (uint64_t)1 << (key * UINT64_C(0x9E3779B97F4A7C15) >> 58); }
+static uint64_t bit_of_hash(uint64_t hash) { return (uint64_t)1 << (hash >> 58); }
+
+static inline void widen(KeySpan *s, uint64_t lo, uint64_t hi, uint64_t bits) {
+    if (lo < s->lo) s->lo = lo;
+    if (hi > s->hi) s->hi = hi;
+    s->some |= bits;
+    s->count++;
 }
 
-uint32_t query_key_span(CellKind cell, const PageCopy *p, uint64_t *lo, uint64_t *hi) {
-    uint32_t n = 0;
-    *lo = UINT64_MAX;
-    *hi = 0;
+// A long text is not followed: the last four bytes of its key are left open.
+static inline void widen_text(KeySpan *s, const uint64_t *cell) {
+    Text t = {{cell[0], cell[1]}};
+    if (text_is_inline(t)) {
+        uint64_t key = __builtin_bswap64(cell[0] >> 32 | cell[1] << 32);
+        widen(s, key, key, bit_of_hash(str_hash(text_str(&t))));
+    } else {
+        uint64_t key = __builtin_bswap64(cell[0] >> 32);
+        widen(s, key, key | UINT32_MAX, UINT64_MAX);
+    }
+}
+
+KeySpan query_key_span(CellKind cell, const PageCopy *p) {
+    KeySpan s = {.lo = UINT64_MAX};
     for (uint32_t w = 0; w * 64 < p->rows; w++) {
-        for (uint64_t set = p->valid[w]; set; set &= set - 1, n++) {
+        for (uint64_t set = p->valid[w]; set; set &= set - 1) {
             uint32_t r = w * 64 + (uint32_t)__builtin_ctzll(set);
-            if (cell == CELL_STR) {
-                widen_text(&p->cells[2 * (size_t)r], lo, hi);
-                continue;
-            }
-            uint64_t key = query_key_of_bits(cell, p->cells[r]);
-            if (key < *lo) *lo = key;
-            if (key > *hi) *hi = key;
+            uint64_t key = cell == CELL_STR ? 0 : query_key_of_bits(cell, p->cells[r]);
+            if (cell == CELL_STR) widen_text(&s, p->cells + 2 * (size_t)r);
+            else widen(&s, key, key, bit_of_key(key));
         }
     }
-    return n;
+    return s;
 }
 
-bool query_test_hits_span(const QueryTest *t, uint64_t lo, uint64_t hi) {
-    for (int32_t i = 0; i < t->count; i++) {
-        if (t->ranges[i].lo <= hi && t->ranges[i].hi >= lo) return true;
+bool query_test_hits_span(const QueryTest *t, const KeySpan *s) {
+    for (int32_t i = 0; s->count && i < t->count; i++) {
+        const QueryRange *r = &t->ranges[i];
+        if (r->lo > s->hi || r->hi < s->lo) continue;
+        bool value = r->one && r->lo == r->hi; // of doubles beyond 2^53 the range is wider
+        if (!value || (s->some & (t->cell == CELL_STR ? bit_of_hash(r->hash) : bit_of_key(r->lo)))) return true;
     }
     return false;
 }
