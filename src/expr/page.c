@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The door of the page evaluator: what expr.h says of ExprPage. How it works: page_lane.h.
-#include "base/check.h"
+#include <string.h>
 #include "base/mem.h"
 #include "expr/page_lane.h"
 
@@ -17,6 +17,7 @@ void expr_page_free(ExprPage *p) {
         for (int32_t i = 0; i < p->stacks[s].cap; i++) mem_free(p->stacks[s].slot[i]);
         mem_free(p->stacks[s].slot);
     }
+    page_copy_free(&p->cold);
     mem_free(p->names);
     mem_free(p);
 }
@@ -30,25 +31,44 @@ void expr_page_at(ExprPage *p, ExprRun *run, const ExprSource *source, uint64_t 
     p->named = (Sel){{0}};
 }
 
+// Rows as bits. Whole words, the rule in dense selections, go at once.
 static Sel sel_of(const uint16_t *rows, int32_t n) {
     Sel sel = {{0}};
-    for (int32_t k = 0; k < n; k++) sel.bits[rows[k] >> 6] |= (uint64_t)1 << (rows[k] & 63);
+    for (int32_t k = 0; k < n;) {
+        uint32_t r = rows[k];
+        bool whole = (r & 63) == 0 && k + 63 < n && rows[k + 63] == r + 63; // ascending: nothing is left out
+        sel.bits[r >> 6] |= whole ? UINT64_MAX : (uint64_t)1 << (r & 63);
+        k += whole ? 64 : 1;
+    }
     return sel;
 }
 
 static int32_t rows_of(const Sel *sel, uint16_t *rows) {
     int32_t n = 0;
     for (uint32_t w = 0; w < LANE_WORDS; w++) {
-        for (uint64_t m = sel->bits[w]; m; m &= m - 1) rows[n++] = (uint16_t)(w * 64 + (uint32_t)__builtin_ctzll(m));
+        uint64_t m = sel->bits[w];
+        if (m == UINT64_MAX) {
+            for (uint32_t i = 0; i < 64; i++) rows[n + (int32_t)i] = (uint16_t)(64 * w + i);
+            n += 64;
+            continue;
+        }
+        for (; m; m &= m - 1) rows[n++] = (uint16_t)(64 * w + (uint32_t)__builtin_ctzll(m));
     }
     return n;
 }
 
-int32_t expr_page_live(ExprPage *p, uint16_t sel[PAGE_ROWS]) {
-    const PageCopy *rows = lane_rows(p);
+int32_t expr_page_live(ExprPage *p, uint16_t rows[PAGE_ROWS]) {
+    const PageCopy *c = lane_rows(p);
+    Sel all = {{0}}, live = {{0}};
+    if (!c->rows) return 0;
+    if (p->source.kind == EXPR_TWIN) { // a free row is 0 or below: its first bit is set
+        memset(all.bits, 0xff, sizeof all.bits);
+        kernel_i64_c(BOUND_GT, (const int64_t *)c->cells, 0, &all, live.bits);
+        return rows_of(&live, rows);
+    }
     int32_t n = 0;
-    for (uint32_t r = 0; r < rows->rows; r++) {
-        sel[n] = (uint16_t)r;
+    for (uint32_t r = 0; r < c->rows; r++) {
+        rows[n] = (uint16_t)r;
         n += lane_row_id(p, r) != 0;
     }
     return n;
@@ -83,13 +103,25 @@ static void gather(const Lane *l, const uint16_t *rows, int32_t n, ExprVec *out)
     }
 }
 
-// The same for the lanes whose values need no look.
+// 64 bits of a lane from row r on, r + 64 <= PAGE_ROWS.
+static uint64_t bits_from(const uint64_t *bits, uint32_t r) {
+    uint64_t low = bits[r >> 6] >> (r & 63);
+    return r & 63 ? low | bits[(r >> 6) + 1] << (64 - (r & 63)) : low;
+}
+
+// The same for lanes whose values need no look.
 static bool gather_plain(const Lane *l, const uint16_t *rows, int32_t n, ExprVec *out) {
     if (l->type != out->type || (l->kind != LANE_F64 && l->kind != LANE_I64)) return false;
-    for (int32_t k = 0; k < n; k++) {
+    for (int32_t k = 0; k < n;) {
         uint16_t r = rows[k];
+        if (k % 64 == 0 && k + 63 < n && rows[k + 63] == r + 63) {
+            out->valid[k / 64] = bits_from(l->valid, r);
+            memcpy(out->i + k, l->i + r, 64 * sizeof *out->i);
+            k += 64;
+            continue;
+        }
         out->valid[k >> 6] |= (l->valid[r >> 6] >> (r & 63) & 1) << (k & 63);
-        out->i[k] = l->i[r];
+        out->i[k++] = l->i[r];
     }
     return true;
 }

@@ -297,11 +297,9 @@ static void arith_lanes(ExprPage *p, const Bound *b, const Sel *sel, const Lane 
     bool whole = lanes && whole_type(b->op, tx, ty) != EXPR_UNDEFINED && whole_type(b->op, tx, ty) == b->type;
     bool broken = lanes && b->type == EXPR_F64 && b->op != BOUND_MOD && expr_is_number(tx) && expr_is_number(ty);
     if (whole) {
-        const int64_t *i = lane_ints(p, x), *k = lane_ints(p, y);
-        kernel_arith_i64(b->op, i, k, sel, out->p, out->valid);
+        kernel_arith_i64(b->op, lane_ints(p, x), lane_ints(p, y), sel, out->p, out->valid);
     } else if (broken) {
-        const double *i = lane_doubles(p, x, sel), *k = lane_doubles(p, y, sel);
-        kernel_arith_f64(b->op, i, k, sel, out->p, out->valid);
+        kernel_arith_f64(b->op, lane_doubles(p, x, sel), lane_doubles(p, y, sel), sel, out->p, out->valid);
     } else {
         each_two(p, b, sel, arith_two, x, y, out);
         return;
@@ -326,7 +324,7 @@ static void eval_arith(ExprPage *p, const Bound *b, const Sel *sel, Lane *out) {
 }
 
 static void eval_neg(ExprPage *p, const Bound *b, const Sel *sel, Lane *out) {
-    static const int64_t zeros[PAGE_ROWS];
+    static const int64_t zeros[64];
     lane_begin(p, b->type, out);
     LaneMark mark = lane_mark(p);
     Lane x;
@@ -337,7 +335,7 @@ static void eval_neg(ExprPage *p, const Bound *b, const Sel *sel, Lane *out) {
         kernel_neg(x.d, &rows, out->p);
         memcpy(out->valid, rows.bits, sizeof out->valid);
     } else if (x.kind == LANE_I64 && x.type == b->type && b->type != EXPR_TIME) {
-        kernel_arith_i64(BOUND_SUB, zeros, x.i, &rows, out->p, out->valid);
+        kernel_arith_i64(BOUND_SUB, (Ints){zeros, 0}, (Ints){x.i, 64}, &rows, out->p, out->valid);
         and_words(out->valid, out->valid, rows.bits);
     } else if (x.kind != LANE_NONE) {
         each_one(p, b, &rows, neg_one, &x, out);
@@ -358,7 +356,7 @@ static void eval_unary(ExprPage *p, const Bound *b, const Sel *sel, OfOne *fn, L
         kernel_to_f64(x.i, &rows, out->p);
         memcpy(out->valid, rows.bits, sizeof out->valid);
     } else if (b->op == BOUND_SCALE && numbers && b->type == EXPR_F64) {
-        kernel_scale(lane_doubles(p, &x, &rows), b->factor, b->offset, &rows, out->p, out->valid);
+        kernel_scale(lane_doubles(p, &x, &rows).p, b->factor, b->offset, &rows, out->p, out->valid);
         and_words(out->valid, out->valid, rows.bits);
     } else if (x.kind != LANE_NONE) {
         each_one(p, b, &rows, fn, &x, out);
@@ -500,13 +498,15 @@ static void call_rows(ExprPage *p, const Bound *b, const Lane *a, const Sel *sel
     }
 }
 
-// IS_* of an object or component, and of the twin itself: by the marker, without writing it out.
+// IS_* of an object or component, and of the twin itself: by the marker, without writing it out. IS_DEFINED of a cell:
+// no need to copy the values.
 static bool object_call(ExprPage *p, const Bound *b, const Sel *sel, Lane *out) {
     bool kind = b->func == FUNC_IS_DEFINED || b->func == FUNC_IS_OBJECT;
     if (b->func < FUNC_IS_DEFINED || b->func > FUNC_IS_PRIMITIVE) return false;
     const Bound *a = b->args[0];
     bool self = a->op == BOUND_FIELD && a->field == FIELD_SELF;
-    if (!self && a->op != BOUND_OBJECT) return false;
+    bool there = a->op == BOUND_CELL && a->leaf->cell != CELL_F64 && b->func == FUNC_IS_DEFINED;
+    if (!self && !there && a->op != BOUND_OBJECT) return false;
     memcpy(out->valid, sel->bits, sizeof out->valid);
     if (kind) memcpy(out->bits, self ? sel->bits : lane_column(p, a->column, 0)->valid, sizeof out->bits);
     return true;
@@ -525,11 +525,35 @@ static bool of_values(const Bound *b) {
     }
 }
 
+// Each argument only where those before it are undefined or null; the last one whatever it is.
+static void eval_coalesce(ExprPage *p, const Bound *b, const Sel *sel, Lane *out) {
+    lane_begin(p, b->type, out);
+    LaneMark mark = lane_mark(p);
+    Sel rest = *sel;
+    for (int32_t i = 0; i < b->arg_count && !is_empty(&rest); i++, lane_release(p, mark)) {
+        Lane a;
+        lane_eval(p, b->args[i], &rest, &a);
+        bool last = i == b->arg_count - 1, null = a.kind == LANE_CONST && a.value.type == EXPR_NULL;
+        Sel rows = rest;
+        if (!last) and_words(rows.bits, rest.bits, a.valid);
+        if (!last && null) memset(&rows, 0, sizeof rows);
+        EACH_ROW(a.kind == LANE_ANY && !last ? rows.bits : (const uint64_t[LANE_WORDS]){0}, r) {
+            if (a.any[r].type == EXPR_NULL) rows.bits[r >> 6] &= ~((uint64_t)1 << (r & 63));
+        }
+        blend(&a, &rows, out);
+        for (uint32_t w = 0; w < LANE_WORDS; w++) rest.bits[w] &= ~rows.bits[w];
+    }
+}
+
 static void eval_call(ExprPage *p, const Bound *b, const Sel *sel, Lane *out) {
     enum { FEW = 3 };
     Lane few[FEW], *a = few;
     if (b->func == FUNC_NOW) {
         lane_const(out, (ExprValue){.type = EXPR_TIME, .i = p->run->now});
+        return;
+    }
+    if (b->func == FUNC_COALESCE) {
+        eval_coalesce(p, b, sel, out);
         return;
     }
     if (!of_values(b)) {

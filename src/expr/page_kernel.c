@@ -118,15 +118,14 @@ static inline uint64_t finite(const double *a) {
 
 #define F64_WORDS(EXPR)                                                                                                \
     EACH_WORD(sel, w) {                                                                                                \
-        const double *restrict x = a + 64 * w, *restrict y = b + 64 * w;                                               \
+        const double *restrict x = a.p + a.step * w, *restrict y = b.p + b.step * w;                                   \
         double *restrict r = out + 64 * w;                                                                             \
         for (int i = 0; i < 64; i++) r[i] = (EXPR);                                                                    \
         ok[w] = finite(r);                                                                                             \
     }                                                                                                                  \
     return
 
-void kernel_arith_f64(BoundOp op, const double *a, const double *b, const Sel *sel, double *out,
-                      uint64_t ok[LANE_WORDS]) {
+void kernel_arith_f64(BoundOp op, Doubles a, Doubles b, const Sel *sel, double *out, uint64_t ok[LANE_WORDS]) {
     clear(ok);
     switch (op) {
     case BOUND_ADD: F64_WORDS(x[i] + y[i]);
@@ -139,7 +138,7 @@ void kernel_arith_f64(BoundOp op, const double *a, const double *b, const Sel *s
 
 #define I64_WORDS(OVERFLOWS)                                                                                           \
     EACH_WORD(sel, w) {                                                                                                \
-        const int64_t *x = a + 64 * w, *y = b + 64 * w;                                                                \
+        const int64_t *x = a.p + a.step * w, *y = b.p + b.step * w;                                                    \
         int64_t *r = out + 64 * w;                                                                                     \
         uint64_t bad = 0;                                                                                              \
         for (int i = 0; i < 64; i++) bad |= (uint64_t)OVERFLOWS(x[i], y[i], &r[i]) << i;                               \
@@ -147,8 +146,7 @@ void kernel_arith_f64(BoundOp op, const double *a, const double *b, const Sel *s
     }                                                                                                                  \
     return
 
-void kernel_arith_i64(BoundOp op, const int64_t *a, const int64_t *b, const Sel *sel, int64_t *out,
-                      uint64_t ok[LANE_WORDS]) {
+void kernel_arith_i64(BoundOp op, Ints a, Ints b, const Sel *sel, int64_t *out, uint64_t ok[LANE_WORDS]) {
     clear(ok);
     switch (op) {
     case BOUND_ADD: I64_WORDS(__builtin_add_overflow);
@@ -186,16 +184,22 @@ void kernel_abs(const double *a, const Sel *sel, double *out) {
     }
 }
 
+// x - x is 0 or not a number: so is the sum of them.
+static inline bool all_finite(const double *a) {
+    F64x2 s0 = {0, 0}, s1 = {0, 0}, x, y;
+    for (int i = 0; i < 64; i += 4) {
+        memcpy(&x, a + i, sizeof x);
+        memcpy(&y, a + i + 2, sizeof y);
+        s0 += x - x;
+        s1 += y - y;
+    }
+    s0 += s1;
+    return s0[0] + s0[1] == 0;
+}
+
 void kernel_finite(const double *a, const Sel *sel, uint64_t valid[LANE_WORDS]) {
     EACH_WORD(sel, w) {
-        F64x2 sum[4] = {{0, 0}, {0, 0}, {0, 0}, {0, 0}};
-        for (int i = 0; i < 64; i += 8) {
-            F64x2 x[4];
-            memcpy(x, a + 64 * w + i, sizeof x);
-            for (int k = 0; k < 4; k++) sum[k] += x[k] - x[k];
-        }
-        sum[0] += sum[1] + (sum[2] + sum[3]);
-        if (!(sum[0][0] + sum[0][1] == 0)) valid[w] &= finite(a + 64 * w);
+        if (!all_finite(a + 64 * w)) valid[w] &= finite(a + 64 * w);
     }
 }
 

@@ -122,27 +122,26 @@ void lane_truth(const Lane *l, uint64_t yes[LANE_WORDS], uint64_t no[LANE_WORDS]
     }
 }
 
-const int64_t *lane_ints(ExprPage *p, const Lane *l) {
-    if (l->kind == LANE_I64) return l->i;
-    if (l->kind != LANE_CONST) return NULL;
+Ints lane_ints(ExprPage *p, const Lane *l) {
+    if (l->kind == LANE_I64) return (Ints){l->i, 64};
+    if (l->kind != LANE_CONST) return (Ints){0};
     int64_t *to = take(p, ROW_8);
-    for (uint32_t i = 0; i < PAGE_ROWS; i++) to[i] = l->value.i;
-    return to;
+    for (uint32_t i = 0; i < 64; i++) to[i] = l->value.i;
+    return (Ints){to, 0};
 }
 
-const double *lane_doubles(ExprPage *p, const Lane *l, const Sel *sel) {
+Doubles lane_doubles(ExprPage *p, const Lane *l, const Sel *sel) {
     ExprType type = lane_type(l);
-    if (l->kind == LANE_F64) return l->d;
-    if (type != EXPR_F64 && type != EXPR_I64) return NULL;
+    if (l->kind == LANE_F64) return (Doubles){l->d, 64};
+    if ((type != EXPR_F64 && type != EXPR_I64) || (l->kind != LANE_I64 && l->kind != LANE_CONST)) return (Doubles){0};
     double *to = take(p, ROW_8);
     if (l->kind == LANE_I64) {
         kernel_to_f64(l->i, sel, to);
-        return to;
+        return (Doubles){to, 64};
     }
-    if (l->kind != LANE_CONST) return NULL;
     double x = type == EXPR_F64 ? l->value.d : (double)l->value.i;
-    for (uint32_t i = 0; i < PAGE_ROWS; i++) to[i] = x;
-    return to;
+    for (uint32_t i = 0; i < 64; i++) to[i] = x;
+    return (Doubles){to, 0};
 }
 
 // ---- columns ----
@@ -192,25 +191,46 @@ static void prefetch_name(ExprPage *p, uint64_t id, uint64_t *page_no, const Pag
     if (*page && r < (*page)->cap) __builtin_prefetch((const void *)&(*page)->words[page_cell_word(*page, r)]);
 }
 
-static void load_names(ExprPage *p, const Sel *wanted) {
-    enum { AHEAD = 12 };
-    uint64_t ids[PAGE_ROWS], page_no = UINT64_MAX;
-    uint16_t rows[PAGE_ROWS];
+// Names of n twins in one page of the name vector: most of the page, copied at once, or one by one.
+static void names_of_page(ExprPage *p, const uint64_t *ids, const uint16_t *rows, int32_t n) {
+    enum { MANY = 160, WORDS = 4 };
+    View *v = p->run->view;
+    bool copied = n >= MANY;
+    if (copied) view_page(v, VECNO_COLD, ids[0] >> PAGE_SHIFT, PAGE_CELLS, &p->cold);
+    for (int32_t i = 0; i < n; i++) {
+        uint32_t at = (uint32_t)(ids[i] & (PAGE_ROWS - 1)) * WORDS;
+        uint64_t *to = p->names[rows[i]].w;
+        if (!copied) view_words(v, VECNO_COLD, ids[i], 0, 2, to);
+        else if (p->cold.rows) memcpy(to, p->cold.cells + at, sizeof(Text));
+        else memset(to, 0, sizeof(Text)); // outrun
+    }
+}
+
+static void load_twin_names(ExprPage *p, const uint64_t *ids, const uint16_t *rows, int32_t n) {
+    enum { AHEAD = 64 };
+    uint64_t page_no = UINT64_MAX;
     const Page *page = NULL;
+    for (int32_t i = 0, end; i < n; i = end) {
+        for (end = i + 1; end < n && ids[end] >> PAGE_SHIFT == ids[i] >> PAGE_SHIFT;) end++;
+        for (int32_t k = end; k < n && k < end + AHEAD; k++) prefetch_name(p, ids[k], &page_no, &page);
+        names_of_page(p, ids + i, rows + i, end - i);
+    }
+}
+
+static void load_names(ExprPage *p, const Sel *wanted) {
+    uint64_t ids[PAGE_ROWS];
+    uint16_t rows[PAGE_ROWS];
+    bool links = p->source.kind == EXPR_LINK;
+    const uint64_t *cells = lane_rows(p)->cells;
     int32_t n = 0;
     EACH_ROW(wanted->bits, r) {
-        ids[n] = lane_row_id(p, r);
-        rows[n++] = (uint16_t)r;
+        uint64_t id = lane_row_id(p, r);
+        p->names[r] = id && links ? page_link_rid(cells + (size_t)r * PAGE_LINK_WORDS) : (Text){{0, 0}};
+        ids[n] = id;
+        rows[n] = (uint16_t)r;
+        n += id != 0;
     }
-    bool links = p->source.kind == EXPR_LINK;
-    const uint64_t *link = links ? lane_rows(p)->cells : NULL;
-    for (int32_t i = 0; i < n; i++) {
-        Text *to = &p->names[rows[i]];
-        if (!links && i + AHEAD < n) prefetch_name(p, ids[i + AHEAD], &page_no, &page);
-        if (!ids[i]) *to = (Text){{0, 0}};
-        else if (links) *to = page_link_rid(link + (size_t)rows[i] * PAGE_LINK_WORDS);
-        else view_words(p->run->view, VECNO_COLD, ids[i], 0, 2, to->w);
-    }
+    if (!links) load_twin_names(p, ids, rows, n);
 }
 
 void lane_names(ExprPage *p, const Sel *sel, Lane *out) {

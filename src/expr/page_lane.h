@@ -69,8 +69,9 @@ struct ExprPage {
     PageColumn **columns;
     int32_t column_count, column_cap; // those behind count keep their memory for the next page
     LaneStack stacks[3];
-    Sel named;   // rows whose name is in `names`
-    Text *names; // PAGE_ROWS
+    Sel named;     // rows whose name is in `names`
+    Text *names;   // PAGE_ROWS
+    PageCopy cold; // a page of names, while they are loaded
 };
 
 // For each row r (uint32_t) of the bits: a loop statement.
@@ -97,10 +98,19 @@ ExprValue lane_get(const Lane *l, uint32_t row);
 Str lane_str(const Lane *l, uint32_t row);
 // Rows where the lane is true, and where it is false.
 void lane_truth(const Lane *l, uint64_t yes[LANE_WORDS], uint64_t no[LANE_WORDS]);
-// As doubles for all rows of selected words: the lane's own memory, or room from the stack. NULL: not a number lane.
-const double *lane_doubles(ExprPage *p, const Lane *l, const Sel *sel);
-// As int64; NULL when it holds anything else.
-const int64_t *lane_ints(ExprPage *p, const Lane *l);
+// Numbers of a lane as kernels take them: row r at p[(r / 64) * step + r % 64]. A constant is one word of 64, step 0.
+typedef struct Doubles {
+    const double *p; // NULL: not numbers
+    uint32_t step;
+} Doubles;
+typedef struct Ints {
+    const int64_t *p;
+    uint32_t step;
+} Ints;
+// Of a number lane; whole ones are converted.
+Doubles lane_doubles(ExprPage *p, const Lane *l, const Sel *sel);
+// Of an I64, TIME or DURATION lane.
+Ints lane_ints(ExprPage *p, const Lane *l);
 // A column of the page, copied once. what: one of PAGE_CELLS, PAGE_UPDATE, PAGE_SOURCE, or 0 for validity alone.
 const PageCopy *lane_column(ExprPage *p, uint32_t vec, uint32_t what);
 // The row or link vector's page.
@@ -119,11 +129,9 @@ void kernel_f64_c(BoundOp op, const double *a, double c, const Sel *sel, uint64_
 void kernel_i64(BoundOp op, const int64_t *a, const int64_t *b, const Sel *sel, uint64_t out[LANE_WORDS]);
 void kernel_i64_c(BoundOp op, const int64_t *a, int64_t c, const Sel *sel, uint64_t out[LANE_WORDS]);
 // a op b into out; ok: rows where the result is finite.
-void kernel_arith_f64(BoundOp op, const double *a, const double *b, const Sel *sel, double *out,
-                      uint64_t ok[LANE_WORDS]);
+void kernel_arith_f64(BoundOp op, Doubles a, Doubles b, const Sel *sel, double *out, uint64_t ok[LANE_WORDS]);
 // ADD, SUB, MUL; ok: rows that did not overflow.
-void kernel_arith_i64(BoundOp op, const int64_t *a, const int64_t *b, const Sel *sel, int64_t *out,
-                      uint64_t ok[LANE_WORDS]);
+void kernel_arith_i64(BoundOp op, Ints a, Ints b, const Sel *sel, int64_t *out, uint64_t ok[LANE_WORDS]);
 // a * factor + offset.
 void kernel_scale(const double *a, double factor, double offset, const Sel *sel, double *out, uint64_t ok[LANE_WORDS]);
 void kernel_to_f64(const int64_t *a, const Sel *sel, double *out);

@@ -97,35 +97,61 @@ void text_rows_relate(BoundOp op, const Lane *a, const Lane *b, const Sel *sel, 
 
 // ---- lists ----
 
-// A set of constants: open addressing by hash.
+// A set of constants: open addressing by hash. Short texts are told apart by their words alone.
+typedef struct TextSlot {
+    Text words; // as a cell has them; a long text's second word is 0
+    Str s;
+    bool used;
+} TextSlot;
 typedef struct TextSet {
-    Str *slots;
+    TextSlot *slots;
     uint64_t mask;
 } TextSet;
 
-static bool set_has(const TextSet *set, Str s) {
+static uint64_t hash_words(Text t) {
+    uint64_t h = (t.w[0] ^ 0x9E3779B97F4A7C15u) * 0xBF58476D1CE4E5B9u;
+    h = (h ^ h >> 29 ^ t.w[1]) * 0x94D049BB133111EBu;
+    return h ^ h >> 32;
+}
+
+static bool set_has_short(const TextSet *set, Text t) {
+    for (uint64_t at = hash_words(t);; at++) {
+        const TextSlot *slot = &set->slots[at & set->mask];
+        if (!slot->used) return false;
+        if (slot->words.w[0] == t.w[0] && slot->words.w[1] == t.w[1]) return true;
+    }
+}
+
+static bool set_has_long(const TextSet *set, Str s) {
     for (uint64_t at = str_hash(s);; at++) {
-        const Str *slot = &set->slots[at & set->mask];
-        if (slot->n < 0) return false;
-        if (str_eq(*slot, s)) return true;
+        const TextSlot *slot = &set->slots[at & set->mask];
+        if (!slot->used) return false;
+        if (str_eq(slot->s, s)) return true;
     }
 }
 
 static TextSet set_make(const Bound *b, Arena *a) {
     uint64_t cap = 16;
     while (cap < (uint64_t)b->arg_count * 2) cap *= 2;
-    TextSet set = {NEW(a, Str, cap), cap - 1};
-    for (uint64_t i = 0; i < cap; i++) set.slots[i].n = -1;
+    TextSet set = {NEW(a, TextSlot, cap), cap - 1};
     for (int32_t i = 1; i < b->arg_count; i++) {
-        uint64_t at = str_hash(b->args[i]->value.s);
-        while (set.slots[at & set.mask].n >= 0) at++;
-        set.slots[at & set.mask] = b->args[i]->value.s;
+        Str s = b->args[i]->value.s;
+        Text t = words_of(s);
+        uint64_t at = s.n <= TEXT_INLINE ? hash_words(t) : str_hash(s);
+        while (set.slots[at & set.mask].used) at++;
+        set.slots[at & set.mask] = (TextSlot){t, s, true};
     }
     return set;
 }
 
+static bool set_has(const TextSet *set, const Lane *a, uint32_t row) {
+    Str s = a->kind == LANE_TEXT ? (Str){NULL, text_size(a->text[row])} : lane_str(a, row);
+    if (s.n > TEXT_INLINE) return set_has_long(set, lane_str(a, row));
+    return set_has_short(set, a->kind == LANE_TEXT ? a->text[row] : words_of(s));
+}
+
 void text_rows_in(const Bound *b, const Lane *a, const Sel *sel, uint64_t out[LANE_WORDS]) {
-    enum { FEW = 6 };
+    enum { FEW = 4 };
     clear(out);
     if (b->arg_count <= FEW + 1) {
         for (int32_t i = 1; i < b->arg_count; i++) {
@@ -140,6 +166,6 @@ void text_rows_in(const Bound *b, const Lane *a, const Sel *sel, uint64_t out[LA
     TextSet set = set_make(b, &arena);
     Sel rows;
     for (uint32_t w = 0; w < LANE_WORDS; w++) rows.bits[w] = sel->bits[w] & a->valid[w];
-    EACH_ROW(rows.bits, r) set_bit(out, r, set_has(&set, lane_str(a, r)));
+    EACH_ROW(rows.bits, r) set_bit(out, r, set_has(&set, a, r));
     arena_free(&arena);
 }
