@@ -255,9 +255,11 @@ Err bind_compare(Bind *c, const Expr *e, BoundOp op, Bound *a, Bound *b, Bound *
     if (!fits)
         return bind_misfit(c, e, sides, 2, out, "%.*s and %.*s never compare by %s", STR_ARG(bind_kind(c, sides[0])),
                            STR_ARG(bind_kind(c, sides[1])), op_name(op));
-    Bound *n = bind_node(c, op, EXPR_BOOL, e, 2);
-    n->args[0] = a;
-    n->args[1] = b;
+    static const BoundOp turned[] = {BOUND_EQ, BOUND_NE, BOUND_GT, BOUND_LT, BOUND_GE, BOUND_LE};
+    bool turn = bind_is_const(a) && !bind_is_const(b);
+    Bound *n = bind_node(c, turn ? turned[op - BOUND_EQ] : op, EXPR_BOOL, e, 2);
+    n->args[0] = turn ? b : a;
+    n->args[1] = turn ? a : b;
     *out = bind_folded(c, n);
     return ERR_OK;
 }

@@ -913,6 +913,26 @@ static void limits(void **state) {
     diag_free(&d);
 }
 
+// As long as the limits allow, one operator behind the other: trees as deep as there are operators.
+static void long_chains(void **state) {
+    static const struct {
+        const char *first, *more, *want;
+        int times;
+    } cases[] = {{"n", "+n", "-6000", 1999},       {"n", "-n", "5994", 1999},        {"on", " OR on", "true", 1300},
+                 {"on", " AND on", "true", 1100},  {"n=1", " OR n=1", "false", 999}, {"plain", "*1", "5", 1999},
+                 {"NOT on", " OR on", "true", 999}};
+    Bench *b = *state;
+    stand(b, 0, "", "p1");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Buf text = {0};
+        buf_str_put(&text, str_of(cases[i].first));
+        for (int k = 0; k < cases[i].times; k++) buf_str_put(&text, str_of(cases[i].more));
+        buf_byte(&text, 0);
+        gives(b, text.p, cases[i].want);
+        buf_free(&text);
+    }
+}
+
 static void known(void **state) {
     static const struct {
         const char *path;
@@ -982,6 +1002,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(refused, setup, teardown),
         cmocka_unit_test_setup_teardown(refused_in_strict_scopes, setup, teardown),
         cmocka_unit_test_setup_teardown(limits, setup, teardown),
+        cmocka_unit_test_setup_teardown(long_chains, setup, teardown),
         cmocka_unit_test_setup_teardown(known, setup, teardown),
         cmocka_unit_test(function_table),
     };

@@ -204,7 +204,8 @@ typedef enum BoundOp {
     BOUND_LT,
     BOUND_GT,
     BOUND_LE,
-    BOUND_GE, // args of one type, or I64 with F64 (compared exactly), or ANY, or NULL on one side (EQ and NE)
+    BOUND_GE, // args of one type, or I64 with F64 (compared exactly), or ANY, or NULL on one side (EQ and NE);
+              // a constant stands on the right
     BOUND_IN,
     BOUND_NIN, // args[1..] are BOUND_CONST, compared as by EQ; see `sorted`
     BOUND_ADD,
