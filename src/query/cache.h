@@ -2,8 +2,9 @@
 // QueryCache: what scans taught us about one world's pages, kept between queries; secondary indexes that it builds by
 // itself; statistics for the planner. Below, "a source" is a twin table or a link kind (ExprSource: kind, table, link).
 //
-// One cache belongs to one World for that world's whole life (the engine makes one for every realm); every View given
-// here must be of that world, made by view_begin or view_join (never view_writer, whose changes may be undone).
+// One cache belongs to one World for that world's whole life (the engine makes one for every realm). Views are of that
+// world or of its frozen forks (snapshots), made by view_begin or view_join; never view_writer's, whose changes may be
+// undone.
 //
 // Nothing here is told about writes. Every fact is kept with the mark of its page (view_page_mark) and used only while
 // the page still has it, so an answer is as fresh as its view.

@@ -126,10 +126,6 @@ static void sieve_links(Sieve *s, uint32_t kind) {
 // The pages that changed since the index was built go into the sieve. Returns how many.
 static int64_t stale_pages(Sieve *s, Index *ix) {
     int64_t stale = 0;
-    query_cache_lock(s->c);
-    bool fresh = ix->fresh_seq == s->v->seq && ix->pages == s->pages;
-    query_cache_unlock(s->c);
-    if (fresh) return 0;
     for (uint64_t page = 0; page < s->pages; page++) {
         uint64_t mark = page < ix->pages ? ix->marks[page] : 0;
         if (mark && view_page_mark(s->v, ix->vec, page) == mark) continue;
@@ -138,7 +134,6 @@ static int64_t stale_pages(Sieve *s, Index *ix) {
     }
     query_cache_lock(s->c);
     ix->stale = stale;
-    if (!stale && ix->pages == s->pages) ix->fresh_seq = s->v->seq;
     query_cache_unlock(s->c);
     return stale;
 }

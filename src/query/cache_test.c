@@ -505,10 +505,11 @@ static void fresh_run(uint64_t seed, int rounds) {
         bool other = fork && below(&l, 4) == 0;
         view_begin(&v, other ? fork : l.w);
         Asked a = draw_ask(&l, v.catalog);
-        for (int again = 0; again < 3; again++) matches += check_ask(&l, other ? fork_cache : l.c, &v, &a);
-        query_stat_refresh(l.c, &v);
+        QueryCache *c = other && below(&l, 2) ? fork_cache : l.c; // a fork nobody writes may share the world's
+        for (int again = 0; again < 3; again++) matches += check_ask(&l, c, &v, &a);
+        query_stat_refresh(c, &v);
         view_end(&v);
-        query_cache_tend(other ? fork_cache : l.c, other ? fork : l.w);
+        query_cache_tend(c, other ? fork : l.w);
         if (round % 40 == 20) {
             if (fork) world_free(fork);
             query_cache_free(fork_cache);

@@ -23,9 +23,7 @@ typedef struct Index {
     uint32_t *places;
     uint64_t pages;
     uint64_t *marks;
-    // Guarded by the cache's lock: what the last lookup found.
-    uint64_t fresh_seq; // the newest sequence at which every mark held; 0: none
-    int64_t stale;      // pages that did not
+    int64_t stale; // pages whose mark did not hold at the last lookup; guarded by the cache's lock
 } Index;
 
 // The key of a cell that is no text; of a text in a hash index.
