@@ -163,6 +163,9 @@ static struct curl_slist *headers_of(Client *c, const Call *call) {
     if (call->if_match.n) {
         h = curl_slist_append(h, arena_printf(&c->keep, "If-Match: %.*s", STR_ARG(call->if_match)).p);
     }
+    if (call->page_size) {
+        h = curl_slist_append(h, arena_printf(&c->keep, "max-items-per-page: %lld", (long long)call->page_size).p);
+    }
     if (call->if_none_match.n) {
         h = curl_slist_append(h, arena_printf(&c->keep, "If-None-Match: %.*s", STR_ARG(call->if_none_match)).p);
     }

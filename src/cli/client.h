@@ -31,6 +31,7 @@ typedef struct Call {
     const char *type; // content type; NULL: application/json
     Str if_match;
     Str if_none_match;
+    int64_t page_size; // max-items-per-page; 0: the server's own
 } Call;
 
 // Take the options and the environment (SOSIA_URL, SOSIA_TOKEN). Nothing is sent yet. Errors: ARGUMENT, IO; told.

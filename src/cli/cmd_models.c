@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/time.h"
 #include "cli/load.h"
+#include "cli/models.h"
 #include "cli/units.h"
 
 #define BATCH_MODELS 250 // of one request; what Azure Digital Twins takes
@@ -135,15 +136,11 @@ static Err collect(void *arg, const Json *item) {
     return ERR_OK;
 }
 
-static Err run_list(void *fields, const Args *args) {
-    (void)args;
-    const Models *m = fields;
-    Client c;
+Err models_list(Client *c, bool json) {
     int64_t count = 0;
-    List l = {.now_ns = time_now_ns(), .as_json = m->common.json};
+    List l = {.now_ns = time_now_ns(), .as_json = json};
     table_init(&l.table, list_columns, 3);
-    Err err = client_open(&c, &m->common);
-    if (err == ERR_OK) err = client_each(&c, client_path(&c, "/models", NULL), INT64_MAX, &count, collect, &l);
+    Err err = client_each(c, client_path(c, "/models", NULL), INT64_MAX, &count, collect, &l);
     if (err == ERR_OK && l.as_json) {
         buf_str_put(&l.json, count ? STR("]\n") : STR("[]\n"));
         err = say(buf_str(&l.json));
@@ -154,6 +151,15 @@ static Err run_list(void *fields, const Args *args) {
     }
     buf_free(&l.json);
     table_free(&l.table);
+    return err;
+}
+
+static Err run_list(void *fields, const Args *args) {
+    (void)args;
+    const Models *m = fields;
+    Client c;
+    Err err = client_open(&c, &m->common);
+    if (err == ERR_OK) err = models_list(&c, m->common.json);
     client_close(&c);
     return err;
 }
@@ -290,7 +296,7 @@ static Err show_raw(Client *c, bool pretty, Str id) {
     return err;
 }
 
-static Err show(Client *c, Str id) {
+Err models_show(Client *c, Str id) {
     Json doc;
     Str path = client_path(c, "/models?includeModelDefinition=true&dependenciesFor={}", &id);
     TRY(client_do(c, &(Call){.path = path}));
@@ -304,7 +310,7 @@ static Err run_show(void *fields, const Args *args) {
     Client c;
     Err err = client_open(&c, &m->common);
     if (err == ERR_OK && (m->common.json || m->raw)) err = show_raw(&c, !m->common.json, args->items[0]);
-    else if (err == ERR_OK) err = show(&c, args->items[0]);
+    else if (err == ERR_OK) err = models_show(&c, args->items[0]);
     client_close(&c);
     return err;
 }

@@ -32,7 +32,7 @@ extern const Opt common_opts[];
 
 // One row a command, each in its own file; main.c lists them.
 extern const Command cmd_serve, cmd_demo, cmd_models_add, cmd_models_list, cmd_models_show, cmd_import, cmd_get,
-    cmd_set, cmd_ingest, cmd_replay, cmd_watch, cmd_worlds_list, cmd_worlds_fork, cmd_worlds_drop, cmd_bench,
+    cmd_query, cmd_set, cmd_ingest, cmd_replay, cmd_watch, cmd_worlds_list, cmd_worlds_fork, cmd_worlds_drop, cmd_bench,
     cmd_version;
 
 // Say what went wrong on stderr, "sosia: text", as {"error":{...}} when the command runs with --json. Returns `code`.

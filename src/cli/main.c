@@ -8,9 +8,9 @@
 
 // Every command, in the order of the help.
 static const Command *const commands[] = {
-    &cmd_serve,       &cmd_demo,  &cmd_version, &cmd_models_add, &cmd_models_list, &cmd_models_show, &cmd_import,
-    &cmd_get,         &cmd_watch, &cmd_set,     &cmd_ingest,     &cmd_replay,      &cmd_worlds_list, &cmd_worlds_fork,
-    &cmd_worlds_drop, &cmd_bench, NULL,
+    &cmd_serve,  &cmd_demo,        &cmd_version,     &cmd_models_add,  &cmd_models_list, &cmd_models_show,
+    &cmd_import, &cmd_get,         &cmd_query,       &cmd_watch,       &cmd_set,         &cmd_ingest,
+    &cmd_replay, &cmd_worlds_list, &cmd_worlds_fork, &cmd_worlds_drop, &cmd_bench,       NULL,
 };
 
 static int32_t help_width(void) {

@@ -57,6 +57,8 @@ void term_catch_signals(void) {
 
 int term_interrupted(void) { return caught; }
 
+void term_forget_interrupt(void) { caught = 0; }
+
 bool term_sleep(int64_t ns) {
     int64_t end = time_mono_ns() + ns;
     while (!caught) {
@@ -170,4 +172,24 @@ int term_key(void) {
     if (n <= 0) return 0;
     if (keys[0] != 27) return (unsigned char)keys[0];
     return n > 2 && (keys[1] == '[' || keys[1] == 'O') ? sequence_key(keys + 2, n - 2) : 0;
+}
+
+int term_wait_key(void) {
+    struct termios was, raw;
+    if (tcgetattr(STDIN_FILENO, &was) != 0) return 0;
+    raw = was;
+    raw.c_lflag &= (tcflag_t) ~(ECHO | ICANON);
+    raw.c_cc[VMIN] = 1;
+    raw.c_cc[VTIME] = 0;
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
+    char key = 0;
+    ssize_t n = 0;
+    while (!caught) { // a signal may land just before the wait: look again twice a second
+        struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+        if (poll(&p, 1, 500) <= 0) continue;
+        n = read(STDIN_FILENO, &key, 1);
+        if (n >= 0 || errno != EINTR) break;
+    }
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &was);
+    return n == 1 ? (unsigned char)key : 0;
 }

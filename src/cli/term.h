@@ -17,6 +17,8 @@ MUST Err term_write(int fd, Str text);
 void term_catch_signals(void);
 // The signal that came, or 0.
 int term_interrupted(void);
+// Forget the signal, so that the next one tells something new: after an interrupted line or question.
+void term_forget_interrupt(void);
 // Sleep up to ns; false as soon as a signal came.
 bool term_sleep(int64_t ns);
 
@@ -49,3 +51,5 @@ bool term_screen_begin(void);
 void term_screen_end(void);
 // The next key without waiting: a printable byte, a Key + 256, or 0.
 int term_key(void);
+// Wait for one key on stdin without echo, outside the screen above: a byte, or 0 when a signal came or stdin ended.
+int term_wait_key(void);

@@ -147,10 +147,9 @@ void text_short(double v, Buf *out) {
 
 #define GAP 2        // blanks between columns
 #define FLEX_LEAST 8 // a flexible column is not cut below this
-#define COLUMNS_MAX 16
 
 void table_init(Table *t, const Column *columns, int32_t column_count) {
-    CHECK(column_count > 0 && column_count <= COLUMNS_MAX);
+    CHECK(column_count > 0 && column_count <= TABLE_COLUMNS_MAX);
     *t = (Table){.columns = columns, .column_count = column_count};
     arena_init(&t->keep, 0);
 }
@@ -179,10 +178,12 @@ void table_printf(Table *t, Style style, const char *fmt, ...) {
 
 int64_t table_rows(const Table *t) { return t->count / t->column_count; }
 
-// Returns the width of the whole.
-static int32_t measure(const Table *t, int32_t max, int32_t *widths) {
+int32_t table_widths(const Table *t, int32_t max, const int32_t *least, int32_t *widths) {
     int32_t total = (t->column_count - 1) * GAP;
-    for (int32_t c = 0; c < t->column_count; c++) widths[c] = text_width(str_of(t->columns[c].title));
+    for (int32_t c = 0; c < t->column_count; c++) {
+        widths[c] = text_width(str_of(t->columns[c].title));
+        if (least && least[c] > widths[c]) widths[c] = least[c];
+    }
     for (int64_t i = 0; i < t->count; i++) {
         int32_t *w = &widths[i % t->column_count];
         if (t->cells[i].width > *w) *w = t->cells[i].width;
@@ -202,8 +203,8 @@ static int32_t measure(const Table *t, int32_t max, int32_t *widths) {
 }
 
 bool table_fits(const Table *t, int32_t width) {
-    int32_t widths[COLUMNS_MAX];
-    return measure(t, width, widths) <= width;
+    int32_t widths[TABLE_COLUMNS_MAX];
+    return table_widths(t, width, NULL, widths) <= width;
 }
 
 static void print_cell(Str text, int32_t width, int32_t room, bool right, bool last, Style style, bool colour,
@@ -232,8 +233,9 @@ static void print_header(const Table *t, const int32_t *widths, bool colour, Buf
 }
 
 void table_print(const Table *t, const TablePrint *how, Buf *out) {
-    int32_t widths[COLUMNS_MAX];
-    measure(t, how->width, widths);
+    int32_t own[TABLE_COLUMNS_MAX];
+    const int32_t *widths = how->widths ? how->widths : own;
+    if (!how->widths) table_widths(t, how->width, NULL, own);
     if (!how->no_header) print_header(t, widths, how->colour, out);
     int64_t rows = table_rows(t), end = how->rows ? how->first + how->rows : rows;
     if (end > rows) end = rows;
@@ -243,6 +245,7 @@ void table_print(const Table *t, const TablePrint *how, Buf *out) {
             print_cell(cell->text, cell->width, widths[c], t->columns[c].right, c + 1 == t->column_count, cell->style,
                        how->colour, out);
         }
+        while (out->n && out->p[out->n - 1] == ' ') out->n--; // empty cells at the end
         buf_byte(out, '\n');
     }
 }

@@ -42,6 +42,8 @@ typedef struct Cell {
     Style style;
 } Cell;
 
+#define TABLE_COLUMNS_MAX 64
+
 // A table is filled cell by cell, row by row, then printed as often as wanted.
 typedef struct Table {
     const Column *columns;
@@ -56,7 +58,8 @@ typedef struct TablePrint {
     int32_t width; // terminal columns; 0: never cut
     bool colour;
     bool no_header;
-    int64_t first, rows; // slice of the rows; rows 0: all
+    int64_t first, rows;   // slice of the rows; rows 0: all
+    const int32_t *widths; // one a column, from table_widths; NULL: as the rows want
 } TablePrint;
 
 // Start empty. `columns` is borrowed.
@@ -67,6 +70,9 @@ void table_put(Table *t, Style style, Str text);
 void table_printf(Table *t, Style style, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 // Rows that are complete.
 int64_t table_rows(const Table *t);
+// Widths of the columns in `width` terminal columns (0: no bound), none below least[c] (NULL: none); returns the sum
+// with the gaps, which is more than `width` when the flexible columns could not be cut enough. Cost: O(cells).
+int32_t table_widths(const Table *t, int32_t width, const int32_t *least, int32_t *widths);
 // The rows fit into `width` terminal columns, flexible columns cut as far as they may be. Cost: O(cells).
 bool table_fits(const Table *t, int32_t width);
 // Append the table as text: title line, rule, rows. Column widths follow from all rows, not only the slice.

@@ -105,7 +105,7 @@ static void test_table_aligns(void **state) {
     assert_text(&b, "Twin         Value  Unit\n"
                     "───────────  ─────  ────\n"
                     "cold-room-1    4.5  °C\n"
-                    "冷库           120  \n");
+                    "冷库           120\n");
     table_free(&t);
 }
 
