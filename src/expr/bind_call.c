@@ -70,6 +70,18 @@ static Err fit_args(Bind *c, Call *k, bool *fits) {
 
 // ---- units --------------------------------------------------------------------------------------------------------
 
+// All to the unit of the first argument that is no plain literal.
+static Err fit_alike(Bind *c, Call *k, ExprUnit *unit) {
+    Bound **a = k->args;
+    int32_t n = k->func == FUNC_ROUND ? 1 : k->n, first = 0;
+    while (first < n - 1 && a[first]->unit.plain) first++;
+    *unit = a[first]->unit;
+    for (int32_t i = 0; i < n; i++) {
+        if (i != first) TRY(bind_units(c, k->e, FIT_LIKE, &a[first], &a[i], unit));
+    }
+    return ERR_OK;
+}
+
 static Err fit_units(Bind *c, Call *k, ExprUnit *unit) {
     FuncUnits rule = expr_func_rule(k->func)->units;
     Bound **a = k->args;
@@ -86,12 +98,9 @@ static Err fit_units(Bind *c, Call *k, ExprUnit *unit) {
         for (int32_t i = 0; i < k->n; i++) unit->derived = unit->derived || a[i]->unit.unit || a[i]->unit.derived;
         break;
     case UNITS_KEEP:
-    case UNITS_LIKE:
-        *unit = a[0]->unit;
-        for (int32_t i = 1; i < k->n && k->func != FUNC_ROUND; i++)
-            TRY(bind_units(c, k->e, FIT_LIKE, &a[0], &a[i], unit));
-        if (rule == UNITS_LIKE) *unit = (ExprUnit){0};
+    case UNITS_LIKE: TRY(fit_alike(c, k, unit));
     }
+    if (rule == UNITS_LIKE) *unit = (ExprUnit){0};
     return ERR_OK;
 }
 

@@ -248,10 +248,18 @@ static Err fit_sides(Bind *c, const Expr *e, bool equality, Bound **a, Bound **b
     return ERR_OK;
 }
 
+// A number without unit beside a duration: nobody knows of what it is a number.
+static bool plain_duration(const Bound *a, const Bound *b) {
+    return (a->type == EXPR_DURATION && expr_is_number(b->type)) ||
+           (b->type == EXPR_DURATION && expr_is_number(a->type));
+}
+
 Err bind_compare(Bind *c, const Expr *e, BoundOp op, Bound *a, Bound *b, Bound **out) {
     bool fits;
     Bound *sides[2] = {a, b};
     TRY(fit_sides(c, e, op == BOUND_EQ || op == BOUND_NE, &a, &b, &fits));
+    if (!fits && plain_duration(sides[0], sides[1]))
+        return bind_fail(c, e, "a duration compares with a duration: write 15 'minute', or 'PT15M'");
     if (!fits)
         return bind_misfit(c, e, sides, 2, out, "%.*s and %.*s never compare by %s", STR_ARG(bind_kind(c, sides[0])),
                            STR_ARG(bind_kind(c, sides[1])), op_name(op));
