@@ -142,8 +142,11 @@ static void eval_time(ExprPage *p, const Bound *b, const Sel *sel, Lane *out) {
     out->kind = LANE_I64;
     out->type = EXPR_TIME;
     out->i = times;
-    kernel_nonzero(times, sel, out->valid);
-    and_words(out->valid, out->valid, c->valid);
+    memcpy(out->valid, c->valid, sizeof out->valid);
+    if (!source) return;
+    uint64_t some[LANE_WORDS];
+    kernel_nonzero(times, sel, some);
+    and_words(out->valid, out->valid, some);
 }
 
 // ---- relations ----
@@ -512,19 +515,6 @@ static bool object_call(ExprPage *p, const Bound *b, const Sel *sel, Lane *out) 
     return true;
 }
 
-// Is it a function of the values of its arguments?
-static bool of_values(const Bound *b) {
-    switch (b->func) {
-    case FUNC_IS_OF_MODEL:
-    case FUNC_IF:
-    case FUNC_AGE:
-    case FUNC_UPDATED:
-    case FUNC_DURATION:
-    case FUNC_UNIT: return false;
-    default: return b->arg_count <= FUNC_ARGS_MAX;
-    }
-}
-
 // Each argument only where those before it are undefined or null; the last one whatever it is.
 static void eval_coalesce(ExprPage *p, const Bound *b, const Sel *sel, Lane *out) {
     lane_begin(p, b->type, out);
@@ -554,10 +544,6 @@ static void eval_call(ExprPage *p, const Bound *b, const Sel *sel, Lane *out) {
     }
     if (b->func == FUNC_COALESCE) {
         eval_coalesce(p, b, sel, out);
-        return;
-    }
-    if (!of_values(b)) {
-        eval_rows(p, b, sel, out);
         return;
     }
     lane_begin(p, b->type, out);

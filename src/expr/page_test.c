@@ -28,6 +28,7 @@ static const char MODELS[] =
     "{\"@type\":\"Property\",\"name\":\"i\",\"schema\":\"long\"},"
     "{\"@type\":\"Property\",\"name\":\"k\",\"schema\":\"integer\"},"
     "{\"@type\":\"Property\",\"name\":\"ul\",\"schema\":\"unsignedLong\"},"
+    "{\"@type\":\"Property\",\"name\":\"never\",\"schema\":\"double\"}," // no twin has a value
     "{\"@type\":\"Property\",\"name\":\"s\",\"schema\":\"string\"},"
     "{\"@type\":\"Property\",\"name\":\"r\",\"schema\":\"string\"},"
     "{\"@type\":\"Property\",\"name\":\"at\",\"schema\":\"dateTime\"},"
@@ -144,7 +145,7 @@ static void must_do(World *w, const Change *c) { assert_int_equal(world_do(w, c)
 
 static void fill_twin(Lab *l, uint64_t id, const Table *t, uint64_t per_mille) {
     for (int32_t i = 0; i < t->model->field_count; i++) {
-        if (below(l, 1000) >= per_mille) continue;
+        if (below(l, 1000) >= per_mille || str_eq(t->model->fields[i].name, STR("never"))) continue;
         Change c = {.kind = CHANGE_SET, .id = id, .col = t->first + (uint32_t)i};
         draw_cell(l, &t->model->fields[i], &c);
         must_do(l->w, &c);
@@ -251,8 +252,8 @@ static void draw_number_literal(Lab *l, Buf *out) {
 }
 
 static void draw_path(Lab *l, char kind, bool link, Buf *out) {
-    static const char *const NUMBERS[] = {"x",   "y",   "i",   "k",      "ul",   "temp", "hot",
-                                          "o.a", "c.p", "m.a", "arr[0]", "nope", "x",    "i"};
+    static const char *const NUMBERS[] = {"x",   "y",   "i",      "k",    "ul", "temp", "hot",  "o.a",
+                                          "c.p", "m.a", "arr[0]", "nope", "x",  "i",    "never"};
     static const char *const STRINGS[] = {
         "s", "r", "s", "o.b", "c.q", "$dtId", "at", "dur", "m.b", "$etag", "$metadata.$model"};
     static const char *const LINKED[] = {"w", "n", "$relationshipId", "$sourceId", "$targetId", "$relationshipName"};
@@ -276,17 +277,21 @@ static void draw_leaf(Lab *l, char kind, bool link, Buf *out) {
         draw_path(l, kind, link, out);
         return;
     }
+    if (below(l, 25) == 0) {
+        put(out, "NULL");
+        return;
+    }
     switch (kind) {
     case 'n': draw_number_literal(l, out); return;
     case 'b': put(out, below(l, 8) ? below(l, 2) ? "TRUE" : "FALSE" : "NULL"); return;
     case 's': put_quoted(PICK(l, TEXTS), out); return;
     case 't':
         if (below(l, 2)) buf_printf(out, "TIME('%s')", PICK(l, TIMES));
-        else put(out, below(l, 2) ? "NOW()" : "UPDATED(x)");
+        else put(out, below(l, 2) ? "NOW()" : below(l, 4) ? "UPDATED(x)" : "UPDATED(never)");
         return;
     case 'u':
         if (below(l, 2)) buf_printf(out, "DURATION('%s')", PICK(l, DURATIONS));
-        else put(out, below(l, 2) ? "AGE(x)" : "15 'minute'");
+        else put(out, below(l, 2) ? "AGE(s)" : below(l, 4) ? "15 'minute'" : "AGE(never)");
         return;
     case 'd': put(out, "arr"); return;
     default: put(out, "POINT(13.4, 52.5)");
@@ -337,18 +342,28 @@ static void draw_pair(Lab *l, char a, const char *op, char b, int depth, bool li
     put(out, ")");
 }
 
+static void draw_item(Lab *l, char kind, Buf *out) {
+    switch (kind) {
+    case 'n': draw_number_literal(l, out); return;
+    case 'i': buf_printf(out, "%d", (int)below(l, 60) - 20); return;
+    case 'f': buf_printf(out, "%d.%d", (int)below(l, 60) - 20, (int)below(l, 4) * 25); return;
+    default: put_quoted(PICK(l, TEXTS), out);
+    }
+}
+
+// Lists of one type, which are sorted, and of several.
 static void draw_list(Lab *l, int depth, bool link, Buf *out) {
-    char kind = below(l, 2) ? 'n' : 's';
-    int n = 1 + (int)below(l, below(l, 4) ? 5 : 60);
+    static const char KINDS[] = {'n', 's', 's', 'i', 'f'};
+    char kind = PICK(l, KINDS);
+    int n = 1 + (int)below(l, below(l, 3) ? 5 : 60);
     put(out, "(");
-    draw_expr(l, kind, depth - 1, link, out);
+    if (kind == 'i' || kind == 'f') draw_path(l, 'n', link, out);
+    else draw_expr(l, kind, depth - 1, link, out);
     put(out, below(l, 3) ? " IN [" : " NIN [");
     for (int i = 0; i < n; i++) {
         if (i) put(out, ", ");
-        bool other = below(l, 60) == 0;
-        if (other) put(out, below(l, 2) ? "NULL" : "TRUE");
-        else if (kind == 'n') draw_number_literal(l, out);
-        else put_quoted(PICK(l, TEXTS), out);
+        if (below(l, 100) == 0) put(out, below(l, 2) ? "NULL" : "TRUE");
+        else draw_item(l, kind, out);
     }
     put(out, "])");
 }
@@ -503,18 +518,39 @@ static void compare(Lab *l, ExprPage *p, ExprRun *run, uint64_t page_no, const B
     tally->kept += passed;
 }
 
+// Values from outside in place of some literals.
+static void put_slots(Lab *l, Expr *e) {
+    bool values = e->op == EX_COND || (e->op >= EX_OR && e->op <= EX_GE) || e->op >= EX_ADD;
+    for (int32_t i = 0; i < e->arg_count; i++) {
+        Expr *a = e->args[i];
+        if (!a) continue;
+        put_slots(l, a);
+        if (!values || a->op != EX_LITERAL || a->unit.n || below(l, 3)) continue;
+        a->op = EX_SLOT;
+        a->name = STR("slot");
+        a->value = (ExprValue){.type = EXPR_I64, .i = (int64_t)below(l, 8)};
+    }
+}
+
 static void ask(Lab *l, ExprPage *p, bool link, Tally *tally) {
     static const char KINDS[] = {'b', 'b', 'b', 'b', 'n', 'n', 's', 't', 'u', 'd', 'g'};
     ExprSource source = {.kind = link ? EXPR_LINK : EXPR_TWIN, .table = 1, .link = 0};
     ExprScope scope = {.catalog = l->view.catalog, .sources = &source, .count = 1};
-    ExprRun run = {.view = &l->view, .now = 1760000000000000000, .scratch = &l->arena};
+    const ExprValue slots[8] = {
+        {.type = EXPR_UNDEFINED},        {.type = EXPR_NULL},
+        {.type = EXPR_BOOL, .b = true},  {.type = EXPR_I64, .i = 3},
+        {.type = EXPR_F64, .d = -2.5},   {.type = EXPR_STR, .s = STR("abcd")},
+        {.type = EXPR_F64, .d = 0x1p70}, {.type = EXPR_TIME, .i = 1767225600000000000},
+    };
+    ExprRun run = {.view = &l->view, .now = 1760000000000000000, .scratch = &l->arena, .slots = slots};
     Buf text = {0};
     Expr *e;
     Bound *b;
     draw_expr(l, PICK(l, KINDS), 1 + (int)below(l, 4), link, &text);
     tally->asked++;
-    if (expr_parse(&l->arena, buf_str(&text), &e, NULL) == ERR_OK &&
-        expr_bind(&l->arena, &scope, e, &b, NULL) == ERR_OK) {
+    bool parsed = expr_parse(&l->arena, buf_str(&text), &e, NULL) == ERR_OK;
+    if (parsed && below(l, 4) == 0) put_slots(l, e);
+    if (parsed && expr_bind(&l->arena, &scope, e, &b, NULL) == ERR_OK) {
         tally->bound++;
         uint64_t pages = link ? view_pages(&l->view, VECNO_LINK) : 3, page_no = below(l, pages);
         if (link && below(l, 4)) page_no = l->links[below(l, LINKS)] >> PAGE_SHIFT;
