@@ -235,7 +235,9 @@ bool expr_duration_parse(Str s, int64_t *ns) {
         while (at < s.n && ((s.p[at] >= '0' && s.p[at] <= '9') || s.p[at] == '.')) at++;
         Str digits = str_sub(s, from, at);
         double v;
-        if (broken_part || at >= s.n || !digits.n || digits.p[0] == '.' || !decimal_parse_f64(digits, &v)) return false;
+        if (broken_part || at >= s.n || !digits.n || digits.p[0] == '.' || digits.p[digits.n - 1] == '.' ||
+            !decimal_parse_f64(digits, &v))
+            return false;
         while (next < sizeof parts / sizeof *parts && (parts[next].letter != s.p[at] || parts[next].time != time))
             next++;
         if (next == sizeof parts / sizeof *parts) return false;

@@ -124,7 +124,8 @@ static uint32_t other_case(uint32_t c, bool upper) {
     bool odd = (c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17E) || (c >= 0x4C1 && c <= 0x4CE);
     if (even) return upper ? c & ~1u : c | 1;
     if (odd) return upper ? (c - 1) | 1 : (c & 1) + c;
-    if (upper ? c >= 0x3B1 && c <= 0x3C9 && c != 0x3C2 : c >= 0x391 && c <= 0x3A9) return upper ? c - 0x20 : c + 0x20;
+    if (upper && c == 0x3C2) return 0x3A3; // the sigma at the end of words
+    if (upper ? c >= 0x3B1 && c <= 0x3C9 : c >= 0x391 && c <= 0x3A9 && c != 0x3A2) return upper ? c - 0x20 : c + 0x20;
     if (upper ? c >= 0x430 && c <= 0x44F : c >= 0x410 && c <= 0x42F) return upper ? c - 0x20 : c + 0x20;
     if (upper ? c >= 0x450 && c <= 0x45F : c >= 0x400 && c <= 0x40F) return upper ? c - 0x50 : c + 0x50;
     return c;
