@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "query/cache.h"
 
 typedef enum Step { STEP_DONE, STEP_POOL, STEP_SNAPSHOT } Step;
 
@@ -670,6 +671,13 @@ static void snapshot_await(Ask *a) {
     pthread_cond_destroy(&arrived);
 }
 
+// Behind the answer: what the facts of its world find worth an index by now. Not on a thread of small questions.
+static void ask_tend(Ask *a) {
+    if (a->small || a->err || !a->question) return;
+    Realm *r = a->question->realm;
+    query_cache_tend(facts_of(a->desk, r), r->world);
+}
+
 SosiaErr sosia_query(Sosia *s, const SosiaCaller *who, const SosiaQuery *q, SosiaAnswer *out) {
     CHECK(!engine_own_thread(s)); // it may have to wait for the writer
     Ask *a = ask_new(s->desk, q, out);
@@ -682,6 +690,7 @@ SosiaErr sosia_query(Sosia *s, const SosiaCaller *who, const SosiaQuery *q, Sosi
     }
     ask_settle(a);
     SosiaErr err = (SosiaErr)a->err;
+    ask_tend(a);
     ask_clear(a);
     if (entered) ask_leave(a);
     ask_free(a);
@@ -693,6 +702,7 @@ SosiaErr sosia_query(Sosia *s, const SosiaCaller *who, const SosiaQuery *q, Sosi
 static void ask_end(Ask *a) {
     ask_settle(a);
     a->fn(a->arg, (SosiaErr)a->err, a->out);
+    ask_tend(a);
     ask_clear(a);
     ask_leave(a);
     ask_free(a);

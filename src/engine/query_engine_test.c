@@ -309,6 +309,43 @@ static void test_limits(void **state) {
     end(&x);
 }
 
+// Temperatures in an order of their own: no page holds only near ones.
+static void scatter(Asking *x, int rooms) {
+    KitText t = {0};
+    char line[128];
+    for (int i = 0; i < rooms; i++) {
+        int value = (int)((int64_t)i * 7919 % rooms);
+        int n = snprintf(line, sizeof line, "{\"id\":\"r%d\",\"property\":\"temperature\",\"value\":%d}\n", i, value);
+        kit_add(&t, line, (size_t)n);
+    }
+    kit_do(&x->k, SOSIA_INGEST, "", "", t.p);
+    free(t.p);
+}
+
+// A question asked often enough gets an index behind its answer; an acknowledged write is seen through it at once.
+static void test_index(void **state) {
+    (void)state;
+    enum { ROOMS = 9000 };
+    static const char where[] = "SELECT T.$dtId FROM DIGITALTWINS T WHERE T.temperature = 4711";
+    Asking x;
+    begin(&x, &(SosiaOpen){0}, ROOMS);
+    scatter(&x, ROOMS);
+    int asked = 0;
+    for (; asked < 100 && stat_of(&x, "cacheBuilt") == 0; asked++)
+        assert_int_equal(kit_count(ask(&x, where, "", 100), "\"$dtId\":"), 1);
+    assert_in_range(asked, 2, 60);
+    int64_t hits = stat_of(&x, "cacheHits");
+    assert_int_equal(kit_count(ask(&x, where, "", 100), "\"$dtId\":"), 1);
+    assert_int_equal(stat_of(&x, "cacheHits"), hits + 1);
+    for (int i = 1; i < 6; i++) {
+        char line[128];
+        snprintf(line, sizeof line, "{\"id\":\"r%d\",\"property\":\"temperature\",\"value\":4711}\n", i * 1500);
+        kit_do(&x.k, SOSIA_INGEST, "", "", line);
+        assert_int_equal(kit_count(ask(&x, where, "", 100), "\"$dtId\":"), 1 + i);
+    }
+    end(&x);
+}
+
 static void test_errors(void **state) {
     (void)state;
     Asking x;
@@ -559,6 +596,7 @@ int main(void) {
         cmocka_unit_test(test_worlds),
         cmocka_unit_test(test_full_table),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_index),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_explain),
         cmocka_unit_test(test_slow_log),
