@@ -40,7 +40,7 @@ Err query_open(const Query *q, View *v, const QueryOptions *o, QueryCursor **out
         query_close(c);
         return err;
     }
-    c->time_ns = now_of(c) - start;
+    c->time_ns = c->plan_ns = now_of(c) - start;
     *out = c;
     return ERR_OK;
 }
@@ -145,12 +145,16 @@ static void begin_gather(QueryCursor *c) {
         c->has_sorter = true;
         out.sorter = &c->sorter;
     }
+    int64_t start = now_of(c);
     if (c->plan->count_only) count_whole(c);
     else gather(&c->team, &c->parts, &out);
     exec_flush(own(c));
+    int64_t ran = now_of(c);
+    c->run_ns = ran - start;
     if (!exec_goes(own(c))) return;
     if (out.sorter) sorter_finish(&c->sorter);
     else own(c)->err = groups_finish(&c->groups, own(c));
+    c->sort_ns = now_of(c) - ran;
 }
 
 static Err next_gathered(QueryCursor *c, Buf *out, bool *got) {
@@ -277,7 +281,9 @@ static Err begin(QueryCursor *c, Diag *d) {
     c->begun = true;
     parts_init(&c->parts);
     if (c->o.naive) return begin_naive(c, d);
+    int64_t start = now_of(c);
     if (!c->plan->count_only) parts_make(&c->parts, own(c), c->o.cache);
+    c->list_ns = now_of(c) - start;
     if (!exec_goes(own(c))) return own(c)->err;
     if (c->plan->sink != SINK_STREAM) {
         begin_gather(c);
@@ -329,7 +335,7 @@ static Err report(QueryCursor *c, Err err, Diag *d) {
     const Exec *x = own(c);
     if (atomic_load(&c->meter.err) != ERR_OK) return meter_report(&c->meter, c->rows_out, d);
     if (err != ERR_OK && x->why.err == err && x->err == err)
-        return diag_add(d, err, x->why.at, x->why.end, STR(""), "%.*s", STR_ARG(x->why.text));
+        return diag_add(d, err, x->why.at, x->why.end, x->why.where, "%.*s", STR_ARG(x->why.text));
     return err;
 }
 

@@ -34,4 +34,5 @@ struct QueryCursor {
     int64_t left; // rows still to leave by TOP, -1: no bound; 0: the end
     int64_t rows_out;
     int64_t time_ns;
+    int64_t plan_ns, list_ns, run_ns, sort_ns; // of them: planning, listing starts, running, sorting and grouping
 };

@@ -8,7 +8,8 @@ typedef struct Line {
     Str step;
     Buf detail;
     double estimated;
-    int64_t rows; // -1: not told
+    int64_t rows;    // -1: not told
+    int64_t time_ns; // -1: counted with the step behind it
 } Line;
 
 typedef struct Lines {
@@ -18,7 +19,7 @@ typedef struct Lines {
 
 static Line *add_line(Lines *l, Str step, double estimated, int64_t rows) {
     Line *line = &l->p[l->n++];
-    *line = (Line){.step = step, .estimated = estimated, .rows = rows};
+    *line = (Line){.step = step, .estimated = estimated, .rows = rows, .time_ns = -1};
     return line;
 }
 
@@ -64,7 +65,7 @@ static void put_how(const QueryCursor *c, Buf *out) {
     buf_printf(out, "; %lld pages read, %lld skipped", (long long)pages, (long long)parts->skipped);
     if (parts->how == QUERY_HOW_ALL) return;
     buf_str_put(out, parts->how == QUERY_HOW_INDEX ? STR(" by the index on ") : STR(" by what is known of "));
-    buf_str_put(out, column_name(catalog, parts->col));
+    buf_str_put(out, parts->col ? column_name(catalog, parts->col) : STR("them"));
 }
 
 static void put_tables(const QueryCursor *c, int32_t k, Buf *out) {
@@ -135,6 +136,12 @@ static void step_line(const QueryCursor *c, Lines *l, int32_t i) {
     put_terms(p, s->terms, s->term_count, out);
 }
 
+// Finding starts and walking on from them go hand in hand: the last of these steps has the time of all.
+static void set_times(const QueryCursor *c, Lines *l) {
+    int64_t run = c->plan->sink == SINK_STREAM ? c->time_ns - c->plan_ns - c->list_ns : c->run_ns;
+    l->p[l->n - 1].time_ns = c->list_ns + run;
+}
+
 static void sink_lines(const QueryCursor *c, Lines *l) {
     const Plan *p = c->plan;
     const Query *q = c->q;
@@ -147,7 +154,9 @@ static void sink_lines(const QueryCursor *c, Lines *l) {
         if (q->order_count) buf_printf(&line->detail, "by %d expressions", q->order_count);
         else buf_str_put(&line->detail, q->distinct ? STR("by the columns") : STR("into the order of the text"));
     }
+    if (c->begun && p->sink != SINK_STREAM) l->p[l->n - 1].time_ns = c->sort_ns;
     Line *line = add_line(l, STR("rows"), p->rows, c->rows_out);
+    line->time_ns = c->time_ns;
     if (q->top >= 0) buf_printf(&line->detail, "TOP(%lld); ", (long long)q->top);
     buf_printf(&line->detail, "%lld looked at, %d threads at most", (long long)atomic_load(&c->meter.rows),
                team_size(&c->team));
@@ -155,7 +164,7 @@ static void sink_lines(const QueryCursor *c, Lines *l) {
 
 // ---- output -------------------------------------------------------------------------------------------------------
 
-static void put_json(const QueryCursor *c, const Lines *l, Buf *out) {
+static void put_json(const Lines *l, Buf *out) {
     for (int32_t i = 0; i < l->n; i++) {
         const Line *line = &l->p[i];
         buf_str_put(out, i ? STR(",{\"step\":") : STR("{\"step\":"));
@@ -165,21 +174,21 @@ static void put_json(const QueryCursor *c, const Lines *l, Buf *out) {
         buf_str_put(out, STR(",\"estimated_rows\":"));
         json_put_i64(out, (int64_t)line->estimated);
         if (line->rows >= 0) buf_printf(out, ",\"rows\":%lld", (long long)line->rows);
-        if (i + 1 == l->n) buf_printf(out, ",\"time_us\":%lld", (long long)(c->time_ns / 1000));
+        if (line->time_ns >= 0) buf_printf(out, ",\"time_us\":%lld", (long long)(line->time_ns / 1000));
         buf_byte(out, '}');
     }
 }
 
-static void put_table(const QueryCursor *c, const Lines *l, Buf *out) {
-    buf_printf(out, "%-9s %12s %12s  %s\n", "step", "estimated", "rows", "detail");
+static void put_table(const Lines *l, Buf *out) {
+    buf_printf(out, "%-9s %11s %11s %10s  %s\n", "step", "estimated", "rows", "ms", "detail");
     for (int32_t i = 0; i < l->n; i++) {
         const Line *line = &l->p[i];
-        char rows[24] = "";
+        char rows[24] = "", ms[24] = "";
         if (line->rows >= 0) snprintf(rows, sizeof rows, "%lld", (long long)line->rows);
-        buf_printf(out, "%-9.*s %12.0f %12s  %.*s\n", STR_ARG(line->step), line->estimated, rows,
+        if (line->time_ns >= 0) snprintf(ms, sizeof ms, "%.3f", (double)line->time_ns / 1e6);
+        buf_printf(out, "%-9.*s %11.0f %11s %10s  %.*s\n", STR_ARG(line->step), line->estimated, rows, ms,
                    STR_ARG(buf_str(&line->detail)));
     }
-    buf_printf(out, "time %.3f ms\n", (double)c->time_ns / 1e6);
 }
 
 void query_explain(const QueryCursor *c, Buf *out) {
@@ -192,11 +201,12 @@ void query_explain(const QueryCursor *c, Buf *out) {
     } else {
         start_line(c, &l);
         for (int32_t i = 0; i < c->plan->step_count; i++) step_line(c, &l, i);
+        if (c->begun) set_times(c, &l);
         sink_lines(c, &l);
     }
     buf_str_put(out, STR("{\"plan\":["));
-    put_json(c, &l, out);
-    put_table(c, &l, &table);
+    put_json(&l, out);
+    put_table(&l, &table);
     buf_str_put(out, STR("],\"text\":"));
     json_put_str(out, buf_str(&table));
     buf_byte(out, '}');

@@ -54,17 +54,6 @@ static void work(void *arg, int32_t who) {
     }
 }
 
-static void work_joined(void *arg, int32_t who) {
-    Shift *s = arg;
-    Exec *x = s->team->execs[who];
-    x->joined.overrun = false;
-    view_join(&x->joined, s->team->execs[0]->view);
-    exec_view(x, &x->joined);
-    work(arg, who);
-    exec_flush(x);
-    view_end(&x->joined);
-}
-
 // What stopped one stops all.
 static void hear(Team *team, int32_t threads) {
     Exec *first = team->execs[0];
@@ -80,21 +69,24 @@ static void hear(Team *team, int32_t threads) {
     }
 }
 
-static void run_helper(void *arg, int32_t i) {
-    if (i == 0) work(arg, 0);
-    else work_joined(arg, i);
-}
-
 void team_run(Team *team, int64_t n, void (*fn)(void *arg, Exec *x, int64_t i), void *arg) {
     int32_t threads = team_size(team);
     if (threads > n) threads = (int32_t)n;
     Shift s = {.team = team, .n = n, .fn = fn, .arg = arg};
-    for (int32_t i = 1; i < threads; i++) team_exec(team, i);
     if (threads <= 1) {
         work(&s, 0);
         return;
     }
-    team->crew->run(team->crew->ctx, threads, run_helper, &s);
+    for (int32_t i = 1; i < threads; i++) {
+        Exec *x = team_exec(team, i);
+        view_join(&x->joined, team->execs[0]->view);
+        exec_view(x, &x->joined);
+    }
+    team->crew->run(team->crew->ctx, threads, work, &s);
+    for (int32_t i = 1; i < threads; i++) {
+        exec_flush(team->execs[i]);
+        view_end(&team->execs[i]->joined);
+    }
     hear(team, threads);
 }
 

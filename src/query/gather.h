@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gather: run a plan to its end into groups or a sorter, on all threads of the crew where there is enough to do. Work is
-// cut into runs of parts whose size does not depend on the number of threads; groups are merged in the order of the
+// Gather: run a plan to its end into groups or a sorter, on all threads of the crew where there is enough to do. Work
+// is cut into runs of parts whose size does not depend on the number of threads; groups are merged in the order of the
 // runs, rows are put into a total order: the result is the same for any crew.
 #pragma once
 #include "query/group.h"

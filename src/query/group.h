@@ -24,6 +24,7 @@ typedef struct Groups {
     int64_t ranked_count;
 } Groups;
 
+// Start with no group; release everything.
 void groups_init(Groups *g, const Plan *p, Meter *m);
 void groups_free(Groups *g);
 // Take one row. False: stop.

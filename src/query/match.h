@@ -38,6 +38,7 @@ typedef struct Walk {
     Spot start;
 } Walk;
 
+// A walk of an Exec, which outlives it; release its memory.
 void walk_init(Walk *w, Exec *x);
 void walk_free(Walk *w);
 // Stand on a start, which has passed the conjuncts of its alias. False: nothing begins there.

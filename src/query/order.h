@@ -36,6 +36,7 @@ typedef struct Sorter {
     int64_t told; // bytes the meter knows
 } Sorter;
 
+// Start with no row; release everything.
 void sorter_init(Sorter *s, const Plan *p, Meter *m);
 void sorter_free(Sorter *s);
 // Take a row. False: stop (error or limit).

@@ -118,8 +118,15 @@ static int32_t count_terms(const Expr *e) {
     return e->op == EX_AND ? count_terms(e->args[0]) + count_terms(e->args[1]) : 1;
 }
 
+static bool has_graph(const Expr *e) {
+    bool found = e->op == EX_GRAPH;
+    for (int32_t i = 0; i < e->arg_count && !found; i++) found = e->args[i] && has_graph(e->args[i]);
+    return found;
+}
+
 static void add_expr(Plan *p, const Expr *e) {
     PlanExpr *x = &p->exprs[p->expr_count++];
+    p->graphs |= has_graph(e);
     x->e = e;
     x->mask = plan_mask(p->q, e, &x->late);
     x->alias = (x->mask & (x->mask - 1)) == 0 ? __builtin_ctzll(x->mask) : -1;

@@ -84,29 +84,45 @@ static int32_t fixed_start(const Plan *p) {
     return best;
 }
 
+// What one row of a page costs is 1; what a link met on the way costs, with the twin behind it:
+#define LINK_COST 8.0
+
+// A twin's lists hold links of all kinds: all of them are walked.
+static double degree(const Choice *c) {
+    double twins = (double)view_meta(c->v, META_TWINS), links = (double)view_meta(c->v, META_LINKS);
+    return links / (twins > 0 ? twins : 1);
+}
+
+// Walking the edges at alias k from everything that passes.
 static double edge_cost(const Choice *c, int32_t k, double passes) {
     double cost = 0;
     for (int32_t e = 0; e < c->p->q->edge_count; e++) {
         const QueryEdge *edge = &c->p->q->edges[e];
-        if (edge->from == k || edge->to == k) cost += passes * (1 + fan_of(c, e));
+        if (edge->from != k && edge->to != k) continue;
+        cost += passes * LINK_COST * (1 + degree(c));
+        if (edge->link < 0) cost += passes * LINK_COST * fan_of(c, e);
     }
     return cost;
 }
 
-// Links a start from the relationship of an edge looks at; and is it possible?
+// What a start from the relationship of an edge costs; false: it is not possible.
 static bool link_start(const Choice *c, int32_t e, double *cost) {
     const QueryEdge *edge = &c->p->q->edges[e];
     if (edge->link < 0 || (edge->rel_count == 0 && c->p->aliases[edge->link].term_count == 0)) return false;
     *cost = 0;
     for (int32_t k = 0; k < c->p->kind_count; k++) {
-        if (!takes(c->p, e, k) || query_stat_links(c->cache, c->v, (uint32_t)k) <= 0) continue;
+        double links = takes(c->p, e, k) ? query_stat_links(c->cache, c->v, (uint32_t)k) : 0;
+        if (links <= 0) continue;
         const Tab *tab = exec_tab(c->x, edge->link, (uint32_t)k);
         if (tab->none || tab->why.err != ERR_OK) continue;
         ExprSource s = source_of(EXPR_LINK, (uint32_t)k);
         QueryTest *tests;
         int32_t n = exec_tests(c->x, edge->link, (uint32_t)k, &tests);
-        *cost += 2 * query_hits_estimate(c->cache, c->v, &s, tests, n);
+        for (int32_t i = 0; i < n; i++) links *= query_stat_select(c->cache, c->v, &s, &tests[i]);
+        *cost += query_hits_estimate(c->cache, c->v, &s, tests, n) + LINK_COST * links;
+        c->p->aliases[edge->link].passes += links;
     }
+    c->p->aliases[edge->link].looks = *cost;
     return true;
 }
 

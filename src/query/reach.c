@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-// ---- a ball: twins by their distance from one or several -------------------------------------------------------------
+// ---- a ball: twins by their distance from one or several ----------------------------------------------------------
 
 typedef struct Near {
     uint64_t id, link; // link: the one it was reached by, 0: a start

@@ -11,5 +11,6 @@
 #pragma once
 #include "query/gather.h"
 
+// Search from all parts of the plan's start and hand over what is found. Errors are in x and the meter.
 void reach_ends(Exec *x, const Parts *parts, const Out *out);
 void reach_shortest(Exec *x, const Parts *parts, const Out *out);

@@ -71,7 +71,7 @@ void exec_init(Exec *x, const Plan *p, View *v, int64_t now, Meter *m) {
     x->ties = NEW(&x->keep, Tie, p->expr_count);
     x->tabs = NEW(&x->keep, Tab *, p->q->alias_count);
     x->step_rows = NEW(&x->keep, int64_t, p->q->edge_count + 1);
-    x->run = (ExprRun){.now = now, .scratch = &x->scratch, .slots = x->slots};
+    x->run = (ExprRun){.now = now, .scratch = &x->scratch, .slots = x->slots, .visited_max = m->limits.rows};
     exec_view(x, v);
 }
 
@@ -92,6 +92,7 @@ bool exec_flush(Exec *x) {
     int64_t n = x->ticks + x->run.visited;
     x->ticks = 0;
     x->run.visited = 0;
+    x->run.visited_max = x->meter->limits.rows;
     return meter_rows(x->meter, n) && exec_goes(x);
 }
 
@@ -103,6 +104,7 @@ static void complain(Exec *x, const Diag *d, Err err) {
     if (d->count == 0) return;
     x->why.at = d->messages[0].at;
     x->why.end = d->messages[0].end;
+    x->why.where = arena_str(&x->keep, d->messages[0].where);
     x->why.text = arena_str(&x->keep, d->messages[0].text);
 }
 
@@ -215,7 +217,7 @@ static bool binds_somewhere(Exec *x, int32_t i) {
 Err exec_check(Exec *x, Diag *d) {
     for (int32_t i = 0; i < x->plan->expr_count; i++) {
         if (!binds_somewhere(x, i))
-            return diag_add(d, x->err, x->why.at, x->why.end, STR(""), "%.*s", STR_ARG(x->why.text));
+            return diag_add(d, x->err, x->why.at, x->why.end, x->why.where, "%.*s", STR_ARG(x->why.text));
         x->err = ERR_OK;
     }
     return ERR_OK;

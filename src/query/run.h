@@ -47,7 +47,7 @@ typedef struct Tie {
 typedef struct Why {
     Err err;
     int64_t at, end;
-    Str text;
+    Str where, text;
 } Why;
 
 // The conjuncts of one alias, for one of its tables or kinds.
@@ -96,7 +96,7 @@ static inline bool exec_goes(const Exec *x) {
 bool exec_flush(Exec *x);
 static inline bool exec_tick(Exec *x, int64_t n) {
     x->ticks += n;
-    return x->ticks < 256 || exec_flush(x);
+    return x->ticks + x->run.visited < 256 || exec_flush(x);
 }
 // Expression number i bound for the tables and kinds of[] (by alias). NULL: error in x->err.
 const Bound *exec_bound(Exec *x, int32_t i, const uint32_t *of);

@@ -186,12 +186,15 @@ static void run_singly(const Part *u, Exec *x, Found *out) {
     }
 }
 
-// What is in both: live rows of the page and rows of the part.
+// What is in both: live rows of the page and rows of the part. Without branches: either may be half of the page.
 static int32_t among(uint16_t *sel, int32_t n, const uint16_t *rows, int32_t count) {
-    int32_t kept = 0, k = 0;
+    uint64_t wanted[PAGE_ROWS / 64] = {0};
+    int32_t kept = 0;
+    for (int32_t i = 0; i < count; i++) wanted[rows[i] >> 6] |= (uint64_t)1 << (rows[i] & 63);
     for (int32_t i = 0; i < n; i++) {
-        while (k < count && rows[k] < sel[i]) k++;
-        if (k < count && rows[k] == sel[i]) sel[kept++] = sel[i];
+        uint16_t row = sel[i];
+        sel[kept] = row;
+        kept += (int32_t)(wanted[row >> 6] >> (row & 63) & 1);
     }
     return kept;
 }
@@ -224,7 +227,7 @@ void part_run(const Part *u, Exec *x, bool spots, Found *out) {
     out->n = 0;
     out->paged = false;
     atomic_fetch_add_explicit(&x->meter->pages, 1, memory_order_relaxed);
-    if (u->of == QUERY_ANY || (u->rows && u->count < ROWS_SINGLY)) run_singly(u, x, out);
+    if (u->of == QUERY_ANY || (u->rows && u->count < ROWS_SINGLY) || x->plan->graphs) run_singly(u, x, out);
     else run_paged(u, x, spots, out);
     x->step_rows[x->q->edge_count] += out->n;
     exec_flush(x);
