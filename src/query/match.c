@@ -61,7 +61,7 @@ bool walk_links(Exec *x, int32_t edge, uint64_t twin, bool out, bool in, Hop **h
         if (!grow_hops(x, hops, *count, cap)) return false;
         (*hops)[(*count)++] = (Hop){id.v, l.source.v == twin ? l.target.v : l.source.v, l.kind};
     }
-    reverse(*hops + first, *count - first);
+    if (*count > first) reverse(*hops + first, *count - first);
     return true;
 }
 
