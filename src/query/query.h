@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Query: the question language over one view of any world. Azure Digital Twins' language, and more (docs/query.md).
 //
-//   text --query_parse--> Query (syntax, names settled) --query_plan--> Plan --query_open--> QueryCursor --query_next--> rows
+//   text --query_parse--> Query (syntax, names settled) --query_open--> QueryCursor (with its plan) --query_next--> rows
 //
 // Deterministic: the same view, text and options give the same rows in the same order, for any number of threads and
 // whatever the plan. The order, without ORDER BY and among rows it calls equal:
@@ -19,13 +19,13 @@
 // numbers, MIN and MAX the least and greatest in the order above, without undefined and null. SUM of integers alone is
 // exact, a double when it leaves an int64. Of no values: COUNT and SUM 0, others undefined (no key in the row). Without
 // GROUP BY there is exactly one row. Sums of doubles are compensated (Neumaier), so that their last bits hardly depend
-// on the order. HAVING and ORDER BY of an aggregated query name columns (AS) or group expressions; ORDER BY of a
-// SELECT DISTINCT names its columns or their expressions.
+// on the order. HAVING and ORDER BY of an aggregated query speak of columns (by AS), group expressions and aggregates; ORDER BY
+// of a SELECT DISTINCT names its columns or their expressions.
 //
 // Grammar (extensions to Azure's are marked +; expr as in expr/expr.h):
 //   query   = [+ "EXPLAIN" ] "SELECT" [ "TOP" "(" uint ")" ] [+ "DISTINCT" ] [ list ] "FROM" source [ "WHERE" expr ]
-//             [+ "GROUP" "BY" expr { "," expr } [ "HAVING" expr ] ] [+ "ORDER" "BY" expr [ "ASC" | "DESC" ] { "," ... } ]
-//             [+ ";" ]
+//             [+ "GROUP" "BY" expr { "," expr } [ "HAVING" expr ] ]
+//             [+ "ORDER" "BY" expr [ "ASC" | "DESC" ] { "," expr [ "ASC" | "DESC" ] } ] [+ ";" ]
 //   list    = "*" | proj { "," proj }
 //   proj    = ( expr | aggregate ) [ "AS" name ]                 (Azure: paths only)
 //   aggregate = "COUNT" "(" [ "*" | expr ] ")" | ( "SUM" | "AVG" | "MIN" | "MAX" ) "(" expr ")"
@@ -40,10 +40,11 @@
 //   * = 1 to 10;+ *m.. = more than m, up to 10; upper bounds up to QUERY_HOPS_MAX. One row a path; a MATCH never uses
 //   a relationship twice, over all its edges together (JOINs may). In either direction, a relationship from a twin to
 //   itself counts once. SELECT DISTINCT of end nodes alone walks breadth first and visits every twin once.
-//   A SHORTEST pattern is one variable-length edge between two nodes, whose range begins at one hop.
-//   SHORTEST: one row for each pair of ends, the path with the fewest hops (of several: the one whose relationship ids
+//   A SHORTEST pattern is one edge between two nodes, whose range begins at one hop; * alone is 1 to QUERY_HOPS_MAX.
+//   One row for each pair of different ends, the path with the fewest hops (of several: the one whose relationship ids
 //   are smallest, compared from the start); name is a column {"length":n,"twins":[ids],"relationships":[{$sourceId,
-//   $relationshipId}...]}.
+//   $relationshipId}...]}, name.length a number.
+//   Words may be in any case; the two letters \n (\r, \t) between words are white space, as in texts escaped twice.
 #pragma once
 #include "expr/expr.h"
 #include "world/scan.h"
@@ -95,10 +96,10 @@ typedef struct QueryOrder {
     bool descending;
 } QueryOrder;
 
-// HAVING, and ORDER BY expressions of an aggregated query, are evaluated once a group without any source: what they name
-// has become EX_SLOT i, the value of columns[i] in ExprRun.slots. Columns that only they need are hidden: they stand
-// behind the projected ones. In expressions over rows, `name.length` of a SHORTEST path has become EX_SLOT 0: while rows
-// are evaluated slots[0] is the number of hops (I64).
+// HAVING, and ORDER BY expressions of an aggregated query, are evaluated once a group without any source: what they
+// name has become EX_SLOT i, the value of columns[i] in ExprRun.slots. Columns that only they need are hidden: they
+// stand behind the projected ones. In expressions over rows, `name.length` of a SHORTEST path has become EX_SLOT 0:
+// while rows are evaluated slots[0] is the number of hops (I64).
 
 typedef struct Query {
     Str text;

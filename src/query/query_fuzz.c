@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as a question. What parses is asked of a small world twice, by plan and by the oracle, in one page each: the
-// rows are the same, unless a limit stops one of them or the oracle meets what does not bind.
+// Any bytes as a question. What parses is asked of a small world twice, by plan and by the oracle: the rows are the
+// same, unless a limit stops one of them or one meets what does not bind.
 #include "base/check.h"
 #include "query/inner.h"
 #include "query/test_graph.h"
