@@ -321,6 +321,8 @@ int32_t expr_page_live(ExprPage *p, uint16_t sel[PAGE_ROWS]);
 uint64_t expr_page_id(ExprPage *p, uint16_t row);
 // Keep the rows of sel for which b is true; returns how many. In place.
 int32_t expr_page_filter(const Bound *b, ExprPage *p, uint16_t *sel, int32_t n);
+// Those for which all of several are true: the same as one after the other, without making a list of rows in between.
+int32_t expr_page_filter_all(const Bound *const *all, int32_t count, ExprPage *p, uint16_t *sel, int32_t n);
 // Values of b for the rows of sel. `out` lanes are valid until the next call of expr_page_at.
 // Equal, value for value, to expr_eval on each row. Cost: 1-2 ns a row and node on numbers.
 void expr_page_eval(const Bound *b, ExprPage *p, const uint16_t *sel, int32_t n, ExprVec *out);

@@ -76,10 +76,21 @@ int32_t expr_page_live(ExprPage *p, uint16_t rows[PAGE_ROWS]) {
 
 uint64_t expr_page_id(ExprPage *p, uint16_t row) { return lane_row_id(p, row); }
 
-int32_t expr_page_filter(const Bound *b, ExprPage *p, uint16_t *rows, int32_t n) {
+int32_t expr_page_filter_all(const Bound *const *all, int32_t count, ExprPage *p, uint16_t *rows, int32_t n) {
+    if (count == 0) return n;
     Sel sel = sel_of(rows, n), passed;
-    lane_test(p, b, &sel, true, &passed);
-    return rows_of(&passed, rows);
+    uint64_t any = n > 0;
+    for (int32_t i = 0; i < count && any; i++) {
+        lane_test(p, all[i], &sel, true, &passed);
+        sel = passed;
+        any = 0;
+        for (uint32_t w = 0; w < LANE_WORDS; w++) any |= sel.bits[w];
+    }
+    return rows_of(&sel, rows);
+}
+
+int32_t expr_page_filter(const Bound *b, ExprPage *p, uint16_t *rows, int32_t n) {
+    return expr_page_filter_all(&b, 1, p, rows, n);
 }
 
 // ---- values out ----

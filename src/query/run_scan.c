@@ -214,7 +214,7 @@ static void run_paged(const Part *u, Exec *x, bool spots, Found *out) {
     const Tab *tab = exec_tab(x, k, u->of);
     if (tab->why.err != ERR_OK && n) exec_refuse(x, &tab->why);
     if (tab->none) n = 0;
-    for (int32_t i = 0; i < tab->count && n; i++) n = expr_page_filter(tab->filters[i], x->page, out->sel, n);
+    n = expr_page_filter_all(tab->filters, tab->count, x->page, out->sel, n);
     out->n = n;
     out->paged = true;
     for (int32_t i = 0; spots && i < n; i++) {
