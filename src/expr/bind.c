@@ -101,6 +101,8 @@ Str bind_kind(Bind *c, const Bound *b) {
 
 // ---- operators ----------------------------------------------------------------------------------------------------
 
+static Err bind_logic(Bind *c, const Expr *e, Bound **out);
+
 static Err bind_literal(Bind *c, const Expr *e, Bound **out) {
     *out = bind_const(c, e, e->value);
     if (e->value.type != EXPR_I64 && e->value.type != EXPR_F64) return ERR_OK;
@@ -123,17 +125,49 @@ static bool is_bool(const Bound *b, bool value) {
     return bind_is_const(b) && b->type == EXPR_BOOL && b->value.b == value;
 }
 
+// Is the test false for the model at hand whatever the values are? By IS_OF_MODEL alone: what stands beside it may be
+// meant for other models, and not fit this one.
+static bool excluded(Bind *c, const Expr *e) {
+    Bound *b;
+    Bind quiet = *c;
+    quiet.d = NULL;
+    switch (e->op) {
+    case EX_AND: return excluded(c, e->args[0]) || excluded(c, e->args[1]);
+    case EX_OR: return excluded(c, e->args[0]) && excluded(c, e->args[1]);
+    case EX_NOT:
+    case EX_CALL: {
+        bool not = e->op == EX_NOT;
+        const Expr *call = not ? e->args[0] : e;
+        bool of_model = call->op == EX_CALL && expr_func_find(call->name) == FUNC_IS_OF_MODEL;
+        return of_model && bind_call(&quiet, call, &b) == ERR_OK && is_bool(b, not );
+    }
+    default: return false;
+    }
+}
+
+// The children of one operator in a row, without asking again what `excluded` was asked for all of them.
+static Err bind_operand(Bind *c, const Expr *parent, const Expr *e, Bound **out) {
+    if (e->op == EX_AND && parent->op == EX_AND) return bind_logic(c, e, out);
+    return bind_test(c, e, out);
+}
+
 static Err bind_logic(Bind *c, const Expr *e, Bound **out) {
     bool any = e->op == EX_OR;
     Bound *b = bind_node(c, any ? BOUND_OR : BOUND_AND, EXPR_BOOL, e, 2);
-    TRY(bind_test(c, e->args[0], &b->args[0]));
-    TRY(bind_test(c, e->args[1], &b->args[1]));
+    TRY(bind_operand(c, e, e->args[0], &b->args[0]));
+    TRY(bind_operand(c, e, e->args[1], &b->args[1]));
     *out = bind_folded(c, b);
     for (int i = 0; i < 2; i++) { // a constant that decides, or one that does not matter
         if (is_bool(b->args[i], any)) *out = b->args[i];
         else if (is_bool(b->args[i], !any) && b->args[1 - i]->type == EXPR_BOOL) *out = b->args[1 - i];
     }
     return ERR_OK;
+}
+
+static Err bind_and(Bind *c, const Expr *e, Bound **out) {
+    if (!excluded(c, e)) return bind_logic(c, e, out);
+    *out = bind_const(c, e, (ExprValue){.type = EXPR_BOOL});
+    return bind_calls(c, e);
 }
 
 static Err bind_not(Bind *c, const Expr *e, Bound **out) {
@@ -200,8 +234,8 @@ Err bind_expr(Bind *c, const Expr *e, Bound **out) {
     case EX_CALL: return bind_call(c, e, out);
     case EX_GRAPH: return bind_graph(c, e, out);
     case EX_COND: return bind_cond(c, e, out);
-    case EX_OR:
-    case EX_AND: return bind_logic(c, e, out);
+    case EX_OR: return bind_logic(c, e, out);
+    case EX_AND: return bind_and(c, e, out);
     case EX_NOT: return bind_not(c, e, out);
     case EX_IN:
     case EX_NIN: return bind_list(c, e, out);

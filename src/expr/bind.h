@@ -96,6 +96,8 @@ Bound *bind_as_duration(Bind *c, Bound *b, bool *ok);
 
 // ---- bind_call.c, bind_graph.c ----
 MUST Err bind_call(Bind *c, const Expr *e, Bound **out);
+// Names and numbers of arguments of all calls in e, which is not bound any further.
+MUST Err bind_calls(Bind *c, const Expr *e);
 MUST Err bind_graph(Bind *c, const Expr *e, Bound **out);
 // One arm, in the arena given: for the evaluator.
 GraphArm bind_graph_arm(const BoundGraph *g, const Catalog *catalog, Arena *a, uint32_t table, uint32_t kind);

@@ -342,16 +342,30 @@ static Err unknown(Bind *c, const Expr *e) {
     return bind_fail(c, e, "there is no function %.*s", STR_ARG(e->name));
 }
 
+static Err find_func(Bind *c, const Expr *e, int32_t *func) {
+    *func = expr_func_find(e->name);
+    if (*func < 0) return unknown(c, e);
+    ExprFunc f = expr_func_at(*func);
+    if (e->arg_count >= f.min && e->arg_count <= f.max) return ERR_OK;
+    return bind_fail(c, e, "%s takes (%s), and this has %d argument%s", f.name, f.args, e->arg_count,
+                     e->arg_count == 1 ? "" : "s");
+}
+
+Err bind_calls(Bind *c, const Expr *e) {
+    int32_t func;
+    if (e->op == EX_CALL) TRY(find_func(c, e, &func));
+    for (int32_t i = 0; i < e->arg_count; i++) {
+        if (e->args[i]) TRY(bind_calls(c, e->args[i]));
+    }
+    return ERR_OK;
+}
+
 Err bind_call(Bind *c, const Expr *e, Bound **out) {
-    int32_t func = expr_func_find(e->name);
-    if (func < 0) return unknown(c, e);
-    ExprFunc f = expr_func_at(func);
-    if (e->arg_count < f.min || e->arg_count > f.max)
-        return bind_fail(c, e, "%s takes (%s), and this has %d argument%s", f.name, f.args, e->arg_count,
-                         e->arg_count == 1 ? "" : "s");
+    int32_t func;
+    TRY(find_func(c, e, &func));
     if (func == FUNC_IS_OF_MODEL) return bind_of_model(c, e, out);
     Call *k = NEW(c->a, Call, 1);
-    *k = (Call){.e = e, .func = func, .name = f.name, .n = e->arg_count};
+    *k = (Call){.e = e, .func = func, .name = expr_func_at(func).name, .n = e->arg_count};
     if (func == FUNC_AGE || func == FUNC_UPDATED) return bind_age(c, k, out);
     for (int32_t i = func == FUNC_IF; i < k->n; i++) TRY(bind_expr(c, e->args[i], &k->args[i]));
     return bind_own(c, k, out);

@@ -113,6 +113,22 @@ static void refused_in_strict_scopes(void **state) {
     refuse(b, &(Refusal){"IS_OF_MODEL(R, 'x')", "a relationship has no model", 0, 19});
 }
 
+// What stands beside IS_OF_MODEL need not fit the models that it excludes; a misspelt function is one everywhere.
+static void models_that_are_excluded(void **state) {
+    Bench *b = *state;
+    stand(b, 0, "P", "p1");
+    gives(b, "IS_OF_MODEL('dtmi:x:Big;1') AND temp > 5 'watt'", "false");
+    gives(b, "temp > 5 'watt' AND n > 5 AND IS_OF_MODEL(P, 'dtmi:x:Big;1')", "false");
+    gives(b, "NOT IS_OF_MODEL('dtmi:x:Pump;1') AND temp > 5 'watt'", "false");
+    gives(b, "(IS_OF_MODEL('dtmi:x:Big;1') OR IS_OF_MODEL('dtmi:x:Wide;1')) AND temp > 5 'watt'", "false");
+    gives(b, "IS_OF_MODEL('dtmi:x:Big;1') AND temp > 5 'watt' OR n = -3", "true");
+    gives(b, "ANY(->feeds, power > 5 'degreeCelsius' AND IS_OF_MODEL('dtmi:x:Wide;1'))", "false");
+    refuse(b, &(Refusal){"IS_OF_MODEL('dtmi:x:Pump;1') AND temp > 5 'watt'",
+                         "degreeCelsius and watt do not go together", 33, 48});
+    refuse(b, &(Refusal){"IS_OF_MODEL('dtmi:x:Big;1') AND ABBS(n) > 5", "there is no function ABBS; did you mean ABS?",
+                         32, 39});
+}
+
 static void limits(void **state) {
     Bench *b = *state;
     Diag d;
@@ -198,6 +214,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(refused, setup, teardown),
         cmocka_unit_test_setup_teardown(refused_in_strict_scopes, setup, teardown),
+        cmocka_unit_test_setup_teardown(models_that_are_excluded, setup, teardown),
         cmocka_unit_test_setup_teardown(limits, setup, teardown),
         cmocka_unit_test_setup_teardown(long_chains, setup, teardown),
         cmocka_unit_test_setup_teardown(known, setup, teardown),

@@ -33,6 +33,12 @@
 // unitless property, are an ERROR at bind time. A plain literal takes the other side's unit. * and / by a unitless
 // number keep the unit; anything else drops it to "derived", which compares only with plain literals and its like.
 // A difference of two temperatures is a span: it converts by factor alone.
+//
+// Types: `/` gives a double. Values of different kinds do not compare (undefined), but for: integers with doubles
+// (exactly); null, which equals null alone; times. A property of times is a text: beside a TIME, another such property
+// or a literal date-time it stands for its instant, beside any other text for itself. An ISO 8601 text, a property of
+// durations or a number in a unit of time is a DURATION beside one. What a float property is compared with is rounded
+// to a float. A model that IS_OF_MODEL excludes in an AND is not asked whether the rest fits it.
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
