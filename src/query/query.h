@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Query: the question language over one view of any world. Azure Digital Twins' language, and more (docs/query.md).
 //
-//   text --query_parse--> Query (syntax, names settled) --query_open--> QueryCursor (with its plan) --query_next--> rows
+//   text --query_parse--> Query (syntax, names settled) --query_open--> QueryCursor (its plan) --query_next--> rows
 //
 // Deterministic: the same view, text and options give the same rows in the same order, for any number of threads and
 // whatever the plan. The order, without ORDER BY and among rows it calls equal:
@@ -19,8 +19,8 @@
 // numbers, MIN and MAX the least and greatest in the order above, without undefined and null. SUM of integers alone is
 // exact, a double when it leaves an int64. Of no values: COUNT and SUM 0, others undefined (no key in the row). Without
 // GROUP BY there is exactly one row. Sums of doubles are compensated (Neumaier), so that their last bits hardly depend
-// on the order. HAVING and ORDER BY of an aggregated query speak of columns (by AS), group expressions and aggregates; ORDER BY
-// of a SELECT DISTINCT names its columns or their expressions.
+// on the order. HAVING and ORDER BY of an aggregated query speak of columns (by name), group expressions and
+// aggregates; ORDER BY of a SELECT DISTINCT names its columns or their expressions.
 //
 // Grammar (extensions to Azure's are marked +; expr as in expr/expr.h):
 //   query   = [+ "EXPLAIN" ] "SELECT" [ "TOP" "(" uint ")" ] [+ "DISTINCT" ] [ list ] "FROM" source [ "WHERE" expr ]
