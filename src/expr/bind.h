@@ -38,7 +38,7 @@ struct BoundGraph {
     int32_t origin;           // source the links start from
     int32_t inner;            // number of the neighbour's source; the relationship's is the next one
     const ExprSource *around; // inner of them
-    int32_t bare_nest;
+    int32_t bare, nest;       // of the binding around
     const Catalog *catalog;
     int32_t *slots; // by link kind: -1 not meant, else the relationship's number among the arms of a table
     int32_t slot_count;

@@ -291,6 +291,8 @@ static Err bind_geo(Bind *c, Call *k, Bound **out) {
         *out = call_node(c, k, EXPR_F64, (ExprUnit){.unit = metre});
         return ERR_OK;
     }
+    if (k->n == 2 && k->args[1]->type == EXPR_POINT)
+        return bind_fail(c, k->e, "WITHIN of a point wants a radius: WITHIN(place, centre, 500 'metre')");
     ExprUnit radius = k->n == 3 ? k->args[2]->unit : (ExprUnit){0};
     if (radius.unit && radius.unit->family != FAM_LENGTH)
         return bind_fail(c, k->args[2]->from, "the radius is a length, and this is %.*s",

@@ -50,13 +50,19 @@ static void see_link(void *ctx, const Expr *e, bool inside) {
     if (str_eq(first, STR("R"))) *seen = true;
 }
 
+// R is an alias of the query; one of an aggregate around gives way to the inner one.
+static bool link_taken(const Bind *c) {
+    int32_t r = bind_alias(c, STR("R"));
+    return r >= 0 && r < c->count - 2 * c->nest;
+}
+
 // Does the inside name the relationship?
 static bool names_link(const Bind *c, const Expr *e) {
     bool seen = false;
     for (int i = 0; i < 2; i++) {
         if (e->args[i]) expr_walk(e->args[i], see_link, &seen);
     }
-    return seen && bind_alias(c, STR("R")) < 0;
+    return seen && !link_taken(c);
 }
 
 // The kinds meant, each with a number of its own when the inside names the relationship.
@@ -77,9 +83,8 @@ static void take_kinds(Bind *c, const Expr *e, BoundGraph *g) {
 static Bind inner(const Bind *c, const BoundGraph *g, ExprSource *sources, uint32_t table, uint32_t kind) {
     Bind in = *c;
     if (g->inner) memcpy(sources, g->around, (size_t)g->inner * sizeof *sources);
-    bool taken = bind_alias(c, STR("R")) >= 0;
     sources[g->inner] = (ExprSource){.kind = EXPR_TWIN, .table = table};
-    sources[g->inner + 1] = (ExprSource){.alias = taken ? STR("") : STR("R"), .kind = EXPR_LINK, .link = kind};
+    sources[g->inner + 1] = (ExprSource){.alias = link_taken(c) ? STR("") : STR("R"), .kind = EXPR_LINK, .link = kind};
     in.sources = sources;
     in.count = g->inner + 2;
     in.bare = g->inner;
@@ -151,8 +156,13 @@ GraphArm bind_graph_arm(const BoundGraph *g, const Catalog *catalog, Arena *a, u
     GraphArm arm;
     BoundGraph copy = *g;
     copy.catalog = catalog;
-    Bind c = {
-        .a = a, .catalog = catalog, .sources = g->around, .count = g->inner, .bare = g->bare_nest, .nodes = &nodes};
+    Bind c = {.a = a,
+              .catalog = catalog,
+              .sources = g->around,
+              .count = g->inner,
+              .bare = g->bare,
+              .nest = g->nest,
+              .nodes = &nodes};
     if (bind_arm(&c, &copy, table, kind, &first, &arm) != ERR_OK) // no value that could be taken
         arm = (GraphArm){.bound = true,
                          .value = g->from->args[0] ? bind_undefined(&c, g->from) : NULL,
@@ -230,7 +240,8 @@ Err bind_graph(Bind *c, const Expr *e, Bound **out) {
         return diag_add(c->d, ERR_LIMIT, e->at, e->end, STR(""), "aggregates are nested more than %d deep",
                         GRAPH_NEST_MAX);
     g->inner = c->count;
-    g->bare_nest = c->bare;
+    g->bare = c->bare;
+    g->nest = c->nest;
     ExprSource *around = NEW(c->a, ExprSource, c->count + 1);
     memcpy(around, c->sources, (size_t)c->count * sizeof *around);
     g->around = around;

@@ -67,6 +67,7 @@ static void refused(void **state) {
         {"5 'watt' < AGE(temp)", "a duration compares with a duration: write 15 'minute', or 'PT15M'", 0, 20},
         {"SIN(temp)", "SIN wants an angle, and this is a number in degreeCelsius", 4, 8},
         {"WITHIN(place, place, 5 'watt')", "the radius is a length, and this is a number in watt", 21, 29},
+        {"WITHIN(place, POINT(1, 2))", "WITHIN of a point wants a radius: WITHIN(place, centre, 500 'metre')", 0, 26},
         {"SUM(->feeds)", "SUM wants a value of the neighbours, as in SUM(->contains.power)", 0, 12},
         {"COUNT(Q->feeds)", "there is no alias Q", 0, 15},
         {"SUM(->feeds, NOPE(1))", "there is no function NOPE", 13, 20},

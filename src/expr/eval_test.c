@@ -630,6 +630,12 @@ static void neighbours(void **state) {
     Bench *b = *state;
     stand(b, 0, "P", "p1");
     GIVE_ALL(b, cases);
+    stand(b, 0, "", "p2");
+    gives(b, "SUM(->feeds, SUM(->feeds, R.w))", "2.5"); // the inner relationship
+    gives(b, "SUM(->feeds, COUNT(->feeds WHERE IS_DEFINED(R.w)) WHERE NOT IS_DEFINED(R.w))", "2");
+    stand_link(b, 1, "R", "p1", "a");
+    b->scope.bare_first = true;
+    gives(b, "SUM(->feeds, SUM(->feeds, R.w))", "1"); // the alias
     stand(b, 0, "", "w");
     gives(b, "COUNT(<-)", "1");
     gives(b, "SUM(<-any.power)", "7");
