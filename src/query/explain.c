@@ -91,7 +91,7 @@ static void start_line(const QueryCursor *c, Lines *l) {
     int64_t rows = c->begun ? c->team.execs[0]->step_rows[q->edge_count] : -1;
     if (p->producer == PRODUCE_SHORTEST && p->aliases[0].fixed) rows = -1;
     static const Str names[] = {{"scan", 4}, {"find", 4}, {"list", 4}, {"scan", 4}};
-    Line *line = add_line(l, p->count_only ? STR("count") : names[p->how], al->passes, rows);
+    Line *line = add_line(l, p->count_only ? STR("count") : p->nothing ? STR("find") : names[p->how], al->passes, rows);
     Buf *out = &line->detail;
     if (p->nothing) {
         buf_str_put(out, STR("no such twin"));

@@ -155,8 +155,8 @@ static bool all_repeat(const ExprVec *vecs, int32_t count, int32_t k) {
     return true;
 }
 
-// The group of each row. A run of equal keys is looked up once.
-static void find_all(Groups *g, Exec *x, const ExprVec *vecs, int32_t n, Group **out) {
+// The group of each row. A run of equal keys is looked up once. False: stop.
+static bool find_all(Groups *g, Exec *x, const ExprVec *vecs, int32_t n, Group **out) {
     int32_t count = g->plan->q->group_count;
     ExprValue *keys = NEW(&x->scratch, ExprValue, count);
     for (int32_t k = 0; k < n; k++) {
@@ -167,7 +167,9 @@ static void find_all(Groups *g, Exec *x, const ExprVec *vecs, int32_t n, Group *
         for (int32_t i = 0; i < count; i++) keys[i] = query_value_plain(value_at(&vecs[i], k));
         if (k && same_keys(keys, out[k - 1]->keys, count)) out[k] = out[k - 1];
         else out[k] = find(g, hash_keys(keys, count), keys);
+        if (k % 64 == 63 && !tell(g)) return false;
     }
+    return true;
 }
 
 // Doubles into sums, a run of rows of one group at a time.
@@ -205,7 +207,7 @@ bool groups_page(Groups *g, Exec *x, uint32_t of, const uint16_t *sel, int32_t n
         expr_page_eval(b, x->page, sel, n, &vecs[i]);
     }
     Group *groups[PAGE_ROWS];
-    find_all(g, x, vecs, n, groups);
+    if (!find_all(g, x, vecs, n, groups)) return false;
     for (int32_t i = 0; i < columns_of(q); i++) {
         const QueryColumn *c = &q->columns[i];
         if (c->agg == AGG_NONE) continue;
