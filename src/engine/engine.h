@@ -67,6 +67,8 @@ struct Realm {
     // Questions; guarded by the desk's lock.
     bool dropped;                    // no cursor may be made
     struct QueryCache *facts;        // made by the first question
+    bool tending;                    // a thread looks after its indexes, or will
+    int64_t tended_ns;               // when it was asked to last
     struct Snapshot *snapshot;       // the newest, while anyone holds it
     struct SnapshotWait *waiting[2]; // for the one under way; for the one after it
     bool snapshotting;

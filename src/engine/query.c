@@ -9,7 +9,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/time.h"
-#include "query/cache.h"
 
 typedef enum Step { STEP_DONE, STEP_POOL, STEP_SNAPSHOT } Step;
 
@@ -634,6 +633,7 @@ static void ask_settle(Ask *a) {
     out->time_ns = time_mono_ns() - a->began_ns;
     out->rows_looked_at = a->looked;
     out->charge = 1 + (double)a->looked / 100;
+    if (a->question && !a->err) desk_tend(a->desk, a->question->realm, a->looked);
     count(&c->total, 1);
     count(&c->failed, a->err != ERR_OK);
     count(&c->looked, a->looked);
@@ -671,13 +671,6 @@ static void snapshot_await(Ask *a) {
     pthread_cond_destroy(&arrived);
 }
 
-// Behind the answer: what the facts of its world find worth an index by now. Not on a thread of small questions.
-static void ask_tend(Ask *a) {
-    if (a->small || a->err || !a->question) return;
-    Realm *r = a->question->realm;
-    query_cache_tend(facts_of(a->desk, r), r->world);
-}
-
 SosiaErr sosia_query(Sosia *s, const SosiaCaller *who, const SosiaQuery *q, SosiaAnswer *out) {
     CHECK(!engine_own_thread(s)); // it may have to wait for the writer
     Ask *a = ask_new(s->desk, q, out);
@@ -690,7 +683,6 @@ SosiaErr sosia_query(Sosia *s, const SosiaCaller *who, const SosiaQuery *q, Sosi
     }
     ask_settle(a);
     SosiaErr err = (SosiaErr)a->err;
-    ask_tend(a);
     ask_clear(a);
     if (entered) ask_leave(a);
     ask_free(a);
@@ -702,7 +694,6 @@ SosiaErr sosia_query(Sosia *s, const SosiaCaller *who, const SosiaQuery *q, Sosi
 static void ask_end(Ask *a) {
     ask_settle(a);
     a->fn(a->arg, (SosiaErr)a->err, a->out);
-    ask_tend(a);
     ask_clear(a);
     ask_leave(a);
     ask_free(a);

@@ -68,6 +68,41 @@ void desk_realm_free(Realm *r) {
     if (r->facts) query_cache_free(r->facts);
 }
 
+// ---- facts --------------------------------------------------------------------------------------------------------
+
+typedef struct Tending {
+    Job job;
+    Desk *desk;
+    Realm *realm; // reference
+} Tending;
+
+static void tend(Job *j) {
+    Tending *t = (Tending *)j;
+    Realm *r = t->realm;
+    query_cache_tend(r->facts, r->world); // a question was answered with it, so it is there
+    pthread_mutex_lock(&t->desk->lock);
+    r->tending = false;
+    pthread_mutex_unlock(&t->desk->lock);
+    realm_unref(r);
+    mem_free(t);
+}
+
+void desk_tend(Desk *d, Realm *r, int64_t looked) {
+    if (looked < QUERY_TEND_ROWS) return;
+    int64_t now = time_mono_ns();
+    pthread_mutex_lock(&d->lock);
+    bool due = r->facts && !r->tending && now - r->tended_ns >= QUERY_TEND_NS;
+    if (due) {
+        r->tending = true;
+        r->tended_ns = now;
+    }
+    pthread_mutex_unlock(&d->lock);
+    if (!due) return;
+    Tending *t = mem_alloc(sizeof *t);
+    *t = (Tending){{.run = tend, .large = true}, d, realm_ref(r)};
+    pool_push(d->pool, &t->job, true);
+}
+
 // ---- counters ------------------------------------------------------------------------------------------------------
 
 static void put(Buf *b, const char *name, int64_t value) {

@@ -22,6 +22,7 @@
 #pragma once
 #include "base/time.h"
 #include "engine/engine.h"
+#include "query/cache.h"
 #include "query/query.h"
 
 #define QUERY_TIMEOUT_DEFAULT (60 * NS_PER_S)
@@ -42,6 +43,8 @@
 #define QUERY_CACHE_BYTES ((int64_t)64 << 20)     // facts kept of the live world
 #define QUERY_FORK_CACHE_BYTES ((int64_t)8 << 20) // of a fork
 #define QUERY_SWEEP_NS (5 * NS_PER_S)             // between looks for idle cursors
+#define QUERY_TEND_NS (20 * NS_PER_MS)            // between looks whether an index would pay
+#define QUERY_TEND_ROWS 1000                      // questions that look at less do not ask for it
 
 typedef struct Ask Ask;
 typedef struct Cursor Cursor;
@@ -200,6 +203,9 @@ struct Desk {
     int64_t blocks_before; // bytes of all worlds when no cursor was open
 };
 
+// A question about the realm looked at so many rows: have a thread of the pool see, now and then, whether an index
+// would pay or has become old. Any thread.
+void desk_tend(Desk *d, Realm *r, int64_t looked);
 // Cancel the questions started with fn and arg; NULL: whatever it was. Any thread.
 void asks_cancel(Desk *d, SosiaAnswerFn fn, void *arg);
 // Log a question that took long; c may be NULL. Any thread.
