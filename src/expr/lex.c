@@ -57,23 +57,34 @@ static bool take_quoted(Lex *l) {
     return true;
 }
 
+// A backslash that stands for the character behind it.
+static bool escapes(const Lex *l, int32_t at) {
+    char next = peek(l, at + 1);
+    return l->text.p[at] == '\\' && at + 1 < l->text.n && (next == '\'' || next == '"' || next == '\\');
+}
+
 // A text in quotes; \' \" \\ and a doubled quote stand for one character, any other backslash for itself.
 static void take_string(Lex *l, char quote) {
-    int32_t at = l->token.at + 1, n = (int32_t)l->text.n;
-    char *out = NEW(l->arena, char, n - at + 1), *w = out;
-    for (;; at++) {
-        if (at >= n) {
-            bad(l, n, "the text in quotes has no end");
-            return;
-        }
-        char c = l->text.p[at], next = peek(l, at + 1);
-        if (c == '\\' && at + 1 < n && (next == '\'' || next == '"' || next == '\\')) c = l->text.p[++at];
-        else if (c == quote && next == quote) at++;
-        else if (c == quote) break;
-        *w++ = c;
+    int32_t first = l->token.at + 1, at = first, pairs = 0;
+    for (; at < l->text.n; at++) {
+        bool pair = escapes(l, at) || (l->text.p[at] == quote && peek(l, at + 1) == quote);
+        if (!pair && l->text.p[at] == quote) break;
+        pairs += pair;
+        at += pair;
+    }
+    if (at >= l->text.n) {
+        bad(l, (int32_t)l->text.n, "the text in quotes has no end");
+        return;
     }
     l->token.kind = TOKEN_STRING;
     l->token.end = at + 1;
+    l->token.text = str_sub(l->text, first, at);
+    if (pairs == 0) return;
+    char *out = NEW(l->arena, char, at - first), *w = out;
+    for (int32_t i = first; i < at; i++) {
+        if (escapes(l, i) || (l->text.p[i] == quote && peek(l, i + 1) == quote)) i++;
+        *w++ = l->text.p[i];
+    }
     l->token.text = (Str){out, w - out};
 }
 
