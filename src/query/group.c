@@ -225,6 +225,12 @@ bool groups_page(Groups *g, Exec *x, uint32_t of, const uint16_t *sel, int32_t n
 
 void groups_merge(Groups *g, Groups *from) {
     const Query *q = g->plan->q;
+    if (g->n == 0) { // the first: as it is
+        Groups none = *g;
+        *g = *from;
+        *from = none;
+        return;
+    }
     for (int64_t i = 0; i < from->n; i++) {
         Group *group = from->list[i], *into = find(g, group->hash, group->keys);
         for (int32_t c = 0; c < columns_of(q); c++) {
