@@ -129,8 +129,8 @@ static void *ask_on(void *arg) {
     return NULL;
 }
 
-// Batches of 1,000 random updates as fast as they go, while somebody asks without a pause. Updates a second in millions;
-// *asked: questions a second.
+// Batches of 1,000 random updates as fast as they go, while somebody asks without a pause. Updates a second in
+// millions; *asked: questions a second.
 static double apply_rate(Scene *x, const char *text, double *asked) {
     static SosiaUpdate u[BATCH];
     Asker k = {.x = x, .text = text};
