@@ -13,6 +13,7 @@ static int64_t now_of(const QueryCursor *c) { return c->o.clock ? c->o.clock() :
 static Exec *own(const QueryCursor *c) { return c->team.execs[0]; }
 
 static Err prepare(QueryCursor *c, View *v, Diag *d) {
+    TRY(query_measure(&c->keep, c->q, v, &c->q, d));
     TRY(plan_make(&c->keep, c->q, v, &c->plan, d));
     c->team = (Team){.plan = c->plan, .crew = c->o.crew, .now = c->o.now, .meter = &c->meter};
     c->team.execs = mem_alloc(sizeof *c->team.execs);

@@ -141,18 +141,31 @@ static Bound *bind_one(Naive *n, const ExprScope *scope, const Expr *e) {
     return err ? NULL : b;
 }
 
-static Binding *bind_all(Naive *n) {
+static ExprScope scope_of(Naive *n) {
     const Query *q = n->q;
-    Binding *b = NEW(&n->keep, Binding, 1);
     for (int32_t i = 0; i < q->alias_count; i++) {
         n->sources[i] = (ExprSource){.alias = q->aliases[i].name, .kind = q->aliases[i].kind};
         if (n->sources[i].kind == EXPR_TWIN) n->sources[i].table = n->of[i];
         else n->sources[i].link = n->of[i];
     }
-    ExprScope scope = {.catalog = n->v->catalog, .sources = n->sources, .count = q->alias_count};
-    b->of = NEW(&n->keep, uint32_t, q->alias_count);
-    memcpy(b->of, n->of, (size_t)q->alias_count * sizeof(uint32_t));
-    b->where = bind_one(n, &scope, q->where);
+    return (ExprScope){.catalog = n->v->catalog, .sources = n->sources, .count = q->alias_count};
+}
+
+static Binding *bind_where(Naive *n) {
+    Binding *b = NEW(&n->keep, Binding, 1);
+    ExprScope scope = scope_of(n);
+    b->of = NEW(&n->keep, uint32_t, n->q->alias_count);
+    memcpy(b->of, n->of, (size_t)n->q->alias_count * sizeof(uint32_t));
+    b->where = bind_one(n, &scope, n->q->where);
+    b->next = n->bindings;
+    n->bindings = b;
+    return b;
+}
+
+// What a row that WHERE keeps needs: it may not bind for others.
+static void bind_outputs(Naive *n, Binding *b) {
+    const Query *q = n->q;
+    ExprScope scope = scope_of(n);
     b->columns = NEW(&n->keep, const Bound *, n->columns);
     b->groups = NEW(&n->keep, Bound *, q->group_count);
     b->orders = NEW(&n->keep, Bound *, q->order_count);
@@ -160,21 +173,17 @@ static Binding *bind_all(Naive *n) {
         if (q->columns[i].alias < 0) b->columns[i] = bind_one(n, &scope, q->columns[i].expr);
     }
     for (int32_t i = 0; i < q->group_count; i++) b->groups[i] = bind_one(n, &scope, q->groups[i]);
-    for (int32_t i = 0; !q->aggregated && i < q->order_count; i++)
-        b->orders[i] = bind_one(n, &scope, q->orders[i].expr);
-    b->next = n->bindings;
-    n->bindings = b;
-    return b;
+    if (q->aggregated) return;
+    for (int32_t i = 0; i < q->order_count; i++) b->orders[i] = bind_one(n, &scope, q->orders[i].expr);
 }
 
-// The expressions for what is bound now; NULL on an error.
-static const Binding *binding(Naive *n) {
+// The expressions for what is bound now.
+static Binding *binding(Naive *n) {
     size_t size = (size_t)n->q->alias_count * sizeof(uint32_t);
-    for (const Binding *b = n->bindings; b; b = b->next) {
+    for (Binding *b = n->bindings; b; b = b->next) {
         if (memcmp(b->of, n->of, size) == 0) return b;
     }
-    const Binding *made = bind_all(n);
-    return n->err ? NULL : made;
+    return bind_where(n);
 }
 
 static ExprValue value_of(Naive *n, const Bound *b) {
@@ -253,11 +262,13 @@ static void add_row(Naive *n, const Binding *b) {
 
 // Everything is bound: is it a result?
 static void found(Naive *n) {
-    const Binding *b = binding(n);
-    if (!b) return;
+    Binding *b = binding(n);
+    if (n->err) return;
     bool keep = !b->where || expr_test(b->where, &n->run, n->at);
     arena_reset(&n->scratch);
     if (!keep) return;
+    if (!b->columns) bind_outputs(n, b);
+    if (n->err) return;
     if (n->q->aggregated) add_to_group(n, b);
     else add_row(n, b);
 }
@@ -530,7 +541,8 @@ Err query_naive(const Query *q, View *v, const QueryOptions *o, const QuerySink 
     n.of = NEW(&n.keep, uint32_t, q->alias_count);
     n.bound = NEW(&n.keep, const Twin *, q->alias_count);
     n.used = NEW(&n.keep, uint64_t, hops);
-    run(&n);
+    n.err = query_measure(&n.keep, q, v, &n.q, d);
+    if (n.err == ERR_OK) run(&n);
     if (n.err == ERR_OK) send(&n, sink);
     if (looked_at) *looked_at = n.looked;
     Err err = n.err;

@@ -16,7 +16,13 @@
 // ---- two worlds ---------------------------------------------------------------------------------------------------
 
 static const char models[] =
-    "[{'@context':'dtmi:dtdl:context;3','@id':'dtmi:ex:Asset;1','@type':'Interface','contents':[{'@type':'Property',"
+    "[{'@context':['dtmi:dtdl:context;3','dtmi:dtdl:extension:quantitativeTypes;1'],'@id':'dtmi:ex:Shed;1',"
+    "'@type':'Interface','contents':[{'@type':['Property','Temperature'],'name':'temp','schema':'double',"
+    "'unit':'degreeFahrenheit'},{'@type':'Property','name':'pop','schema':'integer'}]},"
+    "{'@context':['dtmi:dtdl:context;3','dtmi:dtdl:extension:quantitativeTypes;1'],'@id':'dtmi:ex:Pipe;1',"
+    "'@type':'Interface','contents':[{'@type':['Property','Length'],'name':'temp','schema':'double',"
+    "'unit':'metre'}]},"
+    "{'@context':'dtmi:dtdl:context;3','@id':'dtmi:ex:Asset;1','@type':'Interface','contents':[{'@type':'Property',"
     "'name':'serial','schema':'string'}]},"
     "{'@context':'dtmi:dtdl:context;3','@id':'dtmi:ex:Desk;1','@type':'Interface','extends':'dtmi:ex:Asset;1',"
     "'contents':[{'@type':'Property','name':'height','schema':'double'}]},"
@@ -379,6 +385,27 @@ static void test_shortest(void **state) {
           "{'n':1,'p':{'length':1,'twins':['p2','p1'],'relationships':[{'$sourceId':'p1','$relationshipId':'a'}]}}");
 }
 
+// Values of models that give one property different units meet in that of the first; others are refused.
+static void test_units(void **state) {
+    Fixture *f = *state;
+    put(f, IMPORT_TWINS, "{'$dtId':'s1','$metadata':{'$model':'dtmi:ex:Shed;1'},'temp':50,'pop':4}");
+    check(f, "SELECT $dtId, temp" FROM "WHERE temp > 5 'degreeCelsius'",
+          "{'$dtId':'s1','temp':50},{'$dtId':'p1','temp':20.5}");
+    check(f, "SELECT MAX(temp), MIN(temp), SUM(pop)" FROM, "{'MAX':68.9,'MIN':24.8,'SUM':20}");
+    check(f, "SELECT $dtId, temp" FROM "WHERE IS_DEFINED(temp) ORDER BY temp",
+          "{'$dtId':'p3','temp':24.8},{'$dtId':'s1','temp':50},{'$dtId':'p1','temp':68.9}");
+    check(f, "SELECT temp > 0, COUNT() AS n" FROM "WHERE IS_OF_MODEL('dtmi:ex:Place;1') GROUP BY temp > 0 HAVING n < 3",
+          "{'temp > 0':false,'n':1},{'temp > 0':true,'n':1}");
+    check(f, "SELECT MAX(T.temp)" FROM "T WHERE IS_OF_MODEL(T, 'dtmi:ex:Place;1')", "{'MAX':20.5}");
+    put(f, IMPORT_TWINS, "{'$dtId':'room1','$metadata':{'$model':'dtmi:ex:Room;1'},'temp':1}");
+    refused(f, "SELECT MAX(temp)" FROM, ERR_SYNTAX, "without unit in dtmi:ex:Room;1");
+    check(f, "SELECT MAX(temp)" FROM "WHERE NOT IS_OF_MODEL('dtmi:ex:Room;1')", "{'MAX':68.9}");
+    check(f, "SELECT MAX(temp), COUNT(temp)" FROM "WHERE IS_OF_MODEL('dtmi:ex:Room;1')", "{'MAX':1,'COUNT':1}");
+    put(f, IMPORT_TWINS, "{'$dtId':'pipe1','$metadata':{'$model':'dtmi:ex:Pipe;1'},'temp':1}");
+    refused(f, "SELECT *" FROM "WHERE NOT IS_OF_MODEL('dtmi:ex:Room;1') ORDER BY temp", ERR_SYNTAX, "in metre");
+    check(f, "SELECT COUNT(temp)" FROM, "{'COUNT':5}");
+}
+
 // ---- pages, limits, plans -----------------------------------------------------------------------------------------
 
 static void test_pages(void **state) {
@@ -468,7 +495,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         IN_ROOMS(test_worked_examples), IN_ROOMS(test_shapes),       IN_PLACES(test_order),    IN_PLACES(test_distinct),
         IN_PLACES(test_aggregates),     IN_PLACES(test_projections), IN_PLACES(test_patterns), IN_PLACES(test_shortest),
-        IN_PLACES(test_pages),          IN_PLACES(test_limits),      IN_PLACES(test_explain),
+        IN_PLACES(test_units),          IN_PLACES(test_pages),       IN_PLACES(test_limits),   IN_PLACES(test_explain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
