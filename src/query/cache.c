@@ -47,10 +47,13 @@ QueryCacheStats query_cache_stats(QueryCache *c) {
 
 // ---- memory ----
 
-static void forget_facts(QueryCache *c, Column *col) {
-    int64_t bytes = (int64_t)(col->fact_cap * sizeof *col->facts);
+void query_cache_give(QueryCache *c, int64_t bytes) {
     c->bytes -= bytes;
     c->fact_bytes -= bytes;
+}
+
+static void forget_facts(QueryCache *c, Column *col) {
+    query_cache_give(c, (int64_t)(col->fact_cap * sizeof *col->facts));
     mem_free(col->facts);
     col->facts = NULL;
     col->fact_cap = 0;
@@ -80,7 +83,7 @@ bool query_cache_take(QueryCache *c, const Column *keep, int64_t bytes) {
 // An array of at least `need` items: doubled, zeroed. False when memory for it may not be had.
 static bool grow(QueryCache *c, const Column *keep, void **array, uint64_t *cap, uint64_t need, size_t item) {
     if (need <= *cap) return true;
-    uint64_t more = *cap ? *cap : 64;
+    uint64_t more = *cap ? *cap : 1;
     while (more < need) more *= 2;
     if (!query_cache_take(c, keep, (int64_t)((more - *cap) * item))) return false;
     *array = mem_grow(*array, more * item);
@@ -163,9 +166,7 @@ static void forget_kinds(QueryCache *c, LinkFact *f) {
         c->kind_links[f->kinds[i].kind] -= f->kinds[i].count;
         c->known_links -= f->kinds[i].count;
     }
-    int64_t bytes = f->kind_count * (int64_t)sizeof *f->kinds;
-    c->bytes -= bytes;
-    c->fact_bytes -= bytes;
+    query_cache_give(c, f->kind_count * (int64_t)sizeof *f->kinds);
     mem_free(f->kinds);
     f->kinds = NULL;
     f->kind_count = 0;
@@ -187,8 +188,7 @@ void query_cache_learn_links(QueryCache *c, uint64_t page_no, uint64_t mark, con
         f->kinds[f->kind_count++] = kinds[i];
     }
     if (f->kind_count == n) return;
-    c->bytes -= (n - f->kind_count) * (int64_t)sizeof *kinds; // forget_kinds takes back the rest
-    c->fact_bytes -= (n - f->kind_count) * (int64_t)sizeof *kinds;
+    query_cache_give(c, (n - f->kind_count) * (int64_t)sizeof *kinds); // forget_kinds gives back the rest
     forget_kinds(c, f);
 }
 

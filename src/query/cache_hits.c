@@ -205,6 +205,7 @@ static double spared(Sieve *s, const QueryTest *t, double pages) {
 static void wish(Sieve *s, const ExprSource *source, const QueryTest *tests, int32_t n, const int64_t *stable) {
     const QueryTest *best = NULL;
     double most = 0, left = (double)count_kept(s);
+    if (s->pages < INDEX_PAGES_LEAST) return;
     for (int32_t i = 0; i < n; i++) {
         if (!stable[i]) continue;
         query_sample_look(s->c, s->v, source, &tests[i]);

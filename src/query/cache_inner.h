@@ -28,7 +28,8 @@ bool query_test_is_equality(const QueryTest *t);
 
 // ---- the cache ----
 
-#define CHUNK 256u // pages whose marks are read at once
+#define CHUNK 256u           // pages whose marks are read at once
+#define INDEX_PAGES_LEAST 8u // smaller columns are scanned
 
 // A page as it was at a mark. A page is learnt at the second sight of one mark, so that pages written all the time
 // cost nothing.
@@ -133,6 +134,8 @@ bool query_cache_fact_room(QueryCache *c, Column *col, uint64_t pages);
 bool query_cache_link_room(QueryCache *c, uint64_t pages);
 // (locked) Take `bytes` more of what facts may have; false: the share is used up even without columns unused for long.
 bool query_cache_take(QueryCache *c, const Column *keep, int64_t bytes);
+// (locked) Give some back.
+void query_cache_give(QueryCache *c, int64_t bytes);
 
 // The vector of a source's rows, and its pages in the view.
 uint32_t query_source_vec(const View *v, const ExprSource *s);

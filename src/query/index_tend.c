@@ -13,7 +13,6 @@
 #define MERGE_COST 1.0 // for every row kept
 #define PAIN_MAX 1048576.0
 #define SPURNED_WORTH 0.9 // of what it was, when an index was of no use to a query
-#define PAGES_MIN 8u      // smaller columns are scanned
 
 IndexKind query_index_kind(const QueryTest *t) {
     return t->cell == CELL_STR && query_test_is_equality(t) ? INDEX_HASH : INDEX_ORDER;
@@ -81,7 +80,7 @@ static double build_cost(const Column *col, IndexKind kind, uint64_t pages) {
 
 void query_cache_wish(QueryCache *c, Column *col, IndexKind kind, double rows, uint64_t pages) {
     Demand *d = &col->demand[kind];
-    if (pages < PAGES_MIN || pages > INDEX_PAGES_MOST) return;
+    if (pages < INDEX_PAGES_LEAST || pages > INDEX_PAGES_MOST) return;
     col->pages = pages;
     d->wish += rows;
     if (d->wish < d->pain * build_cost(col, kind, pages)) return;

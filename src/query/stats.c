@@ -60,9 +60,11 @@ static void keep_sample(QueryCache *c, const QueryTest *test, Taking *t) {
     for (int32_t i = 1; i < t->count; i++) distinct += by_key(&t->keys[i - 1], &t->keys[i]) != 0;
     query_cache_lock(c);
     Sample *s = &query_cache_column(c, test->col, test->cell)->sample;
-    bool room = s->keys || query_cache_take(c, NULL, (int64_t)sizeof t->keys);
-    if (room && !s->keys) s->keys = mem_alloc(sizeof t->keys);
+    int64_t more = (t->count - s->count) * (int64_t)sizeof *t->keys;
+    bool room = more <= 0 || query_cache_take(c, NULL, more);
+    if (room && more < 0) query_cache_give(c, -more);
     if (room) {
+        s->keys = mem_grow(s->keys, (size_t)(t->count + 1) * sizeof *t->keys);
         memcpy(s->keys, t->keys, (size_t)t->count * sizeof *t->keys);
         s->count = t->count;
         s->distinct = distinct;
@@ -218,18 +220,14 @@ static void keep_ends(QueryCache *c, LinkFact *f, uint64_t mark, const LinkEnd *
     f->ends_mark = 0;
     bool room = more <= 0 || query_cache_take(c, NULL, more);
     if (more < 0 || !room) {
-        int64_t back = room ? more : -f->end_count * (int64_t)sizeof *ends;
-        c->bytes += back;
-        c->fact_bytes += back;
+        query_cache_give(c, room ? -more : f->end_count * (int64_t)sizeof *ends);
     }
     f->end_count = 0;
     if (!room) return;
     f->ends = mem_alloc((size_t)n * sizeof *ends);
     f->ends_mark = mark;
     for (int32_t i = 0; i < n && count_end(c, &ends[i], 1); i++) f->ends[f->end_count++] = ends[i];
-    int64_t unused = (n - f->end_count) * (int64_t)sizeof *ends;
-    c->bytes -= unused;
-    c->fact_bytes -= unused;
+    query_cache_give(c, (n - f->end_count) * (int64_t)sizeof *ends);
 }
 
 static void look_at_links(QueryCache *c, View *v, uint64_t page, PageCopy *copy) {
