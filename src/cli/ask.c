@@ -184,7 +184,7 @@ static Str unit_of(void *ctx, Str model, Str path) {
 static bool same_columns(Run *r) {
     Buf names = {0};
     for (int32_t i = 0; i < r->grid.column_count; i++) {
-        buf_str_put(&names, r->grid.columns[i].name);
+        buf_str_put(&names, r->grid.columns[r->grid.order[i]].name);
         buf_byte(&names, '\n');
     }
     bool same = str_eq(buf_str(&names), buf_str(&r->columns));
@@ -267,6 +267,33 @@ static Err print_page(Run *r) {
 
 // ---- a whole question ---------------------------------------------------------------------------------------------
 
+// Append a line; what is wider than the terminal goes on below, from column `indent` on.
+static void put_wrapped(Str line, int32_t indent, int32_t width, Buf *out) {
+    Buf clean = {0};
+    text_clean(line, &clean);
+    Str rest = buf_str(&clean);
+    bool first = true;
+    while (rest.n) {
+        int64_t n = rest.n, room = width - (first ? 0 : indent);
+        if (width > indent + 20 && text_width(rest) > room) {
+            n = bytes_of(rest, room);
+            while (n > room / 2 && rest.p[n - 1] != ' ') n--;
+        }
+        buf_printf(out, "%*s%.*s\n", first ? 0 : (int)indent, "", STR_ARG(str_sub(rest, 0, n)));
+        rest = str_sub(rest, n, rest.n);
+        first = false;
+    }
+    buf_free(&clean);
+}
+
+static void put_plan_text(Str text, Buf *out) {
+    int32_t width = 0, rows;
+    if (term_is_tty(STDOUT_FILENO)) term_size(STDOUT_FILENO, &width, &rows);
+    int64_t detail = str_find_str(text, STR("detail")), line = str_find(text, '\n', 0);
+    int32_t indent = detail > 0 && detail < line ? (int32_t)detail : 4;
+    while (text.n) put_wrapped(str_cut(&text, '\n'), indent, width, out);
+}
+
 static Err print_plan(Run *r, const Json *plan) {
     const Json *text = json_get(plan, STR("text"));
     Buf out = {0};
@@ -274,10 +301,7 @@ static Err print_plan(Run *r, const Json *plan) {
         buf_str_put(&out, plan->raw);
         buf_byte(&out, '\n');
     } else {
-        for (Str rest = text->s; rest.n;) {
-            text_clean(str_cut(&rest, '\n'), &out);
-            buf_byte(&out, '\n');
-        }
+        put_plan_text(text->s, &out);
     }
     Err err = say(buf_str(&out));
     buf_free(&out);

@@ -11,6 +11,7 @@ void grid_reset(Grid *g) {
     map_free(&g->names);
     arena_reset(&g->keep);
     buf_reset(&g->column_room);
+    buf_reset(&g->order_room);
     buf_reset(&g->cell_room);
     buf_reset(&g->row_room);
     g->column_count = 0;
@@ -21,6 +22,7 @@ void grid_free(Grid *g) {
     map_free(&g->names);
     arena_free(&g->keep);
     buf_free(&g->column_room);
+    buf_free(&g->order_room);
     buf_free(&g->cell_room);
     buf_free(&g->row_room);
     *g = (Grid){0};
@@ -104,7 +106,24 @@ static Str text_of(Grid *g, const Json *v) {
 
 // ---- rows ---------------------------------------------------------------------------------------------------------
 
-static int32_t column_at(Grid *g, Str name) {
+// The column's place in the order; their number when there is no such column.
+static int32_t place_of(const Grid *g, int32_t column) {
+    int32_t at = 0;
+    while (at < g->column_count && g->order[at] != column) at++;
+    return at;
+}
+
+// Put the newest column at a place of the order.
+static void put_in_order(Grid *g, int32_t place) {
+    int32_t column = g->column_count - 1;
+    buf_put(&g->order_room, &column, (int64_t)sizeof column);
+    CHECK(!g->order_room.full);
+    g->order = (int32_t *)(void *)g->order_room.p;
+    memmove(g->order + place + 1, g->order + place, sizeof column * (size_t)(column - place));
+    g->order[place] = column;
+}
+
+static int32_t column_in(Grid *g, Str name, int32_t place) {
     int64_t at;
     if (map_get(&g->names, name, &at)) return (int32_t)at - 1;
     GridColumn c = {.name = arena_str(&g->keep, name), .number = true};
@@ -112,7 +131,20 @@ static int32_t column_at(Grid *g, Str name) {
     CHECK(!g->column_room.full);
     g->columns = (GridColumn *)(void *)g->column_room.p;
     map_put(&g->names, c.name, ++g->column_count);
+    put_in_order(g, place);
     return g->column_count - 1;
+}
+
+static int32_t column_at(Grid *g, Str name) { return column_in(g, name, g->column_count); }
+
+// Where the member i of a row would stand: before the next one that is known, else behind the one before.
+static int32_t place_in_row(const Grid *g, const Json *row, int32_t i) {
+    int64_t at;
+    for (int32_t k = i + 1; k < row->count; k++) {
+        if (map_get(&g->names, row->members[k].key, &at)) return place_of(g, (int32_t)at - 1);
+    }
+    if (i && map_get(&g->names, row->members[i - 1].key, &at)) return place_of(g, (int32_t)at - 1) + 1;
+    return g->column_count;
 }
 
 static void put_text(Grid *g, Str name, Str text) {
@@ -163,7 +195,10 @@ bool grid_add(Grid *g, const Json *row) {
     } else if (is_link(v)) {
         put_link(g, v);
     } else if (row->type == JSON_OBJECT) {
-        for (int32_t i = 0; i < row->count; i++) put_value(g, row->members[i].key, &row->members[i].value);
+        for (int32_t i = 0; i < row->count; i++) {
+            column_in(g, row->members[i].key, place_in_row(g, row, i));
+            put_value(g, row->members[i].key, &row->members[i].value);
+        }
     } else {
         put_value(g, STR("value"), row);
     }
@@ -223,18 +258,19 @@ static Style style_of(const Grid *g, const GridCell *cell) {
 void grid_table(Grid *g, Table *out, Column *columns) {
     CHECK(g->column_count <= TABLE_COLUMNS_MAX);
     for (int32_t c = 0; c < g->column_count; c++) {
+        const GridColumn *column = &g->columns[g->order[c]];
         Buf title = {0};
-        text_clean(g->columns[c].name, &title);
-        if (g->columns[c].unit.n) buf_byte(&title, ' ');
-        text_clean(g->columns[c].unit, &title);
-        columns[c] = (Column){.title = arena_str(&g->keep, buf_str(&title)).p, .right = g->columns[c].number};
+        text_clean(column->name, &title);
+        if (column->unit.n) buf_byte(&title, ' ');
+        text_clean(column->unit, &title);
+        columns[c] = (Column){.title = arena_str(&g->keep, buf_str(&title)).p, .right = column->number};
         columns[c].flexible = !columns[c].right;
         buf_free(&title);
     }
     table_init(out, columns, g->column_count);
     for (int64_t r = 0; r < g->row_count; r++) {
         for (int32_t c = 0; c < g->column_count; c++) {
-            const GridCell *cell = cell_at(g, &g->rows[r], c);
+            const GridCell *cell = cell_at(g, &g->rows[r], g->order[c]);
             if (cell) table_put(out, style_of(g, cell), cell->text);
             else table_put(out, STYLE_PLAIN, (Str){0});
         }
@@ -300,12 +336,12 @@ static void csv_put(Buf *out, Str s) {
 void grid_csv(const Grid *g, bool header, Buf *out) {
     for (int32_t c = 0; header && c < g->column_count; c++) {
         if (c) buf_byte(out, ',');
-        csv_put(out, g->columns[c].name);
+        csv_put(out, g->columns[g->order[c]].name);
     }
     if (header && g->column_count) buf_byte(out, '\n');
     for (int64_t r = 0; r < g->row_count; r++) {
         for (int32_t c = 0; c < g->column_count; c++) {
-            const GridCell *cell = cell_at(g, &g->rows[r], c);
+            const GridCell *cell = cell_at(g, &g->rows[r], g->order[c]);
             if (c) buf_byte(out, ',');
             if (cell && !cell->null) csv_put(out, cell->text);
         }

@@ -33,11 +33,12 @@ typedef struct Grid {
     Arena keep;
     Map names; // of columns -> number + 1
     GridColumn *columns;
+    int32_t *order; // of columns as shown: that of the rows' members, as far as they agree
     GridCell *cells;
     GridRow *rows;
     int32_t column_count;
     int64_t cell_count, row_count;
-    Buf column_room, cell_room, row_room; // behind the three arrays
+    Buf column_room, order_room, cell_room, row_room; // behind the arrays
 } Grid;
 
 // Start empty.

@@ -58,6 +58,13 @@ static void test_projections(void **state) {
                  "yy    -0.5\n"
                  "      null\n"
                  "true\n");
+    assert_table("[{\"id\":1,\"w\":1},{\"id\":1,\"u\":2,\"v\":3,\"w\":4},{\"w\":1,\"x\":1},{\"y\":1}]", 0,
+                 "id  u  v  w  x  y\n"
+                 "──  ─  ─  ─  ─  ─\n"
+                 " 1        1\n"
+                 " 1  2  3  4\n"
+                 "          1  1\n"
+                 "                1\n");
     assert_table("[{\"COUNT\":148}]", 0, "COUNT\n─────\n  148\n");
     assert_table("[7,\"a\"]", 0, "value\n─────\n7\na\n");
     assert_table("[{\"text\":\"a\\u001b[31mb\"}]", 0, "text\n──────────\na\\x1b[31mb\n");

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <wchar.h>
 #include "base/mem.h"
 #include "cli/hist.h"
 #include "cli/term.h"
@@ -117,7 +118,7 @@ static void list_candidates(const Completion *c) {
     buf_free(&out);
 }
 
-static unsigned char complete_key(EditLine *e, int key) {
+static unsigned char complete_key(EditLine *e, wint_t key) {
     (void)key;
     LineIn *in;
     el_get(e, EL_CLIENTDATA, &in);
@@ -171,7 +172,7 @@ static void edit_open(LineIn *in) {
     el_set(in->edit, EL_HIST, history, in->history);
     el_set(in->edit, EL_EDITOR, "emacs");
     el_set(in->edit, EL_GETCFN, read_rune);
-    el_set(in->edit, EL_ADDFN, "sosia-complete", "complete names and words", complete_key);
+    el_wset(in->edit, EL_ADDFN, L"sosia-complete", L"complete names and words", complete_key); // el_set leaks copies
     el_set(in->edit, EL_BIND, "^I", "sosia-complete", NULL);
     el_set(in->edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
     el_set(in->edit, EL_BIND, "^W", "ed-delete-prev-word", NULL);
