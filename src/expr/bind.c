@@ -223,11 +223,18 @@ static Err bind_binary(Bind *c, const Expr *e, Bound **out) {
     return bind_arith(c, e, (BoundOp)((int)BOUND_ADD + (int)e->op - (int)EX_ADD), a, b, out);
 }
 
+Err bind_room(Bind *c, const Expr *e, int64_t more) {
+    if (*c->nodes + more <= BIND_NODES_MAX) {
+        *c->nodes += (int32_t)more;
+        return ERR_OK;
+    }
+    return diag_add(c->d, ERR_LIMIT, e->at, e->end, STR(""),
+                    "bound to all models it concerns, the expression has more than %d parts; name the relationship",
+                    BIND_NODES_MAX);
+}
+
 Err bind_expr(Bind *c, const Expr *e, Bound **out) {
-    if (*c->nodes > BIND_NODES_MAX)
-        return diag_add(c->d, ERR_LIMIT, e->at, e->end, STR(""),
-                        "bound to all models it concerns, the expression has more than %d parts; name the relationship",
-                        BIND_NODES_MAX);
+    TRY(bind_room(c, e, 0));
     switch (e->op) {
     case EX_LITERAL: return bind_literal(c, e, out);
     case EX_PATH: return bind_path(c, e, out);

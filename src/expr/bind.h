@@ -5,7 +5,7 @@
 #include "expr/func.h"
 
 #define GRAPH_NEST_MAX 8      // aggregates inside of aggregates
-#define BIND_NODES_MAX 400000 // nodes of one bound tree, all neighbours' models together
+#define BIND_NODES_MAX 200000 // nodes of one bound tree, all neighbours' models together: some 50 MB
 #define EXPR_SOURCES_MAX (64 + 2 * GRAPH_NEST_MAX)
 
 // One binding. Inside an aggregate the sources are those around, the neighbour and the relationship.
@@ -53,6 +53,8 @@ struct BoundGraph {
 MUST Err bind_expr(Bind *c, const Expr *e, Bound **out);
 // An expression whose value is a test; NULL gives NULL.
 MUST Err bind_test(Bind *c, const Expr *e, Bound **out);
+// LIMIT when so many more nodes (or as much memory) would pass BIND_NODES_MAX.
+MUST Err bind_room(Bind *c, const Expr *e, int64_t more);
 // A zeroed node with room for n arguments.
 Bound *bind_node(Bind *c, BoundOp op, ExprType type, const Expr *from, int32_t n);
 Bound *bind_const(Bind *c, const Expr *from, ExprValue v);

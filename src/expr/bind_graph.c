@@ -137,7 +137,9 @@ static Err bind_arms(Bind *c, BoundGraph *g, uint32_t from) {
     const Catalog *cat = c->catalog;
     bool *allowed = NEW(c->a, bool, cat->table_count + 1), first = true;
     g->table_count = cat->table_count;
-    g->arms = NEW(c->a, GraphArm, (int64_t)cat->table_count * g->slot_count + 1);
+    int64_t arms = (int64_t)cat->table_count * g->slot_count + 1;
+    TRY(bind_room(c, g->from, arms / 8)); // as large as so many nodes
+    g->arms = NEW(c->a, GraphArm, arms);
     allow(g, from, allowed);
     for (int32_t t = 0; t < cat->table_count; t++) {
         if (!allowed[t]) continue;

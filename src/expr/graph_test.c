@@ -234,10 +234,48 @@ static void models_that_come_later(void **state) {
     mem_free(n);
 }
 
+// A hundred models that all may be neighbours of each other: one aggregate, and one inside of another, bind; a third
+// level passes the bound of a tree, and says so.
+static void many_models(void **state) {
+    (void)state;
+    Net *n = mem_alloc(sizeof *n);
+    Lab *l = &n->lab;
+    Buf models = {0};
+    Arena a;
+    lab_open(l);
+    buf_str_put(&models, STR("["));
+    for (int i = 0; i < 100; i++)
+        buf_printf(&models,
+                   "%s{'@context':'dtmi:dtdl:context;3','@id':'dtmi:many:M%d;1','@type':'Interface','contents':["
+                   "{'@type':'Property','name':'v','schema':'double'},{'@type':'Relationship','name':'r'}]}",
+                   i ? "," : "", i);
+    buf_put(&models, "]", 2);
+    worked(l, lab_models(l, models.p));
+    arena_init(&a, 0);
+    View view;
+    view_begin(&view, l->w);
+    ExprSource source = {.kind = EXPR_TWIN, .table = (uint32_t)view.catalog->table_count - 1};
+    ExprScope scope = {.catalog = view.catalog, .sources = &source, .count = 1};
+    static const char *const texts[] = {"SUM(->r.v)", "SUM(->r, SUM(->r.v))", "SUM(->r, SUM(->r, SUM(->r.v)))"};
+    for (int i = 0; i < 3; i++) {
+        Expr *e;
+        Bound *b;
+        assert_int_equal(expr_parse(&a, str_of(texts[i]), &e, NULL), ERR_OK);
+        assert_int_equal(expr_bind(&a, &scope, e, &b, NULL), i < 2 ? ERR_OK : ERR_LIMIT);
+    }
+    assert_true(a.used < 100 << 20);
+    view_end(&view);
+    arena_free(&a);
+    buf_free(&models);
+    lab_close(l);
+    mem_free(n);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_graphs),
         cmocka_unit_test(models_that_come_later),
+        cmocka_unit_test(many_models),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
