@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include "base/thread.h"
 #include "query/test_run.h"
@@ -32,7 +33,7 @@ static int close_worlds(void **state) {
 
 // A clock that is a millisecond later at every look.
 static _Atomic int64_t ticks;
-static int64_t ticking(void) { return (ticks += 1000000); }
+static int64_t ticking(void) { return atomic_fetch_add(&ticks, 1000000); }
 
 static void expect(const TestGraph *g, const QueryOptions *o, const char *text, Err err, const char *part) {
     TestAnswer a;
@@ -51,8 +52,7 @@ static const char *const runaways[] = {
     "SELECT a, b FROM DIGITALTWINS MATCH (a)-[*..10]->(b) ORDER BY b.name",
     "SELECT b.name, COUNT() AS n FROM DIGITALTWINS MATCH (a)-[*..10]->(b)-[]->(c) GROUP BY b.name",
     "SELECT a.$dtId FROM DIGITALTWINS MATCH (a)-[*]-(b) WHERE a.$dtId = 'k3' AND b.$dtId = 'k4' AND a.count > b.count",
-    "SELECT COUNT() FROM DIGITALTWINS A JOIN B RELATED A.near JOIN C RELATED B.near JOIN D RELATED C.near JOIN E "
-    "RELATED D.near WHERE A.temp + E.temp < 0",
+    "SELECT COUNT() FROM DIGITALTWINS A JOIN B RELATED A.near JOIN C RELATED B.near JOIN D RELATED C.near",
 };
 
 static void test_rows(void **state) {
