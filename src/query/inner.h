@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the files of query/ share besides rows.h: units of columns, and the oracle that query_open runs instead of a plan
-// when QueryOptions.naive is set.
+// What the files of query/ share besides rows.h: units of columns, and the oracle that query_open runs instead of a
+// plan when QueryOptions.naive is set.
 #pragma once
 #include "query/rows.h"
 
@@ -18,7 +18,7 @@ MUST Err query_naive(const Query *q, View *v, const QueryOptions *o, const Query
                      Diag *d);
 
 // The query with values of one unit wherever those of several rows meet (aggregates, groups, DISTINCT, ORDER BY): q
-// itself, or a copy in `a` in which expressions became UNIT(e, 'unit of the first model that gives one'). Looks at models
-// that have twins and that WHERE does not rule out; expressions of several aliases stay as they are.
+// itself, or a copy in `a` in which expressions became UNIT(e, 'unit of the first model that gives one'). Looks at
+// models that have twins and that WHERE does not rule out; expressions of several aliases stay as they are.
 // Errors: SYNTAX: units of different families, or a unit beside none. Cost: about 1 us an expression and model.
 MUST Err query_measure(Arena *a, const Query *q, View *v, const Query **out, Diag *d);
