@@ -285,6 +285,69 @@ static void test_full_table(void **state) {
     end(&x);
 }
 
+// Make every cursor look as if nobody had asked for that long, and have them looked at.
+static void age(Asking *x, int64_t ns) {
+    Desk *d = x->k.s->desk;
+    pthread_mutex_lock(&d->lock);
+    for (int32_t i = 0; i < d->cursor_count; i++) d->cursors[i]->used_ns -= ns;
+    pthread_mutex_unlock(&d->lock);
+    cursors_sweep(d);
+}
+
+// A cursor that nobody asks for goes after ten minutes, one that gave its last page after one.
+static void test_idle(void **state) {
+    (void)state;
+    Asking x;
+    char first[96], second[96];
+    begin(&x, &(SosiaOpen){0}, 20);
+    ask(&x, ALL, "", 15);
+    memcpy(first, x.token, 96);
+    ask(&x, "", first, 15); // the last page
+    ask(&x, ALL, "", 15);
+    memcpy(second, x.token, 96);
+    age(&x, QUERY_CURSOR_ENDED_NS + NS_PER_S);
+    assert_int_equal(stat_of(&x, "cursors"), 1);
+    assert_int_equal(ask_in(&x, "", "", first, 15), SOSIA_TOKEN);
+    kit_has(ask(&x, "", second, 3), "\"r15\""); // used: young again
+    age(&x, QUERY_CURSOR_IDLE_NS - NS_PER_S);
+    assert_int_equal(stat_of(&x, "cursors"), 1);
+    age(&x, 2 * NS_PER_S);
+    assert_int_equal(stat_of(&x, "cursors"), 0);
+    assert_int_equal(stat_of(&x, "cursorBytes"), 0);
+    end(&x);
+}
+
+// When the worlds have grown much, cursors with snapshots go, the oldest first; kept results stay.
+static void test_heavy_snapshots(void **state) {
+    (void)state;
+    Asking x;
+    char kept[96], old[96], young[96];
+    begin(&x, &(SosiaOpen){0}, 7000);
+    ask(&x, "SELECT TOP(200) * FROM DIGITALTWINS", "", 100);
+    memcpy(kept, x.token, 96);
+    ask(&x, ALL, "", 100);
+    memcpy(old, x.token, 96);
+    set_all(&x, "1");
+    ask(&x, ALL, "", 100);
+    memcpy(young, x.token, 96);
+    Desk *d = x.k.s->desk;
+    pthread_mutex_lock(&d->lock);
+    d->blocks_before -= 2 * QUERY_SNAPSHOT_BYTES_MAX; // as if
+    pthread_mutex_unlock(&d->lock);
+    cursors_sweep(d);
+    assert_int_equal(ask_in(&x, "", "", old, 100), SOSIA_TOKEN);
+    ask(&x, "", young, 100);
+    ask(&x, "", kept, 100);
+    cursors_sweep(d);
+    assert_int_equal(ask_in(&x, "", "", young, 100), SOSIA_TOKEN);
+    cursors_sweep(d); // none left: the growth is somebody else's, and the mark moves
+    ask(&x, ALL, "", 100);
+    cursors_sweep(d);
+    memcpy(young, x.token, 96);
+    ask(&x, "", young, 100);
+    end(&x);
+}
+
 static void test_limits(void **state) {
     (void)state;
     Asking x;
@@ -596,6 +659,8 @@ int main(void) {
         cmocka_unit_test(test_tokens_that_do_not_fit),
         cmocka_unit_test(test_worlds),
         cmocka_unit_test(test_full_table),
+        cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_heavy_snapshots),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_index),
         cmocka_unit_test(test_errors),

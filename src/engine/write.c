@@ -106,8 +106,10 @@ static void run_batch(Sosia *e, Realm *r, Task *c) {
     diag_free(&d);
 }
 
-// A copy for one reader, complete when all of it is visible.
+// A copy for readers, complete when all of it is visible. While the disk is full only after what is under way was
+// undone: else it would go the way of those writes.
 static void run_snapshot(Sosia *e, Realm *r, Task *c) {
+    if (atomic_load(&e->degraded)) commit_drain(e);
     c->fork = world_fork(r->world, 0);
     batch_after(e, r, c);
 }
