@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "base/check.h"
 
@@ -148,6 +149,13 @@ ServerProcess server_start(const char *command, const char *path) {
     }
     wait_for(&s);
     return s;
+}
+
+double server_cpu_ms(const ServerProcess *s) {
+    clockid_t clock;
+    struct timespec t;
+    CHECK(clock_getcpuclockid(s->pid, &clock) == 0 && clock_gettime(clock, &t) == 0);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
 void server_stop(ServerProcess *s) {

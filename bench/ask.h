@@ -26,5 +26,7 @@ typedef struct ServerProcess {
 
 // Start `command serve --data path` and wait until it is ready.
 ServerProcess server_start(const char *command, const char *path);
+// Processor time that it has taken, of all its threads, in ms.
+double server_cpu_ms(const ServerProcess *s);
 // End it and wait.
 void server_stop(ServerProcess *s);

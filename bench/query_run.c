@@ -120,7 +120,7 @@ static void measure(Scene *s, const Question *q) {
     char name[64];
     Buf text = {0}, rows = {0};
     snprintf(name, sizeof name, "query.run.%s", q->name + strlen("query."));
-    Bench b = {.name = name, .unit = "us", .less = true, .goal = q->per_ms < 0 ? 0 : q->goal * 1000};
+    Bench b = {.name = name, .unit = "us", .less = true, .goal = q->per_row ? 0 : q->goal * 1000};
     for (int32_t round = 0; round < q->rounds; round++) {
         double sum = 0;
         for (int32_t n = 0; n < q->variants; n++) {

@@ -11,7 +11,7 @@ typedef enum QuestionVary { VARY_NOTHING, VARY_NUMBER, VARY_BUILDING, VARY_CITY,
 typedef struct Question {
     const char *name, *unit;
     double goal;         // 0: none
-    double per_ms;       // figure = milliseconds * per_ms; 0: 1
+    bool per_row;        // the figure is processor time a twin, in ns; else the time of the answer, in ms
     int32_t variants;    // a round asks each once
     int32_t rounds;      // of Sosia
     int32_t peer_rounds; // of a peer
