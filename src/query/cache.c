@@ -123,6 +123,15 @@ bool query_cache_link_room(QueryCache *c, uint64_t pages) {
 
 // ---- live rows, links by kind ----
 
+bool query_page_try(View *v, uint32_t vec, uint64_t page_no, PageCopy *out) {
+    bool before = v->overrun;
+    v->overrun = false;
+    view_page(v, vec, page_no, PAGE_CELLS, out);
+    bool ok = !v->overrun;
+    v->overrun = before;
+    return ok;
+}
+
 uint32_t query_source_vec(const View *v, const ExprSource *s) {
     return s->kind == EXPR_LINK ? (uint32_t)VECNO_LINK : v->catalog->tables[s->table].rows;
 }

@@ -19,8 +19,8 @@
 // An index is built when lookups would have saved more than building costs (in rows looked at, counted by query_hits),
 // brought up to date (changed pages only, merged) when scanning its changed pages has cost as much, ever more
 // reluctantly where that did not pay (a column written all the time ends up without one), and dropped, least useful
-// first, when bytes_max would be passed. Facts and statistics take at most a quarter of bytes_max (and some 300 bytes for
-// every column ever asked about, which are counted but not refused).
+// first, when bytes_max would be passed. Facts and statistics take at most a quarter of bytes_max (and some 300 bytes
+// for every column ever asked about, which are counted but not refused).
 //
 // Threads: any, several at once. One mutex, held for microseconds: page marks are read and pages copied outside it.
 // Memory: a cache's own; what a call hands out is the caller's (query_hits_free). Indexes are immutable and counted.

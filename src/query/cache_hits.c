@@ -32,10 +32,9 @@ static void keep_all(Sieve *s) {
 
 // ---- by what is known of a column's pages ----
 
-// Read a page for its facts. False when the view was outrun.
+// Read a page for its facts. False when the ring was outrun.
 static bool learn(Sieve *s, const QueryTest *t, uint64_t page, PageFact *f) {
-    view_page(s->v, t->col, page, PAGE_CELLS, &s->copy);
-    if (s->v->overrun) return false;
+    if (!query_page_try(s->v, t->col, page, &s->copy)) return false;
     f->span = query_key_span(t->cell, &s->copy);
     f->known = true;
     query_cache_lock(s->c);
@@ -73,7 +72,7 @@ static int64_t sieve_chunk(Sieve *s, const QueryTest *t, uint64_t at, uint32_t n
     for (uint32_t i = 0; i < n; i++) {
         if (marks[i] == PAGE_MARK_NONE) drop(s, at + i);
         if (!marks[i] || marks[i] == PAGE_MARK_NONE || facts[i].mark != marks[i]) continue;
-        if (!facts[i].known && !learn(s, t, at + i, &facts[i])) return stable;
+        if (!facts[i].known && !learn(s, t, at + i, &facts[i])) continue;
         bool hit = query_test_hits_span(t, &facts[i].span);
         if (!hit) drop(s, at + i);
         stable += hit;
@@ -83,7 +82,7 @@ static int64_t sieve_chunk(Sieve *s, const QueryTest *t, uint64_t at, uint32_t n
 
 static int64_t sieve_column(Sieve *s, const QueryTest *t) {
     int64_t stable = 0;
-    for (uint64_t at = 0; at < s->pages && !s->v->overrun; at += CHUNK)
+    for (uint64_t at = 0; at < s->pages; at += CHUNK)
         stable += sieve_chunk(s, t, at, (uint32_t)(s->pages - at < CHUNK ? s->pages - at : CHUNK));
     return stable;
 }
@@ -92,8 +91,7 @@ static int64_t sieve_column(Sieve *s, const QueryTest *t) {
 
 static int64_t learn_links(Sieve *s, uint64_t page, uint64_t mark, uint32_t kind) {
     KindCount kinds[PAGE_ROWS];
-    view_page(s->v, VECNO_LINK, page, PAGE_CELLS, &s->copy);
-    if (s->v->overrun) return -1;
+    if (!query_page_try(s->v, VECNO_LINK, page, &s->copy)) return -1;
     int32_t n = query_count_kinds(&s->copy, kinds);
     int64_t links = 0;
     for (int32_t i = 0; i < n; i++) {
@@ -108,7 +106,7 @@ static int64_t learn_links(Sieve *s, uint64_t page, uint64_t mark, uint32_t kind
 static void sieve_links(Sieve *s, uint32_t kind) {
     uint64_t marks[CHUNK];
     int64_t links[CHUNK];
-    for (uint64_t at = 0; at < s->pages && !s->v->overrun; at += CHUNK) {
+    for (uint64_t at = 0; at < s->pages; at += CHUNK) {
         uint32_t n = (uint32_t)(s->pages - at < CHUNK ? s->pages - at : CHUNK);
         for (uint32_t i = 0; i < n; i++) marks[i] = kept(s, at + i) ? view_page_mark(s->v, VECNO_LINK, at + i) : 0;
         query_cache_lock(s->c);
@@ -235,7 +233,6 @@ static void hits_by_facts(Sieve *s, const ExprSource *source, const QueryTest *t
         before = after;
     }
     sieve_source(s, source);
-    if (s->v->overrun) return;
     wish(s, source, tests, n, stable);
 }
 

@@ -137,7 +137,9 @@ bool query_cache_take(QueryCache *c, const Column *keep, int64_t bytes);
 // (locked) Give some back.
 void query_cache_give(QueryCache *c, int64_t bytes);
 
-// The vector of a source's rows, and its pages in the view.
+// Copy a page that is looked at for the future alone: when the ring was outrun, false, and the view is none the worse.
+bool query_page_try(View *v, uint32_t vec, uint64_t page_no, PageCopy *out);
+// The vector of a source's rows.
 uint32_t query_source_vec(const View *v, const ExprSource *s);
 // Count kinds on a page of links: at most PAGE_ROWS rows of out; returns how many kinds.
 int32_t query_count_kinds(const PageCopy *p, KindCount out[PAGE_ROWS]);

@@ -343,6 +343,26 @@ static void check_counts(Lab *l, QueryCache *c, World *w) {
     view_end(&v);
 }
 
+// What the cache has, counted again. Nobody else uses it.
+static void check_bytes(const QueryCache *c) {
+    uint64_t facts =
+        c->link_cap * sizeof *c->links + c->kind_cap * sizeof *c->kind_links + c->fan_cap * sizeof *c->fans;
+    uint64_t rest = sizeof *c + c->column_cap * sizeof *c->columns;
+    for (uint64_t i = 0; i < c->link_cap; i++) {
+        facts += (uint64_t)c->links[i].kind_count * sizeof *c->links[i].kinds;
+        facts += (uint64_t)c->links[i].end_count * sizeof *c->links[i].ends;
+    }
+    for (uint32_t i = 0; i < c->column_cap; i++) {
+        const Column *col = c->columns[i];
+        if (!col) continue;
+        rest += sizeof *col;
+        facts += col->fact_cap * sizeof *col->facts + (uint64_t)col->sample.count * sizeof *col->sample.keys;
+        for (int k = 0; k < INDEX_KINDS; k++) rest += col->index[k] ? (uint64_t)query_index_bytes(col->index[k]) : 0;
+    }
+    assert_int_equal(c->fact_bytes, facts);
+    assert_int_equal(c->bytes, facts + rest);
+}
+
 // ---- random writes -------------------------------------------------------------------------------------------------
 
 static void delete_twin(Lab *l, int64_t i) {
@@ -521,6 +541,7 @@ static void fresh_run(uint64_t seed, int rounds) {
     QueryCacheStats s = query_cache_stats(l.c);
     assert_true(matches > 0);
     assert_true(s.built > 1 && s.hits > 0 && s.indexes > 1);
+    check_bytes(l.c);
     if (fork) world_free(fork);
     query_cache_free(fork_cache);
     lab_free(&l);
@@ -738,6 +759,7 @@ static void test_memory(void **state) {
     assert_true(s.built >= 2);
     assert_true(s.dropped >= 1);
     assert_int_equal(s.indexes, s.built - s.dropped);
+    check_bytes(l.c);
     lab_free(&l);
     l = lab_new(9, 9000, 3000, 4096); // too little for anything: everything still works
     View v;
@@ -749,6 +771,7 @@ static void test_memory(void **state) {
         query_cache_tend(l.c, l.w);
     }
     assert_int_equal(query_cache_stats(l.c).built, 0);
+    check_bytes(l.c);
     view_end(&v);
     check_counts(&l, l.c, l.w);
     lab_free(&l);
@@ -799,6 +822,7 @@ static void test_stats(void **state) {
     assert_true(query_range(leaf_of(v.catalog, LEVEL), BOUND_EQ, &zero, &r));
     QueryTest level = {.col = l.first + LEVEL, .cell = CELL_F64, .ranges = &r, .count = 1};
     near_to(query_stat_select(l.c, &v, &things, &level), 0.2 * 7 / 8, 1.5);
+    check_bytes(l.c);
     view_end(&v);
     lab_free(&l);
 }

@@ -92,14 +92,15 @@ void query_sample_look(QueryCache *c, View *v, const ExprSource *source, const Q
     uint64_t pages = view_pages(v, rows), n = pages < SAMPLE_PAGES ? pages : SAMPLE_PAGES;
     Taking *taking = mem_alloc(sizeof *taking);
     PageCopy copy = {0};
-    for (uint64_t i = 0; i < n && !v->overrun; i++) {
+    for (uint64_t i = 0; i < n; i++) {
         uint64_t page = i * pages / n;
-        view_page(v, rows, page, PAGE_CELLS, &copy);
-        taking->live += query_count_live(source, &copy);
-        view_page(v, t->col, page, PAGE_CELLS, &copy);
-        if (!v->overrun) take_page(taking, t->cell, &copy);
+        if (!query_page_try(v, rows, page, &copy)) continue;
+        uint32_t live = query_count_live(source, &copy);
+        if (!query_page_try(v, t->col, page, &copy)) continue;
+        taking->live += live;
+        take_page(taking, t->cell, &copy);
     }
-    if (!v->overrun) keep_sample(c, t, taking);
+    keep_sample(c, t, taking);
     page_copy_free(&copy);
     mem_free(taking);
 }
@@ -239,9 +240,10 @@ static void look_at_links(QueryCache *c, View *v, uint64_t page, PageCopy *copy)
     if (known) return;
     KindCount kinds[PAGE_ROWS];
     LinkEnd ends[ENDS_MAX];
-    view_page(v, VECNO_LINK, page, PAGE_CELLS, copy);
+    if (!query_page_try(v, VECNO_LINK, page, copy)) return;
+    bool before = v->overrun;
     int32_t kind_count = query_count_kinds(copy, kinds), end_count = take_ends(v, copy, ends);
-    if (v->overrun) return;
+    v->overrun = before; // twins that could not be read are not counted, that is all
     query_cache_lock(c);
     query_cache_learn_links(c, page, mark, kinds, kind_count);
     if (page < c->link_cap && c->links[page].mark == mark) keep_ends(c, &c->links[page], mark, ends, end_count);
@@ -265,7 +267,7 @@ void query_stat_refresh(QueryCache *c, View *v) {
     }
     query_cache_unlock(c);
     PageCopy copy = {0};
-    for (uint64_t i = 0; i < n && !v->overrun; i++) look_at_links(c, v, (hand + i * step) % pages, &copy);
+    for (uint64_t i = 0; i < n; i++) look_at_links(c, v, (hand + i * step) % pages, &copy);
     page_copy_free(&copy);
 }
 
