@@ -55,7 +55,8 @@ typedef struct Lab {
     Domain *d;
     World *w;
     Rng rng;
-    Arena arena; // of one expression
+    Arena arena;       // of one expression
+    uint64_t question; // the seed of the one that is asked
     uint64_t twins[TWINS], links[LINKS];
     View view;
 } Lab;
@@ -469,12 +470,13 @@ static ExprValue value_at(const ExprVec *v, int32_t k) {
     }
 }
 
-static void complain(Str text, uint16_t row, const ExprValue *want, const ExprValue *got) {
+static void complain(const Lab *l, Str text, uint16_t row, const ExprValue *want, const ExprValue *got) {
     Buf a = {0}, b = {0};
     expr_value_json(want, &a);
     expr_value_json(got, &b);
-    print_error("%.*s\n  row %d: expr_eval gives %.*s (type %d), the page %.*s (type %d)\n", STR_ARG(text), row,
-                STR_ARG(buf_str(&a)), (int)want->type, STR_ARG(buf_str(&b)), (int)got->type);
+    print_error("question %llu: %.*s\n  row %d: expr_eval gives %.*s (type %d), the page %.*s (type %d)\n",
+                (unsigned long long)l->question, STR_ARG(text), row, STR_ARG(buf_str(&a)), (int)want->type,
+                STR_ARG(buf_str(&b)), (int)got->type);
     fail();
 }
 
@@ -505,13 +507,13 @@ static void compare(Lab *l, ExprPage *p, ExprRun *run, uint64_t page_no, const B
     for (int32_t k = 0; k < n; k++) {
         ExprRow row = {.id = expr_page_id(p, sel[k]), .row = page_no * PAGE_ROWS + sel[k]};
         ExprValue want = expr_eval(b, run, &row), got = value_at(&vec, k);
-        if (!same_value(&want, &got)) complain(text, sel[k], &want, &got);
+        if (!same_value(&want, &got)) complain(l, text, sel[k], &want, &got);
         tally->values++;
         tally->defined += want.type != EXPR_UNDEFINED;
         tally->by_type[want.type]++;
         if (want.type != EXPR_BOOL || !want.b) continue;
         if (passed >= kept_count || kept[passed] != sel[k])
-            complain(text, sel[k], &want, &(ExprValue){.type = EXPR_NULL});
+            complain(l, text, sel[k], &want, &(ExprValue){.type = EXPR_NULL});
         passed++;
     }
     assert_int_equal(passed, kept_count);
@@ -568,7 +570,8 @@ static void test_random_questions(void **state) {
         Lab *l = lab_new(seed);
         ExprPage *p = expr_page_new();
         for (int i = 0; i < QUESTIONS; i++) {
-            l->rng = rng_make(seed * 1000000 + (uint64_t)i, 2);
+            l->question = seed * 1000000 + (uint64_t)i;
+            l->rng = rng_make(l->question, 2);
             ask(l, p, i % 5 == 4, &tally);
             assert_false(l->view.overrun);
         }
