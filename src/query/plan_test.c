@@ -269,6 +269,64 @@ static void test_another_view(void **state) {
     }
 }
 
+// Overwrite the ring: every view that is open now is outrun.
+static void outrun(TestGraph *graph) {
+    View v = view_writer(graph->w);
+    uint32_t room = 0;
+    while (!str_eq(v.catalog->tables[room].model->id, STR("dtmi:t:Room;1"))) room++;
+    const Table *t = &v.catalog->tables[room];
+    uint32_t field = (uint32_t)(model_field(t->model, STR("temp")) - t->model->fields);
+    uint64_t rows = view_table_rows(&v, room);
+    for (uint64_t i = 0; i < 1 << 16; i++) {
+        if (i % 1000 == 0) world_begin(graph->w, ++graph->seq, world_next_time(graph->w, graph->now));
+        Change c = {.kind = CHANGE_SET, .cell = CELL_F64, .col = t->first + field, .bits = bits_of((double)i)};
+        c.id = view_row_twin(&v, room, i % rows).v;
+        assert_int_equal(world_do(graph->w, &c), ERR_OK);
+        if (i % 1000 != 999 && i + 1 < 1 << 16) continue;
+        world_end(graph->w);
+        world_settle(graph->w, graph->seq);
+    }
+}
+
+// A view that was outrun shows nothing: the question ends soon, without an error, and says so by the view.
+static void test_overrun(void **state) {
+    static const char *const texts[] = {
+        "SELECT T FROM DIGITALTWINS T WHERE T.temp > 3",
+        "SELECT T.name, AVG(T.temp) AS a FROM DIGITALTWINS T GROUP BY T.name",
+        "SELECT T.$dtId FROM DIGITALTWINS T ORDER BY T.temp",
+        "SELECT a, b FROM DIGITALTWINS MATCH (a)-[*..4]->(b) WHERE a.$dtId = 'k1' AND b.temp > 0",
+        "SELECT DISTINCT b FROM DIGITALTWINS MATCH (a)-[*..4]->(b) WHERE b.temp > 0",
+        "SELECT p FROM DIGITALTWINS MATCH p = SHORTEST (a)-[*]->(b) WHERE a.temp > 1",
+    };
+    TestGraph small;
+    QueryCrew crew = {.ctx = &crew, .threads = 3, .run = test_crew_run};
+    (void)state;
+    test_graph_open(&small, 3);
+    test_complete(&small, 20);
+    for (size_t i = 0; i < 2 * sizeof texts / sizeof *texts; i++) {
+        Arena a;
+        Query *q;
+        QueryCursor *c;
+        View v;
+        Buf rows = {0};
+        int64_t n;
+        bool more = true;
+        QueryOptions o = {.now = TEST_GRAPH_NOW, .crew = i % 2 ? &crew : NULL};
+        arena_init(&a, 0);
+        assert_int_equal(query_parse(&a, str_of(texts[i / 2]), &q, NULL), ERR_OK);
+        view_begin(&v, small.w);
+        assert_int_equal(query_open(q, &v, &o, &c, NULL), ERR_OK);
+        outrun(&small);
+        while (more && !v.overrun) assert_int_equal(query_next(c, 100, &rows, &n, &more, NULL), ERR_OK);
+        assert_true(v.overrun);
+        query_close(c);
+        view_end(&v);
+        buf_free(&rows);
+        arena_free(&a);
+    }
+    test_graph_close(&small);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fixed_twins),
@@ -284,6 +342,7 @@ int main(void) {
         cmocka_unit_test(test_refused_at_open),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_another_view),
+        cmocka_unit_test(test_overrun),
     };
     return cmocka_run_group_tests(tests, open_world, close_world);
 }
