@@ -209,6 +209,7 @@ static bool kept_fill(Ask *a, Run *r, Kept *k) {
         if (k->count) buf_byte(&k->rows, ',');
         ok = !run_next(a, r, 1, QUERY_KEEP_ROWS * 2, &k->rows, &rows, &more, &diag);
         ok = ok && k->rows.n <= QUERY_KEEP_BYTES && r->looked - looked <= QUERY_KEEP_ROWS * 2 && !r->view.overrun;
+        ok = ok && k->count < QUERY_KEEP_ROWS;
         if (ok && rows) kept_put(k);
         else if (k->count) k->rows.n--; // the comma
     }
@@ -216,9 +217,13 @@ static bool kept_fill(Ask *a, Run *r, Kept *k) {
     return ok;
 }
 
-// Keep the rest of a result instead of the world it comes from. False: it does not lend itself to that.
+// Keep the rest of a result instead of the world it comes from. What was sorted or grouped is all there by now; other
+// rows must still be found. False: it does not lend itself to that.
 static bool keep_rest(Ask *a, Run *r) {
-    if (query_estimate(r->cursor, INT64_MAX) > (a->small ? QUERY_SMALL_ROWS : QUERY_KEEP_ROWS)) return false;
+    const Query *q = a->question->query;
+    bool gathered = q->order_count || q->group_count || q->distinct;
+    int64_t most = a->small ? QUERY_SMALL_ROWS : QUERY_KEEP_ROWS;
+    if (!gathered && query_estimate(r->cursor, INT64_MAX) > most) return false;
     Kept k = {0};
     if (!kept_fill(a, r, &k)) {
         buf_free(&k.rows);
@@ -317,6 +322,13 @@ static Step outrun(Ask *a, int64_t looked) {
     return STEP_POOL;
 }
 
+// Much to be sorted, and surely more of it than one page: all of that twice would be too much.
+static bool snapshot_first(const Ask *a, int64_t expected) {
+    const Query *q = a->question->query;
+    bool sorts = q->order_count && !q->aggregated && !q->distinct && (q->top < 0 || q->top > a->limit);
+    return sorts && !a->snapshot && !a->small && !a->explain && expected > QUERY_SMALL_ROWS_MAX;
+}
+
 // One try; STEP_POOL: not here, or not this way.
 static Step first_try(Ask *a) {
     Diag diag;
@@ -329,9 +341,12 @@ static Step first_try(Ask *a) {
     Err err = run_open(a, a->snapshot, &r, &diag);
     int64_t expected = err ? 0 : query_estimate(r->cursor, a->explain ? INT64_MAX : a->limit);
     a->job.large = expected > QUERY_LARGE_ROWS;
-    bool here = err || !a->small || expected <= QUERY_SMALL_ROWS;
-    if (!err && here) err = first_rows(a, r, &more, &diag);
-    if (!here || (err == ERR_BUDGET && a->small && a->looked >= QUERY_SMALL_ROWS_MAX && !r->view.overrun)) {
+    bool here = err || !a->small || expected <= QUERY_SMALL_ROWS, first = !err && snapshot_first(a, expected);
+    if (!err && here && !first) err = first_rows(a, r, &more, &diag);
+    if (first) {
+        run_close(a->desk, r);
+        step = STEP_SNAPSHOT;
+    } else if (!here || (err == ERR_BUDGET && a->small && a->looked >= QUERY_SMALL_ROWS_MAX && !r->view.overrun)) {
         run_close(a->desk, r);
         step = STEP_POOL;
     } else if (r->view.overrun) {

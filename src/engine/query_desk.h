@@ -38,7 +38,7 @@
 #define QUERY_SMALL_ROWS 2000                     // a question that expects to look at no more is answered at once
 #define QUERY_SMALL_ROWS_MAX 20000                // and given up, to be run by the pool, when it comes to this
 #define QUERY_LARGE_ROWS 200000                   // from here on it is large: one thread of the pool is for others
-#define QUERY_KEEP_ROWS 5000                      // rows to look at for the rest of a result that is kept
+#define QUERY_KEEP_ROWS 5000                      // rows of the rest of a result that is kept, and to look at for them
 #define QUERY_KEEP_BYTES ((int64_t)1 << 20)       // its size
 #define QUERY_CACHE_BYTES ((int64_t)64 << 20)     // facts kept of the live world
 #define QUERY_FORK_CACHE_BYTES ((int64_t)8 << 20) // of a fork
