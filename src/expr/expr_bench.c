@@ -208,6 +208,8 @@ int main(void) {
     bench_one(&c, "expr.string_in", "s IN ['a','b','c','d','e','f','g','running','idle']", false, 0);
     bench_one(&c, "expr.name_starts", "STARTSWITH($dtId, 'twin-99')", false, 0);
     bench_one(&c, "expr.defined", "IS_DEFINED(s) AND NOT IS_NULL(x)", false, 0);
+    bench_one(&c, "expr.number_in", "n IN [1,2,3,5,7,11,13,17,19,23,29,31,37,41,43,47,53,59,61,67]", false, 0);
+    bench_one(&c, "expr.texts_out", "s", true, 0);
     bench_one(&c, "expr.age", "AGE(x) > 5 'minute'", false, 0);
     city_free(&c);
     return 0;

@@ -120,21 +120,50 @@ static uint64_t bits_from(const uint64_t *bits, uint32_t r) {
     return r & 63 ? low | bits[(r >> 6) + 1] << (64 - (r & 63)) : low;
 }
 
-// The same for lanes whose values need no look.
-static bool gather_plain(const Lane *l, const uint16_t *rows, int32_t n, ExprVec *out) {
-    if (l->type != out->type || (l->kind != LANE_F64 && l->kind != LANE_I64)) return false;
+static bool is_valid(const Lane *l, uint32_t row) { return l->valid[row >> 6] >> (row & 63) & 1; }
+
+static void gather_numbers(const Lane *l, const uint16_t *rows, int32_t n, ExprVec *out) {
     for (int32_t k = 0; k < n;) {
         uint16_t r = rows[k];
-        if (k % 64 == 0 && k + 63 < n && rows[k + 63] == r + 63) {
+        if (k % 64 == 0 && k + 63 < n && rows[k + 63] == r + 63) { // ascending: nothing is left out
             out->valid[k / 64] = bits_from(l->valid, r);
             memcpy(out->i + k, l->i + r, 64 * sizeof *out->i);
             k += 64;
             continue;
         }
-        out->valid[k >> 6] |= (l->valid[r >> 6] >> (r & 63) & 1) << (k & 63);
+        out->valid[k >> 6] |= (uint64_t)is_valid(l, r) << (k & 63);
         out->i[k++] = l->i[r];
     }
-    return true;
+}
+
+static void gather_bits(const Lane *l, const uint16_t *rows, int32_t n, ExprVec *out) {
+    for (int32_t k = 0; k < n; k++) {
+        uint16_t r = rows[k];
+        uint64_t there = is_valid(l, r);
+        out->valid[k >> 6] |= there << (k & 63);
+        out->b[k] = (uint8_t)(there & l->bits[r >> 6] >> (r & 63));
+    }
+}
+
+static void gather_texts(const Lane *l, const uint16_t *rows, int32_t n, ExprVec *out) {
+    for (int32_t k = 0; k < n; k++) {
+        bool there = is_valid(l, rows[k]);
+        out->valid[k >> 6] |= (uint64_t)there << (k & 63);
+        out->s[k] = there ? lane_str(l, rows[k]) : (Str){0};
+    }
+}
+
+// The same for lanes whose values need no look; false: others.
+static bool gather_plain(const Lane *l, const uint16_t *rows, int32_t n, ExprVec *out) {
+    if (l->type != out->type) return false;
+    switch (l->kind) {
+    case LANE_F64:
+    case LANE_I64: gather_numbers(l, rows, n, out); return true;
+    case LANE_BITS: gather_bits(l, rows, n, out); return true;
+    case LANE_TEXT:
+    case LANE_STR: gather_texts(l, rows, n, out); return true;
+    default: return false;
+    }
 }
 
 void expr_page_eval(const Bound *b, ExprPage *p, const uint16_t *rows, int32_t n, ExprVec *out) {

@@ -233,30 +233,43 @@ static void eval_relation(ExprPage *p, const Bound *b, const Sel *sel, Lane *out
 
 // ---- lists ----
 
-static int order_of(const ExprValue *v, int64_t i) { return (v->i > i) - (v->i < i); }
-
-static void numbers_in(const Bound *b, const Lane *a, const Sel *sel, uint64_t out[LANE_WORDS]) {
-    enum { FEW = 8 };
-    memset(out, 0, LANE_WORDS * 8);
-    if (b->arg_count <= FEW + 1) {
-        for (int32_t i = 1; i < b->arg_count; i++) {
-            uint64_t same[LANE_WORDS];
-            CHECK(relate_const(BOUND_EQ, a, &b->args[i]->value, sel, same));
-            for (uint32_t w = 0; w < LANE_WORDS; w++) out[w] |= same[w];
-        }
-        return;
+// Where x would stand among n ascending numbers: the last that is not above it, or the first. Without branches that
+// depend on the data.
+#define LAST_NOT_ABOVE(list, n, x)                                                                                     \
+    int32_t at = 0;                                                                                                    \
+    for (int32_t left = n, half; left > 1; left -= half) {                                                             \
+        half = left / 2;                                                                                               \
+        at += (list)[at + half] <= (x) ? half : 0;                                                                     \
     }
+
+static uint64_t is_double_in(const double *list, int32_t n, double x) {
+    LAST_NOT_ABOVE(list, n, x);
+    return list[at] == x;
+}
+
+static uint64_t is_int_in(const int64_t *list, int32_t n, int64_t x) {
+    LAST_NOT_ABOVE(list, n, x);
+    return list[at] == x;
+}
+
+static void numbers_in(ExprPage *p, const Bound *b, const Lane *a, const Sel *sel, uint64_t out[LANE_WORDS]) {
+    enum { FEW = 8 };
+    int32_t n = b->arg_count - 1;
+    memset(out, 0, LANE_WORDS * 8);
+    for (int32_t i = 1; i <= n && n <= FEW; i++) {
+        uint64_t same[LANE_WORDS];
+        CHECK(relate_const(BOUND_EQ, a, &b->args[i]->value, sel, same));
+        for (uint32_t w = 0; w < LANE_WORDS; w++) out[w] |= same[w];
+    }
+    if (n <= FEW) return;
+    Lane list; // its memory
+    _Static_assert(EXPR_IN_MAX <= PAGE_ROWS, "a list fits a lane");
+    CHECK(n <= (int32_t)PAGE_ROWS);
+    lane_begin(p, a->type, &list);
+    for (int32_t i = 0; i < n; i++) ((int64_t *)list.p)[i] = b->args[i + 1]->value.i; // a double's bits as well
     EACH_ROW(sel->bits, r) {
-        int32_t lo = 1, n = b->arg_count - 1;
-        while (n > 1) {
-            const ExprValue *mid = &b->args[lo + n / 2]->value;
-            bool right = a->kind == LANE_F64 ? mid->d <= a->d[r] : order_of(mid, a->i[r]) <= 0;
-            lo = right ? lo + n / 2 : lo;
-            n -= n / 2;
-        }
-        const ExprValue *at = &b->args[lo]->value;
-        bool same = a->kind == LANE_F64 ? at->d == a->d[r] : at->i == a->i[r];
-        out[r >> 6] |= (uint64_t)same << (r & 63);
+        uint64_t in = a->kind == LANE_F64 ? is_double_in(list.d, n, a->d[r]) : is_int_in(list.i, n, a->i[r]);
+        out[r >> 6] |= in << (r & 63);
     }
 }
 
@@ -267,11 +280,11 @@ static void eval_in(ExprPage *p, const Bound *b, const Sel *sel, Lane *out) {
     lane_begin(p, EXPR_BOOL, out);
     Sel rows = *sel;
     and_words(rows.bits, rows.bits, a.valid);
-    bool plain = b->sorted && b->arg_count > 1 && a.type == b->args[1]->value.type;
+    bool plain = b->sorted && b->arg_count > 1 && b->arg_count <= EXPR_IN_MAX + 1 && a.type == b->args[1]->value.type;
     bool text = plain && (a.kind == LANE_TEXT || a.kind == LANE_STR) && a.type == EXPR_STR;
     bool number = plain && ((a.kind == LANE_F64) || (a.kind == LANE_I64 && a.type == EXPR_I64));
     if (text) text_rows_in(b, &a, &rows, out->bits);
-    else if (number) numbers_in(b, &a, &rows, out->bits);
+    else if (number) numbers_in(p, b, &a, &rows, out->bits);
     else if (a.kind != LANE_NONE) each_one(p, b, &rows, in_one, &a, out);
     if (text || number) {
         memcpy(out->valid, rows.bits, sizeof out->valid);
