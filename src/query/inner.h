@@ -18,7 +18,7 @@ MUST Err query_naive(const Query *q, View *v, const QueryOptions *o, const Query
                      Diag *d);
 
 // The query with values of one unit wherever those of several rows meet (aggregates, groups, DISTINCT, ORDER BY): q
-// itself, or a copy in `a` in which expressions became UNIT(e, 'unit of the first model that gives one'). Looks at
-// models that have twins and that WHERE does not rule out; expressions of several aliases stay as they are.
-// Errors: SYNTAX: units of different families, or a unit beside none. Cost: about 1 us an expression and model.
+// itself, or a copy in `a` in which expressions became UNIT(e, 'unit of the first model that gives one') and `single`
+// is set. Looks at models that have twins and that WHERE does not rule out; expressions of several aliases stay as they
+// are. Errors: SYNTAX: units of different families, or a unit beside none. Cost: about 1 us an expression and model.
 MUST Err query_measure(Arena *a, const Query *q, View *v, const Query **out, Diag *d);

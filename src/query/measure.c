@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One unit for values of several models that meet in one column: sums, least and greatest, groups, order. Where models
 // give a property different units of one family, the expression e becomes UNIT(e, 'that of the first model'); where
-// they cannot be brought together the query is refused.
+// they cannot be brought together the query is refused. On the way it is learnt which columns hold only floats of 32
+// bits.
 #include "query/plan.h"
 
 typedef struct Measure {
@@ -14,6 +15,7 @@ typedef struct Measure {
     const Unit *unit;     // of the first model that gives one
     const Model *by, *no; // that model; one that gives none
     bool mixed;
+    bool single, other; // some model gives a float of 32 bits, some another number
 } Measure;
 
 static int32_t places(const Measure *m) {
@@ -67,6 +69,8 @@ static Err look_at(Measure *m, int32_t i) {
     const Bound *b = bind_at(m, m->e, i);
     bool number = b && b->op != BOUND_CONST && (b->type == EXPR_I64 || b->type == EXPR_F64);
     if (!number || ruled_out(m, m->q->where, i)) return ERR_OK;
+    if (b->op == BOUND_CELL && b->leaf->type->shape == SHAPE_FLOAT) m->single = true;
+    else m->other = true;
     if (!b->unit.unit) {
         m->no = model_of(m, i);
     } else if (!m->unit) {
@@ -94,17 +98,19 @@ static Expr *in_unit(Arena *a, const Expr *e, const Unit *unit) {
 
 // *e in one unit. *changed turns true when it is another expression now.
 static Err measure(Measure *m, Expr **e, bool *changed) {
+    m->single = false;
     if (!*e || (m->alias = only_alias(m->q, *e)) < 0) return ERR_OK;
     m->e = *e;
     m->unit = NULL;
     m->no = NULL;
-    m->mixed = false;
+    m->mixed = m->single = m->other = false;
     for (int32_t i = 0; i < places(m); i++) {
         Err err = look_at(m, i);
         arena_reset(&m->scratch);
         TRY(err);
     }
     if (m->mixed) *e = in_unit(m->a, *e, m->unit);
+    m->single = m->single && !m->other && !m->mixed;
     *changed |= m->mixed;
     return ERR_OK;
 }
@@ -119,10 +125,20 @@ static bool meets(const Query *q, int32_t i) {
 }
 
 static Err measure_all(Measure *m, Query *q, bool *changed) {
-    for (int32_t i = 0; i < q->column_count + q->hidden_count; i++) {
-        if (meets(q, i)) TRY(measure(m, &q->columns[i].expr, changed));
+    int32_t n = q->column_count + q->hidden_count;
+    for (int32_t i = 0; i < n; i++) {
+        QueryColumn *c = &q->columns[i];
+        if (!meets(q, i)) continue;
+        TRY(measure(m, &c->expr, changed));
+        c->single = m->single && (c->agg == AGG_MIN || c->agg == AGG_MAX);
+        *changed |= c->single;
     }
-    for (int32_t i = 0; i < q->group_count; i++) TRY(measure(m, &q->groups[i], changed));
+    for (int32_t g = 0; g < q->group_count; g++) {
+        TRY(measure(m, &q->groups[g], changed));
+        for (int32_t i = 0; m->single && i < n; i++) {
+            if (q->columns[i].group == g) q->columns[i].single = *changed = true;
+        }
+    }
     for (int32_t i = 0; !q->aggregated && i < q->order_count; i++) TRY(measure(m, &q->orders[i].expr, changed));
     return ERR_OK;
 }

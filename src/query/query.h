@@ -87,6 +87,7 @@ typedef struct QueryColumn {
     int32_t alias; // the whole twin or link of this alias, else -1
     int32_t group; // aggregated and no aggregate: the GROUP BY expression it shows, else -1
     bool path;     // the SHORTEST path; expr is NULL
+    bool single;   // set when it is run: of floats (32 bits) alone, written with as many digits as tell them apart
     int32_t at;
 } QueryColumn;
 

@@ -323,6 +323,8 @@ static void test_aggregates(void **state) {
     check(f, "SELECT TOP(1) pop > 4 AS large, COUNT()" FROM "GROUP BY pop > 4 ORDER BY large DESC",
           "{'large':true,'COUNT':2}");
     check(f, "SELECT name, COUNT()" FROM "WHERE pop > 100 GROUP BY name", "");
+    check(f, "SELECT MAX(share), COUNT(share)" FROM, "{'MAX':0.1,'COUNT':1}");
+    check(f, "SELECT share, COUNT()" FROM "GROUP BY share HAVING IS_DEFINED(share)", "{'share':0.1,'COUNT':1}");
     check(f, "SELECT DISTINCT COUNT() AS n" FROM "GROUP BY name", "{'n':1},{'n':2}");
 }
 

@@ -255,12 +255,18 @@ static void put_path(const Sheet *s) {
     buf_str_put(s->out, STR("]}"));
 }
 
+static void put_float(double d, Buf *out) {
+    static const Type type = {.shape = SHAPE_FLOAT};
+    static const Field field = {.cell = CELL_F64, .type = &type};
+    show_scalar(&field, bits_of(d), (Str){0}, out);
+}
+
 // Floats and unsigned longs are written as in the twin, which takes their type.
-static void put_value(const Sheet *s, const ExprValue *v, const Bound *b) {
-    if (b && b->op == BOUND_CELL && b->leaf->type && v->type == EXPR_F64 && b->leaf->type->shape == SHAPE_FLOAT) {
-        show_scalar(b->leaf, bits_of(v->d), (Str){0}, s->out);
-    } else if (b && b->op == BOUND_CELL && b->leaf->type && v->type == EXPR_I64 &&
-               b->leaf->type->shape == SHAPE_ULONG) {
+static void put_value(const Sheet *s, const QueryColumn *c, const ExprValue *v, const Bound *b) {
+    const Type *type = b && b->op == BOUND_CELL ? b->leaf->type : NULL;
+    if (v->type == EXPR_F64 && (c->single || (type && type->shape == SHAPE_FLOAT))) {
+        put_float(v->d, s->out);
+    } else if (v->type == EXPR_I64 && type && type->shape == SHAPE_ULONG) {
         show_scalar(b->leaf, (uint64_t)v->i, (Str){0}, s->out);
     } else {
         expr_value_json(v, s->out);
@@ -278,7 +284,7 @@ static void put_column(const Sheet *s, int32_t column) {
     buf_byte(s->out, ':');
     if (c->path) put_path(s);
     else if (c->alias >= 0) put_whole(s, c->alias);
-    else put_value(s, &s->row->values[column], s->row->bounds ? s->row->bounds[column] : NULL);
+    else put_value(s, c, &s->row->values[column], s->row->bounds ? s->row->bounds[column] : NULL);
 }
 
 void query_row_json(const Query *q, View *v, const ShowOptions *show, const QueryRow *row, Buf *out) {
