@@ -16,6 +16,12 @@ static void let_writer_in(void);
 #define SCAN_MEANWHILE() let_writer_in()
 #include "world/scan.c"
 
+#ifdef SCAN_TSAN
+enum { SLOW = 3 }; // times
+#else
+enum { SLOW = 1 };
+#endif
+
 // ---- what a mark stood for ----------------------------------------------------------------------------------------
 
 enum { MARKS = 1 << 17 };
@@ -326,7 +332,7 @@ static void run_lab(uint64_t seed, int64_t ring, int64_t twins, int rounds, int6
 static void test_random_worlds(void **state) {
     (void)state;
     int64_t overruns = 0;
-    for (uint64_t seed = 1; seed <= 3; seed++) run_lab(seed, 1 << 17, seed == 3 ? 2500 : 40, 400, &overruns);
+    for (uint64_t seed = 1; seed <= 3; seed++) run_lab(seed, 1 << 17, seed == 3 ? 2500 : 40, 400 / SLOW, &overruns);
     assert_int_equal(overruns, 0);
     run_lab(4, 1 << 11, 200, 600, &overruns);
     assert_true(overruns > 0);
@@ -462,7 +468,7 @@ static void test_join(void **state) {
 
 // ---- a writer who never rests -------------------------------------------------------------------------------------
 
-enum { ROWS = 1500, SUM = 100000, BATCHES = 6000 };
+enum { ROWS = 1500, SUM = 100000, BATCHES = 6000 / SLOW };
 
 typedef struct Race {
     World *w;
