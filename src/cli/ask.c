@@ -59,7 +59,7 @@ static bool word_byte(char c) {
 
 static int64_t word_end(Str s, int64_t at) {
     int64_t end = at;
-    while (end < s.n && word_byte(s.p[end])) end++;
+    while (end < s.n && (word_byte(s.p[end]) || (s.p[end] == '.' && end + 1 < s.n && word_byte(s.p[end + 1])))) end++;
     return end;
 }
 
@@ -129,7 +129,9 @@ static void tell_notes(const Json *doc) {
     const Json *notes = json_get(doc, STR("notes"));
     for (int32_t i = 0; notes && notes->type == JSON_ARRAY && i < notes->count; i++) {
         Buf clean = {0};
-        if (notes->items[i].type == JSON_STRING) text_clean(notes->items[i].s, &clean);
+        bool told = false;
+        for (int32_t k = 0; k < i; k++) told = told || str_eq(notes->items[k].raw, notes->items[i].raw);
+        if (notes->items[i].type == JSON_STRING && !told) text_clean(notes->items[i].s, &clean);
         if (clean.n) note("note: %.*s", STR_ARG(buf_str(&clean)));
         buf_free(&clean);
     }

@@ -66,6 +66,8 @@ static void test_projections(void **state) {
                  "          1  1\n"
                  "                1\n");
     assert_table("[{\"COUNT\":148}]", 0, "COUNT\n─────\n  148\n");
+    assert_table("[{\"avg\":1.0166666666666668},{\"avg\":12345678901234},{\"avg\":-2.5}]", 0,
+                 "           avg\n──────────────\n   1.016666667\n12345678901234\n          -2.5\n");
     assert_table("[7,\"a\"]", 0, "value\n─────\n7\na\n");
     assert_table("[{\"text\":\"a\\u001b[31mb\"}]", 0, "text\n──────────\na\\x1b[31mb\n");
 }
@@ -195,6 +197,7 @@ static void assert_caret(const char *query, int64_t line, int64_t position, int3
 static void test_caret(void **state) {
     (void)state;
     assert_caret("SELECT * FORM DIGITALTWINS", 1, 9, 80, "  SELECT * FORM DIGITALTWINS\n           ^~~~\n");
+    assert_caret("SELECT a.b, b.$c.", 1, 12, 80, "  SELECT a.b, b.$c.\n              ^~~~\n");
     assert_caret("SELECT *\r\n  FROM", 2, 2, 80, "    FROM\n    ^~~~\n");
     assert_caret("SELECT 'é冷' + §", 1, 14, 80, "  SELECT 'é冷' + §\n                 ^\n");
     assert_caret("SELECT a FROM", 1, 13, 80, "  SELECT a FROM\n               ^\n"); // at the end
