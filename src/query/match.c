@@ -126,6 +126,17 @@ static bool collect(Walk *w, const PlanStep *s, uint64_t twin) {
 
 // ---- frames -------------------------------------------------------------------------------------------------------
 
+// The twins behind the links just collected will be walked on from, one after the other.
+static void prefetch_heads(const Walk *w, int64_t first) {
+    enum { AHEAD = 16 };
+    for (int64_t i = first; i < w->hop_count && i < first + AHEAD; i++) {
+        uint64_t id = w->hops[i].other;
+        const Page *p = tree_page(w->x->view->root, VECNO_COLD, id >> PAGE_SHIFT);
+        uint32_t row = (uint32_t)(id & (PAGE_ROWS - 1));
+        if (p && row < p->cap) __builtin_prefetch((const void *)&p->words[page_cell_word(p, row)]);
+    }
+}
+
 static void push(Walk *w, int32_t step, int32_t depth, uint64_t twin) {
     if (w->frame_count == w->frame_cap) {
         w->frame_cap = w->frame_cap ? 2 * w->frame_cap : 8;
@@ -133,7 +144,9 @@ static void push(Walk *w, int32_t step, int32_t depth, uint64_t twin) {
         w->used = mem_grow(w->used, (size_t)(w->frame_cap + 1) * sizeof(uint64_t));
     }
     int64_t first = w->hop_count;
-    if (!collect(w, &w->x->plan->steps[step], twin)) w->hop_count = first;
+    const PlanStep *s = &w->x->plan->steps[step];
+    if (!collect(w, s, twin)) w->hop_count = first;
+    if (depth < s->max || step + 1 < w->x->plan->step_count) prefetch_heads(w, first);
     w->frames[w->frame_count++] =
         (Frame){.first = first, .at = first, .end = w->hop_count, .step = step, .depth = depth};
 }

@@ -71,16 +71,33 @@ static void read_words(View *v, const Page *p, const uint32_t *words, uint32_t n
     for (uint32_t i = 0; i < n; i++) out[i] = 0; // half a text must not be followed
 }
 
+// n words from `first` on, as of the view: read_words for words that lie side by side, which rows' words do.
+static void read_run(View *v, const Page *p, uint32_t first, uint32_t n, uint64_t *out) {
+    const _Atomic uint64_t *from = &p->words[first];
+    uint64_t seq;
+    for (uint32_t tries = 0;; tries++) {
+        uint64_t version = atomic_load_explicit(&p->version, memory_order_acquire);
+        for (uint32_t i = 0; i < n; i++) out[i] = atomic_load_explicit(&from[i], memory_order_relaxed);
+        seq = atomic_load_explicit(&p->seq, memory_order_relaxed);
+        atomic_thread_fence(memory_order_acquire);
+        if ((version & 1) == 0 && atomic_load_explicit(&p->version, memory_order_relaxed) == version) break;
+        wait_turn(tries);
+    }
+    if (seq <= v->seq || !v->ring) return;
+    uint32_t words[8];
+    for (uint32_t i = 0; i < n; i++) words[i] = first + i;
+    read_words(v, p, words, n, out);
+}
+
 void view_words(View *v, uint32_t vec, uint64_t row, uint32_t first, uint32_t n, uint64_t *out) {
     const Page *p = tree_page(v->root, vec, row >> PAGE_SHIFT);
-    uint32_t r = (uint32_t)(row & (PAGE_ROWS - 1)), words[8];
+    uint32_t r = (uint32_t)(row & (PAGE_ROWS - 1));
     DEBUG_CHECK(n <= 8);
-    if (!p || r >= p->cap) {
-        for (uint32_t i = 0; i < n; i++) out[i] = 0;
+    if (p && r < p->cap) {
+        read_run(v, p, page_cell_word(p, r) + first, n, out);
         return;
     }
-    for (uint32_t i = 0; i < n; i++) words[i] = page_cell_word(p, r) + first + i;
-    read_words(v, p, words, n, out);
+    for (uint32_t i = 0; i < n; i++) out[i] = 0;
 }
 
 static uint64_t view_word(View *v, uint32_t vec, uint64_t row, uint32_t k) {
