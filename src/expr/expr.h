@@ -323,6 +323,9 @@ void expr_page_at(ExprPage *p, ExprRun *run, const ExprSource *source, uint64_t 
 // The page's live rows as a selection; returns how many. TWIN: rows of the row vector that hold a twin; LINK: live
 // links of the kind.
 int32_t expr_page_live(ExprPage *p, uint16_t sel[PAGE_ROWS]);
+// The rows that b alone leaves in question, without a look at which are live: those with a value where b relates a
+// property of a twin to something. Others cannot pass. False: b is not of that kind.
+bool expr_page_valued(ExprPage *p, const Bound *b, uint16_t sel[PAGE_ROWS], int32_t *n);
 // Twin or link id of a row of the page.
 uint64_t expr_page_id(ExprPage *p, uint16_t row);
 // Keep the rows of sel for which b is true; returns how many. In place.

@@ -74,6 +74,17 @@ int32_t expr_page_live(ExprPage *p, uint16_t rows[PAGE_ROWS]) {
     return n;
 }
 
+// A free row has no value in any column (world/twin.c clears them), and a relation of nothing is undefined.
+bool expr_page_valued(ExprPage *p, const Bound *b, uint16_t rows[PAGE_ROWS], int32_t *n) {
+    if (p->source.kind != EXPR_TWIN || b->op < BOUND_EQ || b->op > BOUND_GE || b->args[0]->op != BOUND_CELL)
+        return false;
+    const PageCopy *c = lane_column(p, b->args[0]->column, PAGE_CELLS);
+    Sel valued = {{0}};
+    if (c->rows) memcpy(valued.bits, c->valid, sizeof valued.bits);
+    *n = rows_of(&valued, rows);
+    return true;
+}
+
 uint64_t expr_page_id(ExprPage *p, uint16_t row) { return lane_row_id(p, row); }
 
 int32_t expr_page_filter_all(const Bound *const *all, int32_t count, ExprPage *p, uint16_t *rows, int32_t n) {

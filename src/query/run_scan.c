@@ -199,6 +199,22 @@ static int32_t among(uint16_t *sel, int32_t n, const uint16_t *rows, int32_t cou
     return kept;
 }
 
+// The rows of a page to be tested. Where the first conjunct cannot hold for a row without a value, the live ones need
+// not be found: every row used so far counts as looked at.
+static int32_t rows_asked(const Part *u, Exec *x, const Tab *tab, uint16_t *sel) {
+    int32_t n;
+    bool valued = tab->count && expr_page_valued(x->page, tab->filters[0], sel, &n);
+    if (!valued) n = expr_page_live(x->page, sel);
+    if (u->rows) n = among(sel, n, u->rows, u->count);
+    int64_t looked = n;
+    if (valued && !u->rows) {
+        uint64_t used = view_table_rows(x->view, u->of) - (u->page_no << PAGE_SHIFT);
+        looked = used < PAGE_ROWS ? (int64_t)used : PAGE_ROWS;
+    }
+    exec_tick(x, looked);
+    return n;
+}
+
 static void run_paged(const Part *u, Exec *x, bool spots, Found *out) {
     int32_t k = x->plan->start;
     const QueryAlias *a = &x->q->aliases[k];
@@ -208,10 +224,8 @@ static void run_paged(const Part *u, Exec *x, bool spots, Found *out) {
     if (!x->page) x->page = expr_page_new();
     arena_reset(&x->scratch);
     expr_page_at(x->page, &x->run, &s, u->page_no);
-    int32_t n = expr_page_live(x->page, out->sel);
-    if (u->rows) n = among(out->sel, n, u->rows, u->count);
-    exec_tick(x, n);
     const Tab *tab = exec_tab(x, k, u->of);
+    int32_t n = rows_asked(u, x, tab, out->sel);
     if (tab->why.err != ERR_OK && n) exec_refuse(x, &tab->why);
     if (tab->none) n = 0;
     n = expr_page_filter_all(tab->filters, tab->count, x->page, out->sel, n);
