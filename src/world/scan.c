@@ -109,8 +109,9 @@ static void lay_lanes(const Page *p, uint32_t what, PageCopy *out) {
     const VecLayout *l = &vec_layout[p->b.shape];
     bool update = l->timed && (what & PAGE_UPDATE), source = l->timed && p->b.sources && (what & PAGE_SOURCE);
     uint32_t cells = what & PAGE_CELLS ? l->words : 0, behind = PAGE_ROWS - p->cap;
-    uint64_t *at = lane_room(out, PAGE_ROWS * (cells + update + source));
     out->rows = p->cap;
+    if (cells + update + source == 0) return; // valid bits alone
+    uint64_t *at = lane_room(out, PAGE_ROWS * (cells + update + source));
     if (cells) out->cells = at;
     at += PAGE_ROWS * cells;
     if (cells) memset(at - behind * cells, 0, (size_t)behind * cells * 8);
