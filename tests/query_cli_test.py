@@ -24,7 +24,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import kit  # noqa: E402
 from kit import Case, run, until  # noqa: E402
 
-PUMP = {"@context": "dtmi:dtdl:context;3", "@id": "dtmi:test:Pump;1", "@type": "Interface", "contents": [
+PUMP = {"@context": ["dtmi:dtdl:context;3", "dtmi:dtdl:extension:quantitativeTypes;1"], "@id": "dtmi:test:Pump;1",
+        "@type": "Interface", "contents": [
     {"@type": ["Property", "Temperature"], "name": "temperature", "schema": "double", "unit": "degreeCelsius"},
     {"@type": "Property", "name": "label", "schema": "string"},
     {"@type": "Relationship", "name": "feeds"}]}
@@ -395,6 +396,79 @@ class Terminal(WithFake):
         self.addCleanup(t.close)
         t.see("no server answers")
         self.assertEqual(t.end(), 10)
+
+
+class Real(Case):
+    """The same against a server."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = kit.Server()
+        assert cls.server.http("POST", "/models", [PUMP])[0] == 201
+        lines = [{"Section": "Header"}, {"fileVersion": "1.0.0"}, {"Section": "Twins"}]
+        lines += [{"$dtId": "p-%04d" % i, "$metadata": {"$model": "dtmi:test:Pump;1"}, "temperature": i / 10,
+                   "label": "pump %d" % i} for i in range(2500)]
+        lines += [{"Section": "Relationships"}]
+        lines += [{"$dtId": "p-%04d" % i, "$relationshipId": "f", "$relationshipName": "feeds",
+                   "$targetId": "p-%04d" % (i + 1)} for i in range(20)]
+        status, _, body = cls.server.http("POST", "/import", "".join(json.dumps(line) + "\n" for line in lines),
+                                          {"Content-Type": "application/x-ndjson"})
+        assert status == 200, body
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+
+    def ask(self, *arguments, **options):
+        return run("query", *arguments, url=self.server.url, **options)
+
+    def test_tables_and_units(self):
+        r = self.ok(self.ask("SELECT * FROM DIGITALTWINS WHERE temperature > 481.7 'degreeFahrenheit'"))
+        self.assertEqual(r.out.splitlines()[0], "$dtId   $model  temperature °C  label")
+        self.assertEqual(len(r.out.splitlines()), 3)
+        self.assertRegex(r.out, r"p-2499  Pump             249\.9  pump 2499")
+
+    def test_every_page_of_one_instant(self):
+        rows = self.ok(self.ask("SELECT $dtId, temperature FROM DIGITALTWINS", "--json", "--page-size", "100")).json
+        self.assertEqual([r["$dtId"] for r in rows], ["p-%04d" % i for i in range(2500)])
+        down = self.ok(self.ask("SELECT $dtId FROM DIGITALTWINS ORDER BY temperature DESC", "--ndjson", "--limit", "7"))
+        self.assertEqual([json.loads(line)["$dtId"] for line in down.out.splitlines()],
+                         ["p-%04d" % i for i in range(2499, 2492, -1)])
+
+    def test_fresh_after_a_write_and_in_a_fork(self):
+        self.ok(self.server.run("worlds", "fork", "try"))
+        self.ok(self.server.run("set", "p-0001", "label", "renamed"))
+        text = "SELECT $dtId FROM DIGITALTWINS WHERE label = 'renamed'"
+        self.assertEqual(self.ok(self.ask(text, "--json")).json, [{"$dtId": "p-0001"}])
+        self.assertEqual(self.ok(self.ask(text, "--json", "--world", "try")).json, [])
+        self.ok(self.server.run("worlds", "drop", "try"))
+        self.ok(self.server.run("set", "p-0001", "label", "pump 1"))
+
+    def test_paths(self):
+        r = self.ok(self.ask("SELECT way FROM DIGITALTWINS MATCH way = SHORTEST (a)-[:feeds*]->(b) "
+                             "WHERE a.$dtId = 'p-0003' AND b.$dtId = 'p-0006'"))
+        self.assertIn("p-0003 → p-0004 → p-0005 → p-0006", r.out)
+        r = self.ok(self.ask("SELECT a, R FROM DIGITALTWINS T JOIN a RELATED T.feeds R WHERE T.$dtId = 'p-0003'"))
+        self.assertRegex(r.out, r"p-0004 \(Pump\)  p-0003 -feeds-> p-0004")
+
+    def test_mistakes_and_notes(self):
+        r = self.ask("SELECT $dtId\nFORM DIGITALTWINS")
+        self.assertEqual((r.code, r.out), (4, ""))
+        self.assertIn("did you mean FROM?\n  FORM DIGITALTWINS\n  ^~~~\n", r.err)
+        r = self.ok(self.ask("SELECT temprature FROM DIGITALTWINS WHERE temprature > 3"))
+        self.assertEqual(r.err.count('did you mean "temperature"?'), 1, r.err)
+        self.assertEqual(self.ask("SELECT 1 FROM DIGITALTWINS", "--world", "nowhere").code, 3)
+
+    def test_plans(self):
+        for arguments in (("--explain", "SELECT $dtId FROM DIGITALTWINS"), ("EXPLAIN SELECT $dtId FROM DIGITALTWINS",)):
+            r = self.ok(self.ask(*arguments))
+            self.assertRegex(r.out, r"(?m)^scan .* 2500 ")
+        steps = self.ok(self.ask("--explain", "SELECT COUNT() FROM DIGITALTWINS", "--json")).json["plan"]
+        self.assertTrue(all("step" in s and "detail" in s for s in steps), steps)
+
+    def test_csv(self):
+        r = self.ok(self.ask("--csv", "SELECT $dtId, temperature, label FROM DIGITALTWINS WHERE temperature < 0.2"))
+        self.assertEqual(r.out, "$dtId,temperature,label\np-0000,0,pump 0\np-0001,0.1,pump 1\n")
 
 
 def plain(text):
