@@ -37,8 +37,8 @@ ASSET = {"@context": "dtmi:dtdl:context;3", "@id": "dtmi:test:Asset;1", "@type":
 DRIVE = {"@context": ["dtmi:dtdl:context;3", "dtmi:dtdl:extension:quantitativeTypes;1"], "@id": "dtmi:test:Drive;1",
          "@type": "Interface", "contents": [{"@type": ["Property", "Temperature"], "name": "temperature",
                                              "schema": "double", "unit": "degreeCelsius"}]}
-COMMANDS = ["serve", "demo", "version", "models add", "models list", "models show", "import", "get", "query", "watch", "set",
-            "ingest", "replay", "worlds list", "worlds fork", "worlds drop", "bench"]
+COMMANDS = ["serve", "demo", "version", "models add", "models list", "models show", "import", "get", "query", "watch",
+            "set", "ingest", "replay", "worlds list", "worlds fork", "worlds drop", "bench"]
 
 
 def twin(id, **values):

@@ -229,6 +229,12 @@ class Terminal(WithFake):
         t.see("1 model in live at ")
         return t
 
+    def needs_editing(self):
+        with open(kit.SOSIA, "rb") as f:
+            if b"libedit" not in f.read():
+                print("SKIP %s: built without libedit" % self.id())
+                self.skipTest("built without libedit")
+
     def history(self):
         with open(os.path.join(self.folder, "sosia", "query_history"), encoding="utf-8") as f:
             return f.read().splitlines()
@@ -296,6 +302,7 @@ class Terminal(WithFake):
         self.assertEqual(stat.S_IMODE(mode), 0o600)
 
     def test_history_comes_back(self):
+        self.needs_editing()
         self.fake.answers["SELECT 'é'"] = [{"one": 1}]
         t = self.shell()
         t.enter("SELECT 'é';\n")
@@ -312,6 +319,7 @@ class Terminal(WithFake):
         self.assertEqual(len(self.fake.asked), 2)
 
     def test_completion(self):
+        self.needs_editing()
         self.fake.answers["SELECT T.temperature"] = [{"temperature": 3}]
         t = self.shell()
         t.enter("SEL\t")
