@@ -21,7 +21,7 @@
 #endif
 #endif
 #if defined(SLOW) || defined(__SANITIZE_THREAD__)
-#define CASES 40 // seeds
+#define CASES 25 // seeds
 #else
 #define CASES 200
 #endif
