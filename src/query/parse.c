@@ -256,7 +256,12 @@ static Err parse_node(Parser *p, int32_t *out) {
     if (!lex_is(l, ")") && !lex_is(l, ":")) TRY(lex_name(l, "an alias or )", &name));
     if (lex_is(l, ":"))
         return lex_fail(l, "a twin in a pattern is only an alias: say WHERE IS_OF_MODEL(alias, 'dtmi:...')");
+    int32_t end = l->token.end;
     if (!lex_take(l, ")")) return fail_near(p, ") behind the twin's alias", "");
+    Str behind = str_sub(l->text, end, l->text.n);
+    if (str_starts(behind, STR("-->")) || str_starts(behind, STR("--("))) { // the lexer takes it for a comment
+        return diag_add(l->diag, ERR_SYNTAX, end, end + 2, (Str){0}, "an edge is written -[]->, <-[]- or -[]-");
+    }
     *out = query_alias(p->q, name);
     if (*out < 0) return add_alias(p, name, EXPR_TWIN, t.at, out);
     if (p->q->aliases[*out].kind == EXPR_TWIN) return ERR_OK;
@@ -395,7 +400,11 @@ static Err parse_column(Parser *p) {
     QueryColumn *c = &q->columns[q->column_count++];
     *c = (QueryColumn){.alias = -1, .group = -1, .at = p->lex.token.at};
     TRY(lex_expr(&p->lex, &c->expr));
-    return lex_take(&p->lex, "AS") ? take_any_name(p, "a name for the column", &c->name) : ERR_OK;
+    if (!lex_take(&p->lex, "AS")) return ERR_OK;
+    if (lex_is(&p->lex, "FROM") && !then_is(p, "FROM") && !then_is(p, ",")) {
+        return lex_fail(&p->lex, "expected a name for the column but found FROM");
+    }
+    return take_any_name(p, "a name for the column", &c->name);
 }
 
 // Is the next word DISTINCT, and not a property of that name?
@@ -417,6 +426,7 @@ static Err parse_select(Parser *p) {
         lex_next(l);
         TRY(parse_top(p));
     }
+    if (!top && lex_is(l, "TOP")) return lex_fail(l, "TOP has its number in parentheses: TOP(5)");
     if (distinct_follows(p)) {
         q->distinct = true;
         lex_next(l);
@@ -486,6 +496,8 @@ static Err parse_end(Parser *p) {
     if (l->token.kind == TOKEN_END) return ERR_OK;
     if (lex_is(l, "LIMIT")) return lex_fail(l, "there is no LIMIT: write SELECT TOP(n)");
     if (lex_is(l, "LIKE")) return lex_fail(l, "LIKE is a function: LIKE(name, 'pump-%%')");
+    if (lex_is(l, "IS"))
+        return lex_fail(l, "IS is no operator: use IS_NULL(x), IS_DEFINED(x) or IS_OF_MODEL('dtmi:...')");
     if (lex_is(l, "HAVING")) return lex_fail(l, "HAVING stands behind GROUP BY");
     const Query *q = p->q;
     const char *what = q->order_count   ? "the end of the query, a comma, ASC or DESC"

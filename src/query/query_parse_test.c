@@ -251,6 +251,10 @@ static void test_bad_clauses(void **state) {
     check_error("SELECT *", "", "expected FROM but the query ends here");
     check_error("SELECT * FROM DIGITALTWINS T, DIGITALTWINS U", ",", "expected the end of the query");
     check_error("SELECT TOP(x) * FROM DIGITALTWINS", "x", "expected a number of rows");
+    check_error("SELECT TOP 5 * FROM DIGITALTWINS", "TOP", "TOP(5)");
+    check_error("SELECT x AS FROM DIGITALTWINS", "FROM", "a name for the column");
+    ASSERT_STR(parse("SELECT x AS from FROM DIGITALTWINS")->columns[0].name, "from");
+    check_error("SELECT * FROM DIGITALTWINS WHERE x IS NULL", "IS", "IS_NULL(x)");
     check_error("SELECT *, x FROM DIGITALTWINS", ",", "expected FROM");
     check_error("SELECT * FROM DIGITALTWINS WHERE", "", "expected a value");
     check_error("SELECT * FROM DIGITALTWINS WHERE x = 'a", "'a", "no end");
@@ -274,6 +278,9 @@ static void test_bad_patterns(void **state) {
     check_error(MATCH("(a"), "", "expected )");
     check_error(MATCH("(a:Room)"), ":", "IS_OF_MODEL");
     check_error(MATCH("(a)-(b)"), "(", "expected [");
+    check_error(MATCH("(a)-->(b)"), "--", "-[]->");
+    check_error(MATCH("(a)--(b)"), "--", "-[]-");
+    assert_int_equal(parse(MATCH("(a)-- ends here"))->edge_count, 0);
     check_error(MATCH("(a)-[r](b)"), "(", "expected - behind");
     check_error(MATCH("(a)<-[r]->(b)"), "(", "one arrow");
     check_error(MATCH("(a)-[r*2]->(b)") " WHERE r.x = 1", "r", "no alias r");
