@@ -140,7 +140,7 @@ static void *move(void *arg) {
 
 // ---- one instant --------------------------------------------------------------------------------------------------
 
-enum { TWINS = 12000, READERS = 3, SUMS = 60 };
+enum { TWINS = 8000, READERS = 3, SUMS = 40 };
 
 typedef struct Reader {
     pthread_t thread;
@@ -187,7 +187,7 @@ static void *read_sums(void *arg) {
     for (int i = 0; i < SUMS && !r->bad[0]; i++) {
         int64_t sum;
         Answer x = {0};
-        switch (i % 4) {
+        switch (i % 8 == 7 ? 3 : i % 3) {
         case 0:
             x = ask(r->s, "SELECT SUM(T.count) AS s, COUNT() AS n FROM DIGITALTWINS T", r->number & 1);
             sum = number_after(x.text, "\"n\":") == TWINS ? number_after(x.text, "\"s\":") : INT64_MIN;
@@ -203,7 +203,7 @@ static void *read_sums(void *arg) {
         default: sum = walk(r->s, r->bad); break;
         }
         if (x.err || sum != 100 * (int64_t)TWINS)
-            snprintf(r->bad, sizeof r->bad, "question %d: %lld %s %s", i % 4, (long long)sum, sosia_err_name(x.err),
+            snprintf(r->bad, sizeof r->bad, "question %d: %lld %s %s", i, (long long)sum, sosia_err_name(x.err),
                      x.text);
     }
     return NULL;
@@ -263,7 +263,7 @@ static void test_sums_with_a_file(void **state) {
 
 // ---- fresh --------------------------------------------------------------------------------------------------------
 
-enum { FRESH_TWINS = 4000, AUTHORS = 6, ROUNDS = 120 };
+enum { FRESH_TWINS = 4000, AUTHORS = 6, ROUNDS = 100 };
 
 typedef struct Author {
     pthread_t thread;
