@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include "base/check.h"
 #include "base/mem.h"
+#include "query/match_ball.h"
 
 void walk_init(Walk *w, Exec *x) {
     memset(w, 0, sizeof *w);
@@ -10,6 +11,12 @@ void walk_init(Walk *w, Exec *x) {
 }
 
 void walk_free(Walk *w) {
+    for (int32_t i = 0; w->guides && i < w->x->plan->step_count; i++) {
+        if (!w->guides[i]) continue;
+        ball_free(w->guides[i]);
+        mem_free(w->guides[i]);
+    }
+    mem_free(w->guides);
     meter_bytes(w->x->meter, -w->hop_cap * (int64_t)sizeof(Hop));
     mem_free(w->hops);
     mem_free(w->frames);
@@ -124,6 +131,40 @@ static bool collect(Walk *w, const PlanStep *s, uint64_t twin) {
     return true;
 }
 
+// ---- guides -------------------------------------------------------------------------------------------------------
+
+enum {
+    GUIDE_HOPS = 3,      // shorter ranges do without
+    GUIDE_TARGETS = 64,  // more fixed twins than this as well
+    GUIDE_MAX = 1 << 14, // twins
+};
+
+static Ball *make_guide(Walk *w, const PlanStep *s) {
+    const PlanAlias *to = &w->x->plan->aliases[s->to];
+    Ball *b = mem_alloc(sizeof *b);
+    ball_init(b, w->x, s->edge, s->in, s->out);
+    for (int64_t i = 0; i < to->id_count; i++) ball_add(b, to->ids[i], 0, -1, 0);
+    while (b->hops + 1 < s->max && b->n < GUIDE_MAX && ball_grow(b)) {}
+    return b;
+}
+
+static void guide(Walk *w, int32_t step) {
+    const PlanStep *s = &w->x->plan->steps[step];
+    const PlanAlias *to = &w->x->plan->aliases[s->to];
+    if (s->link >= 0 || s->max < GUIDE_HOPS || !to->fixed || to->id_count > GUIDE_TARGETS) return;
+    if (!w->guides) w->guides = mem_alloc((size_t)w->x->plan->step_count * sizeof *w->guides);
+    if (!w->guides[step]) w->guides[step] = make_guide(w, s);
+}
+
+// Is every target more than `left` hops from the twin? A twin the guide does not know is farther than it looked.
+static bool too_far(const Walk *w, int32_t step, uint64_t twin, int32_t left) {
+    const Ball *b = w->guides ? w->guides[step] : NULL;
+    if (!b) return false;
+    const Near *n = ball_find(b, twin);
+    if (n) return n->hops > left;
+    return b->level == b->n || b->hops >= left;
+}
+
 // ---- frames -------------------------------------------------------------------------------------------------------
 
 // The twins behind the links just collected will be walked on from, one after the other.
@@ -146,6 +187,7 @@ static void push(Walk *w, int32_t step, int32_t depth, uint64_t twin) {
     int64_t first = w->hop_count;
     const PlanStep *s = &w->x->plan->steps[step];
     if (!collect(w, s, twin)) w->hop_count = first;
+    if (depth == 1) guide(w, step);
     if (depth < s->max || step + 1 < w->x->plan->step_count) prefetch_heads(w, first);
     w->frames[w->frame_count++] =
         (Frame){.first = first, .at = first, .end = w->hop_count, .step = step, .depth = depth};
@@ -273,6 +315,7 @@ static bool move(Walk *w) {
     }
     Hop h = w->hops[f->at++];
     if (!take(w, s, &h)) return false;
+    if (too_far(w, f->step, h.other, s->max - f->depth)) return false;
     f->deeper = f->depth < s->max;
     if (f->depth < s->min || !arrive(w, s, h.other)) return false;
     if (f->step + 1 == w->x->plan->step_count) return true;

@@ -8,7 +8,9 @@
 // Invariants
 //  1. Each frame's taken link is in `used` at the frame's number: a MATCH uses no link twice.
 //  2. A path leaves before those that continue it (`deeper` remembers that they are still to come).
-//  3. Memory is the hops of the frames: depth times neighbours, told to the meter as it grows.
+//  3. A variable-length step towards fixed twins takes no link that leads too far away from them (`guides`): twins at
+//     most so many hops from the targets are found breadth first, once, as far as GUIDE_MAX of them.
+//  4. Memory is the hops of the frames: depth times neighbours, told to the meter as it grows.
 #pragma once
 #include "query/run.h"
 
@@ -33,8 +35,9 @@ typedef struct Walk {
     Frame *frames;
     uint64_t *used; // used[0]: the link of a START_LINKS; used[i + 1]: frame i
     int32_t frame_count, frame_cap;
-    bool whole;        // no step: the start itself is to be given out
-    bool turned, turn; // START_LINKS in either direction: turned round now; to be turned next
+    struct Ball **guides; // by step: how far twins are from the fixed ones at its far end; NULL: not made
+    bool whole;           // no step: the start itself is to be given out
+    bool turned, turn;    // START_LINKS in either direction: turned round now; to be turned next
     Spot start;
 } Walk;
 

@@ -141,6 +141,69 @@ static void test_breadth_first(void **state) {
     g = was;
 }
 
+// Between two fixed twins, ways that lead elsewhere are not walked: in a tree whose leaves are tied in a ring, nearly
+// every path of eight hops misses the target.
+static void test_guided(void **state) {
+    TestGraph was = g;
+    char a[16], b[16];
+    (void)state;
+    test_graph_open(&g, 4);
+    test_rooms(&g, 500);
+    for (int i = 1; i < 500; i++) {
+        snprintf(a, sizeof a, "r%d", (i - 1) / 3);
+        snprintf(b, sizeof b, "r%d", i);
+        test_link(&g, a, "has", b);
+        if (i % 2) test_link(&g, b, "near", a);
+    }
+    static const char text[] =
+        "SELECT COUNT() FROM DIGITALTWINS MATCH (a)-[*..8]->(b) WHERE a.$dtId = 'r0' AND b.$dtId = 'r31'";
+    TestAnswer want;
+    test_ask(g.w, &(QueryOptions){.naive = true}, 10, text, &want);
+    assert_true(want.stats.rows_looked_at > 2000);
+    buf_byte(&want.rows, 0);
+    expect(text, "expand", "one of 1 twins", 1000, want.rows.p);
+    test_answer_free(&want);
+    test_graph_close(&g);
+    g = was;
+}
+
+// Walks between fixed twins find what nested loops find, in every direction and range.
+static void test_guided_oracle(void **state) {
+    static const char *const edges[] = {"-[%s*%d..%d]->", "<-[%s*%d..%d]-", "-[%s*%d..%d]-"};
+    static const char *const rels[] = {"", ":has", ":near"};
+    int64_t rows = 0;
+    (void)state;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        TestGraph small;
+        test_graph_open(&small, seed);
+        test_graph_grow(&small, 7, 13);
+        for (int i = 0; i < 9; i++) {
+            char edge[40], text[256];
+            Rng *r = &small.rng;
+            int m = (int)rng_below(r, 3), n = m + 1 + (int)rng_below(r, 4);
+            snprintf(edge, sizeof edge, edges[i % 3], rels[rng_below(r, 3)], m, n);
+            snprintf(
+                text, sizeof text,
+                "SELECT a.$dtId AS a, b.$dtId AS b FROM DIGITALTWINS MATCH (a)%s(b) WHERE a.$dtId IN ['t%d', 't%d'] "
+                "AND b.$dtId IN ['t%d', 't%d', 't%d']",
+                edge, (int)rng_below(r, 7), (int)rng_below(r, 7), (int)rng_below(r, 7), (int)rng_below(r, 7),
+                (int)rng_below(r, 7));
+            TestAnswer want, got;
+            test_ask(small.w, &(QueryOptions){.naive = true}, 1000, text, &want);
+            test_ask(small.w, &(QueryOptions){0}, 1000, text, &got);
+            assert_int_equal(got.err, want.err);
+            if (!str_eq(buf_str(&want.rows), buf_str(&got.rows)))
+                fail_msg("seed %llu: %s\n%.*s\n%.*s", (unsigned long long)seed, text, STR_ARG(buf_str(&want.rows)),
+                         STR_ARG(buf_str(&got.rows)));
+            rows += want.rows.n;
+            test_answer_free(&want);
+            test_answer_free(&got);
+        }
+        test_graph_close(&small);
+    }
+    assert_true(rows > 10000);
+}
+
 // The same question often enough, and it is answered from an index.
 static void test_index(void **state) {
     static const char text[] = "SELECT COUNT() FROM DIGITALTWINS T WHERE T.name = 'n42'";
@@ -336,6 +399,8 @@ int main(void) {
         cmocka_unit_test(test_models),
         cmocka_unit_test(test_streams),
         cmocka_unit_test(test_breadth_first),
+        cmocka_unit_test(test_guided),
+        cmocka_unit_test(test_guided_oracle),
         cmocka_unit_test(test_index),
         cmocka_unit_test(test_estimates),
         cmocka_unit_test(test_notes),

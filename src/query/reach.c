@@ -2,106 +2,7 @@
 #include "query/reach.h"
 #include "base/check.h"
 #include "base/mem.h"
-
-// ---- a ball: twins by their distance from one or several ----------------------------------------------------------
-
-typedef struct Near {
-    uint64_t id, link; // link: the one it was reached by, 0: a start
-    int64_t from;      // number of the twin before it
-    int64_t root;      // number of the start it was reached from
-    uint64_t branch;   // first link of the way from there
-    int32_t hops;
-    bool good; // lies on a shortest path
-} Near;
-
-typedef struct Ball {
-    Exec *x;
-    bool out, in; // lists it follows
-    Near *list;   // in order of discovery
-    int64_t n, cap;
-    int64_t *slots; // number + 1 by id; open addressing
-    int64_t slot_cap;
-    int64_t level; // first of the newest level
-    int32_t hops;  // of the newest level
-    Hop *links;    // of one twin
-    int64_t link_count, link_cap;
-} Ball;
-
-static void ball_init(Ball *b, Exec *x, bool out, bool in) { *b = (Ball){.x = x, .out = out, .in = in}; }
-
-static void ball_free(Ball *b) {
-    int64_t bytes = b->cap * (int64_t)sizeof *b->list + b->slot_cap * (int64_t)sizeof *b->slots +
-                    b->link_cap * (int64_t)sizeof *b->links;
-    meter_bytes(b->x->meter, -bytes);
-    mem_free(b->list);
-    mem_free(b->slots);
-    mem_free(b->links);
-}
-
-static int64_t slot_of(const Ball *b, uint64_t id) {
-    uint64_t h = id * 0x9E3779B97F4A7C15u;
-    int64_t i = (int64_t)(h >> 20) & (b->slot_cap - 1);
-    while (b->slots[i] && b->list[b->slots[i] - 1].id != id) i = (i + 1) & (b->slot_cap - 1);
-    return i;
-}
-
-static Near *ball_find(const Ball *b, uint64_t id) {
-    int64_t at = b->slot_cap ? b->slots[slot_of(b, id)] : 0;
-    return at ? &b->list[at - 1] : NULL;
-}
-
-static bool grow(Ball *b) {
-    int64_t slots = b->slot_cap ? 4 * b->slot_cap : 256, cap = slots / 2;
-    int64_t bytes = (slots - b->slot_cap) * (int64_t)sizeof *b->slots + (cap - b->cap) * (int64_t)sizeof *b->list;
-    if (!meter_bytes(b->x->meter, bytes)) {
-        meter_bytes(b->x->meter, -bytes);
-        return false;
-    }
-    b->list = mem_grow(b->list, (size_t)cap * sizeof *b->list);
-    b->cap = cap;
-    mem_free(b->slots);
-    b->slots = mem_alloc((size_t)slots * sizeof *b->slots);
-    b->slot_cap = slots;
-    for (int64_t i = 0; i < b->n; i++) b->slots[slot_of(b, b->list[i].id)] = i + 1;
-    return true;
-}
-
-// Add a twin that is new. False: it is known, or there is no room (see exec_goes).
-static bool ball_add(Ball *b, uint64_t id, uint64_t link, int64_t from, int32_t hops) {
-    if (b->n == b->cap && !grow(b)) return false;
-    int64_t at = slot_of(b, id);
-    if (b->slots[at]) return false;
-    Near *near = &b->list[b->n];
-    *near = (Near){.id = id, .link = link, .from = from, .hops = hops, .root = b->n};
-    if (from >= 0) near->root = b->list[from].root;
-    if (from >= 0) near->branch = b->list[from].from < 0 ? link : b->list[from].branch;
-    b->slots[at] = ++b->n;
-    return true;
-}
-
-static void prefetch_twin(const Ball *b, int64_t i) {
-    if (i >= b->n) return;
-    uint64_t id = b->list[i].id;
-    const Page *p = tree_page(b->x->view->root, VECNO_COLD, id >> PAGE_SHIFT);
-    if (p && (id & (PAGE_ROWS - 1)) < p->cap)
-        __builtin_prefetch((const void *)&p->words[page_cell_word(p, (uint32_t)(id & (PAGE_ROWS - 1)))]);
-}
-
-// One hop further from everything in the newest level. False: nothing new, or stopped.
-static bool ball_grow(Ball *b) {
-    int64_t end = b->n;
-    for (int64_t i = b->level; i < end; i++) {
-        if (i + 4 < end) prefetch_twin(b, i + 4);
-        b->link_count = 0;
-        if (!walk_links(b->x, 0, b->list[i].id, b->out, b->in, &b->links, &b->link_count, &b->link_cap)) return false;
-        for (int64_t k = 0; k < b->link_count; k++)
-            ball_add(b, b->links[k].other, b->links[k].link, i, b->list[i].hops + 1);
-        if (!exec_goes(b->x)) return false;
-    }
-    b->level = end;
-    b->hops++;
-    return b->n > end;
-}
+#include "query/match_ball.h"
 
 // ---- starts -------------------------------------------------------------------------------------------------------
 
@@ -182,7 +83,7 @@ static void search_ends(Ends *e, Ball *b) {
     while (b->hops < max && b->level < b->n && exec_goes(x)) {
         int64_t end = b->n;
         for (int64_t i = b->level; i < end && exec_goes(x); i++) {
-            if (i + 4 < end) prefetch_twin(b, i + 4);
+            if (i + 4 < end) ball_prefetch(b, i + 4);
             expand_end(e, b, i, max);
         }
         b->level = end;
@@ -203,7 +104,7 @@ static bool from_start(void *ctx, const Spot *s) {
     e->w.rows[step->from] = s->at;
     e->w.of[step->from] = s->of;
     Ball b;
-    ball_init(&b, e->w.x, step->out, step->in);
+    ball_init(&b, e->w.x, 0, step->out, step->in);
     ball_add(&b, s->at.id, 0, -1, 0);
     search_ends(e, &b);
     ball_free(&b);
@@ -234,7 +135,7 @@ void reach_ends(Exec *x, const Parts *parts, const Out *out) {
         each_start(x, parts, from_start, e);
     } else {
         Ball b;
-        ball_init(&b, x, step->out, step->in);
+        ball_init(&b, x, 0, step->out, step->in);
         e->all = &b;
         each_start(x, parts, add_start, e);
         search_ends(e, &b);
@@ -327,8 +228,8 @@ static bool shortest_between(Short *s, uint64_t left, uint64_t right) {
     const QueryEdge *e = edge_of(x);
     Ball a, b;
     if (left == right || !walk_stand(&s->w, e->from, left) || !walk_stand(&s->w, e->to, right)) return exec_goes(x);
-    ball_init(&a, x, e->out, e->in);
-    ball_init(&b, x, e->in, e->out);
+    ball_init(&a, x, 0, e->out, e->in);
+    ball_init(&b, x, 0, e->in, e->out);
     ball_add(&a, left, 0, -1, 0);
     ball_add(&b, right, 0, -1, 0);
     bool met = false;
@@ -363,7 +264,7 @@ static bool shortest_from(Short *s, const Spot *start) {
     const QueryEdge *e = edge_of(x);
     const PlanAlias *to = &x->plan->aliases[e->to];
     Ball b;
-    ball_init(&b, x, e->out, e->in);
+    ball_init(&b, x, 0, e->out, e->in);
     ball_add(&b, start->at.id, 0, -1, 0);
     s->w.rows[e->from] = start->at;
     s->w.of[e->from] = start->of;
@@ -386,7 +287,7 @@ static bool shortest_to(Short *s, const Spot *end) {
     Exec *x = s->w.x;
     const QueryEdge *e = edge_of(x);
     Ball b;
-    ball_init(&b, x, e->in, e->out);
+    ball_init(&b, x, 0, e->in, e->out);
     ball_add(&b, end->at.id, 0, -1, 0);
     s->w.rows[e->to] = end->at;
     s->w.of[e->to] = end->of;
