@@ -10,6 +10,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import signal
 import stat
 import struct
@@ -477,6 +478,55 @@ class Real(Case):
     def test_csv(self):
         r = self.ok(self.ask("--csv", "SELECT $dtId, temperature, label FROM DIGITALTWINS WHERE temperature < 0.2"))
         self.assertEqual(r.out, "$dtId,temperature,label\np-0000,0,pump 0\np-0001,0.1,pump 1\n")
+
+
+class Docs(Case):
+    """What the documents show can be asked, and their mistakes are answered as they say."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = kit.Server()
+        r = cls.server.run("import", os.path.join(kit.ROOT, "packs", "bottling"))
+        assert r.code == 0, r
+        values = subprocess.run([kit.SITE, "--print", "--clock", "2026-11-24T07:00:00Z", "--for", "2m"], text=True,
+                                capture_output=True, check=True).stdout
+        r = cls.server.run("ingest", "-", text=values)
+        assert r.code == 0, r
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+
+    def examples(self, path):
+        """(arguments, shown) of each `sosia query` in the console blocks of a document."""
+        with open(os.path.join(kit.ROOT, path), encoding="utf-8") as f:
+            blocks = re.findall(r"^```console\n(.*?)^```", f.read(), re.M | re.S)
+        for block in blocks:
+            for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
+                lines = part.split("\n")
+                count = 1
+                while "\n".join(lines[:count]).count("'") % 2:
+                    count += 1
+                words = shlex.split("\n".join(lines[:count]))
+                if words[0].endswith("sosia") and words[1:2] == ["query"]:
+                    yield words[2:], "\n".join(lines[count:])
+
+    def test_examples(self):
+        asked = 0
+        for path in ("docs/query.md", "README.md"):
+            for arguments, shown in self.examples(path):
+                r = self.server.run("query", *arguments)
+                asked += 1
+                if shown.startswith("sosia: "):
+                    self.assertEqual((r.code, r.err.strip()), (4, shown.strip()), arguments)
+                    continue
+                self.ok(r)
+                if shown.startswith("note: "):
+                    self.assertEqual(r.err.split("\n")[0], shown.split("\n")[0])
+                elif r.out and shown:
+                    titles = [set(text.split("\n")[0].split()) for text in (r.out, shown)]
+                    self.assertLessEqual(*titles, arguments)  # a column without any value is not shown
+        self.assertGreater(asked, 10)
 
 
 def plain(text):
