@@ -5,7 +5,10 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-enum { WAVE_MAX = 64 }; // parts of a scan looked at together while rows are streamed
+enum {
+    WAVE_MAX = 64,    // parts of a scan looked at together while rows are streamed
+    CREW_ROWS = 4096, // walks from given twins that look at less than this wake nobody
+};
 
 // ---- opening ------------------------------------------------------------------------------------------------------
 
@@ -23,6 +26,7 @@ static Err prepare(QueryCursor *c, View *v, Diag *d) {
     if (c->o.naive) return ERR_OK;
     TRY(exec_check(own(c), d));
     plan_choose(c->plan, &c->keep, own(c), &c->o);
+    if (c->plan->how == START_IDS && c->plan->estimate < CREW_ROWS) c->team.crew = NULL;
     return ERR_OK;
 }
 
