@@ -503,13 +503,13 @@ class Docs(Case):
             blocks = re.findall(r"^```console\n(.*?)^```", f.read(), re.M | re.S)
         for block in blocks:
             for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
+                if not re.match(r"(build/)?sosia query ", part):
+                    continue
                 lines = part.split("\n")
                 count = 1
                 while "\n".join(lines[:count]).count("'") % 2:
                     count += 1
-                words = shlex.split("\n".join(lines[:count]))
-                if words[0].endswith("sosia") and words[1:2] == ["query"]:
-                    yield words[2:], "\n".join(lines[count:])
+                yield shlex.split("\n".join(lines[:count]))[2:], "\n".join(lines[count:])
 
     def test_examples(self):
         asked = 0
