@@ -275,23 +275,36 @@ class Ends(QueryCase):
         self.assertTrue(page.json["continuationToken"])
         server.close()
 
-    def test_stop_while_a_question_runs(self):
-        server = Server()
+    # Over a graph of `dense`: minutes of work.
+    LONG = ("SELECT COUNT() FROM DIGITALTWINS A JOIN B RELATED A.contains JOIN C RELATED B.contains "
+            "JOIN D RELATED C.contains JOIN E RELATED D.contains")
+
+    def dense(self, *options):
+        server = Server(*options)
         server.post("/models", MODELS)
         fill(server, 3000)
-        replies = []
-        text = ("SELECT COUNT() FROM DIGITALTWINS A JOIN B RELATED A.contains JOIN C RELATED B.contains "
-                "JOIN D RELATED C.contains JOIN E RELATED D.contains")
         lines = ['{"Section":"Relationships"}'] + [
             json.dumps({"$sourceId": "r%d" % i, "$relationshipId": "x%d" % k, "$relationshipName": "contains",
                         "$targetId": "r%d" % ((i * 31 + k * 7 + 1) % 3000)})
             for i in range(3000) for k in range(30) if (i * 31 + k * 7 + 1) % 3000 != i
         ]
         self.check(server.post("/import", "\n".join(lines)), 200)
+        return server
+
+    def test_a_question_that_takes_too_long(self):
+        server = self.dense("--query-timeout", "100ms")
+        reply = self.check(self.query(self.LONG, server=server), 400, "TimeoutError")
+        self.assertIn("longer than allowed", reply.json["error"]["message"])
+        self.check(self.query("SELECT COUNT() FROM DIGITALTWINS", server=server), 200)
+        server.close()
+
+    def test_stop_while_a_question_runs(self):
+        server = self.dense()
+        replies = []
 
         def ask():
             try:
-                replies.append(self.query(text, server=server))
+                replies.append(self.query(self.LONG, server=server))
             except OSError:  # the connection was cut
                 replies.append(None)
 

@@ -108,13 +108,22 @@ static void run_look_away(Run *r) {
     r->open = false;
 }
 
-void run_close(Desk *d, Run *r) {
-    if (!r) return;
+static void run_free(Job *j) {
+    Run *r = (Run *)j;
     if (r->cursor) query_close(r->cursor);
     run_look_away(r);
-    snapshot_unref(d, r->snapshot);
+    snapshot_unref(r->desk, r->snapshot);
     question_unref(r->question);
     mem_free(r);
+}
+
+void run_close(Desk *d, Run *r) {
+    if (!r) return;
+    r->desk = d;
+    r->job.run = run_free;
+    bool much = r->cursor && !r->open && query_stats(r->cursor).bytes_peak > QUERY_FREE_BYTES;
+    if (much) pool_push(d->pool, &r->job, true);
+    else run_free(&r->job);
 }
 
 // A run with its view open; the caller closes it, also when this fails.
@@ -140,6 +149,8 @@ static Err run_open(Ask *a, Snapshot *s, Run **out, Diag *diag) {
 static Err run_next(Ask *a, Run *r, int64_t limit, int64_t rows_max, Buf *out, int64_t *rows, bool *more, Diag *diag) {
     QueryLimits l = a->limits;
     if (rows_max && (!l.rows || l.rows > rows_max)) l.rows = rows_max;
+    int64_t soon = a->began_ns + QUERY_SMALL_NS;
+    if (a->small && (!l.until_ns || l.until_ns > soon)) l.until_ns = soon;
     query_limits(r->cursor, &l);
     Err err = query_next(r->cursor, limit, out, rows, more, diag);
     int64_t looked = query_stats(r->cursor).rows_looked_at;
@@ -314,6 +325,13 @@ static Step first_done(Ask *a, Run *r, bool more) {
     return more && !aside ? STEP_SNAPSHOT : STEP_DONE;
 }
 
+// A small question that came to more than this thread may spend.
+static bool too_much(const Ask *a, Err err) {
+    if (!a->small) return false;
+    bool time_left = !a->limits.until_ns || time_mono_ns() < a->limits.until_ns;
+    return (err == ERR_BUDGET && a->looked >= QUERY_SMALL_ROWS_MAX) || (err == ERR_TIMEOUT && time_left);
+}
+
 // The view was outrun: again, or on a snapshot. A large question would only be outrun again.
 static Step outrun(Ask *a, int64_t looked) {
     atomic_fetch_add_explicit(&a->desk->engine->counters.overruns, 1, memory_order_relaxed);
@@ -346,7 +364,7 @@ static Step first_try(Ask *a) {
     if (first) {
         run_close(a->desk, r);
         step = STEP_SNAPSHOT;
-    } else if (!here || (err == ERR_BUDGET && a->small && a->looked >= QUERY_SMALL_ROWS_MAX && !r->view.overrun)) {
+    } else if (!here || (too_much(a, err) && !r->view.overrun)) {
         run_close(a->desk, r);
         step = STEP_POOL;
     } else if (r->view.overrun) {
@@ -487,7 +505,7 @@ static Step later_run(Ask *a, Cursor *c, Run *r, Snapshot *s) {
     if (!err) err = run_page(a, r, &more, &diag);
     CHECK(!r->view.overrun);
     Step step = STEP_DONE;
-    if (err == ERR_BUDGET && a->small && a->looked >= QUERY_SMALL_ROWS_MAX) step = STEP_POOL;
+    if (too_much(a, err)) step = STEP_POOL;
     else if (err) step = fail_diag(a, err, &diag);
     if (step == STEP_DONE) log_slow(a, r);
     if (err) run_close(a->desk, r);

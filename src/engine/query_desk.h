@@ -37,6 +37,8 @@
 #define QUERY_THREADS_MAX 8
 #define QUERY_SMALL_ROWS 2000                     // a question that expects to look at no more is answered at once
 #define QUERY_SMALL_ROWS_MAX 20000                // and given up, to be run by the pool, when it comes to this
+#define QUERY_SMALL_NS (20 * NS_PER_MS)           // or to this
+#define QUERY_FREE_BYTES ((int64_t)1 << 20)       // what holds more is freed by the pool
 #define QUERY_LARGE_ROWS 200000                   // from here on it is large: one thread of the pool is for others
 #define QUERY_KEEP_ROWS 5000                      // rows of the rest of a result that is kept, and to look at for them
 #define QUERY_KEEP_BYTES ((int64_t)1 << 20)       // its size
@@ -123,6 +125,8 @@ void question_unref(Question *q);
 
 // The executor at work on a question; on a snapshot it may be put aside between pages.
 typedef struct Run {
+    Job job; // freeing it
+    Desk *desk;
     Question *question; // reference
     Snapshot *snapshot; // reference; NULL: on a view of the live world
     QueryOptions options;
@@ -134,7 +138,7 @@ typedef struct Run {
     bool spoiled;   // it gave rows that nobody kept
 } Run;
 
-// NULL is fine.
+// NULL is fine. One that holds much is freed by a thread of the pool.
 void run_close(Desk *d, Run *r);
 
 // ---- cursors (query_cursor.c) --------------------------------------------------------------------------------------
