@@ -207,6 +207,8 @@ void city_twin(const City *c, int64_t row, CityTwin *out) {
     }
 }
 
+double city_load(const CityTwin *t) { return t->props[2].d; }
+
 // ---- links --------------------------------------------------------------------------------------------------------
 
 typedef struct Linking {

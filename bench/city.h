@@ -93,6 +93,8 @@ int64_t city_row(const City *c, CityKind kind, int32_t district, int32_t n);
 void city_id(const City *c, int64_t row, char out[CITY_ID_MAX]);
 // Everything about a row.
 void city_twin(const City *c, int64_t row, CityTwin *out);
+// The value of its property "load".
+double city_load(const CityTwin *t);
 // Call fn for every link, in order.
 void city_links(const City *c, void (*fn)(void *arg, const CityLink *l), void *arg);
 // "contains", "reportsTo"; "dtmi:city:Building;1". Static memory.

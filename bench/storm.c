@@ -28,15 +28,17 @@ struct Storm {
     atomic_bool stop;
 };
 
-// Values no question looks at, of sensors all over the city.
+// Half of the values are what a question filters by, as they stand, so that answers stay the same while pages change;
+// the others change what no question looks at.
 static void make_body(const StormOptions *o, Rng *r, Buf *out) {
-    char id[CITY_ID_MAX];
+    CityTwin t;
     for (int32_t i = 0; i < o->lines; i++) {
         int32_t district = (int32_t)rng_below(r, (uint64_t)o->city->districts);
         int32_t sensor = (int32_t)rng_below(r, CITY_SENSORS);
-        city_id(o->city, city_row(o->city, CITY_SENSOR, district, sensor), id);
-        buf_printf(out, "{\"id\":\"%s\",\"property\":\"battery\",\"value\":%d.%02d}\n", id, (int)rng_below(r, 100),
-                   (int)rng_below(r, 100));
+        city_twin(o->city, city_row(o->city, CITY_SENSOR, district, sensor), &t);
+        double value = i % 2 ? (double)rng_below(r, 10000) / 100 : city_load(&t);
+        buf_printf(out, "{\"id\":\"%s\",\"property\":\"%s\",\"value\":%.2f}\n", t.id, i % 2 ? "battery" : "load",
+                   value);
     }
 }
 
