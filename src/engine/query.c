@@ -26,8 +26,8 @@ struct Ask {
     QueryLimits limits;
     _Atomic bool cancel;
     bool explain;
-    bool small;  // this thread must not wait nor work for long
-    bool pooled; // a thread of the pool has it
+    bool small; // this thread must not wait nor work for long
+    bool grown; // large, although nobody expected it
     int32_t tries;
     int64_t began_ns, looked;
     SosiaAnswer own, *out;
@@ -160,12 +160,19 @@ static Err run_next(Ask *a, Run *r, int64_t limit, int64_t rows_max, Buf *out, i
     return err;
 }
 
+// What a question may look at before it goes elsewhere: from the caller's thread to the pool, there from the lane of
+// small jobs to that of large ones. 0: no bound.
+static int64_t rows_most(const Ask *a) {
+    if (a->small) return QUERY_SMALL_ROWS_MAX;
+    return a->fn && !a->job.large ? QUERY_LARGE_ROWS_MAX : 0;
+}
+
 // The rows of one page into the answer: "[...]".
 static Err run_page(Ask *a, Run *r, bool *more, Diag *diag) {
     Buf *body = &a->out->body;
     buf_reset(body);
     buf_byte(body, '[');
-    Err err = run_next(a, r, a->limit, a->small ? QUERY_SMALL_ROWS_MAX : 0, body, &a->out->rows, more, diag);
+    Err err = run_next(a, r, a->limit, rows_most(a), body, &a->out->rows, more, diag);
     buf_byte(body, ']');
     if (!err && body->full)
         err = diag_add(diag, ERR_LIMIT, -1, -1, (Str){0}, "the page is too large: ask for fewer rows");
@@ -308,7 +315,7 @@ static Err first_rows(Ask *a, Run *r, bool *more, Diag *diag) {
     if (!a->explain) return run_page(a, r, more, diag);
     *more = false;
     bool left;
-    return run_next(a, r, INT64_MAX, a->small ? QUERY_SMALL_ROWS_MAX : 0, NULL, &a->out->rows, &left, diag);
+    return run_next(a, r, INT64_MAX, rows_most(a), NULL, &a->out->rows, &left, diag);
 }
 
 // The page is there; make what the next one needs. The run is gone afterwards.
@@ -325,11 +332,13 @@ static Step first_done(Ask *a, Run *r, bool more) {
     return more && !aside ? STEP_SNAPSHOT : STEP_DONE;
 }
 
-// A small question that came to more than this thread may spend.
-static bool too_much(const Ask *a, Err err) {
-    if (!a->small) return false;
+// A question that came to more than it may spend here. In the pool it is a large one from now on.
+static bool too_much(Ask *a, Err err) {
+    int64_t most = rows_most(a);
     bool time_left = !a->limits.until_ns || time_mono_ns() < a->limits.until_ns;
-    return (err == ERR_BUDGET && a->looked >= QUERY_SMALL_ROWS_MAX) || (err == ERR_TIMEOUT && time_left);
+    bool is = most && ((err == ERR_BUDGET && a->looked >= most) || (a->small && err == ERR_TIMEOUT && time_left));
+    if (is && !a->small) a->job.large = a->grown = true;
+    return is;
 }
 
 // The view was outrun: again, or on a snapshot. A large question would only be outrun again.
@@ -358,13 +367,13 @@ static Step first_try(Ask *a) {
     buf_reset(&a->out->plan);
     Err err = run_open(a, a->snapshot, &r, &diag);
     int64_t expected = err ? 0 : query_estimate(r->cursor, a->explain ? INT64_MAX : a->limit);
-    a->job.large = expected > QUERY_LARGE_ROWS;
+    a->job.large = a->grown || expected > QUERY_LARGE_ROWS;
     bool here = err || !a->small || expected <= QUERY_SMALL_ROWS, first = !err && snapshot_first(a, expected);
     if (!err && here && !first) err = first_rows(a, r, &more, &diag);
     if (first) {
         run_close(a->desk, r);
         step = STEP_SNAPSHOT;
-    } else if (!here || (too_much(a, err) && !r->view.overrun)) {
+    } else if (!here || (!r->view.overrun && too_much(a, err))) {
         run_close(a->desk, r);
         step = STEP_POOL;
     } else if (r->view.overrun) {
@@ -383,10 +392,11 @@ static Step first_try(Ask *a) {
 
 static Step first_page(Ask *a) {
     for (;;) {
+        bool grown = a->grown;
         Step step = first_try(a);
         if (step == STEP_DONE) return step;
         atomic_fetch_add_explicit(&a->desk->counters.again, 1, memory_order_relaxed);
-        if (a->small || step == STEP_SNAPSHOT) return step;
+        if (a->small || step == STEP_SNAPSHOT || a->grown != grown) return step;
     }
 }
 
@@ -441,7 +451,7 @@ static bool cursor_take(Ask *a, Cursor *c, Run **run, Snapshot **s) {
         *s = c->snapshot;
         c->snapshot->refs++;
     }
-    a->job.large = !next || c->looked > QUERY_LARGE_ROWS;
+    a->job.large = a->grown || !next || c->looked > QUERY_LARGE_ROWS;
     cursor_touch(d, c);
     pthread_mutex_unlock(&d->lock);
     return done;
@@ -742,10 +752,13 @@ static void snapshot_pool(SnapshotWait *w, Err err, Snapshot *s) {
 static void ask_run(Job *j) {
     Ask *a = (Ask *)j;
     a->small = false;
-    if (!a->err && ask_step(a) == STEP_SNAPSHOT) {
+    Step step = a->err ? STEP_DONE : ask_step(a);
+    if (step == STEP_SNAPSHOT) {
         CHECK(!a->snapshot);
         a->wait.fn = snapshot_pool;
         snapshot_get(a->desk, a->question->realm, &a->wait);
+    } else if (step == STEP_POOL) {
+        pool_push(a->desk->pool, &a->job, true);
     } else {
         ask_end(a);
     }

@@ -40,6 +40,7 @@
 #define QUERY_SMALL_NS (20 * NS_PER_MS)           // or to this
 #define QUERY_FREE_BYTES ((int64_t)1 << 20)       // what holds more is freed by the pool
 #define QUERY_LARGE_ROWS 200000                   // from here on it is large: one thread of the pool is for others
+#define QUERY_LARGE_ROWS_MAX 1000000              // what was not expected to be large begins again as large at this
 #define QUERY_KEEP_ROWS 5000                      // rows of the rest of a result that is kept, and to look at for them
 #define QUERY_KEEP_BYTES ((int64_t)1 << 20)       // its size
 #define QUERY_CACHE_BYTES ((int64_t)64 << 20)     // facts kept of the live world

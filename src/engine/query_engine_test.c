@@ -594,6 +594,41 @@ static void test_cancel(void **state) {
     end(&x);
 }
 
+// Walks that turn out to be endless, whatever was expected of them, leave a thread to questions that are not.
+static void test_runaways_leave_a_thread(void **state) {
+    (void)state;
+    Asking x;
+    Tally runaways = {0}, others = {0};
+    begin(&x, &(SosiaOpen){.query_threads = 2}, 50000);
+    KitText t = {0};
+    kit_add(&t, "{\"Section\":\"Relationships\"}\n", 28);
+    for (int i = 0; i < 400; i++) { // r0 to r19, each to each
+        char line[160];
+        int n = snprintf(line, sizeof line,
+                         "{\"$dtId\":\"r%d\",\"$relationshipId\":\"n%d\",\"$targetId\":\"r%d\","
+                         "\"$relationshipName\":\"near\"}\n",
+                         i / 20, i, i % 20);
+        if (i / 20 != i % 20) kit_add(&t, line, (size_t)n);
+    }
+    assert_int_equal(kit_write_in(&x.k, "", SOSIA_IMPORT, "", "", t.p), SOSIA_OK);
+    kit_lacks(kit_result(&x.k), "\"code\"");
+    free(t.p);
+    SosiaQuery walk = {
+        .text = kit_str("SELECT COUNT() FROM DIGITALTWINS MATCH (a)-[:near*..20]->(b) WHERE a.$dtId = 'r1'")};
+    SosiaQuery scan = {.text = kit_str(SCAN)};
+    for (int i = 0; i < 4; i++) assert_int_equal(sosia_query_start(x.k.s, NULL, &walk, on_tally, &runaways), SOSIA_OK);
+    for (int64_t i = 0; i < 20; i++) {
+        assert_int_equal(sosia_query_start(x.k.s, NULL, &scan, on_tally, &others), SOSIA_OK);
+        while (atomic_load(&others.done) <= i && !atomic_load(&runaways.done)) thread_sleep_ns(NS_PER_MS);
+    }
+    assert_int_equal(atomic_load(&others.ok), 20);
+    assert_int_equal(atomic_load(&runaways.done), 0);
+    sosia_query_cancel(x.k.s, on_tally, &runaways);
+    while (atomic_load(&runaways.done) < 4) thread_sleep_ns(NS_PER_MS);
+    assert_int_equal(atomic_load(&runaways.closed), 4);
+    end(&x);
+}
+
 // ---- many at once --------------------------------------------------------------------------------------------------
 
 #define CLIENTS 6
@@ -669,6 +704,7 @@ int main(void) {
         cmocka_unit_test(test_start),
         cmocka_unit_test(test_close_in_the_middle),
         cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_runaways_leave_a_thread),
         cmocka_unit_test(test_walks_while_writing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
