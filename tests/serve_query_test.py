@@ -292,7 +292,7 @@ class Ends(QueryCase):
         return server
 
     def test_a_question_that_takes_too_long(self):
-        server = self.dense("--query-timeout", "100ms")
+        server = self.dense("--query-timeout", "3s")
         reply = self.check(self.query(self.LONG, server=server), 400, "TimeoutError")
         self.assertIn("longer than allowed", reply.json["error"]["message"])
         self.check(self.query("SELECT COUNT() FROM DIGITALTWINS", server=server), 200)
