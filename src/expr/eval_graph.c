@@ -65,7 +65,6 @@ static const ExprValue HERE = {.type = EXPR_BOOL, .b = true};
 
 static void visit(Walk *w, TwinId neighbour, LinkId link, uint32_t kind, int32_t slot) {
     const BoundGraph *g = w->g;
-    w->run->visited++;
     if (!g->arms) {
         add(w, &HERE);
         return;
@@ -93,12 +92,22 @@ static int32_t slot_of(const Walk *w, uint32_t kind) {
     return g->from->graph.rel_count == 0 ? 0 : -1;
 }
 
+enum { ASK_AT = 256 }; // neighbours
+
+// Whoever pays for the run lets it go on. What is given up stays so, or aggregates around would begin it anew.
+static bool goes_on(ExprRun *run) {
+    bool passed = run->visited_max && run->visited > run->visited_max;
+    bool asked = run->goes && run->visited >= ASK_AT;
+    if (passed || (asked && !run->goes(run->ctx))) run->stopped = true;
+    return !run->stopped;
+}
+
 static void walk(Walk *w, LinkId first, bool out) {
     View *v = w->run->view;
-    int64_t max = w->run->visited_max ? w->run->visited_max : INT64_MAX;
-    for (LinkId id = first; id.v && !w->done && !v->overrun && w->run->visited <= max;) {
+    for (LinkId id = first; id.v && !w->done && !v->overrun && goes_on(w->run);) {
         LinkView l = view_link(v, id);
         if (!l.alive) return;
+        w->run->visited++;
         bool again = !out && w->g->out && l.source.v == l.target.v; // met among the outgoing ones
         int32_t slot = again ? -1 : slot_of(w, l.kind);
         if (slot >= 0) visit(w, out ? l.target : l.source, id, l.kind, slot);

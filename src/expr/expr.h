@@ -279,11 +279,14 @@ typedef struct ExprRow {
 // What an evaluation needs. One thread at a time.
 typedef struct ExprRun {
     View *view;
-    int64_t now;            // ns: the argument of now() and age()
-    Arena *scratch;         // texts made on the way; the caller resets it between rows or pages
-    const ExprValue *slots; // what EX_SLOT names
-    int64_t visited;        // out: neighbours looked at beyond the row itself, for budgets
-    int64_t visited_max;    // 0: no bound; aggregates stop when visited passes it, and the value is worthless then
+    int64_t now;             // ns: the argument of now() and age()
+    Arena *scratch;          // texts made on the way; the caller resets it between rows or pages
+    const ExprValue *slots;  // what EX_SLOT names
+    int64_t visited;         // out: relationships looked at, also those that were not meant; for budgets
+    int64_t visited_max;     // 0: no bound; aggregates stop when visited passes it, and the value is worthless then
+    bool (*goes)(void *ctx); // may be NULL; asked when visited comes to 256, may set it back; false: the same
+    void *ctx;
+    bool stopped; // out: an aggregate was given up, and none is begun any more
 } ExprRun;
 
 // One row. rows[i] belongs to source i. Cost: about 20 ns a node and a page lookup a cell.

@@ -86,6 +86,7 @@ static void check_scope(const Expr *e, Arena *a, int first, int count, bool stri
         ExprValue v = expr_eval(b, &run, &rows[first]);
         check_value(b, &v, a);
         run.visited = 0;
+        run.stopped = false;
         bool test = expr_test(b, &run, &rows[first]);
         CHECK(test == (v.type == EXPR_BOOL && v.b));
     } else {

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include "base/thread.h"
 #include "query/test_run.h"
 
@@ -132,6 +133,39 @@ static void test_neighbours(void **state) {
     expect(&crowd, &o, "SELECT T.$dtId FROM DIGITALTWINS T WHERE COUNT(T->near) > 3", ERR_OK, "");
 }
 
+// One value may look at more neighbours than there is time for: the clock and the switch are looked at on the way.
+static void test_neighbours_of_neighbours(void **state) {
+    static const char text[] = "SELECT COUNT(T->near WHERE COUNT(->near WHERE COUNT(->near WHERE COUNT(->near WHERE "
+                               "COUNT(->near WHERE COUNT(->near) > 99) > 99) > 99) > 99) > 99) AS n "
+                               "FROM DIGITALTWINS T WHERE T.$dtId = 'k3'";
+    QueryOptions o = {.clock = ticking, .limits.until_ns = 50000000};
+    _Atomic bool cancel = true;
+    (void)state;
+    ticks = 0;
+    expect(&crowd, &o, text, ERR_TIMEOUT, "took longer than allowed");
+    expect(&crowd, &(QueryOptions){.limits.cancel = &cancel}, text, ERR_BUDGET, "cancelled");
+    expect(&crowd, &(QueryOptions){.limits.rows = 500}, text, ERR_BUDGET, "may look at 500");
+}
+
+// Texts made on the way to a row are not held for a whole page of rows.
+static void test_texts_made(void **state) {
+    Buf text = {0};
+    struct rusage before, after;
+    (void)state;
+    buf_str_put(&text, STR("SELECT COUNT() AS n FROM DIGITALTWINS T WHERE LENGTH(REPLACE('"));
+    for (int i = 0; i < 900; i++) buf_byte(&text, 'a');
+    buf_str_put(&text, STR("', 'a', CONCAT(T.name, '"));
+    for (int i = 0; i < 900; i++) buf_byte(&text, 'b');
+    buf_str_put(&text, STR("'))) > 1000"));
+    buf_byte(&text, 0);
+    QueryOptions o = {.limits.bytes = 16 << 20};
+    getrusage(RUSAGE_SELF, &before);
+    expect(&rooms, &o, text.p, ERR_OK, "");
+    getrusage(RUSAGE_SELF, &after);
+    assert_true(after.ru_maxrss - before.ru_maxrss < 600 << 10);
+    buf_free(&text);
+}
+
 // Every page has a budget of its own.
 static void test_pages(void **state) {
     Arena a;
@@ -159,10 +193,16 @@ static void test_pages(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),       cmocka_unit_test(test_walks_hold_little),
-        cmocka_unit_test(test_bytes),      cmocka_unit_test(test_top_holds_little),
-        cmocka_unit_test(test_time),       cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_neighbours), cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_walks_hold_little),
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_top_holds_little),
+        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_neighbours),
+        cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_neighbours_of_neighbours),
+        cmocka_unit_test(test_texts_made),
     };
     return cmocka_run_group_tests(tests, open_worlds, close_worlds);
 }

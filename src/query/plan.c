@@ -124,9 +124,16 @@ static bool has_graph(const Expr *e) {
     return found;
 }
 
+// Does it make texts much larger than those it is given? Those of a page of rows would be too many to hold.
+static bool makes_text(const Expr *e) {
+    bool found = e->op == EX_CALL && (str_eq_nocase(e->name, STR("CONCAT")) || str_eq_nocase(e->name, STR("REPLACE")));
+    for (int32_t i = 0; i < e->arg_count && !found; i++) found = e->args[i] && makes_text(e->args[i]);
+    return found;
+}
+
 static void add_expr(Plan *p, const Expr *e) {
     PlanExpr *x = &p->exprs[p->expr_count++];
-    p->graphs |= has_graph(e);
+    p->singly |= has_graph(e);
     x->e = e;
     x->mask = plan_mask(p->q, e, &x->late);
     x->alias = (x->mask & (x->mask - 1)) == 0 ? __builtin_ctzll(x->mask) : -1;
@@ -139,6 +146,7 @@ static void add_terms(Plan *p, const Expr *e) {
         add_terms(p, e->args[1]);
     } else {
         add_expr(p, e);
+        p->singly |= makes_text(e);
     }
 }
 
@@ -184,6 +192,7 @@ static void sort_terms(Plan *p, Arena *a, View *v, int32_t terms) {
 static int32_t number_of(Plan *p, const Expr *e) {
     if (!e) return -1;
     add_expr(p, e);
+    p->singly |= p->q->aggregated && makes_text(e); // others are evaluated row by row anyway
     return p->expr_count - 1;
 }
 

@@ -61,6 +61,9 @@ Err meter_report(const Meter *m, int64_t rows_out, Diag *d) {
 
 // ---- life ---------------------------------------------------------------------------------------------------------
 
+// In the middle of one value: neighbours cost what rows do.
+static bool goes_on(void *ctx) { return exec_flush(ctx); }
+
 void exec_init(Exec *x, const Plan *p, View *v, int64_t now, Meter *m) {
     memset(x, 0, sizeof *x);
     x->plan = p;
@@ -71,7 +74,7 @@ void exec_init(Exec *x, const Plan *p, View *v, int64_t now, Meter *m) {
     x->ties = NEW(&x->keep, Tie, p->expr_count);
     x->tabs = NEW(&x->keep, Tab *, p->q->alias_count);
     x->step_rows = NEW(&x->keep, int64_t, p->q->edge_count + 1);
-    x->run = (ExprRun){.now = now, .scratch = &x->scratch, .slots = x->slots, .visited_max = m->limits.rows};
+    x->run = (ExprRun){.now = now, .scratch = &x->scratch, .slots = x->slots, .goes = goes_on, .ctx = x};
     exec_view(x, v);
 }
 
@@ -92,7 +95,6 @@ bool exec_flush(Exec *x) {
     int64_t n = x->ticks + x->run.visited;
     x->ticks = 0;
     x->run.visited = 0;
-    x->run.visited_max = x->meter->limits.rows;
     return meter_rows(x->meter, n) && exec_goes(x);
 }
 

@@ -241,7 +241,7 @@ void part_run(const Part *u, Exec *x, bool spots, Found *out) {
     out->n = 0;
     out->paged = false;
     atomic_fetch_add_explicit(&x->meter->pages, 1, memory_order_relaxed);
-    if (u->of == QUERY_ANY || (u->rows && u->count < ROWS_SINGLY) || x->plan->graphs) run_singly(u, x, out);
+    if (u->of == QUERY_ANY || (u->rows && u->count < ROWS_SINGLY) || x->plan->singly) run_singly(u, x, out);
     else run_paged(u, x, spots, out);
     x->step_rows[x->q->edge_count] += out->n;
     exec_flush(x);
