@@ -64,7 +64,7 @@ struct Job {
     bool large; // one of the threads never takes these
 };
 
-// Start `threads` of them. idle: called now and then by a thread with nothing to do while *watch is not 0. Errors: IO.
+// Start `threads` of them. idle: called now and then, between jobs too, while *watch is not 0. Errors: IO.
 MUST Err pool_start(int32_t threads, void (*idle)(void *ctx), void *ctx, const _Atomic int64_t *watch, Pool **out);
 // False when QUERY_QUEUE_MAX jobs wait; force: takes it all the same.
 bool pool_push(Pool *p, Job *j, bool force);

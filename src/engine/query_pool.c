@@ -5,9 +5,9 @@
 //  1. A thread that is free takes a small job before a large one, and any job before it helps.
 //  2. At most threads - 1 large jobs run at a time, so that a small one never waits for a large one to end.
 //  3. A caller of crew_run does every part that no helper has begun, so it never waits for a thread that is not at work
-//     on one of its parts. A helper leaves between two parts when a small job waits.
+//     on one of its parts. A helper leaves between two parts when a small job waits, and a part that goes on for long
+//     asks for that itself (QueryCrew.wanted). The first part is the caller's own, so that one always stays.
 #include "engine/query_desk.h"
-#include <errno.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -46,6 +46,7 @@ struct Pool {
     void (*idle)(void *ctx);
     void *ctx;
     const _Atomic int64_t *watch;
+    int64_t looked_ns; // when idle was called last
     QueryCrew crew;
 };
 
@@ -141,29 +142,40 @@ static void parts_end(Pool *p, Parts *x) {
 
 static void crew_run(void *ctx, int32_t n, void (*fn)(void *arg, int32_t i), void *arg) {
     Pool *p = ctx;
-    Parts x = {.n = n, .fn = fn, .arg = arg};
+    Parts x = {.n = n, .at = 1, .fn = fn, .arg = arg};
     bool alone = n < 2;
     if (!alone) parts_add(p, &x);
+    if (n > 0) fn(arg, 0);
     for (int32_t i; (i = atomic_fetch_add(&x.at, 1)) < n;) fn(arg, i);
     if (!alone) parts_end(p, &x);
 }
+
+static bool crew_wanted(void *ctx) { return atomic_load(&((Pool *)ctx)->small_waiting) > 0; }
 
 const QueryCrew *pool_crew(Pool *p) { return &p->crew; }
 
 // ---- threads -------------------------------------------------------------------------------------------------------
 
-// Until something may have happened. True: nothing did for a while, and the idle function wants to know. Lock held.
-static bool sleep_some(Pool *p) {
-    int rc = 0;
+// Until something may have happened, or the idle function wants to know. Lock held.
+static void sleep_some(Pool *p) {
     p->asleep++;
     if (atomic_load(p->watch)) {
         struct timespec until = time_after(QUERY_SWEEP_NS);
-        rc = pthread_cond_timedwait(&p->work, &p->lock, &until);
+        pthread_cond_timedwait(&p->work, &p->lock, &until);
     } else {
         pthread_cond_wait(&p->work, &p->lock);
     }
     p->asleep--;
-    return rc == ETIMEDOUT;
+}
+
+// However busy the threads are. Lock held.
+static void look_round(Pool *p) {
+    int64_t now = time_mono_ns();
+    if (!atomic_load(p->watch) || now - p->looked_ns < QUERY_SWEEP_NS) return;
+    p->looked_ns = now;
+    pthread_mutex_unlock(&p->lock);
+    p->idle(p->ctx);
+    pthread_mutex_lock(&p->lock);
 }
 
 static void *pool_main(void *arg) {
@@ -172,16 +184,13 @@ static void *pool_main(void *arg) {
                 NICE); // of this thread alone, on Linux
     pthread_mutex_lock(&p->lock);
     for (;;) {
+        look_round(p);
         Job *j = job_take(p);
         Parts *x = j ? NULL : parts_find(p);
         if (j) job_run(p, j);
         else if (x) help(p, x);
         else if (p->closing && !p->large.first) break;
-        else if (sleep_some(p)) {
-            pthread_mutex_unlock(&p->lock);
-            p->idle(p->ctx);
-            pthread_mutex_lock(&p->lock);
-        }
+        else sleep_some(p);
     }
     pthread_cond_broadcast(&p->work); // who sleeps because of invariant 2 has nothing to wait for any more
     pthread_mutex_unlock(&p->lock);
@@ -198,7 +207,7 @@ Err pool_start(int32_t threads, void (*idle)(void *ctx), void *ctx, const _Atomi
     p->ctx = ctx;
     p->watch = watch;
     p->count = threads;
-    p->crew = (QueryCrew){.ctx = p, .threads = threads, .run = crew_run};
+    p->crew = (QueryCrew){.ctx = p, .threads = threads, .run = crew_run, .wanted = crew_wanted};
     for (int32_t i = 0; i < threads; i++) {
         Err err = thread_start(&p->threads[i], "sosia-query", pool_main, p);
         if (err == ERR_OK) continue;

@@ -182,6 +182,8 @@ static void note_small(Job *j) {
 
 static Job small_job;
 
+static const QueryCrew *crew_of(const Errand *e) { return pool_crew(e->pool); }
+
 static void push_and_work(Job *j) {
     Errand *e = (Errand *)j;
     small_job = (Job){.run = note_small};
@@ -202,6 +204,37 @@ static void test_helpers_leave(void **state) {
     await_count(&done, 1);
     assert_true(atomic_load(&small_done));
     assert_true(atomic_load(&waited) < 5000);
+    pool_free(p);
+}
+
+// A part that goes on until it is wanted elsewhere; the first one until the small job was done.
+static void long_part(void *arg, int32_t i) {
+    const QueryCrew *crew = arg;
+    if (i) atomic_fetch_add(&waited, 1);
+    else
+        while (!atomic_load(&waited)) thread_sleep_ns(NS_PER_MS / 10);
+    while (i ? !crew->wanted(crew->ctx) : !atomic_load(&small_done)) thread_sleep_ns(NS_PER_MS / 10);
+}
+
+static void work_for_long(Job *j) {
+    Errand *e = (Errand *)j;
+    crew_of(e)->run(crew_of(e)->ctx, 2, long_part, (void *)(uintptr_t)crew_of(e));
+    atomic_fetch_add(e->done, 1);
+}
+
+// A thread that helps with a part without an end is told when a small job waits; who asked for help has the first part.
+static void test_long_parts_are_left(void **state) {
+    (void)state;
+    Pool *p = start(2);
+    _Atomic int32_t done = 0;
+    Errand e = {{.run = work_for_long, .large = true}, p, NULL, &done, NULL, NULL};
+    atomic_store(&small_done, false);
+    atomic_store(&waited, 0);
+    assert_true(pool_push(p, &e.job, false));
+    while (!atomic_load(&waited)) thread_sleep_ns(NS_PER_MS / 10);
+    small_job = (Job){.run = note_small};
+    assert_true(pool_push(p, &small_job, false));
+    await_count(&done, 1);
     pool_free(p);
 }
 
@@ -233,6 +266,33 @@ static void test_full_and_end(void **state) {
     }
 }
 
+static _Atomic bool enough;
+
+// Takes its own place again: the thread is never idle.
+static void go_round(Job *j) {
+    Errand *e = (Errand *)j;
+    thread_sleep_ns(NS_PER_MS);
+    if (atomic_load(&enough)) atomic_fetch_add(e->done, 1);
+    else pool_push(e->pool, j, true);
+}
+
+// `idle` is called while there is no time for it, too.
+static void test_idle_when_busy(void **state) {
+    (void)state;
+    Pool *p = start(1);
+    _Atomic int32_t done = 0;
+    Errand e = {{.run = go_round}, p, NULL, &done, NULL, NULL};
+    int64_t before = atomic_load(&idles);
+    atomic_store(&enough, false);
+    atomic_store(&watch, 1);
+    assert_true(pool_push(p, &e.job, false));
+    while (atomic_load(&idles) < before + 2) thread_sleep_ns(NS_PER_MS);
+    atomic_store(&enough, true);
+    await_count(&done, 1);
+    atomic_store(&watch, 0);
+    pool_free(p);
+}
+
 // A thread with nothing to do calls `idle`, as long as there is something to watch.
 static void test_idle(void **state) {
     (void)state;
@@ -252,7 +312,8 @@ int main(void) {
         cmocka_unit_test(test_each_part_once), cmocka_unit_test(test_many_callers),
         cmocka_unit_test(test_no_deadlock),    cmocka_unit_test(test_small_pass_large),
         cmocka_unit_test(test_helpers_leave),  cmocka_unit_test(test_full_and_end),
-        cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_idle),           cmocka_unit_test(test_long_parts_are_left),
+        cmocka_unit_test(test_idle_when_busy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

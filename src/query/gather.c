@@ -43,11 +43,13 @@ typedef struct Shift {
     void *arg;
 } Shift;
 
-// One thread's share: whatever is next, until nothing is.
+// One thread's share: whatever is next, until nothing is, or the thread is wanted elsewhere. The first one stays.
 static void work(void *arg, int32_t who) {
     Shift *s = arg;
     Exec *x = s->team->execs[who];
+    const QueryCrew *crew = s->team->crew;
     for (;;) {
+        if (who && crew->wanted && crew->wanted(crew->ctx)) return;
         int64_t i = atomic_fetch_add(&s->next, 1);
         if (i >= s->n || !exec_goes(x)) return;
         s->fn(s->arg, x, i);

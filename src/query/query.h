@@ -150,6 +150,7 @@ typedef struct QueryCrew {
     void *ctx;
     int32_t threads; // that may run at once, the caller's included; >= 1
     void (*run)(void *ctx, int32_t n, void (*fn)(void *arg, int32_t i), void *arg);
+    bool (*wanted)(void *ctx); // fn should come back when it can, but for part 0; NULL: never
 } QueryCrew;
 
 typedef struct QueryLimits {
