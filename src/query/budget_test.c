@@ -106,6 +106,15 @@ static void test_top_holds_little(void **state) {
     expect(&rooms, &o, "SELECT TOP(10) DISTINCT T.temp FROM DIGITALTWINS T ORDER BY T.temp DESC", ERR_OK, "");
 }
 
+// A TOP beyond all rows is no TOP.
+static void test_top_of_all(void **state) {
+    (void)state;
+    expect(&rooms, &(QueryOptions){0},
+           "SELECT TOP(9223372036854775807) T.$dtId FROM DIGITALTWINS T ORDER BY T.name, T.temp DESC", ERR_OK, "");
+    expect(&rooms, &(QueryOptions){0}, "SELECT TOP(5000000000000000000) DISTINCT T.temp FROM DIGITALTWINS T", ERR_OK,
+           "");
+}
+
 static void test_time(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof runaways / sizeof *runaways; i++) {
@@ -203,6 +212,7 @@ int main(void) {
         cmocka_unit_test(test_pages),
         cmocka_unit_test(test_neighbours_of_neighbours),
         cmocka_unit_test(test_texts_made),
+        cmocka_unit_test(test_top_of_all),
     };
     return cmocka_run_group_tests(tests, open_worlds, close_worlds);
 }

@@ -242,7 +242,7 @@ static bool insert(Sorter *s, Entry *kept, Entry **slot) {
         s->list = mem_grow(s->list, (size_t)s->cap * sizeof *s->list);
     }
     s->list[s->n++] = kept;
-    if (s->keep >= 0 && s->n >= 2 * s->keep + CUT_ROOM) cut(s);
+    if (s->keep >= 0 && s->n >= CUT_ROOM && (s->n - CUT_ROOM) / 2 >= s->keep) cut(s);
     return s->n % 64 != 0 || tell(s);
 }
 
