@@ -167,14 +167,17 @@ static int64_t rows_most(const Ask *a) {
     return a->fn && !a->job.large ? QUERY_LARGE_ROWS_MAX : 0;
 }
 
-// The rows of one page into the answer: "[...]".
+// The rows of one page into the answer: "[...]". They are held like everything else of the question.
 static Err run_page(Ask *a, Run *r, bool *more, Diag *diag) {
     Buf *body = &a->out->body;
+    int64_t max = body->max, most = a->limits.bytes;
     buf_reset(body);
+    if (most && (!max || max > most)) body->max = most;
     buf_byte(body, '[');
     Err err = run_next(a, r, a->limit, rows_most(a), body, &a->out->rows, more, diag);
     buf_byte(body, ']');
-    if (!err && body->full)
+    body->max = max;
+    if (!err && (body->full || (most && body->n > most))) // it may have had the memory before
         err = diag_add(diag, ERR_LIMIT, -1, -1, (Str){0}, "the page is too large: ask for fewer rows");
     return err;
 }

@@ -392,6 +392,12 @@ static void test_limits(void **state) {
     q.limit = 0;
     assert_int_equal(sosia_query(x.k.s, NULL, &q, &x.a), SOSIA_OK);
     assert_int_equal(x.a.rows, 100);
+    q.bytes_max = 1 << 12;
+    assert_int_equal(sosia_query(x.k.s, NULL, &q, &x.a), SOSIA_LIMIT);
+    kit_has(said(&x), "fewer rows");
+    q.limit = 10;
+    assert_int_equal(sosia_query(x.k.s, NULL, &q, &x.a), SOSIA_OK);
+    assert_int_equal(x.a.rows, 10);
     end(&x);
     begin(&x, &(SosiaOpen){.query_rows_max = 10, .query_timeout_ns = -1, .query_bytes_max = -1}, 30);
     assert_int_equal(ask_in(&x, "", SCAN, "", 0), SOSIA_BUDGET);
