@@ -5,53 +5,69 @@
 // bits.
 #include "query/plan.h"
 
+// Where the values of one alias come from, as far as it matters to an expression.
+typedef struct Origins {
+    int32_t alias, n, at;
+    int32_t *of; // tables or kinds
+} Origins;
+
 typedef struct Measure {
     Arena *a, scratch;
     const Query *q;
     View *v;
     Diag *d;
     const Expr *e;
-    int32_t alias;        // the only one e names
-    const Unit *unit;     // of the first model that gives one
-    const Model *by, *no; // that model; one that gives none
+    Origins *origins; // of the aliases e names
+    int32_t alias_count;
+    const Unit *unit;                // of the first models that give one
+    const Model *by, *no, *makes_by; // those models; ones that give none; ones that make a derived unit
+    uint64_t makes;                  // what it is made of
+    bool derived;
     bool mixed;
     bool single, other; // some model gives a float of 32 bits, some another number
 } Measure;
 
-static int32_t places(const Measure *m) {
+#define MEETINGS_MAX 4096 // of models of several aliases in one expression
+
+static int32_t places(const Measure *m, int32_t alias) {
     const Catalog *c = m->v->catalog;
-    return m->q->aliases[m->alias].kind == EXPR_TWIN ? c->table_count : c->kind_count;
+    return m->q->aliases[alias].kind == EXPR_TWIN ? c->table_count : c->kind_count;
 }
 
-static const Model *model_of(const Measure *m, int32_t i) {
-    const Catalog *c = m->v->catalog;
-    return m->q->aliases[m->alias].kind == EXPR_TWIN ? c->tables[i].model : c->kinds[i].rel->owner;
-}
-
-// e for one table or kind of the alias; NULL when it does not bind there.
-static const Bound *bind_at(Measure *m, const Expr *e, int32_t i) {
-    const QueryAlias *alias = &m->q->aliases[m->alias];
-    ExprSource s = {.alias = alias->name, .kind = alias->kind};
-    if (alias->kind == EXPR_TWIN) s.table = (uint32_t)i;
+static ExprSource source_of(const Measure *m, int32_t alias, int32_t i) {
+    const QueryAlias *al = &m->q->aliases[alias];
+    ExprSource s = {.alias = al->name, .kind = al->kind};
+    if (al->kind == EXPR_TWIN) s.table = (uint32_t)i;
     else s.link = (uint32_t)i;
-    ExprScope scope = {.catalog = m->v->catalog, .sources = &s, .count = 1, .bare_first = true};
+    return s;
+}
+
+// The model of the last alias: in a loop over all origins, the one that changes from round to round.
+static const Model *model_here(const Measure *m) {
+    const Catalog *c = m->v->catalog;
+    const Origins *o = &m->origins[0];
+    for (int32_t k = 1; k < m->alias_count; k++)
+        if (m->origins[k].at > 0) o = &m->origins[k];
+    int32_t i = o->of[o->at];
+    return m->q->aliases[o->alias].kind == EXPR_TWIN ? c->tables[i].model : c->kinds[i].rel->owner;
+}
+
+// e for these sources; NULL when it does not bind there.
+static const Bound *bind_at(Measure *m, const Expr *e, const ExprSource *sources, int32_t n) {
+    ExprScope scope = {.catalog = m->v->catalog, .sources = sources, .count = n, .bare_first = true};
     Bound *b = NULL;
     return expr_bind(&m->scratch, &scope, e, &b, NULL) == ERR_OK ? b : NULL;
 }
 
-// The only alias e names, or -1.
-static int32_t only_alias(const Query *q, const Expr *e) {
-    bool late = false;
-    uint64_t mask = plan_mask(q, e, &late);
-    return late || (mask & (mask - 1)) ? -1 : __builtin_ctzll(mask);
-}
-
 // A conjunct of WHERE that rules the table or kind out by its model alone.
-static bool ruled_out(Measure *m, const Expr *where, int32_t i) {
+static bool ruled_out(Measure *m, const Expr *where, int32_t alias, int32_t i) {
     if (!where) return false;
-    if (where->op == EX_AND) return ruled_out(m, where->args[0], i) || ruled_out(m, where->args[1], i);
-    if (only_alias(m->q, where) != m->alias) return false;
-    const Bound *b = bind_at(m, where, i);
+    if (where->op == EX_AND) return ruled_out(m, where->args[0], alias, i) || ruled_out(m, where->args[1], alias, i);
+    bool late;
+    uint64_t mask = plan_mask(m->q, where, &late);
+    if (late || mask != (uint64_t)1 << alias) return false;
+    ExprSource s = source_of(m, alias, i);
+    const Bound *b = bind_at(m, where, &s, 1);
     return b && b->op == BOUND_CONST && !(b->value.type == EXPR_BOOL && b->value.b);
 }
 
@@ -64,24 +80,118 @@ static Err clash(Measure *m, const Unit *other, const Model *by) {
                     STR_ARG(by->id));
 }
 
-static Err look_at(Measure *m, int32_t i) {
-    if (m->q->aliases[m->alias].kind == EXPR_TWIN && view_table_rows(m->v, (uint32_t)i) == 0) return ERR_OK;
-    const Bound *b = bind_at(m, m->e, i);
-    bool number = b && b->op != BOUND_CONST && (b->type == EXPR_I64 || b->type == EXPR_F64);
-    if (!number || ruled_out(m, m->q->where, i)) return ERR_OK;
+static uint64_t mix(uint64_t h, uint64_t x) { return (h ^ x) * 0x9e3779b97f4a7c15u; }
+
+// The units that a derived one is made of.
+static uint64_t made_of(const Bound *b, uint64_t h) {
+    if (b->unit.unit) return mix(h, (uint64_t)(uintptr_t)b->unit.unit);
+    for (int32_t i = 0; b->unit.derived && i < b->arg_count; i++)
+        if (b->args[i]) h = made_of(b->args[i], h);
+    return h;
+}
+
+// A product of units has no name to be converted to: it must be the same in all models.
+static Err look_at_derived(Measure *m, const Bound *b) {
+    uint64_t makes = made_of(b, 1);
+    if (m->derived && makes != m->makes) {
+        return diag_add(m->d, ERR_SYNTAX, m->e->at, m->e->end, (Str){0},
+                        "this is made of other units in model %.*s than in %.*s: convert with UNIT(x, 'unit'), or "
+                        "choose models by IS_OF_MODEL",
+                        STR_ARG(m->makes_by->id), STR_ARG(model_here(m)->id));
+    }
+    if (!m->derived) m->makes_by = model_here(m);
+    m->makes = makes;
+    m->derived = true;
+    return ERR_OK;
+}
+
+// e where its aliases stand now.
+static Err look_at(Measure *m) {
+    ExprSource *sources = NEW(&m->scratch, ExprSource, m->alias_count);
+    for (int32_t k = 0; k < m->alias_count; k++)
+        sources[k] = source_of(m, m->origins[k].alias, m->origins[k].of[m->origins[k].at]);
+    const Bound *b = bind_at(m, m->e, sources, m->alias_count);
+    if (!b || b->op == BOUND_CONST || (b->type != EXPR_I64 && b->type != EXPR_F64)) return ERR_OK;
     if (b->op == BOUND_CELL && b->leaf->type->shape == SHAPE_FLOAT) m->single = true;
     else m->other = true;
+    if (b->unit.derived) TRY(look_at_derived(m, b));
     if (!b->unit.unit) {
-        m->no = model_of(m, i);
+        m->no = model_here(m);
     } else if (!m->unit) {
         m->unit = b->unit.unit;
-        m->by = model_of(m, i);
+        m->by = model_here(m);
     } else if (b->unit.unit->family != m->unit->family) {
-        return clash(m, b->unit.unit, model_of(m, i));
+        return clash(m, b->unit.unit, model_here(m));
     } else if (b->unit.unit != m->unit) {
         m->mixed = true;
     }
     return m->unit && m->no ? clash(m, NULL, m->no) : ERR_OK;
+}
+
+// ---- origins ------------------------------------------------------------------------------------------------------
+
+typedef struct Likeness {
+    Measure *m;
+    ExprSource source;
+    int32_t alias;
+    uint64_t hash;
+} Likeness;
+
+// What a path or aggregate of the alias is here: its type and unit.
+static void like(void *ctx, const Expr *e, bool inside) {
+    Likeness *l = ctx;
+    bool late;
+    if (inside || plan_mask(l->m->q, e, &late) != (uint64_t)1 << l->alias) return;
+    if (e->op == EX_PATH && e->seg_count == 1) l->hash = mix(l->hash, l->source.table); // the twin: all may matter
+    const Bound *b = bind_at(l->m, e, &l->source, 1);
+    l->hash = mix(l->hash, b ? (uint64_t)b->type + 1 : 0);
+    if (b) l->hash = mix(mix(l->hash, (uint64_t)(uintptr_t)b->unit.unit), b->unit.span + 2u * b->unit.derived);
+}
+
+// The tables or kinds of an alias; where several aliases meet, one of those that are alike.
+static void find_origins(Measure *m, Origins *o) {
+    int32_t n = places(m, o->alias);
+    bool twins = m->q->aliases[o->alias].kind == EXPR_TWIN;
+    uint64_t *seen = NEW(m->a, uint64_t, n);
+    o->of = NEW(m->a, int32_t, n);
+    for (int32_t i = 0; i < n; i++) {
+        if (twins && view_table_rows(m->v, (uint32_t)i) == 0) continue;
+        bool out = ruled_out(m, m->q->where, o->alias, i);
+        Likeness l = {.m = m, .source = source_of(m, o->alias, i), .alias = o->alias};
+        if (!out && m->alias_count > 1) expr_walk(m->e, like, &l);
+        arena_reset(&m->scratch);
+        for (int32_t k = 0; k < o->n && !out && m->alias_count > 1; k++) out = seen[k] == l.hash;
+        if (out) continue;
+        seen[o->n] = l.hash;
+        o->of[o->n++] = i;
+    }
+}
+
+// The next combination; false behind the last one.
+static bool step(Measure *m) {
+    for (int32_t k = m->alias_count - 1; k >= 0; k--) {
+        if (++m->origins[k].at < m->origins[k].n) return true;
+        m->origins[k].at = 0;
+    }
+    return false;
+}
+
+// Set the origins of all aliases that *e names. False: nothing to be learnt.
+static bool begin(Measure *m, const Expr *e) {
+    bool late;
+    uint64_t mask = plan_mask(m->q, e, &late);
+    int64_t meetings = 1;
+    if (late) return false;
+    m->e = e;
+    m->alias_count = __builtin_popcountll(mask);
+    m->origins = NEW(m->a, Origins, m->alias_count);
+    for (int32_t k = 0; k < m->alias_count; k++, mask &= mask - 1) {
+        m->origins[k].alias = __builtin_ctzll(mask);
+        find_origins(m, &m->origins[k]);
+        meetings *= m->origins[k].n;
+        if (meetings == 0 || (m->alias_count > 1 && meetings > MEETINGS_MAX)) return false;
+    }
+    return true;
 }
 
 // UNIT(e, 'unit')
@@ -98,17 +208,15 @@ static Expr *in_unit(Arena *a, const Expr *e, const Unit *unit) {
 
 // *e in one unit. *changed turns true when it is another expression now.
 static Err measure(Measure *m, Expr **e, bool *changed) {
-    m->single = false;
-    if (!*e || (m->alias = only_alias(m->q, *e)) < 0) return ERR_OK;
-    m->e = *e;
     m->unit = NULL;
     m->no = NULL;
-    m->mixed = m->single = m->other = false;
-    for (int32_t i = 0; i < places(m); i++) {
-        Err err = look_at(m, i);
+    m->mixed = m->single = m->other = m->derived = false;
+    if (!*e || !begin(m, *e)) return ERR_OK;
+    do {
+        Err err = look_at(m);
         arena_reset(&m->scratch);
         TRY(err);
-    }
+    } while (step(m));
     if (m->mixed) *e = in_unit(m->a, *e, m->unit);
     m->single = m->single && !m->other && !m->mixed;
     *changed |= m->mixed;

@@ -399,6 +399,15 @@ static void test_units(void **state) {
     check(f, "SELECT temp > 0, COUNT() AS n" FROM "WHERE IS_OF_MODEL('dtmi:ex:Place;1') GROUP BY temp > 0 HAVING n < 3",
           "{'temp > 0':false,'n':1},{'temp > 0':true,'n':1}");
     check(f, "SELECT MAX(T.temp)" FROM "T WHERE IS_OF_MODEL(T, 'dtmi:ex:Place;1')", "{'MAX':20.5}");
+    refused(f, "SELECT SUM(temp * temp)" FROM, ERR_SYNTAX, "made of other units in model dtmi:ex:Shed;1");
+    check(f, "SELECT SUM(temp * temp)" FROM "WHERE IS_OF_MODEL('dtmi:ex:Shed;1')", "{'SUM':2500}");
+    // p3 is at -4 degrees Celsius, p1 at 20.5, the shed at 50 Fahrenheit.
+    put(f, IMPORT_LINKS, "{'$sourceId':'p3','$relationshipId':'u1','$relationshipName':'road','$targetId':'p1'}");
+    put(f, IMPORT_LINKS, "{'$sourceId':'p3','$relationshipId':'u2','$relationshipName':'road','$targetId':'s1'}");
+    check(f, "SELECT ROUND(b.temp - a.temp, 6) AS d" FROM "MATCH (a)-[r]->(b) WHERE STARTSWITH(r.$relationshipId, 'u')",
+          "{'d':24.5},{'d':25.2}");
+    check(f, "SELECT MAX(ROUND(b.temp - a.temp, 6))" FROM "MATCH (a)-[r]->(b) WHERE STARTSWITH(r.$relationshipId, 'u')",
+          "{'MAX':44.1}");
     put(f, IMPORT_TWINS, "{'$dtId':'room1','$metadata':{'$model':'dtmi:ex:Room;1'},'temp':1}");
     refused(f, "SELECT MAX(temp)" FROM, ERR_SYNTAX, "without unit in dtmi:ex:Room;1");
     check(f, "SELECT MAX(temp)" FROM "WHERE NOT IS_OF_MODEL('dtmi:ex:Room;1')", "{'MAX':68.9}");
