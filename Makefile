@@ -45,7 +45,7 @@ fuzz: ## fuzz one parser: make fuzz T=json S=60 (build-fuzz/, clang)
 	@tools/deps build check
 	@tools/fuzz $(T) $(S)
 
-bench: ## benches of a group as JSON lines: make bench B=world|store|serve|json|...|all
+bench: ## benches of a group as JSON lines: make bench B=world|store|query|serve|json|...|all
 	@tools/deps build bench >&2
 	@tools/bench $(B)
 
