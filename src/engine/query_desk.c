@@ -147,17 +147,24 @@ void desk_stats(Desk *d, Buf *out) {
 
 // ---- the log -------------------------------------------------------------------------------------------------------
 
+// Bytes of the control character that stands at the beginning, also one of U+0080 to U+009F; 0: none.
+static int64_t control_size(Str s) {
+    unsigned char c = (unsigned char)s.p[0], next = s.n > 1 ? (unsigned char)s.p[1] : 0;
+    if (c == 0xc2 && next >= 0x80 && next <= 0x9f) return 2;
+    return c <= ' ' || c == 0x7f;
+}
+
 // One line: control characters and runs of blanks become one blank.
 static void put_line(Buf *out, Str s, int64_t max) {
     int64_t start = out->n;
     bool blank = false;
-    for (int64_t i = 0; i < s.n && out->n - start < max; i++) {
-        bool space = (unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f;
-        if (!space) {
+    for (int64_t i = 0, skip; i < s.n && out->n - start < max; i += skip ? skip : 1) {
+        skip = control_size(str_sub(s, i, s.n));
+        if (!skip) {
             if (blank && out->n > start) buf_byte(out, ' ');
             buf_byte(out, s.p[i]);
         }
-        blank = space;
+        blank = skip > 0;
     }
     while (out->n > start && str_utf8_size(out->p + out->n - 1, out->p + out->n) != 1 &&
            !str_utf8_ok(str_sub(buf_str(out), start, out->n)))

@@ -498,6 +498,8 @@ static void test_slow_log(void **state) {
     assert_int_equal(stat_of(&x, "slow"), 1);
     ask(&x, ALL, "", 3);
     assert_int_equal(stat_of(&x, "slow"), 2);
+    ask(&x, "SELECT * FROM DIGITALTWINS T WHERE T.count = 1 AND '\x1b[2J' != '\xc2\x9b' AND '\xc3\xa4' != ''", "", 3);
+    kit_has(lines.text, "' [2J' != ' ' AND '\xc3\xa4'");
     end(&x);
     lines.text[0] = 0;
     begin(&x, &(SosiaOpen){.query_slow_ns = -1}, 10);
