@@ -149,8 +149,15 @@ static bool steps(const Type *t, const ExprSeg *segs, int32_t n) {
 
 // ---- known and nearest --------------------------------------------------------------------------------------------
 
+// $metadata of a twin as a whole, or of one of its properties.
+static bool is_metadata(const Props *p, const ExprSeg *segs, int32_t n) {
+    if (!p->model || n < 1 || n > 2 || !str_eq(segs[0].name, STR("$metadata"))) return false;
+    return n == 1 || (segs[1].index < 0 && child(p, -1, segs[1].name) >= 0);
+}
+
 static bool resolves(const Props *p, const ExprSeg *segs, int32_t n, Hit *hit) {
     *hit = resolve(p, segs, n);
+    if (is_metadata(p, segs, n)) return true;
     if (hit->kind == HIT_NONE) return false;
     return hit->kind != HIT_CELL || steps(p->fields[hit->index].type, segs + hit->used, n - hit->used);
 }
@@ -174,7 +181,7 @@ static void nearest(const Props *p, const ExprSeg *segs, const Hit *hit, Str *be
     for (size_t i = 0; hit->parent < 0 && hit->miss == 0 && i < sizeof FIELDS / sizeof *FIELDS; i++) {
         if (p->kind == EXPR_TWIN ? FIELDS[i].twin : FIELDS[i].link) nearer(name, FIELDS[i].name, best);
     }
-    if (hit->parent < 0 && hit->miss == 0) nearer(name, STR("$metadata"), best);
+    if (p->model && hit->parent < 0 && hit->miss == 0) nearer(name, STR("$metadata"), best);
 }
 
 // Does any table (or kind) of the catalog know the path?
@@ -282,6 +289,17 @@ static Bound *bind_inside(Bind *c, const Expr *e, Bound *b, const ExprSeg *segs,
     return b;
 }
 
+// A document inside of the document that b is.
+static Bound *bind_member(Bind *c, const Expr *e, Bound *b, const ExprSeg *segs, int32_t n) {
+    for (int32_t i = 0; i < n; i++) {
+        Bound *m = bind_node(c, BOUND_DOC, EXPR_DOC, e, 1);
+        m->args[0] = b;
+        m->seg = segs[i];
+        b = m;
+    }
+    return b;
+}
+
 // A time as a text, the way it is shown.
 static Bound *shown_time(Bind *c, Bound *b) { return bind_cast(c, b, EXPR_STR); }
 
@@ -315,7 +333,10 @@ Err bind_path(Bind *c, const Expr *e, Bound **out) {
         *out = bind_inside(c, e, bind_cell(c, e, source, &p, hit.index), segs + hit.used, n - hit.used);
         if ((*out)->type != EXPR_UNDEFINED) return ERR_OK;
         break;
-    case HIT_NONE: break;
+    case HIT_NONE:
+        if (!is_metadata(&p, segs, n)) break;
+        *out = bind_member(c, e, field_node(c, e, source, FIELD_SELF, EXPR_DOC), segs, n);
+        return ERR_OK;
     }
     return bind_unknown(c, e, source, segs, n, out);
 }

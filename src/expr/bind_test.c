@@ -181,6 +181,9 @@ static void known(void **state) {
         {"$metadata.$model", true, ""},
         {"$metadata.temp.lastUpdateTime", true, ""},
         {"temp.x", false, ""},
+        {"$metadata", true, ""},
+        {"$metadata.temp", true, ""},
+        {"$metadata.tepm", false, "temp"},
         {"place.coordinates[0]", true, ""},
         {"P", true, ""},
     };

@@ -239,9 +239,8 @@ static void note_path(void *ctx, const Expr *e, bool inside) {
     Buf text = {0};
     buf_str_put(&text, STR("no model has a property \""));
     for (int32_t i = plan_alias_of(n->c->q, e) >= 0 && e->seg_count > 1 ? 1 : 0; i < e->seg_count; i++) {
-        if (e->segs[i].name.n == 0) break;
-        if (text.p[text.n - 1] != '"') buf_byte(&text, '.');
-        buf_str_put(&text, e->segs[i].name);
+        if (e->segs[i].index >= 0) buf_printf(&text, "[%lld]", (long long)e->segs[i].index);
+        else buf_printf(&text, "%s%.*s", text.p[text.n - 1] == '"' ? "" : ".", STR_ARG(e->segs[i].name));
     }
     buf_byte(&text, '"');
     if (near.n) buf_printf(&text, "; did you mean \"%.*s\"?", STR_ARG(near));
@@ -250,25 +249,53 @@ static void note_path(void *ctx, const Expr *e, bool inside) {
     buf_free(&text);
 }
 
-// Relationship names that no model defines.
-static void note_rels(Notes *n, const Catalog *c) {
+// A name that is not among those there are.
+static void note_name(Notes *n, const char *none, Str name, const Str *names, int32_t count) {
+    bool known = n->n >= NOTES_MAX;
+    for (int32_t i = 0; i < count && !known; i++) known = str_eq(names[i], name);
+    if (known) return;
+    Str near = expr_nearest(name, names, count);
+    Buf text = {0};
+    buf_printf(&text, "%s \"%.*s\"", none, STR_ARG(name));
+    if (near.n) buf_printf(&text, "; did you mean \"%.*s\"?", STR_ARG(near));
+    note_begin(n);
+    json_put_str(n->out, buf_str(&text));
+    buf_free(&text);
+}
+
+// Names of relationships and models that nothing has.
+typedef struct Known {
+    Str *rels, *models;
+    int32_t rel_count, model_count;
+} Known;
+
+static void note_calls(Notes *n, const Known *k, const Expr *e) {
+    if (!e) return;
+    for (int32_t i = 0; e->op == EX_GRAPH && i < e->graph.rel_count; i++)
+        note_name(n, "no model has a relationship", e->graph.rels[i], k->rels, k->rel_count);
+    bool model = e->op == EX_CALL && str_eq_nocase(e->name, STR("IS_OF_MODEL"));
+    for (int32_t i = 0; i < e->arg_count; i++) {
+        const Expr *arg = e->args[i];
+        bool id = model && arg->op == EX_LITERAL && arg->value.type == EXPR_STR;
+        if (id) note_name(n, "there is no model", arg->value.s, k->models, k->model_count);
+        else note_calls(n, k, arg);
+    }
+}
+
+static void note_names(Notes *n, const Catalog *c) {
     const Query *q = n->c->q;
+    const Plan *p = n->c->plan;
     Arena a;
     arena_init(&a, 4096);
-    Str *names = NEW(&a, Str, c->kind_count);
-    for (int32_t k = 0; k < c->kind_count; k++) names[k] = c->kinds[k].rel->name;
+    Known k = {.rel_count = c->kind_count, .model_count = c->table_count};
+    k.rels = NEW(&a, Str, k.rel_count);
+    k.models = NEW(&a, Str, k.model_count);
+    for (int32_t i = 0; i < k.rel_count; i++) k.rels[i] = c->kinds[i].rel->name;
+    for (int32_t i = 0; i < k.model_count; i++) k.models[i] = c->tables[i].model->id;
     for (int32_t e = 0; e < q->edge_count; e++)
-        for (int32_t i = 0; i < q->edges[e].rel_count && n->n < NOTES_MAX; i++) {
-            Str rel = q->edges[e].rels[i];
-            bool known = false;
-            for (int32_t k = 0; k < c->kind_count && !known; k++) known = str_eq(names[k], rel);
-            if (known) continue;
-            Str near = expr_nearest(rel, names, c->kind_count);
-            Str text = arena_printf(&a, "no model has a relationship \"%.*s\"%s%.*s%s", STR_ARG(rel),
-                                    near.n ? "; did you mean \"" : "", STR_ARG(near), near.n ? "\"?" : "");
-            note_begin(n);
-            json_put_str(n->out, text);
-        }
+        for (int32_t i = 0; i < q->edges[e].rel_count; i++)
+            note_name(n, "no model has a relationship", q->edges[e].rels[i], k.rels, k.rel_count);
+    for (int32_t i = 0; i < p->expr_count; i++) note_calls(n, &k, p->exprs[i].e);
     arena_free(&a);
 }
 
@@ -282,6 +309,6 @@ void query_notes(const QueryCursor *c, Buf *out) {
     n.scope = (ExprScope){.catalog = catalog, .sources = sources, .count = q->alias_count, .bare_first = true};
     buf_byte(out, '[');
     for (int32_t i = 0; i < c->plan->expr_count; i++) expr_walk(c->plan->exprs[i].e, note_path, &n);
-    note_rels(&n, catalog);
+    note_names(&n, catalog);
     buf_byte(out, ']');
 }

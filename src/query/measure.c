@@ -23,8 +23,8 @@ typedef struct Measure {
     const Model *by, *no, *makes_by; // those models; ones that give none; ones that make a derived unit
     uint64_t makes;                  // what it is made of
     bool derived;
-    bool mixed;
-    bool single, other; // some model gives a float of 32 bits, some another number
+    bool mixed, number, text; // some model gives a number, some what is none
+    bool single, other;       // some model gives a float of 32 bits, some another number
 } Measure;
 
 #define MEETINGS_MAX 4096 // of models of several aliases in one expression
@@ -111,7 +111,12 @@ static Err look_at(Measure *m) {
     for (int32_t k = 0; k < m->alias_count; k++)
         sources[k] = source_of(m, m->origins[k].alias, m->origins[k].of[m->origins[k].at]);
     const Bound *b = bind_at(m, m->e, sources, m->alias_count);
-    if (!b || b->op == BOUND_CONST || (b->type != EXPR_I64 && b->type != EXPR_F64)) return ERR_OK;
+    bool number = b && (b->type == EXPR_I64 || b->type == EXPR_F64);
+    if (b && b->type != EXPR_UNDEFINED && b->type != EXPR_NULL) {
+        if (number || b->type == EXPR_ANY) m->number = true;
+        else m->text = true;
+    }
+    if (!number || b->op == BOUND_CONST) return ERR_OK;
     if (b->op == BOUND_CELL && b->leaf->type->shape == SHAPE_FLOAT) m->single = true;
     else m->other = true;
     if (b->unit.derived) TRY(look_at_derived(m, b));
@@ -210,7 +215,7 @@ static Expr *in_unit(Arena *a, const Expr *e, const Unit *unit) {
 static Err measure(Measure *m, Expr **e, bool *changed) {
     m->unit = NULL;
     m->no = NULL;
-    m->mixed = m->single = m->other = m->derived = false;
+    m->mixed = m->single = m->other = m->derived = m->number = m->text = false;
     if (!*e || !begin(m, *e)) return ERR_OK;
     do {
         Err err = look_at(m);
@@ -232,12 +237,21 @@ static bool meets(const Query *q, int32_t i) {
     return ordered || q->distinct || (c->agg != AGG_NONE && c->agg != AGG_COUNT);
 }
 
+// Is there something to be summed up? Nothing at all is no mistake, texts alone are.
+static Err sums(Measure *m, const QueryColumn *c) {
+    bool adds = c->agg == AGG_SUM || c->agg == AGG_AVG || c->agg == AGG_PERCENTILE;
+    if (!adds || m->number || !m->text) return ERR_OK;
+    return diag_add(m->d, ERR_SYNTAX, c->expr->at, c->expr->end, (Str){0},
+                    "this is no number: SUM, AVG and PERCENTILE take numbers (of a duration x: SECONDS(x))");
+}
+
 static Err measure_all(Measure *m, Query *q, bool *changed) {
     int32_t n = q->column_count + q->hidden_count;
     for (int32_t i = 0; i < n; i++) {
         QueryColumn *c = &q->columns[i];
         if (!meets(q, i)) continue;
         TRY(measure(m, &c->expr, changed));
+        TRY(sums(m, c));
         c->single = m->single && (c->agg == AGG_MIN || c->agg == AGG_MAX);
         *changed |= c->single;
     }

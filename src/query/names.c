@@ -446,6 +446,8 @@ static Err settle_order(Settle *s, QueryOrder *o) {
     TRY(settle_lengths(s, o->expr));
     if (q->aggregated) TRY(settle_group_order(s, o));
     else TRY(settle_row_order(s, o));
+    if (o->column < 0 && e->op == EX_LITERAL && e->value.type == EXPR_I64)
+        return FAIL(s, e, "ORDER BY takes a column by its name, not by its number");
     if (q->distinct && (o->column < 0 || o->column >= q->column_count)) {
         return FAIL(s, e, "ORDER BY of SELECT DISTINCT takes its columns");
     }

@@ -242,6 +242,11 @@ static void test_notes(void **state) {
     assert_true(has(&a.notes, "no model has a property \\\"nme\\\"; did you mean \\\"name\\\"?"));
     assert_true(has(&a.notes, "no model has a relationship \\\"hass\\\"; did you mean \\\"has\\\"?"));
     test_answer_free(&a);
+    a = ask("SELECT tags[1] FROM DIGITALTWINS WHERE IS_OF_MODEL('dtmi:ex:Nothing;1') AND COUNT(->hass) > 0");
+    assert_true(has(&a.notes, "no model has a property \\\"tags[1]\\\""));
+    assert_true(has(&a.notes, "there is no model \\\"dtmi:ex:Nothing;1\\\""));
+    assert_true(has(&a.notes, "no model has a relationship \\\"hass\\\"; did you mean"));
+    test_answer_free(&a);
     a = ask("SELECT T.name, $dtId, T.thermo.setPoint FROM DIGITALTWINS T WHERE IS_OF_MODEL(T, 'dtmi:t:Base;1', exact)");
     assert_string_equal(arena_str(&g.arena, buf_str(&a.notes)).p, "[]");
     test_answer_free(&a);

@@ -235,6 +235,7 @@ static void test_misspelt_words(void **state) {
     check_error("SELECT * FROM DIGITALTWINS WHERE x = 1 ODER BY y", "ODER", "did you mean ORDER?");
     check_error("SELECT * FROM DIGITALTWINS ORDER y", "y", "expected BY");
     check_error("SELECT * FROM DIGITALTWINS LIMIT 5", "LIMIT", "TOP(n)");
+    check_error("SELECT name FROM DIGITALTWINS ORDER BY name, 2", "2", "not by its number");
     check_error("SELECT * FROM DIGITALTWINS WHERE name LIKE 'a%'", "LIKE", "LIKE(name, 'pump-%')");
     check_error("SELECT b FROM DIGITALTWINS MATCH (building)-[]->(b) WHERE bilding.x = 1", "bilding",
                 "did you mean building?");

@@ -399,6 +399,11 @@ static void test_units(void **state) {
     check(f, "SELECT temp > 0, COUNT() AS n" FROM "WHERE IS_OF_MODEL('dtmi:ex:Place;1') GROUP BY temp > 0 HAVING n < 3",
           "{'temp > 0':false,'n':1},{'temp > 0':true,'n':1}");
     check(f, "SELECT MAX(T.temp)" FROM "T WHERE IS_OF_MODEL(T, 'dtmi:ex:Place;1')", "{'MAX':20.5}");
+    refused(f, "SELECT SUM(name)" FROM, ERR_SYNTAX, "this is no number");
+    refused(f, "SELECT AVG(AGE(temp))" FROM, ERR_SYNTAX, "SECONDS(x)");
+    check(f, "SELECT SUM(nothing)" FROM, "{'SUM':0}");
+    check(f, "SELECT COUNT()" FROM "WHERE IS_OBJECT($metadata) AND IS_DEFINED($metadata.temp)", "{'COUNT':3}");
+    check(f, "SELECT LENGTH($metadata) AS n, LENGTH($metadata.temp) AS m" FROM "WHERE $dtId = 's1'", "{'n':4,'m':1}");
     refused(f, "SELECT SUM(temp * temp)" FROM, ERR_SYNTAX, "made of other units in model dtmi:ex:Shed;1");
     check(f, "SELECT SUM(temp * temp)" FROM "WHERE IS_OF_MODEL('dtmi:ex:Shed;1')", "{'SUM':2500}");
     // p3 is at -4 degrees Celsius, p1 at 20.5, the shed at 50 Fahrenheit.
