@@ -430,6 +430,7 @@ static Err parse_select(Parser *p) {
     if (distinct_follows(p)) {
         q->distinct = true;
         lex_next(l);
+        if (lex_is(l, "TOP") && then_is(p, "(")) return lex_fail(l, "TOP stands before DISTINCT: TOP(5) DISTINCT");
     }
     q->star = lex_take(l, "*") || (top && lex_is(l, "FROM"));
     if (!q->star) {
@@ -498,6 +499,7 @@ static Err parse_end(Parser *p) {
     if (lex_is(l, "LIKE")) return lex_fail(l, "LIKE is a function: LIKE(name, 'pump-%%')");
     if (lex_is(l, "IS"))
         return lex_fail(l, "IS is no operator: use IS_NULL(x), IS_DEFINED(x) or IS_OF_MODEL('dtmi:...')");
+    if (lex_is(l, "BETWEEN")) return lex_fail(l, "BETWEEN is no operator: write x >= 1 AND x <= 5");
     if (lex_is(l, "HAVING")) return lex_fail(l, "HAVING stands behind GROUP BY");
     const Query *q = p->q;
     const char *what = q->order_count   ? "the end of the query, a comma, ASC or DESC"

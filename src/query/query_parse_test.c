@@ -256,6 +256,8 @@ static void test_bad_clauses(void **state) {
     check_error("SELECT x AS FROM DIGITALTWINS", "FROM", "a name for the column");
     ASSERT_STR(parse("SELECT x AS from FROM DIGITALTWINS")->columns[0].name, "from");
     check_error("SELECT * FROM DIGITALTWINS WHERE x IS NULL", "IS", "IS_NULL(x)");
+    check_error("SELECT * FROM DIGITALTWINS WHERE x BETWEEN 1 AND 2", "BETWEEN", "x >= 1 AND x <= 5");
+    check_error("SELECT DISTINCT TOP(2) x FROM DIGITALTWINS", "TOP", "before DISTINCT");
     check_error("SELECT *, x FROM DIGITALTWINS", ",", "expected FROM");
     check_error("SELECT * FROM DIGITALTWINS WHERE", "", "expected a value");
     check_error("SELECT * FROM DIGITALTWINS WHERE x = 'a", "'a", "no end");
