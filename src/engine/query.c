@@ -126,6 +126,14 @@ void run_close(Desk *d, Run *r) {
     else run_free(&r->job);
 }
 
+// What the question may cost in this thread.
+static QueryLimits limits_here(const Ask *a) {
+    QueryLimits l = a->limits;
+    int64_t soon = a->began_ns + QUERY_SMALL_NS;
+    if (a->small && (!l.until_ns || l.until_ns > soon)) l.until_ns = soon;
+    return l;
+}
+
 // A run with its view open; the caller closes it, also when this fails.
 static Err run_open(Ask *a, Snapshot *s, Run **out, Diag *diag) {
     Desk *d = a->desk;
@@ -135,7 +143,7 @@ static Err run_open(Ask *a, Snapshot *s, Run **out, Diag *diag) {
     r->snapshot = s ? snapshot_ref(d, s) : NULL;
     r->options = (QueryOptions){
         .now = q->now,
-        .limits = a->limits,
+        .limits = limits_here(a),
         .crew = a->small ? NULL : pool_crew(d->pool),
         .clock = time_mono_ns,
         .cache = facts_of(d, q->realm),
@@ -147,10 +155,8 @@ static Err run_open(Ask *a, Snapshot *s, Run **out, Diag *diag) {
 
 // The next rows of a run whose view is open. rows_max 0: what the question may.
 static Err run_next(Ask *a, Run *r, int64_t limit, int64_t rows_max, Buf *out, int64_t *rows, bool *more, Diag *diag) {
-    QueryLimits l = a->limits;
+    QueryLimits l = limits_here(a);
     if (rows_max && (!l.rows || l.rows > rows_max)) l.rows = rows_max;
-    int64_t soon = a->began_ns + QUERY_SMALL_NS;
-    if (a->small && (!l.until_ns || l.until_ns > soon)) l.until_ns = soon;
     query_limits(r->cursor, &l);
     Err err = query_next(r->cursor, limit, out, rows, more, diag);
     int64_t looked = query_stats(r->cursor).rows_looked_at;

@@ -126,6 +126,27 @@ static void test_time(void **state) {
     }
 }
 
+// Conditions are bound for each model before anything is looked at: that is on the bill as well.
+static void test_plan(void **state) {
+    const QueryLimits limits[] = {{.bytes = 1}, {.until_ns = 1}};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        Arena a;
+        Query *q;
+        QueryCursor *c = NULL;
+        View v;
+        QueryOptions o = {.now = TEST_GRAPH_NOW, .clock = ticking, .limits = limits[i]};
+        ticks = 2;
+        arena_init(&a, 0);
+        view_begin(&v, rooms.w);
+        assert_int_equal(query_parse(&a, STR("SELECT T.$dtId FROM DIGITALTWINS T WHERE T.temp < 0"), &q, NULL), ERR_OK);
+        assert_int_equal(query_open(q, &v, &o, &c, NULL), i ? ERR_TIMEOUT : ERR_BUDGET);
+        assert_null(c);
+        view_end(&v);
+        arena_free(&a);
+    }
+}
+
 static void test_cancel(void **state) {
     _Atomic bool cancel = true;
     QueryOptions o = {.limits.cancel = &cancel};
@@ -213,6 +234,7 @@ int main(void) {
         cmocka_unit_test(test_neighbours_of_neighbours),
         cmocka_unit_test(test_texts_made),
         cmocka_unit_test(test_top_of_all),
+        cmocka_unit_test(test_plan),
     };
     return cmocka_run_group_tests(tests, open_worlds, close_worlds);
 }

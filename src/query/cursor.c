@@ -27,6 +27,7 @@ static Err prepare(QueryCursor *c, View *v, Diag *d) {
     TRY(exec_check(own(c), d));
     plan_choose(c->plan, &c->keep, own(c), &c->o);
     if (c->plan->how == START_IDS && c->plan->estimate < CREW_ROWS) c->team.crew = NULL;
+    if (atomic_load(&c->meter.err) != ERR_OK) return meter_report(&c->meter, 0, d); // many models take their time
     return ERR_OK;
 }
 

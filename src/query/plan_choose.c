@@ -47,7 +47,7 @@ static void weigh(const Choice *c, int32_t k) {
         return;
     }
     int32_t n = al->kind == EXPR_TWIN ? c->p->table_count : c->p->kind_count;
-    for (int32_t of = 0; of < n; of++) weigh_table(c, k, (uint32_t)of);
+    for (int32_t of = 0; of < n && exec_flush(c->x); of++) weigh_table(c, k, (uint32_t)of);
 }
 
 static bool takes(const Plan *p, int32_t edge, int32_t kind) { return !p->rels[edge] || p->rels[edge][kind]; }
@@ -110,7 +110,7 @@ static bool link_start(const Choice *c, int32_t e, double *cost) {
     const QueryEdge *edge = &c->p->q->edges[e];
     if (edge->link < 0 || (edge->rel_count == 0 && c->p->aliases[edge->link].term_count == 0)) return false;
     *cost = 0;
-    for (int32_t k = 0; k < c->p->kind_count; k++) {
+    for (int32_t k = 0; k < c->p->kind_count && exec_flush(c->x); k++) {
         double links = takes(c->p, e, k) ? query_stat_links(c->cache, c->v, (uint32_t)k) : 0;
         if (links <= 0) continue;
         const Tab *tab = exec_tab(c->x, edge->link, (uint32_t)k);
@@ -278,6 +278,7 @@ static bool counts_only(const Choice *c) {
     int32_t n = q->aliases[0].kind == EXPR_TWIN ? p->table_count : p->kind_count;
     for (int32_t of = 0; of < n; of++) {
         if (p->aliases[0].term_count == 0) return true;
+        if (!exec_flush(c->x)) return false;
         const Tab *tab = exec_tab(c->x, 0, (uint32_t)of);
         if (tab->why.err != ERR_OK || (!tab->none && tab->count > 0)) return false;
     }

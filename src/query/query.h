@@ -180,7 +180,7 @@ typedef struct QueryCursor QueryCursor;
 
 // Plan and start a query on a view. Nothing is read yet but statistics. `q`, `v` and `o` must outlive the cursor; the
 // view may be replaced between pages by another one of the very same sequence (query_view), for cursors on frozen
-// worlds. Errors: SYNTAX (binding), LIMIT.
+// worlds. Errors: SYNTAX (binding), LIMIT, BUDGET, TIMEOUT.
 MUST Err query_open(const Query *q, View *v, const QueryOptions *o, QueryCursor **out, Diag *d);
 void query_close(QueryCursor *c);
 void query_view(QueryCursor *c, View *v);
