@@ -479,6 +479,12 @@ class Real(Case):
         r = self.ok(self.ask("--csv", "SELECT $dtId, temperature, label FROM DIGITALTWINS WHERE temperature < 0.2"))
         self.assertEqual(r.out, "$dtId,temperature,label\np-0000,0,pump 0\np-0001,0.1,pump 1\n")
 
+    def test_columns_are_those_of_select(self):
+        ask = "SELECT nothing, label, $dtId AS i FROM DIGITALTWINS WHERE temperature < %s"
+        self.assertEqual(self.ok(self.ask("--csv", ask % "0.1")).out, "nothing,label,i\n,pump 0,p-0000\n")
+        self.assertEqual(self.ok(self.ask("--csv", ask % "-1")).out, "nothing,label,i\n")
+        self.assertEqual(self.ok(self.ask(ask % "0.1")).out.splitlines()[0].split(), ["nothing", "label", "i"])
+
 
 class Docs(Case):
     """What the documents show can be asked, and their mistakes are answered as they say."""

@@ -132,6 +132,13 @@ class Answers(QueryCase):
         word = self.check(self.query("EXPLAIN SELECT * FROM DIGITALTWINS"), 200)
         self.assertTrue(word.json["plan"]["plan"])
 
+    def test_columns(self):
+        for text, names in (("SELECT $dtId, nothing, temp AS t FROM DIGITALTWINS", ["$dtId", "nothing", "t"]),
+                            ("SELECT COUNT() FROM DIGITALTWINS WHERE temp > 1e9", ["COUNT"]),
+                            ("SELECT * FROM DIGITALTWINS", []), ("SELECT T FROM DIGITALTWINS T", [])):
+            self.assertEqual(self.check(self.query(text, columns=True), 200).json["columns"], names)
+            self.assertNotIn("columns", self.query(text).json)
+
     def test_notes(self):
         reply = self.check(self.query("SELECT * FROM DIGITALTWINS T WHERE T.tmp > 5"), 200)
         self.assertEqual(reply.json["value"], [])

@@ -166,19 +166,22 @@ typedef struct SosiaQuery {
     int32_t limit;      // rows a page; 0: 100; at most 1,000
     bool explain;       // run it and tell the plan with estimated and real rows and times; body is "[]"
     bool no_times;      // twins in the dialect of 2020-10-31
+    bool columns;       // name the columns too
     int64_t timeout_ns; // 0: the engine's (60 s)
     int64_t rows_max;   // twins and links it may look at; 0: the engine's
     int64_t bytes_max;  // memory it may hold; 0: the engine's
 } SosiaQuery;
 
 typedef struct SosiaAnswer {
-    SosiaBuf body;          // JSON array of rows; reset and reused when it holds memory already
-    SosiaBuf plan;          // explain: JSON {"plan":[...],"text":"a table for people"}
-    SosiaBuf notes;         // JSON array of sentences, e.g. a name no model knows and the nearest one
-    SosiaBuf message;       // sentence for a person when it failed
-    char token[96];         // next page, or ""
-    uint64_t seq;           // the sequence it was answered at: every page of one question has the same
-    int64_t rows;           // in body
+    SosiaBuf body;    // JSON array of rows; reset and reused when it holds memory already
+    SosiaBuf plan;    // explain: JSON {"plan":[...],"text":"a table for people"}
+    SosiaBuf notes;   // JSON array of sentences, e.g. a name no model knows and the nearest one
+    SosiaBuf columns; // when asked for, with a first page: JSON array of the columns' names in the order of SELECT;
+                      // [] when each row is a twin or a relationship itself
+    SosiaBuf message; // sentence for a person when it failed
+    char token[96];   // next page, or ""
+    uint64_t seq;     // the sequence it was answered at: every page of one question has the same
+    int64_t rows;     // in body
     int64_t rows_looked_at; // by this page
     int64_t time_ns;        // of this page
     double charge;          // 1 + rows looked at / 100

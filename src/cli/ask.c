@@ -116,6 +116,8 @@ typedef struct Run {
     Ask *ask;
     Str text;
     Page page;
+    Arena kept;
+    Json named; // columns the server named with the first page: an array
     Grid grid;
     int64_t count, time_ns; // rows printed; waited for the server
     Buf columns;            // names of the table so far, each ended by \n
@@ -156,6 +158,7 @@ static Err fetch(Run *r) {
     buf_str_put(&body, STR("{\"query\":"));
     json_put_str(&body, r->text);
     if (r->ask->explain) buf_str_put(&body, STR(",\"explain\":true"));
+    else if (!p->token.n) buf_str_put(&body, STR(",\"columns\":true"));
     if (p->token.n) buf_str_put(&body, STR(",\"continuationToken\":"));
     if (p->token.n) json_put_str(&body, p->token);
     buf_byte(&body, '}');
@@ -249,6 +252,13 @@ static Err print_json(Run *r, int64_t n) {
     return err;
 }
 
+// What SELECT names stands in its order, also where no row has a value.
+static void put_named(Run *r) {
+    for (int32_t i = 0; i < r->named.count; i++) {
+        if (r->named.items[i].type == JSON_STRING) grid_column(&r->grid, r->named.items[i].s);
+    }
+}
+
 static Err print_page(Run *r) {
     int64_t n = r->page.rows ? r->page.rows->count : 0;
     if (r->ask->limit && n > r->ask->limit - r->count) n = r->ask->limit - r->count;
@@ -257,6 +267,7 @@ static Err print_page(Run *r) {
         err = print_json(r, n);
     } else {
         if (r->ask->form == ASK_TABLE) grid_reset(&r->grid);
+        if (!r->grid.column_count) put_named(r);
         for (int64_t i = 0; i < n && err == ERR_OK; i++) {
             if (grid_add(&r->grid, &r->page.rows->items[i]) && r->grid.keep.used < CSV_BYTES_MAX) continue;
             err = tell(ERR_LIMIT, "too many rows for --csv, which has to see them all first: use --ndjson");
@@ -352,10 +363,18 @@ static void tell_end(const Run *r) {
     buf_free(&b);
 }
 
+// With the first page; other servers do not tell.
+static void learn_columns(Run *r) {
+    const Json *names = json_get(&r->page.doc, STR("columns"));
+    if (!names || json_parse(arena_str(&r->kept, names->raw), NULL, &r->kept, &r->named, NULL) != ERR_OK) return;
+    if (r->named.type != JSON_ARRAY) r->named = (Json){0};
+}
+
 static Err run_pages(Run *r) {
     for (bool first = true;; first = false) {
         TRY(fetch(r));
         if (first) tell_notes(&r->page.doc);
+        if (first) learn_columns(r);
         const Json *plan = json_get(&r->page.doc, STR("plan"));
         if (plan && plan->type == JSON_OBJECT) return print_plan(r, plan);
         if (!r->page.rows) return tell(ERR_SYNTAX, "the answer holds no rows: is it a Sosia server?");
@@ -376,6 +395,7 @@ Err ask_run(Ask *a, Str text) {
     bool eyes = a->form == ASK_TABLE && term_is_tty(STDOUT_FILENO) && term_is_tty(STDIN_FILENO);
     r.screen = eyes && !a->all;
     arena_init(&r.page.keep, 0);
+    arena_init(&r.kept, 0);
     grid_init(&r.grid, a->form == ASK_CSV);
     Err err = run_pages(&r);
     if (err != ERR_OK && a->form == ASK_JSON && r.opened) {
@@ -385,5 +405,6 @@ Err ask_run(Ask *a, Str text) {
     buf_free(&r.columns);
     grid_free(&r.grid);
     arena_free(&r.page.keep);
+    arena_free(&r.kept);
     return err;
 }

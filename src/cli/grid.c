@@ -150,6 +150,8 @@ static int32_t place_in_row(const Grid *g, const Json *row, int32_t i) {
     return g->column_count;
 }
 
+void grid_column(Grid *g, Str name) { column_at(g, name); }
+
 static void put_text(Grid *g, Str name, Str text) {
     int32_t column = column_at(g, name);
     g->columns[column].number = false;

@@ -43,6 +43,8 @@ typedef struct Grid {
 
 // Start empty.
 void grid_init(Grid *g, bool exact);
+// A column, before any row has it: columns named in order come first and stand although no row has a value.
+void grid_column(Grid *g, Str name);
 // Add one row; what it says is copied. False when the grid holds more than it may (about 1 GiB): row not added.
 bool grid_add(Grid *g, const Json *row);
 // Forget rows and columns, keep the memory.

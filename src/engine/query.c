@@ -25,7 +25,7 @@ struct Ask {
     int64_t limit;
     QueryLimits limits;
     _Atomic bool cancel;
-    bool explain;
+    bool explain, columns;
     bool small; // this thread must not wait nor work for long
     bool grown; // large, although nobody expected it
     int32_t tries;
@@ -302,9 +302,21 @@ static bool move_over(Ask *a, Run *r) {
 
 // ---- the first page ------------------------------------------------------------------------------------------------
 
+// The columns' names; none when each row is a twin or a relationship itself.
+static void columns_put(const Query *q, Buf *out) {
+    bool whole = q->star || (q->column_count == 1 && q->columns[0].alias >= 0);
+    buf_byte(out, '[');
+    for (int32_t i = 0; i < q->column_count && !whole; i++) {
+        if (i) buf_byte(out, ',');
+        json_put_str(out, q->columns[i].name);
+    }
+    buf_byte(out, ']');
+}
+
 static void explain_put(Ask *a, Run *r) {
     SosiaAnswer *out = a->out;
     query_notes(r->cursor, &out->notes);
+    if (a->columns) columns_put(a->question->query, &out->columns);
     if (!a->explain) return;
     query_explain(r->cursor, &out->plan);
     buf_reset(&out->body);
@@ -374,6 +386,7 @@ static Step first_try(Ask *a) {
     Step step;
     buf_reset(&a->out->notes);
     buf_reset(&a->out->plan);
+    buf_reset(&a->out->columns);
     Err err = run_open(a, a->snapshot, &r, &diag);
     int64_t expected = err ? 0 : query_estimate(r->cursor, a->explain ? INT64_MAX : a->limit);
     a->job.large = a->grown || expected > QUERY_LARGE_ROWS;
@@ -563,6 +576,7 @@ static void answer_reset(SosiaAnswer *out) {
     buf_reset(&out->body);
     buf_reset(&out->plan);
     buf_reset(&out->notes);
+    buf_reset(&out->columns);
     buf_reset(&out->message);
     out->token[0] = 0;
     out->seq = 0;
@@ -577,6 +591,7 @@ static Ask *ask_new(Desk *d, const SosiaQuery *q, SosiaAnswer *out) {
     a->began_ns = time_mono_ns();
     a->limit = q->limit > QUERY_PAGE_MAX ? QUERY_PAGE_MAX : q->limit ? q->limit : QUERY_PAGE_DEFAULT;
     a->explain = q->explain;
+    a->columns = q->columns;
     int64_t timeout = q->timeout_ns ? q->timeout_ns : d->timeout_ns;
     a->limits = (QueryLimits){
         .rows = q->rows_max ? q->rows_max : d->rows_max,
@@ -823,5 +838,6 @@ void sosia_answer_free(SosiaAnswer *out) {
     buf_free(&out->body);
     buf_free(&out->plan);
     buf_free(&out->notes);
+    buf_free(&out->columns);
     buf_free(&out->message);
 }

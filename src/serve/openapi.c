@@ -50,10 +50,12 @@ static const Schema SCHEMAS[] = {
      ",\"endpointName\":" TEXT ",\"filter\":" TEXT "}}"},
     {"Query", NULL,
      "{\"type\":\"object\",\"properties\":{\"query\":" TEXT ",\"continuationToken\":" TEXT
-     ",\"explain\":{\"type\":\"boolean\",\"description\":\"tell the plan instead of rows\"}}}"},
+     ",\"explain\":{\"type\":\"boolean\",\"description\":\"tell the plan instead of rows\"}"
+     ",\"columns\":{\"type\":\"boolean\",\"description\":\"name the columns with the first page\"}}}"},
     {"QueryResult", NULL,
      "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{}},\"continuationToken\":{"
-     "\"type\":\"string\",\"nullable\":true},\"plan\":{\"type\":\"object\"},\"notes\":{\"type\":\"array\","
+     "\"type\":\"string\",\"nullable\":true},\"plan\":{\"type\":\"object\"},\"columns\":{\"type\":\"array\",\"items\":{"
+     "\"type\":\"string\"}},\"notes\":{\"type\":\"array\","
      "\"items\":" TEXT "}}}"},
     {"Ingest", "application/x-ndjson",
      "{\"type\":\"object\",\"description\":\"one such object a line\",\"required\":[\"id\",\"property\",\"value\"],"

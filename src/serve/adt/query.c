@@ -26,6 +26,10 @@ static void put_rest(const Asked *x, Buf *body) {
         buf_str_put(body, STR(",\"plan\":"));
         buf_str_put(body, buf_str(&a->plan));
     }
+    if (a->columns.n) {
+        buf_str_put(body, STR(",\"columns\":"));
+        buf_str_put(body, buf_str(&a->columns));
+    }
     if (a->notes.n > 2) { // more than "[]"
         buf_str_put(body, STR(",\"notes\":"));
         buf_str_put(body, buf_str(&a->notes));
@@ -65,7 +69,7 @@ static void on_answer(void *arg, SosiaErr err, SosiaAnswer *a) {
     Asked *x = arg;
     x->err = err;
     x->answer = *a;
-    a->body = a->plan = a->notes = a->message = (Buf){0};
+    a->body = a->plan = a->notes = a->columns = a->message = (Buf){0};
     if (pthread_equal(x->thread, pthread_self())) x->here = true;
     else http_post(x->call->req, on_posted, x);
 }
@@ -86,9 +90,11 @@ static bool read_body(Call *c, Arena *arena, SosiaQuery *q) {
     Json body;
     bool object = json_parse(c->view->body, NULL, arena, &body, NULL) == ERR_OK && body.type == JSON_OBJECT;
     const Json *explain = object ? json_get(&body, STR("explain")) : NULL;
+    const Json *columns = object ? json_get(&body, STR("columns")) : NULL;
     bool ok =
         object && read_text(&body, STR("query"), &q->text) && read_text(&body, STR("continuationToken"), &q->token);
     q->explain = explain && explain->type == JSON_TRUE;
+    q->columns = columns && columns->type == JSON_TRUE;
     if (!ok) {
         call_failf(c, ERR_TOKEN, "The body must be a JSON object with the texts query and continuationToken.");
     } else if (!q->text.n && !q->token.n) {
