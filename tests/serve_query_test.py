@@ -3,6 +3,8 @@
 without it and twice, worlds, freshness over HTTP, and a server that stops while questions run."""
 
 import json
+import socket
+import struct
 import threading
 import time
 
@@ -303,6 +305,52 @@ class Ends(QueryCase):
         reply = self.check(self.query(self.LONG, server=server), 400, "TimeoutError")
         self.assertIn("longer than allowed", reply.json["error"]["message"])
         self.check(self.query("SELECT COUNT() FROM DIGITALTWINS", server=server), 200)
+        server.close()
+
+    def leaver(self, server, text):
+        """A socket that asked."""
+        body = json.dumps({"query": text})
+        s = server.socket()
+        s.sendall(("POST /query?api-version=2023-10-31 HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json"
+                   "\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)).encode())
+        return s
+
+    def running(self, server):
+        lines = server.get("/metrics", version=None).body.decode().splitlines()
+        return int(next(line for line in lines if line.startswith("sosia_queries_running ")).split()[1])
+
+    def test_a_client_that_leaves(self):
+        server = self.dense("--query-timeout", "1h")  # only cancelling ends LONG
+        few = "SELECT COUNT() FROM DIGITALTWINS A JOIN B RELATED A.contains JOIN C RELATED B.contains"
+        edges = [[(i * 31 + k * 7 + 1) % 3000 for k in range(30)] for i in range(3000)]
+        edges = [[t for t in targets if t != i] for i, targets in enumerate(edges)]
+        paths = [{"COUNT": sum(len(edges[t]) for targets in edges for t in targets)}]
+
+        closed, broken, half = (self.leaver(server, self.LONG) for _ in range(3))
+        self.assertTrue(wait_for(lambda: self.running(server) == 3))
+        closed.close()
+        broken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        broken.close()
+        half.shutdown(socket.SHUT_WR)
+        self.check(self.query("SELECT * FROM DIGITALTWINS T WHERE T.$dtId = 'r1'", server=server), 200)
+        self.assertTrue(wait_for(lambda: self.running(server) == 0))
+        answer = half.makefile("rb").read()
+        half.close()
+        self.assertTrue(answer.startswith(b"HTTP/1.1 503 "), answer)
+        self.assertIn(b"closed from the other side", answer)
+
+        # Who stays gets a slow answer, and so does in time who only said that nothing more comes.
+        self.assertEqual(self.check(self.query(few, server=server), 200).json["value"], paths)
+        stays = self.leaver(server, self.LONG)
+        self.assertTrue(wait_for(lambda: self.running(server) == 1))
+        half = self.leaver(server, "SELECT COUNT() FROM DIGITALTWINS")
+        half.shutdown(socket.SHUT_WR)
+        self.assertTrue(half.makefile("rb").read().startswith(b"HTTP/1.1 200 "))
+        half.close()
+        self.assertTrue(wait_for(lambda: self.running(server) == 1))
+        stays.close()
+        self.assertTrue(wait_for(lambda: self.running(server) == 0))
+        self.assertTrue(server.alive())
         server.close()
 
     def test_stop_while_a_question_runs(self):

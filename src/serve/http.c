@@ -165,6 +165,7 @@ static void set_defaults(HttpLimits *l) {
     default_i32(&l->streams_max, 256);
     default_i32(&l->read_timeout_ms, 60000);
     default_i32(&l->write_timeout_ms, 30000);
+    default_i32(&l->leave_timeout_ms, 3000);
     default_i32(&l->stop_timeout_ms, 5000);
 }
 

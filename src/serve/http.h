@@ -36,6 +36,7 @@ typedef struct HttpLimits {
     int32_t streams_max;      // per I/O thread [256]: 503
     int32_t read_timeout_ms;  // from the end of a reply to the last byte of the next request [60,000]: closed
     int32_t write_timeout_ms; // without the client taking a byte [30,000]: closed
+    int32_t leave_timeout_ms; // from a client closing its side until it counts as gone [3,000]: see http_on_gone
     int32_t stop_timeout_ms;  // for requests in work when stopping [5,000]: then closed
 } HttpLimits;
 
@@ -127,6 +128,11 @@ void http_reply_header(HttpReply *reply, Str name, Str value);
 void http_reply(HttpReq *r, const HttpReply *reply);
 // Run fn(r, arg) on the request's I/O thread. Any thread; at most one post of a request is under way at a time.
 void http_post(HttpReq *r, void (*fn)(HttpReq *r, void *arg), void *arg);
+// Have fn(arg) called, at most once and only before the reply, when the client is gone: work that is for it alone can
+// end early. The reply is still owed; fn must not give it. A connection that broke counts at once. One whose client
+// closed its side counts leave_timeout_ms later: it may have left, or only have said that it will ask nothing more and
+// still be reading; the two look the same. Bytes of a next request do not matter.
+void http_on_gone(HttpReq *r, void (*fn)(void *arg), void *arg);
 
 // ---- streams ------------------------------------------------------------------------------------------------------
 // A client that closes its side of the connection, even half of it, is taken to have left.

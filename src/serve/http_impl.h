@@ -31,6 +31,9 @@ struct HttpReq {
     h2o_multithread_message_t message; // first: a post is the request itself
     void (*post)(HttpReq *r, void *arg);
     void *post_arg;
+    void (*gone)(void *arg); // NULL: nobody wants to know, or was told
+    void *gone_arg;
+    int64_t half_closed_ms; // when the sweep found the client's side closed; 0: it is open
     HttpConn *conn;
     h2o_req_t *h2o;
     HttpView view;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <linux/tcp.h>
 #include "base/check.h"
@@ -127,6 +128,19 @@ static bool sweep_idle_stream(HttpConn *conn) {
     return false;
 }
 
+// A connection in work is in no poll set either. poll tells a closed side even while bytes of a next request wait.
+static void sweep_work(HttpConn *conn, int64_t now_ms) {
+    HttpReq *r = &conn->req;
+    struct pollfd p = {.fd = h2o_socket_get_fd(conn->sock), .events = POLLRDHUP};
+    if (!r->gone || poll(&p, 1, 0) <= 0) return;
+    bool broken = (p.revents & (POLLERR | POLLHUP)) != 0;
+    if (!r->half_closed_ms) r->half_closed_ms = now_ms;
+    if (!broken && now_ms - r->half_closed_ms < conn->loop->http->config.limits.leave_timeout_ms) return;
+    void (*fn)(void *) = r->gone;
+    r->gone = NULL;
+    fn(r->gone_arg);
+}
+
 static void sweep_conn(HttpConn *conn, int64_t now_ms, bool tick) {
     HttpLoop *loop = conn->loop;
     bool late = loop->stopping && now_ms >= loop->stop_at_ms;
@@ -140,6 +154,8 @@ static void sweep_conn(HttpConn *conn, int64_t now_ms, bool tick) {
     } else if (conn->state == CONN_SENDING || conn->state == CONN_STREAM) {
         if (late) shut(conn);
         else sweep_sending(conn, now_ms);
+    } else if (conn->state == CONN_WORK) {
+        sweep_work(conn, now_ms);
     } else if (conn->state == CONN_READING && loop->stopping) {
         if (late || conn->sock->input->size == 0) shut(conn);
     }

@@ -91,6 +91,8 @@ static int on_req(h2o_handler_t *self, h2o_req_t *q) {
     r->h2o = q;
     r->stream = NULL;
     r->post = NULL;
+    r->gone = NULL;
+    r->half_closed_ms = 0;
     r->began_ns = time_mono_ns();
     fill_view(r);
     loop->body_bytes += r->view.body.n;
@@ -209,6 +211,12 @@ void http_post(HttpReq *r, void (*fn)(HttpReq *r, void *arg), void *arg) {
     r->post = fn;
     r->post_arg = arg;
     h2o_multithread_send_message(&r->conn->loop->posts, &r->message);
+}
+
+void http_on_gone(HttpReq *r, void (*fn)(void *arg), void *arg) {
+    CHECK(r->conn->state == CONN_WORK);
+    r->gone = fn;
+    r->gone_arg = arg;
 }
 
 void req_on_posts(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages) {

@@ -30,6 +30,7 @@ typedef struct Site {
     Thread worker;
     atomic_bool held;   // the other thread takes nothing up
     atomic_int refused; // last status the facade made itself
+    atomic_int gone;    // clients of /watched
     Feed feed;
 } Site;
 
@@ -66,11 +67,16 @@ static void feed_ready(void *arg) {
 static void feed_tick(void *arg) { atomic_fetch_add(&((Feed *)arg)->ticks, 1); }
 static void feed_closed(void *arg) { atomic_fetch_add(&((Feed *)arg)->closed, 1); }
 
+static void note_gone(void *arg) { atomic_fetch_add(&((Site *)arg)->gone, 1); }
+
 static void handle(void *ctx, HttpReq *r) {
     static const HttpStreamOps ops = {feed_ready, feed_tick, feed_closed};
     Site *site = ctx;
     const HttpView *v = http_view(r);
     if (str_eq(v->path, STR("/late"))) {
+        queue_push(&site->late, r);
+    } else if (str_eq(v->path, STR("/watched"))) {
+        http_on_gone(r, note_gone, site);
         queue_push(&site->late, r);
     } else if (str_eq(v->path, STR("/stream"))) {
         HttpReply head = {.status = 200, .type = STR("text/event-stream")};
@@ -238,6 +244,77 @@ static void a_client_that_leaves_early_is_no_trouble(void **state) {
         close(fd);
     }
     site_close(&site); // waits for all twenty replies
+}
+
+#define WATCHED "GET /watched HTTP/1.1\r\nHost: h\r\n\r\n"
+
+static void await_requests(const Site *site, int64_t n) {
+    HttpStats stats = {0};
+    for (int i = 0; i < 6000 && stats.requests < n; i++) {
+        thread_sleep_ns(10 * NS_PER_MS);
+        http_stats(site->http, &stats);
+    }
+    assert_int_equal(stats.requests, n);
+}
+
+static void await_gone(const Site *site, int n) {
+    for (int i = 0; i < 6000 && site->gone < n; i++) thread_sleep_ns(10 * NS_PER_MS);
+    assert_int_equal(site->gone, n);
+}
+
+static void leave(int fd, bool broken) {
+    struct linger now = {1, 0};
+    if (broken) setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    close(fd);
+}
+
+// Those who closed are told of once each, whatever they had sent behind; who is there with more to ask is not.
+static void a_client_that_is_gone_is_told_of(void **state) {
+    (void)state;
+    Site site;
+    site_open_with(&site, &(HttpConfig){.limits = {.leave_timeout_ms = 1}});
+    atomic_store(&site.held, true);
+    int stays = dial(&site), piped = dial(&site), closed = dial(&site), broken = dial(&site);
+    say(stays, WATCHED "GET /2 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    say(piped, WATCHED "GET /2 HTTP/1.1\r\nHost: h\r\n\r\n");
+    say(closed, WATCHED);
+    say(broken, WATCHED);
+    await_requests(&site, 4);
+    leave(piped, false);
+    leave(closed, false);
+    await_gone(&site, 2);
+    leave(broken, true);
+    await_gone(&site, 3);
+    atomic_store(&site.held, false);
+    char room[16384];
+    hear(stays, room, sizeof room, sizeof room);
+    assert_non_null(strstr(room, "Content-Length: 5000"));
+    assert_non_null(strstr(room, "<GET /2? h x= 0>"));
+    close(stays);
+    site_close(&site);
+    assert_int_equal(site.gone, 3);
+}
+
+// A broken connection counts at once, a closed side only after its time: its client may be reading.
+static void a_client_that_will_say_no_more_has_time(void **state) {
+    (void)state;
+    Site site;
+    site_open_with(&site, &(HttpConfig){.limits = {.leave_timeout_ms = 600000}});
+    atomic_store(&site.held, true);
+    int half = dial(&site), broken = dial(&site);
+    say(half, WATCHED);
+    shutdown(half, SHUT_WR);
+    say(broken, WATCHED);
+    await_requests(&site, 2);
+    leave(broken, true);
+    await_gone(&site, 1);
+    atomic_store(&site.held, false);
+    char room[8192];
+    hear(half, room, sizeof room, sizeof room);
+    assert_non_null(strstr(room, "Content-Length: 5000"));
+    close(half);
+    site_close(&site);
+    assert_int_equal(site.gone, 1);
 }
 
 static void connections_are_counted_and_bounded(void **state) {
@@ -470,6 +547,8 @@ int main(void) {
         cmocka_unit_test(pipelined_and_chunked),
         cmocka_unit_test(refusals_have_the_error_shape),
         cmocka_unit_test(a_client_that_leaves_early_is_no_trouble),
+        cmocka_unit_test(a_client_that_is_gone_is_told_of),
+        cmocka_unit_test(a_client_that_will_say_no_more_has_time),
         cmocka_unit_test(connections_are_counted_and_bounded),
         cmocka_unit_test(a_slow_sender_is_cut),
         cmocka_unit_test(half_received_requests_are_bounded_together),

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The query operation: a question in, one page of its answer out. The engine answers a small question before
 // sosia_query_start returns, and the reply goes out at once; the answer to a larger one comes from another thread by
-// way of http_post.
+// way of http_post. When its client is gone before that, the question is cancelled; the answer, then CLOSED, comes all
+// the same and ends the request.
 #include "serve/adt/adt.h"
 #include <stdio.h>
 #include "codec/json.h"
@@ -12,6 +13,7 @@ typedef struct Asked {
     Call *call;
     pthread_t thread; // of I/O
     bool here;        // answered before sosia_query_start came back
+    bool gone;        // the client, as far as can be told
     SosiaErr err;
     SosiaAnswer answer; // its buffers are ours
 } Asked;
@@ -53,8 +55,11 @@ static void answer_page(Asked *x) {
     call_reply(c, &reply);
 }
 
+#define GONE_TEXT "The connection was closed from the other side before the answer was there; the question was ended."
+
 static void answer(Asked *x) {
     if (x->err == SOSIA_OK) answer_page(x);
+    else if (x->err == SOSIA_CLOSED && x->gone) call_fail(x->call, ERR_CLOSED, STR(GONE_TEXT), (Str){0});
     else call_fail(x->call, (Err)x->err, buf_str(&x->answer.message), (Str){0});
     sosia_answer_free(&x->answer);
 }
@@ -72,6 +77,13 @@ static void on_answer(void *arg, SosiaErr err, SosiaAnswer *a) {
     a->body = a->plan = a->notes = a->columns = a->message = (Buf){0};
     if (pthread_equal(x->thread, pthread_self())) x->here = true;
     else http_post(x->call->req, on_posted, x);
+}
+
+// Nobody else has this arg, so it names the one question.
+static void on_gone(void *arg) {
+    Asked *x = arg;
+    x->gone = true;
+    sosia_query_cancel(x->call->server->engine, on_answer, x);
 }
 
 void adt_query_stop(Server *s) { sosia_query_cancel(s->engine, on_answer, NULL); }
@@ -110,6 +122,7 @@ static void ask(Call *c, const SosiaQuery *q) {
     SosiaErr err = sosia_query_start(c->server->engine, &c->who, q, on_answer, x);
     if (err != SOSIA_OK) call_fail(c, (Err)err, (Str){0}, (Str){0});
     else if (x->here) answer(x);
+    else http_on_gone(c->req, on_gone, x); // the answer waits for this thread
 }
 
 void adt_query(Call *c) {
