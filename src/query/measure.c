@@ -25,6 +25,7 @@ typedef struct Measure {
     bool derived;
     bool mixed, number, text; // some model gives a number, some what is none
     bool single, other;       // some model gives a float of 32 bits, some another number
+    bool units, many;         // some part of e has a unit; more combinations than can be looked at
 } Measure;
 
 #define MEETINGS_MAX 4096 // of models of several aliases in one expression
@@ -150,6 +151,7 @@ static void like(void *ctx, const Expr *e, bool inside) {
     if (e->op == EX_PATH && e->seg_count == 1) l->hash = mix(l->hash, l->source.table); // the twin: all may matter
     const Bound *b = bind_at(l->m, e, &l->source, 1);
     l->hash = mix(l->hash, b ? (uint64_t)b->type + 1 : 0);
+    if (b && (b->unit.unit || b->unit.derived)) l->m->units = true;
     if (b) l->hash = mix(mix(l->hash, (uint64_t)(uintptr_t)b->unit.unit), b->unit.span + 2u * b->unit.derived);
 }
 
@@ -186,6 +188,7 @@ static bool begin(Measure *m, const Expr *e) {
     bool late;
     uint64_t mask = plan_mask(m->q, e, &late);
     int64_t meetings = 1;
+    m->units = m->many = false;
     if (late) return false;
     m->e = e;
     m->alias_count = __builtin_popcountll(mask);
@@ -194,9 +197,20 @@ static bool begin(Measure *m, const Expr *e) {
         m->origins[k].alias = __builtin_ctzll(mask);
         find_origins(m, &m->origins[k]);
         meetings *= m->origins[k].n;
-        if (meetings == 0 || (m->alias_count > 1 && meetings > MEETINGS_MAX)) return false;
+        if (meetings == 0) return false;
+        if (m->alias_count > 1 && meetings > MEETINGS_MAX) {
+            m->many = true;
+            meetings = MEETINGS_MAX + 1;
+        }
     }
-    return true;
+    return !m->many;
+}
+
+// Not to be looked at in all combinations, and units are about: rather no sum than a wrong one.
+static Err too_many(Measure *m) {
+    return diag_add(m->d, ERR_SYNTAX, m->e->at, m->e->end, (Str){0},
+                    "units of more than %d combinations of models meet here: choose models by IS_OF_MODEL",
+                    MEETINGS_MAX);
 }
 
 // UNIT(e, 'unit')
@@ -216,7 +230,8 @@ static Err measure(Measure *m, Expr **e, bool *changed) {
     m->unit = NULL;
     m->no = NULL;
     m->mixed = m->single = m->other = m->derived = m->number = m->text = false;
-    if (!*e || !begin(m, *e)) return ERR_OK;
+    if (!*e) return ERR_OK;
+    if (!begin(m, *e)) return m->many && m->units ? too_many(m) : ERR_OK;
     do {
         Err err = look_at(m);
         arena_reset(&m->scratch);
