@@ -160,14 +160,15 @@ class Units(ServerCase):
     def test_too_many_models_meet(self):
         """Values with units of more combinations of models than are looked at are refused, never summed wrongly."""
         def model(i):
-            power = {"@type": ["Property", "Power"], "name": "p", "schema": "double", "unit": ("watt", "kilowatt")[i % 2]}
+            power = {"@type": ["Property", "Power"], "name": "p", "schema": "double",
+                     "unit": ("watt", "kilowatt")[i % 2]}
             plain = {"@type": "Property", "name": "n", "schema": "double"}
             return {"@id": "dtmi:u:M%d;1" % i, "@type": "Interface", "@context": "dtmi:dtdl:context;2",
                     "contents": [power, plain, {"@type": "Relationship", "name": "near"}]}
         self.check(self.server.post("/models", [model(i) for i in range(70)]), 201)
         for i in range(70):
-            self.check(self.server.put("/digitaltwins/t%d" % i, {"$metadata": {"$model": "dtmi:u:M%d;1" % i}, "p": 1, "n": 1}),
-                       200)
+            twin = {"$metadata": {"$model": "dtmi:u:M%d;1" % i}, "p": 1, "n": 1}
+            self.check(self.server.put("/digitaltwins/t%d" % i, twin), 200)
         ask = ("SELECT SUM(IF(IS_OF_MODEL(a, 'dtmi:u:M0;1'), a.%s, IF(IS_OF_MODEL(b, 'dtmi:u:M1;1'), b.%s, 0))) AS s "
                "FROM DIGITALTWINS MATCH (a)-[:near]->(b)")
         refused = self.check(self.server.post("/query", {"query": ask % ("p", "p")}), 400, "SqlQueryError")

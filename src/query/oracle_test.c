@@ -10,10 +10,9 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "base/thread.h"
 #include "query/cache.h"
 #include "query/inner.h"
-#include "query/test_graph.h"
+#include "query/test_run.h"
 
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
@@ -27,33 +26,7 @@
 #endif
 #define LOOKS_MAX 100000 // of the oracle; a question that needs more is left out
 
-// ---- a crew of threads --------------------------------------------------------------------------------------------
-
-#define HANDS_MAX 4
-
-typedef struct Task {
-    void (*fn)(void *arg, int32_t i);
-    void *arg;
-    int32_t n;
-    _Atomic int32_t next;
-} Task;
-
-static void *hand(void *arg) {
-    Task *t = arg;
-    for (int32_t i; (i = t->next++) < t->n;) t->fn(t->arg, i);
-    return NULL;
-}
-
-static void crew_run(void *ctx, int32_t n, void (*fn)(void *arg, int32_t i), void *arg) {
-    const QueryCrew *crew = ctx;
-    Task task = {.fn = fn, .arg = arg, .n = n};
-    Thread threads[HANDS_MAX] = {0};
-    for (int32_t i = 1; i < crew->threads && i < n; i++) {
-        assert_int_equal(thread_start(&threads[i], "crew", hand, &task), ERR_OK);
-    }
-    hand(&task);
-    for (int32_t i = 1; i < crew->threads; i++) thread_join(&threads[i]);
-}
+#define THREADS_MAX 4
 
 // ---- one question -------------------------------------------------------------------------------------------------
 
@@ -230,7 +203,7 @@ static void ask(Case *c, TestQueryForm form, void (*draw)(Rng *, TestQueryForm, 
 
 static void open_case(Case *c, uint64_t seed) {
     c->seed = seed;
-    c->crew = (QueryCrew){.ctx = &c->crew, .threads = 2 + (int32_t)(seed % 3), .run = crew_run};
+    c->crew = (QueryCrew){.ctx = &c->crew, .threads = 2 + (int32_t)(seed % 3), .run = test_crew_run};
     c->cache = query_cache_new(seed % 5 || seed > 2000000 ? 0 : 4096); // sometimes hardly any room
     arena_init(&c->arena, 0);
     test_graph_open(&c->g, seed);
@@ -342,7 +315,7 @@ static void test_sums_and_threads(void **state) {
         view_end(&v);
         t.lines = buf_str(&alone);
         t.o.crew = &c.crew;
-        for (c.crew.threads = 1; c.crew.threads <= HANDS_MAX; c.crew.threads++) compare(&t);
+        for (c.crew.threads = 1; c.crew.threads <= THREADS_MAX; c.crew.threads++) compare(&t);
         buf_free(&alone);
     }
     close_case(&c);
