@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shape: DTDL models made from what sources send, for line protocol without a mapping and for Sparkplug births.
+// A kind of thing ("cpu", "EdgeNode_Line1") has one model, "dtmi:sosia:PREFIX:NAME;1". When a field comes that it does
+// not know, the next version extends the one before by that field, and twins move to it when they need it. A field that
+// changes its type gets a new property with the type in its name ("level_string").
+// Any thread; one lock.
+#pragma once
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "sosia/sosia.h"
+
+typedef struct Shapes Shapes;
+
+typedef struct ShapeField {
+    Str name;        // as the source calls it: any text
+    Str schema;      // DTDL: "double", "long", "integer", "boolean", "string", "dateTime", "float"
+    Str description; // "" or a text
+    bool writable;
+    // out
+    Str property; // in the arena: a DTDL name made of `name` ("Inputs/A" -> "Inputs_A"), unique in the model
+} ShapeField;
+
+// Nothing is looked up before it is needed. NULL is fine for _free.
+Shapes *shapes_new(Sosia *engine);
+void shapes_free(Shapes *s);
+// Make sure that a model for `kind` with these fields is there; fills in their `property`.
+//   model  out, in the arena: DTMI of the version that has them all
+// Waits for the engine when a version must be made; else a few table looks. Errors: those of writing models, LIMIT.
+// Names of fields are kept in the model ("displayName", "comment"), so that a restart finds the same properties again.
+MUST Err shape_of(Shapes *s, Str prefix, Str kind, Str display, ShapeField *fields, int32_t count, Arena *arena,
+                  Str *model);
+// Make sure that the twin is there and has this model or a later version of it; waits for the engine when not.
+MUST Err shape_twin(Shapes *s, Str world, Str twin, Str model, Buf *why);
