@@ -36,6 +36,7 @@ typedef struct SosiaAsk {
     SosiaStr folder, id, sub, part;
     SosiaStr query;         // raw, without '?'
     SosiaStr world;         // "" is live
+    SosiaStr base_url;      // "http://host:port/worlds/NAME", for links
     SosiaStr type, body;    // Content-Type and body, not compressed
     SosiaStr if_none_match; // of PUT: "*" or ""
 } SosiaAsk;

@@ -61,7 +61,8 @@ static void answer_unmatched(Call *c, Err err, const char *allow) {
 
 // Fill in what the path and the query say; false when it was answered.
 static bool read_target(Call *c, const RouteMatch *m) {
-    bool ok = decode(c, m->world, &c->world) && decode(c, m->id, &c->id) && decode(c, m->sub, &c->sub);
+    bool ok = decode(c, m->world, &c->world) && decode(c, m->id, &c->id) && decode(c, m->sub, &c->sub) &&
+              decode(c, m->part, &c->part);
     if (!ok) {
         call_failf(c, ERR_ARGUMENT, "The path %.*s is not valid percent-encoded UTF-8.", STR_ARG(c->view->path));
         return false;

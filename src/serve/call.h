@@ -34,9 +34,9 @@ struct Call {
     const Route *route; // NULL: none matched
     int32_t route_index;
     SosiaCaller who;
-    Str world;   // decoded; "" is the live world
-    Str prefix;  // "/worlds/NAME" as the client wrote it, or ""
-    Str id, sub; // decoded
+    Str world;         // decoded; "" is the live world
+    Str prefix;        // "/worlds/NAME" as the client wrote it, or ""
+    Str id, sub, part; // decoded
     Str api_version;
     char principal[16];
     int success;          // status of a write that succeeds

@@ -7,7 +7,7 @@
 #include "base/err.h"
 #include "serve/http.h"
 
-#define METRICS_ROUTES_MAX 64
+#define METRICS_ROUTES_MAX 128
 #define METRICS_STATUSES 20
 #define METRICS_BUCKETS 14
 

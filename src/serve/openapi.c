@@ -70,6 +70,17 @@ static const Schema SCHEMAS[] = {
      "\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"line\":{\"type\":\"integer\"},"
      "\"code\":" TEXT ",\"message\":" TEXT "}}}}}"},
     {"Changes", "text/event-stream", TEXT},
+    {"Lines", "text/plain", TEXT},
+    {"Connection", NULL,
+     "{\"type\":\"object\",\"required\":[\"kind\"],\"properties\":{\"kind\":" TEXT "},\"additionalProperties\":true}"},
+    {"Connections", NULL,
+     "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/"
+     "Connection\"}}}}"},
+    {"Endpoint", NULL,
+     "{\"type\":\"object\",\"required\":[\"kind\"],\"properties\":{\"kind\":" TEXT "},\"additionalProperties\":true}"},
+    {"Endpoints", NULL,
+     "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/"
+     "Endpoint\"}}}}"},
     {"World", NULL, "{\"type\":\"object\",\"properties\":{\"name\":" TEXT ",\"parent\":" TEXT "}}"},
     {"Worlds", NULL,
      "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":"
@@ -104,6 +115,9 @@ static void put_parameters(Buf *out, const Route *r) {
     buf_str_put(out, STR("\"parameters\":["));
     if (strstr(r->path, "{id}")) put_parameter(out, "id", "path", true, &comma);
     if (strstr(r->path, "{sub}")) put_parameter(out, "sub", "path", true, &comma);
+    if (strstr(r->path, "{part}")) put_parameter(out, "part", "path", true, &comma);
+    if (strncmp(r->name, "Commands_", 9) == 0) put_parameter(out, "timeout", "query", false, &comma);
+    if (strncmp(r->name, "Write", 5) == 0) put_parameter(out, "precision", "query", false, &comma);
     if (r->flags & ROUTE_ADT) put_parameter(out, "api-version", "query", true, &comma);
     if (r->flags & ROUTE_PAGED) {
         put_parameter(out, "continuationToken", "query", false, &comma);

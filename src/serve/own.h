@@ -29,6 +29,13 @@ void own_world_delete(Call *c);
 // Query: since=SEQ (or header Last-Event-ID), twin=ID (changes of that twin and of relationships at either end).
 void own_changes(Call *c);
 
+// outer.c: passed on to ServeConfig.connect
+void own_connections(Call *c);
+void own_endpoints(Call *c);
+void own_write(Call *c);
+void own_command(Call *c);
+void own_component_command(Call *c);
+
 // health.c
 void own_healthz(Call *c);
 void own_readyz(Call *c);

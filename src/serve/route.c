@@ -55,11 +55,11 @@ static const Route ROUTES[] = {
 
     {"GET", "/eventroutes", adt_eventroutes, ADT | ROUTE_PAGED, "EventRoutes_List", "All event routes", NULL, 200,
      "EventRoute"},
-    {"GET", "/eventroutes/{id}", adt_eventroute_get, ADT, "EventRoutes_GetById", "One event route", NULL, 200,
+    {"GET", "/eventroutes/{id}", adt_eventroutes, ADT, "EventRoutes_GetById", "One event route", NULL, 200,
      "EventRoute"},
-    {"PUT", "/eventroutes/{id}", adt_eventroute_put, ADT | ROUTE_WRITE, "EventRoutes_Add",
-     "Create an event route (no endpoint can be configured yet)", "EventRoute", 204, NULL},
-    {"DELETE", "/eventroutes/{id}", adt_eventroute_delete, ADT | ROUTE_WRITE, "EventRoutes_Delete",
+    {"PUT", "/eventroutes/{id}", adt_eventroutes, ADT | ROUTE_WRITE, "EventRoutes_Add",
+     "Create an event route to an endpoint, or replace it", "EventRoute", 204, NULL},
+    {"DELETE", "/eventroutes/{id}", adt_eventroutes, ADT | ROUTE_WRITE, "EventRoutes_Delete",
      "Delete an event route", NULL, 204, NULL},
     {"POST", "/query", adt_query, ADT, "Query_QueryTwins",
      "Ask a question in the query language; one page of the answer", "Query", 200, "QueryResult"},
@@ -72,6 +72,41 @@ static const Route ROUTES[] = {
     {"GET", "/worlds", own_worlds, 0, "Worlds_List", "All worlds", NULL, 200, "Worlds"},
     {"POST", "/worlds", own_world_add, ROUTE_WRITE, "Worlds_Fork", "Fork a world as it is now", "Fork", 201, "World"},
     {"DELETE", "/worlds/{id}", own_world_delete, ROUTE_WRITE, "Worlds_Delete", "Drop a fork", NULL, 204, NULL},
+
+    {"GET", "/connections", own_connections, 0, "Connections_List", "All connections with their state", NULL, 200,
+     "Connections"},
+    {"GET", "/connections/{id}", own_connections, 0, "Connections_Get", "One connection with its state", NULL, 200,
+     "Connection"},
+    {"PUT", "/connections/{id}", own_connections, ROUTE_WRITE, "Connections_Put",
+     "Create a connection or replace it", "Connection", 200, "Connection"},
+    {"DELETE", "/connections/{id}", own_connections, ROUTE_WRITE, "Connections_Delete",
+     "Stop a connection and forget it with its secrets", NULL, 204, NULL},
+    {"GET", "/connections/{id}/{sub}", own_connections, 0, "Connections_Look",
+     "errors or messages: the last ones of a connection", NULL, 200, "Any"},
+    {"POST", "/connections/{id}/{sub}", own_connections, ROUTE_WRITE, "Connections_Do",
+     "pause, resume, test (what messages would become) or write (values to devices)", "Any", 200, "Any"},
+
+    {"GET", "/endpoints", own_endpoints, 0, "Endpoints_List", "All endpoints of event routes with their state", NULL,
+     200, "Endpoints"},
+    {"GET", "/endpoints/{id}", own_endpoints, 0, "Endpoints_Get", "One endpoint with its state", NULL, 200, "Endpoint"},
+    {"PUT", "/endpoints/{id}", own_endpoints, ROUTE_WRITE, "Endpoints_Put", "Create an endpoint or replace it",
+     "Endpoint", 200, "Endpoint"},
+    {"DELETE", "/endpoints/{id}", own_endpoints, ROUTE_WRITE, "Endpoints_Delete",
+     "Delete an endpoint that no route names", NULL, 204, NULL},
+    {"GET", "/endpoints/{id}/{sub}", own_endpoints, 0, "Endpoints_Look",
+     "deadletters: events that could not be delivered", NULL, 200, "Any"},
+    {"POST", "/endpoints/{id}/{sub}", own_endpoints, ROUTE_WRITE, "Endpoints_Do",
+     "test, or replay dead letters", "Any", 200, "Any"},
+    {"DELETE", "/endpoints/{id}/{sub}", own_endpoints, ROUTE_WRITE, "Endpoints_Clear",
+     "deadletters: forget them", NULL, 204, NULL},
+
+    {"POST", "/digitaltwins/{id}/commands/{sub}", own_command, OWN | ROUTE_WRITE, "Commands_Invoke",
+     "Send a command to the device behind a twin and wait for its answer", "Any", 200, "Any"},
+    {"POST", "/digitaltwins/{id}/components/{sub}/commands/{part}", own_component_command, OWN | ROUTE_WRITE,
+     "Commands_InvokeComponent", "The same for a component", "Any", 200, "Any"},
+    {"POST", "/write", own_write, OWN | ROUTE_WRITE, "Write", "Points in InfluxDB line protocol", "Lines", 204, NULL},
+    {"POST", "/api/v2/write", own_write, OWN | ROUTE_WRITE, "WriteV2", "The same at the path of InfluxDB 2", "Lines",
+     204, NULL},
 
     {"GET", "/healthz", own_healthz, ROUTE_OPEN, "Health", "The process answers", NULL, 200, "Health"},
     {"GET", "/readyz", own_readyz, ROUTE_OPEN, "Ready", "The engine answers and the server is not stopping", NULL, 200,
@@ -135,9 +170,9 @@ static Err match_in(Str method, const Str *seg, int32_t count, uint32_t need, Ro
             continue;
         }
         out->index = i;
-        Str *param[2] = {&out->id, &out->sub};
+        Str *param[3] = {&out->id, &out->sub, &out->part};
         for (int32_t k = 0, n = 0; k < count; k++) {
-            if (p->seg[k].n == 0 && n < 2) *param[n++] = seg[k];
+            if (p->seg[k].n == 0 && n < 3) *param[n++] = seg[k];
         }
         return ERR_OK;
     }

@@ -18,7 +18,8 @@ struct Call;
 
 typedef struct Route {
     const char *method;
-    const char *path; // constants compare without regard to case; {id} is the first, {sub} the second id in it
+    const char *
+        path; // constants compare without regard to case; {id} is the first, {sub} the second, {part} the third id in it
     void (*handle)(struct Call *c);
     uint32_t flags;
     const char *name;    // operation id, and the label of its metrics
@@ -32,7 +33,7 @@ typedef struct Route {
 typedef struct RouteMatch {
     int32_t index;     // of route_table(), or -1
     Str world, prefix; // raw world name ("" without prefix) and raw "/worlds/NAME"
-    Str id, sub;       // raw
+    Str id, sub, part; // raw
     char allow[64];    // methods the resource takes, when it does not take this one
 } RouteMatch;
 

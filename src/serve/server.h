@@ -3,6 +3,7 @@
 // for the live world at "/" and for every world at "/worlds/NAME/".
 // Any thread may call these functions; calls for one server must not overlap.
 #pragma once
+#include <sosia/connect.h>
 #include <sosia/sosia.h>
 #include "base/err.h"
 #include "serve/http.h"
@@ -22,6 +23,10 @@ typedef struct ServeConfig {
     bool log_requests;    // LOG(REQUEST) for each
     int32_t io_threads;   // 0: 1
     HttpLimits limits;    // zero: defaults of http.h
+    // Who answers for /connections, /endpoints, /eventroutes, /write and commands: sosia_connect_ask with its first
+    // argument; outlives the server. NULL: those answer NotSupported.
+    SosiaConnect *connect;
+    void (*connect_ask)(SosiaConnect *c, const SosiaCaller *who, const SosiaAsk *ask, SosiaToldFn fn, void *arg);
 } ServeConfig;
 
 // Bind and serve. The engine stays the caller's and must outlive the server.

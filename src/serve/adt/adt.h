@@ -28,11 +28,8 @@ void adt_link_put(Call *c);
 void adt_link_patch(Call *c);
 void adt_link_delete(Call *c);
 
-// eventroutes.c
+// outer.c
 void adt_eventroutes(Call *c);
-void adt_eventroute_get(Call *c);
-void adt_eventroute_put(Call *c);
-void adt_eventroute_delete(Call *c);
 
 // query.c
 void adt_query(Call *c);
