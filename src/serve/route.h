@@ -18,8 +18,7 @@ struct Call;
 
 typedef struct Route {
     const char *method;
-    const char *
-        path; // constants compare without regard to case; {id} is the first, {sub} the second, {part} the third id in it
+    const char *path; // constants compare without regard to case; {id}, {sub}, {part} are ids, in this order
     void (*handle)(struct Call *c);
     uint32_t flags;
     const char *name;    // operation id, and the label of its metrics
