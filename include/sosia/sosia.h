@@ -311,8 +311,12 @@ typedef struct SosiaVar {
 SosiaErr sosia_formula_new(SosiaStr text, const SosiaStr *names, int32_t n, SosiaFormula **out, SosiaBuf *why);
 void sosia_formula_free(SosiaFormula *f);
 // vars: in the order of `names`. NONE where undefined. TEXT and JSON live until the next call. now_ns: of now() and
-// age(). One thread at a time. Times and durations come as TEXT.
+// age(x), the time since the time that x tells. One thread at a time. Times and durations come as TEXT; JSON given must
+// be well-formed. Cost: about 50 ns and 20 ns a part of the expression.
 SosiaValue sosia_formula_eval(SosiaFormula *f, const SosiaVar *vars, int64_t now_ns);
+// False when a condition cannot be true, whatever the variables beyond the first `known` would be: for a look before
+// the costly ones are made. Only the first `known` of vars are read. May say true too often.
+bool sosia_formula_can(SosiaFormula *f, const SosiaVar *vars, int32_t known, int64_t now_ns);
 
 // A condition over a twin of a world, as in WHERE of a query over DIGITALTWINS without an alias.
 typedef struct SosiaTest SosiaTest;

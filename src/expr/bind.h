@@ -19,6 +19,9 @@ typedef struct Bind {
     bool strict;
     int32_t nest;   // aggregates around
     int32_t *nodes; // made so far
+    bool formula;   // no sources: paths name these variables
+    const Str *vars;
+    int32_t var_count;
 } Bind;
 
 // One neighbour's model (and relationship kind, where the expression names the relationship): its trees.

@@ -146,6 +146,7 @@ static Err bind_plain(Bind *c, Call *k, Bound **out) {
 static Err bind_of_model(Bind *c, const Expr *e, Bound **out) {
     int32_t n = e->arg_count, at = 0, source = c->bare;
     const Expr *last = e->args[n - 1];
+    if (c->formula) return bind_fail(c, e, "IS_OF_MODEL wants a twin, and there is none here");
     bool exact = last->op == EX_PATH && last->seg_count == 1 && str_eq_nocase(last->segs[0].name, STR("exact"));
     n -= exact && n > 1;
     if (n > 1) {
@@ -171,9 +172,21 @@ static Bound *coalesced(Bind *c, const Expr *e, Bound *a, Bound *b) {
     return a ? call_node(c, &k, a->type, (ExprUnit){0}) : b;
 }
 
+// What AGE and UPDATED ask about: a property, or what a formula's variable holds.
+static Err bind_when(Bind *c, const Call *k, Bound **update, Bound **source) {
+    bool ok;
+    if (!c->formula) return bind_times(c, k->e->args[0], update, source);
+    *source = NULL;
+    if (k->func == FUNC_UPDATED)
+        return bind_fail(c, k->e, "UPDATED wants a property of a twin, and there is none here");
+    TRY(bind_expr(c, k->e->args[0], update));
+    *update = bind_as_time(c, *update, &ok);
+    return ok ? ERR_OK : bind_fail(c, k->e->args[0], "AGE wants a time here");
+}
+
 static Err bind_age(Bind *c, const Call *k, Bound **out) {
     Bound *update, *source;
-    TRY(bind_times(c, k->e->args[0], &update, &source));
+    TRY(bind_when(c, k, &update, &source));
     *out = bind_undefined(c, k->e);
     if (!update) return ERR_OK;
     if (k->func == FUNC_UPDATED) {

@@ -203,6 +203,7 @@ static ExprType graph_type(const BoundGraph *g) {
 
 static Err find_origin(Bind *c, const Expr *e, int32_t *origin) {
     Str alias = e->graph.alias;
+    if (c->formula) return bind_fail(c, e, "there is no twin here whose neighbours could be meant");
     *origin = alias.n ? bind_alias(c, alias) : c->bare;
     if (*origin < 0 && alias.n) return bind_fail(c, e, "there is no alias %.*s", STR_ARG(alias));
     if (*origin < 0)

@@ -314,8 +314,31 @@ static Err bind_unknown(Bind *c, const Expr *e, int32_t source, const ExprSeg *s
     return bind_fail(c, e, "no %s has a property %.*s", what, STR_ARG(name));
 }
 
+// The variable of a formula, and what is inside of it.
+static Err bind_var(Bind *c, const Expr *e, Bound **out) {
+    int32_t i = 0;
+    Str name = e->segs[0].name;
+    while (i < c->var_count && !str_eq(c->vars[i], name)) i++;
+    if (i == c->var_count) {
+        Str near = expr_nearest(name, c->vars, c->var_count);
+        return diag_add(c->d, ERR_ARGUMENT, e->at, e->end, STR(""), "there is no %.*s here%s%.*s%s", STR_ARG(name),
+                        near.n ? "; did you mean " : "", STR_ARG(near), near.n ? "?" : "");
+    }
+    Bound *b = bind_node(c, BOUND_SLOT, EXPR_ANY, e, 0);
+    b->value = (ExprValue){.type = EXPR_I64, .i = i};
+    for (int32_t k = 1; k < e->seg_count; k++) {
+        Bound *m = bind_node(c, BOUND_DOC, EXPR_ANY, e, 1);
+        m->args[0] = b;
+        m->seg = e->segs[k];
+        b = m;
+    }
+    *out = b;
+    return ERR_OK;
+}
+
 Err bind_path(Bind *c, const Expr *e, Bound **out) {
     int32_t source, n;
+    if (c->formula) return bind_var(c, e, out);
     const ExprSeg *segs;
     TRY(find_source(c, e, &source, &segs, &n));
     Props p = props_of(c->catalog, &c->sources[source]);
