@@ -8,9 +8,19 @@
 
 // Every command, in the order of the help.
 static const Command *const commands[] = {
-    &cmd_serve,  &cmd_demo,        &cmd_version,     &cmd_models_add,  &cmd_models_list, &cmd_models_show,
-    &cmd_import, &cmd_get,         &cmd_query,       &cmd_watch,       &cmd_set,         &cmd_ingest,
-    &cmd_replay, &cmd_worlds_list, &cmd_worlds_fork, &cmd_worlds_drop, &cmd_bench,       NULL,
+    // clang-format off
+    &cmd_serve, &cmd_demo, &cmd_version,
+    &cmd_models_add, &cmd_models_list, &cmd_models_show, &cmd_import,
+    &cmd_get, &cmd_query, &cmd_watch,
+    &cmd_set, &cmd_ingest, &cmd_replay,
+    &cmd_connections_list, &cmd_connections_show, &cmd_connections_put, &cmd_connections_test, &cmd_connections_pause,
+    &cmd_connections_resume, &cmd_connections_rm, &cmd_command,
+    &cmd_endpoints_list, &cmd_endpoints_show, &cmd_endpoints_put, &cmd_endpoints_replay, &cmd_endpoints_rm,
+    &cmd_routes_list, &cmd_routes_put, &cmd_routes_rm,
+    &cmd_worlds_list, &cmd_worlds_fork, &cmd_worlds_drop,
+    &cmd_bench,
+    // clang-format on
+    NULL,
 };
 
 static int32_t help_width(void) {
@@ -39,7 +49,7 @@ static Err help_all(void) {
             buf_byte(&out, '\n');
             title(&out, commands[i]->heading);
         }
-        buf_printf(&out, "  %-14s  %s\n", commands[i]->name, commands[i]->summary);
+        buf_printf(&out, "  %-18s  %s\n", commands[i]->name, commands[i]->summary);
     }
     buf_str_put(&out, STR("\n"));
     title(&out, "Try");
