@@ -100,7 +100,10 @@ static void value_changed(Decoding *x, const Change *c) {
     e->twin = name;
     e->path = f->path;
     e->source_time_ns = c->source_time;
-    if (c->kind == CHANGE_SET) {
+    if (c->kind == CHANGE_LATE) {
+        e->value = value_of_cell(f, true, c->bits, c->text);
+        e->late = true;
+    } else if (c->kind == CHANGE_SET) {
         e->value = value_of_cell(f, true, c->bits, c->text);
         e->late = is_late(x, c);
     }
@@ -166,6 +169,7 @@ static Err one_change(Decoding *x, const Change *c) {
     case CHANGE_TWIN_DEL:
     case CHANGE_TWIN_MODEL: twin_changed(x, c); break;
     case CHANGE_SET:
+    case CHANGE_LATE:
     case CHANGE_UNSET:
     case CHANGE_SOURCE_TIME: value_changed(x, c); break;
     case CHANGE_LINK_NEW:

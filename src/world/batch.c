@@ -21,6 +21,7 @@ static const uint8_t parts[CHANGE_KIND_COUNT] = {
     [CHANGE_LINK_SET] = HAS_ID | HAS_COL | HAS_VALUE,
     [CHANGE_LINK_UNSET] = HAS_ID | HAS_COL,
     [CHANGE_TELEMETRY] = HAS_ID | HAS_TEXT | HAS_TIME,
+    [CHANGE_LATE] = HAS_ID | HAS_COL | HAS_VALUE | HAS_TIME,
 };
 
 static void text_encode(Str s, Buf *out) {

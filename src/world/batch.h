@@ -21,12 +21,14 @@ typedef enum ChangeKind {
     CHANGE_LINK_SET,       // id: link; col: column; value
     CHANGE_LINK_UNSET,     // id: link; col
     CHANGE_TELEMETRY,      // id: twin; text: component path "\0" message id "\0" JSON payload; source_time. No state
+    CHANGE_LATE,           // id: twin; col; value; source_time: kept by its own time, moves no present value
     CHANGE_KIND_COUNT
 } ChangeKind;
 
 typedef struct Change {
     uint8_t kind;        // ChangeKind
     uint8_t cell;        // CellKind of the value
+    bool stream;         // SET: a source's value, see world_do. Not stored
     uint32_t col;        // column (vector number), model index or link kind
     uint64_t id;         // twin or link
     uint64_t other;      // LINK_NEW: source twin

@@ -64,6 +64,7 @@ struct World {
     uint64_t begin_seq;
     Buf batch; // encoded changes of the open batch
     int64_t batch_count;
+    StreamTally tally; // of the open batch
     TextTrails graves, births;
     BatchTrails batches;
     VecCache *cache;
@@ -150,7 +151,9 @@ const LinkKind *catalog_link_column(const Catalog *c, uint32_t col, const Field 
 MUST Err twin_new(World *w, const Change *c);
 MUST Err twin_del(World *w, const Change *c, Change *full);
 MUST Err twin_model(World *w, const Change *c);
-MUST Err twin_set(World *w, const Change *c);
+// full: its kind becomes CHANGE_LATE when the value moved nothing, 0 when it is a duplicate.
+MUST Err twin_set(World *w, const Change *c, Change *full);
+MUST Err twin_late(World *w, const Change *c);
 MUST Err twin_unset(World *w, const Change *c);
 MUST Err twin_source_time(World *w, const Change *c);
 MUST Err link_new(World *w, const Change *c);

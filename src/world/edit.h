@@ -54,7 +54,7 @@ MUST Err edit_link_delete(World *w, Str source, Str rid, Precondition pre, Diag 
 MUST Err edit_telemetry(World *w, Str id, Str component, Str message_id, Str payload, int64_t source_time, Diag *d);
 
 // One value of one property by path ('.' between segments), as JSON text (the ingest path, no DOM for scalars).
-// A late value (older source time than the current one) is accepted and changes nothing now. An object is replaced as a
+// A value of a stream, see world_do: a late one is accepted and changes nothing now. An object is replaced as a
 // whole; a value inside one makes it present. Errors: TWIN_NOT_FOUND, SYNTAX, VALIDATION, LIMIT. scratch is not reset.
 MUST Err edit_value(World *w, TwinId id, Str path, Str json, int64_t source_time, Arena *scratch, Diag *d);
 // One resolved value (a CHANGE_SET), checked against the column's type. Errors: TWIN_NOT_FOUND, STALE, VALIDATION,

@@ -155,6 +155,7 @@ static Err put_cell(const Subject *s, int32_t i, Change *c, Stamp st) {
     c->col = s->first + (uint32_t)i;
     c->id = s->id;
     c->source_time = st.source;
+    c->stream = st.mode == STAMP_STREAM;
     bool older = false;
     if (!s->fresh && s->model && (st.mode == STAMP_WHOLE || (st.mode == STAMP_KEEP && st.source))) {
         CellView now = edit_cell(s, i);
@@ -187,9 +188,16 @@ static Err clear_missing(const Subject *s, int32_t parent, const Json *v) {
     return ERR_OK;
 }
 
+// A stream's value too far ahead of the batch's clock: it moves nothing now.
+static bool is_ahead(const Subject *s, Stamp st) {
+    int64_t now = world_time(s->w);
+    return st.mode == STAMP_STREAM && st.source > now && st.source - now > WORLD_FUTURE_NS;
+}
+
 // A late object of a stream enters history value by value, and clears nothing now.
 static Err put_object(const Subject *s, int32_t i, const Json *v, Stamp st) {
     CellView now = edit_cell(s, i);
+    bool ahead = is_ahead(s, st);
     bool late = st.mode == STAMP_STREAM && st.source && now.valid && now.source_time > st.source;
     Change mark = {.bits = 1};
     TRY(put_cell(s, i, &mark, st));
@@ -199,12 +207,12 @@ static Err put_object(const Subject *s, int32_t i, const Json *v, Stamp st) {
         if (late && edit_cell(s, child).source_time <= st.source) continue; // CHANGE_SET would take it for the newest
         TRY(edit_put_value(s, child, &v->members[k].value, st));
     }
-    return late ? ERR_OK : clear_missing(s, i, v);
+    return late || ahead ? ERR_OK : clear_missing(s, i, v);
 }
 
 static Err put_component(const Subject *s, int32_t i, const Json *v, Stamp st) {
     Change mark = {.bits = 1};
-    TRY(put_cell(s, i, &mark, st.mode == STAMP_STREAM ? (Stamp){.mode = STAMP_STREAM} : st));
+    if (!is_ahead(s, st)) TRY(put_cell(s, i, &mark, st.mode == STAMP_STREAM ? (Stamp){.mode = STAMP_STREAM} : st));
     return edit_put_members(s, i, v, st);
 }
 
@@ -236,5 +244,5 @@ Err edit_put_members(const Subject *s, int32_t parent, const Json *v, Stamp st) 
         if (given) own.source = given;
         TRY(edit_put_value(s, i, &v->members[k].value, own));
     }
-    return clear_missing(s, parent, v);
+    return is_ahead(s, st) ? ERR_OK : clear_missing(s, parent, v);
 }

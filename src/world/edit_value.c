@@ -117,8 +117,12 @@ Err edit_value(World *w, TwinId id, Str path, Str json, int64_t source_time, Are
     Place p;
     TRY(find_place(w, id, path, &p, scratch, d));
     if (p.field->cell >= CELL_DOC) return put_document(w, id, &p, json, source_time, scratch, d);
-    Change c = {
-        .kind = CHANGE_SET, .cell = (uint8_t)p.field->cell, .col = p.col, .id = id.v, .source_time = source_time};
+    Change c = {.kind = CHANGE_SET,
+                .cell = (uint8_t)p.field->cell,
+                .stream = true,
+                .col = p.col,
+                .id = id.v,
+                .source_time = source_time};
     TRY(scalar_of_text(p.field, json, scratch, &c, d));
     return world_do(w, &c);
 }

@@ -106,17 +106,43 @@ static Err target(World *w, const Change *c, Place *at, const Table **t, const F
     return *t && *t == &catalog_of(w)->tables[at->table] ? ERR_OK : ERR_STALE;
 }
 
-Err twin_set(World *w, const Change *c) {
+// The value a stream gives stands already, of the same time by its source's clock.
+static bool is_duplicate(World *w, const Change *c, uint64_t row) {
+    View v = view_writer(w);
+    CellView now = view_cell(&v, c->col, row);
+    if (!now.valid || now.source_time != c->source_time) return false;
+    return cell_is_text(c->cell) ? text_eq(&now.text, c->text) : now.bits == c->bits;
+}
+
+// What becomes of a value by its source's clock: CHANGE_SET, CHANGE_LATE (history's, not now's) or 0, a duplicate.
+static uint8_t set_fate(World *w, const Change *c, uint64_t row) {
+    if (!c->source_time) return CHANGE_SET;
+    if (is_late(w, c->col, row, c->source_time)) return CHANGE_LATE;
+    if (!c->stream) return CHANGE_SET;
+    if (c->source_time > w->time && c->source_time - w->time > WORLD_FUTURE_NS) return CHANGE_LATE;
+    return is_duplicate(w, c, row) ? 0 : CHANGE_SET;
+}
+
+Err twin_set(World *w, const Change *c, Change *full) {
     Place at;
     const Table *t;
     const Field *f;
     TRY(target(w, c, &at, &t, &f));
     if (c->cell != f->cell) return ERR_STALE;
-    if (is_late(w, c->col, at.row, c->source_time)) return ERR_OK; // history's, not now's
+    full->kind = set_fate(w, c, at.row);
+    if (full->kind != CHANGE_SET) return ERR_OK;
     cell_put(w, c->col, at.row, c);
     if (f->parent >= 0) touch_markers(w, t, f, at.row, c->source_time);
     touch(w, c->id);
     return ERR_OK;
+}
+
+Err twin_late(World *w, const Change *c) {
+    Place at;
+    const Table *t;
+    const Field *f;
+    TRY(target(w, c, &at, &t, &f));
+    return c->cell == f->cell ? ERR_OK : ERR_STALE;
 }
 
 Err twin_unset(World *w, const Change *c) {

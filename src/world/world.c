@@ -103,6 +103,7 @@ void world_begin(World *w, uint64_t seq, int64_t time) {
     w->time = time;
     buf_reset(&w->batch);
     w->batch_count = 0;
+    w->tally = (StreamTally){0};
     meta_put(w, META_SEQ, seq);
     meta_put(w, META_TIME, (uint64_t)time);
 }
@@ -111,6 +112,8 @@ Str world_batch(const World *w, int64_t *count) {
     *count = w->batch_count;
     return buf_str(&w->batch);
 }
+
+StreamTally world_tally(const World *w) { return w->tally; }
 
 static void batch_trail(World *w) {
     BatchTrails *q = &w->batches;
@@ -283,7 +286,8 @@ static Err apply(World *w, const Change *c, Change *full) {
     case CHANGE_TWIN_NEW: return twin_new(w, c);
     case CHANGE_TWIN_DEL: return twin_del(w, c, full);
     case CHANGE_TWIN_MODEL: return twin_model(w, c);
-    case CHANGE_SET: return twin_set(w, c);
+    case CHANGE_SET: return twin_set(w, c, full);
+    case CHANGE_LATE: return twin_late(w, c);
     case CHANGE_UNSET: return twin_unset(w, c);
     case CHANGE_SOURCE_TIME: return twin_source_time(w, c);
     case CHANGE_LINK_NEW: return link_new(w, c);
@@ -302,6 +306,11 @@ Err world_do(World *w, const Change *c) {
     if (cost == INT64_MAX || (!w->replaying && core_room(w) < cost)) return ERR_LIMIT;
     Change full = *c;
     TRY(apply(w, c, &full));
+    if (full.kind != c->kind) {
+        w->tally.late += full.kind == CHANGE_LATE;
+        w->tally.duplicates += full.kind == 0;
+        if (!full.kind) return ERR_OK;
+    }
     change_encode(&full, &w->batch);
     w->batch_count++;
     if (w->scratch.used) arena_reset(&w->scratch);

@@ -90,6 +90,8 @@ int32_t catalog_kind(const Catalog *c, const Rel *rel);
 
 typedef struct World World;
 
+#define WORLD_FUTURE_NS INT64_C(300000000000) // a source's clock may be this far ahead
+
 // An empty live world. ring_records: power of two, 0 = no ring (nobody reads while it is written, no rollback).
 World *world_new(Domain *d, int64_t ring_records);
 // A writable copy of everything applied so far; its own ring when ring_records > 0. O(1): copies one root.
@@ -105,11 +107,21 @@ void world_begin(World *w, uint64_t seq, int64_t time);
 // The update time for a batch at wall clock `now`: max(now, last + 100) cut to 100 ns.
 int64_t world_next_time(const World *w, int64_t now);
 // Apply one validated change and append its bytes to the batch. Texts are copied.
+// The rules for a SET by its source's clock (source_time 0: no clock, it always counts):
+//   older than the value that stands: it moves nothing and goes to the batch as CHANGE_LATE;
+//   of a stream, the same time and value as what stands: a duplicate, nothing goes to the batch;
+//   of a stream, more than WORLD_FUTURE_NS ahead of the batch's time: as an older one;
+//   else it stands: of the same time the last arrival.
 // Errors: STALE (column does not belong to the twin's model), TWIN_NOT_FOUND, LINK_NOT_FOUND, MODEL* (models),
 // LIMIT (ring exhausted: the batch must be rolled back). On error nothing of this change was applied.
 MUST Err world_do(World *w, const Change *c);
 // n SETs with prefetching; stops at the first error like world_do and tells its index (may be NULL).
 MUST Err world_do_sets(World *w, const Change *sets, int64_t n, int64_t *failed);
+// What became of the open batch's SETs: kept as CHANGE_LATE; left out as duplicates.
+typedef struct StreamTally {
+    int64_t late, duplicates;
+} StreamTally;
+StreamTally world_tally(const World *w);
 // The batch's encoded changes so far and their number.
 Str world_batch(const World *w, int64_t *count);
 // Finish the batch: applied, not yet visible.
