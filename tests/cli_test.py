@@ -38,7 +38,8 @@ DRIVE = {"@context": ["dtmi:dtdl:context;3", "dtmi:dtdl:extension:quantitativeTy
          "@type": "Interface", "contents": [{"@type": ["Property", "Temperature"], "name": "temperature",
                                              "schema": "double", "unit": "degreeCelsius"}]}
 COMMANDS = ["serve", "demo", "version", "models add", "models list", "models show", "import", "get", "query", "watch",
-            "set", "ingest", "replay", "worlds list", "worlds fork", "worlds drop", "bench"]
+            "set", "ingest", "replay", "connections list", "connections put", "connections test", "endpoints list",
+            "routes put", "command", "worlds list", "worlds fork", "worlds drop", "bench"]
 
 
 def twin(id, **values):
@@ -416,6 +417,26 @@ class Replay(WithServer):
         stamp = self.server.twin("re-5")["$metadata"]["flow"]["sourceTime"]
         self.assertGreater(stamp[:4], "2025")
         self.assertNotEqual(stamp[:19], "2026-01-01T00:00:02")
+
+    def test_lines(self):
+        self.pump("re-7")
+        lines = [{"id": "re-7", "property": "flow", "value": 1.5, "time": "2026-01-01T00:00:00Z"},
+                 {"id": "re-7", "property": "label", "value": "a\"b", "time": "2026-01-01T00:01:00Z"},
+                 {"id": "re-7", "property": "flow", "value": 2.5, "time": "2026-01-01T00:02:00Z"}]
+        path = self.file("s.ndjson", "".join(json.dumps(line) + "\n" for line in lines))
+        start = time.monotonic()
+        r = self.ok(self.run_("replay", path, "--speed", "240", "--json"))
+        self.assertGreater(time.monotonic() - start, 0.45)
+        self.assertEqual(r.json["accepted"], 3)
+        doc = self.server.twin("re-7")
+        self.assertEqual((doc["flow"], doc["label"]), (2.5, "a\"b"))
+        self.assertTrue(doc["$metadata"]["flow"]["sourceTime"].startswith("2026-01-01T00:02:00"))
+        self.ok(self.run_("replay", path, "--speed", "max", "--restamp"))
+        self.assertGreater(self.server.twin("re-7")["$metadata"]["flow"]["sourceTime"][:10], "2026-01-01")
+        bad = self.file("bad.ndjson", '{"id":"re-7","property":"flow","value":1}\n')
+        r = self.run_("replay", bad)
+        self.assertEqual(r.code, 4)
+        self.assertIn("bad.ndjson:1: the line holds no time", r.err)
 
     def test_mistakes(self):
         self.pump("re-6")

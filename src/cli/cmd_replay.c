@@ -3,6 +3,8 @@
 #include "cli/feed.h"
 #include "cli/series.h"
 #include "cli/term.h"
+#include "codec/ingest_line.h"
+#include "codec/jsonl.h"
 
 #define FILE_SIZE_MAX ((int64_t)4 << 30)
 #define TICK_NS (50 * NS_PER_MS) // rows due within one tick travel together
@@ -137,18 +139,24 @@ static Err row_problem(const Run *r, const char *what) {
     return tell(ERR_SYNTAX, "%.*s:%lld: %s", STR_ARG(r->feeder.name), (long long)r->row.line, what);
 }
 
-static Err play_row(Run *r) {
-    int64_t time;
+// One more row: wait for its turn. CLOSED: interrupted.
+static Err meet(Run *r, int64_t time) {
     Err err;
-    if (r->time_column >= r->row.count || !series_time(r->row.fields[r->time_column], &time)) {
-        return row_problem(r, "the time column holds no time");
-    }
     if (!r->rows++) {
         r->first_time = time;
         r->first_mono = r->flushed = time_mono_ns();
         r->shift = r->o->restamp ? time_now_ns() - time : 0;
     }
-    if (!wait_due(r, time, &err)) return err != ERR_OK ? err : ERR_CLOSED;
+    if (wait_due(r, time, &err)) return ERR_OK;
+    return err != ERR_OK ? err : ERR_CLOSED;
+}
+
+static Err play_row(Run *r) {
+    int64_t time;
+    if (r->time_column >= r->row.count || !series_time(r->row.fields[r->time_column], &time)) {
+        return row_problem(r, "the time column holds no time");
+    }
+    TRY(meet(r, time));
     for (int32_t i = 0; i < r->map_count; i++) {
         if (r->maps[i].column < r->row.count) TRY(put_cell(r, &r->maps[i], time + r->shift));
     }
@@ -177,17 +185,77 @@ static Err play(Run *r, Str text) {
     return err;
 }
 
-static Err replay_file(Run *r, Client *c, Str path, Str text) {
-    int64_t start = time_mono_ns();
-    feeder_init(&r->feeder, c, str_eq(path, STR("-")) ? STR("stdin") : path, r->o->batch);
-    r->feeder.stop_when_missing = true;
+// ---- NDJSON: lines as /ingest takes them --------------------------------------------------------------------------
+
+// The line with its time moved.
+static void put_shifted(const Run *r, const IngestLine *in, Buf *out) {
+    buf_str_put(out, STR("{\"id\":"));
+    json_put_str(out, in->id);
+    buf_str_put(out, STR(",\"property\":"));
+    json_put_str(out, in->property);
+    buf_printf(out, ",\"value\":%.*s,\"time\":\"", STR_ARG(in->value_text));
+    time_print(in->time_ns + r->shift, 9, out);
+    buf_str_put(out, STR("\"}"));
+}
+
+static Err play_line(Run *r, const JsonLine *text, Arena *arena) {
+    IngestLine in;
+    Diag d;
+    diag_init(&d);
+    Err err = ingest_line_parse(text->text, arena, &in, &d);
+    r->row.line = text->line;
+    if (err) err = row_problem(r, d.count ? arena_printf(arena, "%.*s", STR_ARG(d.messages[0].text)).p : err_text(err));
+    diag_free(&d);
+    TRY(err);
+    if (!in.has_time) return row_problem(r, "the line holds no time");
+    TRY(meet(r, in.time_ns));
+    if (!r->shift) return feeder_put(&r->feeder, text->text, text->line);
+    Buf line = {0};
+    put_shifted(r, &in, &line);
+    err = feeder_put(&r->feeder, buf_str(&line), text->line);
+    buf_free(&line);
+    return err;
+}
+
+static Err play_lines(Run *r, Str text) {
+    JsonLines lines;
+    JsonLine line;
+    Arena arena;
+    Err err = ERR_OK;
+    arena_init(&arena, 0);
+    progress_begin(&r->progress, "lines", lines_of(text), r->o->quiet || r->o->common.json);
+    jsonl_init(&lines, text);
+    while (err == ERR_OK && jsonl_next(&lines, &line)) {
+        arena_reset(&arena);
+        err = play_line(r, &line, &arena);
+        progress_at(&r->progress, line.line);
+    }
+    if (err == ERR_CLOSED && term_interrupted()) err = ERR_OK; // what was played counts
+    if (err == ERR_OK) err = feeder_flush(&r->feeder);
+    progress_end(&r->progress);
+    arena_free(&arena);
+    return err;
+}
+
+// ---- a file -------------------------------------------------------------------------------------------------------
+
+static Err play_csv(Run *r, Str text) {
     CsvOptions options = {.separator = r->o->separator.n ? r->o->separator.p[0] : csv_guess_separator(text)};
     csv_reader_init(&r->csv, &options);
     csv_reader_feed(&r->csv, text, true);
     Err err = read_header(r);
     if (err == ERR_OK) err = play(r, text);
-    if (err == ERR_OK) err = feeder_report(&r->feeder, r->o->common.json, time_mono_ns() - start);
     csv_reader_free(&r->csv);
+    return err;
+}
+
+static Err replay_file(Run *r, Client *c, Str path, Str text) {
+    int64_t start = time_mono_ns();
+    bool lines = str_starts(str_trim(text), STR("{"));
+    feeder_init(&r->feeder, c, str_eq(path, STR("-")) ? STR("stdin") : path, r->o->batch);
+    r->feeder.stop_when_missing = true;
+    Err err = lines ? play_lines(r, text) : play_csv(r, text);
+    if (err == ERR_OK) err = feeder_report(&r->feeder, r->o->common.json, time_mono_ns() - start);
     feeder_free(&r->feeder);
     return err;
 }
@@ -210,12 +278,15 @@ static Err run(void *fields, const Args *args) {
 
 const Command cmd_replay = {
     .name = "replay",
-    .arguments = "FILE.csv",
-    .summary = "play a CSV time series into properties, at its own speed or faster",
-    .about = "The first line names the columns. Times are RFC 3339, \"2014-04-01 00:00:00\" (UTC) or Unix times; they "
-             "travel\n"
-             "as the source time of each value. Numbers arrive exactly as written. Empty cells are left out.",
-    .examples = "  sosia replay pump.csv --twin pump-1 --property flow\n"
+    .arguments = "FILE",
+    .summary = "play a file of values, at its own speed or faster",
+    .about =
+        "FILE is a CSV time series, or NDJSON as `sosia ingest` takes it (each line with a time).\n"
+        "CSV: the first line names the columns. Times are RFC 3339, \"2014-04-01 00:00:00\" (UTC) or Unix times; they "
+        "travel\n"
+        "as the source time of each value. Numbers arrive exactly as written. Empty cells are left out.",
+    .examples = "  sosia replay values.ndjson --speed 60 --restamp\n"
+                "  sosia replay pump.csv --twin pump-1 --property flow\n"
                 "  sosia replay year.csv --twin oven-2 --property temperature --speed 3600\n"
                 "  sosia replay scada.csv --speed max --map P1=pump-1:flow --map T1=tank-1:level",
     .opts = opts,
