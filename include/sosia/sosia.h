@@ -288,13 +288,15 @@ typedef struct SosiaItem {
     SosiaStr kind, key, value;
     bool remove;
 } SosiaItem;
-// All in one transaction; `done` as in sosia_write. Limits: kind and key 512 bytes, value 16 MiB. Errors: ARGUMENT,
-// BUSY, CLOSED.
+// All in one transaction, in the order of the calls; `done` as in sosia_write, with err, message and nothing else. It
+// may put more. Limits: kind and key 1 to 512 bytes, value 16 MiB. Kinds that start with "sosia." are the engine's own.
+// Errors: ARGUMENT, BUSY, CLOSED.
 SosiaErr sosia_items_put(Sosia *s, const SosiaItem *items, int64_t n, SosiaDoneFn done, void *arg);
 // The same, waiting; not from a callback.
 SosiaErr sosia_items_put_wait(Sosia *s, const SosiaItem *items, int64_t n);
-// Call fn for the items of a kind with keys > after, ascending by bytes, at most limit (0: all); waits for the store's
-// thread; not from a callback. fn false: stop.
+// Call fn, in the caller's thread, for the items of a kind with keys > after, ascending by bytes, at most limit (0:
+// all). It waits for the store's thread: not from a callback. fn false: stop. What is put meanwhile may be seen or not.
+// fn may put items. Errors: ARGUMENT, STORAGE, CORRUPT.
 SosiaErr sosia_items_scan(Sosia *s, SosiaStr kind, SosiaStr after, int64_t limit,
                           bool (*fn)(void *ctx, SosiaStr key, SosiaStr value), void *ctx);
 

@@ -130,6 +130,7 @@ static Sosia *engine_new(const SosiaOpen *o) {
 // Threads are gone. Frees what was made, however far open came.
 static void engine_free(Sosia *e) {
     desk_free(e->desk);
+    items_free(e->items);
     workers_free(e->workers);
     if (e->live) worlds_free(e);
     store_close(e->store);
@@ -147,6 +148,7 @@ static void engine_free(Sosia *e) {
 
 static Err load_world(Sosia *e, const char *vfs, World **out, SosiaBuf *why) {
     if (!e->path.n) {
+        e->items = items_new();
         *out = world_new(e->domain, e->ring_records);
         return ERR_OK;
     }

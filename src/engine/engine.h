@@ -100,6 +100,7 @@ enum {              // beside SosiaOp
     OP_FORK,        // world -> name
     OP_DROP,        // name
     OP_SNAPSHOT,    // a fork for one reader
+    OP_ITEMS,       // items, where there is no file
 };
 
 // One queued write. Built and filled by the caller's thread, then owned by the writer, then by whoever completes it.
@@ -118,6 +119,7 @@ struct Task {
     Str name;     // FORK, DROP
     Realm *realm; // FORK: the new one; SNAPSHOT: of this one, whatever `world` says
     World *fork;  // SNAPSHOT: the result
+    Buf items;    // ITEMS: see items.c
     // result
     Err err;
     Str message, details; // in the arena
@@ -217,6 +219,16 @@ void hub_close(Hub *h);
 void hub_end(Hub *h);
 int64_t hub_bytes(Hub *h);
 
+// ---- items --------------------------------------------------------------------------------------------------------
+
+typedef struct ItemTable ItemTable;
+
+// Items of an engine without a file.
+ItemTable *items_new(void);
+void items_free(ItemTable *t); // NULL is fine
+// Writer: the command of sosia_items_put.
+void items_task(Sosia *e, Task *c);
+
 // ---- reading ------------------------------------------------------------------------------------------------------
 
 // One read of a consistent view. Called again with a fresh view when the ring was outrun: it must start over.
@@ -290,6 +302,7 @@ struct Sosia {
     Realm *live; // own reference
     Thread writer;
     struct Workers *workers;
+    ItemTable *items; // without a store
     Desk *desk;
 
     Inbox inbox;

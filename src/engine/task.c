@@ -25,6 +25,7 @@ void task_free(Task *c) {
     lines_free(c->lines);
     arena_free(&c->arena);
     buf_free(&c->out);
+    buf_free(&c->items);
     mem_free(c);
 }
 

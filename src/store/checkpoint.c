@@ -29,6 +29,7 @@ static Err end_slice(Writing *w) {
     w->slice = 0;
     TRY(db_run(&w->s->db, DB_COMMIT));
     store_commit_next(w->s); // its failure is the engine's affair: what the fork holds is committed already
+    items_serve(w->s);
     db_backfill(&w->s->db);
     return ERR_OK;
 }

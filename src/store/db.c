@@ -10,13 +10,17 @@
 #define OPEN_WAIT_MS 250
 
 static const char *const schema_sql =
-    "BEGIN IMMEDIATE;"
     "CREATE TABLE journal(seq INTEGER PRIMARY KEY, world INTEGER NOT NULL, prev INTEGER NOT NULL,"
     " first INTEGER NOT NULL, crc INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;"
     "CREATE TABLE page(id INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;"
     "CREATE TABLE root(world INTEGER PRIMARY KEY, seq INTEGER NOT NULL, page INTEGER NOT NULL,"
     " crc INTEGER NOT NULL, ids BLOB NOT NULL) STRICT;"
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB) STRICT;";
+
+// What format 2 added.
+static const char *const items_sql =
+    "CREATE TABLE item(kind BLOB NOT NULL, key BLOB NOT NULL, crc INTEGER NOT NULL, value BLOB NOT NULL,"
+    " PRIMARY KEY(kind, key)) STRICT, WITHOUT ROWID;";
 
 // ORDER DB_STATEMENT
 static const char *const db_sql[DB_STATEMENT_COUNT] = {
@@ -35,6 +39,9 @@ static const char *const db_sql[DB_STATEMENT_COUNT] = {
     "INSERT OR REPLACE INTO root(world, seq, page, crc, ids) VALUES(?1, ?2, ?3, ?4, ?5)",
     "SELECT world, seq, page, crc, ids FROM root ORDER BY world",
     "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)",
+    "INSERT OR REPLACE INTO item(kind, key, crc, value) VALUES(?1, ?2, ?3, ?4)",
+    "DELETE FROM item WHERE kind = ?1 AND key = ?2",
+    "SELECT key, crc, value FROM item WHERE kind = ?1 AND key > ?2 ORDER BY key",
 };
 
 Err db_say(Db *db, Err e, const char *fmt, ...) {
@@ -141,26 +148,29 @@ static Err ask(Db *db, const char *sql, int64_t *number, bool *is_wal) {
     return e;
 }
 
-static Err create_format(Db *db) {
+// Bring an empty file (0) or one of an older format up to this one, in one transaction.
+static Err create_format(Db *db, int64_t format) {
     char sql[128];
-    TRY(exec(db, schema_sql));
+    TRY(exec(db, "BEGIN IMMEDIATE"));
     snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", DB_APPLICATION_ID,
              DB_FORMAT);
-    return exec(db, sql);
+    Err e = format < 1 ? exec(db, schema_sql) : ERR_OK;
+    if (e == ERR_OK) e = exec(db, items_sql);
+    if (e == ERR_OK) e = exec(db, sql);
+    return e;
 }
 
-// Reads only, so that a file that is not ours stays as it is. *fresh: an empty file.
-static Err check_format(Db *db, bool *fresh) {
-    int64_t id = 0, format = 0, tables = 0, page_bytes = 0;
+// Reads only, so that a file that is not ours stays as it is. *format: 0 for an empty file.
+static Err check_format(Db *db, int64_t *format) {
+    int64_t id = 0, tables = 0, page_bytes = 0;
     TRY(ask(db, "PRAGMA application_id", &id, NULL));
-    TRY(ask(db, "PRAGMA user_version", &format, NULL));
+    TRY(ask(db, "PRAGMA user_version", format, NULL));
     TRY(ask(db, "SELECT count(*) FROM sqlite_schema", &tables, NULL));
-    *fresh = id == 0 && format == 0 && tables == 0;
-    if (*fresh) return ERR_OK;
+    if (id == 0 && *format == 0 && tables == 0) return ERR_OK;
     if (id != DB_APPLICATION_ID) return db_say(db, ERR_STORAGE, "this is not a Sosia store");
-    if (format != DB_FORMAT)
-        return db_say(db, ERR_STORAGE, "the store has format %lld, this Sosia reads %d%s", (long long)format, DB_FORMAT,
-                      format > DB_FORMAT ? ": it was written by a newer one" : "");
+    if (*format < 1 || *format > DB_FORMAT)
+        return db_say(db, ERR_STORAGE, "the store has format %lld, this Sosia reads 1 to %d%s", (long long)*format,
+                      DB_FORMAT, *format > DB_FORMAT ? ": it was written by a newer one" : "");
     TRY(ask(db, "PRAGMA page_size", &page_bytes, NULL));
     return page_bytes == DB_PAGE_BYTES ? ERR_OK : db_say(db, ERR_CORRUPT, "page size %lld", (long long)page_bytes);
 }
@@ -176,7 +186,8 @@ static Err prepare(Db *db) {
 
 static Err setup(Db *db) {
     char sql[256];
-    bool wal = false, fresh = false;
+    bool wal = false;
+    int64_t format = 0;
     snprintf(sql, sizeof sql,
              "PRAGMA page_size = %d; PRAGMA locking_mode = EXCLUSIVE; PRAGMA trusted_schema = OFF;"
              "PRAGMA secure_delete = OFF; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY",
@@ -184,13 +195,13 @@ static Err setup(Db *db) {
     if (sqlite3_db_readonly(db->h, "main") == 1) return db_say(db, ERR_STORAGE, "the file cannot be written");
     sqlite3_busy_timeout(db->h, OPEN_WAIT_MS);
     TRY(exec(db, sql));
-    TRY(check_format(db, &fresh));
+    TRY(check_format(db, &format));
     TRY(ask(db, "PRAGMA journal_mode = WAL", NULL, &wal));
     if (!wal) return db_say(db, ERR_STORAGE, "the file system does not allow a write-ahead log");
     TRY(exec(db, "PRAGMA synchronous = FULL; BEGIN IMMEDIATE; COMMIT")); // from here on the lock is ours
     sqlite3_wal_hook(db->h, after_commit, db); // also turns SQLite's own moving of the log off
     db->backfill_after = DB_LOG_BYTES;
-    if (fresh) TRY(create_format(db));
+    if (format < DB_FORMAT) TRY(create_format(db, format));
     return prepare(db);
 }
 

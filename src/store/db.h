@@ -9,7 +9,7 @@
 #include "base/err.h"
 
 #define DB_APPLICATION_ID 0x534F5349 // "SOSI"
-#define DB_FORMAT 1                  // user_version
+#define DB_FORMAT 2                  // user_version; 1 had no items and is brought up to 2 when opened
 #define DB_PAGE_BYTES 8192
 // The log is moved into the file when it has grown past this: what a commit may have to wait for.
 #define DB_LOG_BYTES (4 << 20)
@@ -31,6 +31,9 @@ typedef enum DbStatement {
     DB_ROOT_PUT,
     DB_ROOT_SCAN,
     DB_META_PUT,
+    DB_ITEM_PUT,
+    DB_ITEM_DEL,
+    DB_ITEM_SCAN,
     DB_STATEMENT_COUNT
 } DbStatement;
 

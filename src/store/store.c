@@ -117,16 +117,19 @@ static void count_commit(Store *s, const Chunk *c, int64_t ns, int64_t file_byte
     s->stats.file_bytes = file_bytes;
 }
 
-bool store_commit_next(Store *s) {
-    pthread_mutex_lock(&s->lock);
-    Chunk *c = chunk_take(s);
-    uint64_t prev = s->committed, last = c ? c->last : 0;
-    pthread_mutex_unlock(&s->lock);
-    if (!c) return false;
-    int64_t start = time_mono_ns();
-    Err e = journal_put(s, c, prev);
-    int64_t ns = time_mono_ns() - start;
+// A group, items, or both, in one transaction.
+static Err write_group(Store *s, const Chunk *c, uint64_t prev, const ItemPut *items) {
+    if (!items) return journal_put(s, c, prev);
+    TRY(db_run(&s->db, DB_BEGIN));
+    if (c) TRY(journal_put(s, c, prev));
+    TRY(items_write(s, items));
+    return db_run(&s->db, DB_COMMIT);
+}
+
+// The group is on the disk, or was refused.
+static void chunk_end(Store *s, Chunk *c, int64_t ns, Err e) {
     int64_t file_bytes = e == ERR_OK ? db_file_bytes(&s->db) : 0;
+    uint64_t last = c->last;
     pthread_mutex_lock(&s->lock);
     if (e == ERR_OK) count_commit(s, c, ns, file_bytes);
     else s->refused_bytes = c->bytes.n;
@@ -135,6 +138,19 @@ bool store_commit_next(Store *s) {
     pthread_mutex_unlock(&s->lock);
     if (e != ERR_OK) fail(s, e);
     else if (s->o.on_commit) s->o.on_commit(s->o.ctx, last);
+}
+
+bool store_commit_next(Store *s) {
+    pthread_mutex_lock(&s->lock);
+    Chunk *c = chunk_take(s);
+    ItemPut *items = items_take(s);
+    uint64_t prev = s->committed;
+    pthread_mutex_unlock(&s->lock);
+    if (!c && !items) return false;
+    int64_t start = time_mono_ns();
+    Err e = write_group(s, c, prev, items);
+    if (c) chunk_end(s, c, time_mono_ns() - start, e);
+    if (items) items_end(s, items, e);
     return true;
 }
 
@@ -160,6 +176,7 @@ static void probe(Store *s, int64_t n) {
 
 bool store_step(Store *s) {
     bool did = store_commit_next(s);
+    did |= items_serve(s);
     pthread_mutex_lock(&s->lock);
     // A second failure before the engine has answered the first would be told after its answer, when batches are queued
     // again that on_fail did not drop.
@@ -178,7 +195,7 @@ bool store_step(Store *s) {
 }
 
 static bool has_work(const Store *s) {
-    return s->head || s->probe || (s->fork && s->fork_seq <= s->committed) || gc_pending(s);
+    return s->head || s->items || s->scans || s->probe || (s->fork && s->fork_seq <= s->committed) || gc_pending(s);
 }
 
 static void *run(void *arg) {
@@ -203,8 +220,7 @@ static void *run(void *arg) {
 
 // ---- the engine's side --------------------------------------------------------------------------------------------
 
-// Wait for the store thread to get on, or do its work here when it has not been started. Caller holds the lock.
-static void wait_locked(Store *s) {
+void store_wait(Store *s) {
     if (s->thread.running) {
         pthread_cond_wait(&s->room, &s->lock);
         return;
@@ -217,7 +233,7 @@ static void wait_locked(Store *s) {
 void store_submit(Store *s, uint64_t seq, Str bytes) {
     CHECK(bytes.n > 0);
     pthread_mutex_lock(&s->lock);
-    while (!s->failed && s->queue_bytes && s->queue_bytes + bytes.n > s->o.queue_bytes_max) wait_locked(s);
+    while (!s->failed && s->queue_bytes && s->queue_bytes + bytes.n > s->o.queue_bytes_max) store_wait(s);
     if (!s->failed) {
         CHECK(seq > s->submitted);
         chunk_append(s, seq, bytes);
@@ -263,7 +279,9 @@ bool store_checkpointing(const Store *s) {
 void store_drain(Store *s) {
     pthread_mutex_lock(&s->lock);
     // busy stays true while the store thread has anything to do; what it has not seen yet is in the other three.
-    while (s->busy || s->checkpointing || s->head || s->probe || (!s->thread.running && has_work(s))) wait_locked(s);
+    while (s->busy || s->checkpointing || s->head || s->items || s->scans || s->probe ||
+           (!s->thread.running && has_work(s)))
+        store_wait(s);
     pthread_mutex_unlock(&s->lock);
 }
 

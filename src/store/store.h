@@ -7,6 +7,7 @@
 //           crc, bytes BLOB = encoded batches)                         trimmed by checkpoints
 //   page(id INTEGER PRIMARY KEY, bytes BLOB)                           immutable blocks, see blob.h
 //   root(world, seq, page, crc, ids BLOB)                              newest checkpoint, and every page it names
+//   item(kind BLOB, key BLOB, crc, value BLOB)                         small documents beside the world
 //   meta(key, value)                                                   application_id and user_version tell the format
 //
 // Life of a batch: store_submit -> group -> COMMIT (WAL, synchronous=FULL) -> on_commit(last_seq).
@@ -66,6 +67,36 @@ bool store_checkpointing(const Store *s);
 void store_drain(Store *s);
 // Drain, stop the thread, close the file. NULL is fine.
 void store_close(Store *s);
+
+// ---- items --------------------------------------------------------------------------------------------------------
+
+#define STORE_ITEM_NAME_MAX 512         // bytes of a kind, of a key
+#define STORE_ITEM_VALUE_MAX (16 << 20) // bytes of a value
+
+// A row (kind, key) -> value.
+typedef struct StoreItem {
+    Str kind, key, value;
+    bool remove;
+} StoreItem;
+
+// What became of a put. Store thread; must not block. It may put more items. why: a sentence when err is set.
+typedef void (*StoreItemsFn)(void *arg, Err err, const char *why);
+
+// Put or remove items, all in one transaction: that of the next group of batches when they are small. Copies. Puts take
+// effect in their order. `done` runs exactly once, when they are durable or refused; a refused put changes nothing and
+// stops nobody (no on_fail unless batches were refused with it). Any thread. Errors: ARGUMENT (no or too long a kind or
+// key, too long a value), BUSY (64 MiB are waiting); done does not run then.
+MUST Err store_items_put(Store *s, const StoreItem *items, int64_t n, StoreItemsFn done, void *arg);
+// Append items of a kind with keys > after, ascending by bytes, as store_item_next reads them: at most `limit` of them
+// (0: any number) and about STORE_SLICE_BYTES, but one at least. *more: there may be others. Waits for the store
+// thread. Any other thread. Errors: STORAGE, CORRUPT.
+MUST Err store_items_scan(Store *s, Str kind, Str after, int64_t limit, Buf *out, bool *more);
+// Append one as a scan does.
+void store_item_encode(Str key, Str value, Buf *out);
+// The next one of a scan's bytes; false when none is left.
+bool store_item_next(Cut *c, Str *key, Str *value);
+
+// ---- measures -----------------------------------------------------------------------------------------------------
 
 typedef struct StoreStats {
     int64_t commits, batches, bytes, fsync_ns; // since open; fsync_ns: all of the commit

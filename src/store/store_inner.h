@@ -25,6 +25,24 @@ typedef struct Chunk {
     int64_t batches;
 } Chunk;
 
+// A put of items on its way: flag, kind, key and value one after the other.
+typedef struct ItemPut {
+    struct ItemPut *next;
+    Buf bytes;
+    StoreItemsFn done;
+    void *arg;
+} ItemPut;
+
+// Somebody waits for something to be read; lives on the waiter's stack.
+typedef struct ItemScan {
+    struct ItemScan *next;
+    Str kind, after;
+    int64_t limit;
+    Buf *out;
+    bool more, ended;
+    Err err;
+} ItemScan;
+
 struct Store {
     StoreOpen o; // limits are filled in; path is not kept
     Domain *domain;
@@ -54,14 +72,29 @@ struct Store {
     bool checkpointing;
     World *fork; // checkpoint that has not begun
     uint64_t fork_seq;
+    ItemPut *items, *items_last; // waiting
+    int64_t item_bytes;          // in them
+    ItemScan *scans, *scans_last;
     StoreStats stats;
 };
 
-// Commit the oldest waiting chunk, if any, and tell the engine. True when there was one.
+// Puts that fit into one transaction, off the list; NULL when there is none. Caller holds the lock.
+ItemPut *items_take(Store *s);
+// Write them into the open transaction. On failure it is rolled back.
+MUST Err items_write(Store *s, const ItemPut *list);
+// Tell those who put them, and free them. No lock held.
+void items_end(Store *s, ItemPut *list, Err err);
+// Answer one scan. True when there was one.
+bool items_serve(Store *s);
+
+// Commit the oldest waiting chunk and what waits of items, if any, and tell the engine. True when there was something.
 bool store_commit_next(Store *s);
 // Do one piece of everything that waits: a group, a probe, a checkpoint, a slice of deleting. True when there was
 // something. The store thread's loop; tests call it instead of store_start to run without a thread.
 bool store_step(Store *s);
+
+// Wait for the store thread to get on, or do its work here when it has not been started. Caller holds the lock.
+void store_wait(Store *s);
 
 // Write the blocks and the root of `fork`, serving journal groups between slices. Frees the fork.
 void checkpoint_run(Store *s, World *fork, uint64_t seq);
