@@ -177,6 +177,8 @@ static Err one_change(Decoding *x, const Change *c) {
     case CHANGE_LINK_SET:
     case CHANGE_LINK_UNSET: link_value_changed(x, c); break;
     case CHANGE_TELEMETRY: telemetry(x, c); break;
+    case CHANGE_DOC:
+    case CHANGE_TICK: break; // what follows from them comes as changes of its own
     default: return ERR_CORRUPT;
     }
     return ERR_OK;

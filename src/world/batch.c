@@ -22,6 +22,8 @@ static const uint8_t parts[CHANGE_KIND_COUNT] = {
     [CHANGE_LINK_UNSET] = HAS_ID | HAS_COL,
     [CHANGE_TELEMETRY] = HAS_ID | HAS_TEXT | HAS_TIME,
     [CHANGE_LATE] = HAS_ID | HAS_COL | HAS_VALUE | HAS_TIME,
+    [CHANGE_DOC] = HAS_TEXT,
+    [CHANGE_TICK] = 0,
 };
 
 static void text_encode(Str s, Buf *out) {

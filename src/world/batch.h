@@ -22,6 +22,8 @@ typedef enum ChangeKind {
     CHANGE_LINK_UNSET,     // id: link; col
     CHANGE_TELEMETRY,      // id: twin; text: component path "\0" message id "\0" JSON payload; source_time. No state
     CHANGE_LATE,           // id: twin; col; value; source_time: kept by its own time, moves no present value
+    CHANGE_DOC,            // text: collection "\0" name "\0" JSON; empty JSON removes the document
+    CHANGE_TICK,           // the time of the batch has come: what expressions of now() say at it follows. No state
     CHANGE_KIND_COUNT
 } ChangeKind;
 

@@ -5,6 +5,12 @@
 #include "base/mem.h"
 #include "world/core.h"
 
+static void doc_ref(Doc *d) { atomic_fetch_add_explicit(&d->refs, 1, memory_order_relaxed); }
+
+static void doc_unref(Doc *d) {
+    if (atomic_fetch_sub_explicit(&d->refs, 1, memory_order_acq_rel) == 1) mem_free(d);
+}
+
 Catalog *catalog_new(void) {
     Catalog *c = mem_alloc(sizeof *c);
     atomic_init(&c->refs, 1);
@@ -18,6 +24,8 @@ void catalog_ref(Catalog *c) { atomic_fetch_add_explicit(&c->refs, 1, memory_ord
 void catalog_unref(Catalog *c) {
     if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1) return;
     for (int32_t i = 0; i < c->held_count; i++) schema_unref(c->held[i]);
+    for (int32_t i = 0; i < c->doc_count; i++) doc_unref(c->docs[i]);
+    mem_free(c->docs);
     schema_unref(c->schema);
     mem_free(c->held);
     mem_free(c->tables);
@@ -84,6 +92,9 @@ static Catalog *build(const Catalog *old, Schema *schema, bool hold, int64_t tim
     c->held = copy(old->held, old->held_count, hold, sizeof *c->held);
     c->held_count = old->held_count;
     for (int32_t i = 0; i < c->held_count; i++) schema_ref(c->held[i]);
+    c->docs = copy(old->docs, old->doc_count, 1, sizeof *c->docs);
+    c->doc_count = old->doc_count;
+    for (int32_t i = 0; i < c->doc_count; i++) doc_ref(c->docs[i]);
     if (hold) {
         schema_ref(old->schema);
         c->held[c->held_count++] = old->schema;
@@ -107,9 +118,79 @@ static Err add_models(const Schema *old, Str text, Schema **out) {
     return e;
 }
 
+// ---- documents ----
+
+static Doc *doc_new(Str collection, Str name, Str json) {
+    Doc *d = mem_alloc(sizeof *d + (size_t)(collection.n + name.n + json.n));
+    char *p = (char *)(d + 1);
+    atomic_init(&d->refs, 1);
+    Str *to[] = {&d->collection, &d->name, &d->json}, from[] = {collection, name, json};
+    for (int i = 0; i < 3; i++) {
+        if (from[i].n) memcpy(p, from[i].p, (size_t)from[i].n);
+        *to[i] = (Str){p, from[i].n};
+        p += from[i].n;
+    }
+    return d;
+}
+
+// Where the document is, or would be.
+static int32_t doc_find(const Catalog *c, Str collection, Str name, bool *found) {
+    int32_t low = 0, high = c->doc_count;
+    *found = false;
+    while (low < high && !*found) {
+        int32_t mid = low + (high - low) / 2;
+        int order = str_cmp(c->docs[mid]->collection, collection);
+        if (order == 0) order = str_cmp(c->docs[mid]->name, name);
+        *found = order == 0;
+        if (order < 0) low = mid + 1;
+        else high = mid;
+    }
+    return *found ? high : low;
+}
+
+// Put, replace or (empty JSON) remove. `docs` has room for one more.
+static void doc_place(Catalog *c, Str collection, Str name, Str json) {
+    bool found;
+    int32_t i = doc_find(c, collection, name, &found);
+    if (found) {
+        doc_unref(c->docs[i]);
+        if (json.n) c->docs[i] = doc_new(collection, name, json);
+        else memmove(&c->docs[i], &c->docs[i + 1], (size_t)(--c->doc_count - i) * sizeof *c->docs);
+        return;
+    }
+    if (!json.n) return;
+    memmove(&c->docs[i + 1], &c->docs[i], (size_t)(c->doc_count++ - i) * sizeof *c->docs);
+    c->docs[i] = doc_new(collection, name, json);
+}
+
+const Doc *catalog_doc(const Catalog *c, Str collection, Str name) {
+    bool found;
+    int32_t i = doc_find(c, collection, name, &found);
+    return found ? c->docs[i] : NULL;
+}
+
+int32_t catalog_docs(const Catalog *c, Str collection, int32_t *count) {
+    bool found;
+    int32_t first = doc_find(c, collection, (Str){0}, &found), end = first;
+    while (end < c->doc_count && str_eq(c->docs[end]->collection, collection)) end++;
+    *count = end - first;
+    return first;
+}
+
+// The same tables with one document put or removed. Errors: ARGUMENT.
+static Err catalog_doc_next(const Catalog *old, Str text, Catalog **out) {
+    Str rest = text, collection = str_cut(&rest, 0), name = str_cut(&rest, 0);
+    if (collection.n == 0 || name.n == 0) return ERR_ARGUMENT;
+    schema_ref(old->schema);
+    *out = build(old, old->schema, false, 0);
+    doc_place(*out, collection, name, rest);
+    return ERR_OK;
+}
+
 Err catalog_next(const Catalog *old, uint8_t kind, Str text, bool flag, int64_t time, Catalog **out) {
     Schema *schema = NULL;
     switch (kind) {
+    case CHANGE_DOC: return catalog_doc_next(old, text, out);
     case CHANGE_MODELS_ADD: TRY(add_models(old->schema, text, &schema)); break;
     case CHANGE_MODEL_REMOVE: TRY(schema_remove(old->schema, text, &schema, NULL)); break;
     case CHANGE_MODEL_FLAG: TRY(schema_decommission(old->schema, text, flag, &schema, NULL)); break;

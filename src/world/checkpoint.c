@@ -199,7 +199,7 @@ static Err load_catalog(Domain *d, Node *root, Catalog **out) {
     for (int64_t i = 0; i < rows; i++) {
         ModelView m = view_model(&v, i);
         Catalog *next;
-        Text *text = m.kind == CHANGE_MODELS_ADD ? &m.doc : &m.id;
+        Text *text = m.kind == CHANGE_MODELS_ADD || m.kind == CHANGE_DOC ? &m.doc : &m.id;
         Err e = catalog_next(c, m.kind, text_str(text), m.flag, m.time, &next);
         catalog_unref(c);
         if (e != ERR_OK) return ERR_CORRUPT;

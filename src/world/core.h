@@ -54,11 +54,12 @@ struct World {
     uint64_t seq; // applied; while a batch is open, its own
     int64_t time;
     bool open;
-    bool writes;        // a batch was ever begun; counted by the domain
-    bool replaying;     // the ring's room does not matter
-    uint64_t begin_pos; // ring head when the open batch began
-    uint64_t floor;     // ring position of the oldest record that is not visible yet
-    uint64_t ids[4];    // next_twin, end_twin, next_link, end_link
+    bool writes;             // a batch was ever begun; counted by the domain
+    bool replaying;          // the ring's room does not matter
+    const WorldGuard *guard; // NULL: none
+    uint64_t begin_pos;      // ring head when the open batch began
+    uint64_t floor;          // ring position of the oldest record that is not visible yet
+    uint64_t ids[4];         // next_twin, end_twin, next_link, end_link
     uint64_t begin_ids[4];
     int64_t begin_time;
     uint64_t begin_seq;

@@ -82,7 +82,25 @@ CellView edit_cell(const Subject *s, int32_t i) {
 
 Err edit_do(const Subject *s, const Change *c) {
     Err e = world_do(s->w, c);
+    if (e == ERR_VALIDATION) return edit_refused(s->w, c, e, s->d);
     return e ? diag_add(s->d, e, -1, -1, s->name, "%s", err_text(e)) : ERR_OK;
+}
+
+Err edit_refused(World *w, const Change *c, Err e, Diag *d) {
+    Str by = c->kind == CHANGE_SET || c->kind == CHANGE_UNSET || c->kind == CHANGE_SOURCE_TIME
+                 ? world_guarded(w, c->id, c->col)
+                 : (Str){0};
+    View v = view_writer(w);
+    TwinView t = view_twin_place(&v, (TwinId){c->id});
+    if (e != ERR_VALIDATION || !by.n || !t.alive) return diag_add(d, e, -1, -1, (Str){0}, "%s", err_text(e));
+    const Table *tb = &v.catalog->tables[t.table];
+    Str path = tb->model->fields[c->col - tb->first].path;
+    return diag_add(d, e, -1, -1, path, "\"%.*s\" is derived by \"%.*s\" and cannot be written", STR_ARG(path),
+                    STR_ARG(by));
+}
+
+bool edit_is_derived(const Subject *s, int32_t i) {
+    return s->model && world_guarded(s->w, s->id, s->first + (uint32_t)i).n > 0;
 }
 
 Err edit_unset(const Subject *s, int32_t i) {
@@ -183,7 +201,7 @@ static Err clear_missing(const Subject *s, int32_t parent, const Json *v) {
     int32_t end = parent < 0 ? s->count : s->fields[parent].end;
     for (int32_t i = parent + 1; !s->fresh && i < end; i = s->fields[i].end) {
         if (s->fields[i].cell == CELL_COMPONENT) continue;
-        if (edit_cell(s, i).valid && !names(s, i, v)) TRY(edit_unset(s, i));
+        if (edit_cell(s, i).valid && !names(s, i, v) && !edit_is_derived(s, i)) TRY(edit_unset(s, i));
     }
     return ERR_OK;
 }

@@ -158,16 +158,25 @@ static PatchOp *op_over(PatchOp *ops, int32_t count, Str path) {
     return NULL;
 }
 
+// A computed value too: it has its place no more.
+static Err unset_any(const Subject *s, int32_t i) {
+    const WorldGuard *guard = world_guard_now(s->w);
+    world_guard(s->w, NULL);
+    Err e = edit_unset(s, i);
+    world_guard(s->w, guard);
+    return e;
+}
+
 // A value without a place in the new model goes now when the patch removes or replaces it.
 static Err clear_leftover(const Subject *s, int32_t i, PatchOp *op) {
     if (op->kind != PATCH_REMOVE) {
         op->kind = PATCH_ADD; // what it replaces does not move along
-        return edit_unset(s, i);
+        return unset_any(s, i);
     }
     const Field *at = model_field(s->model, op->dotted);
     CHECK(at != NULL);
     op->done = true;
-    return edit_unset(s, (int32_t)(at - s->fields));
+    return unset_any(s, (int32_t)(at - s->fields));
 }
 
 static Err clear_leftovers(const Subject *s, const Model *to, PatchOp *ops, int32_t count) {
@@ -176,6 +185,10 @@ static Err clear_leftovers(const Subject *s, const Model *to, PatchOp *ops, int3
         CellView c = edit_cell(s, i);
         if (!c.valid || cell_fits(model_field(to, f->path), &c, f, s->arena)) continue;
         PatchOp *op = op_over(ops, count, f->path);
+        if (!op && edit_is_derived(s, i)) {
+            TRY(unset_any(s, i));
+            continue;
+        }
         if (!op)
             return diag_add(s->d, ERR_VALIDATION, -1, -1, f->path,
                             "model %.*s has no place for the present value of \"%.*s\"; remove or replace it in the "

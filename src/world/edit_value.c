@@ -124,7 +124,8 @@ Err edit_value(World *w, TwinId id, Str path, Str json, int64_t source_time, Are
                 .id = id.v,
                 .source_time = source_time};
     TRY(scalar_of_text(p.field, json, scratch, &c, d));
-    return world_do(w, &c);
+    Err e = world_do(w, &c);
+    return e == ERR_VALIDATION ? edit_refused(w, &c, e, d) : e;
 }
 
 // The field a column of the twin's model stands for; NULL when it is another model's.
@@ -163,7 +164,10 @@ static Err set_checked(World *w, const Field *f, const Change *set, Diag *d) {
         c.text = buf_str(&doc);
     }
     if (f->cell == CELL_F64) c.bits = bits_of((double)(float)double_of(c.bits)); // doubles are plain
-    if (e == ERR_OK) e = world_do(w, &c);
+    if (e == ERR_OK) {
+        e = world_do(w, &c);
+        if (e == ERR_VALIDATION) e = edit_refused(w, &c, e, d);
+    }
     buf_free(&doc);
     arena_free(&arena);
     return e;
@@ -181,7 +185,9 @@ Err edit_set(World *w, const Change *set, Diag *d) {
                         STR_ARG(table->model->id));
     if (set->cell != f->cell)
         return diag_add(d, ERR_VALIDATION, -1, -1, f->path, "the value is of another kind than the property");
-    return plain_cell(f, set) ? world_do(w, set) : set_checked(w, f, set, d);
+    if (!plain_cell(f, set)) return set_checked(w, f, set, d);
+    Err e = world_do(w, set);
+    return e == ERR_VALIDATION ? edit_refused(w, set, e, d) : e;
 }
 
 uint32_t edit_column(World *w, TwinId id, Str path) {

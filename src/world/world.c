@@ -240,7 +240,7 @@ static Err model_change(World *w, const Change *c) {
     Catalog *old = atomic_load_explicit(&w->catalog, memory_order_relaxed), *next;
     TRY(catalog_next(old, c->kind, c->text, c->bits != 0, w->time, &next));
     uint64_t row = meta_get(w, META_MODEL_ROWS);
-    uint32_t text_at = c->kind == CHANGE_MODELS_ADD ? MODEL_DOC : MODEL_ID;
+    uint32_t text_at = c->kind == CHANGE_MODELS_ADD || c->kind == CHANGE_DOC ? MODEL_DOC : MODEL_ID;
     core_put(w, VECNO_MODEL, VEC_MODEL, row, MODEL_KIND, c->kind | (c->bits & 0xff) << 8);
     core_put(w, VECNO_MODEL, VEC_MODEL, row, MODEL_TIME, (uint64_t)w->time);
     core_put_text(w, VECNO_MODEL, VEC_MODEL, row, text_at, text_make(w->domain, c->text));
@@ -278,15 +278,48 @@ static int64_t cost_max(World *w, const Change *c) {
     }
 }
 
+// ---- the guard ----
+
+void world_guard(World *w, const WorldGuard *g) { w->guard = g; }
+const WorldGuard *world_guard_now(const World *w) { return w->guard; }
+
+Str world_guarded(const World *w, uint64_t twin, uint32_t col) {
+    const WorldGuard *g = w->guard;
+    if (!g || col >= g->count || !(g->columns[col >> 6] >> (col & 63) & 1)) return (Str){0};
+    return g->by(g, twin, col);
+}
+
+// Does the value stand there already?
+static bool same_value(World *w, const Change *c) {
+    View v = view_writer(w);
+    TwinView t = view_twin_place(&v, (TwinId){c->id});
+    const Field *f;
+    if (!t.alive || catalog_column(v.catalog, c->col, &f) != &v.catalog->tables[t.table]) return false;
+    CellView now = view_cell(&v, c->col, t.row);
+    if (!now.valid || c->cell != f->cell) return false;
+    return cell_is_text(f->cell) ? text_eq(&now.text, c->text) : now.bits == c->bits;
+}
+
+static Err twin_set_guarded(World *w, const Change *c, Change *full) {
+    if (!world_guarded(w, c->id, c->col).n) return twin_set(w, c, full);
+    if (!same_value(w, c)) return ERR_VALIDATION;
+    full->kind = 0;
+    return ERR_OK;
+}
+
 static Err apply(World *w, const Change *c, Change *full) {
+    if (w->guard && (c->kind == CHANGE_UNSET || c->kind == CHANGE_SOURCE_TIME) && world_guarded(w, c->id, c->col).n)
+        return ERR_VALIDATION;
     switch ((ChangeKind)c->kind) {
     case CHANGE_MODELS_ADD:
     case CHANGE_MODEL_REMOVE:
+    case CHANGE_DOC:
     case CHANGE_MODEL_FLAG: return model_change(w, c);
+    case CHANGE_TICK: return ERR_OK;
     case CHANGE_TWIN_NEW: return twin_new(w, c);
     case CHANGE_TWIN_DEL: return twin_del(w, c, full);
     case CHANGE_TWIN_MODEL: return twin_model(w, c);
-    case CHANGE_SET: return twin_set(w, c, full);
+    case CHANGE_SET: return w->guard ? twin_set_guarded(w, c, full) : twin_set(w, c, full);
     case CHANGE_LATE: return twin_late(w, c);
     case CHANGE_UNSET: return twin_unset(w, c);
     case CHANGE_SOURCE_TIME: return twin_source_time(w, c);

@@ -68,7 +68,14 @@ typedef struct LinkKind {
     uint32_t first; // column of field i is first + i
 } LinkKind;
 
-// The schema as columns. Immutable, replaced whole when models change; reference-counted.
+// A document that belongs to the world as its models do: a definition of a derived value, a rule ... Immutable.
+typedef struct Doc {
+    _Atomic uint32_t refs;
+    Str collection, name, json;
+} Doc;
+
+// The schema as columns, and the documents. Immutable, replaced whole when models or documents change;
+// reference-counted.
 typedef struct Catalog Catalog;
 struct Catalog {
     _Atomic uint32_t refs;
@@ -83,7 +90,14 @@ struct Catalog {
     int32_t *owner; // by column - VECNO_COLUMNS: table t as t, link kind k as -1 - k
     Schema **held;  // schemas of removed models
     int32_t held_count;
+    Doc **docs; // ascending by collection, then name
+    int32_t doc_count;
 };
+
+// The document of that name, or NULL.
+const Doc *catalog_doc(const Catalog *c, Str collection, Str name);
+// The first place of a collection's documents in `docs`; *count of them stand there by name.
+int32_t catalog_docs(const Catalog *c, Str collection, int32_t *count);
 
 // The kind of a relationship definition. CHECKs that the catalog knows it. Cost: a few compares.
 int32_t catalog_kind(const Catalog *c, const Rel *rel);
@@ -144,6 +158,21 @@ uint64_t world_seq(const World *w);     // applied
 uint64_t world_visible(const World *w); // any thread
 int64_t world_time(const World *w);     // update time of the newest applied batch
 Domain *world_domain(const World *w);
+// Properties that are computed, and so not for clients to write. While a guard is set, world_do refuses a SET of another
+// value than stands there, an UNSET and a SOURCE_TIME of such a property with VALIDATION; a SET of the value that stands
+// there is accepted and does nothing.
+typedef struct WorldGuard WorldGuard;
+struct WorldGuard {
+    const uint64_t *columns;                                     // a bit a column; `by` is asked only where it is set
+    uint32_t count;                                              // bits
+    Str (*by)(const WorldGuard *g, uint64_t twin, uint32_t col); // the name of what computes it, "" for nothing
+};
+// Borrowed until the next call; NULL: none.
+void world_guard(World *w, const WorldGuard *g);
+// The guard that is set, or NULL.
+const WorldGuard *world_guard_now(const World *w);
+// What computes a property, "" when clients may write it.
+Str world_guarded(const World *w, uint64_t twin, uint32_t col);
 // Fresh ids for TWIN_NEW and LINK_NEW.
 TwinId world_take_twin_id(World *w);
 LinkId world_take_link_id(World *w);
@@ -189,6 +218,8 @@ TwinId view_find_twin(View *v, Str name);
 LinkId view_find_link(View *v, TwinId source, Str rid);
 // Many names at once, with prefetching: out[i].v = 0 when absent.
 void view_find_twins(View *v, const Str *names, int64_t n, TwinId *out);
+// The tables of twins as the writer left them last, visible or not: a guess that a change checks. UINT32_MAX: dead.
+void view_guess_tables(View *v, const TwinId *ids, int64_t n, uint32_t *out);
 
 typedef struct TwinView {
     bool alive;
@@ -222,7 +253,7 @@ typedef struct ModelView {
     uint8_t flag;
     int64_t time; // upload time
     Text id;      // removals and flags: the DTMI
-    Text doc;     // additions: the JSON array
+    Text doc;     // additions: the JSON array; documents: as in CHANGE_DOC
 } ModelView;
 // How many rows the log has, and one of them.
 int64_t view_model_rows(View *v);
