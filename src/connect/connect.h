@@ -3,8 +3,9 @@
 //
 // Threads: every connection has one thread of its own (its link's loop); a pool of ASK_THREADS answers requests that
 // may wait; routes have one thread an endpoint. Callbacks of the engine only pass results on.
-// Locks: `lock` guards the tables below; held for a few instructions, no callback runs under it. A Connection is
-// counted.
+// Locks, outermost first: `edit` is held over one change of a connection, waiting included; a Connection's `life` for
+// reading around calls into its kind, for writing around its start and stop; `lock` guards the tables below, held for a
+// few instructions, no callback runs under it. A Connection is counted.
 //
 // Documents: items of kind "connection", "endpoint", "eventroute" (the JSON as given, without secrets), "secret" (key
 // "connection/NAME/MEMBER": the text). Written with sosia_items_put before anything starts from them.
@@ -86,17 +87,21 @@ struct Connection {
     Json doc;    // with secrets filled in
     Buf text;    // the document as stored (without secrets)
     bool paused;
+    pthread_rwlock_t life;
+    bool running;      // between kind->start and kind->stop; guarded by life
     _Atomic int state; // ConnState
     ConnStats stats;
     // sample_lock guards these; ring buffers.
     pthread_mutex_t sample_lock;
     Sample errors[SAMPLES_MAX], messages[SAMPLES_MAX];
     int64_t error_count, message_count; // ever
+    int64_t error_next, message_next;   // kept ever: the next one's place in its ring
     Buf trouble;                        // why it is not up, a sentence; "" when it is
     void *own;                          // of its kind
 };
 
-// Keep a sample; texts are cut to SAMPLE_BYTES_MAX (binary as "0x..."). Any thread.
+// Keep a sample; texts are cut to SAMPLE_BYTES_MAX (binary as "0x..."). Any thread. In a flood one is kept every 10 ms
+// and the others only counted. An error also counts in stats.errors.
 void connection_error(Connection *c, Str topic, Str payload, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 void connection_message(Connection *c, Str topic, Str payload);
@@ -105,13 +110,15 @@ void connection_state(Connection *c, ConnState state, Str why);
 // A counted reference by name, NULL when there is none.
 Connection *connection_find(SosiaConnect *k, Str name);
 void connection_unref(Connection *c);
-// Call fn for each running connection with a reference taken; until it returns something else than NO_ROUTE.
+// Call fn for each running connection with a reference taken and kept running meanwhile (one that is being stopped is
+// passed by); until it returns something else than NO_ROUTE. fn must not wait.
 Err connection_each(SosiaConnect *k, Err (*fn)(Connection *c, void *ctx), void *ctx);
 
 // ---- requests -----------------------------------------------------------------------------------------------------
 
 struct Ask {
-    const SosiaAsk *q;
+    const SosiaAsk *q; // &ask
+    SosiaAsk ask;
     SosiaConnect *connect;
     SosiaCaller who; // borrowed like q
     SosiaToldFn fn;
@@ -134,6 +141,18 @@ void ask_eventroutes(Ask *a); // eventroutes.c
 void ask_commands(Ask *a);    // command.c
 void ask_write(Ask *a);       // line.c
 
+// ---- the registry, for connect.c -----------------------------------------------------------------------------------
+
+// Read the stored connections; start those that are not paused.
+MUST Err connections_load(SosiaConnect *k, Buf *why);
+// Stop and forget them, in memory only.
+void connections_stop(SosiaConnect *k);
+// The kind of that name or NULL.
+const ConnectKind *connect_kind(Str name);
+// The threads of the pool, and their end: what still waits is answered with CLOSED.
+MUST Err asks_start(SosiaConnect *k);
+void asks_stop(SosiaConnect *k);
+
 // ---- the whole ----------------------------------------------------------------------------------------------------
 
 typedef struct Routes Routes;     // routes.h
@@ -143,9 +162,10 @@ struct SosiaConnect {
     Sosia *engine;
     Str host; // owned
     bool paused;
-    pthread_mutex_t lock;
+    pthread_mutex_t edit, lock;
     Connection **connections; // by name
     int64_t connection_count, connection_cap;
+    _Atomic bool closing;
     Queue asks; // of Ask
     Thread threads[ASK_THREADS];
     Routes *routes;
