@@ -356,6 +356,7 @@ typedef enum SosiaEvent {
 } SosiaEvent;
 
 // A change of model is a SET of path "$metadata.$model"; a SET without a value is a new source time of the present one.
+// TWIN_DELETE and LINK_DELETE carry the whole twin or relationship as it was (JSON; NONE in batches of format 1 files).
 typedef struct SosiaChange {
     SosiaEvent what;
     SosiaStr twin;  // id of the twin (links: of the source); MODEL: the DTMI
@@ -365,12 +366,13 @@ typedef struct SosiaChange {
     SosiaValue
         value; // MODEL: JSON document when added, BOOL decommissioned, NONE when removed; TELEMETRY: JSON payload
     int64_t source_time_ns;
-    bool late; // SET: by its source's clock older than the value that stands: history's, not the present
+    bool late; // SET: by its source's clock older than the value that stood, or of the future: not the present value
     // The same by number, for who keeps tables of them. 0: none.
     uint64_t twin_no, link_no; // of twin and link; never used again
     uint32_t column;           // SET, UNSET, LINK_SET, LINK_UNSET: with twin_no or link_no it names the value
-    SosiaStr model;            // the twin's (links: the source's) when the batch was read; "" when it is gone
-    bool fresh;                // SET, LINK_SET: there was no value before
+    // The twin's (links: the source's): of SET, UNSET, TWIN_* when it happened; else when it was read, "" when it is gone
+    SosiaStr model;
+    bool fresh; // SET, LINK_SET: there was no value before
 } SosiaChange;
 
 // One visible batch; borrowed until the next call on the same feed.
@@ -397,6 +399,9 @@ SosiaErr sosia_feed_next(SosiaFeed *f, int64_t wait_ns, SosiaBatch *out);
 // call the engine. After sosia_feed_close (or a NULL fn) it is not called again.
 void sosia_feed_notify(SosiaFeed *f, void (*fn)(void *arg), void *arg);
 void sosia_feed_close(SosiaFeed *f);
+// The whole twin or relationship that change i of the batch made (TWIN_PUT, LINK_PUT), as GET showed it right after the
+// batch. Errors: ARGUMENT, WORLD_NOT_FOUND, MODEL_NOT_FOUND (nobody knows its model any more), OVERRUN.
+SosiaErr sosia_batch_made(Sosia *s, SosiaStr world, const SosiaBatch *b, int64_t i, SosiaBuf *out);
 // Durable cursors: the journal of the live world is kept behind `seq` for the consumer `name` (at most
 // SosiaOpen.journal_bytes_max, then it is cut and the consumer's next feed_open says GONE). seq 0: forget it.
 // Durable with the next commit, within a second.

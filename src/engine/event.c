@@ -12,6 +12,9 @@ typedef struct Decoding {
     Str bytes;
     BatchHead head;
     View *v;
+    uint64_t twin; // looked up last: values of one twin come together
+    Str name;
+    Change was; // TWIN_WAS or LINK_WAS right before
 } Decoding;
 
 static SosiaChange *event_add(EventList *l, SosiaEvent what) {
@@ -26,11 +29,30 @@ static SosiaChange *event_add(EventList *l, SosiaEvent what) {
 
 static Str keep_text(Decoding *x, Text t) { return arena_str(&x->list->arena, text_str(&t)); }
 
-static Str twin_name(Decoding *x, uint64_t id) { return keep_text(x, view_twin(x->v, (TwinId){id}).name); }
+static Str twin_name(Decoding *x, uint64_t id) {
+    if (id == x->twin) return x->name;
+    Text t;
+    view_words(x->v, VECNO_COLD, id, 0, 2, t.w); // its name, alive or not
+    x->twin = id;
+    x->name = keep_text(x, t);
+    return x->name;
+}
+
+// What the change that deletes `id` took away: said by the change before it.
+static SosiaValue was_value(const Decoding *x, uint8_t kind, uint64_t id) {
+    if (x->was.kind != kind || x->was.id != id) return (SosiaValue){0}; // batches of old files do not say it
+    return (SosiaValue){.kind = SOSIA_JSON, .s = x->was.text};
+}
 
 static Str model_name(const Decoding *x, uint32_t index) {
     const Catalog *c = x->v->catalog;
     return index < (uint32_t)c->table_count ? c->tables[index].model->id : (Str){0};
+}
+
+// The model of a twin that may be gone.
+static Str model_of(const Decoding *x, uint64_t twin) {
+    TwinView t = view_twin_place(x->v, (TwinId){twin});
+    return t.alive ? model_name(x, t.table) : (Str){0};
 }
 
 static Str rel_name(const Decoding *x, uint32_t kind) {
@@ -65,48 +87,43 @@ static void model_changed(Decoding *x, const Change *c) {
 static void twin_changed(Decoding *x, const Change *c) {
     if (c->kind == CHANGE_TWIN_NEW) {
         SosiaChange *e = event_add(x->list, SOSIA_EV_TWIN_PUT);
+        e->twin_no = c->id;
         e->twin = c->text;
-        e->other = model_name(x, c->col);
+        e->model = e->other = model_name(x, c->col);
     } else if (c->kind == CHANGE_TWIN_DEL) {
-        event_add(x->list, SOSIA_EV_TWIN_DELETE)->twin = c->text;
+        SosiaChange *e = event_add(x->list, SOSIA_EV_TWIN_DELETE);
+        e->twin_no = c->id;
+        e->twin = c->text;
+        e->value = was_value(x, CHANGE_TWIN_WAS, c->id);
+        if (e->value.kind) e->model = model_name(x, x->was.col);
     } else {
         Str name = twin_name(x, c->id);
         SosiaChange *e = event_add(x->list, SOSIA_EV_SET);
+        e->twin_no = c->id;
         e->twin = name;
         e->path = STR("$metadata.$model");
-        e->value = (SosiaValue){.kind = SOSIA_TEXT, .s = model_name(x, c->col)};
+        e->model = model_name(x, c->col);
+        e->value = (SosiaValue){.kind = SOSIA_TEXT, .s = e->model};
     }
-}
-
-// Whether the value that stands now is newer by its source's clock than this one: late, or overtaken since.
-static bool is_late(Decoding *x, const Change *c) {
-    if (!c->source_time) return false;
-    TwinView t = view_twin_place(x->v, (TwinId){c->id});
-    const Table *table;
-    const LinkKind *kind;
-    if (!t.alive || !catalog_field(x->v->catalog, c->col, &table, &kind)) return false;
-    if (table != &x->v->catalog->tables[t.table]) return false;
-    CellView cell = view_cell(x->v, c->col, t.row);
-    return cell.valid && cell.source_time > c->source_time;
 }
 
 static void value_changed(Decoding *x, const Change *c) {
     const Table *table;
     const LinkKind *kind;
     const Field *f = catalog_field(x->v->catalog, c->col, &table, &kind);
-    if (!f || (f->cell == CELL_COMPONENT && c->kind == CHANGE_SET)) return; // a component is there with its twin
+    if (!f || !table || (f->cell == CELL_COMPONENT && c->kind == CHANGE_SET))
+        return; // a component is there with its twin
     Str name = twin_name(x, c->id);
     SosiaChange *e = event_add(x->list, c->kind == CHANGE_UNSET ? SOSIA_EV_UNSET : SOSIA_EV_SET);
+    e->twin_no = c->id;
     e->twin = name;
+    e->column = c->col;
+    e->model = table->model->id;
     e->path = f->path;
     e->source_time_ns = c->source_time;
-    if (c->kind == CHANGE_LATE) {
-        e->value = value_of_cell(f, true, c->bits, c->text);
-        e->late = true;
-    } else if (c->kind == CHANGE_SET) {
-        e->value = value_of_cell(f, true, c->bits, c->text);
-        e->late = is_late(x, c);
-    }
+    e->fresh = c->fresh;
+    e->late = c->kind == CHANGE_LATE;
+    if (c->kind == CHANGE_SET || c->kind == CHANGE_LATE) e->value = value_of_cell(f, true, c->bits, c->text);
 }
 
 // ---- relationships ------------------------------------------------------------------------------------------------
@@ -114,10 +131,14 @@ static void value_changed(Decoding *x, const Change *c) {
 static void link_changed(Decoding *x, const Change *c) {
     Str source = twin_name(x, c->other), target = twin_name(x, c->target);
     SosiaChange *e = event_add(x->list, c->kind == CHANGE_LINK_NEW ? SOSIA_EV_LINK_PUT : SOSIA_EV_LINK_DELETE);
+    e->twin_no = c->other;
+    e->link_no = c->id;
     e->twin = source;
     e->link = c->text;
     e->path = rel_name(x, c->col);
     e->other = target;
+    e->model = model_of(x, c->other);
+    if (c->kind == CHANGE_LINK_DEL) e->value = was_value(x, CHANGE_LINK_WAS, c->id);
 }
 
 static bool find_link(Decoding *x, uint64_t id, LinkView *out) {
@@ -138,9 +159,14 @@ static void link_value_changed(Decoding *x, const Change *c) {
     Str source = twin_name(x, l.source.v), rid = keep_text(x, l.rid);
     bool set = c->kind == CHANGE_LINK_SET;
     SosiaChange *e = event_add(x->list, set ? SOSIA_EV_LINK_SET : SOSIA_EV_LINK_UNSET);
+    e->twin_no = l.source.v;
+    e->link_no = c->id;
     e->twin = source;
     e->link = rid;
+    e->column = c->col;
+    e->model = model_of(x, l.source.v);
     e->path = f->path;
+    e->fresh = c->fresh;
     if (set) e->value = value_of_cell(f, true, c->bits, c->text);
 }
 
@@ -151,7 +177,9 @@ static void telemetry(Decoding *x, const Change *c) {
     Str component = str_cut(&rest, 0), message = str_cut(&rest, 0);
     Str name = twin_name(x, c->id);
     SosiaChange *e = event_add(x->list, SOSIA_EV_TELEMETRY);
+    e->twin_no = c->id;
     e->twin = name;
+    e->model = model_of(x, c->id);
     e->path = component;
     e->other = message;
     e->value = (SosiaValue){.kind = SOSIA_JSON, .s = rest};
@@ -179,6 +207,8 @@ static Err one_change(Decoding *x, const Change *c) {
     case CHANGE_TELEMETRY: telemetry(x, c); break;
     case CHANGE_DOC:
     case CHANGE_TICK: break; // what follows from them comes as changes of its own
+    case CHANGE_TWIN_WAS:
+    case CHANGE_LINK_WAS: x->was = *c; break;
     default: return ERR_CORRUPT;
     }
     return ERR_OK;
@@ -188,6 +218,7 @@ static Err decode_view(View *v, void *ctx) {
     Decoding *x = ctx;
     x->v = v;
     x->list->count = 0;
+    x->twin = 0;
     arena_reset(&x->list->arena);
     Cut cut = cut_of(x->bytes);
     TRY(batch_decode(&cut, &x->head));

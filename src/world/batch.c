@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "world/batch.h"
 
-//   change: kind u8, then the fields that kind has, in the order of struct Change; varints, texts with their length,
-//   doubles and other bits as 8 bytes where they are doubles, as signed varints where they are integers.
+//   change: kind u8 (SET, LINK_SET: + FRESH), then the fields that kind has, in the order of struct Change; varints, texts
+//   with their length, doubles and other bits as 8 bytes where they are doubles, as signed varints where they are integers.
 
 enum { HAS_COL = 1, HAS_ID = 2, HAS_ENDS = 4, HAS_VALUE = 8, HAS_TEXT = 16, HAS_TIME = 32, HAS_BITS = 64 };
+
+#define FRESH 0x80 // in the byte of the kind; batches of old files do not have it
+
+static bool may_be_fresh(uint8_t kind) { return kind == CHANGE_SET || kind == CHANGE_LINK_SET; }
 
 static const uint8_t parts[CHANGE_KIND_COUNT] = {
     [CHANGE_MODELS_ADD] = HAS_TEXT,
@@ -24,6 +28,8 @@ static const uint8_t parts[CHANGE_KIND_COUNT] = {
     [CHANGE_LATE] = HAS_ID | HAS_COL | HAS_VALUE | HAS_TIME,
     [CHANGE_DOC] = HAS_TEXT,
     [CHANGE_TICK] = 0,
+    [CHANGE_TWIN_WAS] = HAS_ID | HAS_COL | HAS_TEXT,
+    [CHANGE_LINK_WAS] = HAS_ID | HAS_TEXT,
 };
 
 static void text_encode(Str s, Buf *out) {
@@ -54,7 +60,7 @@ static void value_decode(Cut *c, Change *out) {
 
 void change_encode(const Change *c, Buf *out) {
     uint8_t has = parts[c->kind];
-    buf_byte(out, (char)c->kind);
+    buf_byte(out, (char)(c->kind | (c->fresh && may_be_fresh(c->kind) ? FRESH : 0)));
     if (has & HAS_COL) buf_varint(out, c->col);
     if (has & HAS_ID) buf_varint(out, c->id);
     if (has & HAS_ENDS) {
@@ -68,8 +74,9 @@ void change_encode(const Change *c, Buf *out) {
 }
 
 Err change_decode(Cut *c, Change *out) {
-    Change x = {.kind = cut_byte(c)};
-    if (x.kind == 0 || x.kind >= CHANGE_KIND_COUNT) return ERR_CORRUPT;
+    uint8_t first = cut_byte(c);
+    Change x = {.kind = (uint8_t)(first & (FRESH - 1)), .fresh = (first & FRESH) != 0};
+    if (x.kind == 0 || x.kind >= CHANGE_KIND_COUNT || (x.fresh && !may_be_fresh(x.kind))) return ERR_CORRUPT;
     uint8_t has = parts[x.kind];
     if (has & HAS_COL) {
         uint64_t col = cut_varint(c);

@@ -24,6 +24,8 @@ typedef enum ChangeKind {
     CHANGE_LATE,           // id: twin; col; value; source_time: kept by its own time, moves no present value
     CHANGE_DOC,            // text: collection "\0" name "\0" JSON; empty JSON removes the document
     CHANGE_TICK,           // the time of the batch has come: what expressions of now() say at it follows. No state
+    CHANGE_TWIN_WAS,       // id: twin; col: model index; text: JSON of the twin that TWIN_DEL deletes next. No state
+    CHANGE_LINK_WAS,       // id: link; text: JSON of the link that LINK_DEL deletes next. No state
     CHANGE_KIND_COUNT
 } ChangeKind;
 
@@ -31,6 +33,7 @@ typedef struct Change {
     uint8_t kind;        // ChangeKind
     uint8_t cell;        // CellKind of the value
     bool stream;         // SET: a source's value, see world_do. Not stored
+    bool fresh;          // SET, LINK_SET: there was no value; the world fills it in
     uint32_t col;        // column (vector number), model index or link kind
     uint64_t id;         // twin or link
     uint64_t other;      // LINK_NEW: source twin

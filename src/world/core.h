@@ -152,17 +152,17 @@ const LinkKind *catalog_link_column(const Catalog *c, uint32_t col, const Field 
 MUST Err twin_new(World *w, const Change *c);
 MUST Err twin_del(World *w, const Change *c, Change *full);
 MUST Err twin_model(World *w, const Change *c);
-// full: its kind becomes CHANGE_LATE when the value moved nothing, 0 when it is a duplicate.
+// full: its kind becomes CHANGE_LATE when the value moved nothing, 0 when it is a duplicate; fresh is filled in.
 MUST Err twin_set(World *w, const Change *c, Change *full);
 MUST Err twin_late(World *w, const Change *c);
 MUST Err twin_unset(World *w, const Change *c);
 MUST Err twin_source_time(World *w, const Change *c);
 MUST Err link_new(World *w, const Change *c);
 MUST Err link_del(World *w, const Change *c, Change *full, Arena *keep);
-MUST Err link_set(World *w, const Change *c);
+MUST Err link_set(World *w, const Change *c, Change *full);
 MUST Err link_unset(World *w, const Change *c);
 // Clear one timed cell; true when it held a value.
 bool cell_clear(World *w, uint32_t col, VecShape shape, uint64_t row);
-// Write one timed cell of the open batch.
-void cell_put(World *w, uint32_t col, uint64_t row, const Change *c);
+// Write one timed cell of the open batch; true when there was no value.
+bool cell_put(World *w, uint32_t col, uint64_t row, const Change *c);
 static inline VecShape cell_shape(CellKind k) { return cell_is_text(k) ? VEC_TEXT : VEC_BITS; }

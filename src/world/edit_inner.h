@@ -48,6 +48,8 @@ int32_t edit_child(const Subject *s, int32_t parent, Str name);
 CellView edit_cell(const Subject *s, int32_t i);
 // world_do with a message on failure.
 MUST Err edit_do(const Subject *s, const Change *c);
+// Delete a link; the batch also says what it was.
+MUST Err edit_link_del(const Subject *s, LinkId id);
 // Is field i computed, so that a body may leave it out and loses nothing?
 bool edit_is_derived(const Subject *s, int32_t i);
 // Clear field i (on a marker: all inside).

@@ -2,6 +2,7 @@
 // Relationships: put and delete; patching is in edit_patch.c. Everything is checked before the first change.
 #include "base/check.h"
 #include "world/edit_inner.h"
+#include "world/show.h"
 
 // A relationship as its body states it.
 typedef struct Wanted {
@@ -24,6 +25,16 @@ static Err text_member(const Json *body, Str name, Str rid, Str *out, Diag *d) {
         return diag_add(d, ERR_ARGUMENT, body->at, -1, rid, "a relationship needs \"%.*s\", a text", STR_ARG(name));
     *out = v->s;
     return ERR_OK;
+}
+
+Err edit_link_del(const Subject *s, LinkId id) {
+    View v = view_writer(s->w);
+    Buf was = {0};
+    show_link(&v, id, &was);
+    Err e = was.full ? ERR_LIMIT : edit_do(s, &(Change){.kind = CHANGE_LINK_WAS, .id = id.v, .text = buf_str(&was)});
+    buf_free(&was);
+    TRY(e);
+    return edit_do(s, &(Change){.kind = CHANGE_LINK_DEL, .id = id.v});
 }
 
 Err edit_wake_source(World *w, LinkId *link, Str rid, Arena *arena, Diag *d) {
@@ -116,7 +127,7 @@ static Err put_link(World *w, TwinId source, Str source_name, Str rid, const Jso
         Subject s = edit_link_subject(w, id, rid, arena, d);
         return edit_put_members(&s, -1, body, (Stamp){.mode = STAMP_WHOLE});
     }
-    if (id.v) TRY(edit_do(&(Subject){.w = w, .d = d, .name = rid}, &(Change){.kind = CHANGE_LINK_DEL, .id = id.v}));
+    if (id.v) TRY(edit_link_del(&(Subject){.w = w, .d = d, .name = rid}, id));
     return put_new(w, &k, body, arena, d);
 }
 
@@ -143,5 +154,5 @@ Err edit_link_delete(World *w, Str source, Str rid, Precondition pre, Diag *d) {
     TRY(edit_find_link(w, source, rid, &id, d));
     TRY(link_precondition(w, id, rid, pre, false, d));
     Subject s = {.w = w, .d = d, .name = rid};
-    return edit_do(&s, &(Change){.kind = CHANGE_LINK_DEL, .id = id.v});
+    return edit_link_del(&s, id);
 }

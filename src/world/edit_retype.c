@@ -124,7 +124,7 @@ static Err move_link(const Subject *s, const Move *m) {
                             .text = cell_is_text(f->cell) ? arena_str(s->arena, text_str(&c.text)) : (Str){0}};
     }
     Str rid = arena_str(s->arena, text_str(&m->link.rid));
-    TRY(edit_do(s, &(Change){.kind = CHANGE_LINK_DEL, .id = m->id.v}));
+    TRY(edit_link_del(s, m->id));
     TRY(edit_do(s, &(Change){.kind = CHANGE_LINK_NEW,
                              .id = id.v,
                              .other = s->id,

@@ -2,6 +2,7 @@
 // Twins: put, delete, telemetry. Everything is checked before the first change.
 #include "base/check.h"
 #include "world/edit_inner.h"
+#include "world/show.h"
 
 static Err twin_precondition(World *w, TwinId id, Str name, Precondition pre, bool put, Diag *d) {
     char etag[48] = "";
@@ -91,6 +92,13 @@ Err edit_twin_delete(World *w, Str id, Precondition pre, Diag *d) {
         return diag_add(d, ERR_LINKS_LEFT, -1, -1, id, "twin \"%.*s\" still has %s relationships; delete them first",
                         STR_ARG(id), t.first_out.v ? "outgoing" : "incoming");
     Subject s = {.w = w, .d = d, .name = id};
+    Buf was = {0};
+    show_twin(&v, twin, &(ShowOptions){0}, &was);
+    Err e = was.full
+                ? ERR_LIMIT
+                : edit_do(&s, &(Change){.kind = CHANGE_TWIN_WAS, .id = twin.v, .col = t.table, .text = buf_str(&was)});
+    buf_free(&was);
+    TRY(e);
     return edit_do(&s, &(Change){.kind = CHANGE_TWIN_DEL, .id = twin.v});
 }
 

@@ -112,14 +112,14 @@ static void touch_markers(World *w, const LinkKind *k, const Field *f, uint64_t 
     }
 }
 
-Err link_set(World *w, const Change *c) {
+Err link_set(World *w, const Change *c, Change *full) {
     const LinkKind *k;
     const Field *f;
     TRY(target(w, c, &k, &f));
     if (c->cell != f->cell) return ERR_STALE;
     Change set = *c;
     set.source_time = 0; // not journalled for links
-    cell_put(w, c->col, c->id, &set);
+    full->fresh = cell_put(w, c->col, c->id, &set);
     touch_markers(w, k, f, c->id);
     put(w, c->id, LINK_TIME, (uint64_t)w->time);
     return ERR_OK;

@@ -66,18 +66,20 @@ bool cell_clear(World *w, uint32_t col, VecShape shape, uint64_t row) {
     return true;
 }
 
-void cell_put(World *w, uint32_t col, uint64_t row, const Change *c) {
+bool cell_put(World *w, uint32_t col, uint64_t row, const Change *c) {
     bool text = cell_is_text(c->cell);
     uint32_t r = (uint32_t)(row & (PAGE_ROWS - 1)), valid = page_valid_word(r);
     Text t = text ? text_make(w->domain, c->text) : (Text){{0, 0}};
     Pen pen = pen_open(w, col, cell_shape(c->cell), row, c->source_time != 0);
     Page *p = pen.p;
-    pen_put(&pen, valid, atomic_load_explicit(&p->words[valid], memory_order_relaxed) | (uint64_t)1 << (r & 63));
+    uint64_t bits = atomic_load_explicit(&p->words[valid], memory_order_relaxed), bit = (uint64_t)1 << (r & 63);
+    pen_put(&pen, valid, bits | bit);
     if (text) pen_put_text(&pen, page_cell_word(p, r), t);
     else pen_put(&pen, page_cell_word(p, r), c->bits);
     pen_put(&pen, page_update_word(p, r), (uint64_t)w->time);
     if (c->source_time) pen_put(&pen, page_source_word(p, r), (uint64_t)c->source_time);
     pen_close(&pen);
+    return !(bits & bit);
 }
 
 // Is the value that stands there newer than `source_time` by its own source's clock?
@@ -130,8 +132,9 @@ Err twin_set(World *w, const Change *c, Change *full) {
     TRY(target(w, c, &at, &t, &f));
     if (c->cell != f->cell) return ERR_STALE;
     full->kind = set_fate(w, c, at.row);
+    full->fresh = false; // on replay it comes from the journal
     if (full->kind != CHANGE_SET) return ERR_OK;
-    cell_put(w, c->col, at.row, c);
+    full->fresh = cell_put(w, c->col, at.row, c);
     if (f->parent >= 0) touch_markers(w, t, f, at.row, c->source_time);
     touch(w, c->id);
     return ERR_OK;

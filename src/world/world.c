@@ -325,9 +325,11 @@ static Err apply(World *w, const Change *c, Change *full) {
     case CHANGE_SOURCE_TIME: return twin_source_time(w, c);
     case CHANGE_LINK_NEW: return link_new(w, c);
     case CHANGE_LINK_DEL: return link_del(w, c, full, &w->scratch);
-    case CHANGE_LINK_SET: return link_set(w, c);
+    case CHANGE_LINK_SET: return link_set(w, c, full);
     case CHANGE_LINK_UNSET: return link_unset(w, c);
+    case CHANGE_TWIN_WAS:
     case CHANGE_TELEMETRY: return core_get(w, VECNO_HOT, c->id, HOT_PLACE) ? ERR_OK : ERR_TWIN_NOT_FOUND;
+    case CHANGE_LINK_WAS: return core_get(w, VECNO_LINK, c->id, LINK_SOURCE) ? ERR_OK : ERR_LINK_NOT_FOUND;
     case CHANGE_KIND_COUNT: break;
     }
     return ERR_ARGUMENT;
