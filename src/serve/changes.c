@@ -202,7 +202,7 @@ static uint64_t visible(Call *c) {
 }
 
 static void subscribe(Call *c, SosiaFeed *feed, uint64_t since, Str twin) {
-    static const HttpStreamOps ops = {pump, heartbeat, closed};
+    static const HttpStreamOps ops = {.ready = pump, .tick = heartbeat, .closed = closed};
     Subscription *s = mem_alloc(sizeof *s);
     *s = (Subscription){.feed = feed, .last = since, .sent_ns = time_mono_ns()};
     if (twin.n > 0) {

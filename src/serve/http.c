@@ -6,12 +6,14 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
+#include <sys/resource.h>
 #include "serve/http_impl.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "serve/url.h"
 
 #define RETIRED_MAX 1024
+#define FILES_WANTED 16384 // descriptors
 
 static Err fail(Buf *why, Err err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 static Err fail(Buf *why, Err err, const char *fmt, ...) {
@@ -160,13 +162,14 @@ static void set_defaults(HttpLimits *l) {
     default_i64(&l->body_bytes_max, INT64_C(16) << 20);
     default_i64(&l->header_bytes_max, 16 << 10);
     default_i64(&l->input_bytes_max, INT64_C(256) << 20);
-    default_i32(&l->connections_max, 1024);
+    default_i32(&l->connections_max, 4096);
     default_i32(&l->requests_max, 4096);
-    default_i32(&l->streams_max, 256);
+    default_i32(&l->streams_max, 2560);
     default_i32(&l->read_timeout_ms, 60000);
     default_i32(&l->write_timeout_ms, 30000);
     default_i32(&l->leave_timeout_ms, 3000);
     default_i32(&l->stop_timeout_ms, 5000);
+    default_i32(&l->ping_ms, 15000);
 }
 
 static void set_h2o(Http *h) {
@@ -194,6 +197,14 @@ static void release(Http *h) {
     mem_free(h->retired);
     mem_free(h->loops);
     mem_free(h);
+}
+
+// Thousands of connections need as many descriptors: take what the system allows us.
+static void raise_files(void) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= FILES_WANTED) return;
+    files.rlim_cur = files.rlim_max < FILES_WANTED ? files.rlim_max : FILES_WANTED;
+    setrlimit(RLIMIT_NOFILE, &files);
 }
 
 // Requests may arrive from the first thread on: everything they can see is set before.
@@ -228,6 +239,7 @@ Err http_start(const HttpConfig *config, Http **out, Buf *why) {
         return err;
     }
     set_h2o(h);
+    raise_files();
     *out = h;
     err = start_threads(h);
     if (err != ERR_OK) {

@@ -31,13 +31,14 @@ typedef struct HttpLimits {
     int64_t body_bytes_max;   // of one request [16 MiB]: 413
     int64_t header_bytes_max; // request line and headers together [16 KiB]: 431
     int64_t input_bytes_max;  // of a thread [256 MiB]: the largest on its way is cut, whole ones get 503
-    int32_t connections_max;  // per I/O thread [1,024]: 503, then closed
+    int32_t connections_max;  // per I/O thread [4,096]: 503, then closed
     int32_t requests_max;     // in work at once, per I/O thread [4,096]: 503
-    int32_t streams_max;      // per I/O thread [256]: 503
+    int32_t streams_max;      // per I/O thread, WebSockets included [2,560]: 503
     int32_t read_timeout_ms;  // from the end of a reply to the last byte of the next request [60,000]: closed
     int32_t write_timeout_ms; // without the client taking a byte [30,000]: closed
     int32_t leave_timeout_ms; // from a client closing its side until it counts as gone [3,000]: see http_on_gone
     int32_t stop_timeout_ms;  // for requests in work when stopping [5,000]: then closed
+    int32_t ping_ms;          // a WebSocket that was silent for so long is pinged, after three times that cut [15,000]
 } HttpLimits;
 
 typedef struct HttpConfig {
@@ -134,13 +135,16 @@ void http_post(HttpReq *r, void (*fn)(HttpReq *r, void *arg), void *arg);
 // still be reading; the two look the same. Bytes of a next request do not matter.
 void http_on_gone(HttpReq *r, void (*fn)(void *arg), void *arg);
 
-// ---- streams ------------------------------------------------------------------------------------------------------
-// A client that closes its side of the connection, even half of it, is taken to have left.
+// ---- streams ----------------------------------------------------------------------------------------------------------
+// An endless reply, or a WebSocket. A client of an endless reply that closes its side of the connection, even half of
+// it, is taken to have left.
 
 typedef struct HttpStreamOps {
     void (*ready)(void *arg);  // the client took everything that was sent, or somebody woke the stream: send or return
     void (*tick)(void *arg);   // about twice a second while nothing is in flight
     void (*closed)(void *arg); // the last call; the stream is gone when it returns
+    // WebSocket: a whole message came, borrowed. NULL: it takes none and is closed with 1003 when one comes.
+    void (*message)(void *arg, Str bytes, bool text);
 } HttpStreamOps;
 
 // Turn the request into a stream: status and headers of `head`, then `first` (not empty), then what http_stream_send
@@ -150,7 +154,35 @@ HttpStream *http_stream_open(HttpReq *r, const HttpReply *head, Str first, const
 bool http_stream_idle(const HttpStream *s);
 // Send the bytes of `data`, whose memory is swapped with a spare one (*data is empty afterwards). CHECKs idle.
 void http_stream_send(HttpStream *s, Buf *data);
-// End the reply in order; CHECKs idle. `closed` follows.
+// End the reply in order; CHECKs idle. `closed` follows. A WebSocket is closed with 1001.
 void http_stream_end(HttpStream *s);
 // Have `ready` called on the I/O thread when the stream is idle. Any thread, until `closed` has returned.
 void http_stream_wake(HttpStream *s);
+
+// ---- WebSockets ---------------------------------------------------------------------------------------------------
+// RFC 6455 without extensions. Pings are answered and sent by the facade, dead peers cut; what is no WebSocket is closed
+// with 1002, texts that are no UTF-8 with 1007, messages over body_bytes_max with 1009. What is sent is whole frames:
+// see ws.h.
+
+// Does the client ask for a WebSocket? *wrong: it does, but not in a way that can be served.
+bool http_wants_socket(const HttpReq *r, bool *wrong);
+// Answer with 101 and the headers of `head`, then the frames of `first` (may be empty). http_wants_socket was true.
+// NULL as for http_stream_open.
+HttpStream *http_socket_open(HttpReq *r, const HttpReply *head, Str first, const HttpStreamOps *ops, void *arg);
+// Close it with a code behind what is in flight; `closed` is called before this returns.
+void http_socket_end(HttpStream *s, uint16_t code, Str reason);
+// Take no messages, or take them again: what the client sends waits in its socket. A few may still come.
+void http_socket_pause(HttpStream *s, bool paused);
+
+// ---- wakers -------------------------------------------------------------------------------------------------------
+
+typedef struct HttpWaker HttpWaker;
+
+// Something that belongs to the I/O thread of a request: fn(arg) is called there once after one or more wakes.
+HttpWaker *http_waker_new(HttpReq *r, void (*fn)(void *arg), void *arg);
+// Any thread, until http_waker_free.
+void http_waker_wake(HttpWaker *w);
+// Have fn called in about 10 ms. The I/O thread.
+void http_waker_soon(HttpWaker *w);
+// fn is not called any more. The I/O thread.
+void http_waker_free(HttpWaker *w);

@@ -8,6 +8,8 @@
 // 4. Nothing ends a write that the peer does not take: the sweep does, by shutting the socket down, which makes the
 //    pending write or read fail and h2o close the connection.
 // 5. Errors found before the handler runs (413, 400 on a bad chunk, 417) pass the filters of the fallback path.
+// 6. An upgraded connection leaves h2o when its 101 was written: the socket stays, with what is behind the request in
+//    its input, and h2o's request is gone.
 #pragma once
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -15,6 +17,7 @@
 #include <h2o/http1.h>
 #include "base/thread.h"
 #include "serve/http.h"
+#include "serve/ws.h"
 
 // ORDER STATE: where a connection stands, for the sweep.
 typedef enum ConnState {
@@ -22,10 +25,12 @@ typedef enum ConnState {
     CONN_WORK,    // a handler owes the reply
     CONN_SENDING, // the reply is on its way
     CONN_STREAM,
+    CONN_LINGER, // a WebSocket is closed; until the client closes, too
 } ConnState;
 
 typedef struct HttpLoop HttpLoop;
 typedef struct HttpConn HttpConn;
+typedef struct HttpSocket HttpSocket;
 
 struct HttpReq {
     h2o_multithread_message_t message; // first: a post is the request itself
@@ -52,6 +57,27 @@ struct HttpConn {
     HttpReq req;
 };
 
+// What a stream has when it is a WebSocket.
+struct HttpSocket {
+    WsReader reader;
+    Buf control;  // pings, pongs and the close frame that wait
+    bool open;    // the 101 was written
+    bool writing; // `flight` is on its way
+    bool over;    // `closed` was called
+    bool paused, taking;
+    int64_t heard_ms, pinged_ms;
+};
+
+struct HttpWaker {
+    h2o_multithread_message_t message; // first: a wake is the waker itself
+    h2o_timeout_entry_t soon;
+    HttpLoop *loop;
+    void (*fn)(void *arg);
+    void *arg;
+    atomic_bool queued;
+    atomic_int refs; // the owner's and that of a wake on its way
+};
+
 struct HttpStream {
     h2o_multithread_message_t message; // first: a wake is the stream itself
     h2o_generator_t generator;
@@ -61,6 +87,7 @@ struct HttpStream {
     void *arg;
     Buf flight, spare;
     bool idle;
+    HttpSocket *ws;     // NULL: a reply
     atomic_bool queued; // a wake is on its way
     atomic_int refs;    // the loop's and that of a wake on its way
 };
@@ -88,8 +115,8 @@ struct HttpLoop {
     h2o_context_t ctx;
     h2o_linklist_t conns;
     LoopListener listeners[HTTP_LISTENERS_MAX];
-    h2o_multithread_receiver_t posts, wakes;
-    h2o_timeout_t sweep_timer;
+    h2o_multithread_receiver_t posts, wakes, calls;
+    h2o_timeout_t sweep_timer, soon_timer;
     h2o_timeout_entry_t sweep_entry;
     bool accepting, stopping;
     int64_t stop_at_ms, ticked_ms;
@@ -137,3 +164,20 @@ void req_refuse(HttpReq *r, Err err, int status, const char *text);
 // Receivers of the two queues into an I/O thread.
 void req_on_posts(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages);
 void req_on_wakes(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages);
+void req_on_calls(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages);
+// Headers and status of a reply.
+void req_put_head(h2o_req_t *q, const HttpReply *reply, bool persistent);
+// The connection sends from now on, for the sweep.
+void req_start_sending(HttpConn *conn, ConnState state);
+// A stream of the request, counted; NULL when there are too many.
+HttpStream *req_stream_new(HttpReq *r, const HttpStreamOps *ops, void *arg);
+void req_stream_unref(HttpStream *s);
+
+// ---- http_ws.c ----
+void ws_send(HttpStream *s);
+// The socket of a WebSocket is closed.
+void ws_gone(HttpConn *conn);
+// Somebody woke the stream: take what waits when it was paused.
+void ws_woken(HttpStream *s);
+// Look after it: pings, dead peers, ends. False: it was taken care of; true: nothing in flight and all is well.
+bool ws_sweep(HttpConn *conn, int64_t now_ms);

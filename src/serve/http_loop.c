@@ -13,6 +13,8 @@
 #define ACCEPTS_A_TURN 64
 #define SWEEP_MS 100
 #define TICK_MS 500
+#define SOON_MS 10
+#define LINGER_MS 2000 // for a WebSocket's client to close its side
 
 #ifdef __SANITIZE_ADDRESS__
 // h2o keeps recycled chunks in variables of its threads and never gives them back.
@@ -26,6 +28,7 @@ static void shut(HttpConn *conn) { shutdown(h2o_socket_get_fd(conn->sock), SHUT_
 
 static void on_conn_close(void *data) {
     HttpConn *conn = data;
+    if (conn->req.stream && conn->req.stream->ws) ws_gone(conn);
     CHECK(conn->state == CONN_READING);
     CHECK(conn->req.stream == NULL);
     counter_add(&conn->loop->connections, -1);
@@ -145,7 +148,12 @@ static void sweep_conn(HttpConn *conn, int64_t now_ms, bool tick) {
     HttpLoop *loop = conn->loop;
     bool late = loop->stopping && now_ms >= loop->stop_at_ms;
     HttpStream *stream = conn->req.stream;
-    if (conn->state == CONN_STREAM && stream && stream->idle) {
+    if (conn->state == CONN_LINGER) {
+        if (late || now_ms - conn->progress_ms > LINGER_MS) shut(conn);
+    } else if (conn->state == CONN_STREAM && stream && stream->ws && stream->idle) {
+        if (loop->stopping) http_stream_end(stream);
+        else if (ws_sweep(conn, now_ms) && tick) stream->ops->tick(stream->arg);
+    } else if (conn->state == CONN_STREAM && stream && stream->idle) {
         if (loop->stopping) {
             http_stream_end(stream);
         } else if (sweep_idle_stream(conn) && tick) {
@@ -154,6 +162,7 @@ static void sweep_conn(HttpConn *conn, int64_t now_ms, bool tick) {
     } else if (conn->state == CONN_SENDING || conn->state == CONN_STREAM) {
         if (late) shut(conn);
         else sweep_sending(conn, now_ms);
+        if (stream && stream->ws) ws_sweep(conn, now_ms);
     } else if (conn->state == CONN_WORK) {
         sweep_work(conn, now_ms);
     } else if (conn->state == CONN_READING && loop->stopping) {
@@ -203,7 +212,9 @@ static void loop_begin(HttpLoop *loop) {
     h2o_linklist_init_anchor(&loop->conns);
     h2o_multithread_register_receiver(loop->ctx.queue, &loop->posts, req_on_posts);
     h2o_multithread_register_receiver(loop->ctx.queue, &loop->wakes, req_on_wakes);
+    h2o_multithread_register_receiver(loop->ctx.queue, &loop->calls, req_on_calls);
     h2o_timeout_init(loop->ev, &loop->sweep_timer, SWEEP_MS);
+    h2o_timeout_init(loop->ev, &loop->soon_timer, SOON_MS);
     loop->sweep_entry.cb = on_sweep;
     h2o_timeout_link(loop->ev, &loop->sweep_timer, &loop->sweep_entry);
     for (int32_t i = 0; i < h->listener_count; i++) {
@@ -240,8 +251,10 @@ static void loop_end(HttpLoop *loop) {
     for (int i = 0; i < 3; i++) h2o_evloop_run(loop->ev, 0); // the last wakes
     h2o_timeout_unlink(&loop->sweep_entry);
     h2o_timeout_dispose(loop->ev, &loop->sweep_timer);
+    h2o_timeout_dispose(loop->ev, &loop->soon_timer);
     h2o_multithread_unregister_receiver(loop->ctx.queue, &loop->posts);
     h2o_multithread_unregister_receiver(loop->ctx.queue, &loop->wakes);
+    h2o_multithread_unregister_receiver(loop->ctx.queue, &loop->calls);
     h2o_context_dispose(&loop->ctx);
     h2o_evloop_destroy(loop->ev);
     mem_free(queue);

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests, replies and streams on top of h2o.
 #include "serve/http_impl.h"
+#include <sys/socket.h>
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/time.h"
 
 #define BODY_COPY_MAX 1000  // shorter bodies are copied into the request's pool
 #define BODY_KEEP_MAX 65536 // a connection keeps at most this much spare memory
+#define STREAM_KERNEL_BYTES (256 << 10)
 #define JSON_TYPE STR("application/json; charset=utf-8")
 
 static const char *reason_of(int status) {
     switch (status) {
+    case 101: return "Switching Protocols";
     case 200: return "OK";
     case 201: return "Created";
     case 202: return "Accepted";
@@ -26,6 +29,7 @@ static const char *reason_of(int status) {
     case 412: return "Precondition Failed";
     case 413: return "Content Too Large";
     case 417: return "Expectation Failed";
+    case 426: return "Upgrade Required";
     case 429: return "Too Many Requests";
     case 431: return "Request Header Fields Too Large";
     case 503: return "Service Unavailable";
@@ -114,6 +118,10 @@ void req_over(HttpConn *conn) {
     if (conn->state == CONN_READING) return;
     bool counted = conn->req.h2o != NULL;
     if (counted) conn->loop->body_bytes -= conn->req.view.body.n;
+    if (conn->req.stream && conn->req.stream->ws) { // goes on without h2o
+        conn->req.h2o = NULL;
+        return;
+    }
     if (conn->state == CONN_STREAM) {
         counter_add(&conn->loop->streams, -1);
     } else if (counted) {
@@ -140,7 +148,7 @@ static void put_header(h2o_req_t *q, Str name, Str value) {
     h2o_add_header_by_str(&q->pool, &q->res.headers, name.p, (size_t)name.n, 0, NULL, value.p, (size_t)value.n);
 }
 
-static void put_head(h2o_req_t *q, const HttpReply *reply, bool persistent) {
+void req_put_head(h2o_req_t *q, const HttpReply *reply, bool persistent) {
     q->res.status = reply->status;
     q->res.reason = reason_of(reply->status);
     if (reply->type.n > 0) put_header(q, STR("content-type"), reply->type);
@@ -168,7 +176,7 @@ static void put_part(h2o_iovec_t *bufs, size_t *count, Str part) {
     if (part.n > 0) bufs[(*count)++] = h2o_iovec_init(part.p, (size_t)part.n);
 }
 
-static void start_sending(HttpConn *conn, ConnState state) {
+void req_start_sending(HttpConn *conn, ConnState state) {
     conn->state = state;
     conn->progress_ms = (int64_t)h2o_now(conn->loop->ev);
     conn->acked = 0;
@@ -178,7 +186,7 @@ void http_reply(HttpReq *r, const HttpReply *reply) {
     static h2o_generator_t plain = {NULL, NULL};
     CHECK(r->conn->state == CONN_WORK);
     h2o_req_t *q = r->h2o;
-    put_head(q, reply, !reply->close && !r->conn->loop->stopping);
+    req_put_head(q, reply, !reply->close && !r->conn->loop->stopping);
     Str body = keep_body(r, reply);
     h2o_iovec_t bufs[3];
     size_t count = 0;
@@ -186,7 +194,7 @@ void http_reply(HttpReq *r, const HttpReply *reply) {
     put_part(bufs, &count, body);
     put_part(bufs, &count, reply->suffix);
     q->res.content_length = (size_t)(reply->prefix.n + body.n + reply->suffix.n);
-    start_sending(r->conn, CONN_SENDING);
+    req_start_sending(r->conn, CONN_SENDING);
     h2o_start_response(q, &plain);
     h2o_send(q, bufs, r->view.head ? 0 : count, H2O_SEND_STATE_FINAL);
 }
@@ -266,7 +274,7 @@ static void on_setup(h2o_filter_t *self, h2o_req_t *q, h2o_ostream_t **slot) {
     put_header(q, STR("x-ms-error-code"), str_of(err_wire(err)));
     q->res.reason = reason_of(status);
     q->res.content_length = (size_t)out->body.n;
-    start_sending(conn, CONN_SENDING);
+    req_start_sending(conn, CONN_SENDING);
     HttpConfig *config = &conn->loop->http->config;
     if (config->refused) config->refused(config->ctx, status);
     h2o_setup_next_ostream(q, &out->super.next);
@@ -285,10 +293,15 @@ void req_register(Http *h) {
 
 // ---- streams ----
 
-static void stream_unref(HttpStream *s) {
+void req_stream_unref(HttpStream *s) {
     if (atomic_fetch_sub(&s->refs, 1) != 1) return;
     buf_free(&s->flight);
     buf_free(&s->spare);
+    if (s->ws) {
+        ws_reader_free(&s->ws->reader);
+        buf_free(&s->ws->control);
+        mem_free(s->ws);
+    }
     mem_free(s);
 }
 
@@ -298,7 +311,7 @@ static void stream_closed(HttpStream *s) {
     s->conn = NULL;
     s->idle = false;
     s->ops->closed(s->arg);
-    stream_unref(s);
+    req_stream_unref(s);
 }
 
 static void on_proceed(h2o_generator_t *self, h2o_req_t *q) {
@@ -317,14 +330,19 @@ static void on_stop(h2o_generator_t *self, h2o_req_t *q) {
 static void stream_put(HttpStream *s) {
     h2o_iovec_t bytes = h2o_iovec_init(s->flight.p, (size_t)s->flight.n);
     s->idle = false;
-    start_sending(s->conn, CONN_STREAM);
+    req_start_sending(s->conn, CONN_STREAM);
     h2o_send(s->conn->req.h2o, &bytes, 1, H2O_SEND_STATE_IN_PROGRESS);
 }
 
-HttpStream *http_stream_open(HttpReq *r, const HttpReply *head, Str first, const HttpStreamOps *ops, void *arg) {
+// What the kernel holds for a stream is bounded as what we hold: thousands of them may stall.
+static void bound_kernel(HttpConn *conn) {
+    int size = STREAM_KERNEL_BYTES;
+    setsockopt(h2o_socket_get_fd(conn->sock), SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+}
+
+HttpStream *req_stream_new(HttpReq *r, const HttpStreamOps *ops, void *arg) {
     HttpLoop *loop = r->conn->loop;
     CHECK(r->conn->state == CONN_WORK);
-    CHECK(first.n > 0);
     if (loop->streams >= loop->http->config.limits.streams_max || loop->stopping) return NULL;
     HttpStream *s = mem_alloc(sizeof *s);
     s->generator = (h2o_generator_t){on_proceed, on_stop};
@@ -336,7 +354,15 @@ HttpStream *http_stream_open(HttpReq *r, const HttpReply *head, Str first, const
     r->stream = s;
     counter_add(&loop->requests, -1);
     counter_add(&loop->streams, 1);
-    put_head(r->h2o, head, true);
+    bound_kernel(r->conn);
+    return s;
+}
+
+HttpStream *http_stream_open(HttpReq *r, const HttpReply *head, Str first, const HttpStreamOps *ops, void *arg) {
+    CHECK(first.n > 0);
+    HttpStream *s = req_stream_new(r, ops, arg);
+    if (!s) return NULL;
+    req_put_head(r->h2o, head, true);
     h2o_start_response(r->h2o, &s->generator);
     buf_str_put(&s->flight, first);
     stream_put(s);
@@ -352,14 +378,19 @@ void http_stream_send(HttpStream *s, Buf *data) {
     buf_reset(&spare);
     s->flight = *data;
     *data = spare;
-    stream_put(s);
+    if (s->ws) ws_send(s);
+    else stream_put(s);
 }
 
 void http_stream_end(HttpStream *s) {
     CHECK(s->idle);
+    if (s->ws) {
+        http_socket_end(s, WS_GOING_AWAY, (Str){0});
+        return;
+    }
     h2o_req_t *q = s->conn->req.h2o;
     q->http1_is_persistent = 0;
-    start_sending(s->conn, CONN_STREAM);
+    req_start_sending(s->conn, CONN_STREAM);
     stream_closed(s);
     h2o_send(q, NULL, 0, H2O_SEND_STATE_FINAL);
 }
@@ -376,7 +407,56 @@ void req_on_wakes(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages
         HttpStream *s = H2O_STRUCT_FROM_MEMBER(HttpStream, message.link, messages->next);
         h2o_linklist_unlink(&s->message.link);
         atomic_store(&s->queued, false);
+        if (s->ws) ws_woken(s);
         if (s->idle) s->ops->ready(s->arg);
-        stream_unref(s);
+        req_stream_unref(s);
+    }
+}
+
+// ---- wakers ----
+
+static void waker_unref(HttpWaker *w) {
+    if (atomic_fetch_sub(&w->refs, 1) == 1) mem_free(w);
+}
+
+static void on_soon(h2o_timeout_entry_t *entry) {
+    HttpWaker *w = H2O_STRUCT_FROM_MEMBER(HttpWaker, soon, entry);
+    w->fn(w->arg);
+}
+
+HttpWaker *http_waker_new(HttpReq *r, void (*fn)(void *arg), void *arg) {
+    HttpWaker *w = mem_alloc(sizeof *w);
+    w->loop = r->conn->loop;
+    w->fn = fn;
+    w->arg = arg;
+    w->soon.cb = on_soon;
+    atomic_store(&w->refs, 1);
+    return w;
+}
+
+void http_waker_wake(HttpWaker *w) {
+    if (atomic_exchange(&w->queued, true)) return;
+    atomic_fetch_add(&w->refs, 1);
+    h2o_multithread_send_message(&w->loop->calls, &w->message);
+}
+
+void http_waker_soon(HttpWaker *w) {
+    if (!h2o_timeout_is_linked(&w->soon)) h2o_timeout_link(w->loop->ev, &w->loop->soon_timer, &w->soon);
+}
+
+void http_waker_free(HttpWaker *w) {
+    h2o_timeout_unlink(&w->soon);
+    w->fn = NULL;
+    waker_unref(w);
+}
+
+void req_on_calls(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages) {
+    (void)receiver;
+    while (!h2o_linklist_is_empty(messages)) {
+        HttpWaker *w = H2O_STRUCT_FROM_MEMBER(HttpWaker, message.link, messages->next);
+        h2o_linklist_unlink(&w->message.link);
+        atomic_store(&w->queued, false);
+        if (w->fn) w->fn(w->arg);
+        waker_unref(w);
     }
 }

@@ -70,7 +70,7 @@ static void feed_closed(void *arg) { atomic_fetch_add(&((Feed *)arg)->closed, 1)
 static void note_gone(void *arg) { atomic_fetch_add(&((Site *)arg)->gone, 1); }
 
 static void handle(void *ctx, HttpReq *r) {
-    static const HttpStreamOps ops = {feed_ready, feed_tick, feed_closed};
+    static const HttpStreamOps ops = {.ready = feed_ready, .tick = feed_tick, .closed = feed_closed};
     Site *site = ctx;
     const HttpView *v = http_view(r);
     if (str_eq(v->path, STR("/late"))) {
