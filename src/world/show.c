@@ -16,6 +16,8 @@ typedef struct Sheet {
     int32_t count;
     uint32_t first; // column of field 0
     uint64_t row;
+    const GivenCell *given; // instead of the view's cells
+    int64_t given_time;
     bool no_times;
     Buf *out;
     int64_t time; // the last one printed, and its text
@@ -34,7 +36,15 @@ typedef struct Stamps {
     } at[STAMPS];
 } Stamps;
 
-static CellView cell_at(const Sheet *s, int32_t i) { return view_cell(s->v, s->first + (uint32_t)i, s->row); }
+static CellView cell_at(const Sheet *s, int32_t i) {
+    if (!s->given) return view_cell(s->v, s->first + (uint32_t)i, s->row);
+    const GivenCell *g = &s->given[i];
+    return (CellView){.valid = g->valid, .bits = g->bits, .update_time = s->given_time, .source_time = g->source_time};
+}
+
+static Str text_at(const Sheet *s, int32_t i, const CellView *c) {
+    return s->given ? s->given[i].text : text_str(&c->text);
+}
 
 // "NAME": with a comma before it when something stands there already.
 static void put_name(Buf *out, Str name) {
@@ -88,7 +98,7 @@ static void put_children(const Sheet *s, int32_t marker);
 static void put_value(const Sheet *s, int32_t i, const CellView *c) {
     const Field *f = &s->fields[i];
     if (f->cell < CELL_OBJECT) {
-        show_scalar(f, c->bits, text_str(&c->text), s->out);
+        show_scalar(f, c->bits, text_at(s, i, c), s->out);
         return;
     }
     buf_byte(s->out, '{');
@@ -220,30 +230,42 @@ static Sheet sheet_of_twin(View *v, const TwinView *t, const ShowOptions *o, Buf
 
 static void put_etag(Buf *out, const char *etag) { json_put_str(out, str_of(etag)); }
 
+static void put_twin(Sheet *s, Str name, Str model, TwinId id, int64_t time) {
+    char etag[48];
+    Stamps stamps;
+    Buf *out = s->out;
+    stamps.count = 0;
+    etag_of_twin(id, time, etag);
+    buf_str_put(out, STR("{\"$dtId\":"));
+    json_put_str(out, name);
+    buf_str_put(out, STR(",\"$etag\":"));
+    put_etag(out, etag);
+    put_properties(s, -1, &stamps);
+    put_components(s, -1);
+    buf_str_put(out, STR(",\"$metadata\":{\"$model\":"));
+    json_put_str(out, model);
+    if (!s->no_times) {
+        put_name(out, STR("$lastUpdateTime"));
+        put_time(s, time);
+    }
+    put_stamps(s, -1, &stamps);
+    buf_str_put(out, STR("}}"));
+}
+
 void show_twin(View *v, TwinId id, const ShowOptions *o, Buf *out) {
     TwinView t = view_twin(v, id);
     CHECK(t.alive || v->overrun);
     if (!t.alive) return;
     Sheet s = sheet_of_twin(v, &t, o, out);
     prefetch(&s);
-    char etag[48];
-    Stamps stamps;
-    stamps.count = 0;
-    etag_of_twin(id, t.update_time, etag);
-    buf_str_put(out, STR("{\"$dtId\":"));
-    json_put_str(out, text_str(&t.name));
-    buf_str_put(out, STR(",\"$etag\":"));
-    put_etag(out, etag);
-    put_properties(&s, -1, &stamps);
-    put_components(&s, -1);
-    buf_str_put(out, STR(",\"$metadata\":{\"$model\":"));
-    json_put_str(out, v->catalog->tables[t.table].model->id);
-    if (!s.no_times) {
-        put_name(out, STR("$lastUpdateTime"));
-        put_time(&s, t.update_time);
-    }
-    put_stamps(&s, -1, &stamps);
-    buf_str_put(out, STR("}}"));
+    put_twin(&s, text_str(&t.name), v->catalog->tables[t.table].model->id, id, t.update_time);
+}
+
+void show_twin_given(const Catalog *c, uint32_t table, TwinId id, Str name, int64_t time, const GivenCell *cells,
+                     Buf *out) {
+    const Model *m = c->tables[table].model;
+    Sheet s = {.fields = m->fields, .count = m->field_count, .given = cells, .given_time = time, .out = out};
+    put_twin(&s, name, m->id, id, time);
 }
 
 Err show_component(View *v, TwinId id, Str component, const ShowOptions *o, Buf *out) {
@@ -260,9 +282,21 @@ Err show_component(View *v, TwinId id, Str component, const ShowOptions *o, Buf 
 
 // ---- links -------------------------------------------------------------------------------------------------------
 
-static void put_twin_name(View *v, TwinId id, Buf *out) {
-    TwinView t = view_twin(v, id);
-    json_put_str(out, text_str(&t.name));
+static void put_link(const Sheet *s, LinkId id, const ShownLink *l) {
+    char etag[48];
+    etag_of_link(id, l->time, etag);
+    buf_str_put(s->out, STR("{\"$relationshipId\":"));
+    json_put_str(s->out, l->rid);
+    buf_str_put(s->out, STR(",\"$etag\":"));
+    put_etag(s->out, etag);
+    buf_str_put(s->out, STR(",\"$sourceId\":"));
+    json_put_str(s->out, l->source);
+    buf_str_put(s->out, STR(",\"$relationshipName\":"));
+    json_put_str(s->out, l->name);
+    buf_str_put(s->out, STR(",\"$targetId\":"));
+    json_put_str(s->out, l->target);
+    put_children(s, -1);
+    buf_byte(s->out, '}');
 }
 
 void show_link(View *v, LinkId id, Buf *out) {
@@ -270,22 +304,21 @@ void show_link(View *v, LinkId id, Buf *out) {
     CHECK(l.alive || v->overrun);
     if (!l.alive) return;
     const LinkKind *k = &v->catalog->kinds[l.kind];
-    char etag[48];
-    etag_of_link(id, l.update_time, etag);
-    buf_str_put(out, STR("{\"$relationshipId\":"));
-    json_put_str(out, text_str(&l.rid));
-    buf_str_put(out, STR(",\"$etag\":"));
-    put_etag(out, etag);
-    buf_str_put(out, STR(",\"$sourceId\":"));
-    put_twin_name(v, l.source, out);
-    buf_str_put(out, STR(",\"$relationshipName\":"));
-    json_put_str(out, k->rel->name);
-    buf_str_put(out, STR(",\"$targetId\":"));
-    put_twin_name(v, l.target, out);
+    TwinView source = view_twin(v, l.source), target = view_twin(v, l.target);
     Sheet s = {
         .v = v, .fields = k->rel->fields, .count = k->rel->field_count, .first = k->first, .row = id.v, .out = out};
-    put_children(&s, -1);
-    buf_byte(out, '}');
+    put_link(&s, id,
+             &(ShownLink){.rid = text_str(&l.rid),
+                          .source = text_str(&source.name),
+                          .name = k->rel->name,
+                          .target = text_str(&target.name),
+                          .time = l.update_time});
+}
+
+void show_link_given(const Catalog *c, uint32_t kind, LinkId id, const ShownLink *l, const GivenCell *cells, Buf *out) {
+    const Rel *rel = c->kinds[kind].rel;
+    Sheet s = {.fields = rel->fields, .count = rel->field_count, .given = cells, .given_time = l->time, .out = out};
+    put_link(&s, id, l);
 }
 
 // Percent-encoded as a path segment: RFC 3986, unreserved characters stay.

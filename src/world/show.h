@@ -17,6 +17,22 @@ void show_twin(View *v, TwinId id, const ShowOptions *o, Buf *out);
 MUST Err show_component(View *v, TwinId id, Str component, const ShowOptions *o, Buf *out);
 // {"$relationshipId","$etag","$sourceId","$relationshipName","$targetId", properties}.
 void show_link(View *v, LinkId id, Buf *out);
+// A value that is in no view.
+typedef struct GivenCell {
+    bool valid;
+    uint64_t bits;
+    Str text; // of text cells
+    int64_t source_time;
+} GivenCell;
+// As show_twin showed a twin with these cells (one a field of the table's model), all of them set at `time`.
+void show_twin_given(const Catalog *c, uint32_t table, TwinId id, Str name, int64_t time, const GivenCell *cells,
+                     Buf *out);
+typedef struct ShownLink {
+    Str rid, source, name, target;
+    int64_t time;
+} ShownLink;
+// The same for a relationship of a kind.
+void show_link_given(const Catalog *c, uint32_t kind, LinkId id, const ShownLink *l, const GivenCell *cells, Buf *out);
 // {"$relationshipId","$sourceId","$relationshipName","$relationshipLink"}.
 void show_incoming(View *v, LinkId id, const ShowOptions *o, Buf *out);
 // Model data {"id","displayName","description","uploadTime","decommissioned"[,"model"]} of a model in the catalog.
