@@ -27,7 +27,8 @@ typedef struct MqttConfig {
     bool clean_start;
     int64_t session_expiry_s, keep_alive_s;
     Str username, password;
-    Str ca, cert, key, key_password; // PEM texts or file paths ("/...")
+    Str ca, cert, key, key_password; // PEM texts or file paths ("/..."), read at each connect
+    Str server_name;                 // the name the certificate must have and that is asked for; "": host
     int32_t receive_max;             // QoS 1 messages in flight towards us (v5); 0: 65,535
     Str will_topic, will_payload;    // "" none
     int32_t will_qos;
@@ -42,21 +43,33 @@ typedef struct MqttMessage {
 } MqttMessage;
 
 typedef struct MqttOps {
+    // Before every CONNECT: append the payload of its will (in place of will_payload). NULL: will_payload.
+    void (*will)(void *ctx, Buf *payload);
     void (*up)(void *ctx, bool session_present);  // connected: subscribe here
     void (*down)(void *ctx, Str why, bool again); // lost or refused; again: it will be tried again
     void (*message)(void *ctx, const MqttMessage *m);
     // The burst of messages handed over is over: submit what was gathered. Messages with QoS > 0 in it stay without
-    // acknowledgement until mqtt_settle. Returns false when nothing is to be waited for.
+    // acknowledgement, and nothing more is read, until mqtt_settle. Returns false when nothing is to be waited for. Also
+    // called without new messages after mqtt_wake.
     bool (*burst)(void *ctx);
+    // A message over MQTT_PAYLOAD_MAX, which is not handed over. May be NULL.
+    void (*large)(void *ctx, Str topic, int64_t size);
+    // The broker refused a subscription. May be NULL.
+    void (*refused)(void *ctx, Str filter, Str why);
 } MqttOps;
 
-// The members above, checked. Texts are borrowed from `doc`. Errors: ARGUMENT.
+// The names of the members above and of those of "tls", each ends with NULL.
+extern const char *const mqtt_members[], *const mqtt_tls_members[];
+// Those members, checked; others are not looked at. Texts are borrowed from `doc`. Errors: ARGUMENT.
 MUST Err mqtt_config(const Json *doc, MqttConfig *out, Diag *d);
 // Start the thread; texts are copied. Errors: IO.
 MUST Err mqtt_open(const MqttConfig *c, const MqttOps *ops, void *ctx, Mqtt **out);
 // The burst is settled: durable, or refused for good. Any thread.
 void mqtt_settle(Mqtt *m);
-// On the link's thread, from `up` or later. Errors: IO.
+// Have `burst` called soon. Any thread.
+void mqtt_wake(Mqtt *m);
+// On the link's thread, from `up` or later. qos 2 is asked for as 1: what comes twice changes nothing, and nothing may be
+// acknowledged before it is durable. Errors: IO, ARGUMENT (filter).
 MUST Err mqtt_subscribe(Mqtt *m, Str filter, int32_t qos);
 // Queue a message: at most MQTT_OUT_BYTES_MAX waiting. sent(arg, err) on the link's thread when the broker has it (QoS
 // 0: written), may be NULL. Errors: BUSY, DEVICE_OFFLINE (not connected), ARGUMENT (topic).
@@ -72,7 +85,8 @@ typedef struct MqttOut {
 } MqttOut;
 MUST Err mqtt_publish(Mqtt *m, const MqttOut *out);
 bool mqtt_is_up(const Mqtt *m);
-// Disconnect in order (no will; flush what waits, at most 2 s), join, free. Not from a callback.
+// Settle what was received (at most 10 s), disconnect in order (no will; flush what waits, at most 2 s), join, free. Not
+// from a callback.
 void mqtt_close(Mqtt *m);
 
 #define MQTT_OUT_BYTES_MAX (16 << 20)
