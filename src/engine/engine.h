@@ -42,8 +42,7 @@
 #define BODY_MAX ((int64_t)64 << 20)       // bytes of one body
 #define WORLDS_MAX 4096                    // worlds alive at once
 #define WORLD_NAME_MAX 64
-#define LINES_PER_BATCH 5000 // ingest and import lines in one batch
-#define LINE_ERRORS_MAX 100  // reported; all are counted
+#define LINES_PER_BATCH 5000 // import lines in one batch
 #define PROBE_GROUP 64       // commands tried at a time while the disk is full
 #define READ_TRIES 3         // fresh views before a read asks for a fork
 
@@ -51,6 +50,7 @@ typedef struct Hub Hub;
 typedef struct Realm Realm;
 typedef struct Task Task;
 typedef struct Lines Lines;
+typedef struct Points Points;
 
 // ---- worlds -------------------------------------------------------------------------------------------------------
 
@@ -97,6 +97,7 @@ void worlds_free(Sosia *e);
 
 enum {              // beside SosiaOp
     OP_APPLY = 100, // sets
+    OP_POINTS,      // points
     OP_FORK,        // world -> name
     OP_DROP,        // name
     OP_SNAPSHOT,    // a fork for one reader
@@ -112,9 +113,10 @@ struct Task {
     int64_t source_time;
     bool no_times; // of the result body
     Json json;
-    Lines *lines;  // INGEST, IMPORT
-    Change *sets;  // APPLY
-    bool *checked; // APPLY: sets[i] needs no further look at its type
+    Lines *lines;   // IMPORT
+    Points *points; // POINTS, INGEST, INGEST_CSV
+    Change *sets;   // APPLY
+    bool *checked;  // APPLY: sets[i] needs no further look at its type
     int64_t set_count;
     Str name;     // FORK, DROP
     Realm *realm; // FORK: the new one; SNAPSHOT: of this one, whatever `world` says
@@ -135,6 +137,8 @@ struct Task {
 // An empty command; room: bytes its texts will need, about.
 Task *task_new(int op, SosiaDoneFn done, void *arg, int64_t room);
 void task_free(Task *c);
+// Whether the inbox takes more, before anything is spent on a body. Errors: BUSY, CLOSED.
+MUST Err inbox_look(Sosia *e);
 // Put it into the inbox. internal: may pass queue_max. Errors: BUSY, CLOSED; the command is then still the caller's.
 MUST Err task_queue(Sosia *e, Task *c, bool internal);
 // Queue and wait; the command is the caller's again.
@@ -150,11 +154,11 @@ void task_finish(Sosia *e, Task *c);
 // Writer: carry it out.
 void task_run(Sosia *e, Task *c);
 // Caller: parse the body of a SOSIA_* command; failures are kept in the command.
-void task_parse(Task *c);
+void task_parse(Sosia *e, Task *c);
 
-// ---- ingest and import --------------------------------------------------------------------------------------------
+// ---- import ------------------------------------------------------------------------------------------------------
 
-// Prepared lines of an INGEST or IMPORT body, in the command's arena. Caller's thread.
+// Prepared lines of an IMPORT body, in the command's arena. Caller's thread.
 void lines_parse(Task *c);
 void lines_free(Lines *l); // NULL is fine
 // Writer: apply them in as many batches as needed.

@@ -445,7 +445,7 @@ static void test_ingest(void **state) {
     kit_has(kit_result(&k), "\"accepted\":1,\"rejected\":0");
     kit_has(kit_get(&k, SOSIA_GET_TWIN, "a", ""), "\"setPoint\":18");
     kit_do(&k, SOSIA_INGEST, "", "", "\n\n");
-    kit_has(kit_result(&k), "{\"accepted\":0,\"rejected\":0,\"errors\":[]}");
+    kit_has(kit_result(&k), "{\"accepted\":0,\"rejected\":0,\"late\":0,\"duplicates\":0,\"errors\":[]}");
     kit_close(&k);
 }
 

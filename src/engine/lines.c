@@ -1,40 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// INGEST and IMPORT: bodies of many lines. The caller's thread takes the lines apart; the writer applies them in
+// IMPORT: bodies of many lines. The caller's thread takes the lines apart; the writer applies them in
 // batches of at most LINES_PER_BATCH lines and as much as the ring has room for. A bad line is reported and skipped.
 //
 // Invariant: when an edit fails and has left something in the open batch, or the ring is full, the lines before it are
 // kept (once more, when a rollback was needed) and the line begins the next batch; alone there, its error is its own.
-#include "engine/engine.h"
-#include "base/check.h"
+#include <stdio.h>
 #include "base/mem.h"
-#include "codec/ingest_line.h"
 #include "codec/jsonl.h"
+#include "engine/engine.h"
+#include "engine/report.h"
 
 typedef struct Line {
     int64_t number;
     Err err; // already known to be bad; reported when its turn comes
     Str message;
-    Str id, property; // INGEST
-    Str value;        // INGEST: JSON text
-    int64_t time;
-    ImportSection section; // IMPORT
+    ImportSection section;
     Json entity;
 } Line;
-
-typedef struct LineError {
-    int64_t line;
-    Err err;
-    Str message;
-} LineError;
 
 struct Lines {
     Line *items;
     int64_t count, cap;
-    // result
-    int64_t accepted, rejected;
-    int64_t by_section[IMPORT_LINKS + 1];
-    LineError errors[LINE_ERRORS_MAX];
-    int64_t error_count;
+    Report report;
+    int64_t by_section[IMPORT_LINKS + 1]; // accepted
 };
 
 // ---- taking lines apart: the caller's thread ----------------------------------------------------------------------
@@ -57,32 +45,6 @@ static void line_bad(Line *x, Arena *a, Err err, const Diag *d) {
     task_message_put(&text, &d->messages[0]);
     x->message = arena_str(a, buf_str(&text));
     buf_free(&text);
-}
-
-// "/thermostat/setPoint" means "thermostat.setPoint".
-static Str property_path(Str s, Arena *a) {
-    if (s.n < 2 || s.p[0] != '/') return s;
-    Str path = arena_str(a, str_sub(s, 1, s.n));
-    char *p = (char *)(uintptr_t)path.p; // the arena's copy is ours
-    for (int64_t i = 0; i < path.n; i++)
-        if (p[i] == '/') p[i] = '.';
-    return path;
-}
-
-static void ingest_line(Task *c, const JsonLine *text) {
-    Line *x = line_add(c->lines, text->line);
-    Diag d;
-    diag_init(&d);
-    IngestLine in;
-    Err err = ingest_line_parse(text->text, &c->arena, &in, &d);
-    if (err) line_bad(x, &c->arena, err, &d);
-    else {
-        x->id = in.id;
-        x->property = property_path(in.property, &c->arena);
-        x->value = in.value_text;
-        x->time = in.has_time ? in.time_ns : 0;
-    }
-    diag_free(&d);
 }
 
 static bool section_of(Str name, ImportSection *out) {
@@ -131,10 +93,7 @@ void lines_parse(Task *c) {
     JsonLine text;
     int section = -1;
     jsonl_init(&in, c->body);
-    while (jsonl_next(&in, &text)) {
-        if (c->op == SOSIA_INGEST) ingest_line(c, &text);
-        else import_line(c, &text, &section);
-    }
+    while (jsonl_next(&in, &text)) import_line(c, &text, &section);
 }
 
 void lines_free(Lines *l) {
@@ -143,43 +102,13 @@ void lines_free(Lines *l) {
     mem_free(l);
 }
 
-// ---- the result ---------------------------------------------------------------------------------------------------
-
-static void reject(Task *c, const Line *x, Err err, Str message) {
-    Lines *l = c->lines;
-    l->rejected++;
-    if (l->error_count == LINE_ERRORS_MAX) return;
-    l->errors[l->error_count++] = (LineError){x->number, err, arena_str(&c->arena, message)};
-}
-
-static void reject_message(Task *c, const Line *x, Err err, const DiagMessage *m) {
-    Buf text = {0};
-    task_message_put(&text, m);
-    reject(c, x, err, buf_str(&text));
-    buf_free(&text);
-}
-
-static void reject_diag(Task *c, const Line *x, Err err, const Diag *d) {
-    if (d->count) reject_message(c, x, err, &d->messages[0]);
-    else reject(c, x, err, str_of(err_text(err)));
-}
-
 static void result_put(Task *c) {
     const Lines *l = c->lines;
-    Buf *b = &c->out;
-    buf_printf(b, "{\"accepted\":%lld,\"rejected\":%lld", (long long)l->accepted, (long long)l->rejected);
-    if (c->op == SOSIA_IMPORT)
-        buf_printf(b, ",\"models\":%lld,\"twins\":%lld,\"relationships\":%lld", (long long)l->by_section[IMPORT_MODELS],
-                   (long long)l->by_section[IMPORT_TWINS], (long long)l->by_section[IMPORT_LINKS]);
-    buf_printf(b, ",\"errors\":[");
-    for (int64_t i = 0; i < l->error_count; i++) {
-        const LineError *e = &l->errors[i];
-        buf_printf(b, "%s{\"line\":%lld,\"code\":\"%s\",\"message\":", i ? "," : "", (long long)e->line,
-                   err_wire(e->err));
-        json_put_str(b, e->message);
-        buf_byte(b, '}');
-    }
-    buf_printf(b, "]}");
+    char more[120];
+    int n = snprintf(more, sizeof more, ",\"models\":%lld,\"twins\":%lld,\"relationships\":%lld",
+                     (long long)l->by_section[IMPORT_MODELS], (long long)l->by_section[IMPORT_TWINS],
+                     (long long)l->by_section[IMPORT_LINKS]);
+    report_put(&l->report, (Str){more, n}, &c->out);
 }
 
 // ---- applying: the writer -----------------------------------------------------------------------------------------
@@ -190,36 +119,16 @@ typedef struct Run {
     Task *c;
     Lines *l;
     Arena scratch; // of one batch
-    TwinId *twins; // INGEST: of the lines [from, to)
     int64_t from, to;
     Diag d;
 } Run;
 
-// Look the names of lines [from, to) up, one look for lines in a row of the same twin.
-static void find_twins(Run *x) {
-    int64_t n = x->to - x->from, m = 0;
-    Str *names = NEW(&x->scratch, Str, n);
-    TwinId *found = NEW(&x->scratch, TwinId, n);
-    int32_t *which = NEW(&x->scratch, int32_t, n);
-    for (int64_t i = 0; i < n; i++) {
-        Str id = x->l->items[x->from + i].id;
-        if (!m || !str_eq(names[m - 1], id)) names[m++] = id;
-        which[i] = (int32_t)(m - 1);
-    }
-    View v = view_writer(x->r->world);
-    view_find_twins(&v, names, m, found);
-    x->twins = NEW(&x->scratch, TwinId, n);
-    for (int64_t i = 0; i < n; i++) x->twins[i] = found[which[i]];
+static void reject(Run *x, const Line *line, Err err) {
+    report_reject_diag(&x->l->report, &x->c->arena, line->number, err, &x->d);
 }
 
-static Err apply_line(Run *x, int64_t k) {
-    const Line *line = &x->l->items[k];
-    World *w = x->r->world;
-    if (x->c->op == SOSIA_IMPORT) return edit_import(w, line->section, &line->entity, &x->d);
-    TwinId id = x->twins[k - x->from];
-    if (!id.v)
-        return diag_add(&x->d, ERR_TWIN_NOT_FOUND, -1, -1, (Str){0}, "there is no twin \"%.*s\"", STR_ARG(line->id));
-    return edit_value(w, id, line->property, line->value, line->time, &x->scratch, &x->d);
+static void reject_known(Run *x, const Line *line) {
+    report_reject(&x->l->report, &x->c->arena, line->number, line->err, line->message);
 }
 
 static int64_t batch_count(const Run *x) {
@@ -235,16 +144,15 @@ static int64_t apply_lines(Run *x, bool *dirty) {
     for (int64_t k = x->from; k < x->to; k++) {
         const Line *line = &x->l->items[k];
         if (line->err) {
-            reject(x->c, line, line->err, line->message);
+            reject_known(x, line);
             continue;
         }
         int64_t before = batch_count(x);
         diag_free(&x->d);
         diag_init(&x->d);
-        Err err = apply_line(x, k);
+        Err err = edit_import(x->r->world, line->section, &line->entity, &x->d);
         if (!err) {
-            bool counts = x->c->op == SOSIA_INGEST || line->section != IMPORT_HEADER; // the header is no entity
-            x->l->accepted += counts;
+            x->l->report.accepted += line->section != IMPORT_HEADER; // the header is no entity
             x->l->by_section[line->section]++;
             continue;
         }
@@ -256,44 +164,28 @@ static int64_t apply_lines(Run *x, bool *dirty) {
                 world_rollback(x->r->world);
                 batch_begin(x->e, x->r);
             }
-            reject_diag(x->c, line, err, &x->d);
+            reject(x, line, err);
             return k + 1; // with a ring that is free again
         }
-        reject_diag(x->c, line, err, &x->d);
+        reject(x, line, err);
     }
     return x->to;
 }
 
-// What lines_run counts, to go back to when a batch is rolled back.
-typedef struct Tally {
-    int64_t accepted, rejected, error_count, by_section[IMPORT_LINKS + 1];
-} Tally;
-
-static Tally tally(const Lines *l) {
-    Tally t = {.accepted = l->accepted, .rejected = l->rejected, .error_count = l->error_count};
-    memcpy(t.by_section, l->by_section, sizeof t.by_section);
-    return t;
-}
-
-static void tally_back(Lines *l, const Tally *t) {
-    l->accepted = t->accepted;
-    l->rejected = t->rejected;
-    l->error_count = t->error_count;
-    memcpy(l->by_section, t->by_section, sizeof t->by_section);
-}
-
 // One batch of lines [from, to) or fewer; returns where the next begins, the batch is left open. -1: a commit failed.
 static int64_t apply_batch(Run *x) {
-    Tally before = tally(x->l);
+    Tally before = report_tally(&x->l->report);
+    int64_t sections[IMPORT_LINKS + 1];
+    memcpy(sections, x->l->by_section, sizeof sections);
     bool dirty;
     for (;;) {
         arena_reset(&x->scratch);
-        if (x->c->op == SOSIA_INGEST) find_twins(x);
         batch_begin(x->e, x->r);
         int64_t next = apply_lines(x, &dirty);
         if (!dirty) return next;
         world_rollback(x->r->world);
-        tally_back(x->l, &before);
+        report_back(&x->l->report, &before);
+        memcpy(x->l->by_section, sections, sizeof sections);
         x->to = next;
         if (!batch_room(x->e, x->r)) return -1;
     }
@@ -309,7 +201,7 @@ static int64_t drop_named(Run *x, Line **group, int64_t *count, Err err) {
         const DiagMessage *m = NULL;
         for (int32_t k = 0; k < x->d.count && !m; k++)
             if (id && id->type == JSON_STRING && str_eq(x->d.messages[k].where, id->s)) m = &x->d.messages[k];
-        if (m) reject_message(x->c, group[i], m->code ? m->code : err, m);
+        if (m) report_reject_message(&x->l->report, &x->c->arena, group[i]->number, m->code ? m->code : err, m);
         else group[left++] = group[i];
     }
     int64_t gone = *count - left;
@@ -334,7 +226,7 @@ static void import_models(Run *x) {
     int64_t count = 0;
     for (int64_t i = x->from; i < x->to; i++) {
         Line *line = &x->l->items[i];
-        if (line->err) reject(x->c, line, line->err, line->message);
+        if (line->err) reject_known(x, line);
         else group[count++] = line;
     }
     while (count > 0) {
@@ -342,11 +234,11 @@ static void import_models(Run *x) {
         if (!err) break;
         world_rollback(x->r->world);
         if (drop_named(x, group, &count, err)) continue;
-        for (int64_t i = 0; i < count; i++) reject_diag(x->c, group[i], err, &x->d);
+        for (int64_t i = 0; i < count; i++) reject(x, group[i], err);
         count = 0;
     }
     if (!count) batch_begin(x->e, x->r);
-    x->l->accepted += count;
+    x->l->report.accepted += count;
     x->l->by_section[IMPORT_MODELS] += count;
 }
 
@@ -362,13 +254,13 @@ static int64_t models_end(const Lines *l, int64_t from) {
 // The next batch; returns the line behind it, or -1.
 static int64_t next_batch(Run *x) {
     const Lines *l = x->l;
-    if (x->c->op == SOSIA_IMPORT && l->items[x->from].section == IMPORT_MODELS && !l->items[x->from].err) {
+    if (l->items[x->from].section == IMPORT_MODELS && !l->items[x->from].err) {
         x->to = models_end(l, x->from);
         import_models(x);
         return x->to;
     }
     x->to = x->from + LINES_PER_BATCH < l->count ? x->from + LINES_PER_BATCH : l->count;
-    for (int64_t i = x->from; i < x->to && x->c->op == SOSIA_IMPORT; i++)
+    for (int64_t i = x->from; i < x->to; i++)
         if (!l->items[i].err && l->items[i].section == IMPORT_MODELS) x->to = i;
     return apply_batch(x);
 }

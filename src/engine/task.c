@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tasks: from the caller's arguments to a queued write, and the waiting forms.
+#include "engine/points.h"
 #include "engine/workers.h"
 #include "base/check.h"
 #include "base/mem.h"
@@ -23,6 +24,7 @@ void task_free(Task *c) {
     if (c->fork) world_free(c->fork);
     if (c->realm) realm_unref(c->realm);
     lines_free(c->lines);
+    points_free(c->points);
     arena_free(&c->arena);
     buf_free(&c->out);
     buf_free(&c->items);
@@ -188,8 +190,12 @@ static bool has_document(int op) {
     }
 }
 
-void task_parse(Task *c) {
-    if (c->op == SOSIA_INGEST || c->op == SOSIA_IMPORT) {
+void task_parse(Sosia *e, Task *c) {
+    if (c->op == SOSIA_INGEST || c->op == SOSIA_INGEST_CSV) {
+        if (c->op == SOSIA_INGEST) points_parse_lines(c);
+        else points_parse_csv(c);
+        points_resolve(e, c);
+    } else if (c->op == SOSIA_IMPORT) {
         lines_parse(c);
     } else if (has_document(c->op)) {
         Diag d;
@@ -217,8 +223,7 @@ static Task *task_of(const SosiaCaller *who, const SosiaWrite *w, SosiaDoneFn do
     return c;
 }
 
-// Whether the inbox takes more, before anything is spent on a body.
-static Err inbox_look(Sosia *e) {
+Err inbox_look(Sosia *e) {
     pthread_mutex_lock(&e->inbox.lock);
     Err err = e->inbox.closing ? ERR_CLOSED : e->inbox.count >= e->queue_max ? ERR_BUSY : ERR_OK;
     pthread_mutex_unlock(&e->inbox.lock);
@@ -242,7 +247,7 @@ SosiaErr sosia_write(Sosia *s, const SosiaCaller *who, const SosiaWrite *w, Sosi
     if (c->body.n > PARSE_INLINE_MAX) {
         err = workers_parse(s->workers, c);
     } else {
-        task_parse(c);
+        task_parse(s, c);
         err = task_queue(s, c, false);
     }
     if (err) task_free(c);
@@ -274,7 +279,7 @@ SosiaErr sosia_write_wait(Sosia *s, const SosiaCaller *who, const SosiaWrite *w,
     Task *c;
     Err err = write_prepare(s, who, w, &c);
     if (err) return result_refused(done, keep, err);
-    task_parse(c);
+    task_parse(s, c);
     err = task_wait(s, c, false);
     if (!err) {
         *done = task_result(c);

@@ -130,6 +130,7 @@ static Err prepare_view(View *v, void *ctx) {
         if (!f || !table) return ERR_STALE;
         Change *c = &x->c->sets[i];
         *c = (Change){.kind = CHANGE_SET,
+                      .stream = true,
                       .cell = (uint8_t)f->cell,
                       .col = u->at.column,
                       .id = u->at.twin,

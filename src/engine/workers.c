@@ -9,7 +9,7 @@ struct Workers {
 };
 
 static void parse_one(Sosia *e, Task *c) {
-    task_parse(c);
+    task_parse(e, c);
     Err err = task_queue(e, c, true);
     if (err == ERR_OK) return;
     task_fail(c, err, NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The writer's side of one command that is one batch: edit, render the result, finish the batch.
-#include "engine/engine.h"
+#include "engine/points.h"
 #include "base/check.h"
 
 // ---- results ------------------------------------------------------------------------------------------------------
@@ -118,6 +118,8 @@ static void run_in(Sosia *e, Realm *r, Task *c) {
     if (!batch_room(e, r)) CHECK(batch_room(e, r)); // nothing is pending after a failed commit: there is room now
     switch (c->op) {
     case SOSIA_INGEST:
+    case SOSIA_INGEST_CSV:
+    case OP_POINTS: points_run(e, r, c); break;
     case SOSIA_IMPORT: lines_run(e, r, c); break;
     case OP_SNAPSHOT: run_snapshot(e, r, c); break;
     default: run_batch(e, r, c); break;

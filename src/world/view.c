@@ -223,12 +223,13 @@ LinkId view_find_link(View *v, TwinId source, Str rid) {
     return (LinkId){index_find(v, &index_rids, rid_hash(source, rid), match_rid, &key)};
 }
 
-// One guess checked against the row it points at; a wrong one (equal tags, or a reader behind the writer) is looked up
-// the slow way.
+// One guess checked against the row it points at; a wrong one (equal tags, a name that is newer than the view or went
+// from the index since) is looked up the slow way.
 static uint64_t confirm(View *v, uint64_t guess, const Page *cold, uint64_t hash, const Str *name) {
-    if (guess && cold && v->seq == UINT64_MAX) {
-        const _Atomic uint64_t *w = &cold->words[vec_layout[VEC_COLD].words * (guess & (PAGE_ROWS - 1))];
-        Text t = {{atomic_load_explicit(w, memory_order_relaxed), atomic_load_explicit(w + 1, memory_order_relaxed)}};
+    uint32_t row = (uint32_t)(guess & (PAGE_ROWS - 1));
+    if (guess && cold && row < cold->cap) { // ids are never used again: a name that stands there is this one's
+        Text t;
+        read_run(v, cold, vec_layout[VEC_COLD].words * row, 2, t.w);
         if (text_eq(&t, *name)) return guess;
     }
     return index_find(v, &index_names, hash, match_name, name);
@@ -251,5 +252,22 @@ void view_find_twins(View *v, const Str *names, int64_t n, TwinId *out) {
             if (cold[i]) __builtin_prefetch((const void *)&cold[i]->words[4 * (guess[i] & (PAGE_ROWS - 1))]);
         }
         for (int64_t i = 0; i < m; i++) out[at + i].v = confirm(v, guess[i], cold[i], hash[i], &names[at + i]);
+    }
+}
+
+void view_guess_tables(View *v, const TwinId *ids, int64_t n, uint32_t *out) {
+    enum { FAR = 8 };
+    const Page *ahead[FAR] = {0};
+    for (int64_t i = 0; i < n + FAR; i++) {
+        if (i >= FAR) {
+            const Page *p = ahead[i % FAR];
+            uint32_t r = (uint32_t)(ids[i - FAR].v & (PAGE_ROWS - 1));
+            uint64_t place = p && r < p->cap ? atomic_load_explicit(&p->words[2 * r], memory_order_relaxed) : 0;
+            out[i - FAR] = (uint32_t)(place >> TABLE_SHIFT) - 1;
+        }
+        if (i >= n) continue;
+        const Page *p = ids[i].v ? tree_page(v->root, VECNO_HOT, ids[i].v >> PAGE_SHIFT) : NULL;
+        ahead[i % FAR] = p;
+        if (p) __builtin_prefetch((const void *)&p->words[2 * (ids[i].v & (PAGE_ROWS - 1))]);
     }
 }

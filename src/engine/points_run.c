@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+// Points become batches: the writer.
+//
+// Invariant: when a point fails and has left something in the open batch, or the ring is full, the points before it are
+// kept (once more, when a rollback was needed) and it begins the next batch; alone there, its error is its own.
+#include <stdio.h>
+#include "base/check.h"
+#include "engine/points.h"
+
+typedef struct Run {
+    Sosia *e;
+    Realm *r;
+    Task *c;
+    Points *p;
+    Arena scratch; // of one batch
+    int64_t from, to;
+    Diag d;
+} Run;
+
+static int64_t batch_count(const Run *x) {
+    int64_t n;
+    world_batch(x->r->world, &n);
+    return n;
+}
+
+// ---- one point, the long way --------------------------------------------------------------------------------------
+
+// The least body a new twin of the model needs: its components, all empty.
+static void least_body(const Model *m, int32_t parent, Buf *b) {
+    int32_t end = parent < 0 ? m->field_count : m->fields[parent].end;
+    for (int32_t i = parent + 1; i < end; i = m->fields[i].end) {
+        if (m->fields[i].cell != CELL_COMPONENT) continue;
+        buf_byte(b, ',');
+        json_put_str(b, m->fields[i].name);
+        buf_str_put(b, STR(":{\"$metadata\":{}"));
+        least_body(m, i, b);
+        buf_byte(b, '}');
+    }
+}
+
+static Err make_twin(Run *x, const Point *p) {
+    View v = view_writer(x->r->world);
+    const Model *m = schema_find(v.catalog->schema, p->model);
+    Buf b = {0};
+    buf_str_put(&b, STR("{\"$metadata\":{\"$model\":"));
+    json_put_str(&b, p->model);
+    buf_byte(&b, '}');
+    if (m) least_body(m, -1, &b);
+    buf_byte(&b, '}');
+    Str text = arena_str(&x->scratch, buf_str(&b));
+    buf_free(&b);
+    Json body;
+    TRY(json_parse(text, NULL, &x->scratch, &body, &x->d));
+    return edit_twin_put(x->r->world, p->twin, &body, (Precondition){0}, NULL, &x->d);
+}
+
+// The twin a point means, made when it says how; for a handle also the path its column has.
+static Err find_twin(Run *x, const Point *p, TwinId *id, Str *path) {
+    View v = view_writer(x->r->world);
+    *path = p->path;
+    if (!p->twin.n && p->at.twin) {
+        const Table *table;
+        const LinkKind *kind;
+        const Field *f = catalog_field(v.catalog, p->at.column, &table, &kind);
+        *id = (TwinId){p->at.twin};
+        TwinView t = view_twin_place(&v, *id);
+        if (!t.alive) return diag_add(&x->d, ERR_TWIN_NOT_FOUND, -1, -1, (Str){0}, "the twin is gone");
+        if (!f || !table || table != &v.catalog->tables[t.table] || table->removed)
+            return diag_add(&x->d, ERR_STALE, -1, -1, (Str){0}, "%s", err_text(ERR_STALE));
+        *path = f->path;
+        return ERR_OK;
+    }
+    *id = view_find_twin(&v, p->twin);
+    if (id->v) return ERR_OK;
+    if (!p->model.n)
+        return diag_add(&x->d, ERR_TWIN_NOT_FOUND, -1, -1, (Str){0}, "there is no twin \"%.*s\"", STR_ARG(p->twin));
+    TRY(make_twin(x, p));
+    v = view_writer(x->r->world);
+    *id = view_find_twin(&v, p->twin);
+    CHECK(id->v);
+    return ERR_OK;
+}
+
+// No value any more, unless what stands is newer by its source's clock.
+static Err take_away(Run *x, const Point *p, TwinId id, const Table *table, const Field *f, uint64_t row) {
+    View v = view_writer(x->r->world);
+    uint32_t col = table->first + (uint32_t)(f - table->model->fields);
+    if (f->cell == CELL_COMPONENT)
+        return diag_add(&x->d, ERR_VALIDATION, -1, -1, f->path, "a component cannot be taken away");
+    CellView now = view_cell(&v, col, row);
+    bool late = now.valid && p->time && now.source_time > p->time;
+    x->p->report.late += late;
+    if (late || !now.valid) return ERR_OK;
+    return world_do(x->r->world, &(Change){.kind = CHANGE_UNSET, .cell = (uint8_t)f->cell, .col = col, .id = id.v});
+}
+
+static Err apply_long(Run *x, const Point *p) {
+    World *w = x->r->world;
+    TwinId id;
+    Str path;
+    TRY(find_twin(x, p, &id, &path));
+    View v = view_writer(w);
+    TwinView t = view_twin_place(&v, id);
+    const Table *table = &v.catalog->tables[t.table];
+    const Field *f = model_field(table->model, path);
+    if (f && p->value.kind == SOSIA_NONE && !table->removed) return take_away(x, p, id, table, f, t.row);
+    if (p->value.kind == SOSIA_TEXT && !str_utf8_ok(p->value.s))
+        return diag_add(&x->d, ERR_VALIDATION, -1, -1, path, "the text is not UTF-8");
+    bool as_it_came = p->json.n && x->p->fit == FIT_STRICT;
+    Str json = p->json;
+    if (!as_it_came) json = value_json(f ? value_fit(f, x->p->fit, p->value, &x->scratch) : p->value, &x->scratch);
+    return edit_value(w, id, path, json, p->time, &x->scratch, &x->d);
+}
+
+// ---- a batch of points --------------------------------------------------------------------------------------------
+
+static void reject(Run *x, const Point *p, Err err) {
+    report_reject_diag(&x->p->report, &x->c->arena, p->line, err, &x->d);
+}
+
+// Points from `from` on that are plain, at once. Returns how many were applied; *err: why not the next.
+static int64_t apply_plain(Run *x, int64_t from, int64_t to, Err *err) {
+    World *w = x->r->world;
+    StreamTally before = world_tally(w);
+    int64_t n = to - from, done = n;
+    *err = world_do_sets(w, x->p->sets + from, n, &done);
+    if (!*err) done = n;
+    StreamTally after = world_tally(w);
+    x->p->report.late += after.late - before.late;
+    x->p->report.duplicates += after.duplicates - before.duplicates;
+    x->p->report.accepted += done;
+    return done;
+}
+
+// One point. False: it must begin the next batch, see apply_points.
+static bool apply_one(Run *x, int64_t k, bool *dirty) {
+    const Point *p = &x->p->items[k];
+    if (p->err) {
+        report_reject(&x->p->report, &x->c->arena, p->line, p->err, p->message);
+        return true;
+    }
+    World *w = x->r->world;
+    int64_t before = batch_count(x);
+    StreamTally then = world_tally(w);
+    diag_free(&x->d);
+    diag_init(&x->d);
+    Err err = apply_long(x, p);
+    if (!err) {
+        StreamTally now = world_tally(w);
+        x->p->report.accepted++;
+        x->p->report.late += now.late > then.late;
+        x->p->report.duplicates += now.duplicates > then.duplicates && batch_count(x) == before;
+        return true;
+    }
+    bool left = batch_count(x) != before; // something of the failed edit
+    if (!left && err != ERR_LIMIT) {
+        reject(x, p, err);
+        return true;
+    }
+    *dirty = left && before > 0;
+    if (before > 0) return false;
+    if (left) {
+        world_rollback(w);
+        batch_begin(x->e, x->r);
+    }
+    reject(x, p, err);
+    return true;
+}
+
+// Apply points [from, to); returns the one that must begin the next batch. *dirty: the open batch must be rolled back
+// and the points before that one applied again.
+static int64_t apply_points(Run *x, bool *dirty) {
+    bool *plain = x->p->plain;
+    *dirty = false;
+    for (int64_t k = x->from; k < x->to;) {
+        int64_t end = k;
+        while (end < x->to && plain[end]) end++;
+        if (end > k) {
+            Err err;
+            k += apply_plain(x, k, end, &err);
+            if (!err) continue;
+            if (err == ERR_LIMIT && batch_count(x) > 0) return k;
+            plain[k] = false; // the twin has another model or is gone: by its name
+        }
+        if (!apply_one(x, k, dirty)) return k;
+        k++;
+    }
+    return x->to;
+}
+
+// One batch of points [from, to) or fewer; returns where the next begins, the batch is left open. -1: a commit failed.
+static int64_t apply_batch(Run *x) {
+    Tally before = report_tally(&x->p->report);
+    bool dirty;
+    for (;;) {
+        arena_reset(&x->scratch);
+        batch_begin(x->e, x->r);
+        View v = view_writer(x->r->world);
+        if (v.catalog->since != x->p->catalog) // models changed since: what was looked up may not be so any more
+            memset(x->p->plain + x->from, 0, (size_t)(x->to - x->from) * sizeof *x->p->plain);
+        int64_t next = apply_points(x, &dirty);
+        if (!dirty) return next;
+        world_rollback(x->r->world);
+        report_back(&x->p->report, &before);
+        x->to = next;
+        if (!batch_room(x->e, x->r)) return -1;
+    }
+}
+
+// ---- all batches --------------------------------------------------------------------------------------------------
+
+static void result_put(Task *c) {
+    char more[80];
+    const Report *r = &c->points->report;
+    int n =
+        snprintf(more, sizeof more, ",\"late\":%lld,\"duplicates\":%lld", (long long)r->late, (long long)r->duplicates);
+    report_put(r, (Str){more, n}, &c->out);
+}
+
+static void points_stopped(Run *x) {
+    Err err = x->e->fail_err;
+    task_fail(x->c, err, "%s; the lines from %lld on, and some before, were not applied", err_text(err),
+              (long long)x->p->items[x->from].line);
+    task_finish(x->e, x->c);
+}
+
+static void run_batches(Run *x) {
+    Points *p = x->p;
+    for (int64_t next;; x->from = next) {
+        bool room = !x->from || batch_room(x->e, x->r);
+        x->to = x->from + POINTS_PER_BATCH < p->count ? x->from + POINTS_PER_BATCH : p->count;
+        next = room ? apply_batch(x) : -1;
+        if (next < 0) {
+            points_stopped(x);
+            return;
+        }
+        bool last = next == p->count;
+        if (last) result_put(x->c);
+        batch_end(x->e, x->r, x->c->source, last ? x->c : NULL);
+        if (last) return; // the task may be gone
+    }
+}
+
+void points_run(Sosia *e, Realm *r, Task *c) {
+    Run x = {.e = e, .r = r, .c = c, .p = c->points};
+    arena_init(&x.scratch, 0);
+    diag_init(&x.d);
+    if (x.p->count) {
+        run_batches(&x);
+    } else {
+        result_put(c);
+        batch_after(e, r, c);
+    }
+    diag_free(&x.d);
+    arena_free(&x.scratch);
+}
