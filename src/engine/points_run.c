@@ -106,6 +106,8 @@ static Err apply_long(Run *x, const Point *p) {
     if (f && p->value.kind == SOSIA_NONE && !table->removed) return take_away(x, p, id, table, f, t.row);
     if (p->value.kind == SOSIA_TEXT && !str_utf8_ok(p->value.s))
         return diag_add(&x->d, ERR_VALIDATION, -1, -1, path, "the text is not UTF-8");
+    if (f && f->cell == CELL_I64 && p->value.kind == SOSIA_F64 && !p->json.n && x->p->fit == FIT_STRICT)
+        return diag_add(&x->d, ERR_VALIDATION, -1, -1, path, "an integer is wanted, not a number with a fraction");
     bool as_it_came = p->json.n && x->p->fit == FIT_STRICT;
     Str json = p->json;
     if (!as_it_came) json = value_json(f ? value_fit(f, x->p->fit, p->value, &x->scratch) : p->value, &x->scratch);
