@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <sosia/connect.h>
 #include <sosia/sosia.h>
 #include "base/log.h"
 #include "base/time.h"
@@ -18,7 +19,7 @@ typedef struct Serve {
     Str data, http, https, cert, key, token_file, log, slow_query;
     StrList hosts;
     int64_t checkpoint_ns, io_threads, query_timeout_ns;
-    bool memory, behind_proxy, json;
+    bool memory, behind_proxy, paused, json;
 } Serve;
 
 static const Opt opts[] = {
@@ -37,6 +38,7 @@ static const Opt opts[] = {
     OPT(Serve, query_timeout_ns, OPT_DURATION, 0, "query-timeout", "TIME", "for one page of a question (60s)"),
     OPT(Serve, slow_query, OPT_STR, 0, "slow-query", "TIME",
         "log questions that take longer, with their text (1s); off: none"),
+    OPT(Serve, paused, OPT_FLAG, 0, "paused", NULL, "leave all connections and event routes paused (for repair)"),
     OPT(Serve, log, OPT_STR, 0, "log", "LEVEL", "debug, info, warn (default) or error, to stderr"),
     OPT(Serve, json, OPT_FLAG, 'j', "json", NULL, "the ready line as JSON"),
     OPT_END,
@@ -144,12 +146,15 @@ static void warn_of_open_tokens(const char *file) {
             st.st_mode & S_IWOTH ? "everybody" : "its group", file, file);
 }
 
-static Err serve(const Serve *s, Sosia *engine, int64_t start_ns, const sigset_t *signals) {
+static Err serve(const Serve *s, Sosia *engine, SosiaConnect *connect, int64_t start_ns, const sigset_t *signals) {
     Arena keep;
     Buf why = {0};
     Server *server;
     arena_init(&keep, 0);
     ServeConfig config = config_of(s, &keep);
+    config.connect = connect;
+    config.connect_ask = sosia_connect_ask;
+    config.connect_stats = sosia_connect_stats;
     Err err = serve_start(&config, engine, &server, &why);
     if (err == ERR_OK) {
         warn_of_open_tokens(config.token_file);
@@ -161,6 +166,19 @@ static Err serve(const Serve *s, Sosia *engine, int64_t start_ns, const sigset_t
     }
     buf_free(&why);
     arena_free(&keep);
+    return err;
+}
+
+// Between engine and server lie the connections: they start before the first request and stop after the last.
+static Err run_connected(const Serve *s, Sosia *engine, int64_t start_ns, const sigset_t *signals) {
+    Buf why = {0};
+    SosiaConnect *connect = NULL;
+    SosiaConnectOpen open = {.host = s->hosts.count ? s->hosts.items[0] : (Str){0}, .paused = s->paused};
+    Err err = (Err)sosia_connect_start(&open, engine, &connect, &why);
+    if (err == ERR_OK) err = serve(s, engine, connect, start_ns, signals);
+    else tell(err, "serve: connections: %.*s", STR_ARG(why.n ? buf_str(&why) : str_of(err_text(err))));
+    sosia_connect_stop(connect);
+    buf_free(&why);
     return err;
 }
 
@@ -187,7 +205,7 @@ static Err run(void *fields, const Args *args) {
         buf_free(&why);
         return err;
     }
-    err = serve(s, engine, start, &signals);
+    err = run_connected(s, engine, start, &signals);
     sosia_close(engine);
     buf_free(&why);
     return err;

@@ -24,6 +24,14 @@ void own_readyz(Call *c) {
     }
 }
 
+static void print_connect(const ServeConfig *config, Buf *out) {
+    Buf stats = {0};
+    if (!config->connect || !config->connect_stats) return;
+    config->connect_stats(config->connect, &stats);
+    metrics_print_json(STR("sosia_connect"), buf_str(&stats), out);
+    buf_free(&stats);
+}
+
 void own_metrics(Call *c) {
     SosiaOut *out = &c->server->outs[http_thread(c->req)];
     SosiaRead r = call_read(c, SOSIA_GET_STATS);
@@ -33,7 +41,9 @@ void own_metrics(Call *c) {
     HttpStats http;
     Buf text = {0};
     http_stats(c->server->http, &http);
-    metrics_print(&c->server->metrics, &http, engine, &text);
+    metrics_print(&c->server->metrics, &http, &text);
+    metrics_print_json(STR("sosia"), engine, &text);
+    print_connect(&c->server->config, &text);
     HttpReply reply = {.status = 200, .type = STR("text/plain; version=0.0.4; charset=utf-8"), .take = &text};
     call_reply(c, &reply);
     buf_free(&text);

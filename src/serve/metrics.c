@@ -179,18 +179,19 @@ static void print_tree(const Json *v, Buf *name, Buf *out) {
     }
 }
 
-void metrics_print(const Metrics *m, const HttpStats *http, Str engine_stats, Buf *out) {
+void metrics_print(const Metrics *m, const HttpStats *http, Buf *out) {
     print_requests(m, out);
     print_http(http, out);
     print_process(m, out);
+}
+
+void metrics_print_json(Str prefix, Str stats, Buf *out) {
     Arena arena;
-    arena_init(&arena, 0);
-    Json stats;
+    Json v;
     Buf name = {0};
-    buf_str_put(&name, STR("sosia"));
-    if (json_parse(engine_stats, &(JsonLimits){.depth_max = 16}, &arena, &stats, NULL) == ERR_OK) {
-        print_tree(&stats, &name, out);
-    }
+    arena_init(&arena, 0);
+    buf_str_put(&name, prefix);
+    if (json_parse(stats, &(JsonLimits){.depth_max = 16}, &arena, &v, NULL) == ERR_OK) print_tree(&v, &name, out);
     buf_free(&name);
     arena_free(&arena);
 }

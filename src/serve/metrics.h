@@ -27,6 +27,7 @@ typedef struct Metrics {
 void metrics_count(Metrics *m, int32_t thread, int32_t route, int status, int64_t duration_ns);
 // Count a reply that the facade made itself. Any thread.
 void metrics_refused(Metrics *m, int status);
-// Everything in the text format 0.0.4, appended to out: requests, connections, the process, and every number of the
-// engine's statistics (a JSON object) as sosia_PATH_NAME.
-void metrics_print(const Metrics *m, const HttpStats *http, Str engine_stats, Buf *out);
+// Requests, connections and the process in the text format 0.0.4, appended to out.
+void metrics_print(const Metrics *m, const HttpStats *http, Buf *out);
+// Every number of some statistics (a JSON object) as PREFIX_PATH_NAME.
+void metrics_print_json(Str prefix, Str stats, Buf *out);
