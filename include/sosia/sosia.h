@@ -362,7 +362,8 @@ typedef struct SosiaChange {
     SosiaStr twin;  // id of the twin (links: of the source); MODEL: the DTMI
     SosiaStr link;  // relationship id or ""
     SosiaStr path;  // property path ("thermostat.setPoint"), relationship name, TELEMETRY: component
-    SosiaStr other; // LINK_PUT, LINK_DELETE: target twin; TWIN_PUT: model; TELEMETRY: message id
+    // LINK_PUT, LINK_DELETE: target twin; LINK_SET, LINK_UNSET: relationship name; TWIN_PUT: model; TELEMETRY: message id
+    SosiaStr other;
     SosiaValue
         value; // MODEL: JSON document when added, BOOL decommissioned, NONE when removed; TELEMETRY: JSON payload
     int64_t source_time_ns;

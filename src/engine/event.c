@@ -163,6 +163,7 @@ static void link_value_changed(Decoding *x, const Change *c) {
     e->link_no = c->id;
     e->twin = source;
     e->link = rid;
+    e->other = rel_name(x, l.kind);
     e->column = c->col;
     e->model = model_of(x, l.source.v);
     e->path = f->path;
