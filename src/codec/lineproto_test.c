@@ -430,16 +430,12 @@ static void test_round_trips(void **state) {
         p.tag_count = (int32_t)(rng_u64(&g) % 4);
         p.field_count = 1 + (int32_t)(rng_u64(&g) % 4);
         p.time_ns = (int64_t)rng_u64(&g);
-        for (int32_t i = 0; i < p.tag_count; i++)
-            tags[i] =
-                (LpTag){arena_printf(&a, "%d%.*s", i, STR_ARG(random_text(&g, &a, true))), random_text(&g, &a, true)};
-        for (int32_t i = 0; i < p.field_count; i++) fields[i] = random_field(&g, &a);
-        if (lineproto_put(&b, &p, 1) != ERR_OK) {
-            for (int i = 0; i < p.tag_count; i++)
-                printf("[%.*s]=[%.*s]\n", STR_ARG(tags[i].key), STR_ARG(tags[i].value));
-            for (int i = 0; i < p.field_count; i++) printf("[%.*s] %d\n", STR_ARG(fields[i].key), fields[i].type);
-            fail_msg("seed %llu cannot be written [%.*s]", (unsigned long long)seed, STR_ARG(p.name));
+        for (int32_t i = 0; i < p.tag_count; i++) {
+            Str key = random_text(&g, &a, true);
+            tags[i] = (LpTag){arena_printf(&a, "%d%.*s", i, STR_ARG(key)), random_text(&g, &a, true)};
         }
+        for (int32_t i = 0; i < p.field_count; i++) fields[i] = random_field(&g, &a);
+        if (lineproto_put(&b, &p, 1) != ERR_OK) fail_msg("seed %llu cannot be written", (unsigned long long)seed);
         LineProto r;
         LpPoint q;
         lineproto_init(&r, buf_str(&b), 1, 0, &a);
