@@ -42,13 +42,23 @@ static void answer(Call *c, CallDone *done) {
     }
 }
 
-void own_ingest(Call *c) {
-    SosiaWrite w = call_writing(c, SOSIA_INGEST);
+// A media type without its parameters.
+static bool type_is(Call *c, const char *type) {
+    Str s = http_header(c->req, STR("content-type"));
+    return str_eq_nocase(str_trim(str_cut(&s, ';')), str_of(type));
+}
+
+// Whatever is not said to be CSV is NDJSON, as it always was.
+static void ingest(Call *c) {
+    SosiaWrite w = call_writing(c, type_is(c, "text/csv") ? SOSIA_INGEST_CSV : SOSIA_INGEST);
     w.source = call_param(c, STR("source"));
     call_write_then(c, &w, answer);
 }
 
-void own_import(Call *c) {
+static void import(Call *c) {
     SosiaWrite w = call_writing(c, SOSIA_IMPORT);
     call_write_then(c, &w, answer);
 }
+
+void own_ingest(Call *c) { call_unpack(c, ingest); }
+void own_import(Call *c) { call_unpack(c, import); }

@@ -7,9 +7,10 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "codec/json.h"
+#include "serve/gzip.h"
 #include "serve/url.h"
 
-#define WORKER_BODY_MIN 65536 // a longer body is parsed by the worker, so that others need not wait
+#define WORKER_BODY_MIN 1048576 // a longer body is copied by the worker, so that others need not wait
 
 // ---- the way in ----
 
@@ -84,6 +85,7 @@ static bool read_target(Call *c, const RouteMatch *m) {
 void call_handle(void *server, HttpReq *r) {
     Call *c = http_alloc(r, sizeof *c);
     *c = (Call){.server = server, .req = r, .view = http_view(r), .route_index = -1};
+    c->body = c->view->body;
     RouteMatch m;
     const char *why = "";
     Err found = route_match(c->view->method, c->view->path, &m);
@@ -155,7 +157,7 @@ SosiaWrite call_writing(Call *c, SosiaOp op) {
                         .world = c->world,
                         .id = c->id,
                         .sub = c->sub,
-                        .body = c->view->body,
+                        .body = c->body,
                         .no_times = str_eq(c->api_version, STR("2020-10-31"))};
 }
 
@@ -194,6 +196,7 @@ static void common_headers(Call *c, HttpReply *reply) {
 void call_reply(Call *c, HttpReply *reply) {
     common_headers(c, reply);
     settle(c, reply->status);
+    buf_free(&c->unpacked);
     http_reply(c->req, reply);
 }
 
@@ -410,4 +413,40 @@ static void run_posted(HttpReq *r, void *arg) {
 void call_post(Call *c, void (*fn)(Call *c)) {
     c->job = fn;
     http_post(c->req, run_posted, c);
+}
+
+// ---- packed bodies ----
+
+typedef struct Unpacking {
+    void (*fn)(Call *c);
+    Err err;
+} Unpacking;
+
+static void on_unpacked(Call *c) {
+    Unpacking *u = c->job_arg;
+    c->body = buf_str(&c->unpacked);
+    if (u->err == ERR_TOO_LARGE)
+        call_failf(c, u->err, "The body is larger than %lld bytes when unpacked.", (long long)GZIP_UNPACKED_MAX);
+    else if (u->err) call_failf(c, ERR_ARGUMENT, "The body is not gzip, as Content-Encoding says.");
+    else u->fn(c);
+}
+
+static void unpack_on_worker(Call *c) {
+    Unpacking *u = c->job_arg;
+    u->err = gzip_unpack(c->view->body, GZIP_UNPACKED_MAX, &c->unpacked);
+    call_post(c, on_unpacked);
+}
+
+void call_unpack(Call *c, void (*fn)(Call *c)) {
+    Str coding = str_trim(http_header(c->req, STR("content-encoding")));
+    if (!coding.n || str_eq_nocase(coding, STR("identity"))) {
+        fn(c);
+    } else if (str_eq_nocase(coding, STR("gzip")) || str_eq_nocase(coding, STR("x-gzip"))) {
+        Unpacking *u = http_alloc(c->req, sizeof *u);
+        *u = (Unpacking){.fn = fn};
+        c->job_arg = u;
+        call_work(c, unpack_on_worker);
+    } else {
+        call_failf(c, ERR_UNSUPPORTED, "Content-Encoding may be gzip or identity.");
+    }
 }

@@ -31,6 +31,8 @@ struct Call {
     Server *server;
     HttpReq *req;
     const HttpView *view;
+    Str body;           // of the request; after call_unpack what was packed in it
+    Buf unpacked;       // freed with the answer
     const Route *route; // NULL: none matched
     int32_t route_index;
     SosiaCaller who;
@@ -65,6 +67,10 @@ SosiaWrite call_writing(Call *c, SosiaOp op);
 bool call_page_size(Call *c, int32_t *limit);
 // "http://host:port/worlds/NAME", in memory of the request.
 Str call_base_url(Call *c);
+
+// Run fn(c) with c->body as it was before the client packed it (Content-Encoding: gzip); unpacking is the worker's.
+// Answers NotSupported for other encodings, 400 for a body that is no gzip, 413 for one too large.
+void call_unpack(Call *c, void (*fn)(Call *c));
 
 // ---- answering; each exactly once ----
 

@@ -77,14 +77,15 @@ static void pass_on(Call *c, const char *folder, Str id, Str sub, Str part) {
                         .world = c->world,
                         .base_url = call_base_url(c),
                         .type = http_header(c->req, STR("content-type")),
-                        .body = c->view->body,
+                        .body = c->body,
                         .if_none_match = http_header(c->req, STR("if-none-match"))};
     config->connect_ask(config->connect, &c->who, &o->ask, on_told, o);
 }
 
 void own_connections(Call *c) { pass_on(c, "connections", c->id, c->sub, (Str){0}); }
 void own_endpoints(Call *c) { pass_on(c, "endpoints", c->id, c->sub, (Str){0}); }
-void own_write(Call *c) { pass_on(c, "write", (Str){0}, (Str){0}, (Str){0}); }
+static void pass_write(Call *c) { pass_on(c, "write", (Str){0}, (Str){0}, (Str){0}); }
+void own_write(Call *c) { call_unpack(c, pass_write); }
 void own_command(Call *c) { pass_on(c, "commands", c->id, c->sub, (Str){0}); }
 void own_component_command(Call *c) { pass_on(c, "commands", c->id, c->part, c->sub); }
 void adt_eventroutes(Call *c) { pass_on(c, "eventroutes", c->id, (Str){0}, (Str){0}); }
