@@ -48,9 +48,9 @@ typedef struct MqttOps {
     void (*up)(void *ctx, bool session_present);  // connected: subscribe here
     void (*down)(void *ctx, Str why, bool again); // lost or refused; again: it will be tried again
     void (*message)(void *ctx, const MqttMessage *m);
-    // The burst of messages handed over is over: submit what was gathered. Messages with QoS > 0 in it stay without
-    // acknowledgement, and nothing more is read, until mqtt_settle. Returns false when nothing is to be waited for. Also
-    // called without new messages after mqtt_wake.
+    // The burst of messages handed over is over: submit what was gathered. Messages with QoS > 0 in it stay
+    // without acknowledgement, and nothing more is read, until mqtt_settle. Returns false when nothing is to be waited
+    // for. Also called without new messages after mqtt_wake.
     bool (*burst)(void *ctx);
     // A message over MQTT_PAYLOAD_MAX, which is not handed over. May be NULL.
     void (*large)(void *ctx, Str topic, int64_t size);
@@ -68,8 +68,8 @@ MUST Err mqtt_open(const MqttConfig *c, const MqttOps *ops, void *ctx, Mqtt **ou
 void mqtt_settle(Mqtt *m);
 // Have `burst` called soon. Any thread.
 void mqtt_wake(Mqtt *m);
-// On the link's thread, from `up` or later. qos 2 is asked for as 1: what comes twice changes nothing, and nothing may be
-// acknowledged before it is durable. Errors: IO, ARGUMENT (filter).
+// On the link's thread, from `up` or later. qos 2 is asked for as 1: what comes twice changes nothing, and nothing may
+// be acknowledged before it is durable. Errors: IO, ARGUMENT (filter).
 MUST Err mqtt_subscribe(Mqtt *m, Str filter, int32_t qos);
 // Queue a message: at most MQTT_OUT_BYTES_MAX waiting. sent(arg, err) on the link's thread when the broker has it (QoS
 // 0: written), may be NULL. Errors: BUSY, DEVICE_OFFLINE (not connected), ARGUMENT (topic).
@@ -85,8 +85,8 @@ typedef struct MqttOut {
 } MqttOut;
 MUST Err mqtt_publish(Mqtt *m, const MqttOut *out);
 bool mqtt_is_up(const Mqtt *m);
-// Settle what was received (at most 10 s), disconnect in order (no will; flush what waits, at most 2 s), join, free. Not
-// from a callback.
+// Settle what was received (at most 10 s), disconnect in order (no will; flush what waits, at most 2 s), join, free.
+// Not from a callback.
 void mqtt_close(Mqtt *m);
 
 #define MQTT_OUT_BYTES_MAX (16 << 20)
