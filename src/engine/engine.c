@@ -71,11 +71,13 @@ static void *writer_main(void *arg) {
     bool closing = false;
     while (!closing) {
         commit_poll(e);
-        int64_t wait = checkpoint_poll(e, false);
+        int64_t wait = checkpoint_poll(e, false), hold = holds_poll(e, false);
+        if (hold < wait) wait = hold;
         run_list(e, inbox_take(&e->inbox, wait, &closing));
     }
     run_list(e, inbox_take(&e->inbox, 0, &closing)); // what came between the last look and the flag
     commit_drain(e);
+    holds_poll(e, true);
     checkpoint_poll(e, true);
     return NULL;
 }
@@ -130,10 +132,11 @@ static Sosia *engine_new(const SosiaOpen *o) {
 // Threads are gone. Frees what was made, however far open came.
 static void engine_free(Sosia *e) {
     desk_free(e->desk);
-    items_free(e->items);
     workers_free(e->workers);
     if (e->live) worlds_free(e);
     store_close(e->store);
+    items_free(e->items);
+    holds_free(e->holds); // puts of the store end when it closes
     domain_free(e->domain);
     pthread_mutex_destroy(&e->inbox.lock);
     pthread_cond_destroy(&e->inbox.wake);
@@ -146,13 +149,19 @@ static void engine_free(Sosia *e) {
     mem_free(e);
 }
 
-static Err load_world(Sosia *e, const char *vfs, World **out, SosiaBuf *why) {
+static Err load_world(Sosia *e, const SosiaOpen *o, World **out, SosiaBuf *why) {
     if (!e->path.n) {
         e->items = items_new();
         *out = world_new(e->domain, e->ring_records);
         return ERR_OK;
     }
-    StoreOpen so = {.path = e->path, .vfs = vfs, .ctx = e, .on_commit = engine_on_commit, .on_fail = engine_on_fail};
+    int64_t journal = o->journal_bytes_max ? o->journal_bytes_max : JOURNAL_BYTES_DEFAULT;
+    StoreOpen so = {.path = e->path,
+                    .vfs = o->vfs,
+                    .journal_bytes_max = journal > 0 ? journal : 0,
+                    .ctx = e,
+                    .on_commit = engine_on_commit,
+                    .on_fail = engine_on_fail};
     int64_t start = time_mono_ns();
     TRY(store_open(&so, e->domain, e->ring_records, &e->store, out, why));
     View v = view_writer(*out);
@@ -174,7 +183,7 @@ SosiaErr sosia_open(const SosiaOpen *open, Sosia **out, SosiaBuf *why) {
     if (err) return (SosiaErr)err;
     Sosia *e = engine_new(open);
     World *w;
-    err = load_world(e, open->vfs, &w, why);
+    err = load_world(e, open, &w, why);
     if (err) goto fail;
     e->settled = world_seq(w);
     e->checkpoint_seq = checkpoint_of(e);
@@ -182,6 +191,9 @@ SosiaErr sosia_open(const SosiaOpen *open, Sosia **out, SosiaBuf *why) {
     e->live = realm_new(e, STR("live"), (Str){0}, w, e->ring_records);
     e->live->stored = e->store != NULL;
     atomic_store(&e->live->ready, true);
+    err = holds_open(e, &e->holds);
+    if (err) why_put(why, err, "what is stored beside the world cannot be read");
+    if (err) goto fail;
     if (e->store) err = store_start(e->store);
     if (!err) err = workers_start(e, &e->workers);
     if (!err) err = desk_start(e, open);

@@ -38,6 +38,8 @@
 #define CHECKPOINT_INTERVAL_DEFAULT (30 * NS_PER_S)
 #define CHECKPOINT_BYTES ((int64_t)256 << 20) // journalled since the last one: write the next before its time
 #define FEED_BYTES_DEFAULT ((int64_t)64 << 20)
+#define JOURNAL_BYTES_DEFAULT ((int64_t)256 << 20)
+#define HOLDS_MAX 4096                     // durable cursors by name
 #define FORK_FEED_BYTES ((int64_t)4 << 20) // batches a fork keeps for its feed
 #define BODY_MAX ((int64_t)64 << 20)       // bytes of one body
 #define WORLDS_MAX 4096                    // worlds alive at once
@@ -102,6 +104,7 @@ enum {              // beside SosiaOp
     OP_DROP,        // name
     OP_SNAPSHOT,    // a fork for one reader
     OP_ITEMS,       // items, where there is no file
+    OP_WAKE,        // nothing but a round of the writer
 };
 
 // One queued write. Built and filled by the caller's thread, then owned by the writer, then by whoever completes it.
@@ -131,7 +134,8 @@ struct Task {
     bool created;
     SosiaDoneFn done;
     void *arg;
-    bool keep; // the waiting caller frees it
+    bool keep;   // the waiting caller frees it
+    bool parsed; // by a worker
 };
 
 // An empty command; room: bytes its texts will need, about.
@@ -223,6 +227,15 @@ void hub_close(Hub *h);
 void hub_end(Hub *h);
 int64_t hub_bytes(Hub *h);
 
+typedef struct Holds Holds;
+
+// Durable cursors: names with sequences. Reads what the store has of them; before its thread runs. Errors: those of
+// store_items_scan.
+MUST Err holds_open(Sosia *e, Holds **out);
+void holds_free(Holds *h); // NULL is fine
+// Writer: have what changed written when it is due; force: now. Returns ns until the next look.
+int64_t holds_poll(Sosia *e, bool force);
+
 // ---- items --------------------------------------------------------------------------------------------------------
 
 typedef struct ItemTable ItemTable;
@@ -307,6 +320,7 @@ struct Sosia {
     Thread writer;
     struct Workers *workers;
     ItemTable *items; // without a store
+    Holds *holds;
     Desk *desk;
 
     Inbox inbox;

@@ -228,6 +228,7 @@ static Err decode_view(View *v, void *ctx) {
         TRY(change_decode(&cut, &c));
         TRY(one_change(x, &c));
     }
+    x->list->used = x->bytes.n - (cut.end - cut.p);
     return ERR_OK;
 }
 

@@ -8,6 +8,7 @@ typedef struct EventList {
     Arena arena; // names and converted values
     SosiaChange *items;
     int64_t count, cap;
+    int64_t used; // bytes of the batch
 } EventList;
 
 // Decode the bytes of batch_encode. Texts borrow from `bytes` and from the list. prev is left to the caller.

@@ -4,8 +4,15 @@
 //   position:  first ............ next        kept batches have positions [first, next), at most bytes_max bytes
 //   sequence:  base  < ascending              base: sequence of the last batch that was let go (or of the start)
 //
-// Writers only append; a slow cursor finds itself behind `first` and is told GONE. hub->lock guards everything in a
-// Hub; it is held for a few instructions, never while a batch is decoded.
+// Writers only append. A cursor whose last sequence is before `base` reads the journal (a world without one: GONE), a
+// slice at a time, until it has caught up with the ring. Everything in the ring is durable, so it is in the journal too
+// unless it was trimmed, and both ascend by sequence: the cursor goes from one to the other at any batch.
+//
+//   slices:  (after, last] of the journal, read by the store's thread, shared by the cursors that are at them
+//            LOADING -> READY or FAILED; freed with the last cursor that is at it
+//
+// hub->lock guards everything in a Hub, but the content of a READY slice, which nobody changes; it is held for a few
+// instructions, never while a batch is decoded.
 #include "engine/engine.h"
 #include "engine/event.h"
 #include "base/check.h"
@@ -14,6 +21,18 @@
 #include <errno.h>
 
 #define WAIT_MAX_NS (86400 * NS_PER_S) // longer waits are cut to this
+#define SLICE_BYTES (1 << 20)          // of the journal in memory for one cursor; a larger batch has a slice of its own
+#define SLICE_NEAR 256                 // a slice that is loading and begins at most this before a cursor will do
+
+typedef struct Slice {
+    struct Slice *next, *before; // of the hub
+    Hub *hub;                    // a reference
+    int32_t refs;                // cursors at it, and the loading
+    bool loading;
+    Err err;              // FAILED
+    uint64_t after, last; // last: READY
+    Buf bytes;
+} Slice;
 
 struct Hub {
     _Atomic int32_t refs;
@@ -27,14 +46,19 @@ struct Hub {
     int32_t busy; // cursors looking at the realm
     bool closed;
     SosiaFeed *feeds;
+    Slice *slices;
 };
 
 struct SosiaFeed {
     SosiaFeed *next, *before;
     Hub *hub;
     SosiaCaller who; // texts owned
-    uint64_t at;     // position of the next batch
     uint64_t prev;   // sequence delivered last
+    bool ring;       // `at` is the position of the next batch, unless that was let go
+    uint64_t at;
+    Slice *slice; // what comes next is in it
+    int64_t pos;  // and begins here, or behind a few delivered before
+    bool oldest;  // nothing was delivered since SOSIA_FEED_OLDEST
     void (*notify)(void *arg);
     void *arg;
     FeedBatch *batch; // delivered last
@@ -133,6 +157,69 @@ int64_t hub_bytes(Hub *h) {
     return n;
 }
 
+// ---- slices of the journal ----------------------------------------------------------------------------------------
+
+// The journal of a world, or NULL. The world is there.
+static Store *hub_store(const Hub *h) { return h->realm->stored ? h->realm->engine->store : NULL; }
+
+// A slice that has what follows `prev`, or will probably, with a reference; else NULL. Lock held.
+static Slice *slice_find(Hub *h, uint64_t prev) {
+    for (Slice *s = h->slices; s; s = s->next) {
+        if (s->err || s->after > prev) continue;
+        if (s->loading ? prev - s->after > SLICE_NEAR : s->last <= prev) continue;
+        s->refs++;
+        return s;
+    }
+    return NULL;
+}
+
+// One to be loaded, with a reference for the caller and one for the loading. Lock held.
+static Slice *slice_new(Hub *h, uint64_t after) {
+    Slice *s = mem_alloc(sizeof *s);
+    *s = (Slice){.next = h->slices, .hub = h, .refs = 2, .loading = true, .after = after};
+    if (s->next) s->next->before = s;
+    h->slices = s;
+    atomic_fetch_add_explicit(&h->refs, 1, memory_order_relaxed);
+    return s;
+}
+
+// Drop a reference; true when it was the last: the caller frees it by slice_free when the lock is released. Lock held.
+static bool slice_drop(Slice *s) {
+    if (--s->refs) return false;
+    if (s->before) s->before->next = s->next;
+    else s->hub->slices = s->next;
+    if (s->next) s->next->before = s->before;
+    s->next = NULL;
+    return true;
+}
+
+// Free a list of slices that nobody is at.
+static void slice_free(Slice *s) {
+    for (Slice *next; s; s = next) {
+        next = s->next;
+        hub_unref(s->hub);
+        buf_free(&s->bytes);
+        mem_free(s);
+    }
+}
+
+static void slice_loaded(void *arg, Err err, uint64_t last, Buf *bytes) {
+    Slice *s = arg;
+    Hub *h = s->hub;
+    pthread_mutex_lock(&h->lock);
+    s->loading = false;
+    s->err = !err && !bytes->n ? ERR_GONE : err; // what the ring let go is durable: if it is not there, it was trimmed
+    s->last = last;
+    s->bytes = *bytes;
+    *bytes = (Buf){0};
+    for (SosiaFeed *f = h->feeds; f; f = f->next)
+        if (f->slice == s && f->notify) f->notify(f->arg);
+    pthread_cond_broadcast(&h->more);
+    bool end = slice_drop(s);
+    pthread_mutex_unlock(&h->lock);
+    if (end) slice_free(s);
+}
+
 // ---- cursors ------------------------------------------------------------------------------------------------------
 
 // Position of the first kept batch behind `since`. Lock held.
@@ -150,17 +237,20 @@ static uint64_t hub_newest(const Hub *h) {
     return h->first < h->next ? h->kept[(h->next - 1) & (h->cap - 1)]->seq : h->base;
 }
 
-// Set the cursor. Errors: GONE (too old, or of a future this world never had).
-static Err feed_place(SosiaFeed *f, uint64_t since, uint64_t *oldest) {
+// Set the cursor. journal: what the journal's oldest row follows, UINT64_MAX without one.
+// Errors: GONE (too old, or of a future this world never had).
+static Err feed_place(SosiaFeed *f, uint64_t since, uint64_t journal, uint64_t *oldest) {
     Hub *h = f->hub;
     Err err = ERR_OK;
     pthread_mutex_lock(&h->lock);
+    uint64_t first = journal < h->base ? journal : h->base;
+    f->oldest = since == SOSIA_FEED_OLDEST;
     if (!since) since = hub_newest(h);
-    if (oldest) *oldest = h->base;
+    else if (f->oldest) since = first;
+    if (oldest) *oldest = first;
     if (h->closed) err = ERR_CLOSED;
-    else if (since < h->base || since > hub_newest(h)) err = ERR_GONE;
+    else if (since < first || since > hub_newest(h)) err = ERR_GONE;
     else {
-        f->at = hub_find(h, since);
         f->prev = since;
         f->next = h->feeds;
         if (f->next) f->next->before = f;
@@ -173,6 +263,7 @@ static Err feed_place(SosiaFeed *f, uint64_t since, uint64_t *oldest) {
 static void feed_free(SosiaFeed *f) {
     feed_batch_unref(f->batch);
     events_free(&f->events);
+    slice_free(f->slice);
     hub_unref(f->hub);
     mem_free((void *)f->who.principal.p);
     mem_free((void *)f->who.purpose.p);
@@ -193,7 +284,7 @@ SosiaErr sosia_feed_open(Sosia *s, const SosiaCaller *who, SosiaStr world, uint6
     f->hub = r->hub;
     atomic_fetch_add_explicit(&f->hub->refs, 1, memory_order_relaxed);
     f->who = (SosiaCaller){str_own(who ? who->principal : (Str){0}), str_own(who ? who->purpose : (Str){0})};
-    Err err = feed_place(f, since, oldest);
+    Err err = feed_place(f, since, r->stored ? store_journal_oldest(s->store) : UINT64_MAX, oldest);
     realm_unref(r);
     if (err) feed_free(f);
     else *out = f;
@@ -207,6 +298,7 @@ void sosia_feed_close(SosiaFeed *f) {
     if (f->before) f->before->next = f->next;
     else h->feeds = f->next;
     if (f->next) f->next->before = f->before;
+    if (f->slice && !slice_drop(f->slice)) f->slice = NULL;
     pthread_mutex_unlock(&h->lock);
     feed_free(f);
 }
@@ -220,24 +312,56 @@ void sosia_feed_notify(SosiaFeed *f, void (*fn)(void *arg), void *arg) {
 
 // ---- the next batch -----------------------------------------------------------------------------------------------
 
-// The batch at the cursor with a reference, NULL when there is none yet; the realm stays until feed_release.
-static Err feed_take(SosiaFeed *f, int64_t wait_ns, FeedBatch **out) {
-    Hub *h = f->hub;
-    Err err = ERR_OK;
-    struct timespec until = time_after(wait_ns < WAIT_MAX_NS ? wait_ns : WAIT_MAX_NS);
-    *out = NULL;
-    pthread_mutex_lock(&h->lock);
-    while (wait_ns > 0 && !h->closed && f->at >= h->next)
-        if (pthread_cond_timedwait(&h->more, &h->lock, &until) == ETIMEDOUT) break;
-    if (h->closed) err = ERR_CLOSED;
-    else if (f->at < h->first) err = ERR_GONE;
-    else if (f->at < h->next) {
-        *out = batch_ref(h->kept[f->at++ & (h->cap - 1)]);
-        h->busy++;
-        realm_ref(h->realm);
+// Where the next batch is.
+typedef enum Place { PLACE_NONE, PLACE_RING, PLACE_SLICE, PLACE_JOURNAL } Place;
+
+// Leave the slice, if any. Lock held; the list *end is to be freed without it.
+static void feed_leave(SosiaFeed *f, Slice **end) {
+    if (f->slice && slice_drop(f->slice)) {
+        f->slice->next = *end;
+        *end = f->slice;
     }
-    pthread_mutex_unlock(&h->lock);
-    return err;
+    f->slice = NULL;
+}
+
+static Err place_in_journal(SosiaFeed *f, Place *out, Slice **end) {
+    Hub *h = f->hub;
+    Slice *s = f->slice;
+    f->ring = false;
+    if (s && !s->loading && !s->err && s->last > f->prev) {
+        *out = PLACE_SLICE;
+        return ERR_OK;
+    }
+    if (s && s->loading) return ERR_OK;
+    Err err = s ? s->err : ERR_OK;
+    feed_leave(f, end);
+    if (err) return err;
+    if (!hub_store(h)) return ERR_GONE;
+    f->pos = 0;
+    f->slice = slice_find(h, f->prev);
+    *out = PLACE_JOURNAL;
+    if (f->slice && !f->slice->loading) *out = PLACE_SLICE;
+    else if (f->slice) *out = PLACE_NONE;
+    return ERR_OK;
+}
+
+// Lock held. Errors: CLOSED, GONE, and those of reading the journal.
+static Err feed_look(SosiaFeed *f, Place *out, Slice **end) {
+    Hub *h = f->hub;
+    *out = PLACE_NONE;
+    if (h->closed) return ERR_CLOSED;
+    if (f->prev < h->base) return place_in_journal(f, out, end);
+    feed_leave(f, end);
+    if (!f->ring) f->at = hub_find(h, f->prev);
+    f->ring = true;
+    if (f->at < h->next) *out = PLACE_RING;
+    return ERR_OK;
+}
+
+// Keep the realm while something is done without the lock. Lock held.
+static void feed_hold_realm(Hub *h) {
+    h->busy++;
+    realm_ref(h->realm);
 }
 
 // The last one of a dropped world frees it; the cursor keeps the hub.
@@ -250,18 +374,111 @@ static void feed_release(Hub *h) {
     if (last) realm_unref(r);
 }
 
+// Have what follows the cursor read. Lock held; it is released meanwhile.
+static void feed_load(SosiaFeed *f) {
+    Hub *h = f->hub;
+    Slice *s = f->slice = slice_new(h, f->prev);
+    Store *store = hub_store(h);
+    feed_hold_realm(h);
+    pthread_mutex_unlock(&h->lock);
+    store_journal_read(store, s->after, SLICE_BYTES, slice_loaded, s);
+    feed_release(h);
+    pthread_mutex_lock(&h->lock);
+}
+
+// Look until there is a batch, or the time is over; load what must be loaded. Lock held.
+static Err feed_await(SosiaFeed *f, int64_t wait_ns, Place *out, Slice **end) {
+    struct timespec until = time_after(wait_ns < WAIT_MAX_NS ? wait_ns : WAIT_MAX_NS);
+    for (bool over = wait_ns <= 0;;) {
+        TRY(feed_look(f, out, end));
+        if (*out == PLACE_JOURNAL) {
+            feed_load(f);
+            continue;
+        }
+        if (*out != PLACE_NONE || over) return ERR_OK;
+        over = pthread_cond_timedwait(&f->hub->more, &f->hub->lock, &until) == ETIMEDOUT;
+    }
+}
+
+// The place of the next batch. *batch has a reference when it is in the ring; the realm stays until feed_release when
+// there is a batch.
+static Err feed_take(SosiaFeed *f, int64_t wait_ns, Place *out, FeedBatch **batch) {
+    Hub *h = f->hub;
+    Slice *end = NULL;
+    pthread_mutex_lock(&h->lock);
+    Err err = feed_await(f, wait_ns, out, &end);
+    if (!err && *out != PLACE_NONE) feed_hold_realm(h);
+    if (!err && *out == PLACE_RING) *batch = batch_ref(h->kept[f->at++ & (h->cap - 1)]);
+    pthread_mutex_unlock(&h->lock);
+    slice_free(end);
+    return err;
+}
+
+// Pass over what was delivered before: a slice that others are at begins where they were.
+static Err slice_seek(SosiaFeed *f, Str *out) {
+    const Buf *b = &f->slice->bytes;
+    Cut c = cut_of((Str){b->p + f->pos, b->n - f->pos});
+    for (;;) {
+        Cut at = c;
+        BatchHead head;
+        TRY(batch_decode(&c, &head));
+        if (head.seq > f->prev) {
+            *out = (Str){(const char *)at.p, at.end - at.p};
+            return ERR_OK;
+        }
+        Change change;
+        for (int64_t i = 0; i < head.count; i++) TRY(change_decode(&c, &change));
+        f->pos = b->n - (c.end - c.p);
+    }
+}
+
+static Err feed_decode(SosiaFeed *f, Place place, FeedBatch *batch, SosiaBatch *out) {
+    Str bytes;
+    if (place == PLACE_SLICE) TRY(slice_seek(f, &bytes));
+    else bytes = (Str){batch->bytes, batch->size};
+    TRY(events_decode(&f->events, f->hub->realm, &f->who, bytes, out));
+    if (place == PLACE_SLICE) f->pos += f->events.used;
+    return ERR_OK;
+}
+
+// A cursor that began at the oldest batch and was outrun before it had any begins again; else GONE.
+static bool feed_again(SosiaFeed *f, Err err) {
+    if (err != ERR_GONE || !f->oldest) return false;
+    Hub *h = f->hub;
+    pthread_mutex_lock(&h->lock);
+    Store *store = h->closed ? NULL : hub_store(h);
+    uint64_t base = h->base;
+    if (store) feed_hold_realm(h);
+    pthread_mutex_unlock(&h->lock);
+    if (store) {
+        uint64_t journal = store_journal_oldest(store);
+        if (journal < base) base = journal;
+        feed_release(h);
+    }
+    bool moved = base > f->prev;
+    f->prev = base;
+    return moved;
+}
+
 SosiaErr sosia_feed_next(SosiaFeed *f, int64_t wait_ns, SosiaBatch *out) {
     *out = (SosiaBatch){0};
-    FeedBatch *b;
-    Err err = feed_take(f, wait_ns, &b);
-    if (err || !b) return (SosiaErr)err;
-    feed_batch_unref(f->batch);
-    f->batch = b;
-    err = events_decode(&f->events, f->hub->realm, &f->who, (Str){b->bytes, b->size}, out);
+    Place place = PLACE_NONE;
+    FeedBatch *b = NULL;
+    Err err;
+    do err = feed_take(f, wait_ns, &place, &b);
+    while (err && feed_again(f, err));
+    if (err || place == PLACE_NONE) return (SosiaErr)err;
+    if (b) {
+        feed_batch_unref(f->batch);
+        f->batch = b;
+    }
+    err = feed_decode(f, place, b, out);
     feed_release(f->hub);
     if (err == ERR_WORLD_NOT_FOUND) err = ERR_CLOSED; // dropped while the batch was looked at
+    f->ring &= !err;                                  // it comes again
     if (err) return (SosiaErr)err;
     out->prev = f->prev;
-    f->prev = b->seq;
+    f->prev = out->seq;
+    f->oldest = false;
     return SOSIA_OK;
 }

@@ -37,6 +37,10 @@ static void put_store(Sosia *e, Buf *out) {
     put(out, "checkpointBytes", st.checkpoint_bytes);
     put(out, "fileBytes", st.file_bytes);
     put(out, "journalRows", st.journal_rows);
+    put(out, "journalKeptRows", st.kept_rows);
+    put(out, "journalKeptBytes", st.kept_bytes);
+    put(out, "journalReads", st.reads);
+    put(out, "journalReadBytes", st.read_bytes);
     put(out, "queueBytes", st.queue_bytes);
     buf_byte(out, '}');
 }

@@ -30,6 +30,7 @@ static Err end_slice(Writing *w) {
     TRY(db_run(&w->s->db, DB_COMMIT));
     store_commit_next(w->s); // its failure is the engine's affair: what the fork holds is committed already
     items_serve(w->s);
+    journal_serve(w->s);
     db_backfill(&w->s->db);
     return ERR_OK;
 }
@@ -63,13 +64,16 @@ uint32_t root_check(uint64_t world, uint64_t seq, uint64_t page, Str ids) {
 static Err put_root(Store *s, uint64_t root, uint64_t seq, const IdSet *named) {
     buf_reset(&s->blob);
     idset_encode(named, &s->blob);
+    TRY(db_run(&s->db, DB_BEGIN));
     sqlite3_stmt *st = db_use(&s->db, DB_ROOT_PUT);
     sqlite3_bind_int64(st, 1, STORE_WORLD_LIVE);
     sqlite3_bind_int64(st, 2, (int64_t)seq);
     sqlite3_bind_int64(st, 3, (int64_t)root);
     sqlite3_bind_int64(st, 4, root_check(STORE_WORLD_LIVE, seq, root, buf_str(&s->blob)));
     sqlite3_bind_blob64(st, 5, s->blob.p, (uint64_t)s->blob.n, SQLITE_STATIC);
-    return db_run(&s->db, DB_ROOT_PUT);
+    TRY(db_run(&s->db, DB_ROOT_PUT));
+    TRY(kept_put(s, rows_kept(s, seq)));
+    return db_run(&s->db, DB_COMMIT);
 }
 
 // What the old root named and neither the new one nor another world's does is garbage from now on.
@@ -102,6 +106,8 @@ static Err write_all(Writing *w, World *fork, uint64_t seq) {
     Err e = put_root(s, root, seq, &named);
     if (e == ERR_OK) {
         take_over(s, &named);
+        kept_set(s, rows_kept(s, seq));
+        rows_drop(&s->behind, seq);
         s->trim_to = seq;
     }
     idset_free(&named);
@@ -145,40 +151,54 @@ void checkpoint_run(Store *s, World *fork, uint64_t seq) {
 
 bool gc_pending(const Store *s) { return !s->gc_stuck && (s->trim_to || s->garbage.count); }
 
-// The sequence up to which one slice deletes journal rows, 0 when none is left.
-static Err trim_slice(Store *s, uint64_t *upto) {
+// The sequence up to which one slice deletes journal rows, 0 when there is none; what is kept then. *last: no further
+// slice is needed.
+static Err trim_slice(Store *s, uint64_t *upto, Kept *kept, bool *last) {
     sqlite3_stmt *st = db_use(&s->db, DB_JOURNAL_OLDEST);
     sqlite3_bind_int64(st, 1, STORE_WORLD_LIVE);
     sqlite3_bind_int64(st, 2, (int64_t)s->trim_to);
     sqlite3_bind_int64(st, 3, TRIM_ROWS);
-    *upto = 0;
-    int64_t bytes = 0;
-    for (bool row = true; row;) {
+    int64_t bytes = 0, rows = 0;
+    bool row = true;
+    for (*upto = 0, *kept = s->kept, *last = false; !*last && bytes < TRIM_BYTES;) {
         TRY(db_step(&s->db, DB_JOURNAL_OLDEST, &row));
         if (!row) break;
         *upto = (uint64_t)sqlite3_column_int64(st, 0);
         bytes += sqlite3_column_int64(st, 1);
-        if (bytes >= TRIM_BYTES) {
-            db_reset(&s->db, DB_JOURNAL_OLDEST);
-            break;
-        }
+        rows++;
+        *last = s->kept.bytes - bytes <= s->o.journal_bytes_max && s->o.journal_bytes_max;
+    }
+    if (row) db_reset(&s->db, DB_JOURNAL_OLDEST);
+    *kept = (Kept){s->kept.rows - rows, s->kept.bytes - bytes};
+    if (!row && rows < TRIM_ROWS) { // none is left, whatever was counted
+        *kept = (Kept){0};
+        *last = true;
     }
     return ERR_OK;
 }
 
+static Err trim_rows(Store *s, uint64_t upto, Kept kept) {
+    TRY(db_run(&s->db, DB_BEGIN));
+    sqlite3_stmt *st = db_use(&s->db, DB_JOURNAL_TRIM);
+    sqlite3_bind_int64(st, 1, STORE_WORLD_LIVE);
+    sqlite3_bind_int64(st, 2, (int64_t)upto);
+    TRY(db_run(&s->db, DB_JOURNAL_TRIM));
+    TRY(kept_put(s, kept));
+    TRY(db_run(&s->db, DB_COMMIT));
+    kept_set(s, kept);
+    pthread_mutex_lock(&s->lock);
+    s->oldest = upto; // prev of the row behind it
+    pthread_mutex_unlock(&s->lock);
+    return ERR_OK;
+}
+
 static Err trim(Store *s) {
-    uint64_t upto;
-    TRY(trim_slice(s, &upto));
-    if (upto) {
-        sqlite3_stmt *st = db_use(&s->db, DB_JOURNAL_TRIM);
-        sqlite3_bind_int64(st, 1, STORE_WORLD_LIVE);
-        sqlite3_bind_int64(st, 2, (int64_t)upto);
-        TRY(db_run(&s->db, DB_JOURNAL_TRIM));
-        pthread_mutex_lock(&s->lock);
-        s->stats.journal_rows -= sqlite3_changes(s->db.h);
-        pthread_mutex_unlock(&s->lock);
-    }
-    if (!upto || upto == s->trim_to) s->trim_to = 0;
+    uint64_t upto = 0;
+    Kept kept;
+    bool last = s->o.journal_bytes_max && s->kept.bytes <= s->o.journal_bytes_max;
+    if (!last) TRY(trim_slice(s, &upto, &kept, &last));
+    if (upto) TRY(trim_rows(s, upto, kept));
+    if (last) s->trim_to = 0;
     return ERR_OK;
 }
 

@@ -282,16 +282,10 @@ static Err replay(Store *s, World *w, uint64_t root_seq) {
             return e;
         }
         s->committed = r.seq;
+        rows_push(&s->behind, r.seq, r.bytes.n);
     }
     s->submitted = s->committed;
-    return ERR_OK;
-}
-
-static Err count_journal(Store *s) {
-    bool row;
-    TRY(db_step(&s->db, DB_JOURNAL_COUNT, &row));
-    s->stats.journal_rows = sqlite3_column_int64(db_use(&s->db, DB_JOURNAL_COUNT), 0);
-    db_reset(&s->db, DB_JOURNAL_COUNT);
+    s->stats.journal_rows = s->behind.count;
     return ERR_OK;
 }
 
@@ -300,16 +294,16 @@ Err recover(Store *s, int64_t ring_records, World **world) {
     World *w = NULL;
     s->page_next = 1;
     TRY(read_roots(s, &live));
-    TRY(count_journal(s));
     TRY(load_pages(s, live.page, ring_records, &w));
     Err e = ERR_OK;
     if (world_seq(w) != live.seq) e = db_say(&s->db, ERR_CORRUPT, "root row 0 and its page disagree");
     if (e == ERR_OK) e = replay(s, w, live.seq);
+    if (e == ERR_OK) e = kept_load(s, live.seq);
     if (e != ERR_OK) {
         world_free(w);
         return e;
     }
-    s->trim_to = live.seq; // rows a crash left behind the root
+    s->trim_to = live.seq; // rows a crash left before the root, or a smaller journal_bytes_max
     db_forget(&s->db);
     *world = w;
     return ERR_OK;

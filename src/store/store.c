@@ -113,7 +113,7 @@ static void count_commit(Store *s, const Chunk *c, int64_t ns, int64_t file_byte
     s->stats.batches += c->batches;
     s->stats.bytes += c->bytes.n;
     s->stats.fsync_ns += ns;
-    s->stats.journal_rows++;
+    s->stats.journal_rows = s->behind.count;
     s->stats.file_bytes = file_bytes;
 }
 
@@ -130,6 +130,7 @@ static Err write_group(Store *s, const Chunk *c, uint64_t prev, const ItemPut *i
 static void chunk_end(Store *s, Chunk *c, int64_t ns, Err e) {
     int64_t file_bytes = e == ERR_OK ? db_file_bytes(&s->db) : 0;
     uint64_t last = c->last;
+    if (e == ERR_OK) rows_push(&s->behind, last, c->bytes.n);
     pthread_mutex_lock(&s->lock);
     if (e == ERR_OK) count_commit(s, c, ns, file_bytes);
     else s->refused_bytes = c->bytes.n;
@@ -177,6 +178,7 @@ static void probe(Store *s, int64_t n) {
 bool store_step(Store *s) {
     bool did = store_commit_next(s);
     did |= items_serve(s);
+    did |= journal_serve(s);
     pthread_mutex_lock(&s->lock);
     // A second failure before the engine has answered the first would be told after its answer, when batches are queued
     // again that on_fail did not drop.
@@ -195,7 +197,8 @@ bool store_step(Store *s) {
 }
 
 static bool has_work(const Store *s) {
-    return s->head || s->items || s->scans || s->probe || (s->fork && s->fork_seq <= s->committed) || gc_pending(s);
+    return s->head || s->items || s->scans || s->reads || s->probe || (s->fork && s->fork_seq <= s->committed) ||
+           gc_pending(s);
 }
 
 static void *run(void *arg) {
@@ -279,7 +282,7 @@ bool store_checkpointing(const Store *s) {
 void store_drain(Store *s) {
     pthread_mutex_lock(&s->lock);
     // busy stays true while the store thread has anything to do; what it has not seen yet is in the other three.
-    while (s->busy || s->checkpointing || s->head || s->items || s->scans || s->probe ||
+    while (s->busy || s->checkpointing || s->head || s->items || s->scans || s->reads || s->probe ||
            (!s->thread.running && has_work(s)))
         store_wait(s);
     pthread_mutex_unlock(&s->lock);
@@ -301,6 +304,7 @@ static void release(Store *s) {
     idset_free(&s->live);
     idset_free(&s->others);
     idset_free(&s->garbage);
+    mem_free(s->behind.rows);
     if (s->fork) world_free(s->fork);
     for (Chunk *c; (c = chunk_take(s));) chunk_free(c);
     for (Chunk *c; (c = s->spare);) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Store: one SQLite file. One thread of its own holds the connection: it group-commits batches to the journal, and
-// between commits writes checkpoints in slices of at most STORE_SLICE_BYTES. One thread at a time (the engine's writer)
-// submits; callbacks run on the store's thread.
+// between commits writes checkpoints, reads the journal back and deletes, in slices of about STORE_SLICE_BYTES. One
+// thread at a time (the engine's writer) submits; callbacks run on the store's thread.
 //
 //   journal(seq INTEGER PRIMARY KEY = last sequence of the group, world, prev = seq of the group before, first,
-//           crc, bytes BLOB = encoded batches)                         trimmed by checkpoints
+//           crc, bytes BLOB = encoded batches)                         all behind the root, and some before it
 //   page(id INTEGER PRIMARY KEY, bytes BLOB)                           immutable blocks, see blob.h
 //   root(world, seq, page, crc, ids BLOB)                              newest checkpoint, and every page it names
 //   item(kind BLOB, key BLOB, crc, value BLOB)                         small documents beside the world
@@ -26,9 +26,10 @@ typedef struct Store Store;
 
 typedef struct StoreOpen {
     Str path;
-    const char *vfs;         // NULL: default
-    int64_t group_bytes_max; // 0: 8 MiB a commit; a single larger batch makes a group of its own
-    int64_t queue_bytes_max; // 0: 64 MiB submitted and not committed; store_submit waits beyond
+    const char *vfs;           // NULL: default
+    int64_t group_bytes_max;   // 0: 8 MiB a commit; a single larger batch makes a group of its own
+    int64_t queue_bytes_max;   // 0: 64 MiB submitted and not committed; store_submit waits beyond
+    int64_t journal_bytes_max; // journal kept behind the newest root; 0: none
     void *ctx;
     // Everything up to last_seq is durable. Store thread; must not block for long. It may call store_probe,
     // store_resume, store_stats, nothing else of the store.
@@ -57,9 +58,10 @@ void store_resume(Store *s);
 // Nothing happens, and nothing comes, while a failure waits for store_resume.
 void store_probe(Store *s);
 // Write a checkpoint of `fork` (everything up to seq, and nothing later, is in it) in the background, after the journal
-// holds seq; then trim the journal and drop pages no root names. Takes the fork; frees it on the store's thread. False,
-// and the fork stays the caller's, when one is running or when seq is not on its way to the journal (a commit has just
-// failed). A checkpoint that fails is dropped and counted; commits go on, and the next one may succeed.
+// holds seq; then trim the journal to what is kept and drop pages no root names. Takes the fork; frees it on the
+// store's thread. False, and the fork stays the caller's, when one is running or when seq is not on its way to the
+// journal (a commit has just failed). A checkpoint that fails is dropped and counted; commits go on, and the next one
+// may succeed.
 bool store_checkpoint(Store *s, World *fork, uint64_t seq);
 // One is waiting or being written. Any thread.
 bool store_checkpointing(const Store *s);
@@ -67,6 +69,19 @@ bool store_checkpointing(const Store *s);
 void store_drain(Store *s);
 // Drain, stop the thread, close the file. NULL is fine.
 void store_close(Store *s);
+
+// ---- reading the journal back ---------------------------------------------------------------------------------------
+
+// What was read: `bytes` holds the encoded batches with sequences in (after, last] asked for, none of them left out; no
+// bytes and last = after when nothing is there yet. fn may take the buffer and leave a zeroed one. Store thread; must
+// not block, may ask for more. Errors: GONE (not kept any more), CORRUPT, STORAGE.
+typedef void (*StoreReadFn)(void *arg, Err err, uint64_t last, Buf *bytes);
+
+// Read batches behind `after`: about bytes_max bytes, one batch at least. Between commits, by the store thread. `fn`
+// runs exactly once. Any thread.
+void store_journal_read(Store *s, uint64_t after, int64_t bytes_max, StoreReadFn fn, void *arg);
+// The smallest `after` of which everything behind is in the journal. Any thread.
+uint64_t store_journal_oldest(Store *s);
 
 // ---- items --------------------------------------------------------------------------------------------------------
 
@@ -101,7 +116,10 @@ bool store_item_next(Cut *c, Str *key, Str *value);
 typedef struct StoreStats {
     int64_t commits, batches, bytes, fsync_ns; // since open; fsync_ns: all of the commit
     int64_t checkpoints, checkpoints_failed, checkpoint_pages, checkpoint_bytes;
-    int64_t file_bytes, journal_rows;
+    int64_t file_bytes;
+    int64_t journal_rows;          // behind the newest root's sequence: what a start replays
+    int64_t kept_rows, kept_bytes; // before it, for readers
+    int64_t reads, read_bytes;     // of the journal
     int64_t queue_bytes;
 } StoreStats;
 // Any thread.

@@ -4,6 +4,8 @@
 // Invariants
 //  1. The file's state after any commit is: root row -> pages it names -> journal rows behind its sequence. A root is
 //     written after its pages, in a transaction of its own; everything else is dropped after it (trim_to, garbage).
+//     Journal rows before the root are kept for readers: how many and how large they are stands in meta ("kept"), which
+//     changes in the transactions that change it, so that a start need not look at them.
 //  2. journal rows form a chain: prev of a row is the seq of the row before it.
 //  3. One chunk is one group is one journal row. The store thread owns a chunk from the moment it is off the list.
 //  4. `failed` is set before on_fail is called and cleared by store_resume only; while it is set nothing is queued.
@@ -24,6 +26,31 @@ typedef struct Chunk {
     uint64_t first, last; // sequences of its first and last batch
     int64_t batches;
 } Chunk;
+
+// A journal row by what it needs.
+typedef struct RowSize {
+    uint64_t seq;
+    int64_t bytes;
+} RowSize;
+
+// Rows behind the root, oldest first.
+typedef struct RowSizes {
+    RowSize *rows;
+    int64_t head, count, cap; // cap: power of two
+} RowSizes;
+
+typedef struct Kept {
+    int64_t rows, bytes;
+} Kept;
+
+// Somebody wants to read the journal.
+typedef struct JournalRead {
+    struct JournalRead *next;
+    uint64_t after;
+    int64_t bytes_max;
+    StoreReadFn fn;
+    void *arg;
+} JournalRead;
 
 // A put of items on its way: flag, kind, key and value one after the other.
 typedef struct ItemPut {
@@ -55,7 +82,9 @@ struct Store {
     IdSet live;       // blocks the live world's root names
     IdSet others;     // blocks other worlds' roots name
     IdSet garbage;    // page rows no root names, to be deleted
-    uint64_t trim_to; // journal rows up to here are to be deleted; 0: none
+    uint64_t trim_to; // journal rows up to here may be deleted; 0: looked at
+    RowSizes behind;  // journal rows behind the newest root
+    Kept kept;        // journal rows before it
     uint64_t page_next;
     bool gc_stuck; // deleting failed: wait for a sign that writing works
 
@@ -75,6 +104,8 @@ struct Store {
     ItemPut *items, *items_last; // waiting
     int64_t item_bytes;          // in them
     ItemScan *scans, *scans_last;
+    JournalRead *reads, *reads_last;
+    uint64_t oldest; // see store_journal_oldest
     StoreStats stats;
 };
 
@@ -86,6 +117,20 @@ MUST Err items_write(Store *s, const ItemPut *list);
 void items_end(Store *s, ItemPut *list, Err err);
 // Answer one scan. True when there was one.
 bool items_serve(Store *s);
+// Answer one reader of the journal. True when there was one.
+bool journal_serve(Store *s);
+
+// A journal row has come; rows up to seq are before the root now.
+void rows_push(RowSizes *r, uint64_t seq, int64_t bytes);
+void rows_drop(RowSizes *r, uint64_t seq);
+// What is kept when the root has moved to seq.
+Kept rows_kept(const Store *s, uint64_t seq);
+// Write `kept` into the open transaction. On failure it is rolled back.
+MUST Err kept_put(Store *s, Kept kept);
+// Set s->kept and s->oldest from the file. root_seq: the newest root's.
+MUST Err kept_load(Store *s, uint64_t root_seq);
+// s->kept is `kept`; tell the measures.
+void kept_set(Store *s, Kept kept);
 
 // Commit the oldest waiting chunk and what waits of items, if any, and tell the engine. True when there was something.
 bool store_commit_next(Store *s);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "world/batch.h"
 
-//   change: kind u8 (SET, LINK_SET: + FRESH), then the fields that kind has, in the order of struct Change; varints, texts
-//   with their length, doubles and other bits as 8 bytes where they are doubles, as signed varints where they are integers.
+//   change: kind u8 (SET, LINK_SET: + FRESH), then the fields that kind has, in the order of struct Change; varints,
+//   texts with their length, doubles and other bits as 8 bytes where they are doubles, as signed varints where they are
+//   integers.
 
 enum { HAS_COL = 1, HAS_ID = 2, HAS_ENDS = 4, HAS_VALUE = 8, HAS_TEXT = 16, HAS_TIME = 32, HAS_BITS = 64 };
 
