@@ -114,7 +114,8 @@ typedef void (*SosiaDoneFn)(void *arg, const SosiaDone *done);
 // Queue a write. The strings of `w` are copied before it returns. `done` runs exactly once, on a thread of the engine,
 // when the write is durable and visible, or has failed; it must not block. Errors from here (BUSY, CLOSED, TOO_LARGE)
 // mean that `done` will not run. Writes take effect in the order they are queued; a body over 64 KiB is parsed by a
-// worker and takes its place when that is done. Cost here: copy of the body, and parse of a smaller one.
+// worker and takes its place when that is done, INGESTs of one source in the order of the calls. Cost here: copy of the
+// body, and parse of a smaller one.
 SosiaErr sosia_write(Sosia *s, const SosiaCaller *who, const SosiaWrite *w, SosiaDoneFn done, void *arg);
 // The same, waiting; not from a callback. Returns done.err; `done->message`, body, etag point into `keep`
 // (released with sosia_buf_free).

@@ -244,7 +244,8 @@ SosiaErr sosia_write(Sosia *s, const SosiaCaller *who, const SosiaWrite *w, Sosi
     if (err) return (SosiaErr)err;
     c->done = done;
     c->arg = arg;
-    if (c->body.n > PARSE_INLINE_MAX) {
+    bool stream = c->op == SOSIA_INGEST || c->op == SOSIA_INGEST_CSV;
+    if (c->body.n > PARSE_INLINE_MAX || (stream && workers_behind(s->workers, c))) {
         err = workers_parse(s->workers, c);
     } else {
         task_parse(s, c);

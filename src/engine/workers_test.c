@@ -137,12 +137,41 @@ static void test_bad_body(void **state) {
     kit_close(&k);
 }
 
+// Send until it is taken.
+static void send_surely(Kit *k, SosiaStr body, Tally *t) {
+    SosiaErr err;
+    while ((err = send(k, body, t)) == SOSIA_BUSY) thread_sleep_ns(NS_PER_MS);
+    assert_int_equal(err, SOSIA_OK);
+}
+
+// Bodies of one source, large and small in turn, take effect in the order of the calls although two workers parse them.
+static void test_order(void **state) {
+    (void)state;
+    Kit k;
+    Tally t = {0};
+    open_rooms(&k);
+    Buf large = large_body(4 * LINES), middle = large_body(2000);
+    for (int round = 1; round <= 12; round++) {
+        char small[80];
+        int n = snprintf(small, sizeof small, "{\"id\":\"r1\",\"property\":\"temperature\",\"value\":%d}\n", -round);
+        send_surely(&k, (SosiaStr){large.p, large.n}, &t);
+        send_surely(&k, (SosiaStr){middle.p, middle.n}, &t);
+        send_surely(&k, (SosiaStr){small, n}, &t);
+        while (atomic_load(&t.done) < 3 * round) thread_sleep_ns(NS_PER_MS / 10);
+        char want[40];
+        snprintf(want, sizeof want, "\"temperature\":%d,", -round);
+        kit_has(kit_get(&k, SOSIA_GET_TWIN, "r1", ""), want);
+    }
+    buf_free(&large);
+    buf_free(&middle);
+    kit_close(&k);
+    assert_int_equal(atomic_load(&t.failed), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_done_once),
-        cmocka_unit_test(test_full_pool),
-        cmocka_unit_test(test_caller_is_free),
-        cmocka_unit_test(test_bad_body),
+        cmocka_unit_test(test_all_done_once),  cmocka_unit_test(test_full_pool), cmocka_unit_test(test_order),
+        cmocka_unit_test(test_caller_is_free), cmocka_unit_test(test_bad_body),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
