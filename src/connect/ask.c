@@ -11,6 +11,7 @@ typedef struct Folder {
 
 static const Folder folders[] = {
     {"connections", ask_connections},
+    {"commands", ask_commands},
 };
 
 void ask_told(Ask *a, const SosiaTold *told) {

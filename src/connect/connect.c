@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connect/connect.h"
 #include "base/mem.h"
+#include "connect/command.h"
 #include "connect/shape.h"
 
 static const ConnectKind *const kinds[] = {
@@ -28,7 +29,8 @@ SosiaErr sosia_connect_start(const SosiaConnectOpen *o, Sosia *s, SosiaConnect *
     pthread_mutex_init(&k->lock, NULL);
     queue_init(&k->asks, ASK_QUEUE_MAX);
     k->shapes = shapes_new(s);
-    Err err = connections_load(k, why);
+    k->commands = commands_new(k);
+    Err err = k->commands ? connections_load(k, why) : ERR_IO;
     if (!err) err = asks_start(k);
     if (err) {
         sosia_connect_stop(k);
@@ -42,6 +44,7 @@ void sosia_connect_stop(SosiaConnect *k) {
     if (!k) return;
     asks_stop(k);
     connections_stop(k);
+    commands_free(k->commands);
     shapes_free(k->shapes);
     queue_free(&k->asks);
     pthread_mutex_destroy(&k->lock);
@@ -97,5 +100,6 @@ void sosia_connect_stats(SosiaConnect *k, SosiaBuf *out) {
                 {"pointsWaiting", t.waiting}, {"requestsWaiting", queue_count(&k->asks)}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         buf_printf(out, "%c\"%s\":%lld", i ? ',' : '{', rows[i].name, (long long)rows[i].value);
+    commands_stats(k->commands, out);
     buf_byte(out, '}');
 }
