@@ -106,8 +106,9 @@ static Err write_all(Writing *w, World *fork, uint64_t seq) {
     Err e = put_root(s, root, seq, &named);
     if (e == ERR_OK) {
         take_over(s, &named);
-        kept_set(s, rows_kept(s, seq));
+        Kept kept = rows_kept(s, seq);
         rows_drop(&s->behind, seq);
+        kept_set(s, kept);
         s->trim_to = seq;
     }
     idset_free(&named);

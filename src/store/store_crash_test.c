@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "base/crc32c.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "store/store_inner.h"
@@ -21,6 +22,9 @@
 #define VFS "store_crash"
 #define FILE_NAME "plant.sosia"
 #define BATCHES_MAX 4096
+
+// Batches there may be in one life.
+#define SEQ_MAX 65536
 
 typedef struct Sent {
     uint64_t seq;
@@ -46,6 +50,10 @@ typedef struct Lab {
     uint64_t sure;
     Sent sent[BATCHES_MAX];
     int64_t sent_count;
+    int64_t journal_bytes_max;
+    uint32_t crc[SEQ_MAX]; // of every batch ever sent, by sequence
+    // Items: two rows that are always put together, and a counter in them.
+    int64_t item_sent, item_acked;
 } Lab;
 
 // ---- the store's side ---------------------------------------------------------------------------------------------
@@ -63,6 +71,7 @@ static Err lab_open(Lab *l, Buf *why) {
     StoreOpen o = {.path = STR(FILE_NAME),
                    .vfs = VFS,
                    .group_bytes_max = 2000,
+                   .journal_bytes_max = l->journal_bytes_max,
                    .ctx = l,
                    .on_commit = on_commit,
                    .on_fail = on_fail};
@@ -95,7 +104,36 @@ static void lab_write(Lab *l, int64_t changes) {
     Sent *s = &l->sent[l->sent_count++];
     *s = (Sent){.seq = world_seq(l->world) + 1};
     test_writer_batch(&l->writer, l->world, s->seq, changes, &s->bytes);
+    assert_true(s->seq < SEQ_MAX);
+    l->crc[s->seq] = crc32c(0, s->bytes.p, s->bytes.n);
     store_submit(l->store, s->seq, buf_str(&s->bytes));
+}
+
+typedef struct Acked {
+    Lab *l;
+    int64_t n;
+} Acked;
+
+static void item_acked(void *arg, Err err, const char *why) {
+    Acked *a = arg;
+    assert_true(err == ERR_OK || (why && why[0]));
+    if (err == ERR_OK) a->l->item_acked = a->n;
+    mem_free(a);
+}
+
+// Two rows with the next number, one of them large now and then.
+static void lab_put_items(Lab *l, bool large) {
+    static const char zeros[5000];
+    char text[24];
+    Buf value = {0};
+    Acked *a = mem_alloc(sizeof *a);
+    *a = (Acked){l, ++l->item_sent};
+    snprintf(text, sizeof text, "%lld", (long long)a->n);
+    buf_str_put(&value, str_of(text));
+    if (large) buf_put(&value, zeros, sizeof zeros);
+    StoreItem items[] = {{STR("lab"), STR("a"), str_of(text), false}, {STR("lab"), STR("b"), buf_str(&value), false}};
+    assert_int_equal(store_items_put(l->store, items, 2, item_acked, a), ERR_OK);
+    buf_free(&value);
 }
 
 // After a refusal: what the engine does. True when the disk works again: then the refused batches never were. Until
@@ -133,6 +171,8 @@ static void lab_begin(Lab *l, uint64_t seed) {
     l->ref_domain = domain_new();
     l->ref = world_new(l->ref_domain, 0);
     l->sure = l->acked = 0;
+    l->item_sent = l->item_acked = 0;
+    l->journal_bytes_max = seed % 3 == 0 ? 0 : (int64_t)(seed % 7) * 5000;
     l->sent_count = 0;
     l->disk = test_vfs_new(VFS);
 }
@@ -173,6 +213,73 @@ static void same_world(Lab *l) {
     buf_free(&b);
 }
 
+// Both rows say the same, something between what was acknowledged and what was sent.
+static void check_items(Lab *l) {
+    Buf slice = {0};
+    bool more;
+    int64_t said[2] = {0}, n = 0;
+    assert_int_equal(store_items_scan(l->store, STR("lab"), (Str){0}, 0, &slice, &more), ERR_OK);
+    Cut c = cut_of(buf_str(&slice));
+    for (Str key, value; store_item_next(&c, &key, &value); n++) {
+        value = str_cut(&value, 0);
+        assert_true(n < 2 && str_to_i64(value, &said[n]));
+    }
+    buf_free(&slice);
+    if (said[0] != said[1] || said[0] < l->item_acked || said[0] > l->item_sent)
+        fail_msg("seed %llu: items say %lld and %lld, acknowledged %lld, sent %lld", (unsigned long long)l->seed,
+                 (long long)said[0], (long long)said[1], (long long)l->item_acked, (long long)l->item_sent);
+    l->item_acked = said[0];
+}
+
+typedef struct Slice {
+    Err err;
+    uint64_t last;
+    Buf bytes;
+    bool ended;
+} Slice;
+
+static void slice_read(void *arg, Err err, uint64_t last, Buf *bytes) {
+    Slice *s = arg;
+    s->err = err;
+    s->last = last;
+    s->bytes = *bytes;
+    *bytes = (Buf){0};
+    s->ended = true;
+}
+
+// From the oldest batch kept to the newest, every batch is there once, byte by byte as it was sent.
+static void check_journal(Lab *l) {
+    uint64_t at = store_journal_oldest(l->store), end = world_seq(l->world);
+    int64_t max = (int64_t)rng_below(&l->rng, 6000);
+    assert_true(at <= end);
+    while (at < end) {
+        Slice s = {0};
+        store_journal_read(l->store, at, max, slice_read, &s);
+        store_drain(l->store);
+        assert_true(s.ended);
+        if (s.err == ERR_GONE && store_journal_oldest(l->store) > at) { // trimmed meanwhile
+            at = store_journal_oldest(l->store);
+            continue;
+        }
+        if (s.err)
+            fail_msg("seed %llu: reading behind %llu: error %d", (unsigned long long)l->seed, (unsigned long long)at,
+                     (int)s.err);
+        for (Cut c = cut_of(buf_str(&s.bytes)); c.p < c.end;) {
+            const uint8_t *from = c.p;
+            BatchHead head;
+            Change change;
+            assert_int_equal(batch_decode(&c, &head), ERR_OK);
+            for (int64_t i = 0; i < head.count; i++) assert_int_equal(change_decode(&c, &change), ERR_OK);
+            assert_int_equal(head.seq, ++at);
+            if (crc32c(0, from, c.p - from) != l->crc[at])
+                fail_msg("seed %llu: batch %llu reads back as another", (unsigned long long)l->seed,
+                         (unsigned long long)at);
+        }
+        assert_int_equal(s.last, at);
+        buf_free(&s.bytes);
+    }
+}
+
 // Open the sound disk: nothing acknowledged is lost, nothing is there by half, no page row is lost or left over.
 static void check_recovered(Lab *l) {
     Buf why = {0};
@@ -187,6 +294,8 @@ static void check_recovered(Lab *l) {
     l->acked = seq;
     world_verify(l->world);
     same_world(l);
+    check_items(l);
+    check_journal(l);
     buf_free(&why);
 }
 
@@ -217,6 +326,8 @@ static void work(Lab *l, int64_t steps) {
                 if (l->fails || world_room(l->world) < RING / 2) return;
             }
             lab_write(l, 1 + (int64_t)rng_below(r, rng_below(r, 10) ? 8 : 100));
+        } else if (dice < 65) {
+            lab_put_items(l, rng_below(r, 8) == 0);
         } else if (dice < 80) {
             store_step(l->store);
         } else if (dice < 92) {
@@ -282,6 +393,7 @@ static void fixed_work(Lab *l) {
     }
     for (int i = 0; i < 12; i++) {
         lab_write(l, 10);
+        if (i % 3 == 2) lab_put_items(l, i == 5);
         if (i % 4 == 3) lab_checkpoint(l);
         if (i % 2) store_drain(l->store);
         if (l->fails && (test_vfs_dead(l->disk) || !lab_undo(l))) break;
