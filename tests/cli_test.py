@@ -357,6 +357,19 @@ class Ingest(WithServer):
         doc = self.server.twin("in-2")
         self.assertEqual((doc["flow"], doc["starts"]), (1, 5))
 
+    def test_csv(self):
+        self.pump("in-4")
+        self.pump("in-5")
+        path = self.file("v.csv", 'id,flow,label\r\nin-4,1.5,"two\nlines, ""quoted"""\nin-5,2.5,\nin-5,fast,x\n')
+        r = self.run_("ingest", path, "--json", "--batch", "1")
+        self.assertEqual(r.code, 4, r)
+        self.assertEqual((r.json["accepted"], r.json["rejected"]), (4, 1))
+        self.assertEqual([e["line"] for e in r.json["errors"]], [5])
+        self.assertEqual(self.server.twin("in-4")["label"], 'two\nlines, "quoted"')
+        self.assertEqual((self.server.twin("in-5")["flow"], self.server.twin("in-5")["label"]), (2.5, "x"))
+        self.ok(self.run_("ingest", "--csv", text="id,property,value,time\nin-4,flow,9,2026-01-01T00:00:00Z\n"))
+        self.assertEqual(self.server.twin("in-4")["flow"], 9)
+
     def test_nothing_but_bad_lines(self):
         r = self.run_("ingest", "--json", text='{"id":"nobody","property":"flow","value":1}\n\n{"id":7}\n')
         self.assertEqual(r.code, 4, r)

@@ -15,22 +15,36 @@ typedef struct Ingest {
     Common common;
     int64_t batch;
     int64_t errors;
+    bool csv;
 } Ingest;
 
 static const Opt opts[] = {
     OPT_RANGE(Ingest, batch, "batch", "N", "lines of one request (1000)", 1, 100000),
     OPT_RANGE(Ingest, errors, "errors", "N", "tell at most N refused lines (10)", 1, 1000000),
+    OPT(Ingest, csv, OPT_FLAG, 0, "csv", NULL, "the input is CSV (a file named *.csv is taken as such)"),
     OPT_END,
 };
 
 typedef struct Lines {
     int fd;
+    bool csv;
     Buf rest;     // bytes of a line that is not complete
     int64_t line; // lines seen
 } Lines;
 
+// A quoted field may hold line breaks: a record is over where the quotes are even.
+static Err put_csv(Feeder *f, Lines *l, Str line) {
+    for (int64_t i = 0; i < line.n; i++) f->open ^= line.p[i] == '"';
+    if (f->head.n) return line.n || f->open ? feeder_put(f, line, l->line) : ERR_OK;
+    if (f->open) return tell(ERR_SYNTAX, "%.*s: the header has a line break in it", STR_ARG(f->name));
+    buf_str_put(&f->head, line);
+    buf_byte(&f->head, '\n');
+    return ERR_OK;
+}
+
 static Err put_line(Feeder *f, Lines *l, Str line) {
     l->line++;
+    if (l->csv) return put_csv(f, l, str_ends(line, STR("\r")) ? str_sub(line, 0, line.n - 1) : line);
     line = str_trim(line);
     return line.n ? feeder_put(f, line, l->line) : ERR_OK;
 }
@@ -65,12 +79,16 @@ static Err pump(Feeder *f, Lines *l) {
         if (n > 0) TRY(put_bytes(f, l, (Str){bytes, n}));
         if (n != 0) continue;
         if (l->rest.n) TRY(put_line(f, l, buf_str(&l->rest)));
+        f->open = false; // the server tells what is wrong with half a record
         return feeder_flush(f);
     }
 }
 
-static Err ingest_file(Client *c, Str path, Feeder *f) {
-    Lines l = {.fd = STDIN_FILENO};
+static Err ingest_file(Client *c, Str path, bool csv, Feeder *f) {
+    Lines l = {.fd = STDIN_FILENO, .csv = csv || str_ends(path, STR(".csv"))};
+    f->type = l.csv ? "text/csv" : NULL;
+    f->open = false;
+    buf_reset(&f->head);
     f->name = str_eq(path, STR("-")) ? STR("stdin") : path;
     if (!str_eq(path, STR("-"))) l.fd = open(arena_str(&c->keep, path).p, O_RDONLY | O_CLOEXEC);
     if (l.fd < 0) return tell(ERR_IO, "cannot open %.*s: %s", STR_ARG(path), strerrordesc_np(errno));
@@ -88,8 +106,8 @@ static Err run(void *fields, const Args *args) {
     Err err = client_open(&c, &o->common);
     feeder_init(&f, &c, STR("stdin"), o->batch);
     if (o->errors) f.errors_max = o->errors;
-    if (err == ERR_OK && !args->count) err = ingest_file(&c, STR("-"), &f);
-    for (int32_t i = 0; i < args->count && err == ERR_OK; i++) err = ingest_file(&c, args->items[i], &f);
+    if (err == ERR_OK && !args->count) err = ingest_file(&c, STR("-"), o->csv, &f);
+    for (int32_t i = 0; i < args->count && err == ERR_OK; i++) err = ingest_file(&c, args->items[i], o->csv, &f);
     if (err == ERR_OK) err = feeder_report(&f, o->common.json, time_mono_ns() - start);
     feeder_free(&f);
     client_close(&c);
@@ -99,13 +117,16 @@ static Err run(void *fields, const Args *args) {
 const Command cmd_ingest = {
     .name = "ingest",
     .arguments = "[FILE...]",
-    .summary = "feed values, one JSON line each",
+    .summary = "feed values from NDJSON or CSV",
     .about =
         "A line is {\"id\":TWIN,\"property\":PATH,\"value\":VALUE,\"time\":RFC3339}; time may be left out. Without "
         "FILE, or\n"
         "with \"-\", lines come from standard input and are sent as soon as it pauses. Bad lines are told with their\n"
-        "number, good ones are applied.",
+        "number, good ones are applied. CSV has a header: id,property,value and perhaps time, or id, perhaps time, "
+        "and\n"
+        "a column for each property; an empty cell says nothing.",
     .examples = "  sosia ingest values.ndjson\n"
+                "  sosia ingest meters.csv\n"
                 "  echo '{\"id\":\"pump-1\",\"property\":\"flow\",\"value\":41.5}' | sosia ingest\n"
                 "  my-gateway | sosia ingest --batch 200",
     .opts = opts,

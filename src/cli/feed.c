@@ -16,13 +16,16 @@ void feeder_free(Feeder *f) {
     buf_free(&f->body);
     buf_free(&f->places);
     buf_free(&f->errors);
+    buf_free(&f->head);
 }
 
 Err feeder_put(Feeder *f, Str line, int64_t line_number) {
+    if (!f->body.n) buf_str_put(&f->body, buf_str(&f->head));
     buf_str_put(&f->body, line);
     buf_byte(&f->body, '\n');
     buf_put(&f->places, &line_number, (int64_t)sizeof line_number);
     int64_t lines = f->places.n / (int64_t)sizeof line_number;
+    if (f->open) return ERR_OK;
     return lines >= f->batch_max || f->body.n >= BATCH_BYTES ? feeder_flush(f) : ERR_OK;
 }
 
@@ -36,7 +39,9 @@ static void note_errors(Feeder *f, const Json *errors) {
     int64_t lines = f->places.n / (int64_t)sizeof *places;
     for (int32_t i = 0; errors && i < errors->count && f->errors_told < f->errors_max; i++, f->errors_told++) {
         const Json *line = json_get(&errors->items[i], STR("line"));
-        int64_t at = line && line->type == JSON_INT && line->i >= 1 && line->i <= lines ? line->i - 1 : 0;
+        int64_t first = f->head.n ? 2 : 1;
+        bool known = line && line->type == JSON_INT && line->i >= first && line->i < lines + first;
+        int64_t at = known ? line->i - first : 0;
         Str message = text_in(&errors->items[i], STR("message"));
         buf_printf(&f->errors, "%s{\"line\":%lld,\"code\":", f->errors.n ? "," : "", (long long)places[at]);
         json_put_str(&f->errors, text_in(&errors->items[i], STR("code")));
@@ -75,12 +80,12 @@ static Err tell_missing(const Feeder *f, const Json *error) {
 Err feeder_flush(Feeder *f) {
     Verdict v;
     int64_t lines = f->places.n / (int64_t)sizeof(int64_t);
-    if (!lines) return ERR_OK;
+    if (!lines || f->open) return ERR_OK;
     client_reset(f->client);
     Call call = {.method = "POST",
                  .path = client_path(f->client, "/ingest", NULL),
                  .body = buf_str(&f->body),
-                 .type = "application/x-ndjson"};
+                 .type = f->type ? f->type : "application/x-ndjson"};
     TRY(client_batch(f->client, &call, f->patience_ns, &v));
     f->requests++;
     f->sent += lines;

@@ -6,6 +6,9 @@
 typedef struct Feeder {
     Client *client;
     Str name;          // of the input, for messages
+    const char *type;  // content type; NULL: NDJSON
+    Buf head;          // begins every body: the header line of a CSV file
+    bool open;         // the next line goes on with the record of the last one: not a place to send
     Buf body;          // lines of the batch so far
     Buf places;        // int64_t line number of each
     int64_t batch_max; // lines of one request
