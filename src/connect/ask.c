@@ -11,6 +11,8 @@ typedef struct Folder {
 
 static const Folder folders[] = {
     {"connections", ask_connections},
+    {"endpoints", ask_endpoints},
+    {"eventroutes", ask_eventroutes},
     {"commands", ask_commands},
 };
 

@@ -2,6 +2,7 @@
 #include "connect/connect.h"
 #include "base/mem.h"
 #include "connect/command.h"
+#include "connect/routes.h"
 #include "connect/shape.h"
 
 static const ConnectKind *const kinds[] = {
@@ -31,6 +32,7 @@ SosiaErr sosia_connect_start(const SosiaConnectOpen *o, Sosia *s, SosiaConnect *
     k->shapes = shapes_new(s);
     k->commands = commands_new(k);
     Err err = k->commands ? connections_load(k, why) : ERR_IO;
+    if (!err) err = routes_open(k, &k->routes, why);
     if (!err) err = asks_start(k);
     if (err) {
         sosia_connect_stop(k);
@@ -43,6 +45,7 @@ SosiaErr sosia_connect_start(const SosiaConnectOpen *o, Sosia *s, SosiaConnect *
 void sosia_connect_stop(SosiaConnect *k) {
     if (!k) return;
     asks_stop(k);
+    routes_close(k->routes);
     connections_stop(k);
     commands_free(k->commands);
     shapes_free(k->shapes);
@@ -101,5 +104,6 @@ void sosia_connect_stats(SosiaConnect *k, SosiaBuf *out) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         buf_printf(out, "%c\"%s\":%lld", i ? ',' : '{', rows[i].name, (long long)rows[i].value);
     commands_stats(k->commands, out);
+    routes_stats(k->routes, out);
     buf_byte(out, '}');
 }

@@ -22,6 +22,8 @@ typedef struct Secrets {
 
 // What is stored for a connection of that kind. Waits for the store.
 MUST Err secrets_read(SosiaConnect *k, Str name, const ConnectKind *kind, Arena *arena, Secrets *out);
+// The same for any resource: items "secret" PREFIX + path.
+MUST Err secrets_read_of(SosiaConnect *k, Str prefix, const char *const *paths, Arena *arena, Secrets *out);
 // Put texts where the document says {"set":true} or leaves a stored secret out, and note which are set. Errors:
 // ARGUMENT (no text, nothing stored).
 MUST Err secrets_take(Json *doc, Secrets *s, Arena *arena, Diag *d);

@@ -22,15 +22,19 @@ static bool keep_secret(void *ctx, SosiaStr key, SosiaStr value) {
     return true;
 }
 
-Err secrets_read(SosiaConnect *k, Str name, const ConnectKind *kind, Arena *arena, Secrets *out) {
+Err secrets_read_of(SosiaConnect *k, Str prefix, const char *const *paths, Arena *arena, Secrets *out) {
     *out = (Secrets){0};
-    for (const char *const *path = kind->secrets; path && *path; path++) {
+    for (const char *const *path = paths; path && *path; path++) {
         CHECK(out->count < SECRETS_MAX);
         out->items[out->count++].path = *path;
     }
     if (!out->count) return ERR_OK;
-    Reading r = {arena_printf(arena, "connection/%.*s/", STR_ARG(name)), out, arena};
+    Reading r = {prefix, out, arena};
     return (Err)sosia_items_scan(k->engine, STR("secret"), r.prefix, 0, keep_secret, &r);
+}
+
+Err secrets_read(SosiaConnect *k, Str name, const ConnectKind *kind, Arena *arena, Secrets *out) {
+    return secrets_read_of(k, arena_printf(arena, "connection/%.*s/", STR_ARG(name)), kind->secrets, arena, out);
 }
 
 // The object that holds the path's last name, and that name.
