@@ -42,6 +42,7 @@ typedef struct SosiaOpen {
     int64_t query_rows_max;   // twins and links one page may look at; 0: none
     int64_t query_bytes_max;  // memory of one question; 0: 256 MiB; < 0: no limit
     int64_t query_slow_ns;    // questions that take longer are logged with their text; 0: 1 s; < 0: never
+    int64_t tick_ns;          // how often derived values that look at the clock advance; 0: 1 s; < 0: never
     int32_t query_threads;    // threads for large questions; 0: one a core, 2 to 8
 } SosiaOpen;
 

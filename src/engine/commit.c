@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/derive.h"
 
 #define ROOM_DIVISOR 2             // a batch may log this part of the ring
 #define TAKE_MAX 64                // pending batches completed in one go
@@ -71,9 +72,11 @@ static void complete(Sosia *e, Task *c, uint64_t seq, bool ok) {
 
 void batch_begin(Sosia *e, Realm *r) {
     World *w = r->world;
+    derive_begin(r);
     e->batch_time = world_next_time(w, e->now(e->now_ctx));
     e->batch_seq = world_seq(w) + 1;
     world_begin(w, e->batch_seq, e->batch_time);
+    derive_guard(r);
 }
 
 // The open batch as it goes to the journal and the feed.
@@ -101,6 +104,7 @@ static void count_batch(Sosia *e, const FeedBatch *b) {
 void batch_end(Sosia *e, Realm *r, Str source, Task *c) {
     int64_t count;
     world_batch(r->world, &count);
+    CHECK(!count || derive_settled(r));
     if (!count) {
         world_rollback(r->world);
         if (c) batch_after(e, r, c);
@@ -108,6 +112,7 @@ void batch_end(Sosia *e, Realm *r, Str source, Task *c) {
     }
     FeedBatch *b = batch_bytes(e, r->world, source);
     world_end(r->world);
+    derive_keep(r);
     uint64_t seq = b->seq;
     if (!r->stored) {
         world_settle(r->world, seq);
@@ -193,6 +198,7 @@ void engine_on_fail(void *ctx, Err err, const char *why) {
 static void commit_undo(Sosia *e, Err err, Str why) {
     uint64_t durable = atomic_load(&e->durable);
     world_undo_to(e->live->world, durable);
+    derive_forget(e->live);
     e->fail_err = err;
     Pending p[TAKE_MAX];
     int64_t n;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/derive.h"
 
 const char *sosia_version(void) { return SOSIA_VERSION; }
 const char *sosia_err_name(SosiaErr e) { return err_name((Err)e); }
@@ -69,10 +70,13 @@ static void run_list(Sosia *e, Task *c) {
 static void *writer_main(void *arg) {
     Sosia *e = arg;
     bool closing = false;
+    derive_begin(e->live);
     while (!closing) {
         commit_poll(e);
         int64_t wait = checkpoint_poll(e, false), hold = holds_poll(e, false);
         if (hold < wait) wait = hold;
+        int64_t tick = derive_tick_poll(e);
+        if (tick < wait) wait = tick;
         run_list(e, inbox_take(&e->inbox, wait, &closing));
     }
     run_list(e, inbox_take(&e->inbox, 0, &closing)); // what came between the last look and the flag
@@ -118,6 +122,7 @@ static Sosia *engine_new(const SosiaOpen *o) {
     e->ring_records = o->ring_records ? o->ring_records : RING_DEFAULT;
     e->checkpoint_interval_ns = o->checkpoint_interval_ns ? o->checkpoint_interval_ns : CHECKPOINT_INTERVAL_DEFAULT;
     e->feed_bytes_max = o->feed_bytes_max ? o->feed_bytes_max : FEED_BYTES_DEFAULT;
+    e->tick_ns = o->tick_ns;
     e->now = o->now ? o->now : wall_clock;
     e->now_ctx = o->now_ctx;
     e->opened_mono_ns = e->checkpoint_mono_ns = time_mono_ns();

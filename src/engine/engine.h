@@ -65,6 +65,7 @@ struct Realm {
     Hub *hub;
     int64_t ring_records;
     bool stored;        // batches go through the store
+    struct Derive *derive; // derived values, the writer's; NULL: none so far
     _Atomic bool ready; // readers may find it: everything it was made from is visible
     // Questions; guarded by the desk's lock.
     bool dropped;                    // no cursor may be made
@@ -197,7 +198,7 @@ typedef struct Fifo {
 // not durable was undone.
 MUST bool batch_room(Sosia *e, Realm *r);
 void batch_begin(Sosia *e, Realm *r);
-// Finish the open batch (nothing in it: it is dropped) and complete `c` (may be NULL) when it is visible.
+// Its derived values are settled (derive_settle). Finish the open batch (nothing in it: it is dropped) and complete `c` (may be NULL) when it is visible.
 void batch_end(Sosia *e, Realm *r, Str source, Task *c);
 // Complete `c` when everything applied in the realm so far is visible.
 void batch_after(Sosia *e, Realm *r, Task *c);
@@ -312,7 +313,7 @@ struct Sosia {
     Domain *domain;
     Store *store; // NULL: in memory
     Str path;     // owned
-    int64_t queue_max, ring_records, checkpoint_interval_ns, feed_bytes_max;
+    int64_t queue_max, ring_records, checkpoint_interval_ns, feed_bytes_max, tick_ns;
     int64_t (*now)(void *ctx);
     void *now_ctx;
     int64_t opened_mono_ns;
@@ -345,6 +346,7 @@ struct Sosia {
     Err fail_err;       // why the last commit failed
     uint64_t batch_seq; // of the open batch
     int64_t batch_time;
+    int64_t tick_mono_ns;    // of the last tick
     Buf encode;              // bytes of the batch at hand
     uint64_t checkpoint_seq; // sequence of the newest checkpoint
     int64_t checkpoint_mono_ns, probe_mono_ns, bytes_since_checkpoint, checkpoints_failed;

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include "base/mem.h"
 #include "codec/jsonl.h"
-#include "engine/engine.h"
+#include "engine/derive.h"
 #include "engine/report.h"
 
 typedef struct Line {
@@ -172,6 +172,15 @@ static int64_t apply_lines(Run *x, bool *dirty) {
     return x->to;
 }
 
+// Derived values of the open batch. False: with lines up to *next it is too large; half of them may do.
+static bool settle(Run *x, int64_t *next) {
+    diag_free(&x->d);
+    diag_init(&x->d);
+    if (derive_settle(x->e, x->r, &x->d) == ERR_OK) return true;
+    *next = x->from + (*next - x->from) / 2;
+    return false;
+}
+
 // One batch of lines [from, to) or fewer; returns where the next begins, the batch is left open. -1: a commit failed.
 static int64_t apply_batch(Run *x) {
     Tally before = report_tally(&x->l->report);
@@ -181,8 +190,12 @@ static int64_t apply_batch(Run *x) {
     for (;;) {
         arena_reset(&x->scratch);
         batch_begin(x->e, x->r);
+        if (x->from == x->to) { // a line that was alone and too large with what follows from it
+            reject(x, &x->l->items[x->to], ERR_LIMIT);
+            return x->to + 1;
+        }
         int64_t next = apply_lines(x, &dirty);
-        if (!dirty) return next;
+        if (!dirty && settle(x, &next)) return next;
         world_rollback(x->r->world);
         report_back(&x->l->report, &before);
         memcpy(x->l->by_section, sections, sizeof sections);
@@ -231,6 +244,7 @@ static void import_models(Run *x) {
     }
     while (count > 0) {
         Err err = add_models(x, group, count);
+        if (!err) err = derive_settle(x->e, x->r, &x->d);
         if (!err) break;
         world_rollback(x->r->world);
         if (drop_named(x, group, &count, err)) continue;

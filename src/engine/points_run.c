@@ -5,6 +5,7 @@
 // kept (once more, when a rollback was needed) and it begins the next batch; alone there, its error is its own.
 #include <stdio.h>
 #include "base/check.h"
+#include "engine/derive.h"
 #include "engine/points.h"
 
 typedef struct Run {
@@ -190,6 +191,15 @@ static int64_t apply_points(Run *x, bool *dirty) {
     return x->to;
 }
 
+// Derived values of the open batch. False: with points up to *next it is too large; half of them may do.
+static bool settle(Run *x, int64_t *next) {
+    diag_free(&x->d);
+    diag_init(&x->d);
+    if (derive_settle(x->e, x->r, &x->d) == ERR_OK) return true;
+    *next = x->from + (*next - x->from) / 2;
+    return false;
+}
+
 // One batch of points [from, to) or fewer; returns where the next begins, the batch is left open. -1: a commit failed.
 static int64_t apply_batch(Run *x) {
     Tally before = report_tally(&x->p->report);
@@ -197,11 +207,15 @@ static int64_t apply_batch(Run *x) {
     for (;;) {
         arena_reset(&x->scratch);
         batch_begin(x->e, x->r);
+        if (x->from == x->to) { // a point that was alone and too large with what follows from it
+            reject(x, &x->p->items[x->to], ERR_LIMIT);
+            return x->to + 1;
+        }
         View v = view_writer(x->r->world);
         if (v.catalog->since != x->p->catalog) // models changed since: what was looked up may not be so any more
             memset(x->p->plain + x->from, 0, (size_t)(x->to - x->from) * sizeof *x->p->plain);
         int64_t next = apply_points(x, &dirty);
-        if (!dirty) return next;
+        if (!dirty && settle(x, &next)) return next;
         world_rollback(x->r->world);
         report_back(&x->p->report, &before);
         x->to = next;

@@ -3,7 +3,7 @@
 //
 // Pages are cut by id: twins ascending, links descending (the order of their lists), models by place of upload. Ids are
 // never reused, so whatever is added or removed between two pages, nothing that stays is skipped or shown twice.
-#include "engine/engine.h"
+#include "engine/derive.h"
 #include "base/check.h"
 #include "model/dtmi.h"
 
@@ -77,6 +77,11 @@ static Err read_model(View *v, Reading *x) {
     TRY(find_model(v, x, x->r->id, &m));
     show_model(v, m, x->r->definition, &x->out->body);
     return ERR_OK;
+}
+
+static Err read_derived(View *v, Reading *x) {
+    if (derive_show(v, x->r->id, &x->out->body) == ERR_OK) return ERR_OK;
+    return fail(x, ERR_DERIVED_NOT_FOUND, "there is no derived value \"%.*s\"", STR_ARG(x->r->id));
 }
 
 // ---- pages --------------------------------------------------------------------------------------------------------
@@ -283,6 +288,7 @@ static Err read_view(View *v, void *ctx) {
     case SOSIA_GET_MODEL: return read_model(v, x);
     case SOSIA_GET_MODELS: return read_models(v, x);
     case SOSIA_GET_TWINS: return read_twins(v, x);
+    case SOSIA_GET_DERIVED: return read_derived(v, x);
     default: return fail(x, ERR_ARGUMENT, "there is no such thing to read");
     }
 }

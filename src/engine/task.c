@@ -185,6 +185,7 @@ static bool has_document(int op) {
     case SOSIA_COMPONENT_PATCH:
     case SOSIA_LINK_PUT:
     case SOSIA_LINK_PATCH:
+    case SOSIA_DERIVED_PUT:
     case SOSIA_TELEMETRY: return true;
     default: return false;
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Worlds: live and the forks, by name. Readers take references, so that dropping a world frees it behind the last one.
-#include "engine/engine.h"
+#include "engine/derive.h"
 #include "base/check.h"
 #include "base/mem.h"
 
@@ -36,6 +36,7 @@ void realm_unref(Realm *r) {
     hub_close(r->hub);
     hub_unref(r->hub);
     desk_realm_free(r);
+    derive_free(r);
     world_free(r->world);
     mem_free((void *)r->name.p);
     mem_free((void *)r->parent.p);
@@ -140,6 +141,7 @@ static Err fork_begin(Sosia *e, Task *c, Realm *from) {
     else if (err) task_fail(c, err, "%d worlds are the limit", WORLDS_MAX);
     if (err) realm_unref(r);
     else c->realm = r;
+    if (!err && from->derive && from->derive->now && from->derive->now->clock) derive_begin(r); // it has ticks too
     return err;
 }
 

@@ -2,6 +2,7 @@
 // The writer's side of one command that is one batch: edit, render the result, finish the batch.
 #include "engine/points.h"
 #include "base/check.h"
+#include "engine/derive.h"
 
 // ---- results ------------------------------------------------------------------------------------------------------
 
@@ -38,6 +39,11 @@ static void result_models(Realm *r, Task *c) {
     buf_byte(&c->out, ']');
 }
 
+static void result_derived(Realm *r, Task *c) {
+    View v = view_writer(r->world);
+    CHECK(derive_show(&v, c->id, &c->out) == ERR_OK);
+}
+
 static void render(Realm *r, Task *c) {
     switch (c->op) {
     case SOSIA_MODELS_ADD: result_models(r, c); break;
@@ -46,6 +52,7 @@ static void render(Realm *r, Task *c) {
     case SOSIA_COMPONENT_PATCH: result_twin(r, c, false); break;
     case SOSIA_LINK_PUT: result_link(r, c, true); break;
     case SOSIA_LINK_PATCH: result_link(r, c, false); break;
+    case SOSIA_DERIVED_PUT: result_derived(r, c); break;
     default: break;
     }
 }
@@ -60,6 +67,7 @@ static Err apply_sets(World *w, Task *c, Diag *d) {
         int64_t failed = 0;
         if (end > i) {
             Err err = world_do_sets(w, c->sets + i, end - i, &failed);
+            if (err == ERR_VALIDATION) return edit_refused(w, &c->sets[i + failed], err, d);
             if (err)
                 return diag_add(d, err, -1, -1, (Str){0}, "update %lld: %s", (long long)(i + failed), err_text(err));
         } else {
@@ -70,7 +78,7 @@ static Err apply_sets(World *w, Task *c, Diag *d) {
     return ERR_OK;
 }
 
-static Err edit(World *w, Task *c, Diag *d) {
+static Err edit(World *w, Realm *r, Task *c, Diag *d) {
     Precondition pre = {c->if_match, c->if_none_match};
     const Json *j = &c->json;
     switch (c->op) {
@@ -85,23 +93,48 @@ static Err edit(World *w, Task *c, Diag *d) {
     case SOSIA_LINK_PATCH: return edit_link_patch(w, c->id, c->sub, j, pre, d);
     case SOSIA_LINK_DELETE: return edit_link_delete(w, c->id, c->sub, pre, d);
     case SOSIA_TELEMETRY: return edit_telemetry(w, c->id, c->sub, c->message_id, j->raw, c->source_time, d);
+    case SOSIA_DERIVED_PUT: return derive_put(r, c, d);
+    case SOSIA_DERIVED_DELETE: return derive_delete(r, c, d);
     case OP_APPLY: return apply_sets(w, c, d);
     default: return ERR_ARGUMENT; // not an operation of one batch
     }
+}
+
+static void run_failed(Sosia *e, Task *c, Err err, const Diag *d) {
+    task_fail_diag(c, err, d);
+    task_finish(e, c);
+}
+
+// What it computes may be more than fits one batch.
+static bool defines(int op) {
+    return op == SOSIA_DERIVED_PUT || op == SOSIA_DERIVED_DELETE || op == SOSIA_MODELS_ADD || op == SOSIA_MODEL_DELETE;
+}
+
+static void run_slices(Sosia *e, Realm *r, Task *c) {
+    Diag d;
+    diag_init(&d);
+    Err err = derive_in_slices(e, r, c, edit, &d);
+    if (err) run_failed(e, c, err, &d);
+    else {
+        render(r, c);
+        batch_after(e, r, c);
+    }
+    diag_free(&d);
 }
 
 static void run_batch(Sosia *e, Realm *r, Task *c) {
     Diag d;
     diag_init(&d);
     batch_begin(e, r);
-    Err err = edit(r->world, c, &d);
-    if (err) {
-        world_rollback(r->world);
-        task_fail_diag(c, err, &d);
-        task_finish(e, c);
-    } else {
+    Err err = edit(r->world, r, c, &d);
+    if (!err) err = derive_settle(e, r, &d);
+    if (!err) {
         render(r, c);
         batch_end(e, r, c->source, c);
+    } else {
+        world_rollback(r->world);
+        if (err == ERR_LIMIT && defines(c->op)) run_slices(e, r, c);
+        else run_failed(e, c, err, &d);
     }
     diag_free(&d);
 }
@@ -116,6 +149,12 @@ static void run_snapshot(Sosia *e, Realm *r, Task *c) {
 
 static void run_in(Sosia *e, Realm *r, Task *c) {
     if (!batch_room(e, r)) CHECK(batch_room(e, r)); // nothing is pending after a failed commit: there is room now
+    Err err = derive_resume(e, r);
+    if (err) {
+        task_fail(c, err, NULL);
+        task_finish(e, c);
+        return;
+    }
     switch (c->op) {
     case SOSIA_INGEST:
     case SOSIA_INGEST_CSV:

@@ -42,6 +42,7 @@ struct BoundGraph {
     int32_t inner;            // number of the neighbour's source; the relationship's is the next one
     const ExprSource *around; // inner of them
     int32_t bare, nest;       // of the binding around
+    bool strict;              // neighbours of models that the relationship does not allow do not count
     const Catalog *catalog;
     int32_t *slots; // by link kind: -1 not meant, else the relationship's number among the arms of a table
     int32_t slot_count;

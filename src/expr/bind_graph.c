@@ -245,6 +245,7 @@ Err bind_graph(Bind *c, const Expr *e, Bound **out) {
     g->inner = c->count;
     g->bare = c->bare;
     g->nest = c->nest;
+    g->strict = c->strict;
     ExprSource *around = NEW(c->a, ExprSource, c->count + 1);
     memcpy(around, c->sources, (size_t)c->count * sizeof *around);
     g->around = around;

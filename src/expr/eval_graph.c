@@ -57,6 +57,7 @@ static GraphArm arm_of(Walk *w, uint32_t table, uint32_t kind, int32_t slot) {
         GraphArm arm = g->arms[(int64_t)table * g->slot_count + slot];
         if (arm.bound) return arm;
     }
+    if (g->strict) return (GraphArm){0};
     return bind_graph_arm(g, w->run->view->catalog, w->run->scratch, table, kind);
 }
 
@@ -72,6 +73,7 @@ static void visit(Walk *w, TwinId neighbour, LinkId link, uint32_t kind, int32_t
     TwinView t = view_twin_place(w->run->view, neighbour);
     if (!t.alive) return;
     GraphArm arm = arm_of(w, t.table, kind, slot);
+    if (!arm.bound) return;
     w->rows[g->inner] = (ExprRow){neighbour.v, t.row};
     w->rows[g->inner + 1] = (ExprRow){link.v, link.v};
     if (arm.where && !expr_test(arm.where, w->run, w->rows)) return;

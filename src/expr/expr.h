@@ -24,6 +24,7 @@
 //             alias outside) the relationship's. Parallel links count once each. SUM, AVG, MIN, MAX skip undefined,
 //             COUNT counts defined values (without a value: neighbours), ANY is the OR of the values and ALL their AND;
 //             of nothing: SUM 0, COUNT 0, ANY false, ALL true, others undefined.
+//             `in.` and `out.` before a relationship are other words for <- and ->: AVG(in.contains.temperature).
 //             SUM(->contains.power)   COUNT(T<-feeds)   ANY(->has|contains, temperature > 30)   COUNT(-> WHERE on)
 //   path    = seg { "." seg }      seg = name | "[[" text "]]" | "[" uint "]" (after the first: array element)
 //   name    = [A-Za-z_$][A-Za-z0-9_$]*   (after a "." also a keyword)
@@ -297,6 +298,38 @@ bool expr_test(const Bound *b, ExprRun *run, const ExprRow *rows);
 int expr_compare(const ExprValue *a, const ExprValue *b);
 // Append as JSON ("null" for undefined).
 void expr_value_json(const ExprValue *v, Buf *out);
+
+// ---- what an expression looks at, and what becomes of its value ----------------------------------------------------
+
+// A step of an aggregate from a twin to its neighbours.
+typedef struct ExprHop {
+    const Expr *from; // the aggregate: one hop each, whatever models it is bound for
+    int32_t parent;   // number of the hop it starts behind; -1: from the row itself
+    bool out, in;
+    const int32_t *kinds; // by link kind, < 0: not meant; as long as the bound tree
+    int32_t kind_count;
+} ExprHop;
+
+typedef struct ExprReads {
+    void *ctx;
+    int32_t (*hop)(void *ctx, const ExprHop *hop); // gives it a number >= 0
+    // A column of the twins behind a hop (-1: of the row), or of the relationships of the hop. inside: it is a marker,
+    // and what lies in it counts too.
+    void (*column)(void *ctx, int32_t hop, bool link, uint32_t column, bool inside);
+    bool clock; // out: now() or age()
+    bool whole; // out: a twin or relationship as a whole, its etag or its time
+} ExprReads;
+// Tell everything of the world that the value of b depends on, but for what a twin's model says. With a strict scope it
+// is all: neighbours of models that the relationship does not allow are not looked at.
+void expr_reads(const Bound *b, ExprReads *r);
+
+// Make b fit a property: its unit is converted to the property's. Errors: SYNTAX (units of different families, a type
+// that the property cannot have).
+MUST Err expr_fit(Arena *a, const Field *f, const Expr *e, Bound *b, Bound **out, Diag *d);
+// The value of a fitted expression as a cell of the property; text may lie in the arena. A number for an integer is
+// rounded, half to even. False: it is none, or out of the property's range. What a text, a document or an enum must
+// look like beyond that is for the property's type to say.
+bool expr_cell(const Field *f, const ExprValue *v, Arena *a, uint64_t *bits, Str *text);
 
 // ---- a page at a time ---------------------------------------------------------------------------------------------
 

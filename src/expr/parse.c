@@ -156,6 +156,17 @@ static bool take_graph_head(Lex *l, Str *alias, Arrow *arrow) {
     return true;
 }
 
+// "in." or "out." of an aggregate: other words for the arrows. Takes them when they are there.
+static bool take_graph_word(Lex *l, Arrow *arrow) {
+    Lex a = *l;
+    *arrow = (Arrow){.in = lex_is(l, "in"), .out = lex_is(l, "out")};
+    if (!arrow->in && !arrow->out) return false;
+    lex_next(&a);
+    if (!lex_take(&a, ".")) return false;
+    *l = a;
+    return true;
+}
+
 // ".path" or ", expr" of an aggregate.
 static Err take_graph_value(Lex *l, Expr **out) {
     *out = NULL;
@@ -166,14 +177,15 @@ static Err take_graph_value(Lex *l, Expr **out) {
     return parse_path(l, out);
 }
 
-static Err parse_graph(Lex *l, Token name, Str alias, Arrow arrow, Expr **out) {
+// word: the direction was said by a word, so that a relationship must follow.
+static Err parse_graph(Lex *l, Token name, Str alias, Arrow arrow, bool word, Expr **out) {
     TRY(node(l, EX_GRAPH, name.at, 2, out));
     Expr *e = *out;
     e->name = name.text;
     e->graph.alias = alias;
     e->graph.out = arrow.out;
     e->graph.in = arrow.in;
-    bool more = l->token.kind == TOKEN_QUOTED || (l->token.kind == TOKEN_NAME && !lex_is(l, "WHERE"));
+    bool more = word || l->token.kind == TOKEN_QUOTED || (l->token.kind == TOKEN_NAME && !lex_is(l, "WHERE"));
     while (more) {
         Str rel;
         TRY(lex_name(l, "the name of a relationship", &rel));
@@ -196,7 +208,12 @@ static Err parse_call(Lex *l, Expr **out) {
     lex_next(l);
     TRY(lex_want(l, "("));
     if (is_aggregate(name.text) && take_graph_head(l, &alias, &arrow)) {
-        TRY(parse_graph(l, name, alias, arrow, out));
+        TRY(parse_graph(l, name, alias, arrow, false, out));
+        l->depth--;
+        return ERR_OK;
+    }
+    if (is_aggregate(name.text) && take_graph_word(l, &arrow)) {
+        TRY(parse_graph(l, name, (Str){0}, arrow, true, out));
         l->depth--;
         return ERR_OK;
     }

@@ -139,8 +139,6 @@ const Catalog *core_catalog(const World *w, uint64_t seq);
 // The catalog after one model operation; the old one is kept. Errors: those of schema_add and its sisters.
 MUST Err catalog_next(const Catalog *old, uint8_t kind, Str text, bool flag, int64_t time, Catalog **out);
 Catalog *catalog_new(void);
-void catalog_ref(Catalog *c);
-void catalog_unref(Catalog *c);
 // Table of a column, or NULL; and its field.
 const Table *catalog_column(const Catalog *c, uint32_t col, const Field **field);
 const LinkKind *catalog_link_column(const Catalog *c, uint32_t col, const Field **field);

@@ -94,6 +94,9 @@ struct Catalog {
     int32_t doc_count;
 };
 
+// One more reference, one less; the last frees. A world holds its own.
+void catalog_ref(Catalog *c);
+void catalog_unref(Catalog *c);
 // The document of that name, or NULL.
 const Doc *catalog_doc(const Catalog *c, Str collection, Str name);
 // The first place of a collection's documents in `docs`; *count of them stand there by name.

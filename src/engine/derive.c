@@ -1,0 +1,487 @@
+// SPDX-License-Identifier: Apache-2.0
+// Derived values as the writer and the API see them: definitions in and out, settling a batch, slices, ticks.
+#include "engine/derive.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/time.h"
+
+#define TICK_DEFAULT NS_PER_S
+#define SLICE_ROOM 4096 // records of the ring that one more value may need, at the most
+
+// ---- a world's plan -----------------------------------------------------------------------------------------------
+
+static struct Derive *derive_of(Realm *r) {
+    if (!r->derive) {
+        r->derive = mem_alloc(sizeof *r->derive);
+        arena_init(&r->derive->run.scratch, 4096);
+    }
+    return r->derive;
+}
+
+static void drop_plans(struct Derive *x) {
+    derive_plan_free(x->now);
+    derive_plan_free(x->next);
+    x->now = x->next = NULL;
+}
+
+void derive_begin(Realm *r) {
+    View v = view_writer(r->world);
+    struct Derive *x = r->derive;
+    if (!x && !v.catalog->doc_count) return;
+    x = derive_of(r);
+    derive_plan_free(x->next);
+    x->next = NULL;
+    x->settled = false;
+    if (x->now ? x->now->catalog == v.catalog : !v.catalog->doc_count) return;
+    derive_plan_free(x->now);
+    x->now = NULL;
+    if (derive_plan(&v, &x->now, NULL)) x->now = NULL; // definitions were refused before they could do this
+}
+
+void derive_guard(Realm *r) {
+    const struct Derive *x = r->derive;
+    world_guard(r->world, x && x->now && x->now->unit_count ? &x->now->guard : NULL);
+}
+
+bool derive_settled(const Realm *r) { return !r->derive || r->derive->settled; }
+
+void derive_keep(Realm *r) {
+    struct Derive *x = r->derive;
+    world_guard(r->world, NULL);
+    if (!x) return;
+    x->settled = false;
+    if (!x->next) return;
+    derive_plan_free(x->now);
+    x->now = x->next;
+    x->next = NULL;
+}
+
+void derive_forget(Realm *r) {
+    world_guard(r->world, NULL);
+    if (r->derive) drop_plans(r->derive);
+}
+
+void derive_free(Realm *r) {
+    if (!r->derive) return;
+    drop_plans(r->derive);
+    derive_run_free(&r->derive->run);
+    mem_free(r->derive);
+    r->derive = NULL;
+}
+
+// ---- settling -----------------------------------------------------------------------------------------------------
+
+static Err too_large(Err err, Diag *d) {
+    if (err != ERR_LIMIT || (d && d->count)) return err;
+    return diag_add(d, err, -1, -1, (Str){0},
+                    "with the derived values that follow from it the change is too large for "
+                    "one batch");
+}
+
+// The plan of the world as the open batch leaves it, into x->next.
+static Err plan_next(struct Derive *x, const View *v, Diag *d) {
+    if (x->next && x->next->catalog == v->catalog) return ERR_OK;
+    derive_plan_free(x->next);
+    x->next = NULL;
+    return derive_plan(v, &x->next, d);
+}
+
+Err derive_settle(Sosia *e, Realm *r, Diag *d) {
+    World *w = r->world;
+    View v = view_writer(w);
+    world_guard(w, NULL);
+    DerivePlan *p = r->derive ? r->derive->now : NULL;
+    if (r->derive) r->derive->settled = true;
+    if (!p && !v.catalog->doc_count) return ERR_OK;
+    struct Derive *x = derive_of(r);
+    DeriveRun *run = &x->run;
+    bool anew = !p || p->catalog != v.catalog;
+    x->settled = true;
+    if (!anew && !p->unit_count && !p->names_twins) return ERR_OK;
+    if (!anew) {
+        derive_run_begin(run, p, w, e->batch_time);
+        anew = derive_mark_batch(run, p, false);
+        if (anew) derive_run_end(run, p);
+    }
+    if (anew) {
+        TRY(plan_next(x, &v, d));
+        p = x->next;
+        derive_run_begin(run, p, w, e->batch_time);
+        (void)derive_mark_batch(run, p, true);
+        derive_mark_new(run, p, x->now);
+    }
+    Err err = derive_compute(run, p);
+    derive_run_end(run, p);
+    return too_large(err, d);
+}
+
+// ---- definitions in -----------------------------------------------------------------------------------------------
+
+static bool name_ok(Str s) {
+    if (s.n < 1 || s.n > DERIVED_NAME_MAX) return false;
+    for (int64_t i = 0; i < s.n; i++) {
+        char ch = s.p[i];
+        bool alnum = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9');
+        if (!alnum && (i == 0 || (ch != '-' && ch != '_' && ch != '.'))) return false;
+    }
+    return true;
+}
+
+typedef struct Wanted {
+    Str model, twin, property, expression;
+} Wanted;
+
+// The members of a definition. Errors: ARGUMENT.
+static Err wanted_of(const Json *v, Str name, Wanted *out, Diag *d) {
+    *out = (Wanted){.model = {0}};
+    const struct {
+        Str name;
+        Str *to;
+    } members[] = {{STR("model"), &out->model},
+                   {STR("twin"), &out->twin},
+                   {STR("property"), &out->property},
+                   {STR("expression"), &out->expression}};
+    if (!name_ok(name))
+        return diag_add(d, ERR_ARGUMENT, -1, -1, (Str){0},
+                        "the name of a derived value is 1 to %d letters, digits, '-', '_' and '.'", DERIVED_NAME_MAX);
+    for (int32_t i = 0; v->type == JSON_OBJECT && i < v->count; i++) {
+        const JsonMember *m = &v->members[i];
+        size_t k = 0;
+        while (k < 4 && !str_eq(members[k].name, m->key)) k++;
+        if (str_eq(m->key, STR("name")) && m->value.type == JSON_STRING && str_eq(m->value.s, name)) continue;
+        if (k == 4 || m->value.type != JSON_STRING)
+            return diag_add(d, ERR_ARGUMENT, m->value.at, -1, (Str){0},
+                            "\"%.*s\" is not a member of a derived value, or not a text", STR_ARG(m->key));
+        *members[k].to = m->value.s;
+    }
+    if ((out->model.n > 0) == (out->twin.n > 0) || !out->property.n || !out->expression.n)
+        return diag_add(d, ERR_ARGUMENT, v->at, -1, (Str){0},
+                        "a derived value is {\"model\":\"dtmi:...\" or \"twin\":\"id\", \"property\":\"path\", "
+                        "\"expression\":\"...\"}");
+    return ERR_OK;
+}
+
+static void doc_member(Buf *out, const char *sep, const char *name, Str value) {
+    buf_printf(out, "%s\"%s\":", sep, name);
+    json_put_str(out, value);
+}
+
+static Str doc_of(const Wanted *k, Arena *a) {
+    Buf out = {0};
+    if (k->model.n) doc_member(&out, "{", "model", k->model);
+    else doc_member(&out, "{", "twin", k->twin);
+    doc_member(&out, ",", "property", k->property);
+    doc_member(&out, ",", "expression", k->expression);
+    buf_byte(&out, '}');
+    Str s = arena_str(a, buf_str(&out));
+    buf_free(&out);
+    return s;
+}
+
+// What it is for is there, and nobody else computes it. Errors: MODEL_NOT_FOUND, TWIN_NOT_FOUND, ARGUMENT, LIMIT.
+static Err check_subject(Realm *r, Str name, const Wanted *k, Str prefix, Diag *d) {
+    View v = view_writer(r->world);
+    int32_t count, first = catalog_docs(v.catalog, DERIVED_COLLECTION, &count);
+    if (k->model.n && !schema_find(v.catalog->schema, k->model))
+        return diag_add(d, ERR_MODEL_NOT_FOUND, -1, -1, k->model, "there is no model with the id %.*s",
+                        STR_ARG(k->model));
+    if (k->twin.n && !view_find_twin(&v, k->twin).v)
+        return diag_add(d, ERR_TWIN_NOT_FOUND, -1, -1, k->twin, "there is no twin with the id \"%.*s\"",
+                        STR_ARG(k->twin));
+    bool there = false;
+    for (int32_t i = first; i < first + count; i++) {
+        const Doc *doc = v.catalog->docs[i];
+        there = there || str_eq(doc->name, name);
+        if (str_eq(doc->name, name) || !str_starts(doc->json, prefix)) continue;
+        return diag_add(d, ERR_ARGUMENT, -1, -1, (Str){0}, "\"%.*s\" is derived by \"%.*s\" already",
+                        STR_ARG(k->property), STR_ARG(doc->name));
+    }
+    if (!there && count >= DERIVED_MAX)
+        return diag_add(d, ERR_LIMIT, -1, -1, (Str){0}, "a world has at most %d derived values", DERIVED_MAX);
+    return ERR_OK;
+}
+
+// One document into the open batch; "" removes it. Errors: LIMIT.
+static Err do_doc(World *w, Str collection, Str name, Str json, Diag *d) {
+    Buf text = {0};
+    buf_str_put(&text, collection);
+    buf_byte(&text, 0);
+    buf_str_put(&text, name);
+    buf_byte(&text, 0);
+    buf_str_put(&text, json);
+    Err err = world_do(w, &(Change){.kind = CHANGE_DOC, .text = buf_str(&text)});
+    buf_free(&text);
+    return err ? diag_add(d, err, -1, -1, name, "%s", err_text(err)) : ERR_OK;
+}
+
+// The definition holds for every model it is meant for. Errors: those of the plan, and its own.
+static Err check_holds(Realm *r, Str name, Diag *d) {
+    View v = view_writer(r->world);
+    struct Derive *x = derive_of(r);
+    TRY(plan_next(x, &v, d));
+    for (int32_t i = 0; i < x->next->def_count; i++) {
+        const DeriveDef *def = &x->next->defs[i];
+        if (str_eq(def->name, name) && def->err)
+            return diag_add(d, def->err, -1, -1, (Str){0}, "%.*s", STR_ARG(def->why));
+    }
+    return ERR_OK;
+}
+
+Err derive_put(Realm *r, Task *c, Diag *d) {
+    Wanted k;
+    View v = view_writer(r->world);
+    TRY(wanted_of(&c->json, c->id, &k, d));
+    Str json = doc_of(&k, &c->arena);
+    int64_t expression = str_find_str(json, STR(",\"expression\":"));
+    TRY(check_subject(r, c->id, &k, str_sub(json, 0, expression + 1), d));
+    const Doc *was = catalog_doc(v.catalog, DERIVED_COLLECTION, c->id);
+    c->created = was == NULL;
+    if (was && str_eq(was->json, json)) return ERR_OK;
+    TRY(do_doc(r->world, DERIVED_COLLECTION, c->id, json, d));
+    return check_holds(r, c->id, d);
+}
+
+Err derive_delete(Realm *r, const Task *c, Diag *d) {
+    View v = view_writer(r->world);
+    if (!c->id.n || !catalog_doc(v.catalog, DERIVED_COLLECTION, c->id))
+        return diag_add(d, ERR_DERIVED_NOT_FOUND, -1, -1, c->id, "there is no derived value \"%.*s\"", STR_ARG(c->id));
+    return do_doc(r->world, DERIVED_COLLECTION, c->id, (Str){0}, d);
+}
+
+// ---- definitions out ----------------------------------------------------------------------------------------------
+
+static void show_doc(const Doc *doc, Buf *out) {
+    buf_str_put(out, STR("{\"name\":"));
+    json_put_str(out, doc->name);
+    buf_byte(out, ',');
+    buf_str_put(out, str_sub(doc->json, 1, doc->json.n));
+}
+
+Err derive_show(View *v, Str id, Buf *out) {
+    if (id.n) {
+        const Doc *doc = catalog_doc(v->catalog, DERIVED_COLLECTION, id);
+        if (doc) show_doc(doc, out);
+        return doc ? ERR_OK : ERR_DERIVED_NOT_FOUND;
+    }
+    int32_t count, first = catalog_docs(v->catalog, DERIVED_COLLECTION, &count);
+    buf_byte(out, '[');
+    for (int32_t i = first; i < first + count; i++) {
+        if (i > first) buf_byte(out, ',');
+        show_doc(v->catalog->docs[i], out);
+    }
+    buf_byte(out, ']');
+    return ERR_OK;
+}
+
+// ---- slices -------------------------------------------------------------------------------------------------------
+
+// A batch that computes and takes no edits. False: a commit failed.
+static bool slice_begin(Sosia *e, Realm *r, int64_t *now) {
+    if (!batch_room(e, r)) return false;
+    batch_begin(e, r);
+    world_guard(r->world, NULL);
+    r->derive->settled = true;
+    if (!*now) *now = e->batch_time;
+    if (r->derive->now) derive_run_begin(&r->derive->run, r->derive->now, r->world, *now);
+    return true;
+}
+
+// End the slice when it is full and begin another.
+static bool slice_turn(Sosia *e, Realm *r, int64_t *now, bool force) {
+    int64_t count;
+    world_batch(r->world, &count);
+    if (!force && count < DERIVE_SLICE && world_room(r->world) > SLICE_ROOM / 2) return true;
+    batch_end(e, r, STR("derived"), NULL);
+    return slice_begin(e, r, now);
+}
+
+// One value, in a new slice when this one is full.
+static Err sweep_twin(Sosia *e, Realm *r, const DeriveUnit *u, TwinId twin, uint64_t row, int64_t *now) {
+    bool wrote;
+    if (!slice_turn(e, r, now, false)) return e->fail_err;
+    Err err = derive_one(&r->derive->run, u, twin.v, row, &wrote);
+    if (err != ERR_LIMIT) return err;
+    if (!slice_turn(e, r, now, true)) return e->fail_err;
+    return derive_one(&r->derive->run, u, twin.v, row, &wrote);
+}
+
+static Err sweep_unit(Sosia *e, Realm *r, int32_t unit, int64_t *now) {
+    DerivePlan *p = r->derive->now;
+    const DeriveUnit *u = &p->units[unit];
+    uint64_t rows = view_table_rows(&r->derive->run.view, u->table);
+    for (uint64_t row = 0; row < rows; row++) {
+        TwinId twin = view_row_twin(&r->derive->run.view, u->table, row);
+        if (!twin.v || derive_unit_of(p, twin.v, u->col) != unit) continue;
+        TRY(sweep_twin(e, r, u, twin, row, now));
+    }
+    return ERR_OK;
+}
+
+// All units by rank, so that each finds what it reads. A slice is open before and after, unless a commit failed: then
+// the plan is gone too.
+static Err sweep(Sosia *e, Realm *r, int64_t *now) {
+    for (int32_t i = 0; r->derive->now && i < r->derive->now->unit_count; i++) TRY(sweep_unit(e, r, i, now));
+    return ERR_OK;
+}
+
+// Behind the last value: the world is whole again.
+static Err sweep_end(Sosia *e, Realm *r, int64_t *now) {
+    if (!slice_turn(e, r, now, world_room(r->world) <= SLICE_ROOM / 2)) return e->fail_err;
+    TRY(do_doc(r->world, DERIVE_COLLECTION, DERIVE_PENDING, (Str){0}, NULL));
+    View v = view_writer(r->world);
+    return plan_next(r->derive, &v, NULL);
+}
+
+Err derive_resume(Sosia *e, Realm *r) {
+    int64_t now = 0;
+    derive_begin(r);
+    if (!r->derive || !r->derive->now || !r->derive->now->pending) return ERR_OK;
+    if (!slice_begin(e, r, &now)) return e->fail_err;
+    Err err = sweep(e, r, &now);
+    if (!err) err = sweep_end(e, r, &now);
+    if (!err) batch_end(e, r, STR("derived"), NULL);
+    else if (r->derive->now) world_rollback(r->world); // else a commit failed, and no batch is open
+    return err;
+}
+
+Err derive_in_slices(Sosia *e, Realm *r, Task *c, DeriveEdit edit, Diag *d) {
+    if (!batch_room(e, r)) return e->fail_err;
+    batch_begin(e, r);
+    Err err = edit(r->world, r, c, d);
+    if (!err) err = do_doc(r->world, DERIVE_COLLECTION, DERIVE_PENDING, STR("true"), d);
+    View v = view_writer(r->world);
+    if (!err) err = plan_next(derive_of(r), &v, d);
+    if (err) {
+        world_rollback(r->world);
+        return err;
+    }
+    r->derive->settled = true;
+    batch_end(e, r, c->source, NULL);
+    return derive_resume(e, r);
+}
+
+// ---- ticks --------------------------------------------------------------------------------------------------------
+
+static bool has_clock(const Realm *r) { return r->derive && r->derive->now && r->derive->now->clock; }
+
+// Where the tick has come to among the units that look at the clock.
+typedef struct TickAt {
+    int32_t unit;
+    uint64_t row;
+} TickAt;
+
+// Mark up to n twins from `at` on; returns where the next begin.
+static TickAt tick_mark(DeriveRun *x, DerivePlan *p, TickAt at, int64_t n) {
+    for (; at.unit < p->unit_count; at.unit++, at.row = 0) {
+        const DeriveUnit *u = &p->units[at.unit];
+        uint64_t rows = u->clock ? view_table_rows(&x->view, u->table) : 0;
+        for (; at.row < rows; at.row++) {
+            TwinId twin = view_row_twin(&x->view, u->table, at.row);
+            if (!twin.v || derive_unit_of(p, twin.v, u->col) != at.unit) continue;
+            if (n-- == 0) return at;
+            derive_mark_twin(x, p, at.unit, twin.v);
+        }
+    }
+    return at;
+}
+
+// One batch of a tick: all that follows from the time for up to n values. *at moves on. False: stop.
+static bool tick_batch(Sosia *e, Realm *r, TickAt *at, int64_t *n) {
+    int64_t now = 0, count;
+    if (!slice_begin(e, r, &now)) return false;
+    DerivePlan *p = r->derive->now;
+    DeriveRun *x = &r->derive->run;
+    if (!p) {
+        world_rollback(r->world);
+        return false;
+    }
+    Err err = world_do(r->world, &(Change){.kind = CHANGE_TICK});
+    TickAt next = tick_mark(x, p, *at, *n);
+    if (!err) err = derive_compute(x, p);
+    derive_run_end(x, p);
+    world_batch(r->world, &count);
+    if (err || count == 1) world_rollback(r->world);
+    else batch_end(e, r, STR("timer"), NULL);
+    if (!err) *at = next;
+    else *n /= 2; // what follows from so many does not fit the ring
+    return *n > 0 && at->unit < p->unit_count;
+}
+
+void derive_tick(Sosia *e, Realm *r) {
+    TickAt at = {0};
+    int64_t n = DERIVE_SLICE;
+    derive_begin(r);
+    if (!has_clock(r) || r->derive->now->pending) return;
+    while (tick_batch(e, r, &at, &n)) {}
+}
+
+// A world that looks at the clock, with a reference, behind the i-th fork; NULL: none. i 0 begins with live.
+static Realm *tick_world(Sosia *e, int64_t *i) {
+    if ((*i)++ == 0 && has_clock(e->live)) return realm_ref(e->live);
+    Realm *found = NULL;
+    pthread_mutex_lock(&e->worlds_lock);
+    for (int64_t k = *i - 1; k < e->world_count && !found; k++, (*i)++)
+        if (has_clock(e->worlds[k])) found = realm_ref(e->worlds[k]);
+    pthread_mutex_unlock(&e->worlds_lock);
+    return found;
+}
+
+int64_t derive_tick_poll(Sosia *e) {
+    int64_t every = e->tick_ns ? e->tick_ns : TICK_DEFAULT, now = time_mono_ns(), i = 0;
+    if (every < 0) return INT64_MAX;
+    bool due = now - e->tick_mono_ns >= every, some = false;
+    for (Realm *r; (r = tick_world(e, &i)) != NULL; realm_unref(r)) {
+        some = true;
+        if (due && !atomic_load(&e->degraded)) derive_tick(e, r);
+    }
+    if (due) e->tick_mono_ns = now;
+    return !some ? INT64_MAX : due ? every : every - (now - e->tick_mono_ns);
+}
+
+// ---- verification -------------------------------------------------------------------------------------------------
+
+static bool verify_one(View *v, const DerivePlan *p, const DeriveUnit *u, TwinId twin, uint64_t row, int64_t now,
+                       Arena *scratch, Buf *why) {
+    ExprRun run = {.view = v, .now = now, .scratch = scratch};
+    ExprRow at = {twin.v, row};
+    uint64_t bits;
+    Str text;
+    ExprValue x = expr_eval(u->bound, &run, &at);
+    bool some = expr_cell(u->field, &x, scratch, &bits, &text), same;
+    CellView c = view_cell(v, u->col, row);
+    if (some && c.valid) same = cell_is_text(u->field->cell) ? text_eq(&c.text, text) : c.bits == bits;
+    else same = some == c.valid;
+    if (!same) {
+        TwinView t = view_twin(v, twin);
+        buf_printf(why, "%.*s.%.*s by \"%.*s\" stands as %s %016llx, computed from nothing it is %s %016llx %.*s",
+                   STR_ARG(text_str(&t.name)), STR_ARG(u->field->path), STR_ARG(p->defs[u->def].name),
+                   c.valid ? "a value" : "none", (unsigned long long)c.bits, some ? "a value" : "none",
+                   (unsigned long long)bits, STR_ARG(text));
+    }
+    arena_reset(scratch);
+    return same;
+}
+
+bool derive_verify(View *v, int64_t now, Buf *why) {
+    DerivePlan *p;
+    Arena scratch;
+    bool same = true;
+    Err err = derive_plan(v, &p, NULL);
+    if (err) {
+        buf_printf(why, "no plan: %s", err_name(err));
+        return false;
+    }
+    arena_init(&scratch, 4096);
+    for (int32_t i = 0; i < p->unit_count && same; i++) {
+        const DeriveUnit *u = &p->units[i];
+        uint64_t rows = u->clock && !now ? 0 : view_table_rows(v, u->table);
+        for (uint64_t row = 0; row < rows && same && !v->overrun; row++) {
+            TwinId twin = view_row_twin(v, u->table, row);
+            if (twin.v && derive_unit_of(p, twin.v, u->col) == i)
+                same = verify_one(v, p, u, twin, row, now, &scratch, why);
+        }
+    }
+    arena_free(&scratch);
+    derive_plan_free(p);
+    return same;
+}
