@@ -114,13 +114,25 @@ static Str text_of(const Json *v, Str key) {
     return t && t->type == JSON_STRING ? t->s : (Str){0};
 }
 
+// The schema as a field names it: a word, "Relationship", or the JSON of a complex one. Borrowed, or in the arena.
+static Str schema_of(const Json *content, Arena *arena) {
+    const Json *schema = json_get(content, STR("schema"));
+    if (str_eq(text_of(content, STR("@type")), STR("Relationship"))) return STR("Relationship");
+    if (!schema || schema->type != JSON_OBJECT) return text_of(content, STR("schema"));
+    Buf b = {0};
+    json_put(&b, schema);
+    Str s = arena_str(arena, buf_str(&b));
+    buf_free(&b);
+    return s;
+}
+
 // Contents that no field made (the name is ""): their names are taken all the same.
-static void learn_contents(Shape *x, const Json *model, int32_t version) {
+static void learn_contents(Shape *x, const Json *model, int32_t version, Arena *arena) {
     const Json *all = json_get(model, STR("contents"));
     for (int32_t i = 0; all && all->type == JSON_ARRAY && i < all->count; i++) {
         const Json *c = &all->items[i], *writable = json_get(c, STR("writable"));
         Prop p = {.name = text_of(c, STR("comment")),
-                  .schema = text_of(c, STR("schema")),
+                  .schema = schema_of(c, arena),
                   .property = text_of(c, STR("name")),
                   .description = text_of(c, STR("description")),
                   .writable = writable && writable->type == JSON_TRUE,
@@ -143,7 +155,7 @@ static Err load_version(Sosia *engine, Shape *x, Str base, int32_t version, bool
         const Json *model = json_get(&doc, STR("model"));
         *mine = model && str_eq(text_of(model, STR("comment")), x->kind);
         if (*mine) {
-            learn_contents(x, model, version);
+            learn_contents(x, model, version, &a);
             x->version = version;
         }
     }
@@ -179,9 +191,17 @@ static Str text_cut(Str s) {
     return str_sub(s, 0, n);
 }
 
+static bool is_relationship(const Prop *p) { return str_eq(p->schema, STR("Relationship")); }
+
 static void put_prop(Buf *b, const Prop *p) {
-    buf_printf(b, "{\"@type\":\"Property\",\"name\":\"%.*s\",\"schema\":\"%.*s\",\"comment\":", STR_ARG(p->property),
-               STR_ARG(p->schema));
+    if (is_relationship(p)) {
+        buf_printf(b, "{\"@type\":\"Relationship\",\"name\":\"%.*s\",\"comment\":", STR_ARG(p->property));
+    } else {
+        const char *quote = p->schema.n && p->schema.p[0] == '{' ? "" : "\"";
+        buf_printf(b,
+                   "{\"@type\":\"Property\",\"name\":\"%.*s\",\"schema\":%s%.*s%s,\"comment\":", STR_ARG(p->property),
+                   quote, STR_ARG(p->schema), quote);
+    }
     json_put_str(b, p->name);
     if (!str_eq(p->name, p->property)) {
         buf_printf(b, ",\"displayName\":");
@@ -191,7 +211,8 @@ static void put_prop(Buf *b, const Prop *p) {
         buf_printf(b, ",\"description\":");
         json_put_str(b, text_cut(p->description));
     }
-    buf_printf(b, ",\"writable\":%s}", p->writable ? "true" : "false");
+    if (is_relationship(p)) buf_byte(b, '}');
+    else buf_printf(b, ",\"writable\":%s}", p->writable ? "true" : "false");
 }
 
 // The document of x->version + 1: fields that version 1 lacks, with those of `more` behind them.
@@ -232,7 +253,8 @@ static Err new_property(const Shape *x, const Prop *more, int32_t n, const Shape
     Str name = shape_name(f->name, arena);
     bool again = field_known(x, f->name);
     for (int32_t i = 0; i < n && !again; i++) again = str_eq(more[i].name, f->name);
-    if (again) name = arena_printf(arena, "%.*s_%.*s", STR_ARG(name), STR_ARG(f->schema));
+    Str suffix = f->schema.n && f->schema.p[0] == '{' ? STR("document") : f->schema;
+    if (again) name = arena_printf(arena, "%.*s_%.*s", STR_ARG(name), STR_ARG(suffix));
     *out = name;
     for (int i = 2; name_taken(x, more, n, *out); i++) {
         if (i > NAMES_TRIED) return ERR_LIMIT;

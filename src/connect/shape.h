@@ -11,8 +11,8 @@
 #include "base/err.h"
 #include "sosia/sosia.h"
 
-#define SHAPES_MAX 10000      // kinds
-#define SHAPE_FIELDS_MAX 2000 // of a kind
+#define SHAPES_MAX 10000       // kinds
+#define SHAPE_FIELDS_MAX 4000 // of a kind
 #define SHAPE_VERSIONS_MAX 200
 #define SHAPE_TEXT_MAX 512 // bytes of the name of a kind or field: what a DTDL text holds
 
@@ -20,7 +20,8 @@ typedef struct Shapes Shapes;
 
 typedef struct ShapeField {
     Str name;        // as the source calls it: any text
-    Str schema;      // DTDL: "double", "long", "integer", "boolean", "string", "dateTime", "float"
+    Str schema;      // DTDL: "double", "long", "integer", "boolean", "string", "dateTime", "float"; compact JSON of an
+                     // Array, Object or Map; "Relationship" for one to any twin
     Str description; // "" or a text
     bool writable;
     // out

@@ -46,6 +46,23 @@ static void is(Str got, const char *want) {
     if (!str_eq(got, kit_str(want))) fail_msg("\"%.*s\" instead of \"%s\"", STR_ARG(got), want);
 }
 
+// Relationships and documents, as Sparkplug births need them, are found again after a restart.
+static void test_relationships_and_documents(void **state) {
+    (void)state;
+    Fixture f;
+    fixture_open(&f, "");
+    static const char doc[] = "{\"@type\":\"Object\",\"fields\":[{\"name\":\"rpm\",\"schema\":\"integer\"}]}";
+    ShapeField a[] = {field("contains", "Relationship"), field("Pump 1", doc)};
+    is(shape(&f, "node", a, 2), "dtmi:sosia:line:node;1");
+    is(a[1].property, "Pump_1");
+    fixture_forget(&f);
+    is(shape(&f, "node", a, 2), "dtmi:sosia:line:node;1");
+    ShapeField b[] = {field("Pump 1", "{\"@type\":\"Array\",\"elementSchema\":\"double\"}")};
+    is(shape(&f, "node", b, 1), "dtmi:sosia:line:node;2");
+    is(b[0].property, "Pump_1_document");
+    fixture_close(&f);
+}
+
 static void test_versions(void **state) {
     (void)state;
     Fixture f;
@@ -223,9 +240,11 @@ static void test_threads(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_versions), cmocka_unit_test(test_types),   cmocka_unit_test(test_names),
-        cmocka_unit_test(test_limits),   cmocka_unit_test(test_twins),   cmocka_unit_test(test_foreign_model),
-        cmocka_unit_test(test_removed),  cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_versions),      cmocka_unit_test(test_relationships_and_documents),
+        cmocka_unit_test(test_types),         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_limits),        cmocka_unit_test(test_twins),
+        cmocka_unit_test(test_foreign_model), cmocka_unit_test(test_removed),
+        cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

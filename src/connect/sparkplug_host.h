@@ -20,7 +20,7 @@
 #include "sosia/sosia.h"
 
 #define SPARKPLUG_UNITS_MAX 100000          // nodes and devices of one connection
-#define SPARKPLUG_METRICS_MAX 20000         // of one node or device
+#define SPARKPLUG_METRICS_MAX 3990       // of one node or device: what a generated model holds
 #define SPARKPLUG_EARLY_MAX 64              // messages of one node that wait for one before them
 #define SPARKPLUG_EARLY_BYTES_MAX (4 << 20) // the same, in bytes
 #define SPARKPLUG_REBIRTH_NS INT64_C(10000000000)
