@@ -259,7 +259,7 @@ typedef struct SosiaPoint {
     int64_t source_time_ns; // 0: unknown
 } SosiaPoint;
 
-// A way in for points of one source into one world: keeps names resolved from call to call. One thread at a time.
+// A way in for points of one source into one world. One thread at a time.
 typedef struct SosiaInlet SosiaInlet;
 typedef struct SosiaInletOpen {
     SosiaCaller who;

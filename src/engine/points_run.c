@@ -8,6 +8,8 @@
 #include "engine/derive.h"
 #include "engine/points.h"
 
+_Static_assert(SOSIA_FUTURE_NS == WORLD_FUTURE_NS, "said in sosia.h");
+
 typedef struct Run {
     Sosia *e;
     Realm *r;
