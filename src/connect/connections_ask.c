@@ -113,11 +113,12 @@ static Err read_document(Ask *a, Str name, Arena *arena, Json *doc, const Connec
         return diag_add(d, ERR_TOO_LARGE, -1, -1, (Str){0}, "A connection has at most %d bytes.", CONNECTION_BYTES_MAX);
     TRY(json_parse(a->q->body, NULL, arena, doc, d));
     if (doc->type != JSON_OBJECT) return diag_add(d, ERR_ARGUMENT, -1, -1, (Str){0}, "An object is expected.");
-    const Json *named = json_get(doc, STR("name")), *k = json_get(doc, STR("kind"));
+    const Json *named = json_get(doc, STR("name"));
     if (named && (named->type != JSON_STRING || !str_eq(named->s, name)))
         return diag_add(d, ERR_ARGUMENT, -1, -1, STR("name"), "it is not the name in the address");
     drop_member(doc, STR("name"));
     drop_member(doc, STR("status"));
+    const Json *k = json_get(doc, STR("kind")); // members have moved
     *kind = k && k->type == JSON_STRING ? connect_kind(k->s) : NULL;
     if (!*kind)
         return diag_add(d, ERR_ARGUMENT, -1, -1, STR("kind"), "\"mqtt\", \"sparkplug\" or \"line\" is expected");
