@@ -285,6 +285,18 @@ static int64_t put_object(EventMaker *m, int64_t i, Buf *b) {
     return k;
 }
 
+// Is change i the end of a member of an object that was written whole before? It is not there any more.
+static bool covered(const EventMaker *m, int64_t first, int64_t i) {
+    Str path = m->batch->changes[i].path;
+    bool yes = false;
+    for (int64_t k = first; k != i; k = m->next[k]) {
+        const SosiaChange *c = &m->batch->changes[k];
+        bool above = path.n > c->path.n && str_starts(path, c->path) && path.p[c->path.n] == '.';
+        if (above) yes = is_object(c);
+    }
+    return yes;
+}
+
 static void put_patch(EventMaker *m, int64_t first, Buf *b) {
     Str model = m->batch->changes[first].model;
     for (int64_t i = first; i >= 0; i = m->next[i]) {
@@ -292,11 +304,15 @@ static void put_patch(EventMaker *m, int64_t first, Buf *b) {
         if (is_set(c) && str_eq(c->path, STR("$metadata.$model"))) model = c->value.s; // after the update
     }
     buf_byte(b, '{');
-    put_member(b, "modelId", model);
-    buf_str_put(b, STR(",\"patch\":["));
+    if (model.n) put_member(b, "modelId", model); // "": the twin is gone since
+    buf_str_put(b, model.n ? STR(",\"patch\":[") : STR("\"patch\":["));
     for (int64_t i = first; i >= 0;) {
         const SosiaChange *c = &m->batch->changes[i];
         int64_t next = m->next[i];
+        if (!is_set(c) && covered(m, first, i)) {
+            i = next;
+            continue;
+        }
         buf_str_put(b, i == first ? STR("{") : STR(",{"));
         if (is_set(c)) {
             buf_str_put(b, STR("\"value\":"));

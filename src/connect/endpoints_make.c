@@ -114,11 +114,12 @@ Err endpoint_read(Routes *r, Str name, Str text, Arena *a, Json *doc, const Endp
         return diag_add(d, ERR_TOO_LARGE, -1, -1, (Str){0}, "An endpoint has at most %d bytes.", ENDPOINT_BYTES_MAX);
     TRY(json_parse(text, NULL, a, doc, d));
     if (doc->type != JSON_OBJECT) return diag_add(d, ERR_ARGUMENT, -1, -1, (Str){0}, "An object is expected.");
-    const Json *named = json_get(doc, STR("name")), *k = json_get(doc, STR("kind"));
+    const Json *named = json_get(doc, STR("name"));
     if (named && (named->type != JSON_STRING || !str_eq(named->s, name)))
         return diag_add(d, ERR_ARGUMENT, -1, -1, STR("name"), "it is not the name in the address");
     drop_member(doc, STR("name"));
     drop_member(doc, STR("status"));
+    const Json *k = json_get(doc, STR("kind")); // members have moved
     const EndpointKind *found = k && k->type == JSON_STRING ? endpoint_kind(k->s) : NULL;
     if (!found) return diag_add(d, ERR_ARGUMENT, -1, -1, STR("kind"), "\"webhook\" or \"mqtt\" is expected");
     TRY(secrets_read_of(r->connect, arena_printf(a, "endpoint/%.*s/", STR_ARG(name)), SECRETS, a, &s->plain));
