@@ -7,6 +7,9 @@
 #include "base/check.h"
 #include "base/mem.h"
 
+// Changes decoded together.
+enum { RUN = 32 };
+
 typedef struct Decoding {
     EventList *list;
     Str bytes;
@@ -14,6 +17,8 @@ typedef struct Decoding {
     View *v;
     uint64_t twin; // looked up last: values of one twin come together
     Str name;
+    uint64_t next_twin; // of the change at hand, looked up with others
+    Text next_name;
     Change was; // TWIN_WAS or LINK_WAS right before
 } Decoding;
 
@@ -31,8 +36,8 @@ static Str keep_text(Decoding *x, Text t) { return arena_str(&x->list->arena, te
 
 static Str twin_name(Decoding *x, uint64_t id) {
     if (id == x->twin) return x->name;
-    Text t;
-    view_words(x->v, VECNO_COLD, id, 0, 2, t.w); // its name, alive or not
+    Text t = x->next_name;
+    if (id != x->next_twin) view_twin_names(x->v, &id, 1, &t);
     x->twin = id;
     x->name = keep_text(x, t);
     return x->name;
@@ -215,6 +220,32 @@ static Err one_change(Decoding *x, const Change *c) {
     return ERR_OK;
 }
 
+// The twin whose name a change needs, 0 when none is looked up or the change before needs the same.
+static uint64_t twin_needed(const Change *c, uint64_t before) {
+    bool needs = c->kind == CHANGE_SET || c->kind == CHANGE_LATE || c->kind == CHANGE_UNSET ||
+                 c->kind == CHANGE_SOURCE_TIME || c->kind == CHANGE_TELEMETRY;
+    return needs && c->id != before ? c->id : 0;
+}
+
+// Names lie far apart: those of a run are asked for together.
+static Err decode_run(Decoding *x, Cut *cut, int64_t n) {
+    Change changes[RUN];
+    uint64_t ids[RUN] = {0};
+    Text names[RUN];
+    for (int64_t i = 0; i < n; i++) {
+        TRY(change_decode(cut, &changes[i]));
+        ids[i] = twin_needed(&changes[i], i ? changes[i - 1].id : 0);
+    }
+    view_twin_names(x->v, ids, n, names);
+    for (int64_t i = 0; i < n; i++) {
+        x->next_twin = ids[i];
+        x->next_name = names[i];
+        TRY(one_change(x, &changes[i]));
+    }
+    x->next_twin = 0;
+    return ERR_OK;
+}
+
 static Err decode_view(View *v, void *ctx) {
     Decoding *x = ctx;
     x->v = v;
@@ -223,11 +254,8 @@ static Err decode_view(View *v, void *ctx) {
     arena_reset(&x->list->arena);
     Cut cut = cut_of(x->bytes);
     TRY(batch_decode(&cut, &x->head));
-    for (int64_t i = 0; i < x->head.count && !v->overrun; i++) {
-        Change c;
-        TRY(change_decode(&cut, &c));
-        TRY(one_change(x, &c));
-    }
+    for (int64_t left = x->head.count; left && !v->overrun; left -= left < RUN ? left : RUN)
+        TRY(decode_run(x, &cut, left < RUN ? left : RUN));
     x->list->used = x->bytes.n - (cut.end - cut.p);
     return ERR_OK;
 }

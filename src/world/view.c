@@ -271,3 +271,20 @@ void view_guess_tables(View *v, const TwinId *ids, int64_t n, uint32_t *out) {
         if (p) __builtin_prefetch((const void *)&p->words[2 * (ids[i].v & (PAGE_ROWS - 1))]);
     }
 }
+
+// In two passes over runs of ids: rows are asked for, then read and their texts asked for.
+void view_twin_names(View *v, const uint64_t *ids, int64_t n, Text *out) {
+    enum { FAR = 16 };
+    uint32_t words = vec_layout[VEC_COLD].words;
+    for (int64_t i = 0; i < n + FAR; i++) {
+        if (i < n && ids[i]) {
+            const Page *p = tree_page(v->root, VECNO_COLD, ids[i] >> PAGE_SHIFT);
+            if (p) __builtin_prefetch((const void *)&p->words[words * (ids[i] & (PAGE_ROWS - 1))]);
+        }
+        if (i < FAR) continue;
+        Text *t = &out[i - FAR];
+        *t = (Text){{0, 0}};
+        if (ids[i - FAR]) view_words(v, VECNO_COLD, ids[i - FAR], COLD_NAME, 2, t->w);
+        if (!text_is_inline(*t)) __builtin_prefetch(text_str(t).p);
+    }
+}

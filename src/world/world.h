@@ -221,6 +221,8 @@ TwinId view_find_twin(View *v, Str name);
 LinkId view_find_link(View *v, TwinId source, Str rid);
 // Many names at once, with prefetching: out[i].v = 0 when absent.
 void view_find_twins(View *v, const Str *names, int64_t n, TwinId *out);
+// Many ids to names, alive or not, with prefetching; id 0 gives the empty text. Valid while the view is open.
+void view_twin_names(View *v, const uint64_t *ids, int64_t n, Text *out);
 // The tables of twins as the writer left them last, visible or not: a guess that a change checks. UINT32_MAX: dead.
 void view_guess_tables(View *v, const TwinId *ids, int64_t n, uint32_t *out);
 
