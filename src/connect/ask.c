@@ -102,6 +102,10 @@ void sosia_connect_ask(SosiaConnect *c, const SosiaCaller *who, const SosiaAsk *
     *a = (Ask){.ask = *q, .connect = c, .fn = fn, .arg = arg};
     a->q = &a->ask;
     if (who) a->who = *who;
+    if (str_eq(q->folder, STR("write"))) {
+        ask_write(a); // has threads of its own, so that points never wait for what takes long
+        return;
+    }
     if (queue_try_push(&c->asks, a)) return;
     if (atomic_load(&c->closing)) ask_fail(a, ERR_CLOSED, "The server is shutting down.");
     else ask_fail(a, ERR_BUSY, "Too many requests to connections wait already.");

@@ -2,10 +2,12 @@
 #include "connect/connect.h"
 #include "base/mem.h"
 #include "connect/command.h"
+#include "connect/line.h"
 #include "connect/routes.h"
 #include "connect/shape.h"
 
 static const ConnectKind *const kinds[] = {
+    &kind_line,
     NULL,
 };
 
@@ -31,7 +33,8 @@ SosiaErr sosia_connect_start(const SosiaConnectOpen *o, Sosia *s, SosiaConnect *
     queue_init(&k->asks, ASK_QUEUE_MAX);
     k->shapes = shapes_new(s);
     k->commands = commands_new(k);
-    Err err = k->commands ? connections_load(k, why) : ERR_IO;
+    k->lines = intake_new(k);
+    Err err = k->commands && k->lines ? connections_load(k, why) : ERR_IO;
     if (!err) err = routes_open(k, &k->routes, why);
     if (!err) err = asks_start(k);
     if (err) {
@@ -45,6 +48,7 @@ SosiaErr sosia_connect_start(const SosiaConnectOpen *o, Sosia *s, SosiaConnect *
 void sosia_connect_stop(SosiaConnect *k) {
     if (!k) return;
     asks_stop(k);
+    intake_free(k->lines);
     routes_close(k->routes);
     connections_stop(k);
     commands_free(k->commands);
@@ -104,6 +108,7 @@ void sosia_connect_stats(SosiaConnect *k, SosiaBuf *out) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         buf_printf(out, "%c\"%s\":%lld", i ? ',' : '{', rows[i].name, (long long)rows[i].value);
     commands_stats(k->commands, out);
+    intake_stats(k->lines, out);
     routes_stats(k->routes, out);
     buf_byte(out, '}');
 }

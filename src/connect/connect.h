@@ -139,7 +139,7 @@ void ask_connections(Ask *a); // connections.c
 void ask_endpoints(Ask *a);   // endpoints.c
 void ask_eventroutes(Ask *a); // eventroutes.c
 void ask_commands(Ask *a);    // command.c
-void ask_write(Ask *a);       // line.c
+void ask_write(Ask *a);       // line.c; in the thread that asks, does not wait
 
 // ---- the registry, for connect.c -----------------------------------------------------------------------------------
 
@@ -170,5 +170,6 @@ struct SosiaConnect {
     Thread threads[ASK_THREADS];
     Routes *routes;
     Commands *commands;
-    struct Shapes *shapes; // shape.h
+    struct Shapes *shapes;    // shape.h
+    struct LineIntake *lines; // line.h
 };
