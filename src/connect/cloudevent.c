@@ -24,12 +24,14 @@ Str cloudevent_legacy(EventType t) { return TYPES[t].legacy; }
 void event_maker_init(EventMaker *m, Sosia *engine, Str host, uint64_t instance) {
     *m = (EventMaker){.engine = engine, .host = host, .instance = instance};
     arena_init(&m->arena, 4096);
+    arena_init(&m->schemas, 1024);
 }
 
 void event_maker_free(EventMaker *m) {
     mem_free(m->groups);
     mem_free(m->next);
     arena_free(&m->arena);
+    arena_free(&m->schemas);
     buf_free(&m->data);
     *m = (EventMaker){0};
 }
@@ -121,6 +123,7 @@ static void group_change(Grouping *g, int64_t i) {
     const SosiaChange *c = &g->m->batch->changes[i];
     bool nothing =
         c->late || (c->value.kind == SOSIA_NONE && (c->what == SOSIA_EV_SET || c->what == SOSIA_EV_LINK_SET));
+    if (c->what == SOSIA_EV_MODEL) event_schemas_forget(g->m);
     if (nothing || c->what == SOSIA_EV_MODEL) return;
     switch (c->what) {
     case SOSIA_EV_TWIN_PUT: group_life(g, EVENT_TWIN_CREATE, i, true); break;
@@ -207,7 +210,7 @@ bool event_maker_next(EventMaker *m, CloudEvent *out) {
     out->id = c->other.n ? c->other : guid(m, g);
     out->subject = c->path;
     out->source = arena_printf(&m->arena, "%.*s/digitaltwins/%.*s", STR_ARG(m->host), STR_ARG(c->twin));
-    out->dataschema = c->model;
+    out->dataschema = c->path.n && c->model.n ? event_component_model(m, c->model, c->path) : c->model;
     if (c->source_time_ns) out->time = shown_time(m, c->source_time_ns);
     return true;
 }

@@ -41,6 +41,12 @@ typedef struct EventGroup {
     int32_t occurrence;  // how often this kind and subject came before in the batch
 } EventGroup;
 
+#define EVENT_SCHEMAS 64 // components whose model is remembered
+
+typedef struct EventSchema {
+    Str model, component, schema;
+} EventSchema;
+
 typedef struct EventMaker {
     Sosia *engine;
     Str host;
@@ -52,6 +58,9 @@ typedef struct EventMaker {
     int64_t next_cap;
     Arena arena; // of one event
     Buf data;
+    EventSchema known[EVENT_SCHEMAS];
+    int32_t known_count;
+    Arena schemas; // of `known`
 } EventMaker;
 
 // host and engine are borrowed.
@@ -65,6 +74,9 @@ bool event_maker_next(EventMaker *m, CloudEvent *out);
 Str event_maker_data(EventMaker *m, const CloudEvent *e);
 // Append the whole event in structured mode.
 void cloudevent_put(const CloudEvent *e, Str data, Buf *out);
+// The model of a component of twins of `model`, "" when it has none (cloudevent_schema.c). Forgotten when models change.
+Str event_component_model(EventMaker *m, Str model, Str component);
+void event_schemas_forget(EventMaker *m);
 // "Microsoft.DigitalTwins.Twin.Create" and its legacy group.
 Str cloudevent_type(EventType t);
 Str cloudevent_legacy(EventType t);
