@@ -3,7 +3,7 @@
 //     ingest_load PORT FORMAT TWINS SECONDS [RATE]
 //   FORMAT  ndjson   POST /ingest, one value a line            (Sosia)
 //           line     POST /write, five fields a line           (Sosia, VictoriaMetrics, InfluxDB)
-//           redis    XADD stream MAXLEN ~ 1000000 * id, property, value
+//           redis    XADD s MAXLEN ~ 1000000 * pump-7.p3 21.5, pipelined
 // CONNECTIONS connections, each with one body of BATCH values under way. Bodies are made once; before each is sent
 // again the times in it are set anew, so that nothing is a duplicate. Twins are pump-0, pump-1, ..., drawn at random;
 // properties p0 to p4.
@@ -100,14 +100,14 @@ static void put_values(Client *c, Body *b, Rng *rng) {
         buf_str_put(&b->text, STR("}\n"));
     }
     for (int i = 0; i < BATCH && c->format == REDIS; i++) {
-        char id[24], value[24];
-        int n = snprintf(id, sizeof id, "pump-%d", (int)rng_below(rng, (uint64_t)c->twins));
+        char field[24], value[24];
+        int n = snprintf(field, sizeof field, "pump-%d.p%d", (int)rng_below(rng, (uint64_t)c->twins),
+                         (int)rng_below(rng, FIELDS));
         int m = snprintf(value, sizeof value, "%.2f", rng_f64(rng) * 100);
-        buf_printf(
-            &b->text,
-            "*9\r\n$4\r\nXADD\r\n$1\r\ns\r\n$6\r\nMAXLEN\r\n$1\r\n~\r\n$7\r\n1000000\r\n$1\r\n*\r\n$%d\r\n%s\r\n$2\r\n"
-            "p%d\r\n$%d\r\n%s\r\n",
-            n, id, (int)rng_below(rng, FIELDS), m, value);
+        buf_printf(&b->text,
+                   "*8\r\n$4\r\nXADD\r\n$1\r\ns\r\n$6\r\nMAXLEN\r\n$1\r\n~\r\n$7\r\n1000000\r\n$1\r\n*\r\n"
+                   "$%d\r\n%s\r\n$%d\r\n%s\r\n",
+                   n, field, m, value);
     }
 }
 
@@ -154,7 +154,7 @@ static int64_t answer_http(Client *c) {
     buf_byte(&c->answer, 0);
     c->answer.n--;
     bool ok = c->answer.n > 12 && c->answer.p[9] == '2';
-    if (!ok && c->refused++ == 0) fprintf(stderr, "%.*s\n", (int)c->answer.n, c->answer.p);
+    c->refused += !ok;
     return ok ? number_behind(buf_str(&c->answer), STR("\"accepted\":"), BATCH) : 0;
 }
 
@@ -164,7 +164,10 @@ static int64_t answer_redis(Client *c) {
     c->answer.n = 0;
     while (lines < 2 * BATCH) {
         receive_more(c);
-        if (c->answer.p[0] == '-') die(c->answer.p);
+        if (c->answer.p[0] == '-') {
+            fprintf(stderr, "%.80s\n", c->answer.p);
+            exit(1);
+        }
         for (; at < c->answer.n; at++) lines += c->answer.p[at] == '\n';
     }
     return BATCH;
@@ -178,7 +181,7 @@ static void *client_main(void *arg) {
     Body *bodies = mem_alloc(sizeof(Body) * BODIES);
     for (int i = 0; i < BODIES; i++) body_make(c, &bodies[i], &rng);
     int64_t next = time_mono_ns();
-    for (int64_t n = 0; time_mono_ns() < c->until_ns; n++) {
+    for (int64_t n = 0; time_mono_ns() < c->until_ns && !c->refused; n++) {
         Body *b = &bodies[n % BODIES];
         int64_t now = time_mono_ns();
         if (c->gap_ns && now < next) thread_sleep_ns(next - now);
