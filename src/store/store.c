@@ -43,7 +43,7 @@ static void chunk_recycle(Store *s, Chunk *c) {
 
 static void chunk_append(Store *s, uint64_t seq, Str bytes) {
     Chunk *c = s->tail;
-    if (!c || c->bytes.n + bytes.n > s->o.group_bytes_max) {
+    if (!c || c->bytes.n + bytes.n > s->o.row_bytes_max) {
         c = chunk_new(s);
         c->first = seq;
         if (s->tail) s->tail->next = c;
@@ -58,13 +58,24 @@ static void chunk_append(Store *s, uint64_t seq, Str bytes) {
     s->submitted = seq;
 }
 
-static Chunk *chunk_take(Store *s) {
-    Chunk *c = s->head;
-    if (!c) return NULL;
-    s->head = c->next;
+// The next group, off the list; NULL when nothing waits.
+static Chunk *group_take(Store *s) {
+    Chunk *first = s->head, *last = NULL;
+    for (int64_t bytes = 0; s->head && (!last || bytes + s->head->bytes.n <= s->o.group_bytes_max);) {
+        last = s->head;
+        bytes += last->bytes.n;
+        s->head = last->next;
+    }
     if (!s->head) s->tail = NULL;
-    c->next = NULL;
-    return c;
+    if (last) last->next = NULL;
+    return first;
+}
+
+static void group_recycle(Store *s, Chunk *group) {
+    for (Chunk *c; (c = group);) {
+        group = c->next;
+        chunk_recycle(s, c);
+    }
 }
 
 // ---- failing ------------------------------------------------------------------------------------------------------
@@ -73,7 +84,7 @@ static Chunk *chunk_take(Store *s) {
 static void fail(Store *s, Err err) {
     pthread_mutex_lock(&s->lock);
     s->failed = true;
-    for (Chunk *c; (c = chunk_take(s));) chunk_recycle(s, c);
+    for (Chunk *c; (c = group_take(s));) group_recycle(s, c);
     s->queue_bytes = 0;
     s->submitted = s->committed;
     World *fork = s->fork && s->fork_seq > s->committed ? s->fork : NULL; // holds what is about to be undone
@@ -106,35 +117,44 @@ static Err journal_put(Store *s, const Chunk *c, uint64_t prev) {
     return db_run(&s->db, DB_JOURNAL_PUT);
 }
 
-static void count_commit(Store *s, const Chunk *c, int64_t ns, int64_t file_bytes) {
-    s->committed = c->last;
-    s->queue_bytes -= c->bytes.n;
+static void count_commit(Store *s, const Chunk *group, int64_t ns, int64_t file_bytes) {
+    for (const Chunk *c = group; c; c = c->next) {
+        s->committed = c->last;
+        s->queue_bytes -= c->bytes.n;
+        s->stats.batches += c->batches;
+        s->stats.bytes += c->bytes.n;
+    }
     s->stats.commits++;
-    s->stats.batches += c->batches;
-    s->stats.bytes += c->bytes.n;
     s->stats.fsync_ns += ns;
     s->stats.journal_rows = s->behind.count;
     s->stats.file_bytes = file_bytes;
 }
 
 // A group, items, or both, in one transaction.
-static Err write_group(Store *s, const Chunk *c, uint64_t prev, const ItemPut *items) {
-    if (!items) return journal_put(s, c, prev);
+static Err write_group(Store *s, const Chunk *group, uint64_t prev, const ItemPut *items) {
+    if (!items && !group->next) return journal_put(s, group, prev);
     TRY(db_run(&s->db, DB_BEGIN));
-    if (c) TRY(journal_put(s, c, prev));
+    for (const Chunk *c = group; c; c = c->next) {
+        TRY(journal_put(s, c, prev));
+        prev = c->last;
+    }
     TRY(items_write(s, items));
     return db_run(&s->db, DB_COMMIT);
 }
 
 // The group is on the disk, or was refused.
-static void chunk_end(Store *s, Chunk *c, int64_t ns, Err e) {
-    int64_t file_bytes = e == ERR_OK ? db_file_bytes(&s->db) : 0;
-    uint64_t last = c->last;
-    if (e == ERR_OK) rows_push(&s->behind, last, c->bytes.n);
+static void group_end(Store *s, Chunk *group, int64_t ns, Err e) {
+    int64_t file_bytes = e == ERR_OK ? db_file_bytes(&s->db) : 0, bytes = 0;
+    uint64_t last = 0;
+    for (const Chunk *c = group; c; c = c->next) {
+        bytes += c->bytes.n;
+        last = c->last;
+        if (e == ERR_OK) rows_push(&s->behind, last, c->bytes.n);
+    }
     pthread_mutex_lock(&s->lock);
-    if (e == ERR_OK) count_commit(s, c, ns, file_bytes);
-    else s->refused_bytes = c->bytes.n;
-    chunk_recycle(s, c);
+    if (e == ERR_OK) count_commit(s, group, ns, file_bytes);
+    else s->refused_bytes = bytes;
+    group_recycle(s, group);
     pthread_cond_broadcast(&s->room);
     pthread_mutex_unlock(&s->lock);
     if (e != ERR_OK) fail(s, e);
@@ -143,14 +163,14 @@ static void chunk_end(Store *s, Chunk *c, int64_t ns, Err e) {
 
 bool store_commit_next(Store *s) {
     pthread_mutex_lock(&s->lock);
-    Chunk *c = chunk_take(s);
+    Chunk *group = group_take(s);
     ItemPut *items = items_take(s);
     uint64_t prev = s->committed;
     pthread_mutex_unlock(&s->lock);
-    if (!c && !items) return false;
+    if (!group && !items) return false;
     int64_t start = time_mono_ns();
-    Err e = write_group(s, c, prev, items);
-    if (c) chunk_end(s, c, time_mono_ns() - start, e);
+    Err e = write_group(s, group, prev, items);
+    if (group) group_end(s, group, time_mono_ns() - start, e);
     if (items) items_end(s, items, e);
     return true;
 }
@@ -306,7 +326,10 @@ static void release(Store *s) {
     idset_free(&s->garbage);
     mem_free(s->behind.rows);
     if (s->fork) world_free(s->fork);
-    for (Chunk *c; (c = chunk_take(s));) chunk_free(c);
+    for (Chunk *c; (c = s->head);) {
+        s->head = c->next;
+        chunk_free(c);
+    }
     for (Chunk *c; (c = s->spare);) {
         s->spare = c->next;
         chunk_free(c);
@@ -323,6 +346,8 @@ Err store_open(const StoreOpen *o, Domain *d, int64_t ring_records, Store **out,
     s->o = *o;
     s->o.path = (Str){0};
     if (!s->o.group_bytes_max) s->o.group_bytes_max = GROUP_BYTES_DEFAULT;
+    if (!s->o.row_bytes_max) s->o.row_bytes_max = STORE_SLICE_BYTES;
+    if (s->o.row_bytes_max > s->o.group_bytes_max) s->o.row_bytes_max = s->o.group_bytes_max;
     if (!s->o.queue_bytes_max) s->o.queue_bytes_max = QUEUE_BYTES_DEFAULT;
     s->domain = d;
     pthread_mutex_init(&s->lock, NULL);

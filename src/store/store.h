@@ -3,7 +3,7 @@
 // between commits writes checkpoints, reads the journal back and deletes, in slices of about STORE_SLICE_BYTES. One
 // thread at a time (the engine's writer) submits; callbacks run on the store's thread.
 //
-//   journal(seq INTEGER PRIMARY KEY = last sequence of the group, world, prev = seq of the group before, first,
+//   journal(seq INTEGER PRIMARY KEY = last sequence of the row, world, prev = seq of the row before, first,
 //           crc, bytes BLOB = encoded batches)                         all behind the root, and some before it
 //   page(id INTEGER PRIMARY KEY, bytes BLOB)                           immutable blocks, see blob.h
 //   root(world, seq, page, crc, ids BLOB)                              newest checkpoint, and every page it names
@@ -28,6 +28,7 @@ typedef struct StoreOpen {
     Str path;
     const char *vfs;           // NULL: default
     int64_t group_bytes_max;   // 0: 8 MiB a commit; a single larger batch makes a group of its own
+    int64_t row_bytes_max;     // 0: STORE_SLICE_BYTES a row of the journal, of which a group has several; likewise
     int64_t queue_bytes_max;   // 0: 64 MiB submitted and not committed; store_submit waits beyond
     int64_t journal_bytes_max; // journal kept behind the newest root; 0: none
     void *ctx;

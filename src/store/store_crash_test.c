@@ -71,6 +71,7 @@ static Err lab_open(Lab *l, Buf *why) {
     StoreOpen o = {.path = STR(FILE_NAME),
                    .vfs = VFS,
                    .group_bytes_max = 2000,
+                   .row_bytes_max = l->seed % 2 ? 900 : 0,
                    .journal_bytes_max = l->journal_bytes_max,
                    .ctx = l,
                    .on_commit = on_commit,

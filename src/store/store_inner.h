@@ -7,7 +7,8 @@
 //     Journal rows before the root are kept for readers: how many and how large they are stands in meta ("kept"), which
 //     changes in the transactions that change it, so that a start need not look at them.
 //  2. journal rows form a chain: prev of a row is the seq of the row before it.
-//  3. One chunk is one group is one journal row. The store thread owns a chunk from the moment it is off the list.
+//  3. One chunk is one journal row; the chunks of one transaction are a group. The store thread owns a chunk from the
+//     moment it is off the list.
 //  4. `failed` is set before on_fail is called and cleared by store_resume only; while it is set nothing is queued.
 //  5. Page ids are never used twice while the file is open; after reopening they start behind the highest row.
 #pragma once
@@ -19,7 +20,8 @@
 
 #define STORE_WORLD_LIVE 0
 
-// Batches that will be, or are being, committed together.
+// Batches that will be, or are, one journal row: at most row_bytes_max, or one larger batch. Rows are what readers
+// get, so that a slice need not be cut out of a larger one.
 typedef struct Chunk {
     struct Chunk *next;
     Buf bytes;
@@ -132,7 +134,7 @@ MUST Err kept_load(Store *s, uint64_t root_seq);
 // s->kept is `kept`; tell the measures.
 void kept_set(Store *s, Kept kept);
 
-// Commit the oldest waiting chunk and what waits of items, if any, and tell the engine. True when there was something.
+// Commit the oldest waiting group and what waits of items, if any, and tell the engine. True when there was something.
 bool store_commit_next(Store *s);
 // Do one piece of everything that waits: a group, a probe, a checkpoint, a slice of deleting. True when there was
 // something. The store thread's loop; tests call it instead of store_start to run without a thread.

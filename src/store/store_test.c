@@ -25,7 +25,7 @@ typedef struct Rig {
     Store *store;
     World *world;
     TestWriter writer;
-    int64_t group_bytes_max, queue_bytes_max;
+    int64_t group_bytes_max, row_bytes_max, queue_bytes_max;
     _Atomic uint64_t acked;
     atomic_int commits, fails;
     Err err;
@@ -49,6 +49,7 @@ static Err rig_try_open(Rig *r, Buf *why) {
     StoreOpen o = {.path = str_of(r->path ? r->path : FILE_NAME),
                    .vfs = r->disk ? "store_test" : NULL,
                    .group_bytes_max = r->group_bytes_max,
+                   .row_bytes_max = r->row_bytes_max,
                    .queue_bytes_max = r->queue_bytes_max,
                    .ctx = r,
                    .on_commit = on_commit,
@@ -208,6 +209,26 @@ static void groups(void **state) {
     rig_close(r);
     assert_int_equal(sql("SELECT count(*) FROM journal"), 1);
     assert_int_equal(sql("SELECT first * 1000 + seq FROM journal"), 1100);
+}
+
+// A large group is one commit of several rows, which follow each other.
+static void groups_of_rows(void **state) {
+    Rig *r = *state;
+    r->row_bytes_max = 1000;
+    rig_open(r);
+    for (int i = 0; i < 100; i++) rig_write(r, 10);
+    rig_settle(r);
+    StoreStats s = rig_stats(r);
+    assert_int_equal(r->commits, 1);
+    assert_int_equal(r->acked, 100);
+    assert_true(s.commits == 1 && s.batches == 100 && s.journal_rows > 10 && s.queue_bytes == 0);
+    rig_reopen(r);
+    assert_int_equal(rig_stats(r).journal_rows, s.journal_rows);
+    rig_close(r);
+    assert_int_equal(sql("SELECT count(*) FROM journal"), s.journal_rows);
+    assert_int_equal(sql("SELECT count(*) FROM journal a JOIN journal b ON b.prev = a.seq AND b.first = a.seq + 1"),
+                     s.journal_rows - 1);
+    assert_int_equal(sql("SELECT count(*) FROM journal WHERE length(bytes) > 1000 AND first < seq"), 0);
 }
 
 // A group is cut at its limit, and a batch over every limit still goes through.
@@ -836,6 +857,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         T(comes_back),
         T(groups),
+        T(groups_of_rows),
         T(limits),
         T(trims_the_journal),
         T(drops_pages),
