@@ -281,6 +281,11 @@ SosiaErr sosia_inlet_resolve(SosiaInlet *in, SosiaStr twin, SosiaStr path, Sosia
 // (feed, journal) and moves no current value. Cost: about 0.3 us a point here, 0.2 us in the writer.
 SosiaErr sosia_inlet_put(SosiaInlet *in, const SosiaPoint *points, int64_t n, SosiaDoneFn done, void *arg);
 #define SOSIA_FUTURE_NS INT64_C(300000000000)
+// `value` of unit `from` (a name of DTDL: "degreeFahrenheit") in the unit of a property of a twin, or of the model when
+// there is no such twin. Errors: ARGUMENT (no such unit), VALIDATION (the property has no unit, or one of another
+// family), TWIN_NOT_FOUND, MODEL_NOT_FOUND, WORLD_NOT_FOUND.
+SosiaErr sosia_unit_convert(Sosia *s, SosiaStr world, SosiaStr twin, SosiaStr model, SosiaStr path, SosiaStr from,
+                            double value, double *out);
 
 // ---- items: small documents beside the world ------------------------------------------------------------------------
 // Connections, endpoints, routes, cursors, dead letters: rows (kind, key) -> value of the world file, not part of any

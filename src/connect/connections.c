@@ -309,22 +309,37 @@ static Sample *sample_locked(Sample *ring, int64_t *count, int64_t *next, int64_
     return s;
 }
 
-void connection_error(Connection *c, Str topic, Str payload, const char *fmt, ...) {
-    atomic_fetch_add(&c->stats.errors, 1);
+static void sample_error(Connection *c, Str topic, Str payload, const char *fmt, va_list ap) {
     pthread_mutex_lock(&c->sample_lock);
     Sample *s = sample_locked(c->errors, &c->error_count, &c->error_next, time_now_ns());
     if (s) {
         Buf text = {0};
-        va_list ap;
-        va_start(ap, fmt);
         buf_vprintf(&text, fmt, ap);
-        va_end(ap);
         s->topic = sample_text(topic);
         s->payload = sample_text(payload);
         s->why = sample_text(buf_str(&text));
         buf_free(&text);
     }
     pthread_mutex_unlock(&c->sample_lock);
+}
+
+void connection_error(Connection *c, Str topic, Str payload, const char *fmt, ...) {
+    atomic_fetch_add(&c->stats.errors, 1);
+    va_list ap;
+    va_start(ap, fmt);
+    sample_error(c, topic, payload, fmt, ap);
+    va_end(ap);
+}
+
+static void sample_refused(Connection *c, Str topic, Str payload, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    sample_error(c, topic, payload, fmt, ap);
+    va_end(ap);
+}
+
+void connection_refused(Connection *c, Str topic, Str payload, Str why) {
+    sample_refused(c, topic, payload, "%.*s", STR_ARG(why));
 }
 
 void connection_message(Connection *c, Str topic, Str payload) {

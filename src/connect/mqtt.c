@@ -529,7 +529,7 @@ static void turn(Mqtt *m) {
         return;
     }
     if (events & POLLIN) read_burst(m);
-    else if (atomic_load(&m->woken)) end_burst(m);
+    if (!m->lost && atomic_load(&m->woken)) end_burst(m);
     if (m->lost) return;
     if (atomic_load(&m->up)) outbox_send(m);
     if (mosquitto_want_write(m->mosq)) write_all(m);
@@ -637,10 +637,14 @@ void mqtt_wake(Mqtt *m) {
 
 bool mqtt_is_up(const Mqtt *m) { return atomic_load(&m->up); }
 
-void mqtt_close(Mqtt *m) {
-    if (!m) return;
+void mqtt_leave(Mqtt *m) {
     atomic_store(&m->closing, true);
     wake(m);
     thread_join(&m->thread);
+}
+
+void mqtt_close(Mqtt *m) {
+    if (!m) return;
+    mqtt_leave(m);
     mqtt_free(m);
 }

@@ -85,8 +85,10 @@ typedef struct MqttOut {
 } MqttOut;
 MUST Err mqtt_publish(Mqtt *m, const MqttOut *out);
 bool mqtt_is_up(const Mqtt *m);
-// Settle what was received (at most 10 s), disconnect in order (no will; flush what waits, at most 2 s), join, free.
-// Not from a callback.
+// Settle what was received (at most 10 s), disconnect in order (no will; flush what waits, at most 2 s), end the
+// thread. Other threads may still call mqtt_settle, mqtt_wake and mqtt_publish, in vain. Not from a callback.
+void mqtt_leave(Mqtt *m);
+// The same where it was not done, and free. NULL is fine.
 void mqtt_close(Mqtt *m);
 
 #define MQTT_OUT_BYTES_MAX (16 << 20)
