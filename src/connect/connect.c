@@ -7,6 +7,7 @@
 #include "connect/shape.h"
 
 static const ConnectKind *const kinds[] = {
+    &kind_mqtt,
     &kind_line,
     NULL,
 };

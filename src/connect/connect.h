@@ -105,6 +105,8 @@ struct Connection {
 void connection_error(Connection *c, Str topic, Str payload, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 void connection_message(Connection *c, Str topic, Str payload);
+// A sample of a point that the engine refused (it is counted in stats.rejected).
+void connection_refused(Connection *c, Str topic, Str payload, Str why);
 // Tell where the link stands; why may be "".
 void connection_state(Connection *c, ConnState state, Str why);
 // A counted reference by name, NULL when there is none.
