@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Values per second over the network, durable and published: NDJSON to POST /ingest and line protocol to POST /write,
 four connections with batches of 5,000 values from ingest_load on the same machine. Peers, when installed, get the same
-load in turn: VictoriaMetrics and InfluxDB the same lines, redis-server XADD with an append-only file synced every second.
-None of the peers has its data on the disk when it answers; Sosia has. One JSON line a figure and peer."""
+load in turn: VictoriaMetrics and InfluxDB the same lines, redis-server XADD with an append-only file synced every
+second. None of the peers has its data on the disk when it answers; Sosia has. One JSON line a figure and peer."""
 import http.client
 import json
 import os

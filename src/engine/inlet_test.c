@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Points by name through inlets: kinds of values, refusals one by one, twins made on the way, the rules of a source's
 // clock, stale handles, order, limits; NDJSON and CSV on the same way.
-#include <pthread.h>
+// LABELS: threads
 #include "engine/test_kit.h"
+#include <pthread.h>
+#include <stdatomic.h>
 
 #define S INT64_C(1000000000)
 #define NOW (INT64_C(1700000000) * S)
@@ -359,11 +361,73 @@ static void test_csv(void **state) {
     kit_close(&k);
 }
 
+// ---- beside other writers ----
+
+enum { SHAKEN = 40 };
+
+typedef struct Shake {
+    Kit *k;
+    _Atomic bool stop;
+} Shake;
+
+// Twins come, change their model and go, all the time.
+static void *shake_main(void *arg) {
+    Shake *x = arg;
+    Kit k = {.s = x->k->s};
+    static const char *const bodies[] = {
+        "{\"$metadata\":{\"$model\":\"dtmi:test:Room;1\"},\"thermostat\":{\"$metadata\":{}}}",
+        "{\"$metadata\":{\"$model\":\"dtmi:test:Base;1\"}}"};
+    for (int i = 0; !atomic_load(&x->stop); i++) {
+        char id[8];
+        snprintf(id, sizeof id, "s%d", i * 7 % SHAKEN);
+        kit_do(&k, SOSIA_TWIN_PUT, id, "", bodies[i % 2]);
+        snprintf(id, sizeof id, "s%d", i * 13 % SHAKEN);
+        if (i % 3 == 0) (void)kit_write(&k, SOSIA_TWIN_DELETE, id, "", "");
+    }
+    kit_free(&k);
+    return NULL;
+}
+
+// Whatever happens to the twins between the look at their names and the write: a value stands in the twin it was meant
+// for or nowhere, and every point is accepted or refused.
+static void test_names_stay_true(void **state) {
+    (void)state;
+    Kit k = kit_with_room();
+    SosiaInlet *in = inlet(&k, false);
+    Shake shake = {.k = &k};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, shake_main, &shake), 0);
+    static char names[SHAKEN][8];
+    SosiaPoint p[10 * SHAKEN];
+    for (int i = 0; i < 10 * SHAKEN; i++) {
+        snprintf(names[i % SHAKEN], sizeof *names, "s%d", i % SHAKEN);
+        p[i] = point(names[i % SHAKEN], "label", text(names[i % SHAKEN]));
+    }
+    for (int round = 0; round < 200; round++) {
+        const char *said = put(in, p, 10 * SHAKEN);
+        int accepted = 0, rejected = 0;
+        assert_int_equal(sscanf(said, "{\"accepted\":%d,\"rejected\":%d", &accepted, &rejected), 2);
+        assert_int_equal(accepted + rejected, 10 * SHAKEN);
+    }
+    atomic_store(&shake.stop, true);
+    pthread_join(thread, NULL);
+    for (int i = 0; i < SHAKEN; i++) {
+        if (kit_get_in(&k, "", SOSIA_GET_TWIN, names[i], "")) continue;
+        char want[32];
+        snprintf(want, sizeof want, "\"label\":\"%s\"", names[i]);
+        const char *twin = kit_body(&k);
+        if (strstr(twin, "\"label\":\"")) kit_has(twin, want);
+    }
+    sosia_inlet_close(in);
+    kit_close(&k);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kinds), cmocka_unit_test(test_refusals), cmocka_unit_test(test_lenient),
-        cmocka_unit_test(test_model), cmocka_unit_test(test_clock),    cmocka_unit_test(test_stale),
-        cmocka_unit_test(test_order), cmocka_unit_test(test_busy),     cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_kinds),           cmocka_unit_test(test_refusals), cmocka_unit_test(test_lenient),
+        cmocka_unit_test(test_model),           cmocka_unit_test(test_clock),    cmocka_unit_test(test_stale),
+        cmocka_unit_test(test_order),           cmocka_unit_test(test_busy),     cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_names_stay_true),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
