@@ -361,6 +361,7 @@ static void job_run(Job *j) {
     const SosiaAsk *q = j->ask->q;
     Err err = line_way_take(j->in->connect, j->map, &j->ask->who, q->world, &w);
     if (!err) {
+        w->by_names = j->again;
         err = read_body(j, w);
         line_way_leave(w);
     }

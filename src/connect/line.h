@@ -103,6 +103,7 @@ struct LineWay {
     SosiaFormula **formulas; // of map->rules, NULL where there is none
     // of the request at hand
     int64_t request; // its number
+    bool by_names;   // leave handles out: what others do at the same time to twins and models cannot make names void
     Arena scratch;
     SosiaPoint *points;
     int32_t *lines; // of the points

@@ -69,6 +69,7 @@ Err line_way_take(SosiaConnect *k, LineMap *m, const SosiaCaller *who, Str world
     *out = w;
     if (!w) TRY(way_new(k, m, who, world, out));
     (*out)->request++;
+    (*out)->by_names = false;
     return ERR_OK;
 }
 
@@ -209,10 +210,10 @@ bool line_append(LineWay *w, LineSeries *s, const LpPoint *p) {
         }
         if (x->drop) continue;
         SosiaPoint *o = point_add(w, p->line);
-        o->at = x->at;
+        o->at = w->by_names ? (SosiaHandle){0} : x->at;
         o->value = field_value(w, x, f, p->time_ns);
         o->source_time_ns = time_of(p);
-        if (x->at.twin) {
+        if (o->at.twin) {
             o->twin = o->path = o->model = (Str){0};
         } else {
             o->twin = s->twin;
@@ -325,6 +326,26 @@ static void append_tags(LineWay *w, LineSeries *s, const LpPoint *p, const Str *
     }
 }
 
+static const LineField *field_at(const LineSeries *s, SosiaHandle at) {
+    for (int32_t i = 0; i < s->count; i++)
+        if (s->fields[i].at.twin == at.twin && s->fields[i].at.column == at.column) return &s->fields[i];
+    return NULL;
+}
+
+// The twin has moved to another model: its handles are void, also those of points that wait to be put.
+static void by_names_again(LineWay *w, LineSeries *s) {
+    for (int64_t i = 0; i < w->count; i++) {
+        SosiaPoint *p = &w->points[i];
+        const LineField *x = p->at.twin ? field_at(s, p->at) : NULL;
+        if (!x) continue;
+        p->at = (SosiaHandle){0};
+        p->twin = s->twin;
+        p->path = x->path;
+        p->model = s->model;
+    }
+    for (int32_t i = 0; i < s->count; i++) s->fields[i].at = (SosiaHandle){0};
+}
+
 static bool all_dropped(const LineSeries *s) {
     for (int32_t i = 0; i < s->count; i++)
         if (!s->fields[i].drop) return false;
@@ -343,7 +364,7 @@ static Err learn(LineWay *w, LineSeries *s, const LpPoint *p, Buf *why) {
     Err err = line_settle(w, s);
     if (err == ERR_VALIDATION && shaped) {
         TRY(shape_twin(w->connect->shapes, w->world, s->twin, s->model, why));
-        for (int32_t i = 0; i < s->count; i++) s->fields[i].at = (SosiaHandle){0}; // of the model it had
+        by_names_again(w, s);
         err = line_settle(w, s);
     }
     append_tags(w, s, p, tag_paths, have.n > 0);
