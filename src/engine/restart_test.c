@@ -179,6 +179,28 @@ static void run_and_kill(const char *path, int ms, int32_t *acked) {
     close(out[0]);
 }
 
+// The journal tells every writer's numbers from the first to `have`, each once and in order.
+static void check_feed(Kit *k, const int32_t *have) {
+    SosiaFeed *f;
+    SosiaBatch b;
+    int32_t seen[WRITERS] = {0};
+    uint64_t last = 0;
+    assert_int_equal(sosia_feed_open(k->s, NULL, kit_str(""), SOSIA_FEED_OLDEST, &f, NULL), SOSIA_OK);
+    for (uint64_t end = sequence(k); last < end; last = b.seq) {
+        assert_int_equal(sosia_feed_next(f, INT64_C(60000000000), &b), SOSIA_OK);
+        assert_int_equal(b.prev, last);
+        assert_int_equal(b.seq, last + 1);
+        for (int64_t i = 0; i < b.count; i++) {
+            const SosiaChange *c = &b.changes[i];
+            if (c->what != SOSIA_EV_SET || c->value.kind != SOSIA_I64) continue;
+            int32_t *at = &seen[c->twin.p[1] - '0'];
+            assert_int_equal(c->value.i, ++*at);
+        }
+    }
+    assert_memory_equal(seen, have, sizeof seen);
+    sosia_feed_close(f);
+}
+
 static void test_kill(void **state) {
     (void)state;
     char path[64], id[16];
@@ -202,6 +224,7 @@ static void test_kill(void **state) {
             assert_true(have == acked[i] || have == acked[i] + 1); // one may have been on its way
             acked[i] = have;
         }
+        check_feed(&k, acked);
         kit_close(&k);
     }
     kit_unlink(path);
