@@ -213,7 +213,8 @@ static void read_value(Mapping *m, Doc *p, Rule *r, MapValue *v) {
 static void read_values(Mapping *m, Doc *p, Rule *r) {
     int64_t count;
     const Json *items = doc_array(p, "values", MAP_VALUES_MAX, &count);
-    if (!items) {
+    const Json *given = json_get(p->json, STR("values"));
+    if (!given || given->type == JSON_NULL) {
         r->values = NEW(&m->arena, MapValue, 1);
         r->value_count = 1;
         read_value(m, p, r, r->values);
