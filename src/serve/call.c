@@ -26,9 +26,14 @@ static bool decode(Call *c, Str raw, Str *out) {
     return url_decode(raw, false, raw.n > 0 ? http_alloc(c->req, raw.n) : NULL, out) == ERR_OK;
 }
 
-static Err check_caller(Call *c, bool changes, const char **why) {
+// Browsers cannot give a WebSocket or an event stream headers: there the token may be a parameter.
+static Str token_param(Call *c, bool stream) { return stream ? call_param(c, STR("access_token")) : (Str){0}; }
+
+static Err check_caller(Call *c, uint32_t flags, const char **why) {
     int32_t line = 0;
+    bool wrong, socket = http_wants_socket(c->req, &wrong), changes = (flags & ROUTE_WRITE) != 0 || socket;
     GuardAsk ask = {.authorization = http_header(c->req, STR("authorization")),
+                    .token = token_param(c, socket || (flags & ROUTE_STREAM)),
                     .host = c->view->host,
                     .origin = http_header(c->req, STR("origin")),
                     .fetch_site = http_header(c->req, STR("sec-fetch-site")),
@@ -95,7 +100,7 @@ void call_handle(void *server, HttpReq *r) {
         c->route = &route_table(&count)[m.index];
     }
     uint32_t flags = c->route ? c->route->flags : 0;
-    Err allowed = flags & ROUTE_OPEN ? ERR_OK : check_caller(c, (flags & ROUTE_WRITE) != 0, &why);
+    Err allowed = flags & ROUTE_OPEN ? ERR_OK : check_caller(c, flags, &why);
     if (allowed != ERR_OK) {
         call_fail(c, allowed, str_of(why), (Str){0});
     } else if (found != ERR_OK) {
@@ -237,6 +242,16 @@ void call_failf(Call *c, Err err, const char *fmt, ...) {
     va_end(ap);
     call_fail(c, err, buf_str(&text), (Str){0});
     buf_free(&text);
+}
+
+void call_upgrade(Call *c) {
+    Str text = STR("{\"error\":{\"code\":\"UpgradeRequired\",\"message\":\"This takes a WebSocket of version 13: a GET "
+                   "with Upgrade, Sec-WebSocket-Version and Sec-WebSocket-Key.\"}}");
+    HttpReply reply = {.status = 426, .type = JSON_TYPE, .body = text};
+    http_reply_header(&reply, STR("x-ms-error-code"), STR("UpgradeRequired"));
+    http_reply_header(&reply, STR("upgrade"), STR("websocket"));
+    http_reply_header(&reply, STR("sec-websocket-version"), STR("13"));
+    call_reply(c, &reply);
 }
 
 static void result_headers(Call *c, HttpReply *reply, Str etag, uint64_t seq) {

@@ -17,8 +17,9 @@ struct Server {
     Http *http;
     Guard guard;
     Metrics metrics;
-    SosiaOut outs[HTTP_THREADS_MAX]; // scratch of each I/O thread
-    Queue jobs;                      // calls for the worker: what would hold up an I/O thread
+    SosiaOut outs[HTTP_THREADS_MAX];    // scratch of each I/O thread
+    struct Fan *fans[HTTP_THREADS_MAX]; // of subscriptions; each thread's own
+    Queue jobs;                         // calls for the worker: what would hold up an I/O thread
     Thread worker;
     int32_t port_http, port_https;
     char address[64]; // for links when there is no Host header
@@ -78,6 +79,8 @@ void call_unpack(Call *c, void (*fn)(Call *c));
 void call_fail(Call *c, Err err, Str message, Str details);
 // The same with a printf message.
 void call_failf(Call *c, Err err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+// 426: the resource wants a WebSocket, or another version of it.
+void call_upgrade(Call *c);
 // A status without a body; etag may be "".
 void call_empty(Call *c, int status, Str etag, uint64_t seq);
 // A JSON body, taken from *body; etag may be "".

@@ -1,186 +1,303 @@
 // SPDX-License-Identifier: Apache-2.0
-// The feed as server-sent events. A subscription reads its own cursor only while its client has taken everything sent
-// before, so a slow client costs one buffer; when its cursor falls out of what the engine keeps, it is cut and told.
-#include "serve/own.h"
+// GET /changes: subscribing, and what a subscription does when its stream is idle.
+#include "serve/changes.h"
 #include <stdio.h>
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "codec/json.h"
 
-#define MESSAGE_CHANGES_MAX 1000 // of one message; a longer batch comes in parts
-#define SEND_BYTES 65536         // gathered before they are sent
-#define HEARTBEAT_NS (15 * NS_PER_S)
+#define HEARTBEAT_S 15 // without a message
+#define HEARTBEAT_S_MAX 60
+#define RATE_DEFAULT 10         // messages a second of mode=latest
+#define TURN_NS (2 * NS_PER_MS) // of reading what goes to `latest`
 
-typedef struct Subscription {
-    HttpStream *stream;
-    SosiaFeed *feed;
-    SosiaBatch batch; // being sent; borrowed from the feed
-    int64_t at;       // the first change of it not sent yet
-    Str twin;         // filter or ""
-    uint64_t last;    // sequence of the last message
-    int64_t sent_ns;
-    bool over; // say so and end
-    Buf out;
-} Subscription;
+// ---- the end ------------------------------------------------------------------------------------------------------
 
-// ---- one change ----
-
-static void put_member(Buf *out, const char *name, Str value) {
-    buf_printf(out, ",\"%s\":", name);
-    json_put_str(out, value);
+static uint64_t position(const Subscription *s) {
+    return s->state == SUB_LIVE && s->fan->last > s->pos ? s->fan->last : s->pos;
 }
 
-static void put_value(Buf *out, const SosiaValue *v) {
-    if (v->kind == SOSIA_NONE) return;
-    buf_str_put(out, STR(",\"value\":"));
-    switch (v->kind) {
-    case SOSIA_BOOL: buf_str_put(out, v->b ? STR("true") : STR("false")); break;
-    case SOSIA_I64: json_put_i64(out, v->i); break;
-    case SOSIA_F64: json_put_f64(out, v->d); break;
-    case SOSIA_TEXT: json_put_str(out, v->s); break;
-    case SOSIA_JSON: buf_str_put(out, v->s); break;
-    default: buf_str_put(out, STR("null")); break;
-    }
+// Behind which sequence nothing was kept from the client.
+static uint64_t resumable(const Subscription *s) {
+    if (s->latest.count == 0) return position(s);
+    return s->flush_left > 0 ? s->flush_last : s->last;
 }
 
-// ORDER EVENT: names on the wire.
-static const char *const OPS[] = {"twin_put",    "twin_delete", "set",        "unset", "link_put",
-                                  "link_delete", "link_set",    "link_unset", "model", "telemetry"};
-
-static void put_change(Buf *out, const SosiaChange *ch) {
-    buf_printf(out, "{\"op\":\"%s\"", OPS[ch->what]);
-    put_member(out, ch->what == SOSIA_EV_MODEL ? "model" : "twin", ch->twin);
-    if (ch->link.n > 0) put_member(out, "link", ch->link);
-    switch (ch->what) {
-    case SOSIA_EV_TWIN_PUT: put_member(out, "model", ch->other); break;
-    case SOSIA_EV_LINK_PUT:
-        put_member(out, "name", ch->path);
-        put_member(out, "target", ch->other);
-        break;
-    case SOSIA_EV_TELEMETRY:
-        if (ch->path.n > 0) put_member(out, "component", ch->path);
-        break;
-    default:
-        if (ch->path.n > 0) put_member(out, "path", ch->path);
-        break;
-    }
-    put_value(out, &ch->value);
-    if (ch->source_time_ns != 0) {
-        buf_str_put(out, STR(",\"sourceTime\":\""));
-        time_print(ch->source_time_ns, 9, out);
-        buf_byte(out, '"');
-    }
-    buf_byte(out, '}');
+// The smallest `since` that would do now.
+static uint64_t oldest_kept(Subscription *s) {
+    SosiaFeed *feed = NULL;
+    uint64_t oldest = 0;
+    SosiaErr err = sosia_feed_open(s->fan->server->engine, &s->who, s->fan->world, 0, &feed, &oldest);
+    if (err == SOSIA_OK) sosia_feed_close(feed);
+    return oldest;
 }
 
-// ---- messages ----
-
-static bool wanted(const Subscription *s, const SosiaChange *ch) {
-    if (s->twin.n == 0) return true;
-    if (str_eq(ch->twin, s->twin) && ch->what != SOSIA_EV_MODEL) return true;
-    return (ch->what == SOSIA_EV_LINK_PUT || ch->what == SOSIA_EV_LINK_DELETE) && str_eq(ch->other, s->twin);
-}
-
-// The number of wanted changes from s->at on, up to one message; *end is behind the last of them.
-static int64_t select_part(const Subscription *s, int64_t *end) {
-    int64_t n = 0, i = s->at;
-    for (; i < s->batch.count && n < MESSAGE_CHANGES_MAX; i++) n += wanted(s, &s->batch.changes[i]);
-    *end = i;
-    return n;
-}
-
-static bool more_wanted(const Subscription *s, int64_t from) {
-    for (int64_t i = from; i < s->batch.count; i++) {
-        if (wanted(s, &s->batch.changes[i])) return true;
-    }
-    return false;
-}
-
-// Put one message of the current batch, if it holds anything wanted, and move on in it.
-static void put_part(Subscription *s) {
-    const SosiaBatch *b = &s->batch;
-    Buf *out = &s->out;
-    int64_t end = 0;
-    if (select_part(s, &end) > 0) {
-        bool more = more_wanted(s, end);
-        buf_printf(out, "id: %llu\ndata: {\"seq\":%llu,\"prev\":%llu,\"time\":\"", (unsigned long long)b->seq,
-                   (unsigned long long)b->seq, (unsigned long long)s->last);
-        time_print(b->time_ns, 7, out);
-        buf_byte(out, '"');
-        if (b->source.n > 0) put_member(out, "source", b->source);
-        buf_printf(out, "%s,\"changes\":[", more ? ",\"more\":true" : "");
-        char comma = 0;
-        for (int64_t i = s->at; i < end; i++) {
-            if (!wanted(s, &b->changes[i])) continue;
-            if (comma) buf_byte(out, comma);
-            put_change(out, &b->changes[i]);
-            comma = ',';
-        }
-        buf_str_put(out, STR("]}\n\n"));
-        s->last = b->seq;
-    }
-    s->at = end;
-}
-
-static void put_cut(Subscription *s, const char *reason) {
-    buf_printf(&s->out, "event: cut\ndata: {\"reason\":\"%s\",\"last\":%llu}\n\n", reason, (unsigned long long)s->last);
+void sub_cut(Subscription *s, const char *reason, uint16_t code) {
+    Buf text = {0};
+    if (s->over) return;
+    if (s->message.open) message_end(&s->message, &s->out, s->socket, false);
+    buf_str_put(&text, STR("\"reason\":"));
+    json_put_str(&text, str_of(reason));
+    buf_printf(&text, ",\"last\":%llu,\"resume\":%llu,\"oldest\":%llu", (unsigned long long)s->last,
+               (unsigned long long)resumable(s), (unsigned long long)oldest_kept(s));
+    event_put(&s->out, s->socket, "cut", buf_str(&text));
+    buf_free(&text);
     s->over = true;
+    s->code = code;
 }
 
-// Fetch the next batch; false when there is none or the end was put.
-static bool next_batch(Subscription *s) {
-    SosiaErr err = sosia_feed_next(s->feed, 0, &s->batch);
-    s->at = 0;
-    if (err == SOSIA_OK) return s->batch.seq != 0;
-    s->batch = (SosiaBatch){0};
-    put_cut(s, err == SOSIA_GONE     ? "this client was too slow: what comes next is no longer kept"
-               : err == SOSIA_CLOSED ? "the server is stopping"
-                                     : "the feed ended");
+static void cut_by(Subscription *s, SosiaErr err) {
+    if (err == SOSIA_GONE) sub_cut(s, "this client was too slow: what comes next is no longer kept", WS_TRY_LATER);
+    else if (err == SOSIA_CLOSED) sub_cut(s, "the server is stopping, or the world was dropped", WS_GOING_AWAY);
+    else if (err == SOSIA_WORLD_NOT_FOUND) sub_cut(s, "the world was dropped", WS_GOING_AWAY);
+    else sub_cut(s, "the feed ended", WS_TRY_LATER);
+}
+
+// ---- sending ------------------------------------------------------------------------------------------------------
+
+static void send_out(Subscription *s) {
+    if (!http_stream_idle(s->stream)) return;
+    if (s->out.n > 0) {
+        s->sent_ns = time_mono_ns();
+        http_stream_send(s->stream, &s->out);
+    } else if (s->over && s->socket) {
+        http_socket_end(s->stream, s->code, (Str){0});
+    } else if (s->over) {
+        http_stream_end(s->stream);
+    }
+}
+
+// A message without changes: nothing of what is wanted happened up to the position.
+static void put_position(Subscription *s) {
+    message_begin(&s->message, &s->out, s->socket, &(Head){.seq = position(s), .prev = s->last});
+    message_end(&s->message, &s->out, s->socket, false);
+    s->last = position(s);
+}
+
+// ---- the newest of each value -------------------------------------------------------------------------------------
+
+static void count_latest(Subscription *s) {
+    s->fan->latest_bytes += s->latest.bytes - s->latest_bytes;
+    s->latest_bytes = s->latest.bytes;
+}
+
+bool sub_keep_latest(Subscription *s, const SosiaChange *ch, Str json) {
+    bool fits = latest_put(&s->latest, ch, json);
+    count_latest(s);
+    if (fits && s->fan->latest_bytes <= FAN_LATEST_BYTES_MAX) return true;
+    sub_cut(s, "this client was too slow: more values wait than it may have", WS_TRY_LATER);
+    latest_free(&s->latest);
+    count_latest(s);
     return false;
 }
 
-// Gather what there is and send it.
-static void pump(void *arg) {
-    Subscription *s = arg;
-    if (!http_stream_idle(s->stream)) return;
-    if (s->over) {
-        http_stream_end(s->stream);
-        return;
+// One message of what waits.
+static void put_latest(Subscription *s) {
+    Message *m = &s->message;
+    uint64_t seq = position(s);
+    message_begin(m, &s->out, s->socket, &(Head){.seq = seq, .prev = s->last, .time_ns = s->time_ns});
+    while (s->flush_left > 0 && s->latest.count > 0 && !message_full(m, &s->out)) {
+        message_next(m, &s->out);
+        latest_take(&s->latest, &s->out);
+        s->flush_left--;
     }
-    while (s->out.n < SEND_BYTES && !s->over) {
-        if (s->at < s->batch.count) {
-            put_part(s);
-        } else if (!next_batch(s)) {
-            break;
-        }
+    if (s->latest.count == 0) s->flush_left = 0;
+    message_end(m, &s->out, s->socket, s->flush_left > 0);
+    s->last = seq;
+    if (s->latest.count == 0) latest_free(&s->latest);
+    count_latest(s);
+}
+
+void sub_flush(Subscription *s, int64_t now_ns) {
+    if (!http_stream_idle(s->stream) || s->out.n > 0 || s->over) return;
+    if (s->flush_left == 0) {
+        bool due = !s->latest_only || now_ns - s->flushed_ns >= s->every_ns;
+        if (s->latest.count == 0 || !due) return;
+        s->flush_left = s->latest.count;
+        s->flush_last = s->last;
+        s->flushed_ns = now_ns;
     }
-    if (s->out.n == 0) return;
-    s->sent_ns = time_mono_ns();
-    http_stream_send(s->stream, &s->out);
+    put_latest(s);
+    if (s->latest.count == 0) s->conflating = false;
+    send_out(s);
 }
 
-static void heartbeat(void *arg) {
-    Subscription *s = arg;
-    pump(s);
-    if (!http_stream_idle(s->stream) || time_mono_ns() - s->sent_ns < HEARTBEAT_NS) return;
-    s->sent_ns = time_mono_ns();
-    buf_str_put(&s->out, STR(":\n\n"));
-    http_stream_send(s->stream, &s->out);
-}
-
-static void release(Subscription *s) {
-    sosia_feed_close(s->feed);
-    buf_free(&s->out);
-    mem_free((void *)(uintptr_t)s->twin.p);
-    mem_free(s);
-}
-
-static void closed(void *arg) { release(arg); }
+// ---- a cursor of its own ------------------------------------------------------------------------------------------
 
 // On a thread of the engine.
 static void on_news(void *arg) { http_stream_wake(arg); }
 
-// ---- subscribing ----
+static void close_cursor(Subscription *s) {
+    sosia_feed_close(s->feed);
+    s->feed = NULL;
+    s->batch = (SosiaBatch){0};
+    s->at = 0;
+}
+
+static bool open_cursor(Subscription *s) {
+    SosiaErr err = s->fan->dead
+                       ? SOSIA_CLOSED
+                       : sosia_feed_open(s->fan->server->engine, &s->who, s->fan->world, s->pos, &s->feed, NULL);
+    if (err != SOSIA_OK) {
+        s->feed = NULL;
+        cut_by(s, err);
+        return false;
+    }
+    sosia_feed_notify(s->feed, on_news, s->stream);
+    return true;
+}
+
+// The next batch and what is wanted of it; false when there is none now, or the end was put.
+static bool next_batch(Subscription *s) {
+    SosiaErr err = sosia_feed_next(s->feed, 0, &s->batch);
+    s->at = 0;
+    if (err != SOSIA_OK) {
+        s->batch = (SosiaBatch){0};
+        cut_by(s, err);
+        return false;
+    }
+    if (s->batch.seq == 0) return false;
+    if (s->batch.count > s->want_cap) {
+        s->want_cap = s->batch.count;
+        s->want = mem_grow(s->want, (size_t)s->want_cap);
+    }
+    if (filter_batch(&s->filter, s->fan, &s->batch, s->want)) return true;
+    cut_by(s, SOSIA_WORLD_NOT_FOUND);
+    return false;
+}
+
+static void skip_unwanted(Subscription *s) {
+    while (s->at < s->batch.count && !s->want[s->at]) s->at++;
+}
+
+// Put one message of the batch, if anything in it is wanted.
+static void put_part(Subscription *s) {
+    const SosiaBatch *b = &s->batch;
+    Message *m = &s->message;
+    skip_unwanted(s);
+    if (s->at == b->count) return;
+    message_begin(m, &s->out, s->socket,
+                  &(Head){.seq = b->seq, .prev = s->last, .time_ns = b->time_ns, .source = b->source});
+    for (; s->at < b->count && !message_full(m, &s->out); skip_unwanted(s)) {
+        message_next(m, &s->out);
+        change_put(&s->out, &b->changes[s->at++]);
+    }
+    message_end(m, &s->out, s->socket, s->at < b->count);
+    s->last = b->seq;
+}
+
+static void keep_batch(Subscription *s) {
+    Buf piece = {0};
+    for (skip_unwanted(s); s->at < s->batch.count && !s->over; skip_unwanted(s)) {
+        buf_reset(&piece);
+        change_put(&piece, &s->batch.changes[s->at]);
+        sub_keep_latest(s, &s->batch.changes[s->at++], buf_str(&piece));
+    }
+    buf_free(&piece);
+}
+
+// The batch was looked at as a whole. True when the fan goes on from here.
+static bool batch_over(Subscription *s) {
+    if (s->batch.seq > 0) {
+        s->pos = s->batch.seq;
+        s->time_ns = s->batch.time_ns;
+        s->batch = (SosiaBatch){0};
+    }
+    if (!fan_attach(s->fan, s)) return false;
+    close_cursor(s);
+    return true;
+}
+
+// Read on until enough waits to be sent, there is nothing more, or the fan was reached.
+static void catch_up(Subscription *s) {
+    int64_t began = time_mono_ns();
+    if (!s->feed && batch_over(s)) return;
+    if (!s->feed && !open_cursor(s)) return;
+    while (s->out.n < OUT_BYTES_FULL && !s->over) {
+        if (s->at < s->batch.count) {
+            if (s->latest_only) keep_batch(s);
+            else put_part(s);
+        } else if (batch_over(s) || !next_batch(s)) {
+            break;
+        }
+        if (s->latest_only && time_mono_ns() - began > TURN_NS) {
+            http_stream_wake(s->stream);
+            break;
+        }
+    }
+    if (s->latest_only && s->state == SUB_BEHIND) sub_flush(s, time_mono_ns());
+}
+
+void sub_fall_behind(Subscription *s) {
+    s->lost = false;
+    s->message.open = false;
+    s->out.n = s->batch_out;
+    s->last = s->batch_last;
+    fan_detach(s->fan, s);
+}
+
+// ---- what to do when the stream is idle ---------------------------------------------------------------------------
+
+static void step_snapshot(Subscription *s) {
+    const char *why = NULL;
+    if (!snapshot_step(s->snapshot, s, &why)) {
+        sub_cut(s, why, WS_TRY_LATER);
+    } else if (snapshot_done(s->snapshot, &s->pos)) {
+        snapshot_end(s->snapshot);
+        s->snapshot = NULL;
+        s->state = SUB_BEHIND;
+    }
+}
+
+void sub_go(Subscription *s) {
+    if (!http_stream_idle(s->stream)) return;
+    if (!s->over && s->out.n == 0 && s->state == SUB_SNAPSHOT) step_snapshot(s);
+    if (!s->over && s->out.n == 0 && s->state == SUB_BEHIND) catch_up(s);
+    if (!http_stream_idle(s->stream)) return;
+    if (!s->over && s->out.n == 0 && s->state == SUB_LIVE && (s->conflating || s->flush_left > 0)) {
+        sub_flush(s, time_mono_ns()); // sends
+        return;
+    }
+    send_out(s);
+}
+
+static void on_ready(void *arg) { sub_go(arg); }
+
+static void on_tick(void *arg) {
+    Subscription *s = arg;
+    if (s->state != SUB_LIVE) {
+        sub_go(s);
+        return;
+    }
+    int64_t now = time_mono_ns();
+    if (s->latest.count > 0) sub_flush(s, now);
+    if (!http_stream_idle(s->stream) || s->latest.count > 0 || s->out.n > 0 || now - s->sent_ns < s->heartbeat_ns ||
+        s->over)
+        return;
+    s->sent_ns = now;
+    if (position(s) > s->last) put_position(s);
+    else if (!s->socket) buf_str_put(&s->out, STR(":\n\n"));
+    send_out(s);
+}
+
+static void release(Subscription *s) {
+    fan_forget(s->fan, s);
+    latest_free(&s->latest);
+    count_latest(s);
+    sosia_feed_close(s->feed);
+    if (s->snapshot) snapshot_end(s->snapshot);
+    fan_leave(s->fan);
+    filter_free(&s->filter);
+    buf_free(&s->out);
+    mem_free(s->want);
+    mem_free(s->picked);
+    mem_free(s);
+}
+
+static void on_closed(void *arg) { release(arg); }
+
+// ---- subscribing --------------------------------------------------------------------------------------------------
 
 // Where to begin: ?since, else Last-Event-ID, else now. False when it is no sequence.
 static bool read_since(Call *c, uint64_t *since) {
@@ -201,54 +318,145 @@ static uint64_t visible(Call *c) {
     return sosia_read(c->server->engine, &c->who, &r, out) == SOSIA_OK ? out->seq : 0;
 }
 
-static void subscribe(Call *c, SosiaFeed *feed, uint64_t since, Str twin) {
-    static const HttpStreamOps ops = {.ready = pump, .tick = heartbeat, .closed = closed};
-    Subscription *s = mem_alloc(sizeof *s);
-    *s = (Subscription){.feed = feed, .last = since, .sent_ns = time_mono_ns()};
-    if (twin.n > 0) {
-        char *copy = mem_alloc((size_t)twin.n);
-        memcpy(copy, twin.p, (size_t)twin.n);
-        s->twin = (Str){copy, twin.n};
+// A whole number of 1 to max; *out is untouched without the parameter. False: it was answered.
+static bool read_number(Call *c, Str name, int64_t max, int64_t *out) {
+    Str text = call_param(c, name);
+    int64_t n = 0;
+    if (!text.p) return true;
+    if (!str_to_i64(str_trim(text), &n) || n < 1 || n > max) {
+        call_failf(c, ERR_ARGUMENT, "%.*s must be a whole number from 1 to %lld.", STR_ARG(name), (long long)max);
+        return false;
     }
-    HttpReply head = {.status = 200, .type = STR("text/event-stream")};
-    http_reply_header(&head, STR("cache-control"), STR("no-store"));
-    http_reply_header(&head, STR("x-accel-buffering"), STR("no"));
-    Buf first = {0};
-    buf_str_put(&first, STR("event: ready\ndata: {\"world\":"));
-    json_put_str(&first, c->world.n > 0 ? c->world : STR("live"));
-    buf_printf(&first, ",\"since\":%llu}\n\n", (unsigned long long)since);
-    s->stream = http_stream_open(c->req, &head, buf_str(&first), &ops, s);
+    *out = n;
+    return true;
+}
+
+// One of two words; the first is the default. False: it was answered.
+static bool read_choice(Call *c, Str name, const char *first, const char *second, bool *is_second) {
+    Str text = call_param(c, name);
+    *is_second = str_eq(text, str_of(second));
+    if (!text.p || *is_second || str_eq(text, str_of(first))) return true;
+    call_failf(c, ERR_ARGUMENT, "%.*s must be %s or %s.", STR_ARG(name), first, second);
+    return false;
+}
+
+static bool read_options(Subscription *s, Call *c) {
+    int64_t rate = RATE_DEFAULT, heartbeat = HEARTBEAT_S;
+    if (!read_choice(c, STR("mode"), "all", "latest", &s->latest_only) ||
+        !read_choice(c, STR("slow"), "cut", "conflate", &s->conflate) ||
+        !read_number(c, STR("rate"), RATE_MAX, &rate) ||
+        !read_number(c, STR("heartbeat"), HEARTBEAT_S_MAX, &heartbeat) || !filter_read(&s->filter, c))
+        return false;
+    s->every_ns = NS_PER_S / rate;
+    s->heartbeat_ns = heartbeat * NS_PER_S;
+    s->who = (SosiaCaller){arena_str(&s->filter.keep, c->who.principal), arena_str(&s->filter.keep, c->who.purpose)};
+    return true;
+}
+
+static void answer_gone(Call *c, uint64_t since, uint64_t oldest) {
+    Buf body = {0};
+    HttpReply reply = {.status = 410, .type = JSON_TYPE, .take = &body};
+    Str code = str_of(err_wire(ERR_GONE));
+    buf_str_put(&body, STR("{\"error\":{\"code\":"));
+    json_put_str(&body, code);
+    buf_printf(&body,
+               ",\"message\":\"What follows sequence %llu is no longer kept; the oldest is %llu. Read the state again, "
+               "or ask for snapshot=true, without since.\"},\"oldest\":%llu}",
+               (unsigned long long)since, (unsigned long long)oldest, (unsigned long long)oldest);
+    http_reply_header(&reply, STR("x-ms-error-code"), code);
+    call_reply(c, &reply);
+    buf_free(&body);
+}
+
+static HttpStream *open_stream(Subscription *s, Call *c, HttpReply *head) {
+    static const HttpStreamOps ops = {.ready = on_ready, .tick = on_tick, .closed = on_closed};
+    Buf text = {0}, first = {0};
+    buf_str_put(&text, STR("\"world\":"));
+    json_put_str(&text, c->world.n > 0 ? c->world : STR("live"));
+    buf_printf(&text, ",\"since\":%llu", (unsigned long long)s->last);
+    event_put(&first, s->socket, "ready", buf_str(&text));
+    HttpStream *stream = s->socket ? http_socket_open(c->req, head, buf_str(&first), &ops, s)
+                                   : http_stream_open(c->req, head, buf_str(&first), &ops, s);
+    buf_free(&text);
     buf_free(&first);
-    if (s->stream) {
-        call_stream_head(c, &head);
-        sosia_feed_notify(feed, on_news, s->stream);
-    } else {
+    return stream;
+}
+
+static void begin(Subscription *s, Call *c) {
+    HttpReply head = {.status = s->socket ? 101 : 200};
+    if (!s->socket) {
+        head.type = STR("text/event-stream");
+        http_reply_header(&head, STR("cache-control"), STR("no-store"));
+        http_reply_header(&head, STR("x-accel-buffering"), STR("no"));
+    }
+    s->sent_ns = time_mono_ns();
+    s->stream = open_stream(s, c, &head);
+    if (!s->stream) {
         release(s);
         call_failf(c, ERR_BUSY, "Too many event streams are open; try again.");
+        return;
     }
+    call_stream_head(c, &head);
+    if (s->snapshot) snapshot_wake(s->snapshot, s->stream);
+    else if (!s->feed) fan_attach(s->fan, s); // from now on; when that fails the first step tells
+    else sosia_feed_notify(s->feed, on_news, s->stream);
+}
+
+// Find the beginning: now, behind a sequence, or a snapshot. False: it was answered.
+static bool place(Subscription *s, Call *c, uint64_t since) {
+    uint64_t oldest = 0;
+    s->pos = s->last = since ? since : visible(c);
+    s->state = SUB_BEHIND;
+    if (call_param_bool(c, STR("snapshot"))) {
+        if (since) {
+            call_failf(c, ERR_ARGUMENT, "snapshot=true begins with what is there now: leave since out.");
+            return false;
+        }
+        s->state = SUB_SNAPSHOT;
+        s->snapshot = snapshot_begin(c, &s->filter);
+        return s->snapshot != NULL;
+    }
+    if (!since) return true;
+    SosiaErr err = sosia_feed_open(c->server->engine, &c->who, c->world, since, &s->feed, &oldest);
+    if (err == SOSIA_OK) return true;
+    s->feed = NULL;
+    if (err == SOSIA_GONE) answer_gone(c, since, oldest);
+    else call_fail(c, (Err)err, (Str){0}, (Str){0});
+    return false;
+}
+
+static bool world_known(Call *c) {
+    SosiaFeed *feed = NULL;
+    SosiaErr err = sosia_feed_open(c->server->engine, &c->who, c->world, 0, &feed, NULL);
+    if (err == SOSIA_OK) sosia_feed_close(feed);
+    else call_fail(c, (Err)err, (Str){0}, (Str){0});
+    return err == SOSIA_OK;
 }
 
 void own_changes(Call *c) {
-    uint64_t since = 0, oldest = 0;
-    SosiaFeed *feed = NULL;
+    uint64_t since = 0;
+    bool wrong, socket = http_wants_socket(c->req, &wrong);
+    if (wrong) {
+        call_upgrade(c);
+        return;
+    }
     if (!read_since(c, &since)) {
         call_failf(c, ERR_ARGUMENT, "since must be a sequence number.");
         return;
     }
+    if (!world_known(c)) return;
     if (c->view->head) {
         call_empty(c, 200, (Str){0}, 0);
         return;
     }
-    if (since == 0) since = visible(c);
-    SosiaErr err = sosia_feed_open(c->server->engine, &c->who, c->world, since, &feed, &oldest);
-    if (err == SOSIA_GONE) {
-        call_failf(c, ERR_GONE,
-                   "What follows sequence %llu is no longer kept; the oldest is %llu. Read the state again "
-                   "and subscribe without since.",
-                   (unsigned long long)since, (unsigned long long)oldest);
-    } else if (err != SOSIA_OK) {
-        call_fail(c, (Err)err, (Str){0}, (Str){0});
-    } else {
-        subscribe(c, feed, since, call_param(c, STR("twin")));
+    Subscription *s = mem_alloc(sizeof *s);
+    s->socket = socket;
+    latest_init(&s->latest);
+    if (!read_options(s, c)) {
+        mem_free(s);
+        return;
     }
+    s->fan = fan_of(c);
+    if (place(s, c, since)) begin(s, c);
+    else release(s);
 }

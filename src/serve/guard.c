@@ -124,7 +124,7 @@ Err guard_check(const Guard *g, const GuardAsk *ask, const char **why, int32_t *
     const Tokens *tokens = atomic_load_explicit(&g->tokens, memory_order_acquire);
     *line = 0;
     if (tokens) {
-        *line = token_line(tokens, bearer(ask->authorization));
+        *line = token_line(tokens, ask->authorization.p ? bearer(ask->authorization) : ask->token);
         if (*line == 0) {
             *why = "A valid bearer token is needed.";
             return ERR_UNAUTHORIZED;

@@ -17,6 +17,7 @@ typedef struct Guard {
 
 typedef struct GuardAsk {
     Str authorization, host, origin, fetch_site; // headers
+    Str token;                                   // instead of `authorization` when that is missing; empty: none
     bool tls;
     bool changes; // the request changes something
 } GuardAsk;

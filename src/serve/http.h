@@ -135,7 +135,7 @@ void http_post(HttpReq *r, void (*fn)(HttpReq *r, void *arg), void *arg);
 // still be reading; the two look the same. Bytes of a next request do not matter.
 void http_on_gone(HttpReq *r, void (*fn)(void *arg), void *arg);
 
-// ---- streams ----------------------------------------------------------------------------------------------------------
+// ---- streams ------------------------------------------------------------------------------------------------------
 // An endless reply, or a WebSocket. A client of an endless reply that closes its side of the connection, even half of
 // it, is taken to have left.
 
@@ -160,9 +160,9 @@ void http_stream_end(HttpStream *s);
 void http_stream_wake(HttpStream *s);
 
 // ---- WebSockets ---------------------------------------------------------------------------------------------------
-// RFC 6455 without extensions. Pings are answered and sent by the facade, dead peers cut; what is no WebSocket is closed
-// with 1002, texts that are no UTF-8 with 1007, messages over body_bytes_max with 1009. What is sent is whole frames:
-// see ws.h.
+// RFC 6455 without extensions. Pings are answered and sent by the facade, dead peers cut; what is no WebSocket is
+// closed with 1002, texts that are no UTF-8 with 1007, messages over body_bytes_max with 1009. What is sent is whole
+// frames: see ws.h.
 
 // Does the client ask for a WebSocket? *wrong: it does, but not in a way that can be served.
 bool http_wants_socket(const HttpReq *r, bool *wrong);

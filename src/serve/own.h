@@ -7,26 +7,41 @@
 void own_ingest(Call *c);
 void own_import(Call *c);
 
+// bulk_ws.c: GET /ingest with an upgrade. Each text message is NDJSON as the body of POST /ingest (?source=NAME); each
+// is answered in order, when it is durable: {"n":1,"seq":42,"accepted":2,"rejected":0,"errors":[]}, or
+// {"n":1,"error":{"code":"...","message":"..."}} when it was refused as a whole. While 64 messages (or 16 MiB) are
+// under way the socket is not read. A message that is not text: 1003.
+void own_ingest_socket(Call *c);
+
 // worlds.c
 void own_twins(Call *c);
 void own_worlds(Call *c);
 void own_world_add(Call *c);
 void own_world_delete(Call *c);
 
-// changes.c: the feed as server-sent events. A stream begins with
+// changes.c: what changes, as server-sent events or, with an upgrade, through a WebSocket. A stream begins with
 //     event: ready
 //     data: {"world":"live","since":41}
 // then one message a batch (its id is the sequence, so a browser resumes by itself):
-//     id: 42
 //     data: {"seq":42,"prev":41,"time":"2026-01-01T00:00:00.0000000Z","source":"plc","changes":[
-//            {"op":"set","twin":"room1","path":"temperature","value":21.5,"sourceTime":"..."}]}
-// `prev` is the sequence of the message before on this subscription (of "ready" at first), so that a client can prove
-// that it missed nothing even behind a filter. A batch of many changes comes in several messages of the same seq, all
-// but the last with "more":true. op and its members: set, unset (twin, path[, value]); twin_put (twin, model),
-// twin_delete (twin); link_put (twin, link, name, target), link_delete (twin, link), link_set, link_unset (twin, link,
-// path[, value]); model (model); telemetry (twin[, component], value). A comment line every 15 s keeps proxies awake.
-// The end, when the server ends it: event: cut, data: {"reason":"...","oldest":N}.
-// Query: since=SEQ (or header Last-Event-ID), twin=ID (changes of that twin and of relationships at either end).
+//            {"op":"set","twin":"room1","model":"dtmi:a:Room;1","path":"temperature","value":21.5,"sourceTime":"..."}]}
+//     id: 42
+// A WebSocket carries the same JSON, a message each; "event":"ready" and "event":"cut" stand inside.
+// `prev` is the sequence of the message before on this subscription (of "ready" at first). Who checks that each prev is
+// the seq before has proof that nothing that passes the filter was missed up to that seq; when nothing passes for
+// `heartbeat` seconds (15) a message with no changes tells how far that is. A batch of many changes comes in several
+// messages of the same seq, all but the last with "more":true and without id: resume behind the last whole one.
+// op and its members: set, unset (twin, path[, value][, sourceTime][, late]); twin_put (twin, model), twin_delete
+// (twin); link_put, link_delete (twin, link, name, target), link_set, link_unset (twin, link, name, path[, value]);
+// model (model[, value]); telemetry (twin[, component][, message], value). `model` is the twin's, where it is known.
+// The end, when the server ends it: event: cut, data: {"reason":"...","last":N,"resume":N,"oldest":N}: since=resume
+// goes on without a gap while it is not below oldest. Close codes: 1001 stopping, 1013 too slow.
+// Query: since=SEQ (or header Last-Event-ID; 410 with "oldest" when that is no longer kept); filters, repeatable, each
+// kind lets pass what one of its values does, all kinds must: twin=ID (and relationships at either end), model=DTMI
+// (and subtypes), property=PATH (and what lies inside), relationship=NAME, op=OP, where=CONDITION on the twin (as WHERE of a
+// question, looked at when the change is sent). mode=latest&rate=10: the newest of each value, rate messages a second.
+// slow=conflate: the same, while the client does not keep up; slow=cut: everything, until it is no longer kept.
+// snapshot=true: first what is there, as messages with "snapshot":true of one sequence, then what came behind it.
 void own_changes(Call *c);
 
 // outer.c: passed on to ServeConfig.connect

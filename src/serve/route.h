@@ -13,6 +13,7 @@ struct Call;
 #define ROUTE_WRITE 8u   // changes something: the Origin of a browser is checked
 #define ROUTE_PAGED 16u  // answers {"value":[...],"nextLink":...}
 #define ROUTE_HIDDEN 32u // not in /openapi.json
+#define ROUTE_STREAM 64u // endless: the token may be ?access_token=, for browsers
 
 #define ROUTE_SEGMENTS_MAX 6
 
