@@ -8,6 +8,7 @@
 
 static const ConnectKind *const kinds[] = {
     &kind_mqtt,
+    &kind_sparkplug,
     &kind_line,
     NULL,
 };

@@ -465,6 +465,7 @@ static void unit_born(const Context *c, SpUnit *u) {
     emit_role(c->h, u, SP_ID_DEVICE, (SosiaValue){.kind = SOSIA_TEXT, .s = u->device}, c->now);
     for (int64_t i = 0; i < n; i++)
         if (slot_of[i] >= 0) emit_metric(c, u, &u->slots[slot_of[i]], c->p->metrics[i]);
+    if (u->device.n && c->h->ops.linked) c->h->ops.linked(c->h->ctx, u, u->node->unit);
 }
 
 static bool bdseq_of(const SpPayload *p, uint64_t *out) {
@@ -757,8 +758,11 @@ void sparkplug_host_up(SpHost *h, int64_t will_time_ns, int64_t now) {
     publish_online(h);
     for (int64_t i = 0; i < h->node_count; i++) {
         SpNode *n = h->nodes[i];
-        if (!n->unit->online) continue;
         n->asked_ns = 0, n->ask_again_ns = 0;
+        if (!n->unit->online) { // it may have come back while we were away: one question, no answer expected
+            if (h->config.ask) sparkplug_host_rebirth(h, n, now);
+            continue;
+        }
         n->unit->born = false; // what was missed meanwhile is not known
         n->confirm_ns = now + SPARKPLUG_CONFIRM_NS;
         need_birth(h, n, now);

@@ -20,7 +20,7 @@
 #include "sosia/sosia.h"
 
 #define SPARKPLUG_UNITS_MAX 100000          // nodes and devices of one connection
-#define SPARKPLUG_METRICS_MAX 3990       // of one node or device: what a generated model holds
+#define SPARKPLUG_METRICS_MAX 3990          // of one node or device: what a generated model holds
 #define SPARKPLUG_EARLY_MAX 64              // messages of one node that wait for one before them
 #define SPARKPLUG_EARLY_BYTES_MAX (4 << 20) // the same, in bytes
 #define SPARKPLUG_REBIRTH_NS INT64_C(10000000000)
@@ -69,6 +69,8 @@ struct SpUnit {
 typedef struct SpHostOps {
     // A unit was born: its slots are there; set model and properties. False: values are not wanted (and it was said).
     bool (*born)(void *ctx, SpUnit *u);
+    // All values of a device's birth were given: its twin and its node's may be linked. May be NULL.
+    void (*linked)(void *ctx, SpUnit *u, SpUnit *node);
     // A value for slot->property (not "").
     void (*point)(void *ctx, SpUnit *u, SpSlot *slot, const SosiaValue *v, int64_t source_time_ns);
     // A message to publish with that QoS and retain flag.
