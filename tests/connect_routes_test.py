@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Event routes and endpoints, whole processes: events of every kind of change, filters, webhooks that fail in every way,
-dead letters, MQTT, and kill -9 in a loop."""
+"""Event routes and endpoints, whole processes: events of every kind of change, filters, webhooks that fail in every
+way, dead letters, MQTT, and kill -9 in a loop."""
+
 import hashlib
 import hmac
 import http.server
@@ -24,15 +25,30 @@ def prop(name, schema="double"):
     return {"@type": "Property", "name": name, "schema": schema}
 
 
-POS = {"@type": "Object", "fields": [{"name": "x", "schema": "double"},
-                                     {"name": "in", "schema": {"@type": "Object", "fields": [{"name": "z", "schema": "double"}]}}]}
+POS = {
+    "@type": "Object",
+    "fields": [
+        {"name": "x", "schema": "double"},
+        {"name": "in", "schema": {"@type": "Object", "fields": [{"name": "z", "schema": "double"}]}},
+    ],
+}
 CONTEXT = "dtmi:dtdl:context;3"
 MODELS = [
     {"@id": SENSOR, "@type": "Interface", "@context": CONTEXT, "contents": [prop("value")]},
-    {"@id": ROOM, "@type": "Interface", "@context": CONTEXT,
-     "contents": [prop("temperature"), prop("name", "string"), prop("on", "boolean"), prop("count", "integer"), prop("pos", POS),
-                  {"@type": "Component", "name": "probe", "schema": SENSOR},
-                  {"@type": "Relationship", "name": "next", "properties": [prop("weight")]}]},
+    {
+        "@id": ROOM,
+        "@type": "Interface",
+        "@context": CONTEXT,
+        "contents": [
+            prop("temperature"),
+            prop("name", "string"),
+            prop("on", "boolean"),
+            prop("count", "integer"),
+            prop("pos", POS),
+            {"@type": "Component", "name": "probe", "schema": SENSOR},
+            {"@type": "Relationship", "name": "next", "properties": [prop("weight")]},
+        ],
+    },
     {"@id": HALL, "@type": "Interface", "@context": CONTEXT, "contents": [prop("temperature")]},
 ]
 
@@ -45,8 +61,8 @@ def room(model=ROOM, **values):
 
 
 class Hook:
-    """An HTTP(S) server that keeps what is posted. `answer(hook, events, headers)` gives a status, (status, headers), or
-    "stall", "close"; None is 200. Handlers run one request at a time a connection."""
+    """An HTTP(S) server that keeps what is posted. `answer(hook, events, headers)` gives a status, (status, headers),
+    "stall" or "close"; None is 200."""
 
     def __init__(self, answer=None, tls=None, port=0):
         self.answer, self.lock, self.posts, self.options = answer, threading.Lock(), [], []
@@ -93,6 +109,7 @@ class Hook:
                 pass
 
         self.allow = {}
+
         class Quiet(http.server.ThreadingHTTPServer):
             daemon_threads = True
 
@@ -185,21 +202,43 @@ class Events(Routed):
         a = self.do(s, "PUT", "/digitaltwins/a", room(temperature=1, pos={"x": 1, "in": {"z": 2}}))
         b = self.do(s, "PUT", "/digitaltwins/b", room(name="B"))
         self.do(s, "PUT", "/digitaltwins/a", room(temperature=2, pos={"x": 5}, count=3))
-        self.do(s, "PATCH", "/digitaltwins/a", [{"op": "replace", "path": "/temperature", "value": 40},
-                                               {"op": "add", "path": "/probe/value", "value": 3},
-                                               {"op": "add", "path": "/on", "value": True},
-                                               {"op": "remove", "path": "/pos"}])
+        self.do(
+            s,
+            "PATCH",
+            "/digitaltwins/a",
+            [
+                {"op": "replace", "path": "/temperature", "value": 40},
+                {"op": "add", "path": "/probe/value", "value": 3},
+                {"op": "add", "path": "/on", "value": True},
+                {"op": "remove", "path": "/pos"},
+            ],
+        )
         self.do(s, "PATCH", "/digitaltwins/a/components/probe", [{"op": "replace", "path": "/value", "value": 4}])
-        link = self.do(s, "PUT", "/digitaltwins/a/relationships/l", {"$relationshipName": "next", "$targetId": "b", "weight": 1})
+        link = self.do(
+            s, "PUT", "/digitaltwins/a/relationships/l", {"$relationshipName": "next", "$targetId": "b", "weight": 1}
+        )
         self.do(s, "PATCH", "/digitaltwins/a/relationships/l", [{"op": "replace", "path": "/weight", "value": 2}])
         last_link = self.do(s, "GET", "/digitaltwins/a/relationships/l")
         self.do(s, "POST", "/digitaltwins/a/telemetry", {"motion": [1]}, {"Message-Id": "m1"})
-        self.do(s, "POST", "/digitaltwins/a/components/probe/telemetry", {"v": 1},
-                {"Message-Id": "m2", "Telemetry-Source-Time": "2026-01-01T00:00:00Z"})
+        self.do(
+            s,
+            "POST",
+            "/digitaltwins/a/components/probe/telemetry",
+            {"v": 1},
+            {"Message-Id": "m2", "Telemetry-Source-Time": "2026-01-01T00:00:00Z"},
+        )
         self.arrived(hook, 9)
         self.do(s, "DELETE", "/digitaltwins/a/relationships/l")
-        self.do(s, "PATCH", "/digitaltwins/b", [{"op": "replace", "path": "/$metadata/$model", "value": HALL},
-                                               {"op": "remove", "path": "/name"}, {"op": "remove", "path": "/probe"}])
+        self.do(
+            s,
+            "PATCH",
+            "/digitaltwins/b",
+            [
+                {"op": "replace", "path": "/$metadata/$model", "value": HALL},
+                {"op": "remove", "path": "/name"},
+                {"op": "remove", "path": "/probe"},
+            ],
+        )
         last_b = s.twin("b")
         self.do(s, "DELETE", "/digitaltwins/b")
         got = self.arrived(hook, 12)
@@ -207,15 +246,38 @@ class Events(Routed):
         expected = [
             ("Twin.Create", "a", a),
             ("Twin.Create", "b", b),
-            ("Twin.Update", "a", {"modelId": ROOM, "patch": [
-                {"value": 2, "path": "/temperature", "op": "replace"}, {"value": 3, "path": "/count", "op": "add"},
-                {"value": {"x": 5}, "path": "/pos", "op": "replace"}]}),
-            ("Twin.Update", "a", {"modelId": ROOM, "patch": [
-                {"value": 40, "path": "/temperature", "op": "replace"}, {"value": 3, "path": "/probe/value", "op": "add"},
-                {"value": True, "path": "/on", "op": "add"}, {"path": "/pos", "op": "remove"}]}),
+            (
+                "Twin.Update",
+                "a",
+                {
+                    "modelId": ROOM,
+                    "patch": [
+                        {"value": 2, "path": "/temperature", "op": "replace"},
+                        {"value": 3, "path": "/count", "op": "add"},
+                        {"value": {"x": 5}, "path": "/pos", "op": "replace"},
+                    ],
+                },
+            ),
+            (
+                "Twin.Update",
+                "a",
+                {
+                    "modelId": ROOM,
+                    "patch": [
+                        {"value": 40, "path": "/temperature", "op": "replace"},
+                        {"value": 3, "path": "/probe/value", "op": "add"},
+                        {"value": True, "path": "/on", "op": "add"},
+                        {"path": "/pos", "op": "remove"},
+                    ],
+                },
+            ),
             ("Twin.Update", "a", {"modelId": ROOM, "patch": [{"value": 4, "path": "/probe/value", "op": "replace"}]}),
             ("Relationship.Create", "a/relationships/l", link),
-            ("Relationship.Update", "a/relationships/l", {"modelId": ROOM, "patch": [{"value": 2, "path": "/weight", "op": "replace"}]}),
+            (
+                "Relationship.Update",
+                "a/relationships/l",
+                {"modelId": ROOM, "patch": [{"value": 2, "path": "/weight", "op": "replace"}]},
+            ),
             ("microsoft.iot.telemetry", None, {"motion": [1]}),
             ("microsoft.iot.telemetry", "probe", {"v": 1}),
             ("Relationship.Delete", "a/relationships/l", last_link),
@@ -234,7 +296,17 @@ class Events(Routed):
             self.assertEqual(event["datacontenttype"], "application/json")
             self.assertRegex(event["traceparent"], r"^00-[0-9a-f]{32}-[0-9a-f]{16}-01$")
             self.assertEqual(event["source"], "localhost/digitaltwins/a" if telemetry else "localhost")
-            members = {"specversion", "id", "type", "source", "subject", "time", "datacontenttype", "traceparent", "data"}
+            members = {
+                "specversion",
+                "id",
+                "type",
+                "source",
+                "subject",
+                "time",
+                "datacontenttype",
+                "traceparent",
+                "data",
+            }
             if telemetry:
                 self.assertEqual(event["dataschema"], ROOM if subject is None else SENSOR)
                 members.add("dataschema")
@@ -260,13 +332,33 @@ class Events(Routed):
         self.models(s)
         self.put(s, "/endpoints/hook", {"kind": "webhook", "url": hook.url, "paused": True})
         self.put(s, "/eventroutes/all", {"endpointName": "hook", "filter": "ENDS_WITH(type, '.Create')"})
-        made = [self.do(s, "PUT", "/digitaltwins/a", room(temperature=1.5, on=False, pos={"x": 1, "in": {"z": 2}},
-                                                          probe={"value": 7, "$metadata": {}})),
-                self.do(s, "PUT", "/digitaltwins/b", room())]
-        made.append(self.do(s, "PUT", "/digitaltwins/a/relationships/l",
-                            {"$relationshipName": "next", "$targetId": "b", "weight": 1}))
-        self.do(s, "PATCH", "/digitaltwins/a", [{"op": "remove", "path": "/pos"}, {"op": "replace", "path": "/on", "value": True},
-                                               {"op": "add", "path": "/name", "value": "later"}])
+        made = [
+            self.do(
+                s,
+                "PUT",
+                "/digitaltwins/a",
+                room(temperature=1.5, on=False, pos={"x": 1, "in": {"z": 2}}, probe={"value": 7, "$metadata": {}}),
+            ),
+            self.do(s, "PUT", "/digitaltwins/b", room()),
+        ]
+        made.append(
+            self.do(
+                s,
+                "PUT",
+                "/digitaltwins/a/relationships/l",
+                {"$relationshipName": "next", "$targetId": "b", "weight": 1},
+            )
+        )
+        self.do(
+            s,
+            "PATCH",
+            "/digitaltwins/a",
+            [
+                {"op": "remove", "path": "/pos"},
+                {"op": "replace", "path": "/on", "value": True},
+                {"op": "add", "path": "/name", "value": "later"},
+            ],
+        )
         self.do(s, "PATCH", "/digitaltwins/a/relationships/l", [{"op": "remove", "path": "/weight"}])
         self.do(s, "DELETE", "/digitaltwins/a/relationships/l")
         self.do(s, "DELETE", "/digitaltwins/b")
@@ -279,20 +371,41 @@ class Events(Routed):
         self.models(s)
         self.route(s, hook, batch=100)
         twins = "".join(json.dumps(dict(room(temperature=i), **{"$dtId": "t%d" % i})) + "\n" for i in range(300))
-        self.do(s, "POST", "/import", '{"Section":"Header"}\n{"fileVersion":"1.0.0"}\n{"Section":"Twins"}\n' + twins,
-                {"Content-Type": "application/x-ndjson"})
+        self.do(
+            s,
+            "POST",
+            "/import",
+            '{"Section":"Header"}\n{"fileVersion":"1.0.0"}\n{"Section":"Twins"}\n' + twins,
+            {"Content-Type": "application/x-ndjson"},
+        )
         lines = []
         for i in range(300):
-            lines += [{"id": "t%d" % i, "property": "temperature", "value": i + 1, "time": "2026-01-01T00:00:00Z"},
-                      {"id": "t%d" % i, "property": "count", "value": 7},
-                      {"id": "t%d" % i, "property": "temperature", "value": -1, "time": "2025-01-01T00:00:00Z"}]
-        self.do(s, "POST", "/ingest", "".join(json.dumps(line) + "\n" for line in lines), {"Content-Type": "application/x-ndjson"})
+            lines += [
+                {"id": "t%d" % i, "property": "temperature", "value": i + 1, "time": "2026-01-01T00:00:00Z"},
+                {"id": "t%d" % i, "property": "count", "value": 7},
+                {"id": "t%d" % i, "property": "temperature", "value": -1, "time": "2025-01-01T00:00:00Z"},
+            ]
+        self.do(
+            s,
+            "POST",
+            "/ingest",
+            "".join(json.dumps(line) + "\n" for line in lines),
+            {"Content-Type": "application/x-ndjson"},
+        )
         got = self.arrived(hook, 600)
         self.assertEqual(sorted(e["subject"] for e in got[:300]), sorted("t%d" % i for i in range(300)))
         for e in got[300:]:
             i = int(e["subject"][1:])
-            self.assertEqual(e["data"], {"modelId": ROOM, "patch": [{"value": i + 1, "path": "/temperature", "op": "replace"},
-                                                                    {"value": 7, "path": "/count", "op": "add"}]})
+            self.assertEqual(
+                e["data"],
+                {
+                    "modelId": ROOM,
+                    "patch": [
+                        {"value": i + 1, "path": "/temperature", "op": "replace"},
+                        {"value": 7, "path": "/count", "op": "add"},
+                    ],
+                },
+            )
         self.assertEqual(len({e["id"] for e in got}), 600)
         self.assertEqual(len(hook.events), 600)
 
@@ -315,7 +428,11 @@ class Filters(Routed):
         }
         self.put(s, "/endpoints/hook", {"kind": "webhook", "url": hook.url})
         for name, text in filters.items():
-            self.put(s, "/endpoints/" + name, {"kind": "webhook", "url": hook.url + "?" + name, "headers": {"X-Route": name}})
+            self.put(
+                s,
+                "/endpoints/" + name,
+                {"kind": "webhook", "url": hook.url + "?" + name, "headers": {"X-Route": name}},
+            )
             self.put(s, "/eventroutes/" + name, {"endpointName": name, "filter": text})
         self.put(s, "/endpoints/end", {"kind": "webhook", "url": hook.url, "headers": {"X-Route": "end"}})
         self.put(s, "/eventroutes/end", {"endpointName": "end", "filter": "id = 'end'"})
@@ -336,32 +453,64 @@ class Filters(Routed):
         until(all_passed, 60, "every endpoint at the end")
         got = {}
         for _, headers, _, events in hook.posts:
-            got.setdefault(headers["X-Route"], []).extend(e["type"].rsplit(".", 2)[-2] + "." + e["type"].rsplit(".")[-1]
-                                                          if e["type"].startswith("Micro") else e["id"] for e in events)
-        self.assertEqual(got, {
-            "create-room": ["Twin.Create"],
-            "telemetry": ["m1", "m2", "end"],
-            "r1-model": ["Twin.Update"],
-            "legacy": ["Twin.Create", "Twin.Create", "m1", "m2", "end"],
-            "next": ["Relationship.Create"],
-            "motion": ["m1"],
-            "schema": ["m1", "end"],
-            "id": ["m1"],
-            "end": ["end"],
-        })
+            got.setdefault(headers["X-Route"], []).extend(
+                (
+                    e["type"].rsplit(".", 2)[-2] + "." + e["type"].rsplit(".")[-1]
+                    if e["type"].startswith("Micro")
+                    else e["id"]
+                )
+                for e in events
+            )
+        self.assertEqual(
+            got,
+            {
+                "create-room": ["Twin.Create"],
+                "telemetry": ["m1", "m2", "end"],
+                "r1-model": ["Twin.Update"],
+                "legacy": ["Twin.Create", "Twin.Create", "m1", "m2", "end"],
+                "next": ["Relationship.Create"],
+                "motion": ["m1"],
+                "schema": ["m1", "end"],
+                "id": ["m1"],
+                "end": ["end"],
+            },
+        )
 
     def test_refused_filters_tell_the_place(self):
         s = self.serve()
         self.put(s, "/endpoints/e", {"kind": "webhook", "url": "http://localhost:1/"})
-        for text, pattern in [("type = ", r"column 8"), ("tpye = 'x'", r"column 1: .*did you mean type"), ("", "empty"),
-                              ("IS_OF_MODEL('dtmi:a:b;1')", "column 1"), ("body.x = 1", r"did you mean \$body"),
-                              ("true\nAND subjct = 'a'", "line 2, column 5"), ("x" * 9000, "8000 bytes")]:
-            self.refused(s, "PUT", "/eventroutes/r", {"endpointName": "e", "filter": text}, 400, "EventRouteFilterInvalid", pattern)
+        for text, pattern in [
+            ("type = ", r"column 8"),
+            ("tpye = 'x'", r"column 1: .*did you mean type"),
+            ("", "empty"),
+            ("IS_OF_MODEL('dtmi:a:b;1')", "column 1"),
+            ("body.x = 1", r"did you mean \$body"),
+            ("true\nAND subjct = 'a'", "line 2, column 5"),
+            ("x" * 9000, "8000 bytes"),
+        ]:
+            self.refused(
+                s,
+                "PUT",
+                "/eventroutes/r",
+                {"endpointName": "e", "filter": text},
+                400,
+                "EventRouteFilterInvalid",
+                pattern,
+            )
         for body in ({}, {"filter": "true"}, {"endpointName": "e"}, [], {"endpointName": 5, "filter": "true"}):
             self.refused(s, "PUT", "/eventroutes/r", body, 400, "InvalidArgument")
-        self.refused(s, "PUT", "/eventroutes/r", {"endpointName": "nobody", "filter": "true"}, 400, "EventRouteEndpointInvalid",
-                     "nobody")
-        self.refused(s, "PUT", "/eventroutes/r%20r", {"endpointName": "e", "filter": "true"}, 400, "EventRouteIdInvalid")
+        self.refused(
+            s,
+            "PUT",
+            "/eventroutes/r",
+            {"endpointName": "nobody", "filter": "true"},
+            400,
+            "EventRouteEndpointInvalid",
+            "nobody",
+        )
+        self.refused(
+            s, "PUT", "/eventroutes/r%20r", {"endpointName": "e", "filter": "true"}, 400, "EventRouteIdInvalid"
+        )
 
     def test_routes_as_a_resource(self):
         s = self.serve()
@@ -372,7 +521,9 @@ class Filters(Routed):
         page = s.get("/eventroutes")
         self.assertEqual(len(page["value"]), 100)
         self.assertTrue(page["nextLink"].startswith(s.url + "/eventroutes?continuationToken="))
-        self.assertEqual(s.every("/eventroutes"), [{"id": "r%03d" % i, "endpointName": "e", "filter": "false"} for i in range(130)])
+        self.assertEqual(
+            s.every("/eventroutes"), [{"id": "r%03d" % i, "endpointName": "e", "filter": "false"} for i in range(130)]
+        )
         self.assertEqual(s.get("/eventroutes/r007"), {"id": "r007", "endpointName": "e", "filter": "false"})
         self.put(s, "/eventroutes/r007", {"endpointName": "e", "filter": "$body.x > 1"})
         self.assertEqual(s.get("/eventroutes/r007")["filter"], "$body.x > 1")
@@ -382,10 +533,14 @@ class Filters(Routed):
         self.refused(s, "DELETE", "/eventroutes/r007", None, 404, "EventRouteNotFound")
         for i in range(130, 257):
             self.put(s, "/eventroutes/r%03d" % i, {"endpointName": "e", "filter": "false"})
-        self.refused(s, "PUT", "/eventroutes/more", {"endpointName": "e", "filter": "true"}, 400, "LimitExceeded", "256")
+        self.refused(
+            s, "PUT", "/eventroutes/more", {"endpointName": "e", "filter": "true"}, 400, "LimitExceeded", "256"
+        )
         self.do(s, "POST", "/worlds", {"name": "f"})
         self.assertEqual(s.get("/worlds/f/eventroutes")["value"], [])
-        self.refused(s, "PUT", "/worlds/f/eventroutes/x", {"endpointName": "e", "filter": "true"}, 400, "OperationNotAllowed")
+        self.refused(
+            s, "PUT", "/worlds/f/eventroutes/x", {"endpointName": "e", "filter": "true"}, 400, "OperationNotAllowed"
+        )
 
 
 class Endpoints(Routed):
@@ -393,8 +548,18 @@ class Endpoints(Routed):
         path = self.file("w.sosia")
         s, hook = self.serve(path=path), self.hook()
         self.models(s)
-        text = self.put(s, "/endpoints/hook", {"kind": "webhook", "url": hook.url, "secret": "very secret", "description": "d",
-                                              "headers": {"Authorization": "Bearer hidden", "X-B": "two"}}, 201)
+        text = self.put(
+            s,
+            "/endpoints/hook",
+            {
+                "kind": "webhook",
+                "url": hook.url,
+                "secret": "very secret",
+                "description": "d",
+                "headers": {"Authorization": "Bearer hidden", "X-B": "two"},
+            },
+            201,
+        )
         for shown in (text, json.dumps(s.get("/endpoints")), json.dumps(s.get("/endpoints/hook"))):
             self.assertNotIn("very secret", shown)
             self.assertNotIn("hidden", shown)
@@ -428,18 +593,35 @@ class Endpoints(Routed):
     def test_wrong_documents_are_told_what_is_wrong(self):
         s = self.serve()
         good = {"kind": "webhook", "url": "https://localhost/x"}
-        for change, pattern in [({"kind": "smoke"}, "kind"), ({"url": "ftp://x"}, "url"), ({"url": ""}, "url"),
-                                ({"url": "http://u:p@h/"}, "url"), ({"batch": 101}, "batch"), ({"batch": 0}, "batch"),
-                                ({"timeout": "1h"}, "timeout"), ({"retries": -1}, "retries"), ({"bacth": 1}, "did you mean .batch"),
-                                ({"headers": {"a b": "x"}}, "headers"), ({"headers": {"Host": "x"}}, "headers"),
-                                ({"headers": {"X": "a\nb"}}, "headers"), ({"headers": {"X": {"set": True}}}, "nothing is stored"),
-                                ({"headers": {"H%d" % i: "x" for i in range(33)}}, "32"), ({"secret": 5}, "secret"),
-                                ({"secret": {"set": True}}, "nothing is stored"), ({"name": "other"}, "name"),
-                                ({"handshake": "yes"}, "handshake")]:
+        for change, pattern in [
+            ({"kind": "smoke"}, "kind"),
+            ({"url": "ftp://x"}, "url"),
+            ({"url": ""}, "url"),
+            ({"url": "http://u:p@h/"}, "url"),
+            ({"batch": 101}, "batch"),
+            ({"batch": 0}, "batch"),
+            ({"timeout": "1h"}, "timeout"),
+            ({"retries": -1}, "retries"),
+            ({"bacth": 1}, "did you mean .batch"),
+            ({"headers": {"a b": "x"}}, "headers"),
+            ({"headers": {"Host": "x"}}, "headers"),
+            ({"headers": {"X": "a\nb"}}, "headers"),
+            ({"headers": {"X": {"set": True}}}, "nothing is stored"),
+            ({"headers": {"H%d" % i: "x" for i in range(33)}}, "32"),
+            ({"secret": 5}, "secret"),
+            ({"secret": {"set": True}}, "nothing is stored"),
+            ({"name": "other"}, "name"),
+            ({"handshake": "yes"}, "handshake"),
+        ]:
             self.refused(s, "PUT", "/endpoints/e", dict(good, **change), 400, "InvalidArgument", pattern)
-        for change, pattern in [({}, "url"), ({"connection": "c", "url": "mqtt://h"}, "the connection says that"),
-                                ({"url": "mqtt://h", "topic": "a/#"}, "topic"), ({"url": "mqtt://h", "topic": "{nme}"}, "topic"),
-                                ({"url": "mqtt://h", "qos": 2}, "qos"), ({"url": "http://h"}, "url")]:
+        for change, pattern in [
+            ({}, "url"),
+            ({"connection": "c", "url": "mqtt://h"}, "the connection says that"),
+            ({"url": "mqtt://h", "topic": "a/#"}, "topic"),
+            ({"url": "mqtt://h", "topic": "{nme}"}, "topic"),
+            ({"url": "mqtt://h", "qos": 2}, "qos"),
+            ({"url": "http://h"}, "url"),
+        ]:
             self.refused(s, "PUT", "/endpoints/e", dict({"kind": "mqtt"}, **change), 400, "InvalidArgument", pattern)
         self.refused(s, "PUT", "/endpoints/e%20e", good, 400, "InvalidArgument", "name")
         self.refused(s, "PUT", "/endpoints/e", "[1", 400, "InvalidArgument")
@@ -609,8 +791,13 @@ class Trouble(Routed):
         n = 10250
         twins = "".join(json.dumps(dict(room(), **{"$dtId": "t%d" % i})) + "\n" for i in range(n))
         self.route(s, hook, batch=100)
-        self.do(s, "POST", "/import", '{"Section":"Header"}\n{"fileVersion":"1.0.0"}\n{"Section":"Twins"}\n' + twins,
-                {"Content-Type": "application/x-ndjson"})
+        self.do(
+            s,
+            "POST",
+            "/import",
+            '{"Section":"Header"}\n{"fileVersion":"1.0.0"}\n{"Section":"Twins"}\n' + twins,
+            {"Content-Type": "application/x-ndjson"},
+        )
         until(lambda: self.status(s)["failed"] == n, 120, "all refused")
         status = self.status(s)
         self.assertEqual([status["deadLetters"], status["deadLettersDropped"]], [10000, 250])
@@ -742,9 +929,19 @@ class Mqtt(Routed):
         self.put(s, "/endpoints/broker", {"kind": "mqtt", "connection": "plant", "topic": "x/{id}"})
         _, _, text = s.http("POST", "/endpoints/broker/test")
         self.assertIn("plant", json.loads(text)["trouble"])
-        got, _, text = s.http("PUT", "/connections/plant", {
-            "kind": "mqtt", "url": b.url, "username": "sosia", "password": "pass word", "clientId": "plant", "paused": True,
-            "subscriptions": [{"topic": "plant/{twin}/{property}", "value": "payload"}]})
+        got, _, text = s.http(
+            "PUT",
+            "/connections/plant",
+            {
+                "kind": "mqtt",
+                "url": b.url,
+                "username": "sosia",
+                "password": "pass word",
+                "clientId": "plant",
+                "paused": True,
+                "subscriptions": [{"topic": "plant/{twin}/{property}", "value": "payload"}],
+            },
+        )
         if got >= 300:
             self.skipTest("connections are not there: %s" % text)
         _, _, text = s.http("POST", "/endpoints/broker/test")

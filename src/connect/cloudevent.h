@@ -74,7 +74,8 @@ bool event_maker_next(EventMaker *m, CloudEvent *out);
 Str event_maker_data(EventMaker *m, const CloudEvent *e);
 // Append the whole event in structured mode.
 void cloudevent_put(const CloudEvent *e, Str data, Buf *out);
-// The model of a component of twins of `model`, "" when it has none (cloudevent_schema.c). Forgotten when models change.
+// The model of a component of twins of `model`, "" when it has none (cloudevent_schema.c); forgotten when models
+// change.
 Str event_component_model(EventMaker *m, Str model, Str component);
 void event_schemas_forget(EventMaker *m);
 // "Microsoft.DigitalTwins.Twin.Create" and its legacy group.

@@ -248,10 +248,7 @@ static bool wait_some(Endpoint *e, Flight *f, int32_t until) {
     struct timespec t;
     pthread_mutex_lock(&f->lock);
     while (f->left > until) {
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        t.tv_nsec += (long)LOOK_NS;
-        t.tv_sec += t.tv_nsec / (long)NS_PER_S;
-        t.tv_nsec %= (long)NS_PER_S;
+        t = endpoint_time_in(LOOK_NS);
         pthread_cond_timedwait(&f->landed, &f->lock, &t);
         if (f->left <= until) break;
         pthread_mutex_unlock(&f->lock);

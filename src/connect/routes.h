@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Routes: which events go where (event routes), and how they get there (endpoints). Events of the live world only.
+// Routes: which events of the live world go where (event routes), and how they get there (endpoints).
 //
-// An endpoint has one thread and one cursor on the live feed (sosia_feed_hold "endpoint/NAME"), which moves on only when
+// An endpoint has one thread and one cursor on the live feed (sosia_feed_hold "endpoint/NAME"), which moves on when
 // every event before it was delivered or stored as a dead letter: at least once, also over kill -9. Events go out in
 // the order of the feed, one window at a time; one that must be tried again holds up all that follow it on this
 // endpoint, so the order of each twin is kept. A slow endpoint costs its window and the journal behind its cursor; when
@@ -156,6 +156,8 @@ int64_t endpoint_replay(Endpoint *e, const uint64_t *numbers, int64_t n);
 // Wait for at most ns, until it is stopped or is to try again. False: it is to stop. Its thread.
 bool endpoint_pause(Endpoint *e, int64_t ns);
 bool endpoint_stopping(Endpoint *e);
+// The monotonic time in ns from now, for waiting on a condition of that clock.
+struct timespec endpoint_time_in(int64_t ns);
 // Where it stands; why may be "".
 void endpoint_state(Endpoint *e, const char *state, Str why);
 // Members of its document. Complaints are dropped: they were made when it was stored.
@@ -177,6 +179,7 @@ uint64_t letter_number(Str text);
 // The event in a stored dead letter, into the window; false when it is gone.
 bool letters_take(Endpoint *e, uint64_t number, Window *w);
 
+// Forget its events, keep the memory; or give that back, too.
 void window_reset(Window *w);
 void window_free(Window *w);
 // Room for one more; its texts are the caller's to fill from w->arena.
