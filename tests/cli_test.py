@@ -38,7 +38,8 @@ DRIVE = {"@context": ["dtmi:dtdl:context;3", "dtmi:dtdl:extension:quantitativeTy
          "@type": "Interface", "contents": [{"@type": ["Property", "Temperature"], "name": "temperature",
                                              "schema": "double", "unit": "degreeCelsius"}]}
 COMMANDS = ["serve", "demo", "version", "models add", "models list", "models show", "import", "get", "query", "watch",
-            "set", "ingest", "replay", "connections list", "connections put", "connections test", "endpoints list",
+            "set", "ingest", "replay", "derived list", "derived set",
+            "connections list", "connections put", "connections test", "endpoints list",
             "routes put", "command", "worlds list", "worlds fork", "worlds drop", "bench"]
 
 

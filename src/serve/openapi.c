@@ -81,6 +81,12 @@ static const Schema SCHEMAS[] = {
     {"Endpoints", NULL,
      "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/"
      "Endpoint\"}}}}"},
+    {"Derived", NULL,
+     "{\"type\":\"object\",\"required\":[\"property\",\"expression\"],\"properties\":{\"name\":" TEXT ",\"model\":" TEXT
+     ",\"twin\":" TEXT ",\"property\":" TEXT ",\"expression\":" TEXT "}}"},
+    {"DerivedList", NULL,
+     "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/"
+     "Derived\"}}}}"},
     {"World", NULL, "{\"type\":\"object\",\"properties\":{\"name\":" TEXT ",\"parent\":" TEXT "}}"},
     {"Worlds", NULL,
      "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":"

@@ -13,6 +13,12 @@ void own_import(Call *c);
 // under way the socket is not read. A message that is not text: 1003.
 void own_ingest_socket(Call *c);
 
+// derived.c
+void own_derived_list(Call *c);
+void own_derived_get(Call *c);
+void own_derived_put(Call *c);
+void own_derived_delete(Call *c);
+
 // worlds.c
 void own_twins(Call *c);
 void own_worlds(Call *c);
