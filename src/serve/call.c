@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "codec/json.h"
 #include "serve/gzip.h"
+#include "serve/own.h"
 #include "serve/url.h"
 
 #define WORKER_BODY_MIN 1048576 // a longer body is copied by the worker, so that others need not wait
@@ -27,7 +28,11 @@ static bool decode(Call *c, Str raw, Str *out) {
 }
 
 // Browsers cannot give a WebSocket or an event stream headers: there the token may be a parameter.
-static Str token_param(Call *c, bool stream) { return stream ? call_param(c, STR("access_token")) : (Str){0}; }
+// InfluxDB's first clients send ?u=USER&p=PASSWORD with points.
+static Str token_param(Call *c, bool stream) {
+    if (stream) return call_param(c, STR("access_token"));
+    return c->route && c->route->handle == own_write ? call_param(c, STR("p")) : (Str){0};
+}
 
 static Err check_caller(Call *c, uint32_t flags, const char **why) {
     int32_t line = 0;
@@ -105,6 +110,8 @@ void call_handle(void *server, HttpReq *r) {
         call_fail(c, allowed, str_of(why), (Str){0});
     } else if (found != ERR_OK) {
         answer_unmatched(c, found, m.allow);
+    } else if (own_is_influx_query(c)) {
+        own_influx_query(c);
     } else if (read_target(c, &m)) {
         c->route->handle(c);
     }

@@ -6,6 +6,7 @@
 #include "serve/url.h"
 
 #define TOKEN_FILE_BYTES_MAX (1 << 20)
+#define BASIC_BYTES_MAX 1024 // of the text behind "Basic"
 
 typedef struct Token {
     Str text;
@@ -81,10 +82,39 @@ void guard_free(Guard *g) {
     atomic_store(&g->tokens, NULL);
 }
 
-static Str bearer(Str authorization) {
-    Str scheme = STR("Bearer ");
-    if (authorization.n <= scheme.n || !str_eq_nocase(str_sub(authorization, 0, scheme.n), scheme)) return (Str){0};
-    return str_trim(str_sub(authorization, scheme.n, authorization.n));
+static int base64_digit(char c) {
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+    if (c >= '0' && c <= '9') return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+// The password of "user:password" in base64, in `room`; empty when it is anything else.
+static Str basic_password(Str text, char room[BASIC_BYTES_MAX]) {
+    uint32_t bits = 0, have = 0;
+    Str s = {room, 0};
+    while (text.n && text.p[text.n - 1] == '=') text.n--;
+    if (text.n > BASIC_BYTES_MAX) return (Str){0};
+    for (int64_t i = 0; i < text.n; i++) {
+        int digit = base64_digit(text.p[i]);
+        if (digit < 0) return (Str){0};
+        bits = bits << 6 | (uint32_t)digit;
+        have += 6;
+        if (have < 8) continue;
+        have -= 8;
+        room[s.n++] = (char)(bits >> have & 0xff);
+    }
+    int64_t colon = str_find(s, ':', 0);
+    return colon < 0 ? (Str){0} : str_sub(s, colon + 1, s.n);
+}
+
+// The token that "Bearer TOKEN" shows; "Token TOKEN" and the password of "Basic" are what InfluxDB's clients send.
+static Str shown(Str authorization, char room[BASIC_BYTES_MAX]) {
+    int64_t blank = str_find(authorization, ' ', 0);
+    if (blank < 0) return (Str){0};
+    Str scheme = str_sub(authorization, 0, blank), rest = str_trim(str_sub(authorization, blank, authorization.n));
+    if (str_eq_nocase(scheme, STR("Bearer")) || str_eq_nocase(scheme, STR("Token"))) return rest;
+    return str_eq_nocase(scheme, STR("Basic")) ? basic_password(rest, room) : (Str){0};
 }
 
 // Looks at every token, so that time tells nothing about which one was near.
@@ -122,9 +152,11 @@ static bool origin_allowed(const Guard *g, const GuardAsk *ask) {
 
 Err guard_check(const Guard *g, const GuardAsk *ask, const char **why, int32_t *line) {
     const Tokens *tokens = atomic_load_explicit(&g->tokens, memory_order_acquire);
+    char room[BASIC_BYTES_MAX];
     *line = 0;
     if (tokens) {
-        *line = token_line(tokens, ask->authorization.p ? bearer(ask->authorization) : ask->token);
+        *line = token_line(tokens, ask->authorization.p ? shown(ask->authorization, room) : ask->token);
+        explicit_bzero(room, sizeof room);
         if (*line == 0) {
             *why = "A valid bearer token is needed.";
             return ERR_UNAUTHORIZED;

@@ -2,7 +2,8 @@
 // Who may ask. With tokens: every request carries one of them. Without: the server listens on loopback only, and a web
 // page of another origin must not be able to use the browser as its arm: the Host header must be a loopback or a
 // configured name (against DNS rebinding), and a request that changes something must not come from another origin.
-// Any thread may check while another reloads.
+// A token comes as "Authorization: Bearer TOKEN", or as InfluxDB's clients send theirs: "Token TOKEN", or the password
+// of "Basic". Any thread may check while another reloads.
 #pragma once
 #include <stdatomic.h>
 #include "base/err.h"

@@ -49,6 +49,30 @@ static void tokens_are_compared_whole(void **state) {
     guard_free(&g);
 }
 
+// As clients of InfluxDB show theirs. "telegraf:alpha" is dGVsZWdyYWY6YWxwaGE=.
+static void other_forms_of_tokens(void **state) {
+    (void)state;
+    Guard g;
+    memset(&g, 0, sizeof g);
+    int32_t line = 0;
+    write_tokens("alpha\nbe:ta\n");
+    assert_int_equal(guard_load(&g, file, NULL), ERR_OK);
+    const char *good[] = {
+        "Token alpha",    "token alpha",       "Basic dGVsZWdyYWY6YWxwaGE=", "basic dGVsZWdyYWY6YWxwaGE",
+        "Basic OmFscGhh", "Basic dTpiZTp0YQ=="};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        assert_int_equal(ask(&g, (GuardAsk){.authorization = str_of(good[i])}, &line), ERR_OK);
+    const char *bad[] = {"Token",       "Token ",         "Token alph", "Tokens alpha", "Basic",
+                         "Basic ",      "Basic YWxwaGE=", "Basic Og==", "Basic ****",   "Basic dGVsZWdyYWY6YWxwaGEx",
+                         "Digest alpha"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(ask(&g, (GuardAsk){.authorization = str_of(bad[i])}, &line), ERR_UNAUTHORIZED);
+    char wide[4096] = "Basic ";
+    memset(wide + 6, 'A', sizeof wide - 7);
+    assert_int_equal(ask(&g, (GuardAsk){.authorization = str_of(wide)}, &line), ERR_UNAUTHORIZED);
+    guard_free(&g);
+}
+
 static void a_bad_file_changes_nothing(void **state) {
     (void)state;
     Guard g;
@@ -116,6 +140,7 @@ static int remove_file(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tokens_are_compared_whole),
+        cmocka_unit_test(other_forms_of_tokens),
         cmocka_unit_test(a_bad_file_changes_nothing),
         cmocka_unit_test(without_tokens_hosts_and_origins_count),
     };

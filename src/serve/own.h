@@ -57,6 +57,12 @@ void own_write(Call *c);
 void own_command(Call *c);
 void own_component_command(Call *c);
 
+// influx.c: what clients that write to InfluxDB ask beside /write
+void own_ping(Call *c);
+// A form sent to /query, which only InfluxDB's clients do; own_influx_query answers it.
+bool own_is_influx_query(Call *c);
+void own_influx_query(Call *c);
+
 // health.c
 void own_healthz(Call *c);
 void own_readyz(Call *c);

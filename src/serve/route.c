@@ -118,6 +118,8 @@ static const Route ROUTES[] = {
     {"POST", "/api/v2/write", own_write, OWN | ROUTE_WRITE, "WriteV2", "The same at the path of InfluxDB 2", "Lines",
      204, NULL},
 
+    {"GET", "/ping", own_ping, ROUTE_OPEN, "Ping", "The server answers, for clients of InfluxDB", NULL, 204, NULL},
+
     {"GET", "/healthz", own_healthz, ROUTE_OPEN, "Health", "The process answers", NULL, 200, "Health"},
     {"GET", "/readyz", own_readyz, ROUTE_OPEN, "Ready", "The engine answers and the server is not stopping", NULL, 200,
      "Health"},
