@@ -353,7 +353,7 @@ static void test_threads(void **state) {
     for (int i = 0; i < 3; i++) thread_join(&t[i]);
     twin_has(&f, "m4,w=6", "\"x\":29");
     for (int i = 0; i < 6; i++) {
-        char part[16];
+        char part[24];
         snprintf(part, sizeof part, "\"y%d\":1", i);
         twin_has(&f, "m4,w=6", part);
     }
