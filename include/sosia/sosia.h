@@ -366,19 +366,20 @@ typedef enum SosiaEvent {
 // TWIN_DELETE and LINK_DELETE carry the whole twin or relationship as it was (JSON; NONE in batches of format 1 files).
 typedef struct SosiaChange {
     SosiaEvent what;
-    SosiaStr twin;  // id of the twin (links: of the source); MODEL: the DTMI
-    SosiaStr link;  // relationship id or ""
-    SosiaStr path;  // property path ("thermostat.setPoint"), relationship name, TELEMETRY: component
-    // LINK_PUT, LINK_DELETE: target twin; LINK_SET, LINK_UNSET: relationship name; TWIN_PUT: model; TELEMETRY: message id
+    SosiaStr twin; // id of the twin (links: of the source); MODEL: the DTMI
+    SosiaStr link; // relationship id or ""
+    SosiaStr path; // property path ("thermostat.setPoint"), relationship name, TELEMETRY: component
+    // LINK_PUT, LINK_DELETE: target twin; LINK_SET, LINK_UNSET: relationship name; TWIN_PUT: model; TELEMETRY: message
+    // id
     SosiaStr other;
-    SosiaValue
-        value; // MODEL: JSON document when added, BOOL decommissioned, NONE when removed; TELEMETRY: JSON payload
+    // MODEL: JSON document when added, BOOL decommissioned, NONE when removed; TELEMETRY: JSON payload
+    SosiaValue value;
     int64_t source_time_ns;
     bool late; // SET: by its source's clock older than the value that stood, or of the future: not the present value
     // The same by number, for who keeps tables of them. 0: none.
     uint64_t twin_no, link_no; // of twin and link; never used again
     uint32_t column;           // SET, UNSET, LINK_SET, LINK_UNSET: with twin_no or link_no it names the value
-    // The twin's (links: the source's): of SET, UNSET, TWIN_* when it happened; else when it was read, "" when it is gone
+    // The twin's (links: the source's): of SET, UNSET, TWIN_* when it happened; else when it was read, "" when gone
     SosiaStr model;
     bool fresh; // SET, LINK_SET: there was no value before
 } SosiaChange;
@@ -400,7 +401,8 @@ SosiaErr sosia_feed_open(Sosia *s, const SosiaCaller *who, SosiaStr world, uint6
                          uint64_t *oldest);
 // The next batch, waiting up to wait_ns (0: not at all). SOSIA_OK with out->count 0 and seq 0: nothing new, or what is
 // next is being read from the journal: the notify function is called when it is there.
-// Errors: GONE (this cursor fell behind what is kept), CLOSED (the engine or the world is closed), OVERRUN.
+// Errors: GONE (this cursor fell behind what is kept), CLOSED (the engine or the world is closed), OVERRUN; STORAGE and
+// CORRUPT (the journal cannot be read). After OVERRUN and STORAGE the same batch may be asked for again.
 // One thread at a time uses a feed.
 SosiaErr sosia_feed_next(SosiaFeed *f, int64_t wait_ns, SosiaBatch *out);
 // Call fn(arg) from a thread of the engine whenever there may be something new; for event loops. fn must not block nor
@@ -412,7 +414,7 @@ void sosia_feed_close(SosiaFeed *f);
 SosiaErr sosia_batch_made(Sosia *s, SosiaStr world, const SosiaBatch *b, int64_t i, SosiaBuf *out);
 // Durable cursors: the journal of the live world is kept behind `seq` for the consumer `name` (at most
 // SosiaOpen.journal_bytes_max, then it is cut and the consumer's next feed_open says GONE). seq 0: forget it.
-// Durable with the next commit, within a second.
+// Durable within about a second, with the next commit. Errors: ARGUMENT (no name, over 512 bytes), LIMIT (4,096 names).
 SosiaErr sosia_feed_hold(Sosia *s, SosiaStr name, uint64_t seq);
 // *seq: where it stands, 0 when there is none of that name.
 SosiaErr sosia_feed_held(Sosia *s, SosiaStr name, uint64_t *seq);
