@@ -305,6 +305,7 @@ static void test_times(void **state) {
     bad_at(&x, 5, 7);
     bad_at(&x, 6, 7);
     end(&x);
+    lineproto_free(&x.r);
     lineproto_init(&x.r, STR("m x=1"), 1000, -1, &x.a);
     point(&x);
     assert_true(x.p.time_ns == -1000);
