@@ -2,6 +2,7 @@
 // Derived values through sosia.h: what they follow, what refuses them, who may not write them, that they are there when
 // a write is acknowledged, and that they outlive a restart, a fork and a full disk.
 #include "engine/test_kit.h"
+#include <stdatomic.h>
 #include "engine/derive.h"
 
 // A site contains rooms, a room sensors; rooms measure in another unit than sites.
@@ -321,8 +322,154 @@ static void forks_go_on_with_their_copy(void **state) {
     verify(k, "");
 }
 
+// ---- many, and much -------------------------------------------------------------------------------------------------
+
+static void say(KitText *t, const char *z) { kit_add(t, z, strlen(z)); }
+
+// Sensors below one room by IMPORT; returns what must be freed.
+static char *many(int sensors, const char *room) {
+    KitText all = {0};
+    char line[300];
+    int n =
+        snprintf(line, sizeof line,
+                 "{\"Section\":\"Twins\"}\n{\"$dtId\":\"%s\",\"$metadata\":{\"$model\":\"dtmi:d:Room;1\"}}\n", room);
+    say(&all, "{\"Section\":\"Header\"}\n{\"fileVersion\":\"1.0.0\"}\n");
+    kit_add(&all, line, (size_t)n);
+    for (int i = 0; i < sensors; i++) {
+        n = snprintf(line, sizeof line,
+                     "{\"$dtId\":\"%s-%d\",\"$metadata\":{\"$model\":\"dtmi:d:Sensor;1\"},\"power\":1}\n", room, i);
+        kit_add(&all, line, (size_t)n);
+    }
+    say(&all, "{\"Section\":\"Relationships\"}\n");
+    for (int i = 0; i < sensors; i++) {
+        n = snprintf(line, sizeof line,
+                     "{\"$dtId\":\"%s\",\"$targetId\":\"%s-%d\",\"$relationshipId\":\"c%d\",\"$relationshipName\":"
+                     "\"contains\"}\n",
+                     room, room, i, i);
+        kit_add(&all, line, (size_t)n);
+    }
+    return all.p;
+}
+
+static const SosiaOpen TINY = {.ring_records = 8192, .tick_ns = -1};
+
+static void a_new_definition_takes_as_many_batches_as_it_needs(void **state) {
+    (void)state;
+    Kit k;
+    kit_open(&k, &TINY);
+    kit_do(&k, SOSIA_MODELS_ADD, "", "", MODELS);
+    char *file = many(6000, "hall");
+    kit_do(&k, SOSIA_IMPORT, "", "", file);
+    free(file);
+    kit_has(kit_result(&k), "\"rejected\":0");
+    uint64_t before = k.done.seq;
+    derive(&k, "label", "Sensor", "label", "power > 0 ? 'a label that is not short at all' : 'low'");
+    assert_true(k.done.seq > before + 2); // it was not one
+    verify(&k, "");
+    HAS(&k, "hall-5999", "\"label\":\"a label that");
+    derive(&k, "sum", "Room", "sum", "SUM(->contains.power)");
+    HAS(&k, "hall", "\"sum\":6000,");
+    before = k.done.seq;
+    derive(&k, "label", "Sensor", "label", "'another label that is not short at all'");
+    assert_true(k.done.seq > before + 2);
+    verify(&k, "");
+    // A value that 6,000 others follow is too much for this ring, and leaves nothing behind.
+    assert_int_equal(refuse(&k, "down", "Sensor", "on", "ANY(<-contains, text = 'go')"), SOSIA_OK);
+    assert_int_equal(
+        kit_write(&k, SOSIA_TWIN_PATCH, "hall", "", "[{\"op\":\"add\",\"path\":\"/text\",\"value\":\"go\"}]"),
+        SOSIA_LIMIT);
+    kit_has(kit_message(&k), "too large for one batch");
+    LACKS(&k, "hall", "\"text\"");
+    verify(&k, "");
+    kit_do(&k, SOSIA_INGEST, "", "",
+           "{\"id\":\"hall\",\"property\":\"text\",\"value\":\"go\"}\n"
+           "{\"id\":\"hall-1\",\"property\":\"power\",\"value\":5}\n{\"id\":\"hall-2\",\"property\":\"power\","
+           "\"value\":5}\n");
+    kit_has(kit_result(&k), "\"accepted\":2,\"rejected\":1"); // the others come through
+    HAS(&k, "hall", "\"sum\":6008,");
+    verify(&k, "");
+    kit_close(&k);
+}
+
+// A body of values whose consequences are more than one batch holds is cut into smaller batches.
+static void a_body_with_much_behind_it_is_cut(void **state) {
+    (void)state;
+    Kit k;
+    kit_open(&k, &TINY);
+    kit_do(&k, SOSIA_MODELS_ADD, "", "", MODELS);
+    KitText body = {0};
+    for (int r = 0; r < 20; r++) {
+        char room[8], line[100];
+        snprintf(room, sizeof room, "h%d", r);
+        char *file = many(200, room);
+        kit_do(&k, SOSIA_IMPORT, "", "", file);
+        free(file);
+        int n = snprintf(line, sizeof line, "{\"id\":\"%s\",\"property\":\"text\",\"value\":\"go\"}\n", room);
+        kit_add(&body, line, (size_t)n);
+    }
+    derive(&k, "down", "Sensor", "on", "ANY(<-contains, text = 'go')");
+    kit_do(&k, SOSIA_INGEST, "", "", body.p);
+    kit_has(kit_result(&k), "\"accepted\":20,\"rejected\":0");
+    HAS(&k, "h19-199", "\"on\":true");
+    verify(&k, "");
+    free(body.p);
+    kit_close(&k);
+}
+
+// ---- time -----------------------------------------------------------------------------------------------------------
+
+static _Atomic int64_t clock_ns = INT64_C(1700000000000000000);
+static int64_t clock_now(void *ctx) {
+    (void)ctx;
+    return atomic_load(&clock_ns);
+}
+
+static void wait_for(Kit *k, const char *id, const char *part) {
+    for (int i = 0; i < 3000 && !has(k, "", id, part); i++) usleep(10000);
+    HAS(k, id, part);
+}
+
+static void time_comes_as_ticks(void **state) {
+    (void)state;
+    Kit k;
+    char path[64];
+    kit_path(path);
+    SosiaOpen o = {.path = kit_str(path), .now = clock_now, .tick_ns = 1000000, .checkpoint_interval_ns = -1};
+    kit_open(&k, &o);
+    site(&k);
+    set(&k, "r1", "sum", "1");
+    derive(&k, "old", "Room", "any", "AGE(sum) > 'PT60S'");
+    derive(&k, "text", "Room", "text", "any ? 'old' : 'new'");
+    HAS(&k, "r1", "\"text\":\"new\"");
+    LACKS(&k, "r2", "\"any\":"); // there is nothing that could be old
+    uint64_t quiet = k.out.seq;
+    usleep(50000); // ticks that change nothing leave nothing
+    kit_get(&k, SOSIA_GET_TWIN, "r1", "");
+    assert_int_equal(k.out.seq, quiet);
+    atomic_fetch_add(&clock_ns, INT64_C(90000000000));
+    wait_for(&k, "r1", "\"text\":\"old\""); // what follows is in the same batch
+    HAS(&k, "r1", "\"any\":true");
+    verify(&k, "");
+    derive(&k, "age", "Room", "age", "AGE(sum)");
+    wait_for(&k, "r1", "\"age\":90.");
+    kit_do(&k, SOSIA_DERIVED_DELETE, "age", "", ""); // it changes with every tick
+    char *before = kit_dump(&k, "");
+    kit_close(&k);
+    o.tick_ns = -1;
+    kit_open(&k, &o); // replay asks no clock
+    char *after = kit_dump(&k, "");
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+    kit_close(&k);
+    kit_unlink(path);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_new_definition_takes_as_many_batches_as_it_needs),
+        cmocka_unit_test(a_body_with_much_behind_it_is_cut),
+        cmocka_unit_test(time_comes_as_ticks),
         cmocka_unit_test_setup_teardown(follow_values_and_links, open_site, close_site),
         cmocka_unit_test_setup_teardown(follow_each_other, open_site, close_site),
         cmocka_unit_test_setup_teardown(circles_are_refused, open_site, close_site),

@@ -70,7 +70,8 @@ static void run_list(Sosia *e, Task *c) {
 static void *writer_main(void *arg) {
     Sosia *e = arg;
     bool closing = false;
-    derive_begin(e->live);
+    Err err = derive_resume(e, e->live);
+    if (err) LOG(STORE_FAILED, e->path.p, err_text(err)); // the next write tries again
     while (!closing) {
         commit_poll(e);
         int64_t wait = checkpoint_poll(e, false), hold = holds_poll(e, false);
