@@ -205,6 +205,7 @@ static void on_upgraded(void *data, h2o_socket_t *sock, size_t reqsize) {
     if (sock) {
         sock->data = s;
         h2o_buffer_consume(&sock->input, reqsize);
+        buf_reset(&s->flight);
         ws->open = true;
         ws->heard_ms = (int64_t)h2o_now(s->loop->ev);
         s->idle = !ws->over;
