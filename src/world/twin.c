@@ -82,13 +82,12 @@ bool cell_put(World *w, uint32_t col, uint64_t row, const Change *c) {
     return !(bits & bit);
 }
 
-// Is the value that stands there newer than `source_time` by its own source's clock?
-static bool is_late(World *w, uint32_t col, uint64_t row, int64_t source_time) {
+// The source time that stands in a cell, 0: none.
+static int64_t source_of(World *w, uint32_t col, uint64_t row) {
     Page *p = core_page(w, col, row >> PAGE_SHIFT);
     uint32_t r = (uint32_t)(row & (PAGE_ROWS - 1));
-    if (!source_time || !p || r >= p->cap || !p->b.sources) return false;
-    int64_t have = (int64_t)atomic_load_explicit(&p->words[page_source_word(p, r)], memory_order_relaxed);
-    return have > source_time;
+    if (!p || r >= p->cap || !p->b.sources) return 0;
+    return (int64_t)atomic_load_explicit(&p->words[page_source_word(p, r)], memory_order_relaxed);
 }
 
 // The markers around a field are present and as new as the write inside them.
@@ -96,7 +95,8 @@ static void touch_markers(World *w, const Table *t, const Field *f, uint64_t row
     for (int32_t i = f->parent; i >= 0; i = t->model->fields[i].parent) {
         uint32_t col = t->first + (uint32_t)i;
         Change mark = {.cell = (uint8_t)t->model->fields[i].cell, .bits = 1, .source_time = source_time};
-        if (is_late(w, col, row, source_time)) mark.source_time = 0; // a neighbour inside knows something newer
+        if (source_time && source_of(w, col, row) > source_time)
+            mark.source_time = 0; // a neighbour inside knows something newer
         cell_put(w, col, row, &mark);
     }
 }
@@ -108,21 +108,21 @@ static Err target(World *w, const Change *c, Place *at, const Table **t, const F
     return *t && *t == &catalog_of(w)->tables[at->table] ? ERR_OK : ERR_STALE;
 }
 
-// The value a stream gives stands already, of the same time by its source's clock.
-static bool is_duplicate(World *w, const Change *c, uint64_t row) {
+// The same value stands already.
+static bool stands(World *w, const Change *c, uint64_t row) {
     View v = view_writer(w);
     CellView now = view_cell(&v, c->col, row);
-    if (!now.valid || now.source_time != c->source_time) return false;
-    return cell_is_text(c->cell) ? text_eq(&now.text, c->text) : now.bits == c->bits;
+    return now.valid && (cell_is_text(c->cell) ? text_eq(&now.text, c->text) : now.bits == c->bits);
 }
 
 // What becomes of a value by its source's clock: CHANGE_SET, CHANGE_LATE (history's, not now's) or 0, a duplicate.
 static uint8_t set_fate(World *w, const Change *c, uint64_t row) {
     if (!c->source_time) return CHANGE_SET;
-    if (is_late(w, c->col, row, c->source_time)) return CHANGE_LATE;
+    int64_t now = source_of(w, c->col, row);
+    if (now > c->source_time) return CHANGE_LATE;
     if (!c->stream) return CHANGE_SET;
     if (c->source_time > w->time && c->source_time - w->time > WORLD_FUTURE_NS) return CHANGE_LATE;
-    return is_duplicate(w, c, row) ? 0 : CHANGE_SET;
+    return now == c->source_time && stands(w, c, row) ? 0 : CHANGE_SET;
 }
 
 Err twin_set(World *w, const Change *c, Change *full) {
