@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From changes to events. Names are looked up in a view at least as new as the batch: twins keep their names when they
-// die, columns keep their meaning, and deletions carry what they delete. Only the relationship of a value that was set
-// before the relationship died needs an older look: the ring still has it, or the event is left out, because the
-// deletion follows. It is left out too when the relationship's name is no inline text: the name went with it.
+// die, columns keep their meaning, deletions carry what they delete, and a batch names the relationships whose values it
+// tells. Batches of format 1 files do not: there a value of a relationship that died since is left out.
 #include "engine/event.h"
 #include "base/check.h"
 #include "base/mem.h"
@@ -19,7 +18,8 @@ typedef struct Decoding {
     Str name;
     uint64_t next_twin; // of the change at hand, looked up with others
     Text next_name;
-    Change was; // TWIN_WAS or LINK_WAS right before
+    Change was;  // TWIN_WAS or LINK_WAS right before
+    Change link; // LINK_NEW or LINK_AT: the link that values are told of
 } Decoding;
 
 static SosiaChange *event_add(EventList *l, SosiaEvent what) {
@@ -143,34 +143,34 @@ static void link_changed(Decoding *x, const Change *c) {
     e->path = rel_name(x, c->col);
     e->other = target;
     e->model = model_of(x, c->other);
+    if (c->kind == CHANGE_LINK_NEW) x->link = *c;
     if (c->kind == CHANGE_LINK_DEL) e->value = was_value(x, CHANGE_LINK_WAS, c->id);
 }
 
-static bool find_link(Decoding *x, uint64_t id, LinkView *out) {
-    *out = view_link(x->v, (LinkId){id});
-    if (out->alive) return true;
-    View then = *x->v;
-    then.seq = x->head.seq;
-    *out = view_link(&then, (LinkId){id});
-    return out->alive && !then.overrun && text_is_inline(out->rid);
+// The link of a value as x->link: the batch named it. Batches of format 1 files do not; there it must be alive.
+static bool find_link(Decoding *x, uint64_t id) {
+    if (x->link.id == id) return true;
+    LinkView l = view_link(x->v, (LinkId){id});
+    if (!l.alive) return false;
+    x->link = (Change){.id = id, .other = l.source.v, .col = l.kind, .text = keep_text(x, l.rid)};
+    return true;
 }
 
 static void link_value_changed(Decoding *x, const Change *c) {
     const Table *table;
     const LinkKind *kind;
-    LinkView l;
     const Field *f = catalog_field(x->v->catalog, c->col, &table, &kind);
-    if (!f || !find_link(x, c->id, &l)) return;
-    Str source = twin_name(x, l.source.v), rid = keep_text(x, l.rid);
+    if (!f || !find_link(x, c->id)) return;
+    Str source = twin_name(x, x->link.other);
     bool set = c->kind == CHANGE_LINK_SET;
     SosiaChange *e = event_add(x->list, set ? SOSIA_EV_LINK_SET : SOSIA_EV_LINK_UNSET);
-    e->twin_no = l.source.v;
+    e->twin_no = x->link.other;
     e->link_no = c->id;
     e->twin = source;
-    e->link = rid;
-    e->other = rel_name(x, l.kind);
+    e->link = x->link.text;
+    e->other = rel_name(x, x->link.col);
     e->column = c->col;
-    e->model = model_of(x, l.source.v);
+    e->model = model_of(x, x->link.other);
     e->path = f->path;
     e->fresh = c->fresh;
     if (set) e->value = value_of_cell(f, true, c->bits, c->text);
@@ -215,6 +215,7 @@ static Err one_change(Decoding *x, const Change *c) {
     case CHANGE_TICK: break; // what follows from them comes as changes of its own
     case CHANGE_TWIN_WAS:
     case CHANGE_LINK_WAS: x->was = *c; break;
+    case CHANGE_LINK_AT: x->link = *c; break;
     default: return ERR_CORRUPT;
     }
     return ERR_OK;
@@ -250,7 +251,7 @@ static Err decode_view(View *v, void *ctx) {
     Decoding *x = ctx;
     x->v = v;
     x->list->count = 0;
-    x->twin = 0;
+    x->twin = x->link.id = 0;
     arena_reset(&x->list->arena);
     Cut cut = cut_of(x->bytes);
     TRY(batch_decode(&cut, &x->head));

@@ -383,6 +383,14 @@ static void changes_of_the_dead(Kit *k) {
     kit_do(k, SOSIA_TWIN_PUT, "dead", "", ROOM);
     kit_do(k, SOSIA_LINK_PUT, "dead", "the relationship's own name",
            "{\"$relationshipName\":\"feeds\",\"$targetId\":\"b\",\"flow\":2.5}");
+    kit_do(k, SOSIA_LINK_PATCH, "dead", "the relationship's own name",
+           "[{\"op\":\"replace\",\"path\":\"/flow\",\"value\":3}]");
+    kit_do(k, SOSIA_LINK_PATCH, "dead", "the relationship's own name", "[{\"op\":\"remove\",\"path\":\"/flow\"}]");
+}
+
+static void is_link(const SosiaChange *c, uint64_t twin_no, uint64_t link_no) {
+    assert_true(is(c->twin, "dead") && is(c->link, "the relationship's own name") && is(c->path, "flow"));
+    assert_true(c->twin_no == twin_no && c->link_no == link_no && c->column > 0);
 }
 
 // A copy of what GET shows.
@@ -420,6 +428,12 @@ static void the_dead_are_told(void **state) {
         c = find(&b, SOSIA_EV_LINK_PUT);
         uint64_t link_no = c->link_no;
         assert_true(is(c->twin, "dead") && c->twin_no == twin_no && link_no > 0 && c->value.kind == SOSIA_NONE);
+        is_link(find(&b, SOSIA_EV_LINK_SET), twin_no, link_no);
+        b = next(f);
+        is_link(find(&b, SOSIA_EV_LINK_SET), twin_no, link_no);
+        assert_true(find(&b, SOSIA_EV_LINK_SET)->value.d == 3);
+        b = next(f);
+        is_link(find(&b, SOSIA_EV_LINK_UNSET), twin_no, link_no);
         b = next(f);
         c = find(&b, SOSIA_EV_LINK_DELETE);
         assert_true(c->link_no == link_no && c->twin_no == twin_no && is(c->other, "b"));

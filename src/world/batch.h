@@ -26,6 +26,8 @@ typedef enum ChangeKind {
     CHANGE_TICK,           // the time of the batch has come: what expressions of now() say at it follows. No state
     CHANGE_TWIN_WAS,       // id: twin; col: model index; text: JSON of the twin that TWIN_DEL deletes next. No state
     CHANGE_LINK_WAS,       // id: link; text: JSON of the link that LINK_DEL deletes next. No state
+    CHANGE_LINK_AT, // id: link, other: source, target, col: kind, text: relationship id; said by the world before
+                    // the LINK_SETs and LINK_UNSETs of a link that is not new in the batch. No state
     CHANGE_KIND_COUNT
 } ChangeKind;
 

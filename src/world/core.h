@@ -65,7 +65,8 @@ struct World {
     uint64_t begin_seq;
     Buf batch; // encoded changes of the open batch
     int64_t batch_count;
-    StreamTally tally; // of the open batch
+    uint64_t link_said; // the link the open batch named last
+    StreamTally tally;  // of the open batch
     TextTrails graves, births;
     BatchTrails batches;
     VecCache *cache;

@@ -103,6 +103,7 @@ void world_begin(World *w, uint64_t seq, int64_t time) {
     w->time = time;
     buf_reset(&w->batch);
     w->batch_count = 0;
+    w->link_said = 0;
     w->tally = (StreamTally){0};
     meta_put(w, META_SEQ, seq);
     meta_put(w, META_TIME, (uint64_t)time);
@@ -329,10 +330,30 @@ static Err apply(World *w, const Change *c, Change *full) {
     case CHANGE_LINK_UNSET: return link_unset(w, c);
     case CHANGE_TWIN_WAS:
     case CHANGE_TELEMETRY: return core_get(w, VECNO_HOT, c->id, HOT_PLACE) ? ERR_OK : ERR_TWIN_NOT_FOUND;
+    case CHANGE_LINK_AT:
     case CHANGE_LINK_WAS: return core_get(w, VECNO_LINK, c->id, LINK_SOURCE) ? ERR_OK : ERR_LINK_NOT_FOUND;
     case CHANGE_KIND_COUNT: break;
     }
     return ERR_ARGUMENT;
+}
+
+// Feeds and history speak of links that are dead by then: the batch names a link before it tells of its values.
+static void link_say(World *w, const Change *c) {
+    bool names = c->kind == CHANGE_LINK_NEW || c->kind == CHANGE_LINK_AT;
+    bool tells = c->kind == CHANGE_LINK_SET || c->kind == CHANGE_LINK_UNSET;
+    if (tells && c->id != w->link_said) {
+        View v = view_writer(w);
+        LinkView l = view_link(&v, (LinkId){c->id});
+        Change at = {.kind = CHANGE_LINK_AT,
+                     .id = c->id,
+                     .other = l.source.v,
+                     .target = l.target.v,
+                     .col = l.kind,
+                     .text = text_str(&l.rid)};
+        change_encode(&at, &w->batch);
+        w->batch_count++;
+    }
+    if (tells || names) w->link_said = c->id;
 }
 
 Err world_do(World *w, const Change *c) {
@@ -346,6 +367,7 @@ Err world_do(World *w, const Change *c) {
         w->tally.duplicates += full.kind == 0;
         if (!full.kind) return ERR_OK;
     }
+    if (full.kind >= CHANGE_LINK_NEW) link_say(w, &full);
     change_encode(&full, &w->batch);
     w->batch_count++;
     if (w->scratch.used) arena_reset(&w->scratch);
