@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -55,6 +56,50 @@ class Certificates:
             self.openssl("pkcs8", "-topk8", "-in", key, "-out", key + ".enc", "-passout", "pass:" + passphrase)
             os.replace(key + ".enc", key)
         return cert, key
+
+
+class Publisher:
+    """As much of MQTT 3.1.1 as a publisher of many messages needs."""
+
+    WINDOW = 500  # unacknowledged
+
+    def __init__(self, s):
+        self.socket, self.got = s, b""
+        name = b"pub-%d-%d" % (os.getpid(), time.monotonic_ns())
+        head = b"\0\4MQTT\4\2\0\0" + len(name).to_bytes(2, "big") + name
+        s.sendall(b"\x10" + bytes([len(head)]) + head)
+        if self.read(4)[:2] != b"\x20\x02":
+            raise AssertionError("the broker did not take the publisher")
+
+    def read(self, n):
+        while len(self.got) < n:
+            part = self.socket.recv(65536)
+            if not part:
+                raise AssertionError("the broker left the publisher")
+            self.got += part
+        out, self.got = self.got[:n], self.got[n:]
+        return out
+
+    @staticmethod
+    def packet(topic, payload, qos, mid):
+        body = len(topic).to_bytes(2, "big") + topic + (mid.to_bytes(2, "big") if qos else b"") + payload
+        n, length = len(body), b""
+        while True:
+            n, low = divmod(n, 128)
+            length += bytes([low | (128 if n else 0)])
+            if not n:
+                return bytes([0x30 | qos << 1]) + length + body
+
+    def run(self, topic, lines, qos):
+        topic, lines = topic.encode(), list(lines)
+        for at in range(0, len(lines), self.WINDOW):
+            part = lines[at:at + self.WINDOW]
+            self.socket.sendall(b"".join(self.packet(topic, line.encode(), qos, i + 1) for i, line in enumerate(part)))
+            if qos:
+                self.read(4 * len(part))
+        self.socket.sendall(b"\xc0\0")  # PINGREQ: what was sent before it was read
+        self.read(2)
+        self.socket.sendall(b"\xe0\0")
 
 
 class Broker:
@@ -145,10 +190,18 @@ class Broker:
             data = payload if isinstance(payload, bytes) else payload.encode()
             subprocess.run(command + ["-s"], input=data, check=True, timeout=60 * SLOW)
 
-    def publish_lines(self, topic, lines, qos=1, more=()):
-        """A message a line, over one connection."""
-        command = self.client("mosquitto_pub", "-t", topic, "-q", qos, "-l", *more)
-        subprocess.run(command, input=("\n".join(lines) + "\n").encode(), check=True, timeout=600 * SLOW)
+    def publish_lines(self, topic, lines, qos=1, tls=None):
+        """A message a line, over one connection; all are at the broker when it returns (mosquitto_pub -l loses some of
+        many). tls: (ca, cert, key)."""
+        with socket.create_connection(("127.0.0.1", self.port), 60 * SLOW) as plain:
+            s = plain
+            if tls:
+                context = ssl.create_default_context(cafile=tls[0])
+                context.check_hostname = False
+                context.load_cert_chain(tls[1], tls[2])
+                s = context.wrap_socket(plain)
+            Publisher(s).run(topic, lines, qos)
+            s.close()
 
     def subscriber(self, *topics, format="%t %p", count=None, more=()):
         """A running mosquitto_sub; its stdout has a line a message. It is subscribed when this returns."""
