@@ -3,6 +3,7 @@
 // says where the packages are (NODE_PATH) and which certificate to trust (NODE_EXTRA_CA_CERTS).
 "use strict";
 const assert = require("node:assert/strict");
+const http = require("node:http");
 const { DigitalTwinsClient } = require("@azure/digital-twins-core");
 
 const credential = { getToken: async () => ({ token: "secret-of-the-test", expiresOnTimestamp: Date.now() + 3600e3 }) };
@@ -109,6 +110,33 @@ const steps = [
     await fails(client.getEventRoute("x"), 404, "EventRouteNotFound");
     await fails(client.upsertEventRoute("x", "endpoint", "true"), 400, "EventRouteEndpointInvalid");
     await fails(client.deleteEventRoute("x"), 404, "EventRouteNotFound");
+    const events = [];
+    const hook = http.createServer((request, answer) => {
+      let text = "";
+      request.on("data", (part) => (text += part)).on("end", () => { events.push(JSON.parse(text)); answer.end(); });
+    });
+    await new Promise((done) => hook.listen(0, "127.0.0.1", done));
+    const headers = { Authorization: "Bearer secret-of-the-test" };
+    const document = JSON.stringify({ kind: "webhook", url: `http://127.0.0.1:${hook.address().port}/` });
+    const made = await fetch(process.argv[2] + "/endpoints/hook", { method: "PUT", headers, body: document });
+    assert.equal(made.status, 201);
+    await fails(client.upsertEventRoute("x", "hook", "type ="), 400, "EventRouteFilterInvalid");
+    const legacy = "$eventType = 'DigitalTwinTelemetryMessages' or $eventType = 'DigitalTwinLifecycleNotification'";
+    await client.upsertEventRoute("js-route", "hook", legacy);
+    const route = await client.getEventRoute("js-route");
+    assert.deepEqual([route.id, route.endpointName, route.filter], ["js-route", "hook", legacy]);
+    for (let i = 0; i < 120; i++) await client.upsertEventRoute("none" + i, "hook", "false");
+    assert.equal((await collect(client.listEventRoutes())).length, 121);
+    await client.publishTelemetry("r1", { motion: true }, "over-a-route");
+    for (let i = 0; i < 3000 && events.length < 1; i++) await new Promise((done) => setTimeout(done, 20));
+    assert.equal(events[0].id, "over-a-route");
+    assert.equal(events[0].type, "microsoft.iot.telemetry");
+    assert.deepEqual(events[0].data, { motion: true });
+    for (const r of await collect(client.listEventRoutes())) await client.deleteEventRoute(r.id);
+    assert.deepEqual(await collect(client.listEventRoutes()), []);
+    assert.equal((await fetch(process.argv[2] + "/endpoints/hook", { method: "DELETE", headers })).status, 204);
+    hook.close();
+    hook.closeAllConnections?.();
   }],
   ["queryTwins", async () => {
     const one = await collect(client.queryTwins("SELECT * FROM digitaltwins T WHERE T.$dtId = 'r1'"));

@@ -2,12 +2,15 @@
 """Azure's Python client, unchanged, over TLS with a token: every operation. Skipped where the package is not
 installed."""
 
+import json
 import os
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
+import urllib.request
 
 try:
     from azure.core import MatchConditions
@@ -71,6 +74,7 @@ class Client(unittest.TestCase):
         with open(tokens, "w") as f:
             f.write("secret-of-the-test\n")
         cls.server = Server("--https", "127.0.0.1:0", "--cert", cert, "--key", key, "--token-file", tokens, http=None)
+        cls.cert = cert
         cls.url = "https://localhost:%d" % cls.server.tls_port
         cls.open = staticmethod(
             lambda token: DigitalTwinsClient(cls.url, Credential(token), connection_verify=cert, retry_total=0)
@@ -203,6 +207,27 @@ class Client(unittest.TestCase):
         self.refused(ResourceNotFoundError, "EventRouteNotFound", lambda: c.delete_event_route("r"))
         route = DigitalTwinsEventRoute(endpoint_name="e", filter="true")
         self.refused(HttpResponseError, "EventRouteEndpointInvalid", lambda: c.upsert_event_route("r", route))
+        self.endpoint("PUT", "e", {"kind": "webhook", "url": "https://localhost:1/"})
+        wrong = DigitalTwinsEventRoute(endpoint_name="e", filter="tpye = 'x'")
+        self.refused(HttpResponseError, "EventRouteFilterInvalid", lambda: c.upsert_event_route("r", wrong))
+        for i in range(110):
+            c.upsert_event_route("r%03d" % i, DigitalTwinsEventRoute(endpoint_name="e", filter="$body.x > %d" % i))
+        one = c.get_event_route("r007")
+        self.assertEqual((one.id, one.endpoint_name, one.filter), ("r007", "e", "$body.x > 7"))
+        self.assertEqual([r.id for r in c.list_event_routes()], ["r%03d" % i for i in range(110)])
+        for i in range(110):
+            c.delete_event_route("r%03d" % i)
+        self.assertEqual(list(c.list_event_routes()), [])
+        self.endpoint("DELETE", "e")
+
+    def endpoint(self, method, name, body=None):
+        """Endpoints are not the client's: plain HTTP."""
+        context = ssl.create_default_context(cafile=self.cert)
+        data = json.dumps(body).encode() if body else None
+        request = urllib.request.Request(self.url + "/endpoints/" + name, data, method=method)
+        request.add_header("Authorization", "Bearer secret-of-the-test")
+        request.add_header("Content-Type", "application/json")
+        urllib.request.urlopen(request, context=context).close()
 
 
 if __name__ == "__main__":

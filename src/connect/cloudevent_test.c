@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Events of batches: ids and texts are the same when a batch is read again, also by another maker and after what it made
-// has changed; every event of a file has an id of its own; folding of objects; a cursor that was cut is counted.
+// Events of batches: ids and texts are the same when a batch is read again, also by another maker and after what it
+// made has changed; every event of a file has an id of its own; a cursor that was cut is counted; signatures.
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
