@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sparkplug B without the broker: payload bytes as the link hands them over -> decode -> host -> inlet -> durable and
-// published. 10 nodes of 100 devices of 50 metrics, data of a device a message, by alias, in bursts of 100 messages. The
-// connector's own code with its callbacks; the peer is the library alone decoding the same bytes.
+// published. 10 nodes of 100 devices of 50 metrics, data of a device a message, by alias, in bursts of 100 messages.
+// The connector's own code with its callbacks; the peer is the library alone decoding the same bytes.
 #include "connect/sparkplug.c"
 
 #include "base/bench.h"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Sparkplug B against a real broker: nodes and devices become twins, data and deaths reach them, commands the devices."""
+"""Sparkplug B against a real broker: nodes and devices become twins, data and deaths reach them, commands devices."""
 import csv
 import json
 import os
@@ -233,12 +233,13 @@ class Host(Base):
         self.assertEqual(order[:14].count("PUBLISH") and order[0], "SUBSCRIBE", order[:14])
 
     def test_connect_is_clean(self):
-        """Whatever the document says: a clean start and no kept session."""
+        """Whatever the document says: a clean start, and nothing is kept."""
         s = self.serve()
         for version in ("3.1.1", "5"):
-            self.connect(s, version=version, clientId="host-" + version, cleanStart=False, sessionExpiry=100)
+            self.connect(s, version=version, clientId="host-" + version, cleanStart=False, **{"sessionExpiry": 100})
             p = "p2" if version == "3.1.1" else "p5"
-            line = until(lambda: re.search(r"connected from .* as host-%s \((.*?)\)" % version, self.broker.log), "CONNECT")
+            logged = r"connected from .* as host-%s \((.*?)\)" % version
+            line = until(lambda: re.search(logged, self.broker.log), "CONNECT")
             self.assertIn(p + ", c1", line[1])
         self.assertNotIn("will be stored", self.broker.log)
 
@@ -446,7 +447,8 @@ class Table(unittest.TestCase):
 
     def rows(self):
         with open(os.path.join(kit.ROOT, "docs", "sparkplug.md"), encoding="utf-8") as f:
-            return {m[1]: m[0] for m in re.finditer(r"^\| `([a-z0-9A-Z-]+)` \|.*$", f.read().split("## Testable")[1], re.M)}
+            table = f.read().split("## Testable")[1]
+        return {m[1]: m[0] for m in re.finditer(r"^\| `([a-z0-9A-Z-]+)` \|.*$", table, re.M)}
 
     def test_every_statement_about_hosts_is_listed(self):
         with open(kit.data("sparkplug-b", "tck-assertions.csv"), encoding="utf-8") as f:
@@ -459,7 +461,8 @@ class Table(unittest.TestCase):
 
     def test_each_row_says_where_it_is_shown(self):
         tests = ""
-        for path in ("tests/connect_sparkplug_test.py", "src/connect/sparkplug_host_test.c", "src/codec/sparkplug_test.c"):
+        for path in ("tests/connect_sparkplug_test.py", "src/connect/sparkplug_host_test.c",
+                     "src/codec/sparkplug_test.c"):
             with open(os.path.join(kit.ROOT, path), encoding="utf-8") as f:
                 tests += f.read()
         for i, row in self.rows().items():

@@ -219,7 +219,8 @@ class Edge:
         answered = 0
         while True:
             try:
-                self.link.wait(lambda: sum(b"Node Control/Rebirth" in p for _, p, _ in self.link.inbox) > answered, 3600)
+                asked = b"Node Control/Rebirth"
+                self.link.wait(lambda: sum(asked in p for _, p, _ in self.link.inbox) > answered, 3600)
             except AssertionError:
                 return
             answered += 1

@@ -31,7 +31,7 @@ static const char *const type_names[SP_TYPE_COUNT] = {"Unknown",      "Int8",
 
 const char *sparkplug_type_name(uint32_t type) { return type < SP_TYPE_COUNT ? type_names[type] : ""; }
 
-// ---- the walk before the library ------------------------------------------------------------------------------------
+// ---- the walk before the library -----------------------------------------------------------------------------------
 
 typedef struct Guard {
     const uint8_t *start;
@@ -117,7 +117,7 @@ static bool walk(Guard *g, const Desc *d, const uint8_t *p, const uint8_t *end, 
     return true;
 }
 
-// ---- memory of the library ------------------------------------------------------------------------------------------
+// ---- memory of the library -----------------------------------------------------------------------------------------
 
 typedef struct Budget {
     Arena *arena;
@@ -133,7 +133,7 @@ static void *budget_alloc(void *data, size_t size) {
 
 static void budget_free(void *data, void *p) { (void)data, (void)p; }
 
-// ---- payloads -------------------------------------------------------------------------------------------------------
+// ---- payloads ------------------------------------------------------------------------------------------------------
 
 Err sparkplug_decode(Str bytes, Arena *arena, const SpPayload **out, Diag *d) {
     Guard g = {.start = (const uint8_t *)(bytes.p ? bytes.p : "")};

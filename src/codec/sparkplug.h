@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sparkplug B payloads (specification 3.0): bytes to structs and back by libprotobuf-c, and their values. Any thread; no
-// state outside the arguments. What is decoded lives as long as the arena.
+// Sparkplug B payloads (specification 3.0): bytes to structs and back by libprotobuf-c, and their values. Any thread;
+// no state outside the arguments. What is decoded lives as long as the arena.
 //
 // The library recurses as deep as a message is nested and allocates as it is told to. So every payload is walked once
 // before it may see it: templates and property sets are nested at most SPARKPLUG_DEPTH_MAX deep, what the library will
@@ -12,7 +12,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "codec/json.h"
-#include "sparkplug.pb-c.h"
+#include "codec/sparkplug.pb-c.h"
 
 typedef Sp__Payload SpPayload;
 typedef Sp__Metric SpMetric;
@@ -74,7 +74,7 @@ static inline ProtobufCBinaryData sp_bytes(Str s) {
 // "Int8", "DataSet"; "" beyond the last type. Static memory.
 const char *sparkplug_type_name(uint32_t type);
 
-// ---- payloads -----------------------------------------------------------------------------------------------------
+// ---- payloads ------------------------------------------------------------------------------------------------------
 
 // Decode one payload.
 //   out  in the arena; its strings, too. Zeros where nothing was sent
@@ -92,14 +92,14 @@ SpMetric *sparkplug_new_metric(Arena *arena);
 SpTemplate *sparkplug_new_template(Arena *arena, int64_t metrics);
 SpDataSet *sparkplug_new_dataset(Arena *arena, int64_t columns, int64_t rows);
 
-// ---- values -------------------------------------------------------------------------------------------------------
+// ---- values --------------------------------------------------------------------------------------------------------
 
 typedef enum SpForm { SP_NULL, SP_BOOL, SP_I64, SP_U64, SP_F64, SP_STR, SP_JSON } SpForm;
 
 // A value as its type says. Int* and UInt* are I64; U64 only above INT64_MAX. DateTime is RFC 3339 text in UTC with
-// milliseconds, Bytes and File are base64 text. JSON: arrays; a DataSet as an array of rows, each an object by column; a
-// Template as an object by member, with "templateRef", "version" and "parameters" (an object); PropertySet(List). Names in
-// those objects are made DTDL names by sparkplug_name.
+// milliseconds, Bytes and File are base64 text. JSON: arrays; a DataSet as an array of rows, each an object by column;
+// a Template as an object by member, with "templateRef", "version" and "parameters" (an object); PropertySet(List).
+// Names in those objects are made DTDL names by sparkplug_name.
 typedef struct SpValue {
     SpForm form;
     union {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Speed of reading Sparkplug B payloads: data of 20 metrics by alias and births of 1,000 by name, decoded and with every
-// value taken. The peer is the library alone on the same bytes (no walk before it, no values).
+// Speed of reading Sparkplug B payloads: data of 20 metrics by alias and births of 1,000 by name, decoded and with
+// every value taken. The peer is the library alone on the same bytes (no walk before it, no values).
 #include "base/bench.h"
 #include "base/check.h"
 #include "base/mem.h"

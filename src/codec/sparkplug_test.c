@@ -58,7 +58,7 @@ static void assert_text(Str got, const char *want) {
     if (!str_eq(got, str_of(want))) fail_msg("got %.*s, want %s", STR_ARG(got), want);
 }
 
-// ---- vectors of Eclipse Tahu's own encoder ----------------------------------------------------------------------------
+// ---- vectors of Eclipse Tahu's own encoder -------------------------------------------------------------------------
 
 static const char *data_dir(void) { return getenv("SOSIA_DATA") ? getenv("SOSIA_DATA") : "../shared/data"; }
 
@@ -167,7 +167,7 @@ static void test_vector_of_properties_and_of_a_template_as_documents(void **stat
                 "\"parameters\":{\"maker\":\"KSB\"}}");
 }
 
-// ---- every type there and back ----------------------------------------------------------------------------------------
+// ---- every type there and back -------------------------------------------------------------------------------------
 
 // JSON -> metric -> bytes -> metric -> JSON; want NULL: the same text.
 static void there_and_back(uint32_t type, const char *text, const char *want) {
@@ -337,7 +337,7 @@ static void test_names_become_dtdl_names(void **state) {
     buf_free(&b);
 }
 
-// ---- payloads made to hurt --------------------------------------------------------------------------------------------
+// ---- payloads made to hurt -----------------------------------------------------------------------------------------
 
 // Wrap `inner` as field `tag` (wire type 2) n times, alternating two tags; the last is tags[0].
 static Str nest(const uint8_t tags[2], int n) {
@@ -361,7 +361,7 @@ static void test_nesting_has_a_bound(void **state) {
     assert_int_equal(decode(nest(templates, 2 * SPARKPLUG_DEPTH_MAX))->n_metrics, 1);
     assert_int_equal(refused(nest(templates, 2 * SPARKPLUG_DEPTH_MAX + 2)), ERR_LIMIT);
     assert_int_equal(refused(nest(templates, 4000)), ERR_LIMIT); // without the walk: a stack overflow
-    Str deep = nest(sets, 2 * SPARKPLUG_DEPTH_MAX);                // values of the outermost set
+    Str deep = nest(sets, 2 * SPARKPLUG_DEPTH_MAX);              // values of the outermost set
     Buf b = {0};
     buf_byte(&b, 0x4a), buf_varint(&b, (uint64_t)deep.n), buf_str_put(&b, deep);
     Buf m = {0};

@@ -43,7 +43,7 @@ static Err bad(const char **why, const char *text) {
     return ERR_VALIDATION;
 }
 
-// ---- scalars --------------------------------------------------------------------------------------------------------
+// ---- scalars -------------------------------------------------------------------------------------------------------
 
 // A signed number of `bits`, sent as two's complement of its own width or of the field's.
 static Err signed_of(Raw r, int bits, SpValue *out, const char **why) {
@@ -120,7 +120,7 @@ static Err scalar_of(Raw r, uint32_t type, Arena *arena, SpValue *out, const cha
     }
 }
 
-// ---- base64 (RFC 4648) ----------------------------------------------------------------------------------------------
+// ---- base64 (RFC 4648) ---------------------------------------------------------------------------------------------
 
 static const char digits64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -161,7 +161,7 @@ static bool from_base64(Str s, Arena *arena, Str *out) {
     return true;
 }
 
-// ---- arrays -----------------------------------------------------------------------------------------------------------
+// ---- arrays --------------------------------------------------------------------------------------------------------
 
 static int element_size(uint32_t type) {
     switch (type) {
@@ -248,7 +248,7 @@ static Err array_json(Str s, uint32_t type, Arena *arena, Buf *b, const char **w
     return ERR_OK;
 }
 
-// ---- documents --------------------------------------------------------------------------------------------------------
+// ---- documents -----------------------------------------------------------------------------------------------------
 
 static void put_key(Buf *b, Str name, bool *first) {
     if (!*first) buf_byte(b, ',');
@@ -345,7 +345,7 @@ static Err sets_json(const Sp__PropertySetList *l, Arena *arena, Buf *b, const c
     return ERR_OK;
 }
 
-// ---- a value --------------------------------------------------------------------------------------------------------
+// ---- a value -------------------------------------------------------------------------------------------------------
 
 // What was printed, moved into the arena; frees b.
 static Err take_json(Err e, Buf *b, Arena *arena, SpValue *out, const char **why) {
@@ -427,7 +427,7 @@ void sparkplug_name(Str name, Buf *out) {
     while (out->n - from > 1 && out->p[out->n - 1] == '_') out->n--; // DTDL: not at the end
 }
 
-// ---- values from JSON -------------------------------------------------------------------------------------------------
+// ---- values from JSON ----------------------------------------------------------------------------------------------
 
 // An integer of `type` as JSON gives it; U64 above INT64_MAX from the text of the number.
 static bool json_integer(const Json *v, uint32_t type, uint64_t *out) {
@@ -548,7 +548,7 @@ Err sparkplug_set(SpMetric *m, uint32_t type, const Json *v, Arena *arena, const
     return e;
 }
 
-// ---- for people -------------------------------------------------------------------------------------------------------
+// ---- for people ----------------------------------------------------------------------------------------------------
 
 static void print_metric(const SpMetric *m, Arena *arena, Buf *out) {
     SpValue v;

@@ -11,7 +11,7 @@
 #define STOP_NS (10 * NS_PER_S)
 #define NAME_MAX_BYTES 256
 
-// ---- documents ------------------------------------------------------------------------------------------------------
+// ---- documents -----------------------------------------------------------------------------------------------------
 
 static const char *const members[] = {"kind", "name", "description", "paused", "hostId", "groups", "reorder", "rebirth",
                                       "nodeTwin", "deviceTwin", "models",
@@ -103,7 +103,7 @@ static Err check(const Json *doc, Diag *d) {
     return err;
 }
 
-// ---- points to the engine -------------------------------------------------------------------------------------------
+// ---- points to the engine ------------------------------------------------------------------------------------------
 
 // One put, or one write, on its way.
 typedef struct Batch {
@@ -210,7 +210,7 @@ void sparkplug_send(Sparkplug *s, const SosiaWrite *w) {
     if (err) batch_refused(b, (Err)err);
 }
 
-// ---- what the host asks for -----------------------------------------------------------------------------------------
+// ---- what the host asks for ----------------------------------------------------------------------------------------
 
 static void remember_unit(Sparkplug *s, const SpUnit *u);
 
@@ -259,7 +259,7 @@ static void on_wrong(void *ctx, Str topic, Str payload, const char *why) {
 
 static const SpHostOps host_ops = {on_born, on_linked, on_point, on_publish, on_wrong};
 
-// ---- what the link says ---------------------------------------------------------------------------------------------
+// ---- what the link says --------------------------------------------------------------------------------------------
 
 static void on_will(void *ctx, Buf *payload) {
     Sparkplug *s = ctx;
@@ -372,7 +372,7 @@ static const MqttOps link_ops = {.will = on_will,
                                  .large = on_large,
                                  .refused = on_refused};
 
-// ---- what was known before ------------------------------------------------------------------------------------------
+// ---- what was known before -----------------------------------------------------------------------------------------
 
 // Key of a unit among the items: "NAME/GROUP/NODE[/DEVICE]".
 static void put_key(Buf *b, const Sparkplug *s, const SpUnit *u) {
@@ -419,7 +419,7 @@ static Err remember_all(Sparkplug *s) {
     return ERR_OK;
 }
 
-// ---- life -----------------------------------------------------------------------------------------------------------
+// ---- life ----------------------------------------------------------------------------------------------------------
 
 static void *tick(void *arg) {
     Sparkplug *s = arg;

@@ -64,8 +64,8 @@ typedef struct Sparkplug {
 MUST Err sparkplug_config(const Json *doc, SpConfig *out, Arena *arena, Diag *d);
 // The rule a unit falls under, or NULL.
 const SpRule *sparkplug_rule(const SpConfig *c, const SpUnit *u);
-// Make a unit's twin: model, properties of its slots, the relationship from its node. Waits for the engine. False: it was
-// said why not. Caller holds `lock`.
+// Make a unit's twin: model, properties of its slots, the relationship from its node. Waits for the engine. False: it
+// was said why not. Caller holds `lock`.
 bool sparkplug_twin(Sparkplug *s, SpUnit *u);
 // Put what was gathered. Caller holds `lock`.
 void sparkplug_flush(Sparkplug *s);

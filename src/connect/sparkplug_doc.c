@@ -5,7 +5,7 @@
 
 #define LEVELS_MAX 4 // objects in an object: DTDL takes 5 levels, the property's own is one
 
-// ---- schemas ------------------------------------------------------------------------------------------------------
+// ---- schemas -------------------------------------------------------------------------------------------------------
 
 static const char *scalar_schema(uint32_t type) {
     switch (type) {
@@ -108,7 +108,7 @@ Str sparkplug_schema(const SpMetric *m, uint32_t type, const SpTree *tree, Arena
     return s;
 }
 
-// ---- trees ----------------------------------------------------------------------------------------------------------
+// ---- trees ---------------------------------------------------------------------------------------------------------
 
 static SpLeaf *find_leaf(const SpTree *t, Str name) {
     for (int32_t i = 0; i < t->count; i++)
@@ -255,7 +255,7 @@ void sparkplug_tree_put(const SpTree *t, Buf *out) {
     buf_byte(out, '}');
 }
 
-// ---- out ------------------------------------------------------------------------------------------------------------
+// ---- out -----------------------------------------------------------------------------------------------------------
 
 Err sparkplug_tree_set(const SpTree *t, const Json *v, Arena *arena, SpTemplate **out, const char **why) {
     *why = "a template wants an object";

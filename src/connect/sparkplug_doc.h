@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Metrics of Sparkplug B as properties: the DTDL schema a metric gets, and documents of templates. One thread at a time;
-// nothing here asks the engine.
+// Metrics of Sparkplug B as properties: the DTDL schema a metric gets, and documents of templates. One thread at a
+// time; nothing here asks the engine.
 //
 //   Int8..Int32, UInt8, UInt16: integer     UInt32, Int64, UInt64: long (a UInt64 born above 2^63 - 1: string)
 //   Float: float  Double: double  Boolean: boolean  DateTime: dateTime

@@ -57,7 +57,7 @@ struct SpHost {
     SpHostStats stats;
 };
 
-// ---- topics -----------------------------------------------------------------------------------------------------------
+// ---- topics --------------------------------------------------------------------------------------------------------
 
 typedef enum Verb { NBIRTH, NDEATH, NDATA, DBIRTH, DDEATH, DDATA, NCMD, DCMD, STATE, NO_VERB } Verb;
 typedef struct Topic {
@@ -92,7 +92,7 @@ static void put_topic(Buf *b, const SpUnit *u, const char *verb) {
     if (u->device.n) buf_printf(b, "/%.*s", STR_ARG(u->device));
 }
 
-// ---- units ------------------------------------------------------------------------------------------------------------
+// ---- units ---------------------------------------------------------------------------------------------------------
 
 // "{group}-{node}" with the names in place.
 static Str twin_name(Str pattern, Str group, Str node, Str device, Arena *arena) {
@@ -189,7 +189,7 @@ SpUnit *sparkplug_host_unit(SpHost *h, Str twin) {
     return device ? n->devices[device - 1] : n->unit;
 }
 
-// ---- aliases ------------------------------------------------------------------------------------------------------------
+// ---- aliases -------------------------------------------------------------------------------------------------------
 
 static Alias *alias_place(const SpNode *n, uint64_t alias) {
     uint64_t mask = (uint64_t)n->alias_cap - 1, at = (alias * UINT64_C(0x9E3779B97F4A7C15)) >> 20 & mask;
@@ -234,7 +234,7 @@ static SpSlot *find_slot(SpNode *n, SpUnit *u, const SpMetric *m) {
     return a->unit == u ? &u->slots[a->slot] : NULL;
 }
 
-// ---- values -------------------------------------------------------------------------------------------------------------
+// ---- values --------------------------------------------------------------------------------------------------------
 
 static void emit(SpHost *h, SpUnit *u, SpSlot *s, const SosiaValue *v, int64_t time_ns) {
     if (s->property.n) h->ops.point(h->ctx, u, s, v, time_ns);
@@ -300,7 +300,7 @@ static int64_t time_of(const SpPayload *p, const SpMetric *m, int64_t now) {
     return now;
 }
 
-// ---- births -------------------------------------------------------------------------------------------------------------
+// ---- births --------------------------------------------------------------------------------------------------------
 
 typedef struct Context {
     SpHost *h;
@@ -508,7 +508,7 @@ static void device_born(const Context *c, SpNode *n, Str device) {
     unit_born(c, u);
 }
 
-// ---- rebirth ------------------------------------------------------------------------------------------------------------
+// ---- rebirth -------------------------------------------------------------------------------------------------------
 
 void sparkplug_host_rebirth(SpHost *h, SpNode *n, int64_t now) {
     SpPayload *p = sparkplug_new(&h->call, 1);
@@ -537,7 +537,7 @@ static void need_birth(SpHost *h, SpNode *n, int64_t now) {
     sparkplug_host_rebirth(h, n, now);
 }
 
-// ---- deaths -------------------------------------------------------------------------------------------------------------
+// ---- deaths --------------------------------------------------------------------------------------------------------
 
 static void unit_dies(SpHost *h, SpUnit *u, int64_t at_ns, int64_t now) {
     if (u->online) set_online(h, u, false, at_ns, now);
@@ -560,7 +560,7 @@ static void ndeath(const Context *c, SpNode *n) {
     if (n->unit->online || n->unit->born) node_dies(c->h, n, c->now);
 }
 
-// ---- data ---------------------------------------------------------------------------------------------------------------
+// ---- data ----------------------------------------------------------------------------------------------------------
 
 static void take_data(const Context *c, SpNode *n, SpUnit *u) {
     bool unknown = false;
@@ -665,7 +665,7 @@ static void deliver_early(SpHost *h, SpNode *n, bool all, int64_t now) {
     n->gap_ns = n->early_count ? n->gap_ns : 0;
 }
 
-// ---- messages -----------------------------------------------------------------------------------------------------------
+// ---- messages ------------------------------------------------------------------------------------------------------
 
 void sparkplug_state_topic(Str host_id, Buf *out) { buf_printf(out, "spBv1.0/STATE/%.*s", STR_ARG(host_id)); }
 
@@ -729,7 +729,7 @@ void sparkplug_host_message(SpHost *h, Str topic, Str payload, bool retain, int6
     }
 }
 
-// ---- time ---------------------------------------------------------------------------------------------------------------
+// ---- time ----------------------------------------------------------------------------------------------------------
 
 static void confirm(SpHost *h, SpNode *n, int64_t now) {
     n->confirm_ns = 0;
@@ -787,7 +787,7 @@ void sparkplug_host_remember(SpHost *h, Str group, Str node, Str device, int64_t
     need_birth(h, n, now);
 }
 
-// ---- the whole ------------------------------------------------------------------------------------------------------------
+// ---- the whole -----------------------------------------------------------------------------------------------------
 
 SpHost *sparkplug_host_new(const SpHostConfig *c, const SpHostOps *ops, void *ctx) {
     SpHost *h = mem_alloc(sizeof *h);
@@ -826,7 +826,7 @@ void sparkplug_host_count(const SpHost *h, int64_t *units, int64_t *online) {
     }
 }
 
-// ---- commands -------------------------------------------------------------------------------------------------------------
+// ---- commands ------------------------------------------------------------------------------------------------------
 
 static const SpSlot *slot_of_property(const SpUnit *u, Str property) {
     for (int32_t i = 0; i < u->count; i++)

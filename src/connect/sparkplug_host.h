@@ -99,8 +99,8 @@ void sparkplug_host_free(SpHost *h);
 void sparkplug_state(bool online, int64_t now, Buf *out);
 // "spBv1.0/STATE/HOST" appended.
 void sparkplug_state_topic(Str host_id, Buf *out);
-// Connected, subscribed: tell that we are online by the time of the CONNECT's will, and ask nodes that were online to be
-// born again.
+// Connected, subscribed: tell that we are online by the time of the CONNECT's will, and ask nodes that were online to
+// be born again.
 void sparkplug_host_up(SpHost *h, int64_t will_time_ns, int64_t now);
 void sparkplug_host_down(SpHost *h);
 // One message. What is no Sparkplug, or not ours to read, is told with `wrong` or passed over.

@@ -100,7 +100,7 @@ static void said(Fix *f, const char *want) {
 
 static bool has(Fix *f, const char *text) { return str_find_str(buf_str(&f->said), str_of(text)) >= 0; }
 
-// ---- messages ---------------------------------------------------------------------------------------------------------
+// ---- messages ------------------------------------------------------------------------------------------------------
 
 static SpPayload *payload(Fix *f, int64_t metrics, int seq) {
     SpPayload *p = sparkplug_new(&f->arena, metrics);
@@ -149,7 +149,7 @@ static void ndeath(Fix *f, int64_t bdseq, int64_t now) {
     send(f, "spBv1.0/G/NDEATH/E", p, now);
 }
 
-// ---- tests ------------------------------------------------------------------------------------------------------------
+// ---- tests ---------------------------------------------------------------------------------------------------------
 
 static void test_state_is_told_and_told_again(void **state) {
     (void)state;

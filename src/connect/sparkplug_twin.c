@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Births of Sparkplug as twins. Without rules each kind of node or device has a model of its own, made from its metrics:
-// those with the same metrics share one; one that is born with more than its model has gets a later version. Fixed models
-// name the properties of the metrics they want.
+// Births of Sparkplug as twins. Without rules each kind of node or device has a model of its own, made from its
+// metrics: those with the same metrics share one; one that is born with more than its model has gets a later version.
+// Fixed models name the properties of the metrics they want.
 #include "base/check.h"
 #include "connect/shape.h"
 #include "connect/sparkplug.h"

@@ -9,7 +9,7 @@
 #define TEST_MESSAGES_MAX 100
 #define TEST_SECONDS_MAX 60
 
-// ---- values -----------------------------------------------------------------------------------------------------------
+// ---- values --------------------------------------------------------------------------------------------------------
 
 static Err publish(Sparkplug *s, Str topic, Str payload, Buf *why) {
     Err err = mqtt_publish(s->link, &(MqttOut){.topic = topic, .payload = payload});
@@ -71,7 +71,7 @@ Err sparkplug_write(Connection *c, const Ask *ask, Buf *out, Buf *why) {
     return err;
 }
 
-// ---- commands ---------------------------------------------------------------------------------------------------------
+// ---- commands ------------------------------------------------------------------------------------------------------
 
 static bool is_metric(const SpUnit *u, Str name) {
     for (int32_t i = 0; i < u->count; i++)
@@ -80,8 +80,8 @@ static bool is_metric(const SpUnit *u, Str name) {
     return false;
 }
 
-// A command is a metric of its name that is written (a Boolean without payload: true), or "rebirth" of a node. Sparkplug
-// knows no answers: it is done when it is sent.
+// A command is a metric of its name that is written (a Boolean without payload: true), or "rebirth" of a node.
+// Sparkplug knows no answers: it is done when it is sent.
 static Err invoke(Sparkplug *s, const Command *cmd, Arena *arena, Buf *why) {
     SpUnit *u = sparkplug_host_unit(s->host, cmd->twin);
     if (!u) return ERR_NO_ROUTE;
@@ -113,7 +113,7 @@ Err sparkplug_invoke(Connection *c, Command *cmd) {
     return err;
 }
 
-// ---- a look -------------------------------------------------------------------------------------------------------------
+// ---- a look --------------------------------------------------------------------------------------------------------
 
 typedef struct Look {
     SpConfig config;
