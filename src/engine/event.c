@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From changes to events. Names are looked up in a view at least as new as the batch: twins keep their names when they
-// die, columns keep their meaning, deletions carry what they delete, and a batch names the relationships whose values it
-// tells. Batches of format 1 files do not: there a value of a relationship that died since is left out.
+// die, columns keep their meaning, deletions carry what they delete, and a batch names the relationships whose values
+// it tells. Batches of format 1 files do not: there a value of a relationship that died since is left out.
 #include "engine/event.h"
 #include "base/check.h"
 #include "base/mem.h"
