@@ -55,6 +55,9 @@ class Ingest(ServerCase):
             got, {"accepted": 5, "rejected": 0, "late": 2, "duplicates": 1, "errors": []}
         )
         self.assertEqual(self.twin("t0")["v"], 3)
+        text = self.server.get("/metrics", version=None).body.decode()
+        self.assertRegex(text, r"(?m)^sosia_late(_total)? [2-9]")
+        self.assertRegex(text, r"(?m)^sosia_duplicates(_total)? [1-9]")
 
     def test_csv(self):
         got = self.send("id,property,value,time\nt1,v,1.5,2024-01-01T00:00:00Z\nt1,s,7,\nt1,n,x,\n", CSV).json

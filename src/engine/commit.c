@@ -101,8 +101,14 @@ static void count_batch(Sosia *e, const FeedBatch *b) {
     atomic_fetch_add_explicit(&e->counters.updates, b->changes, memory_order_relaxed);
 }
 
+static void count_stream(Sosia *e, StreamTally t) {
+    if (t.late) atomic_fetch_add_explicit(&e->counters.late, t.late, memory_order_relaxed);
+    if (t.duplicates) atomic_fetch_add_explicit(&e->counters.duplicates, t.duplicates, memory_order_relaxed);
+}
+
 void batch_end(Sosia *e, Realm *r, Str source, Task *c) {
     int64_t count;
+    count_stream(e, world_tally(r->world));
     world_batch(r->world, &count);
     CHECK(!count || derive_settled(r));
     if (!count) {

@@ -304,6 +304,7 @@ typedef struct Inbox {
 } Inbox;
 
 typedef struct Counters {
+    _Atomic int64_t late, duplicates; // values of sources, see world_do
     _Atomic int64_t commands, failed, updates, batches;
     _Atomic int64_t overruns, read_forks; // views thrown away; reads that ended on a fork
 } Counters;

@@ -71,6 +71,8 @@ void stats_show(Sosia *e, Buf *out) {
     put(out, "worlds", worlds_count(e));
     put(out, "batches", atomic_load(&e->counters.batches));
     put(out, "updates", atomic_load(&e->counters.updates));
+    put(out, "late", atomic_load(&e->counters.late));
+    put(out, "duplicates", atomic_load(&e->counters.duplicates));
     put(out, "commands", atomic_load(&e->counters.commands));
     put(out, "commandsFailed", atomic_load(&e->counters.failed));
     put(out, "readOverruns", atomic_load(&e->counters.overruns));
