@@ -6,7 +6,7 @@
 #include "base/time.h"
 
 #define TICK_DEFAULT NS_PER_S
-#define SLICE_ROOM 4096 // records of the ring that one more value may need, at the most
+#define SLICE_ROOM 2048 // records of the ring that are left for one more value
 
 // ---- a world's plan -----------------------------------------------------------------------------------------------
 
@@ -40,7 +40,8 @@ void derive_begin(Realm *r) {
 
 void derive_guard(Realm *r) {
     const struct Derive *x = r->derive;
-    world_guard(r->world, x && x->now && x->now->unit_count ? &x->now->guard : NULL);
+    bool some = x && x->now && (x->now->unit_count || x->now->names_twins);
+    world_guard(r->world, some ? &x->now->guard : NULL);
 }
 
 bool derive_settled(const Realm *r) { return !r->derive || r->derive->settled; }
@@ -97,7 +98,7 @@ Err derive_settle(Sosia *e, Realm *r, Diag *d) {
     DeriveRun *run = &x->run;
     bool anew = !p || p->catalog != v.catalog;
     x->settled = true;
-    if (!anew && !p->unit_count && !p->names_twins) return ERR_OK;
+    if (!anew && ((!p->unit_count && !p->names_twins) || !world_touched(w))) return ERR_OK;
     if (!anew) {
         derive_run_begin(run, p, w, e->batch_time);
         anew = derive_mark_batch(run, p, false);
@@ -290,7 +291,7 @@ static bool slice_begin(Sosia *e, Realm *r, int64_t *now) {
 static bool slice_turn(Sosia *e, Realm *r, int64_t *now, bool force) {
     int64_t count;
     world_batch(r->world, &count);
-    if (!force && count < DERIVE_SLICE && world_room(r->world) > SLICE_ROOM / 2) return true;
+    if (!force && count < DERIVE_SLICE && world_room(r->world) > SLICE_ROOM) return true;
     batch_end(e, r, STR("derived"), NULL);
     return slice_begin(e, r, now);
 }
@@ -326,7 +327,7 @@ static Err sweep(Sosia *e, Realm *r, int64_t *now) {
 
 // Behind the last value: the world is whole again.
 static Err sweep_end(Sosia *e, Realm *r, int64_t *now) {
-    if (!slice_turn(e, r, now, world_room(r->world) <= SLICE_ROOM / 2)) return e->fail_err;
+    if (!slice_turn(e, r, now, world_room(r->world) <= SLICE_ROOM)) return e->fail_err;
     TRY(do_doc(r->world, DERIVE_COLLECTION, DERIVE_PENDING, (Str){0}, NULL));
     View v = view_writer(r->world);
     return plan_next(r->derive, &v, NULL);

@@ -438,7 +438,7 @@ static void finish(DerivePlan *p) {
         }
     }
     p->marked = NEW(&p->arena, uint64_t, p->unit_count / 64 + 1);
-    p->guard = (WorldGuard){.columns = p->computed, .count = p->columns, .by = computed_by};
+    p->guard = (WorldGuard){.columns = p->computed, .watched = p->watched, .count = p->columns, .by = computed_by};
 }
 
 static Err make(Making *m) {

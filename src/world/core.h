@@ -57,6 +57,7 @@ struct World {
     bool writes;             // a batch was ever begun; counted by the domain
     bool replaying;          // the ring's room does not matter
     const WorldGuard *guard; // NULL: none
+    bool touched;            // see world_touched
     uint64_t begin_pos;      // ring head when the open batch began
     uint64_t floor;          // ring position of the oldest record that is not visible yet
     uint64_t ids[4];         // next_twin, end_twin, next_link, end_link

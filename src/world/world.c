@@ -104,6 +104,7 @@ void world_begin(World *w, uint64_t seq, int64_t time) {
     buf_reset(&w->batch);
     w->batch_count = 0;
     w->link_said = 0;
+    w->touched = false;
     w->tally = (StreamTally){0};
     meta_put(w, META_SEQ, seq);
     meta_put(w, META_TIME, (uint64_t)time);
@@ -283,6 +284,13 @@ static int64_t cost_max(World *w, const Change *c) {
 
 void world_guard(World *w, const WorldGuard *g) { w->guard = g; }
 const WorldGuard *world_guard_now(const World *w) { return w->guard; }
+bool world_touched(const World *w) { return w->touched; }
+
+static bool touches(const WorldGuard *g, const Change *c) {
+    if (c->kind != CHANGE_SET && c->kind != CHANGE_LINK_SET && c->kind != CHANGE_SOURCE_TIME)
+        return c->kind != CHANGE_LATE && c->kind != CHANGE_TELEMETRY;
+    return c->col >= g->count || (g->watched[c->col >> 6] >> (c->col & 63) & 1);
+}
 
 Str world_guarded(const World *w, uint64_t twin, uint32_t col) {
     const WorldGuard *g = w->guard;
@@ -368,6 +376,7 @@ Err world_do(World *w, const Change *c) {
         if (!full.kind) return ERR_OK;
     }
     if (full.kind >= CHANGE_LINK_NEW) link_say(w, &full);
+    if (w->guard && !w->touched) w->touched = touches(w->guard, &full);
     change_encode(&full, &w->batch);
     w->batch_count++;
     if (w->scratch.used) arena_reset(&w->scratch);

@@ -161,19 +161,22 @@ uint64_t world_seq(const World *w);     // applied
 uint64_t world_visible(const World *w); // any thread
 int64_t world_time(const World *w);     // update time of the newest applied batch
 Domain *world_domain(const World *w);
-// Properties that are computed, and so not for clients to write. While a guard is set, world_do refuses a SET of another
-// value than stands there, an UNSET and a SOURCE_TIME of such a property with VALIDATION; a SET of the value that stands
-// there is accepted and does nothing.
+// Properties that are computed, and so not for clients to write. While a guard is set, world_do refuses a SET of
+// another value than stands there, an UNSET and a SOURCE_TIME of such a property with VALIDATION; a SET of the value
+// that stands there is accepted and does nothing.
 typedef struct WorldGuard WorldGuard;
 struct WorldGuard {
-    const uint64_t *columns;                                     // a bit a column; `by` is asked only where it is set
-    uint32_t count;                                              // bits
+    const uint64_t *columns; // a bit a column; `by` is asked only where it is set
+    const uint64_t *watched; // columns that somebody wants to know of, see world_touched
+    uint32_t count;          // bits of both
     Str (*by)(const WorldGuard *g, uint64_t twin, uint32_t col); // the name of what computes it, "" for nothing
 };
 // Borrowed until the next call; NULL: none.
 void world_guard(World *w, const WorldGuard *g);
 // The guard that is set, or NULL.
 const WorldGuard *world_guard_now(const World *w);
+// Did the open batch, while a guard was set, write a watched column or do anything but set values?
+bool world_touched(const World *w);
 // What computes a property, "" when clients may write it.
 Str world_guarded(const World *w, uint64_t twin, uint32_t col);
 // Fresh ids for TWIN_NEW and LINK_NEW.
