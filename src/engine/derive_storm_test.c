@@ -207,7 +207,7 @@ static SosiaErr write_in(Storm *x, const char *world, SosiaOp op, const char *id
 }
 
 static SosiaErr put_twin(Storm *x, const char *world) {
-    char id[8];
+    char id[16];
     snprintf(id, sizeof id, "t%d", pick(x, TWINS));
     add(x, "{\"$metadata\":{\"$model\":\"dtmi:m:M%d;1\"}", pick(x, 4 + x->extra));
     for (int p = 0; p < 6; p++) {
@@ -220,7 +220,7 @@ static SosiaErr put_twin(Storm *x, const char *world) {
 }
 
 static SosiaErr patch_twin(Storm *x, const char *world) {
-    char id[8];
+    char id[16];
     snprintf(id, sizeof id, "t%d", pick(x, TWINS));
     add(x, "[");
     for (int i = 1 + pick(x, 3); i > 0; i--) {
@@ -241,7 +241,7 @@ static SosiaErr patch_twin(Storm *x, const char *world) {
 }
 
 static SosiaErr put_link(Storm *x, const char *world) {
-    char id[8], rid[8];
+    char id[16], rid[16];
     snprintf(id, sizeof id, "t%d", pick(x, TWINS));
     snprintf(rid, sizeof rid, "l%d", pick(x, 6));
     add(x, "{\"$relationshipName\":\"%s\",\"$targetId\":\"t%d\"", pick(x, 2) ? "r" : "s", pick(x, TWINS));
@@ -251,7 +251,7 @@ static SosiaErr put_link(Storm *x, const char *world) {
 }
 
 static SosiaErr change_link(Storm *x, const char *world) {
-    char id[8], rid[8];
+    char id[16], rid[16];
     snprintf(id, sizeof id, "t%d", pick(x, TWINS));
     snprintf(rid, sizeof rid, "l%d", pick(x, 6));
     if (pick(x, 2)) return write_in(x, world, SOSIA_LINK_DELETE, id, rid);
@@ -261,7 +261,7 @@ static SosiaErr change_link(Storm *x, const char *world) {
 }
 
 static SosiaErr delete_twin(Storm *x, const char *world) {
-    char id[8], rid[8];
+    char id[16], rid[16];
     snprintf(id, sizeof id, "t%d", pick(x, TWINS));
     for (int i = 0; i < 6; i++) {
         snprintf(rid, sizeof rid, "l%d", i);
@@ -284,7 +284,7 @@ static SosiaErr apply(Storm *x, const char *world) {
     SosiaUpdate u[20];
     int64_t n = 0;
     for (int i = 0; i < 20; i++) {
-        char id[8], path[8];
+        char id[16], path[16];
         snprintf(id, sizeof id, "t%d", pick(x, TWINS));
         snprintf(path, sizeof path, "p%d", pick(x, 3));
         SosiaValue v = {.kind = SOSIA_F64, .d = pick(x, 100)};

@@ -399,7 +399,7 @@ static void a_body_with_much_behind_it_is_cut(void **state) {
     kit_do(&k, SOSIA_MODELS_ADD, "", "", MODELS);
     KitText body = {0};
     for (int r = 0; r < 20; r++) {
-        char room[8], line[100];
+        char room[16], line[100];
         snprintf(room, sizeof room, "h%d", r);
         char *file = many(200, room);
         kit_do(&k, SOSIA_IMPORT, "", "", file);
