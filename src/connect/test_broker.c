@@ -52,9 +52,9 @@ static void write_config(const Broker *b, const char *options) {
     FILE *f = fopen(name, "w");
     CHECK(f);
     fprintf(f,
-            "listener %d 127.0.0.1\nallow_anonymous true\nlog_dest file %s/log\nlog_type all\nset_tcp_nodelay true\n"
+            "listener %d 127.0.0.1\nallow_anonymous true\nlog_dest file %s/log\n%sset_tcp_nodelay true\n"
             "max_queued_messages 0\nuser root\n%s\n",
-            b->port, b->folder, options);
+            b->port, b->folder, strstr(options, "log_type") ? "" : "log_type all\n", options);
     fclose(f);
 }
 
