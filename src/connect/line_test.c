@@ -4,6 +4,7 @@
 #include "connect/line.h"
 #include <stdatomic.h>
 #include "base/check.h"
+#include "base/thread.h"
 #include "base/time.h"
 #include "engine/test_kit.h"
 
@@ -386,6 +387,49 @@ static void test_stop(void **state) {
     kit_close(&f.k);
 }
 
+static _Atomic bool stalled;
+
+// The engine's clock, which its writer reads: it stands still with it.
+static int64_t stalling_now(void *ctx) {
+    (void)ctx;
+    while (atomic_load(&stalled)) thread_sleep_ns(NS_PER_MS);
+    return time_now_ns();
+}
+
+// More requests than may wait are refused, and told to come again; the others are all answered.
+static void test_full(void **state) {
+    (void)state;
+    Fixture f = {0};
+    enum { N = LINE_QUEUE_MAX + LINE_THREADS + 1 };
+    static Told told[N];
+    kit_open(&f.k, &(SosiaOpen){.now = stalling_now});
+    assert_int_equal(sosia_connect_start(&(SosiaConnectOpen){0}, f.k.s, &f.c, NULL), SOSIA_OK);
+    atomic_store(&stalled, true); // the threads wait for models to be made
+    for (int i = 0; i < N; i++) {
+        told[i] = (Told){0};
+        pthread_mutex_init(&told[i].lock, NULL);
+        pthread_cond_init(&told[i].done, NULL);
+        SosiaAsk q = {.method = kit_str("POST"), .folder = kit_str("write"), .body = kit_str("m x=1 1000")};
+        sosia_connect_ask(f.c, NULL, &q, on_told, &told[i]);
+    }
+    pthread_mutex_lock(&told[N - 1].lock);
+    assert_int_equal(told[N - 1].count, 1); // at once
+    pthread_mutex_unlock(&told[N - 1].lock);
+    assert_int_equal(told[N - 1].err, SOSIA_BUSY);
+    assert_int_equal(told[N - 1].status, 503);
+    assert_int_equal(told[N - 1].retry, 1);
+    kit_has(told[N - 1].body, "\"error\":\"");
+    atomic_store(&stalled, false);
+    for (int i = 0; i < N; i++) {
+        pthread_mutex_lock(&told[i].lock);
+        while (!told[i].count) pthread_cond_wait(&told[i].done, &told[i].lock);
+        pthread_mutex_unlock(&told[i].lock);
+        assert_true(told[i].status == 204 || told[i].err == SOSIA_BUSY);
+    }
+    assert_int_equal(told[0].status, 204);
+    fixture_close(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_without_connection),
@@ -400,6 +444,7 @@ int main(void) {
         cmocka_unit_test(test_large),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
