@@ -756,11 +756,12 @@ void sparkplug_host_up(SpHost *h, int64_t will_time_ns, int64_t now) {
     arena_reset(&h->call);
     h->up = true, h->will_ns = will_time_ns;
     publish_online(h);
-    for (int64_t i = 0; i < h->node_count; i++) {
+    for (int64_t i = 0; h->config.ask && i < h->node_count; i++) {
         SpNode *n = h->nodes[i];
         n->asked_ns = 0, n->ask_again_ns = 0;
         if (!n->unit->online) { // it may have come back while we were away: one question, no answer expected
-            if (h->config.ask) sparkplug_host_rebirth(h, n, now);
+            sparkplug_host_rebirth(h, n, now);
+            if (n->confirm_ns) n->confirm_ns = now + SPARKPLUG_CONFIRM_NS; // devices that were online
             continue;
         }
         n->unit->born = false; // what was missed meanwhile is not known
@@ -778,13 +779,11 @@ void sparkplug_host_remember(SpHost *h, Str group, Str node, Str device, int64_t
     arena_reset(&h->call);
     SpNode *n = get_node(h, group, node);
     SpUnit *u = n && device.n ? get_device(h, n, device) : n ? n->unit : NULL;
-    if (!u || u->born || u->online) return;
+    if (!h->config.ask || !u || u->count) return; // nobody would be asked, so silence says nothing
     u->slots = NEW(&u->arena, SpSlot, 8);
     add_roles(u);
     u->online = h->ops.born(h->ctx, u);
-    n->unit->online = true; // so that it is asked
-    n->confirm_ns = now + SPARKPLUG_CONFIRM_NS;
-    need_birth(h, n, now);
+    if (u->online) n->confirm_ns = now + SPARKPLUG_CONFIRM_NS;
 }
 
 // ---- the whole -----------------------------------------------------------------------------------------------------

@@ -108,8 +108,8 @@ void sparkplug_host_message(SpHost *h, Str topic, Str payload, bool retain, int6
 // Time went by: windows of reordering end, rebirths are asked for again, units that did not answer go stale. Call it
 // a few times a second.
 void sparkplug_host_tick(SpHost *h, int64_t now);
-// A unit known from before (the twin says it was online): it is asked for a birth, or is stale. `stale_slots` are made
-// by the ops' born with the roles online and staleSince only.
+// A unit known from before: the node is asked for its births once there is a link. The ops' `born` gets it with the
+// roles alone and says whether its twin is online; such a one goes stale when it does not answer.
 void sparkplug_host_remember(SpHost *h, Str group, Str node, Str device, int64_t now);
 // The unit of a twin, or NULL. Cost: O(1).
 SpUnit *sparkplug_host_unit(SpHost *h, Str twin);

@@ -353,8 +353,8 @@ static void test_units_of_earlier_processes_are_asked_after(void **state) {
     Fix f;
     open_with(&f, S);
     sparkplug_host_down(f.h);
+    sparkplug_host_remember(f.h, STR("G"), STR("E"), STR("D"), T0); // in any order
     sparkplug_host_remember(f.h, STR("G"), STR("E"), (Str){0}, T0);
-    sparkplug_host_remember(f.h, STR("G"), STR("E"), STR("D"), T0);
     sparkplug_host_remember(f.h, STR("G"), STR("E2"), (Str){0}, T0);
     buf_reset(&f.said);
     sparkplug_host_up(f.h, T0, T0);
@@ -363,6 +363,47 @@ static void test_units_of_earlier_processes_are_asked_after(void **state) {
     buf_reset(&f.said);
     sparkplug_host_tick(f.h, T0 + 2 * S + SPARKPLUG_CONFIRM_NS);
     said(&f, "G-E2.online=false;G-E2.staleSince=2023-11-14T22:13:32.000Z;");
+    close_fix(&f);
+}
+
+// A node that died before the restart keeps its staleSince; its birth is asked for all the same.
+static void test_units_that_were_stale_before_stay_so(void **state) {
+    (void)state;
+    Fix f;
+    open_with(&f, S);
+    sparkplug_host_down(f.h);
+    f.refuse = true;
+    sparkplug_host_remember(f.h, STR("G"), STR("E"), (Str){0}, T0);
+    f.refuse = false;
+    sparkplug_host_up(f.h, T0, T0);
+    assert_int_equal(f.asked, 1);
+    buf_reset(&f.said);
+    sparkplug_host_tick(f.h, T0 + 100 * S);
+    said(&f, "");
+    nbirth(&f, 0, 0, T0 + 101 * S);
+    assert_true(has(&f, "G-E.online=true;"));
+    close_fix(&f);
+}
+
+// A connection that may not ask takes silence for nothing.
+static void test_who_may_not_ask_waits(void **state) {
+    (void)state;
+    Fix f;
+    open_with(&f, 0);
+    sparkplug_host_free(f.h);
+    static const SpHostOps ops = {on_born, on_linked, on_point, on_publish, on_wrong};
+    f.h = sparkplug_host_new(
+        &(SpHostConfig){.host_id = STR("s"), .node_twin = STR("{node}"), .device_twin = STR("{device}")}, &ops, &f);
+    sparkplug_host_up(f.h, T0, T0);
+    nbirth(&f, 0, 0, T0);
+    sparkplug_host_down(f.h);
+    sparkplug_host_up(f.h, T0 + S, T0 + S);
+    buf_reset(&f.said);
+    sparkplug_host_tick(f.h, T0 + 100 * S);
+    said(&f, "");
+    data(&f, NULL, 9, 1, 5, T0 + 100 * S);
+    said(&f, "E.a=5@1;");
+    assert_int_equal(f.asked, 0);
     close_fix(&f);
 }
 
@@ -559,6 +600,8 @@ int main(void) {
         cmocka_unit_test(test_after_a_reconnect_nodes_are_asked_and_the_silent_are_stale),
         cmocka_unit_test(test_a_device_missing_from_a_rebirth_is_stale),
         cmocka_unit_test(test_units_of_earlier_processes_are_asked_after),
+        cmocka_unit_test(test_units_that_were_stale_before_stay_so),
+        cmocka_unit_test(test_who_may_not_ask_waits),
         cmocka_unit_test(test_topics_that_are_none),
         cmocka_unit_test(test_messages_that_break_the_rules),
         cmocka_unit_test(test_metrics_named_like_our_own_properties),

@@ -164,13 +164,27 @@ static bool only_roles(const SpUnit *u) {
     return !u->born;
 }
 
+// What its twin says; without such a property it may be.
+static bool twin_online(Sparkplug *s, const SpUnit *u) {
+    SosiaHandle at;
+    SosiaValue v = {.kind = SOSIA_NONE};
+    Buf keep = {0};
+    for (int32_t i = 0; i < u->count; i++) {
+        if (u->slots[i].role != SP_ONLINE || !u->slots[i].property.n) continue;
+        if (sosia_inlet_resolve(s->inlet, u->twin, u->slots[i].property, &at) != SOSIA_OK) return false;
+        if (sosia_value(s->engine, NULL, (Str){0}, at, &v, NULL, NULL, &keep) != SOSIA_OK) return false;
+    }
+    sosia_buf_free(&keep);
+    return v.kind != SOSIA_BOOL || v.b;
+}
+
 static bool remembered(Sparkplug *s, SpUnit *u, const SpRule *rule, Arena *arena) {
     Str have = twin_model(s, u->twin, arena);
     if (!have.n) return false;
-    if (rule) return born_fixed(s, u, rule);
+    if (rule) return born_fixed(s, u, rule) && twin_online(s, u);
     u->model = sparkplug_keep(s, have);
     for (int32_t i = 0; i < u->count; i++) u->slots[i].property = u->slots[i].field;
-    return true;
+    return twin_online(s, u);
 }
 
 bool sparkplug_twin(Sparkplug *s, SpUnit *u) {
