@@ -385,17 +385,23 @@ static void start(Storm *x, uint64_t seed) {
     }
 }
 
+// Every definition as one text. The caller frees it.
+static char *definitions(Storm *x) { return strdup(kit_get(&x->k, SOSIA_GET_DERIVED, "", "")); }
+
 // The same world, from the file and its journal.
 static void restart(Storm *x) {
-    char *before = kit_dump(&x->k, "");
+    char *before = kit_dump(&x->k, ""), *defined = definitions(x);
     kit_close(&x->k);
     x->fork = false;
     open_storm(x);
     verify(x, "");
-    char *after = kit_dump(&x->k, "");
+    char *after = kit_dump(&x->k, ""), *still = definitions(x);
     assert_string_equal(before, after);
+    assert_string_equal(defined, still);
     free(before);
     free(after);
+    free(defined);
+    free(still);
 }
 
 // The power goes in the middle of something; what was acknowledged is there, and whole.
