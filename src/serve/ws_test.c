@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// WebSocket framing: the examples of RFC 6455, every way to cut a stream of frames, what is refused and with which code.
+// WebSocket framing: the examples of RFC 6455, every way to cut a stream of frames, what is refused and how.
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
