@@ -58,6 +58,7 @@ static void names_are_unique_and_writes_are_marked(void **state) {
     for (int32_t i = 0; i < count; i++) {
         for (int32_t k = 0; k < i; k++) assert_string_not_equal(routes[i].name, routes[k].name);
         bool reads = strcmp(routes[i].method, "GET") == 0 || strcmp(routes[i].name, "Query_QueryTwins") == 0;
+        if (strcmp(routes[i].name, "IngestSocket") == 0) reads = false; // a GET that becomes a socket for values
         assert_int_equal(reads, !(routes[i].flags & ROUTE_WRITE));
         bool health = strcmp(routes[i].path, "/healthz") == 0 || strcmp(routes[i].path, "/readyz") == 0 ||
                       strcmp(routes[i].path, "/ping") == 0;
