@@ -83,6 +83,14 @@ class Site(Case):
         self.ok(site("--url", server.url, "--load"))  # a second time changes nothing
         self.ok(site("--url", server.url, "--clock", CLOCK, "--for", "120s", "--speed", "60", "--quiet"))
         twins = {t["$dtId"]: t for t in server.every("/digitaltwins")}
+        line = twins["line-1"]
+        running = [t for t in twins if t.startswith("line-1-") and twins[t].get("state") == "running"]
+        self.assertEqual(line["machinesRunning"], len(running))
+        for one in (twins["line-1"], twins["line-2"], twins["line-3"]):
+            made = one["good"] + one["rejected"] if "good" in one and "rejected" in one else 0
+            self.assertEqual(one.get("yield"), one["good"] / made if made else None)
+        rooms = [t["airTemperature"] for t in twins.values() if t["$metadata"]["$model"].endswith(":ColdRoom;1")]
+        self.assertEqual(twins["cold-store"]["warmestRoom"], max(rooms))
         sensors = self.ok(site("--list")).out.split("\n")[:-1]
         self.assertGreater(len(sensors), 600)
         for line in sensors:

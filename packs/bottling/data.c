@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Models and graph of the plant inside the program, as files on disk are.
+// Models, graph and derived values of the plant inside the program, as files on disk are.
 __asm__(".section .rodata\n"
         ".balign 16\n"
-        ".global bottling_models, bottling_models_end, bottling_graph, bottling_graph_end\n"
+        ".global bottling_models, bottling_models_end, bottling_graph, bottling_graph_end, bottling_derived, "
+        "bottling_derived_end\n"
         "bottling_models: .incbin \"" BOTTLING_MODELS "\"\n"
         "bottling_models_end: .byte 0\n"
         "bottling_graph: .incbin \"" BOTTLING_GRAPH "\"\n"
         "bottling_graph_end: .byte 0\n"
+        "bottling_derived: .incbin \"" BOTTLING_DERIVED "\"\n"
+        "bottling_derived_end: .byte 0\n"
         ".previous\n");
 
 extern const int bottling_data_present; // a translation unit needs a declaration

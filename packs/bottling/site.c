@@ -20,6 +20,7 @@
 #define API "?api-version=2023-10-31"
 
 extern const char bottling_models[], bottling_models_end[], bottling_graph[], bottling_graph_end[];
+extern const char bottling_derived[], bottling_derived_end[];
 
 typedef struct Options {
     const char *url;
@@ -87,8 +88,8 @@ static void http_open(Site *s) {
     curl_easy_setopt(s->curl, CURLOPT_USERAGENT, "sosia-site/" SOSIA_VERSION);
 }
 
-// GET (no body) or POST. Returns the status, 0 without an answer.
-static long http(Site *s, const char *path, Str body, const char *type) {
+// GET (no body), POST or PUT. Returns the status, 0 without an answer.
+static long http_do(Site *s, const char *method, const char *path, Str body, const char *type) {
     Buf url = {0}, header = {0};
     struct curl_slist *headers = NULL;
     long status = 0;
@@ -106,6 +107,7 @@ static long http(Site *s, const char *path, Str body, const char *type) {
     } else {
         curl_easy_setopt(s->curl, CURLOPT_HTTPGET, 1L);
     }
+    curl_easy_setopt(s->curl, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(s->curl, CURLOPT_HTTPHEADER, headers);
     if (curl_easy_perform(s->curl) == CURLE_OK) curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
     curl_slist_free_all(headers);
@@ -113,6 +115,8 @@ static long http(Site *s, const char *path, Str body, const char *type) {
     buf_free(&header);
     return status;
 }
+
+static long http(Site *s, const char *path, Str body, const char *type) { return http_do(s, NULL, path, body, type); }
 
 static int failed(const Site *s, const char *what, long status) {
     if (!status) fprintf(stderr, "sosia-site: %s: no server answers at %s (%s)\n", what, s->o.url, s->error);
@@ -134,6 +138,22 @@ static int64_t rejected_of(Str answer) {
     return n;
 }
 
+// What is computed from what the sensors say.
+static int define(Site *s) {
+    Arena keep;
+    Json all;
+    int code = 0;
+    arena_init(&keep, 4096);
+    Err err = json_parse((Str){bottling_derived, bottling_derived_end - bottling_derived}, NULL, &keep, &all, NULL);
+    for (int32_t i = 0; err == ERR_OK && !code && i < all.count; i++) {
+        Str path = arena_printf(&keep, "/derived/%.*s", STR_ARG(all.members[i].key));
+        long status = http_do(s, "PUT", path.p, all.members[i].value.raw, NULL);
+        if (status < 200 || status > 299) code = failed(s, "derived values", status);
+    }
+    arena_free(&keep);
+    return code;
+}
+
 static int load(Site *s) {
     long status = http(s, "/digitaltwins/montefalda", (Str){0}, NULL);
     if (status == 200) return 0; // it is there already
@@ -144,7 +164,7 @@ static int load(Site *s) {
     if (status != 201 && status != 409) return failed(s, "models", status);
     status = http(s, "/import", graph, "application/x-ndjson");
     if (status != 200 || rejected_of(buf_str(&s->answer))) return failed(s, "graph", status);
-    return 0;
+    return define(s);
 }
 
 // ---- values -------------------------------------------------------------------------------------------------------
