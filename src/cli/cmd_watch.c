@@ -194,10 +194,11 @@ static Err take_event(Run *r) {
         r->behind = true;
         return ERR_OK;
     }
-    if (seq && seq->type == JSON_INT) r->seq = (uint64_t)seq->i;
+    const Json *more = json_get(&doc, STR("more")); // a batch in parts: resume behind the last one only
+    if (seq && seq->type == JSON_INT && !(more && more->type == JSON_TRUE)) r->seq = (uint64_t)seq->i;
     if (ready && r->last_ns == 0) r->last_ns = time_now_ns();
     if (ready && r->behind) return catch_up(r);
-    if (ready || !changes || changes->type != JSON_ARRAY) return ERR_OK;
+    if (ready || !changes || changes->type != JSON_ARRAY || changes->count == 0) return ERR_OK; // or only a position
     if (r->o->common.json) {
         buf_byte(&r->event.data, '\n');
         r->printed++;
