@@ -45,7 +45,8 @@ void own_world_delete(Call *c);
 // Query: since=SEQ (or header Last-Event-ID; 410 with "oldest" when that is no longer kept); filters, repeatable, each
 // kind lets pass what one of its values does, all kinds must: twin=ID (and relationships at either end), model=DTMI
 // (and subtypes), property=PATH (and what lies inside), relationship=NAME, op=OP, where=CONDITION on the twin
-// (as WHERE of a question, looked at when the change is sent). mode=latest&rate=10: the newest of each value, rate messages a second.
+// (as WHERE of a question, looked at when the change is sent).
+// mode=latest&rate=10: the newest of each value, rate messages a second.
 // slow=conflate: the same, while the client does not keep up; slow=cut: everything, until it is no longer kept.
 // snapshot=true: first what is there, as messages with "snapshot":true of one sequence, then what came behind it.
 void own_changes(Call *c);
