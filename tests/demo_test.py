@@ -78,7 +78,7 @@ class Site(Case):
         self.assertGreater(one.count("\n"), 20000)
 
     def test_every_sensor_arrives(self):
-        server = self.serve()
+        server = self.serve("--future", "off")
         self.ok(site("--url", server.url, "--load"))
         self.ok(site("--url", server.url, "--load"))  # a second time changes nothing
         self.ok(site("--url", server.url, "--clock", CLOCK, "--for", "120s", "--speed", "60", "--quiet"))

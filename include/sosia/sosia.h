@@ -34,6 +34,7 @@ typedef struct SosiaOpen {
     int64_t ring_records;           // before-images kept for readers; power of two >= 8,192; 0: 262,144
     int64_t checkpoint_interval_ns; // 0: 30 s; < 0: only at close
     int64_t feed_bytes_max;         // batches kept in memory for feed cursors; 0: 64 MiB
+    int64_t future_ns; // a stream's value further ahead of the clock moves nothing; 0: SOSIA_FUTURE_NS; < 0: no bound
     int64_t journal_bytes_max; // journal kept on disk for cursors, beyond what recovery needs; 0: 256 MiB; < 0: none
     const char *vfs;           // SQLite VFS name for tests; NULL: the default one
     int64_t (*now)(void *ctx); // wall clock in ns for tests; NULL: CLOCK_REALTIME

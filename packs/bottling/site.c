@@ -36,6 +36,7 @@ typedef struct Site {
     struct curl_slist *headers;
     Buf answer, lines;
     int64_t sent, rejected;
+    bool late; // it was told that values run ahead of the server's clock
     bool lost; // the server did not answer the last time
     char error[CURL_ERROR_SIZE];
 } Site;
@@ -124,14 +125,14 @@ static int failed(const Site *s, const char *what, long status) {
     return 1;
 }
 
-// "rejected" of an answer to /ingest or /import; 0 when it is none.
-static int64_t rejected_of(Str answer) {
+// A number in an answer to /ingest or /import ("rejected", "late"); 0 when it is none.
+static int64_t count_of(Str answer, Str name) {
     Arena keep;
     Json doc;
     int64_t n = 0;
     arena_init(&keep, 4096);
     if (json_parse(answer, NULL, &keep, &doc, NULL) == ERR_OK) {
-        const Json *v = json_get(&doc, STR("rejected"));
+        const Json *v = json_get(&doc, name);
         if (v && v->type == JSON_INT) n = v->i;
     }
     arena_free(&keep);
@@ -163,7 +164,7 @@ static int load(Site *s) {
     status = http(s, "/models", models, NULL);
     if (status != 201 && status != 409) return failed(s, "models", status);
     status = http(s, "/import", graph, "application/x-ndjson");
-    if (status != 200 || rejected_of(buf_str(&s->answer))) return failed(s, "graph", status);
+    if (status != 200 || count_of(buf_str(&s->answer), STR("rejected"))) return failed(s, "graph", status);
     return define(s);
 }
 
@@ -187,14 +188,24 @@ static void collect(Plant *p, Buf *out) {
     while (plant_next(p, &v)) put_value(&v, out);
 }
 
+// The plant's clock runs away from the server's: what it says then is history at once.
+static void look_for_late(Site *s) {
+    bool ahead = s->o.speed > 1 || s->o.start_ns > time_now_ns();
+    if (s->late || !ahead || !count_of(buf_str(&s->answer), STR("late"))) return;
+    s->late = true;
+    fprintf(stderr, "sosia-site: these times lie too far ahead of the server's clock, so nothing moves: start it with "
+                    "--future off\n");
+}
+
 // Send what there is; keep it when nobody answers or the server is busy.
 static void flush(Site *s) {
     if (!s->lines.n) return;
     long status = http(s, "/ingest", buf_str(&s->lines), "application/x-ndjson");
-    int64_t rejected = status == 200 || status == 400 ? rejected_of(buf_str(&s->answer)) : 0;
+    int64_t rejected = status == 200 || status == 400 ? count_of(buf_str(&s->answer), STR("rejected")) : 0;
     if (status == 200 || rejected) {
         if (rejected && !s->rejected) failed(s, "values refused", status);
         if (s->lost && !s->o.quiet) fprintf(stderr, "sosia-site: the server is back\n");
+        look_for_late(s);
         s->rejected += rejected;
         s->sent++;
         s->lost = false;

@@ -87,7 +87,7 @@ static Err start_server(Run *r) {
     if (pipe2(fds, O_CLOEXEC) != 0) return tell(ERR_IO, "demo: no pipe: %s", strerrordesc_np(errno));
     char *data = (char *)(uintptr_t)arena_str(&r->keep, o->data.n ? o->data : STR(DATA_DEFAULT)).p;
     char *http = (char *)(uintptr_t)arena_str(&r->keep, o->http.n ? o->http : STR(HTTP_DEFAULT)).p;
-    char *argv[] = {r->self, "serve", "--data", data, "--http", http, "--json", NULL};
+    char *argv[] = {r->self, "serve", "--data", data, "--http", http, "--future", "off", "--json", NULL};
     r->server = start(argv, fds[1], getpid());
     close(fds[1]);
     Err err = r->server > 0 ? await_ready(r, fds[0]) : tell(ERR_IO, "demo: cannot start the server");

@@ -16,9 +16,9 @@
 #define HTTP_DEFAULT "127.0.0.1:7474"
 
 typedef struct Serve {
-    Str data, http, https, cert, key, token_file, log, slow_query;
+    Str data, http, https, cert, key, token_file, log, slow_query, future;
     StrList hosts;
-    int64_t checkpoint_ns, io_threads, query_timeout_ns;
+    int64_t checkpoint_ns, journal_mb, io_threads, query_timeout_ns;
     bool memory, behind_proxy, paused, json;
 } Serve;
 
@@ -38,6 +38,10 @@ static const Opt opts[] = {
     OPT(Serve, query_timeout_ns, OPT_DURATION, 0, "query-timeout", "TIME", "for one page of a question (60s)"),
     OPT(Serve, slow_query, OPT_STR, 0, "slow-query", "TIME",
         "log questions that take longer, with their text (1s); off: none"),
+    OPT(Serve, future, OPT_STR, 0, "future", "TIME",
+        "a value further ahead of the clock becomes history at once (5m); off: it stands"),
+    OPT_RANGE(Serve, journal_mb, "journal-mb", "N", "MiB of past changes kept for subscribers that come back (256)", 1,
+              1 << 20),
     OPT(Serve, paused, OPT_FLAG, 0, "paused", NULL, "leave all connections and event routes paused (for repair)"),
     OPT(Serve, log, OPT_STR, 0, "log", "LEVEL", "debug, info, warn (default) or error, to stderr"),
     OPT(Serve, json, OPT_FLAG, 'j', "json", NULL, "the ready line as JSON"),
@@ -55,7 +59,7 @@ static Err set_log(Str level) {
 }
 
 // 0: the engine's; negative: never. False when it is neither a time nor "off".
-static bool read_slow(Str text, int64_t *ns) {
+static bool read_time(Str text, int64_t *ns) {
     *ns = str_eq(text, STR("off")) ? -1 : 0;
     return !text.n || *ns < 0 || (time_parse_duration(text, ns) && *ns > 0);
 }
@@ -72,7 +76,8 @@ static Err check(const Serve *s) {
         return tell(ERR_LIMIT, "serve: --host was given more than %d times", SERVE_HOSTS_MAX);
     }
     int64_t ns;
-    if (!read_slow(s->slow_query, &ns)) return tell(ERR_ARGUMENT, "serve: --slow-query takes a time, as 500ms, or off");
+    if (!read_time(s->future, &ns)) return tell(ERR_ARGUMENT, "serve: --future takes a time, as 10m, or off");
+    if (!read_time(s->slow_query, &ns)) return tell(ERR_ARGUMENT, "serve: --slow-query takes a time, as 500ms, or off");
     return set_log(s->log);
 }
 
@@ -198,7 +203,9 @@ static Err run(void *fields, const Args *args) {
     Buf why = {0};
     SosiaOpen open = {
         .path = s->data, .checkpoint_interval_ns = s->checkpoint_ns, .query_timeout_ns = s->query_timeout_ns};
-    read_slow(s->slow_query, &open.query_slow_ns);
+    open.journal_bytes_max = s->journal_mb << 20;
+    read_time(s->future, &open.future_ns);
+    read_time(s->slow_query, &open.query_slow_ns);
     Err err = (Err)sosia_open(&open, &engine, &why);
     if (err != ERR_OK) {
         tell(err, "serve: %.*s", STR_ARG(why.n ? buf_str(&why) : str_of(err_text(err))));

@@ -191,6 +191,7 @@ SosiaErr sosia_open(const SosiaOpen *open, Sosia **out, SosiaBuf *why) {
     World *w;
     err = load_world(e, open, &w, why);
     if (err) goto fail;
+    if (open->future_ns) world_set_future(w, open->future_ns < 0 ? INT64_MAX : open->future_ns);
     e->settled = world_seq(w);
     e->checkpoint_seq = checkpoint_of(e);
     atomic_store(&e->durable, e->settled);

@@ -53,6 +53,7 @@ struct World {
     _Atomic uint64_t visible;
     uint64_t seq; // applied; while a batch is open, its own
     int64_t time;
+    int64_t future_ns; // see world_set_future
     bool open;
     bool writes;             // a batch was ever begun; counted by the domain
     bool replaying;          // the ring's room does not matter

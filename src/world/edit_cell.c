@@ -209,7 +209,7 @@ static Err clear_missing(const Subject *s, int32_t parent, const Json *v) {
 // A stream's value too far ahead of the batch's clock: it moves nothing now.
 static bool is_ahead(const Subject *s, Stamp st) {
     int64_t now = world_time(s->w);
-    return st.mode == STAMP_STREAM && st.source > now && st.source - now > WORLD_FUTURE_NS;
+    return st.mode == STAMP_STREAM && st.source > now && st.source - now > world_future(s->w);
 }
 
 // A late object of a stream enters history value by value, and clears nothing now.

@@ -121,7 +121,7 @@ static uint8_t set_fate(World *w, const Change *c, uint64_t row) {
     int64_t now = source_of(w, c->col, row);
     if (now > c->source_time) return CHANGE_LATE;
     if (!c->stream) return CHANGE_SET;
-    if (c->source_time > w->time && c->source_time - w->time > WORLD_FUTURE_NS) return CHANGE_LATE;
+    if (c->source_time > w->time && c->source_time - w->time > w->future_ns) return CHANGE_LATE;
     return now == c->source_time && stands(w, c, row) ? 0 : CHANGE_SET;
 }
 

@@ -12,6 +12,7 @@ static World *world_make(Domain *d, int64_t ring_records) {
     World *w = mem_alloc(sizeof *w);
     w->domain = d;
     w->epoch = domain_next_epoch(d);
+    w->future_ns = WORLD_FUTURE_NS;
     w->ring = ring_records > 0 ? ring_new(ring_records) : NULL;
     arena_init(&w->scratch, 4096);
     return w;
@@ -49,9 +50,13 @@ World *world_fork(World *w, int64_t ring_records) {
     atomic_init(&f->visible, w->seq);
     f->seq = f->base_seq = w->seq;
     f->time = w->time;
+    f->future_ns = w->future_ns;
     w->epoch = domain_next_epoch(w->domain); // invariant 2: what was shared is nobody's to write
     return f;
 }
+
+void world_set_future(World *w, int64_t future_ns) { w->future_ns = future_ns; }
+int64_t world_future(const World *w) { return w->future_ns; }
 
 static void catalog_drop(Domain *d, void *c) {
     (void)d;

@@ -107,13 +107,17 @@ int32_t catalog_kind(const Catalog *c, const Rel *rel);
 
 typedef struct World World;
 
-#define WORLD_FUTURE_NS INT64_C(300000000000) // a source's clock may be this far ahead
+#define WORLD_FUTURE_NS INT64_C(300000000000) // a source's clock may be this far ahead, unless told otherwise
 
 // An empty live world. ring_records: power of two, 0 = no ring (nobody reads while it is written, no rollback).
 World *world_new(Domain *d, int64_t ring_records);
 // A writable copy of everything applied so far; its own ring when ring_records > 0. O(1): copies one root.
 // Call on the writer thread of w. Everything applied is visible in the copy.
 World *world_fork(World *w, int64_t ring_records);
+// How far ahead of a batch's time a stream's clock may be (forks inherit it); INT64_MAX: as far as it likes. Decided
+// when a value arrives and written down, so it may differ from run to run.
+void world_set_future(World *w, int64_t future_ns);
+int64_t world_future(const World *w);
 // Free; no view may be open on it.
 void world_free(World *w);
 
@@ -127,7 +131,7 @@ int64_t world_next_time(const World *w, int64_t now);
 // The rules for a SET by its source's clock (source_time 0: no clock, it always counts):
 //   older than the value that stands: it moves nothing and goes to the batch as CHANGE_LATE;
 //   of a stream, the same time and value as what stands: a duplicate, nothing goes to the batch;
-//   of a stream, more than WORLD_FUTURE_NS ahead of the batch's time: as an older one;
+//   of a stream, more than the future (WORLD_FUTURE_NS) ahead of the batch's time: as an older one;
 //   else it stands: of the same time the last arrival.
 // Errors: STALE (column does not belong to the twin's model), TWIN_NOT_FOUND, LINK_NOT_FOUND, MODEL* (models),
 // LIMIT (ring exhausted: the batch must be rolled back). On error nothing of this change was applied.
