@@ -64,9 +64,9 @@ struct Realm {
     World *world;
     Hub *hub;
     int64_t ring_records;
-    bool stored;        // batches go through the store
+    bool stored;           // batches go through the store
     struct Derive *derive; // derived values, the writer's; NULL: none so far
-    _Atomic bool ready; // readers may find it: everything it was made from is visible
+    _Atomic bool ready;    // readers may find it: everything it was made from is visible
     // Questions; guarded by the desk's lock.
     bool dropped;                    // no cursor may be made
     struct QueryCache *facts;        // made by the first question
@@ -198,7 +198,8 @@ typedef struct Fifo {
 // not durable was undone.
 MUST bool batch_room(Sosia *e, Realm *r);
 void batch_begin(Sosia *e, Realm *r);
-// Its derived values are settled (derive_settle). Finish the open batch (nothing in it: it is dropped) and complete `c` (may be NULL) when it is visible.
+// Its derived values are settled (derive_settle). Finish the open batch (nothing in it: it is dropped) and complete `c`
+// (may be NULL) when it is visible.
 void batch_end(Sosia *e, Realm *r, Str source, Task *c);
 // Complete `c` when everything applied in the realm so far is visible.
 void batch_after(Sosia *e, Realm *r, Task *c);
