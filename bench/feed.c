@@ -30,6 +30,8 @@
 #define ROUNDS 3
 #define ONE_CHANGES 1000000
 #define SAMPLES_MAX 2000000
+#define STALLED 1000
+#define STALL_MESSAGES 5000
 
 static char **wanted; // NULL-terminated
 static bool peers = true;
@@ -322,6 +324,58 @@ static void run_one(int port, Bench *b) {
     }
 }
 
+// ---- the writer beside those who stall ----------------------------------------------------------------------------
+
+// Answers in what came; the start of one that is not whole stays in `rest`.
+static int64_t take_answers(int fd, Buf *rest, int flags) {
+    static char room[1 << 16];
+    const Str mark = STR("\"accepted\":");
+    int64_t found = 0;
+    ssize_t k = recv(fd, room, sizeof room, flags);
+    if (k <= 0) return 0;
+    buf_put(rest, room, k);
+    const char *p = rest->p, *end = p + rest->n;
+    for (const char *at; (at = memmem(p, (size_t)(end - p), mark.p, (size_t)mark.n)); found++) p = at + mark.n;
+    int64_t keep = end - p < mark.n ? end - p : mark.n - 1;
+    memmove(rest->p, end - keep, (size_t)keep);
+    rest->n = keep;
+    return found;
+}
+
+// Thousand updates a second that one socket gets in, each message acknowledged.
+static double write_rate(int port) {
+    Buf out = {0}, rest = {0};
+    int fd = ws_open(port, "/ingest");
+    int64_t answers = 0, start = time_mono_ns();
+    for (int64_t t = 0; t < STALL_MESSAGES; t++) {
+        buf_reset(&out);
+        say_to_sosia(&out, t, now_us() + 1000000);
+        send_all(fd, out.p, out.n);
+        answers += take_answers(fd, &rest, MSG_DONTWAIT);
+    }
+    while (answers < STALL_MESSAGES) answers += take_answers(fd, &rest, 0);
+    double seconds = bench_seconds(start);
+    close(fd);
+    buf_free(&out);
+    buf_free(&rest);
+    return (double)(STALL_MESSAGES * MESSAGE_UPDATES) / seconds / 1000;
+}
+
+// The same before and beside a thousand subscribers of everything who never read.
+static void stall(int port) {
+    Bench alone = {.name = "alone"};
+    Bench b = {.name = "feed.writer_beside_stalled", .unit = "k/s", .peer = "the same without subscribers, k/s"};
+    static int ears[STALLED];
+    write_rate(port); // warm
+    for (int i = 0; i < ROUNDS; i++) bench_add(&alone, write_rate(port));
+    for (int i = 0; i < STALLED; i++) ears[i] = ws_open(port, "/changes?slow=cut");
+    write_rate(port); // their buffers fill
+    for (int i = 0; i < ROUNDS; i++) bench_add(&b, write_rate(port));
+    for (int i = 0; i < STALLED; i++) close(ears[i]);
+    b.peer_value = bench_median(alone.value, alone.rounds);
+    bench_print(&b);
+}
+
 static void with_server(const char *folder, const char *name, void (*fn)(int port)) {
     char file[200];
     const char *bin = getenv("SOSIA_BIN");
@@ -443,6 +497,7 @@ int main(int argc, char **argv) {
         with_server(folder, "one", throughput);
         bench_print(&one);
     }
+    if (is_wanted("feed.writer_beside_stalled")) with_server(folder, "stall", stall);
     snprintf(command, sizeof command, "rm -rf %s", folder);
     return system(command) == 0 ? 0 : 1;
 }
