@@ -281,6 +281,7 @@ class Trouble(MqttCase):
         b, s = self.broker(persistence=True), self.sosia()
         self.put(s, "plant", self.document(b))
         self.up(s)
+        until(lambda: "Sending SUBACK to plant" in b.log)  # up comes before; it is counted below
         b.stop(signal.SIGKILL)
         until(lambda: self.status(s)["state"] == "connecting" and self.status(s)["trouble"])
         b.start()
