@@ -54,6 +54,7 @@ static Err find_programs(Run *r) {
 static pid_t start(char *const *argv, int out_fd, int64_t parent) {
     pid_t pid = fork();
     if (pid != 0) return pid;
+    signal(SIGTERM, SIG_DFL); // our handler would swallow the one that tells of our death
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) _exit(1);
     setpgid(0, 0); // Ctrl-C reaches the demo, which stops the others in order
