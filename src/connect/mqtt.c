@@ -98,6 +98,9 @@ static int wait_for(Mqtt *m, int fd, short events, int64_t wait_ns) {
     return p[1].revents;
 }
 
+// The link is lost, and why; the first reason stands.
+static void lose(Mqtt *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 // ---- out ----------------------------------------------------------------------------------------------------------
 
 static void out_end(Mqtt *m, Out *o, Err err) {
@@ -137,7 +140,11 @@ static void outbox_send(Mqtt *m) {
             continue;
         }
         Out **slot = &m->flying[o->mid & 0xffff];
-        CHECK(!*slot);
+        if (*slot) { // the broker owes the answer to one while it answered 65,534 after it
+            out_end(m, o, ERR_DEVICE_OFFLINE);
+            lose(m, "The broker does not acknowledge a message");
+            return;
+        }
         *slot = o;
         m->flying_count++;
     }
@@ -249,8 +256,6 @@ static const char *error_text(int error) {
     const char *text = strerrordesc_np(error);
     return text ? text : "an unknown error";
 }
-
-static void lose(Mqtt *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 static void lose(Mqtt *m, const char *fmt, ...) {
     if (m->lost) return;

@@ -7,8 +7,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <cmocka.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include "base/mem.h"
 #include "base/thread.h"
 #include "base/time.h"
@@ -361,13 +364,95 @@ static void test_config(void **state) {
     buf_free(&why);
 }
 
+// ---- a broker that forgets one ------------------------------------------------------------------------------------
+
+typedef struct Forgetful {
+    int listener;
+    Thread thread;
+} Forgetful;
+
+// The rest of a packet: its size; -1 at the end. `body` gets the first bytes.
+static int64_t packet_rest(FILE *in, uint8_t *body, size_t cap) {
+    int64_t size = 0;
+    for (int shift = 0, c = 128; c & 128; shift += 7) {
+        if ((c = fgetc(in)) == EOF) return -1;
+        size |= (int64_t)(c & 127) << shift;
+    }
+    for (int64_t i = 0; i < size; i++) {
+        int c = fgetc(in);
+        if (c == EOF) return -1;
+        if (i < (int64_t)cap) body[i] = (uint8_t)c;
+    }
+    return size;
+}
+
+// One link: everything is acknowledged but the first message.
+static void forget_first(int fd) {
+    FILE *in = fdopen(fd, "rb");
+    bool first = true;
+    uint8_t b[64];
+    for (int type; (type = fgetc(in)) != EOF && packet_rest(in, b, sizeof b) >= 0;) {
+        const uint8_t *mid = b + 2 + b[1]; // behind a short topic
+        uint8_t hello[] = {0x20, 2, 0, 0}, pong[] = {0xd0, 0}, ack[] = {0x40, 2, mid[0], mid[1]};
+        ssize_t sent = 0;
+        if (type == 0x10) sent = send(fd, hello, sizeof hello, MSG_NOSIGNAL);
+        else if (type == 0xc0) sent = send(fd, pong, sizeof pong, MSG_NOSIGNAL);
+        else if (type >> 4 == 3 && !first) sent = send(fd, ack, sizeof ack, MSG_NOSIGNAL);
+        first &= type >> 4 != 3;
+        if (sent < 0 || type == 0xe0) break;
+    }
+    fclose(in);
+}
+
+static void *forgetful_main(void *arg) {
+    Forgetful *f = arg;
+    for (int fd; (fd = accept(f->listener, NULL, NULL)) >= 0;) forget_first(fd);
+    return NULL;
+}
+
+static int forgetful_open(Forgetful *f) {
+    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof sa;
+    f->listener = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(f->listener, (struct sockaddr *)&sa, sizeof sa), 0);
+    assert_int_equal(listen(f->listener, 4), 0);
+    assert_int_equal(getsockname(f->listener, (struct sockaddr *)&sa, &size), 0);
+    assert_int_equal(thread_start(&f->thread, "broker", forgetful_main, f), ERR_OK);
+    return ntohs(sa.sin_port);
+}
+
+// Ids of messages are 16 bits: when one comes round that still waits, the link is made anew.
+static void test_unacknowledged_for_ever(void **state) {
+    (void)state;
+    Forgetful f = {0};
+    Broker b = {.port = forgetful_open(&f)};
+    Link l = {0};
+    link_open(&l, &b, (MqttConfig){.version = 4, .clean_start = true});
+    await(&l.ups, 1);
+    MqttOut out = {.topic = STR("t"), .payload = STR("1"), .qos = 1, .sent = on_sent, .arg = &l};
+    for (int i = 0; i < 70000;) {
+        Err err = mqtt_publish(l.mqtt, &out);
+        if (err == ERR_DEVICE_OFFLINE) break;
+        if (err == ERR_BUSY) thread_sleep_ns(NS_PER_MS);
+        else i++;
+    }
+    await(&l.downs, 1);
+    await(&l.sent_failed, 1);
+    await(&l.sent_ok, 50000);
+    await(&l.ups, 2);
+    link_close(&l);
+    shutdown(f.listener, SHUT_RDWR);
+    thread_join(&f.thread);
+    close(f.listener);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_config),          cmocka_unit_test(test_details),
         cmocka_unit_test(test_unsettled_v5),    cmocka_unit_test(test_unsettled_v311),
         cmocka_unit_test(test_broker_restarts), cmocka_unit_test(test_half_open),
         cmocka_unit_test(test_out_fails),       cmocka_unit_test(test_out_is_bounded),
-        cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_flood),           cmocka_unit_test(test_unacknowledged_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
