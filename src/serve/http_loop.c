@@ -170,15 +170,27 @@ static void sweep_conn(HttpConn *conn, int64_t now_ms, bool tick) {
     }
 }
 
-// Cut the connection with the longest half-received request when all of them together hold too much.
+// Bytes of what has not been received as a whole.
+static size_t held_by(const HttpConn *conn) {
+    const HttpStream *s = conn->req.stream;
+    size_t parts = s && s->ws ? (size_t)s->ws->reader.parts.cap : 0;
+    return parts + (conn->sock->input->bytes ? conn->sock->input->capacity : 0);
+}
+
+static bool may_cut(const HttpConn *conn) {
+    const HttpStream *s = conn->req.stream;
+    return conn->state == CONN_READING || (conn->state == CONN_STREAM && s && s->ws && s->ws->open);
+}
+
+// Cut the connection with the longest half-received request or message when all of them together hold too much.
 static void sweep_input(HttpLoop *loop) {
     HttpConn *largest = NULL;
     size_t total = 0, most = 0;
     for (h2o_linklist_t *n = loop->conns.next; n != &loop->conns; n = n->next) {
         HttpConn *conn = H2O_STRUCT_FROM_MEMBER(HttpConn, link, n);
-        size_t held = conn->sock->input->bytes ? conn->sock->input->capacity : 0;
+        size_t held = held_by(conn);
         total += held;
-        if (conn->state == CONN_READING && held > most) {
+        if (may_cut(conn) && held > most) {
             most = held;
             largest = conn;
         }

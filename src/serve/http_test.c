@@ -67,12 +67,17 @@ static void feed_ready(void *arg) {
 static void feed_tick(void *arg) { atomic_fetch_add(&((Feed *)arg)->ticks, 1); }
 static void feed_closed(void *arg) { atomic_fetch_add(&((Feed *)arg)->closed, 1); }
 
+static void feed_message(void *arg, Str bytes, bool text) { (void)arg, (void)bytes, (void)text; }
+
 static void note_gone(void *arg) { atomic_fetch_add(&((Site *)arg)->gone, 1); }
 
 static void handle(void *ctx, HttpReq *r) {
     static const HttpStreamOps ops = {.ready = feed_ready, .tick = feed_tick, .closed = feed_closed};
+    static const HttpStreamOps both = {
+        .ready = feed_ready, .tick = feed_tick, .closed = feed_closed, .message = feed_message};
     Site *site = ctx;
     const HttpView *v = http_view(r);
+    bool wrong;
     if (str_eq(v->path, STR("/late"))) {
         queue_push(&site->late, r);
     } else if (str_eq(v->path, STR("/watched"))) {
@@ -81,6 +86,10 @@ static void handle(void *ctx, HttpReq *r) {
     } else if (str_eq(v->path, STR("/stream"))) {
         HttpReply head = {.status = 200, .type = STR("text/event-stream")};
         site->feed.stream = http_stream_open(r, &head, STR("first"), &ops, &site->feed);
+        if (!site->feed.stream) http_reply(r, &(HttpReply){.status = 503});
+    } else if (http_wants_socket(r, &wrong)) {
+        HttpReply head = {.status = 101};
+        site->feed.stream = http_socket_open(r, &head, (Str){0}, &both, &site->feed);
         if (!site->feed.stream) http_reply(r, &(HttpReply){.status = 503});
     } else {
         HttpReply reply = {.status = 200, .type = STR("text/plain"), .prefix = STR("<"), .suffix = STR(">")};
@@ -383,6 +392,38 @@ static void half_received_requests_are_bounded_together(void **state) {
     site_close(&site);
 }
 
+// A frame that announces more than follows, and parts of a message without an end, count like half a request.
+static void half_received_messages_are_bounded_together(void **state) {
+    (void)state;
+    Site site;
+    site_open_with(&site, &(HttpConfig){.limits = {.input_bytes_max = 1 << 20}});
+    static const char hello[] = "GET /socket HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    static const char heads[2][14] = {{(char)0x82, (char)0xff, 0, 0, 0, 0, 0, 0x0f, 0x42, 0x40, 0, 0, 0, 0},
+                                      {0x02, (char)0xff, 0, 0, 0, 0, 0, 0x06, 0x40, 0x00, 0, 0, 0, 0}};
+    static char block[400 << 10];
+    int fds[8];
+    for (int i = 0; i < 8; i++) {
+        char room[1024];
+        fds[i] = dial(&site);
+        say(fds[i], hello);
+        assert_non_null(strstr(hear(fds[i], room, sizeof room, 12).p, "101"));
+        ssize_t sent = send(fds[i], heads[i & 1], sizeof heads[0], MSG_NOSIGNAL);
+        sent += send(fds[i], block, sizeof block, MSG_NOSIGNAL);
+        (void)sent; // may already be cut
+    }
+    HttpStats stats = {0};
+    for (int i = 0; i < 6000 && stats.cut_input < 5; i++) {
+        thread_sleep_ns(10 * NS_PER_MS);
+        http_stats(site.http, &stats);
+    }
+    assert_true(stats.cut_input >= 5);
+    for (int i = 0; i < 6000 && site.feed.closed < 5; i++) thread_sleep_ns(10 * NS_PER_MS);
+    assert_true(site.feed.closed >= 5);
+    for (int i = 0; i < 8; i++) close(fds[i]);
+    site_close(&site);
+}
+
 static void bodies_in_work_are_bounded_together(void **state) {
     (void)state;
     Site site;
@@ -552,6 +593,7 @@ int main(void) {
         cmocka_unit_test(connections_are_counted_and_bounded),
         cmocka_unit_test(a_slow_sender_is_cut),
         cmocka_unit_test(half_received_requests_are_bounded_together),
+        cmocka_unit_test(half_received_messages_are_bounded_together),
         cmocka_unit_test(bodies_in_work_are_bounded_together),
         cmocka_unit_test(streams_flow_and_end),
         cmocka_unit_test(a_stalled_stream_is_cut),

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 
 #define CONTROL_BYTES_MAX 16384 // of pongs that wait: a client that pings and reads nothing is not read
+#define UNWANTED_BYTES_MAX 4096 // of a message where none is taken
 #define PING_MISSES 3           // of ping_ms without a byte: the peer is dead
 
 // ---- asking -------------------------------------------------------------------------------------------------------
@@ -223,7 +224,7 @@ HttpStream *http_socket_open(HttpReq *r, const HttpReply *head, Str first, const
     HttpStream *s = req_stream_new(r, ops, arg);
     if (!s) return NULL;
     s->ws = mem_alloc(sizeof *s->ws);
-    s->ws->reader.max = r->conn->loop->http->config.limits.body_bytes_max;
+    s->ws->reader.max = ops->message ? r->conn->loop->http->config.limits.body_bytes_max : UNWANTED_BYTES_MAX;
     atomic_fetch_add(&s->refs, 1); // on_upgraded's
     HttpReply reply = *head;
     reply.status = 101;
