@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Commands to devices through a real broker: the device is a mosquitto client, the caller sees REST."""
 import json
+import socket
 import threading
+import time
 
 import broker
 import kit
@@ -103,6 +105,39 @@ class Commands(kit.Case):
         until(lambda: self.metric("commands_unclaimed") == 1, what="a late answer counted")
         self.assertEqual(len(d.seen), 1)  # published once
         self.assertEqual(self.metric("commands_timed_out"), 1)
+
+    def test_the_end_waits_for_nobody(self):
+        """A device, a broker and a receiver that say nothing: SIGTERM ends all of it in seconds, with answers."""
+        hole = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(hole.close)
+        code, _, body = self.s.http("PUT", "/endpoints/hole", {
+            "kind": "webhook", "url": "http://127.0.0.1:%d/" % hole.getsockname()[1], "timeout": "2m"})
+        self.assertEqual(code, 201, body)
+        got = {}
+
+        def ask(path, body=None):
+            got[path] = self.s.http("POST", path, body)[0]
+
+        asks = [threading.Thread(target=ask, args=a) for a in (
+            ("/digitaltwins/p1/commands/start?timeout=60s", "5"), ("/connections/plant/test?seconds=60",),
+            ("/endpoints/hole/test",))]
+        asks[0].start()
+        until(lambda: self.s.get("/connections/plant")["status"]["commands"] == 1, what="the command waits")
+        for a in asks[1:]:
+            a.start()
+        arrived, _ = hole.accept()
+        self.addCleanup(arrived.close)
+        until(lambda: self.b.log.count("New client connected") >= 2, what="the connection's test")
+        start = time.monotonic()
+        self.s.process.terminate()
+        self.assertEqual(self.s.process.wait(110 * kit.SLOW), 0)
+        took = time.monotonic() - start
+        for a in asks:
+            a.join()
+        self.assertEqual(got["/digitaltwins/p1/commands/start?timeout=60s"], 503)
+        self.assertEqual(got["/connections/plant/test?seconds=60"], 200)  # what came until then
+        self.assertEqual(got["/endpoints/hole/test"], 200)  # "delivered":false
+        self.assertLess(took, 30 * kit.SLOW)
 
     def test_doubled_answers(self):
         self.device(lambda topic, payload: [("ack/" + topic[3], '{"result":1}')] * 2)

@@ -27,6 +27,9 @@ typedef struct SosiaConnectOpen {
 
 // Read what is stored and start it in the background. The engine outlives it. Errors: STORAGE, IO.
 SosiaErr sosia_connect_start(const SosiaConnectOpen *o, Sosia *s, SosiaConnect **out, SosiaBuf *why);
+// The server is stopping and takes too long: what waits for devices, brokers or other servers is answered with CLOSED
+// soon, and new requests are. Any thread, also more than once.
+void sosia_connect_hurry(SosiaConnect *c);
 // Stop everything in order: what was received is applied and acknowledged, cursors are stored. NULL is fine.
 void sosia_connect_stop(SosiaConnect *c);
 

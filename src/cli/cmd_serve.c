@@ -159,6 +159,7 @@ static Err serve(const Serve *s, Sosia *engine, SosiaConnect *connect, int64_t s
     ServeConfig config = config_of(s, &keep);
     config.connect = connect;
     config.connect_ask = sosia_connect_ask;
+    config.connect_hurry = sosia_connect_hurry;
     config.connect_stats = sosia_connect_stats;
     Err err = serve_start(&config, engine, &server, &why);
     if (err == ERR_OK) {

@@ -104,14 +104,22 @@ Commands *commands_new(SosiaConnect *k) {
     return NULL;
 }
 
+void commands_hurry(Commands *c) {
+    for (;;) {
+        pthread_mutex_lock(&c->lock);
+        c->closing = true;
+        pthread_cond_signal(&c->wake);
+        Ask *a = c->count ? take_locked(c, 0) : NULL;
+        pthread_mutex_unlock(&c->lock);
+        if (!a) return;
+        ask_fail(a, ERR_CLOSED, "The server is shutting down.");
+    }
+}
+
 void commands_free(Commands *c) {
     if (!c) return;
-    pthread_mutex_lock(&c->lock);
-    c->closing = true;
-    pthread_cond_signal(&c->wake);
-    pthread_mutex_unlock(&c->lock);
+    commands_hurry(c);
     thread_join(&c->thread);
-    while (c->count) ask_fail(take_locked(c, 0), ERR_CLOSED, "The server is shutting down.");
     pthread_cond_destroy(&c->wake);
     pthread_mutex_destroy(&c->lock);
     mem_free(c);

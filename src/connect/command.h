@@ -28,7 +28,9 @@ struct Command {
 
 // The table, empty, and the thread that ends what took too long; NULL when there is no thread to be had.
 Commands *commands_new(SosiaConnect *k);
-// Fail what is under way with CLOSED, join, free. NULL is fine. Nobody may call command_answer any more.
+// Fail what is under way, and what comes, with CLOSED. Any thread, also more than once.
+void commands_hurry(Commands *c);
+// The same, join, free. NULL is fine. Nobody may call command_answer any more.
 void commands_free(Commands *c);
 // A device answered: complete the command of that correlation. status < 400 is success; payload is JSON or any text.
 // False when nobody waits: late, a second answer, or not ours; it is counted.

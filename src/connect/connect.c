@@ -62,6 +62,11 @@ void sosia_connect_stop(SosiaConnect *k) {
     mem_free(k);
 }
 
+void sosia_connect_hurry(SosiaConnect *k) {
+    atomic_store(&k->closing, true);
+    commands_hurry(k->commands);
+}
+
 // Sums over all connections.
 typedef struct Totals {
     int64_t up, failed, paused, messages, bytes, points, accepted, rejected, late, duplicates, errors, published,

@@ -276,9 +276,30 @@ Err connections_load(SosiaConnect *k, Buf *why) {
     return err;
 }
 
+typedef struct Stopping {
+    Connection *connection;
+    Thread thread;
+} Stopping;
+
+static void *stop_main(void *arg) {
+    Stopping *s = arg;
+    halt(s->connection);
+    connection_unref(s->connection);
+    return NULL;
+}
+
+// All at once: each may wait for a broker that is dead.
 void connections_stop(SosiaConnect *k) {
+    int64_t count = 0;
     pthread_mutex_lock(&k->edit);
-    while (k->connection_count) connection_remove(k, k->connections[k->connection_count - 1]->name);
+    Stopping *all = mem_alloc(((size_t)k->connection_count + 1) * sizeof *all);
+    while (k->connection_count) {
+        Stopping *s = &all[count++];
+        *s = (Stopping){.connection = take_out(k, k->connections[k->connection_count - 1]->name)};
+        if (thread_start(&s->thread, "stop", stop_main, s)) (void)stop_main(s);
+    }
+    for (int64_t i = 0; i < count; i++) thread_join(&all[i].thread);
+    mem_free(all);
     mem_free(k->connections);
     k->connections = NULL;
     pthread_mutex_unlock(&k->edit);

@@ -10,6 +10,7 @@
 #define MESSAGES_MOST 100
 #define SHOWN_POINTS 100
 #define SHOWN_BYTES 4096
+#define LOOK_NS (200 * NS_PER_MS) // how often a wait looks whether the server stops
 
 typedef struct Try {
     SosiaConnect *connect;
@@ -150,15 +151,15 @@ static int64_t number_of(const Ask *a, Str name, int64_t or_else, int64_t most, 
     return v < most ? v : most;
 }
 
-// Until there are enough, time is up, or the link fails.
+// Until there are enough, time is up, the link fails, or the server stops.
 static void collect(Try *t, int64_t seconds) {
-    struct timespec until;
-    int64_t end = time_now_ns() + seconds * NS_PER_S;
-    until.tv_sec = end / NS_PER_S;
-    until.tv_nsec = end % NS_PER_S;
+    int64_t end = time_mono_ns() + seconds * NS_PER_S;
     pthread_mutex_lock(&t->lock);
-    while (t->count < t->most && !t->failed)
-        if (pthread_cond_timedwait(&t->news, &t->lock, &until)) break;
+    while (t->count < t->most && !t->failed && time_mono_ns() < end && !atomic_load(&t->connect->closing)) {
+        int64_t look = time_now_ns() + LOOK_NS;
+        struct timespec until = {.tv_sec = look / NS_PER_S, .tv_nsec = look % NS_PER_S};
+        pthread_cond_timedwait(&t->news, &t->lock, &until);
+    }
     pthread_mutex_unlock(&t->lock);
 }
 

@@ -23,7 +23,7 @@ bool endpoint_stopping(Endpoint *e) {
     pthread_mutex_lock(&e->lock);
     bool stop = e->stop;
     pthread_mutex_unlock(&e->lock);
-    return stop;
+    return stop || atomic_load(&e->connect->closing);
 }
 
 void endpoint_wake(Endpoint *e, bool routes) {

@@ -22,7 +22,11 @@ static void *run_worker(void *arg) {
 static void on_refused(void *ctx, int status) { metrics_refused(&((Server *)ctx)->metrics, status); }
 
 // What takes longer than a stopping server may wait for.
-static void on_late(void *ctx) { adt_query_stop(ctx); }
+static void on_late(void *ctx) {
+    const ServeConfig *c = &((Server *)ctx)->config;
+    adt_query_stop(ctx);
+    if (c->connect && c->connect_hurry) c->connect_hurry(c->connect);
+}
 
 static const char *keep_z(Arena *keep, const char *z) { return z ? arena_str(keep, str_of(z)).p : NULL; }
 

@@ -27,6 +27,7 @@ typedef struct ServeConfig {
     // argument; outlives the server. NULL: those answer NotSupported.
     SosiaConnect *connect;
     void (*connect_ask)(SosiaConnect *c, const SosiaCaller *who, const SosiaAsk *ask, SosiaToldFn fn, void *arg);
+    void (*connect_hurry)(SosiaConnect *c); // after limits.stop_timeout_ms of stopping; NULL: nobody is told
     void (*connect_stats)(SosiaConnect *c, SosiaBuf *out); // for /metrics
 } ServeConfig;
 
