@@ -342,6 +342,11 @@ class Ingest(WithServer):
         self.assertEqual(self.server.twin("in-1")["flow"], 48)
         self.assertRegex(self.ok(self.run_("ingest", text=lines[49])).out, r"^1 value accepted in ")
         self.assertEqual(self.server.twin("in-1")["flow"], 49)
+        # Accepted, but not to be seen: the clock of the source may be wrong.
+        r = self.ok(self.run_("ingest", text=lines[3]))
+        self.assertRegex(r.out, r"^1 value accepted in ")
+        self.assertRegex(r.err, r"1 of them late: .*\n.*clock")
+        self.assertEqual(self.server.twin("in-1")["flow"], 49)
         meta = self.server.twin("in-1")["$metadata"]["flow"]
         self.assertTrue(meta["sourceTime"].startswith("2026-01-01T00:00:49"))
 

@@ -152,6 +152,26 @@ class Resource(MqttCase):
         code, _, body = s.http("POST", "/connections/new/test?seconds=20", document)
         self.assertEqual(code, 503, body)
 
+    def test_command_line(self):
+        """What `sosia connections` prints: sentences, and no advice to start a server that has answered."""
+        b, s = self.broker(), self.sosia()
+        b.publish("plant/p1/rpm", "7", retain=True)
+        out = s.run("connections", "test", "new", "-", "--messages", 1, "--for", "60s",
+                    text=json.dumps(self.document(b)))
+        self.assertEqual((out.code, len(out.out.splitlines())), (0, 3), out)  # head, line, the message
+        self.assertNotIn("null", out.out)
+        self.put(s, "plant", self.document(b))
+        out = s.run("connections", "pause", "plant")
+        self.assertEqual((out.code, out.out, out.err), (0, "", "connection plant is paused\n"))
+        out = s.run("connections", "resume", "plant")
+        self.assertEqual((out.code, out.out, out.err), (0, "", "connection plant goes on\n"))
+        self.assertIn("Late", s.run("connections").out)
+        b.stop()
+        out = s.run("connections", "test", "plant")
+        self.assertNotEqual(out.code, 0)
+        self.assertIn("broker", out.err)
+        self.assertNotIn("sosia serve", out.err)
+
 
 class Flow(MqttCase):
     def test_values(self):

@@ -237,7 +237,7 @@ static void advise(const Client *c, Err err) {
     switch (err) {
     case ERR_UNREACHABLE:
         if (c->untrusted) hint("name the certificate to trust with --ca FILE, or skip the check with --insecure");
-        else advise_start(c->url);
+        else if (!c->status) advise_start(c->url);
         break;
     case ERR_UNAUTHORIZED: hint("name the token with --token-file FILE or in SOSIA_TOKEN"); break;
     case ERR_TWIN_NOT_FOUND: hint("list the twins with: sosia get"); break;
@@ -297,6 +297,7 @@ Err client_batch(Client *c, const Call *call, int64_t patience_ns, Verdict *out)
     const Json *errors = json_get(&doc, STR("errors"));
     out->accepted = number_of(&doc, STR("accepted"));
     out->rejected = number_of(&doc, STR("rejected"));
+    out->late = number_of(&doc, STR("late"));
     out->errors = errors && errors->type == JSON_ARRAY ? errors : NULL;
     return ERR_OK;
 }

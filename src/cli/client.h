@@ -75,7 +75,7 @@ void client_stream_close(Stream *s);
 
 // Answer of /ingest and /import: {"accepted","rejected","errors":[{"line","code","message"}]}.
 typedef struct Verdict {
-    int64_t accepted, rejected;
+    int64_t accepted, rejected, late;
     const Json *errors; // array, in c->keep; may be NULL
 } Verdict;
 

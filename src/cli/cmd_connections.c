@@ -6,12 +6,12 @@ typedef struct Connections {
     int64_t seconds_ns, messages;
 } Connections;
 
+// A line of 80 columns has room for these and some of what is wrong.
 static const ResourceColumn columns[] = {
-    {{"Connection", false, true}, "/name"},        {{"Kind", false, false}, "/kind"},
-    {{"State", false, false}, "/status/state"},    {{"Messages", true, false}, "/status/messages"},
-    {{"Points", true, false}, "/status/accepted"}, {{"Rejected", true, false}, "/status/rejected"},
-    {{"Errors", true, false}, "/status/errors"},   {{"Waiting", true, false}, "/status/waiting"},
-    {{"Trouble", false, true}, "/status/trouble"},
+    {{"Connection", false, true}, "/name"},          {{"State", false, false}, "/status/state"},
+    {{"Messages", true, false}, "/status/messages"}, {{"Points", true, false}, "/status/accepted"},
+    {{"Late", true, false}, "/status/late"},         {{"Rejected", true, false}, "/status/rejected"},
+    {{"Errors", true, false}, "/status/errors"},     {{"Trouble", false, true}, "/status/trouble"},
 };
 
 static const Resource connections = {
@@ -67,6 +67,7 @@ static Str text_of(const Json *v, Arena *arena) {
 static void put_points(Table *t, Arena *a, Str topic, const Json *message) {
     const Json *points = json_get(message, STR("points")), *error = json_get(message, STR("error"));
     int32_t n = points && points->type == JSON_ARRAY ? points->count : 0;
+    if (error && error->type == JSON_NULL) error = NULL;
     for (int32_t i = 0; i < n; i++) {
         table_put(t, STYLE_PLAIN, i ? (Str){0} : topic);
         table_put(t, STYLE_CYAN, text_of(json_get(&points->items[i], STR("twin")), a));

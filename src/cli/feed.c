@@ -91,6 +91,7 @@ Err feeder_flush(Feeder *f) {
     f->sent += lines;
     f->accepted += v.accepted;
     f->rejected += v.rejected;
+    f->late += v.late;
     if (f->stop_when_missing && !f->accepted && v.rejected == lines && all_missing(v.errors)) {
         return tell_missing(f, &v.errors->items[0]);
     }
@@ -120,6 +121,11 @@ Err feeder_report(const Feeder *f, bool json, int64_t took_ns) {
         buf_str_put(&out, STR("/s)\n"));
     }
     Err err = say(buf_str(&out));
+    if (!json && f->late) {
+        note("%lld of them late: by their time older than what stands, or more than five minutes ahead",
+             (long long)f->late);
+        hint("they are kept as history and do not show as the present; is the clock of the source right?");
+    }
     buf_free(&out);
     return err == ERR_OK && f->rejected ? ERR_VALIDATION : err;
 }

@@ -13,9 +13,9 @@ typedef struct Feeder {
     Buf places;        // int64_t line number of each
     int64_t batch_max; // lines of one request
     int64_t patience_ns;
-    int64_t errors_max;     // told on stderr; the rest is only counted
-    bool stop_when_missing; // see feeder_flush
-    int64_t sent, accepted, rejected, requests;
+    int64_t errors_max;                               // told on stderr; the rest is only counted
+    bool stop_when_missing;                           // see feeder_flush
+    int64_t sent, accepted, rejected, late, requests; // late ones are among the accepted
     int64_t errors_told;
     Buf errors; // JSON members of an array: {"line","code","message"}, at most errors_max
 } Feeder;

@@ -141,8 +141,8 @@ Err resource_put(const Resource *r, const Common *common, Str name, Str file) {
 
 static Err act(const Resource *r, Client *c, const Common *common, const Str *parts, Str body, const char *done) {
     TRY(client_do(c, &(Call){.method = "POST", .path = path_of(c, r, "/{}/{}", parts), .body = body}));
-    if (c->body.n) return common->json ? say_line(c) : say_pretty(c);
-    if (!common->json && done) note("%s %.*s %s", r->noun, STR_ARG(parts[0]), done);
+    if (c->body.n && (common->json || !done)) return common->json ? say_line(c) : say_pretty(c);
+    if (!common->json) note("%s %.*s %s", r->noun, STR_ARG(parts[0]), done);
     return ERR_OK;
 }
 
