@@ -154,7 +154,7 @@ static void put(Ask *a) {
         buf_str_put(&why, STR("The id of an event route has 1 to 128 letters, digits, '-' and '_'."));
     } else if (route_filter(filter, &formula, &place_of) != ERR_OK) {
         err = ERR_ROUTE_FILTER;
-        buf_printf(&why, "The filter cannot be read: %.*s.", STR_ARG(buf_str(&place_of)));
+        buf_printf(&why, "The filter cannot be read: %.*s", STR_ARG(buf_str(&place_of)));
     } else {
         pthread_mutex_lock(&r->edit);
         err = put_locked(r, a->q->id, endpoint, filter, &why);

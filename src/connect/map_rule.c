@@ -251,6 +251,8 @@ static void read_time(Mapping *m, Doc *p, Rule *r) {
         if (str_eq(format, str_of(formats[i].name))) r->time_format = formats[i].format;
     if (r->time_format == TIME_TEXT && str_find(format, '%', 0) < 0)
         doc_bad(p, "timeFormat", "auto, rfc3339, s, ms, us, ns or a text with %%Y, %%m, %%d ... is expected");
+    char wrong = r->time_format == TIME_TEXT ? map_time_unknown(format) : 0;
+    if (wrong) doc_bad(p, "timeFormat", "there is no %%%c", wrong);
 }
 
 static void read_ignore(Mapping *m, Doc *p, Rule *r) {

@@ -107,3 +107,5 @@ bool rule_match(const Rule *r, Str topic, Str *captures);
 bool rule_time(const Rule *r, const JsonToken *t, Arena *scratch, int64_t *out);
 // By a format like strptime's: %Y %y %m %d %H %I %M %S %f %p %z %b %j %s %%; UTC without %z.
 bool map_time_text(Str format, Str s, int64_t *out);
+// The first letter behind a % of such a format that means nothing; 0 when there is none.
+char map_time_unknown(Str format);

@@ -234,6 +234,8 @@ static void test_refusals(void **state) {
         {"[{\"topic\":\"{twin}\",\"property\":\"p\",\"payload\":\"xml\"}]", "[0].payload: one of \"json\""},
         {"[{\"topic\":\"{twin}\",\"property\":\"p\",\"expression\":\"valu + 1\"}]", "[0].expression: "},
         {"[{\"topic\":\"{twin}\",\"property\":\"p\",\"timeFormat\":\"iso\"}]", "[0].timeFormat: "},
+        {"[{\"topic\":\"{twin}\",\"property\":\"p\",\"timeFormat\":\"%d.%m.%Y %Q\"}]",
+         "[0].timeFormat: there is no %Q"},
         {"[{\"topic\":\"{twin}\",\"property\":\"p\",\"create\":true}]", "[0].model: twins cannot be created"},
         {"[{\"topic\":\"{twin}\",\"values\":[]}]", "[0].values: at least one"},
         {"[{\"topic\":\"{twin}\",\"property\":\"p\",\"values\":[{\"property\":\"x\"}]}]",

@@ -109,6 +109,15 @@ static bool in_range(const Pieces *t) {
     return t->hour < 24 && t->minute < 60 && t->second < 61;
 }
 
+char map_time_unknown(Str format) {
+    for (int64_t i = 0; i + 1 < format.n; i++) {
+        if (format.p[i] != '%') continue;
+        char c = format.p[++i];
+        if (!c || !strchr("YymbdjHIMSfpzs%", c)) return c ? c : ' ';
+    }
+    return 0;
+}
+
 bool map_time_text(Str format, Str s, int64_t *out) {
     Pieces t = {.year = 1970, .month = 1, .day = 1};
     for (int64_t i = 0; i < format.n; i++) {

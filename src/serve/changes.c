@@ -360,9 +360,11 @@ static void answer_gone(Call *c, uint64_t since, uint64_t oldest) {
     buf_str_put(&body, STR("{\"error\":{\"code\":"));
     json_put_str(&body, code);
     buf_printf(&body,
-               ",\"message\":\"What follows sequence %llu is no longer kept; the oldest is %llu. Read the state again, "
+               ",\"message\":\"What follows sequence %llu is %s; the oldest is %llu. Read the state again, "
                "or ask for snapshot=true, without since.\"},\"oldest\":%llu}",
-               (unsigned long long)since, (unsigned long long)oldest, (unsigned long long)oldest);
+               (unsigned long long)since,
+               since < oldest ? "no longer kept" : "not there yet: it was of another world file",
+               (unsigned long long)oldest, (unsigned long long)oldest);
     http_reply_header(&reply, STR("x-ms-error-code"), code);
     call_reply(c, &reply);
     buf_free(&body);
