@@ -73,7 +73,7 @@ class Limits(kit.Case):
             self.assertEqual(code, 204, body)
         code, _, body = s.http("POST", "/write", "m f4000=1 2\nm f0=2 3")
         self.assertEqual(code, 400, body)
-        self.assertIn("line 1", body)
+        self.assertIn("line 1: no model can be made for \\\"m\\\"", body)
         self.assertEqual((s.twin("m")["f0"], s.twin("m")["f3999"]), (2, 1))
 
 

@@ -256,7 +256,7 @@ static Str tag_name(const LineWay *w, const LpPoint *p, Str key) {
 }
 
 // Paths by a model that is made of what comes: all fields the series has shown so far.
-static Err paths_shaped(LineWay *w, LineSeries *s, const LpPoint *p, Str *tag_paths) {
+static Err paths_shaped(LineWay *w, LineSeries *s, const LpPoint *p, Str *tag_paths, Buf *why) {
     ShapeField *all = NEW(&w->scratch, ShapeField, p->tag_count + s->count);
     int32_t n = 0, at = 0;
     for (int32_t i = 0; i < p->tag_count; i++) {
@@ -268,7 +268,14 @@ static Err paths_shaped(LineWay *w, LineSeries *s, const LpPoint *p, Str *tag_pa
         bool named = x->rule && x->rule->path.n;
         if (!x->drop) all[n++] = (ShapeField){.name = named ? x->rule->path : x->key, .schema = x->schema};
     }
-    TRY(shape_of(w->connect->shapes, PREFIX, p->name, (Str){0}, all, n, &w->scratch, &s->model));
+    Err err = shape_of(w->connect->shapes, PREFIX, p->name, (Str){0}, all, n, &w->scratch, &s->model);
+    Str name = p->name.n <= 128 ? p->name : STR("a long name");
+    if (err == ERR_LIMIT)
+        buf_printf(why,
+                   "no model can be made for \"%.*s\": too long a name, too many fields or versions, or too many models"
+                   " in the world; name a model in a connection",
+                   (int)name.n, name.p);
+    if (err) return err;
     s->model = arena_str(&w->keep, s->model);
     for (int32_t i = 0; i < p->tag_count; i++)
         if (tag_name(w, p, p->tags[i].key).n) tag_paths[i] = all[at++].property;
@@ -359,7 +366,7 @@ static Err learn(LineWay *w, LineSeries *s, const LpPoint *p, Buf *why) {
     if (all_dropped(s)) return ERR_OK;
     TRY(twin_model(w, s->twin, &have));
     bool shaped = !w->map->model.n && w->map->create && (!have.n || str_starts(have, MADE));
-    if (shaped) TRY(paths_shaped(w, s, p, tag_paths));
+    if (shaped) TRY(paths_shaped(w, s, p, tag_paths, why));
     else paths_plain(w, s, p, tag_paths);
     Err err = line_settle(w, s);
     if (err == ERR_VALIDATION && shaped) {
