@@ -4,6 +4,7 @@
 #include <math.h>
 #include "base/check.h"
 #include "base/mem.h"
+#include "expr/expr.h"
 #include "expr/func.h"
 #include "sosia/sosia.h"
 
@@ -14,18 +15,6 @@ struct SosiaFormula {
     ExprValue slots[FORMULA_VARS_MAX];
 };
 
-static void explain(const Diag *d, Str text, SosiaBuf *why) {
-    int32_t line, column;
-    if (!why || d->count == 0) return;
-    const DiagMessage *m = &d->messages[0];
-    if (m->at >= 0) {
-        expr_place(text, m->at, &line, &column);
-        if (line > 1) buf_printf(why, "line %d, ", line);
-        buf_printf(why, "column %d: ", column);
-    }
-    buf_str_put(why, m->text);
-}
-
 SosiaErr sosia_formula_new(SosiaStr text, const SosiaStr *names, int32_t n, SosiaFormula **out, SosiaBuf *why) {
     Diag d;
     if (n < 0 || n > FORMULA_VARS_MAX) return SOSIA_LIMIT;
@@ -34,7 +23,7 @@ SosiaErr sosia_formula_new(SosiaStr text, const SosiaStr *names, int32_t n, Sosi
     arena_init(&x->out, 1024);
     diag_init(&d);
     Err err = formula_init(&x->f, text, names, n, &d);
-    explain(&d, text, why);
+    expr_why(&d, text, why);
     diag_free(&d);
     if (err) {
         sosia_formula_free(x);

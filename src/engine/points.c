@@ -42,16 +42,6 @@ Str points_path(Str path, Arena *a) {
     return copy;
 }
 
-static void point_bad(Point *x, Arena *a, Err err, const Diag *d) {
-    x->err = err;
-    x->message = str_of(err_text(err));
-    if (!d || !d->count) return;
-    Buf text = {0};
-    task_message_put(&text, &d->messages[0]);
-    x->message = arena_str(a, buf_str(&text));
-    buf_free(&text);
-}
-
 // ---- NDJSON -------------------------------------------------------------------------------------------------------
 
 // The value of a line; what has no kind of its own here stays a JSON text.
@@ -79,7 +69,8 @@ void points_parse_lines(Task *c) {
         IngestLine line;
         Err err = ingest_line_parse(text.text, &c->arena, &line, &d);
         if (err) {
-            point_bad(x, &c->arena, err, &d);
+            x->err = err;
+            x->message = report_message(&c->arena, err, &d);
             diag_free(&d);
             diag_init(&d);
             continue;

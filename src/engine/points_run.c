@@ -1,30 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Points become batches: the writer.
-//
-// Invariant: when a point fails and has left something in the open batch, or the ring is full, the points before it are
-// kept (once more, when a rollback was needed) and it begins the next batch; alone there, its error is its own.
 #include <stdio.h>
 #include "base/check.h"
-#include "engine/derive.h"
+#include "engine/batches.h"
 #include "engine/points.h"
 
 _Static_assert(SOSIA_FUTURE_NS == WORLD_FUTURE_NS, "said in sosia.h");
-
-typedef struct Run {
-    Sosia *e;
-    Realm *r;
-    Task *c;
-    Points *p;
-    Arena scratch; // of one batch
-    int64_t from, to;
-    Diag d;
-} Run;
-
-static int64_t batch_count(const Run *x) {
-    int64_t n;
-    world_batch(x->r->world, &n);
-    return n;
-}
 
 // ---- one point, the long way --------------------------------------------------------------------------------------
 
@@ -41,7 +22,7 @@ static void least_body(const Model *m, int32_t parent, Buf *b) {
     }
 }
 
-static Err make_twin(Run *x, const Point *p) {
+static Err make_twin(Batches *x, const Point *p) {
     View v = view_writer(x->r->world);
     const Model *m = schema_find(v.catalog->schema, p->model);
     Buf b = {0};
@@ -58,7 +39,7 @@ static Err make_twin(Run *x, const Point *p) {
 }
 
 // The twin a point means, made when it says how; for a handle also the path its column has.
-static Err find_twin(Run *x, const Point *p, TwinId *id, Str *path) {
+static Err find_twin(Batches *x, const Point *p, TwinId *id, Str *path) {
     View v = view_writer(x->r->world);
     *path = p->path;
     if (!p->twin.n && p->at.twin) {
@@ -85,19 +66,19 @@ static Err find_twin(Run *x, const Point *p, TwinId *id, Str *path) {
 }
 
 // No value any more, unless what stands is newer by its source's clock.
-static Err take_away(Run *x, const Point *p, TwinId id, const Table *table, const Field *f, uint64_t row) {
+static Err take_away(Batches *x, const Point *p, TwinId id, const Table *table, const Field *f, uint64_t row) {
     View v = view_writer(x->r->world);
     uint32_t col = table->first + (uint32_t)(f - table->model->fields);
     if (f->cell == CELL_COMPONENT)
         return diag_add(&x->d, ERR_VALIDATION, -1, -1, f->path, "a component cannot be taken away");
     CellView now = view_cell(&v, col, row);
     bool late = now.valid && p->time && now.source_time > p->time;
-    x->p->report.late += late;
+    x->report->late += late;
     if (late || !now.valid) return ERR_OK;
     return world_do(x->r->world, &(Change){.kind = CHANGE_UNSET, .cell = (uint8_t)f->cell, .col = col, .id = id.v});
 }
 
-static Err apply_long(Run *x, const Point *p) {
+static Err apply_long(Batches *x, const Point *p) {
     World *w = x->r->world;
     TwinId id;
     Str path;
@@ -109,74 +90,59 @@ static Err apply_long(Run *x, const Point *p) {
     if (f && p->value.kind == SOSIA_NONE && !table->removed) return take_away(x, p, id, table, f, t.row);
     if (p->value.kind == SOSIA_TEXT && !str_utf8_ok(p->value.s))
         return diag_add(&x->d, ERR_VALIDATION, -1, -1, path, "the text is not UTF-8");
-    if (f && f->cell == CELL_I64 && p->value.kind == SOSIA_F64 && !p->json.n && x->p->fit == FIT_STRICT)
+    if (f && f->cell == CELL_I64 && p->value.kind == SOSIA_F64 && !p->json.n && x->c->points->fit == FIT_STRICT)
         return diag_add(&x->d, ERR_VALIDATION, -1, -1, path, "an integer is wanted, not a number with a fraction");
-    bool as_it_came = p->json.n && x->p->fit == FIT_STRICT;
+    bool as_it_came = p->json.n && x->c->points->fit == FIT_STRICT;
     Str json = p->json;
-    if (!as_it_came) json = value_json(f ? value_fit(f, x->p->fit, p->value, &x->scratch) : p->value, &x->scratch);
+    if (!as_it_came)
+        json = value_json(f ? value_fit(f, x->c->points->fit, p->value, &x->scratch) : p->value, &x->scratch);
     return edit_value(w, id, path, json, p->time, &x->scratch, &x->d);
 }
 
 // ---- a batch of points --------------------------------------------------------------------------------------------
 
-static void reject(Run *x, const Point *p, Err err) {
-    report_reject_diag(&x->p->report, &x->c->arena, p->line, err, &x->d);
-}
-
 // Points from `from` on that are plain, at once. Returns how many were applied; *err: why not the next.
-static int64_t apply_plain(Run *x, int64_t from, int64_t to, Err *err) {
+static int64_t apply_plain(Batches *x, int64_t from, int64_t to, Err *err) {
     World *w = x->r->world;
     StreamTally before = world_tally(w);
     int64_t n = to - from, done = n;
-    *err = world_do_sets(w, x->p->sets + from, n, &done);
+    *err = world_do_sets(w, x->c->points->sets + from, n, &done);
     if (!*err) done = n;
     StreamTally after = world_tally(w);
-    x->p->report.late += after.late - before.late;
-    x->p->report.duplicates += after.duplicates - before.duplicates;
-    x->p->report.accepted += done;
+    x->report->late += after.late - before.late;
+    x->report->duplicates += after.duplicates - before.duplicates;
+    x->report->accepted += done;
     return done;
 }
 
 // One point. False: it must begin the next batch, see apply_points.
-static bool apply_one(Run *x, int64_t k, bool *dirty) {
-    const Point *p = &x->p->items[k];
+static bool apply_one(Batches *x, int64_t k, bool *dirty) {
+    const Point *p = &x->c->points->items[k];
     if (p->err) {
-        report_reject(&x->p->report, &x->c->arena, p->line, p->err, p->message);
+        report_reject(x->report, &x->c->arena, p->line, p->err, p->message);
         return true;
     }
     World *w = x->r->world;
-    int64_t before = batch_count(x);
+    int64_t before = batches_changes(x);
     StreamTally then = world_tally(w);
-    diag_free(&x->d);
-    diag_init(&x->d);
+    batches_diag(x);
     Err err = apply_long(x, p);
     if (!err) {
         StreamTally now = world_tally(w);
-        x->p->report.accepted++;
-        x->p->report.late += now.late > then.late;
-        x->p->report.duplicates += now.duplicates > then.duplicates && batch_count(x) == before;
+        x->report->accepted++;
+        x->report->late += now.late > then.late;
+        x->report->duplicates += now.duplicates > then.duplicates && batches_changes(x) == before;
         return true;
     }
-    bool left = batch_count(x) != before; // something of the failed edit
-    if (!left && err != ERR_LIMIT) {
-        reject(x, p, err);
-        return true;
-    }
-    *dirty = left && before > 0;
-    if (before > 0) return false;
-    if (left) {
-        world_rollback(w);
-        batch_begin(x->e, x->r);
-    }
-    reject(x, p, err);
-    return true;
+    return batches_refuse(x, k, before, err, dirty);
 }
 
-// Apply points [from, to); returns the one that must begin the next batch. *dirty: the open batch must be rolled back
-// and the points before that one applied again.
-static int64_t apply_points(Run *x, bool *dirty) {
-    bool *plain = x->p->plain;
-    *dirty = false;
+// BatchKind.apply
+static int64_t apply_points(Batches *x, bool *dirty) {
+    bool *plain = x->c->points->plain;
+    View v = view_writer(x->r->world);
+    if (v.catalog->since != x->c->points->catalog) // models changed since: what was looked up may not be so any more
+        memset(plain + x->from, 0, (size_t)(x->to - x->from) * sizeof *plain);
     for (int64_t k = x->from; k < x->to;) {
         int64_t end = k;
         while (end < x->to && plain[end]) end++;
@@ -184,45 +150,13 @@ static int64_t apply_points(Run *x, bool *dirty) {
             Err err;
             k += apply_plain(x, k, end, &err);
             if (!err) continue;
-            if (err == ERR_LIMIT && batch_count(x) > 0) return k;
+            if (err == ERR_LIMIT && batches_changes(x) > 0) return k;
             plain[k] = false; // the twin has another model or is gone: by its name
         }
         if (!apply_one(x, k, dirty)) return k;
         k++;
     }
     return x->to;
-}
-
-// Derived values of the open batch. False: with points up to *next it is too large; half of them may do.
-static bool settle(Run *x, int64_t *next) {
-    diag_free(&x->d);
-    diag_init(&x->d);
-    if (derive_settle(x->e, x->r, &x->d) == ERR_OK) return true;
-    *next = x->from + (*next - x->from) / 2;
-    return false;
-}
-
-// One batch of points [from, to) or fewer; returns where the next begins, the batch is left open. -1: a commit failed.
-static int64_t apply_batch(Run *x) {
-    Tally before = report_tally(&x->p->report);
-    bool dirty;
-    for (;;) {
-        arena_reset(&x->scratch);
-        batch_begin(x->e, x->r);
-        if (x->from == x->to) { // a point that was alone and too large with what follows from it
-            reject(x, &x->p->items[x->to], ERR_LIMIT);
-            return x->to + 1;
-        }
-        View v = view_writer(x->r->world);
-        if (v.catalog->since != x->p->catalog) // models changed since: what was looked up may not be so any more
-            memset(x->p->plain + x->from, 0, (size_t)(x->to - x->from) * sizeof *x->p->plain);
-        int64_t next = apply_points(x, &dirty);
-        if (!dirty && settle(x, &next)) return next;
-        world_rollback(x->r->world);
-        report_back(&x->p->report, &before);
-        x->to = next;
-        if (!batch_room(x->e, x->r)) return -1;
-    }
 }
 
 // ---- all batches --------------------------------------------------------------------------------------------------
@@ -235,40 +169,14 @@ static void result_put(Task *c) {
     report_put(r, (Str){more, n}, &c->out);
 }
 
-static void points_stopped(Run *x) {
-    Err err = x->e->fail_err;
-    task_fail(x->c, err, "%s; the lines from %lld on, and some before, were not applied", err_text(err),
-              (long long)x->p->items[x->from].line);
-    task_finish(x->e, x->c);
+static int64_t next_batch(Batches *x) {
+    x->to = x->from + POINTS_PER_BATCH < x->count ? x->from + POINTS_PER_BATCH : x->count;
+    return batches_apply(x);
 }
 
-static void run_batches(Run *x) {
-    Points *p = x->p;
-    for (int64_t next;; x->from = next) {
-        bool room = !x->from || batch_room(x->e, x->r);
-        x->to = x->from + POINTS_PER_BATCH < p->count ? x->from + POINTS_PER_BATCH : p->count;
-        next = room ? apply_batch(x) : -1;
-        if (next < 0) {
-            points_stopped(x);
-            return;
-        }
-        bool last = next == p->count;
-        if (last) result_put(x->c);
-        batch_end(x->e, x->r, x->c->source, last ? x->c : NULL);
-        if (last) return; // the task may be gone
-    }
-}
+static int64_t line_of(const Batches *x, int64_t k) { return x->c->points->items[k].line; }
 
 void points_run(Sosia *e, Realm *r, Task *c) {
-    Run x = {.e = e, .r = r, .c = c, .p = c->points};
-    arena_init(&x.scratch, 0);
-    diag_init(&x.d);
-    if (x.p->count) {
-        run_batches(&x);
-    } else {
-        result_put(c);
-        batch_after(e, r, c);
-    }
-    diag_free(&x.d);
-    arena_free(&x.scratch);
+    static const BatchKind kind = {next_batch, apply_points, line_of, result_put};
+    batches_run(&kind, e, r, c, &c->points->report, c->points->count);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/report.h"
+#include <string.h>
 #include "codec/json.h"
 #include "engine/engine.h"
 
@@ -21,8 +22,19 @@ void report_reject_diag(Report *r, Arena *keep, int64_t line, Err err, const Dia
     else report_reject(r, keep, line, err, str_of(err_text(err)));
 }
 
+Str report_message(Arena *a, Err err, const Diag *d) {
+    if (!d || !d->count) return str_of(err_text(err));
+    Buf text = {0};
+    task_message_put(&text, &d->messages[0]);
+    Str s = arena_str(a, buf_str(&text));
+    buf_free(&text);
+    return s;
+}
+
 Tally report_tally(const Report *r) {
-    return (Tally){r->accepted, r->rejected, r->late, r->duplicates, r->error_count};
+    Tally t = {r->accepted, r->rejected, r->late, r->duplicates, r->error_count, {0}};
+    memcpy(t.kinds, r->kinds, sizeof t.kinds);
+    return t;
 }
 
 void report_back(Report *r, const Tally *t) {
@@ -31,6 +43,7 @@ void report_back(Report *r, const Tally *t) {
     r->late = t->late;
     r->duplicates = t->duplicates;
     r->error_count = t->error_count;
+    memcpy(r->kinds, t->kinds, sizeof r->kinds);
 }
 
 void report_put(const Report *r, Str more, Buf *out) {

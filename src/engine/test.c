@@ -22,19 +22,6 @@ struct SosiaTest {
     int32_t table_count;
 };
 
-static void explain(const Diag *d, Str text, SosiaBuf *why) {
-    int32_t line, column;
-    if (!why || d->count == 0) return;
-    const DiagMessage *m = &d->messages[0];
-    if (m->at >= 0) {
-        expr_place(text, m->at, &line, &column);
-        if (line > 1) buf_printf(why, "line %d, ", line);
-        buf_printf(why, "column %d: ", column);
-    }
-    buf_str_put(why, m->text);
-    if (m->where.n > 0) buf_printf(why, " (%.*s)", STR_ARG(m->where));
-}
-
 static Err bind_table(SosiaTest *t, const Catalog *c, uint32_t table, const Bound **out, Diag *d) {
     ExprSource source = {.kind = EXPR_TWIN, .table = table};
     ExprScope scope = {.catalog = c, .sources = &source, .count = 1, .bare_first = true};
@@ -57,7 +44,7 @@ static Err bind_all(SosiaTest *t, const Catalog *c, SosiaBuf *why) {
         Err err = bind_table(t, c, (uint32_t)i, &t->bound[i], &d);
         if (err && !first) {
             first = err;
-            explain(&d, t->text, why);
+            expr_why(&d, t->text, why);
         }
         diag_free(&d);
     }
@@ -88,7 +75,7 @@ SosiaErr sosia_test_new(Sosia *s, SosiaStr world, SosiaStr text, SosiaTest **out
     t->text = arena_str(&t->keep, text);
     diag_init(&d);
     Err err = expr_parse(&t->keep, t->text, &t->expr, &d);
-    explain(&d, t->text, why);
+    expr_why(&d, t->text, why);
     diag_free(&d);
     Binding b = {t, why};
     if (!err) err = engine_read(s, NULL, t->world, bind_view, &b, NULL);

@@ -147,6 +147,9 @@ void expr_walk(const Expr *e, void (*fn)(void *ctx, const Expr *e, bool inside),
 Str expr_nearest(Str name, const Str *candidates, int64_t n);
 // "line 2, column 7" of a byte offset: line from 1, column from 1 in code points.
 void expr_place(Str text, int64_t at, int32_t *line, int32_t *column);
+// Append the first message of `d`, as people need it: "column 7: what is wrong (what it is about)". Nothing without a
+// message, or when out is NULL.
+void expr_why(const Diag *d, Str text, Buf *out);
 
 // ---- binding ------------------------------------------------------------------------------------------------------
 

@@ -258,3 +258,16 @@ void expr_place(Str text, int64_t at, int32_t *line, int32_t *column) {
         }
     }
 }
+
+void expr_why(const Diag *d, Str text, Buf *out) {
+    int32_t line, column;
+    if (!out || d->count == 0) return;
+    const DiagMessage *m = &d->messages[0];
+    if (m->at >= 0) {
+        expr_place(text, m->at, &line, &column);
+        if (line > 1) buf_printf(out, "line %d, ", line);
+        buf_printf(out, "column %d: ", column);
+    }
+    buf_str_put(out, m->text);
+    if (m->where.n > 0) buf_printf(out, " (%.*s)", STR_ARG(m->where));
+}
