@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """MQTT connections as whole processes: `sosia serve` beside a mosquitto of the test's own."""
 import json
+import os
 import signal
 import threading
 
@@ -105,6 +106,8 @@ class Resource(MqttCase):
         self.assertEqual(self.status(s)["state"], "connecting")
         shown = self.put(s, "plant", dict(document, password="geheim-17"))
         self.assertEqual(shown["password"], {"set": True})
+        for part in ("", "-wal"):  # the world file holds it: it is for its owner alone
+            self.assertEqual(os.stat(path + part).st_mode & 0o777, 0o600)
         self.up(s)
         for part in ("", "/plant", "/plant/errors", "/plant/messages"):
             self.assertNotIn("geheim", s.http("GET", "/connections" + part)[2])

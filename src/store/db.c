@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/db.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/check.h"
 #include "base/mem.h"
 
@@ -207,9 +209,17 @@ static Err setup(Db *db) {
     return prepare(db);
 }
 
+// A new file is for its owner alone: it holds passwords of brokers and keys. The files beside it take its mode. When
+// this fails, SQLite tells why.
+static void create_private(const char *path) {
+    int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd >= 0) close(fd);
+}
+
 Err db_open(Db *db, Str path, const char *vfs) {
     *db = (Db){.path = mem_alloc((size_t)path.n + 1)};
     memcpy(db->path, path.p, (size_t)path.n);
+    if (!vfs && path.n && path.p[0] != ':') create_private(db->path);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     int rc = sqlite3_open_v2(db->path, &db->h, flags, vfs);
     Err e = rc == SQLITE_OK ? setup(db) : failed(db, rc);
