@@ -39,6 +39,14 @@ void ask_fail(Ask *a, Err err, const char *fmt, ...) {
     buf_free(&text);
 }
 
+void ask_fail_diag(Ask *a, Err err, const Diag *d) {
+    Buf text = {0};
+    if (d->count) diag_print(d, &text);
+    else buf_printf(&text, "%s", err_text(err));
+    ask_fail(a, err, "%.*s", STR_ARG(str_trim(buf_str(&text))));
+    buf_free(&text);
+}
+
 static int hex(char c) {
     if (c >= '0' && c <= '9') return c - '0';
     c = (char)(c | 0x20);

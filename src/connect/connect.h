@@ -132,6 +132,8 @@ struct Ask {
 void ask_json(Ask *a, int status, const Buf *body);
 void ask_empty(Ask *a, int status);
 void ask_fail(Ask *a, Err err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+// The same in the words of `d`; without any, the meaning of `err`.
+void ask_fail_diag(Ask *a, Err err, const Diag *d);
 void ask_told(Ask *a, const SosiaTold *told);
 // A parameter of the query, decoded into the arena; p NULL when absent.
 Str ask_param(const Ask *a, Str name, Arena *arena);

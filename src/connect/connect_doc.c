@@ -2,6 +2,7 @@
 #include "connect/connect_doc.h"
 #include <ctype.h>
 #include <stdio.h>
+#include "connect/connect.h"
 
 // The path of a member: "tls.ca".
 static Str place(Doc *p, const char *name) {
@@ -176,4 +177,37 @@ int doc_choice(Doc *p, const char *name, const char *const *choices, int or_else
 void doc_need(Doc *p, const char *name) {
     const Json *v = member(p, name);
     if (!v || (v->type == JSON_STRING && !v->s.n)) doc_bad(p, name, "this member is needed");
+}
+
+// ---- whole documents ----------------------------------------------------------------------------------------------
+
+bool doc_name_ok(Str name) {
+    if (!name.n || name.n > CONNECT_NAME_MAX || name.p[0] == '.') return false;
+    for (int64_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        bool ok = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' ||
+                  c == '.';
+        if (!ok) return false;
+    }
+    return true;
+}
+
+void doc_drop(Json *object, Str key) {
+    int32_t n = 0;
+    for (int32_t i = 0; i < object->count; i++)
+        if (!str_eq(object->members[i].key, key)) object->members[n++] = object->members[i];
+    object->count = n;
+}
+
+Err doc_read(Str text, Str name, Arena *arena, Json *out, Str *kind, Diag *d) {
+    TRY(json_parse(text, NULL, arena, out, d));
+    if (out->type != JSON_OBJECT) return diag_add(d, ERR_ARGUMENT, -1, -1, (Str){0}, "An object is expected.");
+    const Json *named = json_get(out, STR("name"));
+    if (named && (named->type != JSON_STRING || !str_eq(named->s, name)))
+        return diag_add(d, ERR_ARGUMENT, -1, -1, STR("name"), "it is not the name in the address");
+    doc_drop(out, STR("name"));
+    doc_drop(out, STR("status"));
+    const Json *k = json_get(out, STR("kind")); // members have moved
+    *kind = k && k->type == JSON_STRING ? k->s : (Str){0};
+    return ERR_OK;
 }

@@ -36,3 +36,14 @@ int doc_choice(Doc *p, const char *name, const char *const *choices, int or_else
 void doc_need(Doc *p, const char *name);
 // Complain about the member `name` ("" for the whole).
 void doc_bad(Doc *p, const char *name, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+// ---- whole documents ----------------------------------------------------------------------------------------------
+
+// A name as connections and endpoints have: 1 to CONNECT_NAME_MAX letters, digits, '-', '_' and '.', no '.' first.
+bool doc_name_ok(Str name);
+// Take a member out of an object.
+void doc_drop(Json *object, Str key);
+// Parse the document of the resource `name` as it came, an object; "name" (which must then be that one) and "status"
+// may be what GET gave and are taken out. *kind: the text under "kind", p NULL when there is none. Errors: ARGUMENT and
+// those of json_parse.
+Err doc_read(Str text, Str name, Arena *arena, Json *out, Str *kind, Diag *d);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The resource /connections: see sosia/connect.h.
 #include "base/mem.h"
+#include "connect/connect_doc.h"
 #include "connect/connections.h"
 
 // ---- answers ------------------------------------------------------------------------------------------------------
@@ -80,46 +81,13 @@ static void samples(Ask *a, bool errors) {
 
 // ---- changes ------------------------------------------------------------------------------------------------------
 
-static void fail_diag(Ask *a, Err err, const Diag *d) {
-    Buf text = {0};
-    if (d->count) diag_print(d, &text);
-    else buf_printf(&text, "%s", err_text(err));
-    Str all = str_trim(buf_str(&text));
-    ask_fail(a, err, "%.*s", STR_ARG(all));
-    buf_free(&text);
-}
-
-static bool name_ok(Str name) {
-    if (!name.n || name.n > CONNECT_NAME_MAX || name.p[0] == '.') return false;
-    for (int64_t i = 0; i < name.n; i++) {
-        char c = name.p[i];
-        bool ok = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' ||
-                  c == '.';
-        if (!ok) return false;
-    }
-    return true;
-}
-
-static void drop_member(Json *object, Str key) {
-    int32_t n = 0;
-    for (int32_t i = 0; i < object->count; i++)
-        if (!str_eq(object->members[i].key, key)) object->members[n++] = object->members[i];
-    object->count = n;
-}
-
 // A document as it came: parsed, its secrets filled in, checked. `name` and `status` may be what GET gave.
 static Err read_document(Ask *a, Str name, Arena *arena, Json *doc, const ConnectKind **kind, Secrets *s, Diag *d) {
     if (a->q->body.n > CONNECTION_BYTES_MAX)
         return diag_add(d, ERR_TOO_LARGE, -1, -1, (Str){0}, "A connection has at most %d bytes.", CONNECTION_BYTES_MAX);
-    TRY(json_parse(a->q->body, NULL, arena, doc, d));
-    if (doc->type != JSON_OBJECT) return diag_add(d, ERR_ARGUMENT, -1, -1, (Str){0}, "An object is expected.");
-    const Json *named = json_get(doc, STR("name"));
-    if (named && (named->type != JSON_STRING || !str_eq(named->s, name)))
-        return diag_add(d, ERR_ARGUMENT, -1, -1, STR("name"), "it is not the name in the address");
-    drop_member(doc, STR("name"));
-    drop_member(doc, STR("status"));
-    const Json *k = json_get(doc, STR("kind")); // members have moved
-    *kind = k && k->type == JSON_STRING ? connect_kind(k->s) : NULL;
+    Str k;
+    TRY(doc_read(a->q->body, name, arena, doc, &k, d));
+    *kind = connect_kind(k);
     if (!*kind)
         return diag_add(d, ERR_ARGUMENT, -1, -1, STR("kind"), "\"mqtt\", \"sparkplug\" or \"line\" is expected");
     TRY(secrets_read(a->connect, name, *kind, arena, s));
@@ -175,7 +143,7 @@ static Err put_locked(Ask *a, Arena *arena, bool *created, Diag *d) {
 }
 
 static void put(Ask *a) {
-    if (!name_ok(a->q->id)) {
+    if (!doc_name_ok(a->q->id)) {
         ask_fail(a, ERR_ARGUMENT, "A name has 1 to %d letters, digits, '-', '_' and '.'.", CONNECT_NAME_MAX);
         return;
     }
@@ -187,7 +155,7 @@ static void put(Ask *a) {
     pthread_mutex_lock(&a->connect->edit);
     Err err = put_locked(a, &arena, &created, &d);
     pthread_mutex_unlock(&a->connect->edit);
-    if (err) fail_diag(a, err, &d);
+    if (err) ask_fail_diag(a, err, &d);
     else answer_connection(a, created ? 201 : 200, a->q->id);
     diag_free(&d);
     arena_free(&arena);
@@ -235,7 +203,7 @@ static void del(Ask *a) {
 
 // The stored text with "paused" as wanted.
 static void set_paused(Json *doc, bool paused, Arena *arena) {
-    drop_member(doc, STR("paused"));
+    doc_drop(doc, STR("paused"));
     if (!paused) return;
     JsonMember *members = NEW(arena, JsonMember, doc->count + 1);
     if (doc->count) memcpy(members, doc->members, (size_t)doc->count * sizeof *members);
@@ -297,7 +265,7 @@ static void test(Ask *a) {
     Err err = a->q->body.n ? read_document(a, a->q->id, &arena, &doc, &kind, &secrets, &d) : ERR_CONNECTION_NOT_FOUND;
     Buf out = {0}, why = {0};
     if (err) {
-        fail_diag(a, err, &d);
+        ask_fail_diag(a, err, &d);
     } else if (!kind->test) {
         ask_fail(a, ERR_UNSUPPORTED, "A connection of this kind cannot be tested: send it something.");
     } else {

@@ -7,17 +7,6 @@
 
 #define REPLAY_IDS_MAX DEADLETTERS_MAX
 
-static bool name_ok(Str name) {
-    if (!name.n || name.n > CONNECT_NAME_MAX || name.p[0] == '.') return false;
-    for (int64_t i = 0; i < name.n; i++) {
-        char c = name.p[i];
-        bool ok = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' ||
-                  c == '.';
-        if (!ok) return false;
-    }
-    return true;
-}
-
 static void not_found(Ask *a) {
     ask_fail(a, ERR_ENDPOINT_NOT_FOUND, "There is no endpoint \"%.*s\". List what there is with GET /endpoints.",
              STR_ARG(a->q->id));
@@ -155,7 +144,7 @@ static void put(Ask *a) {
     Arena arena;
     Diag d;
     bool created = false;
-    if (!name_ok(a->q->id)) {
+    if (!doc_name_ok(a->q->id)) {
         ask_fail(a, ERR_ARGUMENT, "A name has 1 to %d letters, digits, '-', '_' and '.'.", CONNECT_NAME_MAX);
         return;
     }
@@ -165,11 +154,7 @@ static void put(Ask *a) {
     Err err = put_locked(a, r, &arena, &created, &d);
     pthread_mutex_unlock(&r->edit);
     if (err) {
-        Buf text = {0};
-        if (d.count) diag_print(&d, &text);
-        else buf_printf(&text, "%s", err_text(err));
-        ask_fail(a, err, "%.*s", STR_ARG(str_trim(buf_str(&text))));
-        buf_free(&text);
+        ask_fail_diag(a, err, &d);
     } else {
         answer(a, created ? 201 : 200);
     }

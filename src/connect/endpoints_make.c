@@ -99,28 +99,15 @@ void endpoint_hide(Json *doc, const EndpointSecrets *s, Arena *a) {
 
 // ---- reading ------------------------------------------------------------------------------------------------------
 
-static void drop_member(Json *object, Str key) {
-    int32_t n = 0;
-    for (int32_t i = 0; i < object->count; i++)
-        if (!str_eq(object->members[i].key, key)) object->members[n++] = object->members[i];
-    object->count = n;
-}
-
 Err endpoint_read(Routes *r, Str name, Str text, Arena *a, Json *doc, const EndpointKind **kind, EndpointSecrets *s,
                   Diag *d) {
     *s = (EndpointSecrets){0};
     *kind = NULL;
     if (text.n > ENDPOINT_BYTES_MAX)
         return diag_add(d, ERR_TOO_LARGE, -1, -1, (Str){0}, "An endpoint has at most %d bytes.", ENDPOINT_BYTES_MAX);
-    TRY(json_parse(text, NULL, a, doc, d));
-    if (doc->type != JSON_OBJECT) return diag_add(d, ERR_ARGUMENT, -1, -1, (Str){0}, "An object is expected.");
-    const Json *named = json_get(doc, STR("name"));
-    if (named && (named->type != JSON_STRING || !str_eq(named->s, name)))
-        return diag_add(d, ERR_ARGUMENT, -1, -1, STR("name"), "it is not the name in the address");
-    drop_member(doc, STR("name"));
-    drop_member(doc, STR("status"));
-    const Json *k = json_get(doc, STR("kind")); // members have moved
-    const EndpointKind *found = k && k->type == JSON_STRING ? endpoint_kind(k->s) : NULL;
+    Str k;
+    TRY(doc_read(text, name, a, doc, &k, d));
+    const EndpointKind *found = endpoint_kind(k);
     if (!found) return diag_add(d, ERR_ARGUMENT, -1, -1, STR("kind"), "\"webhook\" or \"mqtt\" is expected");
     TRY(secrets_read_of(r->connect, arena_printf(a, "endpoint/%.*s/", STR_ARG(name)), SECRETS, a, &s->plain));
     TRY(secrets_take(doc, &s->plain, a, d));
