@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "connect/test_told.h"
 #include "engine/test_kit.h"
 
 #define MODEL                                                                                                          \
@@ -45,26 +46,6 @@ static Err device_command(Connection *c, Command *cmd) {
 
 static const ConnectKind kind_device = {.name = "device", .command = device_command};
 
-typedef struct Told {
-    pthread_mutex_t lock;
-    pthread_cond_t done;
-    int count, status;
-    SosiaErr err;
-    char body[512], message[256];
-} Told;
-
-static void on_told(void *arg, const SosiaTold *told) {
-    Told *t = arg;
-    pthread_mutex_lock(&t->lock);
-    t->count++;
-    t->err = told->err;
-    t->status = told->status;
-    snprintf(t->body, sizeof t->body, "%.*s", STR_ARG(told->body));
-    snprintf(t->message, sizeof t->message, "%.*s", STR_ARG(told->message));
-    pthread_cond_broadcast(&t->done);
-    pthread_mutex_unlock(&t->lock);
-}
-
 typedef struct Fixture {
     Kit k;
     SosiaConnect c;
@@ -89,8 +70,7 @@ static void fixture_open(Fixture *f) {
     f->c.connection_count = f->c.connection_cap = 1;
     f->c.commands = commands_new(&f->c);
     assert_non_null(f->c.commands);
-    pthread_mutex_init(&f->told.lock, NULL);
-    pthread_cond_init(&f->told.done, NULL);
+    told_init(&f->told);
 }
 
 static void fixture_close(Fixture *f) {
@@ -102,7 +82,7 @@ static void fixture_close(Fixture *f) {
 static void ask(Fixture *f, const char *method, const char *name, const char *query, const char *payload) {
     f->told.count = 0;
     Ask *a = mem_alloc(sizeof *a);
-    *a = (Ask){.connect = &f->c, .fn = on_told, .arg = &f->told};
+    *a = (Ask){.connect = &f->c, .fn = told_on, .arg = &f->told};
     a->ask = (SosiaAsk){.method = kit_str(method),
                         .folder = kit_str("commands"),
                         .id = kit_str("p"),
@@ -116,9 +96,7 @@ static void ask(Fixture *f, const char *method, const char *name, const char *qu
 // Wait for the answer.
 static void told(Fixture *f, SosiaErr err, int status, const char *part) {
     Told *t = &f->told;
-    pthread_mutex_lock(&t->lock);
-    while (!t->count) pthread_cond_wait(&t->done, &t->lock);
-    pthread_mutex_unlock(&t->lock);
+    told_wait(t);
     if (t->err != err) fail_msg("%s: %s %s", sosia_err_name(t->err), t->message, t->body);
     if (!err || status) assert_int_equal(t->status, status);
     kit_has(err && !status ? t->message : t->body, part);

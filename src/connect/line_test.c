@@ -6,16 +6,8 @@
 #include "base/check.h"
 #include "base/thread.h"
 #include "base/time.h"
+#include "connect/test_told.h"
 #include "engine/test_kit.h"
-
-typedef struct Told {
-    pthread_mutex_t lock;
-    pthread_cond_t done;
-    int count, status;
-    SosiaErr err;
-    int64_t retry;
-    char body[4096];
-} Told;
 
 typedef struct Fixture {
     Kit k;
@@ -23,22 +15,9 @@ typedef struct Fixture {
     Told told;
 } Fixture;
 
-static void on_told(void *arg, const SosiaTold *told) {
-    Told *t = arg;
-    pthread_mutex_lock(&t->lock);
-    t->count++;
-    t->err = told->err;
-    t->status = told->status;
-    t->retry = told->retry_after_s;
-    snprintf(t->body, sizeof t->body, "%.*s", STR_ARG(told->err && !told->bare ? told->message : told->body));
-    pthread_cond_broadcast(&t->done);
-    pthread_mutex_unlock(&t->lock);
-}
-
 static void fixture_open(Fixture *f) {
     memset(f, 0, sizeof *f);
-    pthread_mutex_init(&f->told.lock, NULL);
-    pthread_cond_init(&f->told.done, NULL);
+    told_init(&f->told);
     kit_open(&f->k, &(SosiaOpen){0});
     SosiaBuf why = {0};
     assert_int_equal(sosia_connect_start(&(SosiaConnectOpen){0}, f->k.s, &f->c, &why), SOSIA_OK);
@@ -52,18 +31,16 @@ static void fixture_close(Fixture *f) {
 
 static void ask(Fixture *f, Told *t, const SosiaAsk *q) {
     t->count = 0;
-    sosia_connect_ask(f->c, NULL, q, on_told, t);
-    pthread_mutex_lock(&t->lock);
-    while (!t->count) pthread_cond_wait(&t->done, &t->lock);
-    pthread_mutex_unlock(&t->lock);
+    sosia_connect_ask(f->c, NULL, q, told_on, t);
+    told_wait(t);
 }
 
 static const char *send(Fixture *f, const char *query, const char *body, int status) {
     ask(f, &f->told,
         &(SosiaAsk){
             .method = kit_str("POST"), .folder = kit_str("write"), .query = kit_str(query), .body = kit_str(body)});
-    if (f->told.status != status) fail_msg("%d: %s: %s", f->told.status, sosia_err_name(f->told.err), f->told.body);
-    return f->told.body;
+    if (f->told.status != status) fail_msg("%d: %s: %s", f->told.status, sosia_err_name(f->told.err), f->told.said);
+    return f->told.said;
 }
 
 static void write_ok(Fixture *f, const char *body) { send(f, "db=x", body, 204); }
@@ -72,7 +49,7 @@ static void connection(Fixture *f, const char *name, const char *doc, int status
     ask(f, &f->told,
         &(SosiaAsk){
             .method = kit_str("PUT"), .folder = kit_str("connections"), .id = kit_str(name), .body = kit_str(doc)});
-    if (f->told.err ? status != 400 : f->told.status != status) fail_msg("%d: %s", f->told.status, f->told.body);
+    if (f->told.err ? status != 400 : f->told.status != status) fail_msg("%d: %s", f->told.status, f->told.said);
 }
 
 static void twin_has(Fixture *f, const char *id, const char *part) {
@@ -215,14 +192,14 @@ static void test_document(void **state) {
     twin_has(&f, "room-7", "\"temperature\":22.5");
     kit_has(send(&f, "db=plant", "room,label=x t=1i 3000\nroom,id=7,label=hall count=2.5 3000\n", 400),
             "the tag \\\"id\\\"");
-    kit_has(f.told.body, "line 2: ");
-    kit_has(f.told.body, "dropped=2");
+    kit_has(f.told.said, "line 2: ");
+    kit_has(f.told.said, "dropped=2");
     send(&f, "db=plant", "room,id=7,label=hall other=1 4000\n", 400); // the model has no place for it
     send(&f, "db=elsewhere", "room,id=7 t=1 1000\n", 204);            // no connection for it: the default
     twin_has(&f, "room,id=7", "\"t\":1");
     ask(&f, &f.told, &(SosiaAsk){.method = kit_str("GET"), .folder = kit_str("connections"), .id = kit_str("rooms")});
-    kit_has(f.told.body, "\"messages\":4");
-    kit_has(f.told.body, "\"state\":\"up\"");
+    kit_has(f.told.said, "\"messages\":4");
+    kit_has(f.told.said, "\"state\":\"up\"");
     fixture_close(&f);
 }
 
@@ -371,11 +348,9 @@ static void test_stop(void **state) {
     Buf b = {0};
     for (int i = 0; i < 3000; i++) buf_printf(&b, "m,i=%d x=1 1000\n", i);
     for (int i = 0; i < N; i++) {
-        told[i] = (Told){0};
-        pthread_mutex_init(&told[i].lock, NULL);
-        pthread_cond_init(&told[i].done, NULL);
+        told_init(&told[i]);
         SosiaAsk q = {.method = kit_str("POST"), .folder = kit_str("write"), .body = buf_str(&b)};
-        sosia_connect_ask(f.c, NULL, &q, on_told, &told[i]);
+        sosia_connect_ask(f.c, NULL, &q, told_on, &told[i]);
     }
     sosia_connect_stop(f.c);
     for (int i = 0; i < N; i++) {
@@ -406,11 +381,9 @@ static void test_full(void **state) {
     assert_int_equal(sosia_connect_start(&(SosiaConnectOpen){0}, f.k.s, &f.c, NULL), SOSIA_OK);
     atomic_store(&stalled, true); // the threads wait for models to be made
     for (int i = 0; i < N; i++) {
-        told[i] = (Told){0};
-        pthread_mutex_init(&told[i].lock, NULL);
-        pthread_cond_init(&told[i].done, NULL);
+        told_init(&told[i]);
         SosiaAsk q = {.method = kit_str("POST"), .folder = kit_str("write"), .body = kit_str("m x=1 1000")};
-        sosia_connect_ask(f.c, NULL, &q, on_told, &told[i]);
+        sosia_connect_ask(f.c, NULL, &q, told_on, &told[i]);
     }
     pthread_mutex_lock(&told[N - 1].lock);
     assert_int_equal(told[N - 1].count, 1); // at once
@@ -418,12 +391,10 @@ static void test_full(void **state) {
     assert_int_equal(told[N - 1].err, SOSIA_BUSY);
     assert_int_equal(told[N - 1].status, 503);
     assert_int_equal(told[N - 1].retry, 1);
-    kit_has(told[N - 1].body, "\"error\":\"");
+    kit_has(told[N - 1].said, "\"error\":\"");
     atomic_store(&stalled, false);
     for (int i = 0; i < N; i++) {
-        pthread_mutex_lock(&told[i].lock);
-        while (!told[i].count) pthread_cond_wait(&told[i].done, &told[i].lock);
-        pthread_mutex_unlock(&told[i].lock);
+        told_wait(&told[i]);
         assert_true(told[i].status == 204 || told[i].err == SOSIA_BUSY);
     }
     assert_int_equal(told[0].status, 204);
