@@ -139,6 +139,45 @@ class Commands(kit.Case):
         self.assertEqual(got["/endpoints/hole/test"], 200)  # "delivered":false
         self.assertLess(took, 30 * kit.SLOW)
 
+    def test_tests_hold_up_nobody(self):
+        """With as many tests under way as there may be, lists, changes and commands are answered; one more is not."""
+        hole = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(hole.close)
+        self.device(lambda topic, payload: [("ack/" + topic[3], '{"result":1}')])
+        endpoint = {"kind": "webhook", "url": "http://127.0.0.1:%d/" % hole.getsockname()[1], "timeout": "2m"}
+        self.assertEqual(self.s.http("PUT", "/endpoints/hole", endpoint)[0], 201)
+        got = {}
+
+        def ask(path):
+            got[path] = self.s.http("POST", path)
+
+        paths = ("/connections/plant/test?seconds=60&messages=1", "/endpoints/hole/test")
+        asks = [threading.Thread(target=ask, args=(path,)) for path in paths]
+        for a in asks:
+            a.start()
+        arrived, _ = hole.accept()
+        until(lambda: self.b.log.count("Sending SUBACK to sosia-") == 1, what="the connection's test")
+        self.assertEqual([c["name"] for c in self.s.get("/connections")["value"]], ["plant"])
+        self.assertEqual(self.s.get("/connections/plant")["status"]["state"], "up")
+        self.assertEqual(self.s.http("PUT", "/endpoints/other", dict(endpoint, paused=True))[0], 201)
+        self.assertEqual(self.invoke("p1", "start", 5), (200, 1))
+        for path in paths:
+            code, headers, body = self.s.http("POST", path)
+            self.assertEqual((code, json.loads(body)["error"]["code"]), (503, "ServiceBusy"), body)
+            self.assertEqual(headers["Retry-After"], "1")
+        self.assertEqual(got, {})  # both are still under way
+        arrived.close()
+        asks[1].join()
+        self.assertEqual(got[paths[1]][0], 200)
+        asks[1] = threading.Thread(target=ask, args=(paths[1],))  # one has ended: the next may begin
+        asks[1].start()
+        arrived, _ = hole.accept()
+        arrived.close()
+        self.b.publish("plant/p1/rpm", "7")
+        for a in asks:
+            a.join()
+        self.assertEqual([got[path][0] for path in paths], [200, 200], got)
+
     def test_doubled_answers(self):
         self.device(lambda topic, payload: [("ack/" + topic[3], '{"result":1}')] * 2)
         self.assertEqual(self.invoke("p1", "start", 5), (200, 1))

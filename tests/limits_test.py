@@ -65,6 +65,18 @@ class Limits(kit.Case):
         twins = "&".join("twin=%d" % i for i in range(1001))
         self.refused(s.http("GET", "/changes?snapshot=true&" + twins), 400, "LimitExceeded")
 
+    def test_kinds(self):
+        """2,000 measurements get models; one more is refused, its line told, the others go on."""
+        s = self.serve()
+        code, _, body = s.http("POST", "/write", "\n".join("m%d v=1 1" % i for i in range(2000)))
+        self.assertEqual(code, 204, body)
+        code, _, body = s.http("POST", "/write", "more v=1 2\nm0 v=2 2")
+        self.assertEqual(code, 400, body)
+        self.assertIn("line 1: no model can be made for \\\"more\\\"", body)
+        self.assertEqual((s.twin("m0")["v"], s.twin("m1999")["v"]), (2, 1))
+        self.assertEqual(s.http("GET", "/digitaltwins/more")[0], 404)
+        self.assertEqual(s.http("POST", "/models", [MODEL])[0], 201)  # the world has room for others
+
     def test_fields_of_a_kind(self):
         """4,000 fields of a measurement are taken in several requests; one more is refused, its line told."""
         s = self.serve()

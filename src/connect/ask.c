@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requests: the pool that carries them out, and how they are answered.
+// Requests: the threads that carry them out, and how they are answered.
 #include <stdio.h>
 #include "base/mem.h"
 #include "connect/connect.h"
@@ -17,6 +17,7 @@ static const Folder folders[] = {
 };
 
 void ask_told(Ask *a, const SosiaTold *told) {
+    if (a->test) atomic_fetch_sub(&a->connect->tests_under_way, 1); // who has the answer may ask for the next one
     a->fn(a->arg, told);
     mem_free(a);
 }
@@ -84,25 +85,54 @@ static void run(Ask *a) {
     ask_fail(a, ERR_NO_ROUTE, "There is no such resource.");
 }
 
-static void *pool_main(void *arg) {
-    SosiaConnect *k = arg;
+static void carry_out(SosiaConnect *k, Queue *asks) {
     void *item;
-    while (queue_pop(&k->asks, &item, 1, -1) == 1) {
+    while (queue_pop(asks, &item, 1, -1) == 1) {
         if (atomic_load(&k->closing)) ask_fail(item, ERR_CLOSED, "The server is shutting down.");
         else run(item);
     }
+}
+
+static void *pool_main(void *arg) {
+    SosiaConnect *k = arg;
+    carry_out(k, &k->asks);
+    return NULL;
+}
+
+static void *test_main(void *arg) {
+    SosiaConnect *k = arg;
+    carry_out(k, &k->tests);
     return NULL;
 }
 
 Err asks_start(SosiaConnect *k) {
     for (int i = 0; i < ASK_THREADS; i++) TRY(thread_start(&k->threads[i], "connect", pool_main, k));
+    for (int i = 0; i < TESTS_MAX; i++) TRY(thread_start(&k->test_threads[i], "test", test_main, k));
     return ERR_OK;
 }
 
 void asks_stop(SosiaConnect *k) {
     atomic_store(&k->closing, true);
     queue_close(&k->asks);
+    queue_close(&k->tests);
     for (int i = 0; i < ASK_THREADS; i++) thread_join(&k->threads[i]);
+    for (int i = 0; i < TESTS_MAX; i++) thread_join(&k->test_threads[i]);
+}
+
+static bool is_test(const SosiaAsk *q) {
+    return str_eq(q->method, STR("POST")) && str_eq(q->sub, STR("test")) &&
+           (str_eq(q->folder, STR("connections")) || str_eq(q->folder, STR("endpoints")));
+}
+
+// The queue that takes it; NULL when there are tests enough.
+static Queue *queue_for(SosiaConnect *k, Ask *a) {
+    if (!is_test(a->q)) return &k->asks;
+    if (atomic_fetch_add(&k->tests_under_way, 1) < TESTS_MAX) {
+        a->test = true;
+        return &k->tests;
+    }
+    atomic_fetch_sub(&k->tests_under_way, 1);
+    return NULL;
 }
 
 void sosia_connect_ask(SosiaConnect *c, const SosiaCaller *who, const SosiaAsk *q, SosiaToldFn fn, void *arg) {
@@ -114,7 +144,9 @@ void sosia_connect_ask(SosiaConnect *c, const SosiaCaller *who, const SosiaAsk *
         ask_write(a); // has threads of its own, so that points never wait for what takes long
         return;
     }
-    if (queue_try_push(&c->asks, a)) return;
+    Queue *queue = queue_for(c, a);
+    if (queue && queue_try_push(queue, a)) return;
     if (atomic_load(&c->closing)) ask_fail(a, ERR_CLOSED, "The server is shutting down.");
+    else if (!queue) ask_fail(a, ERR_BUSY, "%d tests of connections and endpoints are under way already.", TESTS_MAX);
     else ask_fail(a, ERR_BUSY, "Too many requests to connections wait already.");
 }

@@ -33,6 +33,7 @@ SosiaErr sosia_connect_start(const SosiaConnectOpen *o, Sosia *s, SosiaConnect *
     pthread_mutex_init(&k->edit, NULL);
     pthread_mutex_init(&k->lock, NULL);
     queue_init(&k->asks, ASK_QUEUE_MAX);
+    queue_init(&k->tests, TESTS_MAX);
     k->shapes = shapes_new(s);
     k->commands = commands_new(k);
     k->lines = intake_new(k);
@@ -56,6 +57,7 @@ void sosia_connect_stop(SosiaConnect *k) {
     commands_free(k->commands);
     shapes_free(k->shapes);
     queue_free(&k->asks);
+    queue_free(&k->tests);
     pthread_mutex_destroy(&k->lock);
     pthread_mutex_destroy(&k->edit);
     mem_free((char *)k->host.p);

@@ -2,7 +2,8 @@
 // Connect, from the inside: the registry of connections and what its files share. Reaches the engine through sosia.h.
 //
 // Threads: every connection has one thread of its own (its link's loop); a pool of ASK_THREADS answers requests that
-// may wait; routes have one thread an endpoint. Callbacks of the engine only pass results on.
+// may wait, TESTS_MAX others the tests of connections and endpoints, which may take a minute and more; routes have one
+// thread an endpoint. Callbacks of the engine only pass results on.
 // Locks, outermost first: `edit` is held over one change of a connection, waiting included; a Connection's `life` for
 // reading around calls into its kind, for writing around its start and stop; `lock` guards the tables below, held for a
 // few instructions, no callback runs under it. A Connection is counted.
@@ -23,6 +24,7 @@
 #define CONNECT_NAME_MAX 64 // letters, digits, '-', '_', '.'
 #define ASK_THREADS 2
 #define ASK_QUEUE_MAX 256
+#define TESTS_MAX 2           // of connections and endpoints at once
 #define SAMPLES_MAX 32        // errors and messages kept of a connection
 #define SAMPLE_BYTES_MAX 1024 // of one payload in a sample
 
@@ -44,7 +46,7 @@ typedef struct ConnectKind {
     void (*stop)(Connection *c);
     // "Show me ten messages and what they would become": collect for up to ask's seconds=5, messages=10, answer a JSON
     // array of {"topic","payload","points":[{"twin","property","value","time"}],"error"}. Applies nothing. Runs on a
-    // thread of the pool with a document that may not be stored. NULL: cannot be tested.
+    // thread for tests with a document that may not be stored. NULL: cannot be tested.
     Err (*test)(SosiaConnect *k, const Json *doc, const Ask *ask, Buf *out, Buf *why);
     // Publish a command for a twin or return NO_ROUTE when this connection does not carry it. See command.h.
     Err (*command)(Connection *c, Command *cmd);
@@ -126,6 +128,7 @@ struct Ask {
     SosiaToldFn fn;
     void *arg;
     struct Ask *next;
+    bool test; // counts in connect->tests_under_way until it is answered
 };
 
 // Answer; frees the ask. Exactly one of them.
@@ -153,7 +156,7 @@ MUST Err connections_load(SosiaConnect *k, Buf *why);
 void connections_stop(SosiaConnect *k);
 // The kind of that name or NULL.
 const ConnectKind *connect_kind(Str name);
-// The threads of the pool, and their end: what still waits is answered with CLOSED.
+// The threads of the pool and of tests, and their end: what still waits is answered with CLOSED.
 MUST Err asks_start(SosiaConnect *k);
 void asks_stop(SosiaConnect *k);
 
@@ -170,8 +173,9 @@ struct SosiaConnect {
     Connection **connections; // by name
     int64_t connection_count, connection_cap;
     _Atomic bool closing;
-    Queue asks; // of Ask
-    Thread threads[ASK_THREADS];
+    Queue asks, tests; // of Ask
+    _Atomic int tests_under_way;
+    Thread threads[ASK_THREADS], test_threads[TESTS_MAX];
     Routes *routes;
     Commands *commands;
     struct Shapes *shapes;    // shape.h

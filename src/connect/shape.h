@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "sosia/sosia.h"
 
-#define SHAPES_MAX 10000      // kinds
+#define SHAPES_MAX 2000       // kinds met since the start: models of a world are left for others
 #define SHAPE_FIELDS_MAX 4000 // of a kind
 #define SHAPE_VERSIONS_MAX 200
 #define SHAPE_TEXT_MAX 512 // bytes of the name of a kind or field: what a DTDL text holds
