@@ -129,6 +129,63 @@ class Resource(MqttCase):
         self.assertEqual(code, 400, body)
         self.assertIn("password", body)
 
+    def test_secrets_stay_where_they_were_given(self):
+        """Who may write a connection, but does not know its password, cannot have it sent to a broker of their own."""
+        b, other = self.broker(users={"sosia": "geheim-17"}), self.broker(users={"sosia": "geheim-17"})
+        s = self.sosia()
+        document = self.document(b, username="sosia", password="geheim-17")
+        self.put(s, "plant", document)
+        self.up(s)
+        before = s.get("/connections/plant")
+        moved = {"port": other.url, "host": b.url.replace("127.0.0.1", "127.0.0.2").replace("localhost", "127.0.0.2"),
+                 "scheme": b.url.replace("mqtt://", "mqtts://")}
+        self.assertEqual(len({b.url, *moved.values()}), 4, moved)
+        for what, url in moved.items():
+            for password in ({}, {"password": {"set": True}}):
+                wrong = {k: v for k, v in document.items() if k != "password"} | password | {"url": url}
+                for method, path in (("PUT", "/connections/plant"),
+                                     ("POST", "/connections/plant/test?seconds=1&messages=1")):
+                    with self.subTest(what, path=path, password=password):
+                        code, _, body = s.http(method, path, wrong)
+                        self.assertEqual((code, json.loads(body)["error"]["code"]), (400, "InvalidArgument"), body)
+                        self.assertIn("password", body)
+                        self.assertIn("given again, because the address changed", body)
+        after = s.get("/connections/plant")
+        self.assertEqual({k: v for k, v in after.items() if k != "status"},
+                         {k: v for k, v in before.items() if k != "status"})
+        self.assertEqual(after["status"]["state"], "up")
+        self.assertIn("u'sosia'", b.log)
+        self.assertNotIn("u'sosia'", other.log)
+        # The same address in other words, or the secret in hand.
+        self.put(s, "plant", dict(document, url=b.url.replace("mqtt://", "tcp://") + "/", password={"set": True}))
+        self.up(s)
+        self.put(s, "plant", dict(document, url=other.url))
+        self.up(s)
+        self.put(s, "plant", dict(document, url=b.url, password=None))
+        until(lambda: "refuses" in self.status(s)["trouble"], what="a refusal")
+
+    def test_one_client_id(self):
+        """A broker drops a link when another comes with its client id: two connections would do so for ever."""
+        b, other, s = self.broker(), self.broker(), self.sosia()
+        self.put(s, "plant", self.document(b), 201)
+        code, _, body = s.http("PUT", "/connections/second", self.document(b, url=b.url + "/"))
+        self.assertEqual((code, json.loads(body)["error"]["code"]), (400, "InvalidArgument"), body)
+        self.assertIn("clientId", body)
+        self.assertIn('\\"plant\\"', body)
+        self.assertEqual(s.http("GET", "/connections/second")[0], 404)
+        self.put(s, "plant", self.document(b), 200)  # itself is no other
+        self.put(s, "second", self.document(other), 201)
+        self.put(s, "third", self.document(b, clientId="third"), 201)
+        for name in ("fourth", "fifth"):  # without an id each gets its own
+            document = self.document(b)
+            document.pop("clientId")
+            self.put(s, name, document, 201)
+        self.assertEqual(s.http("PUT", "/connections/third", self.document(b))[0], 400)
+        self.assertEqual(s.get("/connections/third")["clientId"], "third")
+        self.assertEqual(s.http("DELETE", "/connections/plant")[0], 204)
+        self.put(s, "third", self.document(b), 200)
+        self.up(s, "third")
+
     def test_test(self):
         b, s = self.broker(), self.sosia()
         document = self.document(b, {"topic": "$share/g/m/{twin}", "property": "temperature", "value": "/t",

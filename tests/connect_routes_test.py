@@ -583,6 +583,54 @@ class Endpoints(Routed):
         headers = {k.lower() for k in hook.posts[1][1]}
         self.assertFalse(headers & {"authorization", "sosia-signature"})
 
+    def test_secrets_stay_where_they_were_given(self):
+        s, hook, thief = self.serve(), self.hook(), self.hook()
+        secrets = {"secret": "very secret", "headers": {"Authorization": "Bearer hidden"}}
+        document = dict(secrets, kind="webhook", url=hook.url)
+        self.put(s, "/endpoints/hook", document, 201)
+        before = s.get("/endpoints/hook")
+        for url in (thief.url, hook.url.replace("localhost", "127.0.0.1"), hook.url.replace("http:", "https:")):
+            for change, says in (
+                ({"secret": {"set": True}}, "secret.*given again, because the address changed"),
+                ({"secret": ...}, "secret.*given again"),
+                ({"headers": {"Authorization": {"set": True}}}, "headers.*Authorization.*given again"),
+                ({"headers": ...}, "headers.*given again"),
+            ):
+                wrong = {k: v for k, v in dict(document, url=url, **change).items() if v is not ...}
+                self.refused(s, "PUT", "/endpoints/hook", wrong, 400, "InvalidArgument", says)
+        self.refused(s, "PUT", "/endpoints/hook", dict(before, url=thief.url), 400, "InvalidArgument", "given again")
+        self.assertEqual(s.get("/endpoints/hook"), before)
+        # Another path of the same host is the same place; with all of them in hand it may move.
+        self.put(s, "/endpoints/hook", dict(before, url=hook.url.replace("localhost", "LOCALHOST") + "/more?x"), 200)
+        self.assertTrue(self.do(s, "POST", "/endpoints/hook/test")["delivered"])
+        self.assertEqual(hook.posts[0][1]["Authorization"], "Bearer hidden")
+        self.assertEqual(thief.posts, [])
+        self.put(s, "/endpoints/hook", dict(document, url=thief.url), 200)
+        self.put(s, "/endpoints/hook", {"kind": "webhook", "url": hook.url, "secret": None, "headers": {}}, 200)
+        self.assertTrue(self.do(s, "POST", "/endpoints/hook/test")["delivered"])
+        self.assertNotIn("Authorization", hook.posts[1][1])
+
+    def test_secrets_for_a_broker_stay_there(self):
+        s = self.serve()
+        document = {"kind": "mqtt", "url": "mqtt://localhost:1", "username": "u", "password": "hidden"}
+        self.put(s, "/endpoints/broker", document, 201)
+        before = s.get("/endpoints/broker")
+        bare = {"kind": "mqtt", "username": "u"}
+        again = "password.*given again, because the address changed"
+        for wrong in (
+            dict(bare, url="mqtt://localhost:2"),
+            dict(bare, url="mqtt://localhost:2", password={"set": True}),
+            dict(bare, url="mqtts://localhost:1"),
+            dict(bare, url="mqtt://localhost2:1"),
+            {"kind": "mqtt", "connection": "plant"},
+            dict(bare, connection="plant", url="mqtt://localhost:1"),
+        ):
+            self.refused(s, "PUT", "/endpoints/broker", wrong, 400, "InvalidArgument", again)
+        self.assertEqual(s.get("/endpoints/broker")["url"], before["url"])
+        self.put(s, "/endpoints/broker", dict(bare, url="tcp://LOCALHOST:1/"), 200)
+        self.assertEqual(s.get("/endpoints/broker")["password"], {"set": True})
+        self.put(s, "/endpoints/broker", dict(document, url="mqtt://localhost:2"), 200)
+
     def check_signature(self, header, body, key):
         """As docs/events.md shows it."""
         parts = dict(p.split("=", 1) for p in header.split(","))

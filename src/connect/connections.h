@@ -18,6 +18,7 @@ typedef struct Secret {
 typedef struct Secrets {
     Secret items[SECRETS_MAX];
     int32_t count;
+    bool moved; // the document goes elsewhere: what is stored is not for that place
 } Secrets;
 
 // What is stored for a connection of that kind. Waits for the store.
@@ -25,8 +26,15 @@ MUST Err secrets_read(SosiaConnect *k, Str name, const ConnectKind *kind, Arena 
 // The same for any resource: items "secret" PREFIX + path.
 MUST Err secrets_read_of(SosiaConnect *k, Str prefix, const char *const *paths, Arena *arena, Secrets *out);
 // Put texts where the document says {"set":true} or leaves a stored secret out, and note which are set. Errors:
-// ARGUMENT (no text, nothing stored).
+// ARGUMENT (no text and nothing stored, or `moved`).
 MUST Err secrets_take(Json *doc, Secrets *s, Arena *arena, Diag *d);
+// Whether `doc` goes elsewhere than the document `before` ("" none): its scheme, host or port (as written, but for case
+// and default ports), or the connection whose broker it uses.
+bool secrets_moved(Str before, const Json *doc, Arena *arena);
+// The complaint about a stored secret then; what: "" or the name of a header with ": " behind.
+Err secret_is_old(Str path, Str what, Diag *d);
+// Whether both name a broker, the same, in the same way.
+bool same_broker(const Json *a, const Json *b);
 // Put {"set":true} where texts are.
 void secrets_hide(Json *doc, const Secrets *s);
 // The member at a path "a.b" or NULL.

@@ -81,8 +81,10 @@ static void samples(Ask *a, bool errors) {
 
 // ---- changes ------------------------------------------------------------------------------------------------------
 
-// A document as it came: parsed, its secrets filled in, checked. `name` and `status` may be what GET gave.
-static Err read_document(Ask *a, Str name, Arena *arena, Json *doc, const ConnectKind **kind, Secrets *s, Diag *d) {
+// A document as it came: parsed, its secrets filled in, checked. `name` and `status` may be what GET gave. before: the
+// one stored under that name, "" none. Caller holds `edit`: secrets belong to `before`.
+static Err read_document(Ask *a, Str before, Arena *arena, Json *doc, const ConnectKind **kind, Secrets *s, Diag *d) {
+    Str name = a->q->id;
     if (a->q->body.n > CONNECTION_BYTES_MAX)
         return diag_add(d, ERR_TOO_LARGE, -1, -1, (Str){0}, "A connection has at most %d bytes.", CONNECTION_BYTES_MAX);
     Str k;
@@ -91,6 +93,7 @@ static Err read_document(Ask *a, Str name, Arena *arena, Json *doc, const Connec
     if (!*kind)
         return diag_add(d, ERR_ARGUMENT, -1, -1, STR("kind"), "\"mqtt\", \"sparkplug\" or \"line\" is expected");
     TRY(secrets_read(a->connect, name, *kind, arena, s));
+    s->moved = secrets_moved(before, doc, arena);
     TRY(secrets_take(doc, s, arena, d));
     return (*kind)->check(doc, d);
 }
@@ -125,10 +128,31 @@ static bool is_full(SosiaConnect *k) {
     return full;
 }
 
+// Two with one client id at one broker would throw each other out for ever.
+static Err check_client(SosiaConnect *k, Str name, const Json *doc, Arena *arena, Diag *d) {
+    const Json *id = json_get(doc, STR("clientId"));
+    if (!id || id->type != JSON_STRING || !id->s.n) return ERR_OK;
+    int64_t count;
+    Err err = ERR_OK;
+    Connection **all = connections_all(k, arena, &count);
+    for (int64_t i = 0; i < count; i++) {
+        Connection *c = all[i];
+        const Json *other = c->kind ? json_get(&c->doc, STR("clientId")) : NULL; // without a kind it does not run
+        if (!err && other && other->type == JSON_STRING && !str_eq(c->name, name) && str_eq(other->s, id->s) &&
+            same_broker(doc, &c->doc))
+            err = diag_add(d, ERR_ARGUMENT, -1, -1, STR("clientId"),
+                           "the connection \"%.*s\" has it at the same broker, they would throw each other out",
+                           STR_ARG(c->name));
+        connection_unref(c);
+    }
+    return err;
+}
+
 static Err put_locked(Ask *a, Arena *arena, bool *created, Diag *d) {
     SosiaConnect *k = a->connect;
     Str name = a->q->id;
     Connection *old = connection_find(k, name);
+    Str before = old ? arena_str(arena, buf_str(&old->text)) : (Str){0};
     *created = !old;
     connection_unref(old);
     if (old && a->q->if_none_match.n)
@@ -138,7 +162,8 @@ static Err put_locked(Ask *a, Arena *arena, bool *created, Diag *d) {
     Json doc;
     const ConnectKind *kind;
     Secrets secrets;
-    TRY(read_document(a, name, arena, &doc, &kind, &secrets, d));
+    TRY(read_document(a, before, arena, &doc, &kind, &secrets, d));
+    TRY(check_client(k, name, &doc, arena, d));
     return store(k, name, &doc, &secrets, arena);
 }
 
@@ -248,21 +273,26 @@ static void finish(Ask *a, Err err, Buf *out, Buf *why) {
 }
 
 // A document that comes with the request, or the one of that name.
+static Err read_tested(Ask *a, Arena *arena, Json *doc, const ConnectKind **kind, Diag *d) {
+    Secrets secrets;
+    pthread_mutex_lock(&a->connect->edit);
+    Connection *c = connection_find(a->connect, a->q->id);
+    Str before = c ? arena_str(arena, buf_str(&c->text)) : (Str){0};
+    connection_unref(c);
+    if (!a->q->body.n) a->ask.body = before;
+    Err err = a->q->body.n ? read_document(a, before, arena, doc, kind, &secrets, d) : ERR_CONNECTION_NOT_FOUND;
+    pthread_mutex_unlock(&a->connect->edit);
+    return err;
+}
+
 static void test(Ask *a) {
     Arena arena;
     Diag d;
     Json doc;
     const ConnectKind *kind = NULL;
-    Secrets secrets;
     arena_init(&arena, 0);
     diag_init(&d);
-    Connection *c = NULL;
-    if (!a->q->body.n) {
-        c = connection_find(a->connect, a->q->id);
-        if (c) a->ask.body = arena_str(&arena, buf_str(&c->text));
-        connection_unref(c);
-    }
-    Err err = a->q->body.n ? read_document(a, a->q->id, &arena, &doc, &kind, &secrets, &d) : ERR_CONNECTION_NOT_FOUND;
+    Err err = read_tested(a, &arena, &doc, &kind, &d);
     Buf out = {0}, why = {0};
     if (err) {
         ask_fail_diag(a, err, &d);

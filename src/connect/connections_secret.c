@@ -3,6 +3,68 @@
 #include "base/check.h"
 #include "connect/connections.h"
 
+// ---- where they go ------------------------------------------------------------------------------------------------
+
+typedef struct Place {
+    Str lender;            // "connection"
+    Str scheme, authority; // of "url"; without a default port
+} Place;
+
+static Str text_of(const Json *doc, Str name) {
+    const Json *v = json_get(doc, name);
+    return v && v->type == JSON_STRING ? v->s : (Str){0};
+}
+
+static int64_t authority_size(Str s) {
+    int64_t n = 0;
+    while (n < s.n && s.p[n] != '/' && s.p[n] != '?') n++;
+    return n;
+}
+
+static Place place_of(const Json *doc) {
+    static const struct {
+        Str begin, scheme, port;
+    } schemes[] = {
+        {{"mqtt://", 7}, {"mqtt", 4}, {":1883", 5}},   {{"tcp://", 6}, {"mqtt", 4}, {":1883", 5}},
+        {{"mqtts://", 8}, {"mqtts", 5}, {":8883", 5}}, {{"ssl://", 6}, {"mqtts", 5}, {":8883", 5}},
+        {{"http://", 7}, {"http", 4}, {":80", 3}},     {{"https://", 8}, {"https", 5}, {":443", 4}},
+    };
+    Str url = text_of(doc, STR("url"));
+    Place p = {.lender = text_of(doc, STR("connection")), .authority = url};
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        if (!str_starts(url, schemes[i].begin)) continue;
+        Str rest = str_sub(url, schemes[i].begin.n, url.n);
+        p.scheme = schemes[i].scheme;
+        if (str_starts(p.scheme, STR("http"))) rest.n = authority_size(rest);
+        else if (str_ends(rest, STR("/"))) rest.n--; // a broker has no path
+        if (str_ends(rest, schemes[i].port)) rest.n -= schemes[i].port.n;
+        p.authority = rest;
+    }
+    return p;
+}
+
+static bool same_place(Place a, Place b) {
+    return str_eq(a.lender, b.lender) && str_eq(a.scheme, b.scheme) && str_eq_nocase(a.authority, b.authority);
+}
+
+bool same_broker(const Json *a, const Json *b) {
+    Place p = place_of(a);
+    return p.scheme.n && same_place(p, place_of(b));
+}
+
+bool secrets_moved(Str before, const Json *doc, Arena *arena) {
+    Json old;
+    if (!before.n || json_parse(before, NULL, arena, &old, NULL)) return true;
+    return !same_place(place_of(&old), place_of(doc));
+}
+
+Err secret_is_old(Str path, Str what, Diag *d) {
+    return diag_add(d, ERR_ARGUMENT, -1, -1, path, "%.*sit has to be given again, because the address changed",
+                    STR_ARG(what));
+}
+
+// ---- reading ------------------------------------------------------------------------------------------------------
+
 typedef struct Reading {
     Str prefix; // "connection/NAME/"
     Secrets *out;
@@ -37,6 +99,8 @@ Err secrets_read(SosiaConnect *k, Str name, const ConnectKind *kind, Arena *aren
     return secrets_read_of(k, arena_printf(arena, "connection/%.*s/", STR_ARG(name)), kind->secrets, arena, out);
 }
 
+// ---- in documents -------------------------------------------------------------------------------------------------
+
 // The object that holds the path's last name, and that name.
 static Json *holder(Json *doc, const char *path, Str *last) {
     Str rest = str_of(path);
@@ -69,11 +133,12 @@ static int says_set(const Json *v) {
     return set && json_is_bool(set) ? set->type == JSON_TRUE : -1;
 }
 
-static Err take(Json *doc, Secret *s, Arena *arena, Diag *d) {
+static Err take(Json *doc, Secret *s, bool moved, Arena *arena, Diag *d) {
     Str last;
     Json *in = holder(doc, s->path, &last);
     if (!in) return ERR_OK; // gone with what it belonged to
     Json *v = (Json *)json_get(in, last);
+    if (!v && s->was && moved) return secret_is_old(str_of(s->path), (Str){0}, d);
     if (!v && s->was) add_member(in, last, s->value, arena);
     if (!v) {
         s->set = s->was;
@@ -91,13 +156,14 @@ static Err take(Json *doc, Secret *s, Arena *arena, Diag *d) {
     if (set < 0) return diag_add(d, ERR_ARGUMENT, -1, -1, str_of(s->path), "a text or {\"set\":true} is expected");
     if (set && !s->was)
         return diag_add(d, ERR_ARGUMENT, -1, -1, str_of(s->path), "nothing is stored for it: give its text");
+    if (set && moved) return secret_is_old(str_of(s->path), (Str){0}, d);
     *v = (Json){.type = JSON_STRING, .s = set ? s->value : STR("")};
     s->set = set > 0;
     return ERR_OK;
 }
 
 Err secrets_take(Json *doc, Secrets *s, Arena *arena, Diag *d) {
-    for (int32_t i = 0; i < s->count; i++) TRY(take(doc, &s->items[i], arena, d));
+    for (int32_t i = 0; i < s->count; i++) TRY(take(doc, &s->items[i], s->moved, arena, d));
     return ERR_OK;
 }
 

@@ -135,7 +135,7 @@ static Err put_locked(Ask *a, Routes *r, Arena *arena, bool *created, Diag *d) {
         return diag_add(d, ERR_EXISTS, -1, -1, (Str){0}, "There is an endpoint of that name.");
     if (!old && r->endpoint_count == ENDPOINTS_MAX)
         return diag_add(d, ERR_LIMIT, -1, -1, (Str){0}, "There are %d endpoints already.", ENDPOINTS_MAX);
-    TRY(endpoint_read(r, a->q->id, a->q->body, arena, &doc, &kind, &s, d));
+    TRY(endpoint_read(r, a->q->id, a->q->body, old ? buf_str(&old->text) : (Str){0}, arena, &doc, &kind, &s, d));
     return store(r, a->q->id, &doc, &s, old, arena);
 }
 

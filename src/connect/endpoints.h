@@ -13,13 +13,14 @@ void route_free(Route *r);
 // The kind of that name or NULL.
 const EndpointKind *endpoint_kind(Str name);
 // Parse a document and put its secrets in. The members "name" and "status", as GET gives them, are dropped.
-// s, headers: what is to be stored. Errors: SYNTAX, ARGUMENT, TOO_LARGE, STORAGE.
+// s, headers: what is to be stored. before: the document stored secrets belong to, "" none; one that goes elsewhere has
+// to bring its own. Errors: SYNTAX, ARGUMENT, TOO_LARGE, STORAGE.
 typedef struct EndpointSecrets {
     Secrets plain;
     Str headers;       // JSON object of texts, "" none
     bool headers_were; // something is stored
 } EndpointSecrets;
-MUST Err endpoint_read(Routes *r, Str name, Str text, Arena *a, Json *doc, const EndpointKind **kind,
+MUST Err endpoint_read(Routes *r, Str name, Str text, Str before, Arena *a, Json *doc, const EndpointKind **kind,
                        EndpointSecrets *s, Diag *d);
 // Take the secrets out again: {"set":true}.
 void endpoint_hide(Json *doc, const EndpointSecrets *s, Arena *a);

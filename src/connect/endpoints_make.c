@@ -46,7 +46,7 @@ static void set_member(Json *object, Str name, Json value, Arena *a) {
 }
 
 // The text of one header: given, or stored before.
-static Err header_text(Json *v, Str name, const Json *stored, Diag *d) {
+static Err header_text(Json *v, Str name, const Json *stored, bool moved, Arena *a, Diag *d) {
     if (v->type == JSON_STRING) return ERR_OK;
     const Json *set = json_get(v, STR("set")), *was = json_get(stored, name);
     if (v->type != JSON_OBJECT || !set || set->type != JSON_TRUE)
@@ -55,6 +55,7 @@ static Err header_text(Json *v, Str name, const Json *stored, Diag *d) {
     if (!was)
         return diag_add(d, ERR_ARGUMENT, -1, -1, STR("headers"), "%.*s: nothing is stored for it: give its text",
                         STR_ARG(name));
+    if (moved) return secret_is_old(STR("headers"), arena_printf(a, "%.*s: ", STR_ARG(name)), d);
     *v = *was;
     return ERR_OK;
 }
@@ -68,13 +69,14 @@ static Err take_headers(Routes *r, Str name, Json *doc, Arena *a, EndpointSecret
     if (h.text.n) TRY(json_parse(h.text, NULL, a, &stored, NULL));
     Json *headers = member(doc, STR("headers"));
     if (!headers && !s->headers_were) return ERR_OK;
+    if (!headers && s->plain.moved) return secret_is_old(STR("headers"), (Str){0}, d);
     if (!headers) set_member(doc, STR("headers"), stored, a);
     headers = member(doc, STR("headers"));
     if (headers->type == JSON_NULL) *headers = (Json){.type = JSON_OBJECT};
     if (headers->type != JSON_OBJECT)
         return diag_add(d, ERR_ARGUMENT, -1, -1, STR("headers"), "an object of texts is expected");
     for (int32_t i = 0; i < headers->count; i++)
-        TRY(header_text(&headers->members[i].value, headers->members[i].key, &stored, d));
+        TRY(header_text(&headers->members[i].value, headers->members[i].key, &stored, s->plain.moved, a, d));
     if (!headers->count) return ERR_OK;
     Buf text = {0};
     json_put(&text, headers);
@@ -99,8 +101,8 @@ void endpoint_hide(Json *doc, const EndpointSecrets *s, Arena *a) {
 
 // ---- reading ------------------------------------------------------------------------------------------------------
 
-Err endpoint_read(Routes *r, Str name, Str text, Arena *a, Json *doc, const EndpointKind **kind, EndpointSecrets *s,
-                  Diag *d) {
+Err endpoint_read(Routes *r, Str name, Str text, Str before, Arena *a, Json *doc, const EndpointKind **kind,
+                  EndpointSecrets *s, Diag *d) {
     *s = (EndpointSecrets){0};
     *kind = NULL;
     if (text.n > ENDPOINT_BYTES_MAX)
@@ -110,6 +112,7 @@ Err endpoint_read(Routes *r, Str name, Str text, Arena *a, Json *doc, const Endp
     const EndpointKind *found = endpoint_kind(k);
     if (!found) return diag_add(d, ERR_ARGUMENT, -1, -1, STR("kind"), "\"webhook\" or \"mqtt\" is expected");
     TRY(secrets_read_of(r->connect, arena_printf(a, "endpoint/%.*s/", STR_ARG(name)), SECRETS, a, &s->plain));
+    s->plain.moved = secrets_moved(before, doc, a);
     TRY(secrets_take(doc, &s->plain, a, d));
     TRY(take_headers(r, name, doc, a, s, d));
     Doc p = doc_of(doc, (Str){0}, found->members, d, a);
@@ -136,7 +139,8 @@ static void configure(Endpoint *e) {
     EndpointSecrets s;
     Diag d;
     diag_init(&d);
-    Err err = endpoint_read(e->connect->routes, e->name, buf_str(&e->text), &e->arena, &e->doc, &e->kind, &s, &d);
+    Str text = buf_str(&e->text);
+    Err err = endpoint_read(e->connect->routes, e->name, text, text, &e->arena, &e->doc, &e->kind, &s, &d);
     if (err) fail_diag(e, &d, err);
     diag_free(&d);
     if (err) return;
