@@ -129,6 +129,22 @@ class Resource(MqttCase):
         self.assertEqual(code, 400, body)
         self.assertIn("password", body)
 
+    def test_keys_are_never_shown(self):
+        s = self.sosia()
+        tls = {"key": "/geheim-19.pem", "cert": "/cert.pem", "keyPassword": "geheim-20"}
+        secrets = {"username": "u", "password": "geheim-18", "tls": tls}
+        kinds = {"mqtt": {"subscriptions": [{"topic": "plant/{twin}/{property}"}]}, "sparkplug": {"hostId": "h"}}
+        for kind, more in kinds.items():
+            with self.subTest(kind):
+                document = {"kind": kind, "url": "mqtts://127.0.0.1:9", "paused": True, **secrets, **more}
+                code, _, body = s.http("PUT", "/connections/k", document)
+                self.assertIn(code, (200, 201), body)
+                shown = s.http("GET", "/connections/k")[2]
+                self.assertNotIn("geheim", shown + body)
+                told = json.loads(shown)["tls"]
+                self.assertEqual((told["key"], told["keyPassword"]), ({"set": True}, {"set": True}))
+                s.http("DELETE", "/connections/k")
+
     def test_secrets_stay_where_they_were_given(self):
         """Who may write a connection, but does not know its password, cannot have it sent to a broker of their own."""
         b, other = self.broker(users={"sosia": "geheim-17"}), self.broker(users={"sosia": "geheim-17"})

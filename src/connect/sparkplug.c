@@ -19,7 +19,7 @@ static const char *const members[] = {"kind", "name", "description", "paused", "
                                       "url", "version", "clientId", "cleanStart", "sessionExpiry", "keepAlive",
                                       "username", "password", "tls", NULL};
 static const char *const rule_members[] = {"model", "metrics", NULL};
-static const char *const secrets[] = {"password", "tls.keyPassword", NULL};
+static const char *const secrets[] = {"password", "tls.key", "tls.keyPassword", NULL};
 
 // A word of a topic: nothing that MQTT or Sparkplug keep for themselves.
 static bool is_word(Str s) {
