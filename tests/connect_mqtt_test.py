@@ -218,7 +218,8 @@ class Resource(MqttCase):
         self.assertEqual(code, 200, body)
         first, second = json.loads(body)
         self.assertEqual(first["points"], [{"twin": "p1", "property": "temperature", "value": 1.5,
-                                            "time": "2026-01-01T00:00:00.000000000Z"}])
+                                            "time": "2026-01-01T00:00:00.000000000Z",
+                                            "error": 'there is no twin "p1"'}])
         self.assertIsNone(first["error"])
         self.assertEqual(second["points"], [])
         self.assertIn("JSON", second["error"])
@@ -227,6 +228,33 @@ class Resource(MqttCase):
         b.stop()
         code, _, body = s.http("POST", "/connections/new/test?seconds=20", document)
         self.assertEqual(code, 503, body)
+
+    def test_test_refusals(self):
+        """Points that would be refused live say so, in the answer and in the table."""
+        b, s = self.broker(), self.sosia()
+        self.assertEqual(s.http("PUT", "/digitaltwins/p1", {"$metadata": {"$model": "dtmi:test:Pump;1"}})[0], 200)
+        for topic, value in (("a/p1/rpm", "4.5"), ("a/p1/nothing", "1"), ("a/nobody/rpm", "1"), ("a/p1/rpm", "4")):
+            b.publish(topic.replace("a/", "a/%s/" % value, 1), value, retain=True)
+        document = self.document(b, {"topic": "a/+/{twin}/{property}"})
+        code, _, body = s.http("POST", "/connections/new/test?seconds=50&messages=4", document)
+        self.assertEqual(code, 200, body)
+        points = {(p["twin"], p["property"], p["value"]): p.get("error") for m in json.loads(body) for p in m["points"]}
+        self.assertEqual(len(points), 4, body)
+        self.assertIsNone(points["p1", "rpm", 4])
+        self.assertIn("integer", points["p1", "rpm", 4.5])
+        self.assertIn("nothing", points["p1", "nothing", 1])
+        self.assertIn("no twin", points["nobody", "rpm", 1])
+        create = dict(RULE, topic="a/+/{twin}/{property}")
+        for rule, refused in ((create, False), (dict(create, model="dtmi:test:None;1"), True)):
+            code, _, body = s.http("POST", "/connections/new/test?seconds=50&messages=4", self.document(b, rule))
+            points = {p["twin"]: p.get("error") for m in json.loads(body) for p in m["points"]}
+            self.assertEqual("None;1" in (points["nobody"] or ""), refused, body)
+        out = s.run("connections", "test", "new", "-", "--messages", 4, "--for", "50s", text=json.dumps(document))
+        self.assertEqual(out.code, 0, out)
+        self.assertIn("no twin", out.out)
+        self.assertNotIn("4.5 ", "".join(l for l in out.out.splitlines() if "integer" in l).replace("a/4.5/", ""))
+        code, _, body = s.http("POST", "/connections/new/test?seconds=5", dict(document, world="none"))
+        self.assertEqual(code, 404, body)
 
     def test_command_line(self):
         """What `sosia connections` prints: sentences, and no advice to start a server that has answered."""

@@ -282,6 +282,12 @@ SosiaErr sosia_inlet_resolve(SosiaInlet *in, SosiaStr twin, SosiaStr path, Sosia
 // (feed, journal) and moves no current value. Cost: about 0.3 us a point here, 0.2 us in the writer.
 SosiaErr sosia_inlet_put(SosiaInlet *in, const SosiaPoint *points, int64_t n, SosiaDoneFn done, void *arg);
 #define SOSIA_FUTURE_NS INT64_C(300000000000)
+// A dry run: fn, in the caller's thread and in order, for each point that sosia_inlet_put would refuse now, with the
+// sentence it would give. Nothing is queued or changed. Each point counts as if it came alone; what only the writer
+// knows (the property is derived, or of a model that was deleted; the size of documents) is not told.
+// Errors: WORLD_NOT_FOUND, ARGUMENT, TOO_LARGE; fn is then not called.
+SosiaErr sosia_inlet_check(SosiaInlet *in, const SosiaPoint *points, int64_t n,
+                           void (*fn)(void *ctx, int64_t i, SosiaErr err, SosiaStr why), void *ctx);
 // `value` of unit `from` (a name of DTDL: "degreeFahrenheit") in the unit of a property of a twin, or of the model when
 // there is no such twin. Errors: ARGUMENT (no such unit), VALIDATION (the property has no unit, or one of another
 // family), TWIN_NOT_FOUND, MODEL_NOT_FOUND, WORLD_NOT_FOUND.

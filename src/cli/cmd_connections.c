@@ -72,7 +72,9 @@ static void put_points(Table *t, Arena *a, Str topic, const Json *message) {
         table_put(t, STYLE_PLAIN, i ? (Str){0} : topic);
         table_put(t, STYLE_CYAN, text_of(json_get(&points->items[i], STR("twin")), a));
         table_put(t, STYLE_PLAIN, text_of(json_get(&points->items[i], STR("property")), a));
-        table_put(t, STYLE_PLAIN, text_of(json_get(&points->items[i], STR("value")), a));
+        const Json *refused = json_get(&points->items[i], STR("error"));
+        table_put(t, refused ? STYLE_RED : STYLE_PLAIN,
+                  text_of(refused ? refused : json_get(&points->items[i], STR("value")), a));
         table_put(t, STYLE_DIM, text_of(json_get(&points->items[i], STR("time")), a));
     }
     if (n && !error) return;

@@ -406,13 +406,13 @@ static Str text_at(const Json *doc, Str name) {
     return v && v->type == JSON_STRING ? v->s : (Str){0};
 }
 
-static Err open_inlet(Live *l, Buf *why) {
-    const Json *strict = json_get(&l->c->doc, STR("strict"));
-    SosiaInletOpen o = {.who = {.principal = l->c->name, .purpose = STR("mqtt")},
-                        .world = l->world,
-                        .source = l->c->name,
+Err mqtt_inlet(SosiaConnect *k, const Json *doc, Str name, SosiaInlet **out, Buf *why) {
+    const Json *strict = json_get(doc, STR("strict"));
+    SosiaInletOpen o = {.who = {.principal = name, .purpose = STR("mqtt")},
+                        .world = text_at(doc, STR("world")),
+                        .source = name,
                         .lenient = !strict || strict->type != JSON_TRUE};
-    Err err = (Err)sosia_inlet_open(l->c->connect->engine, &o, &l->inlet);
+    Err err = (Err)sosia_inlet_open(k->engine, &o, out);
     if (err) buf_printf(why, "world: %s", err_text(err));
     return err;
 }
@@ -431,7 +431,7 @@ static Err start(Connection *c, Buf *why) {
     Err err = mqtt_document(&c->doc, &d, &config, &l->map, &l->commands);
     if (err) diag_print(&d, why);
     diag_free(&d);
-    if (!err) err = open_inlet(l, why);
+    if (!err) err = mqtt_inlet(c->connect, &c->doc, c->name, &l->inlet, why);
     c->own = l;
     if (!err) err = mqtt_open(&config, &ops, l, &l->mqtt);
     if (!err) return ERR_OK;

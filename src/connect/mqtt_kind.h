@@ -40,5 +40,7 @@ bool commands_message(const CommandRules *rules, SosiaConnect *k, const MqttMess
 Err commands_send(const CommandRules *rules, SosiaConnect *k, Mqtt *mqtt, const Command *cmd);
 // The whole document; *map, *rules may be NULL. Errors: ARGUMENT.
 MUST Err mqtt_document(const Json *doc, Diag *d, MqttConfig *config, Mapping **map, CommandRules *rules);
+// The inlet the document asks for, source and caller by `name`. Errors: WORLD_NOT_FOUND, told in `why`.
+MUST Err mqtt_inlet(SosiaConnect *k, const Json *doc, Str name, SosiaInlet **out, Buf *why);
 // ConnectKind.test.
 Err mqtt_try(SosiaConnect *k, const Json *doc, const Ask *ask, Buf *out, Buf *why);

@@ -20,6 +20,9 @@ typedef struct Try {
     MapOps ops;
     Mapped mapped;
     Buf error; // of the message at hand
+    SosiaInlet *inlet;
+    Str refused[SHOWN_POINTS]; // of the message at hand: why a point would be; in `said`
+    Arena said;
     int64_t most;
     // guards what follows
     pthread_mutex_t lock;
@@ -90,7 +93,7 @@ static void put_value(const SosiaValue *v, Buf *out) {
     }
 }
 
-static void put_point(const SosiaPoint *p, Buf *out) {
+static void put_point(const SosiaPoint *p, Str refused, Buf *out) {
     buf_printf(out, "{\"twin\":");
     json_put_str(out, p->twin);
     buf_printf(out, ",\"property\":");
@@ -106,7 +109,25 @@ static void put_point(const SosiaPoint *p, Buf *out) {
         buf_printf(out, ",\"model\":");
         json_put_str(out, p->model);
     }
+    if (refused.n) {
+        buf_printf(out, ",\"error\":");
+        json_put_str(out, refused);
+    }
     buf_byte(out, '}');
+}
+
+static void on_refused_point(void *ctx, int64_t i, SosiaErr err, SosiaStr why) {
+    Try *t = ctx;
+    (void)err;
+    t->refused[i] = arena_str(&t->said, why);
+}
+
+// Which of the first n points the model would refuse.
+static void check_points(Try *t, int64_t n) {
+    arena_reset(&t->said);
+    memset(t->refused, 0, sizeof t->refused);
+    Err err = (Err)sosia_inlet_check(t->inlet, t->mapped.points, n, on_refused_point, t);
+    for (int64_t i = 0; i < n && err; i++) t->refused[i] = str_of(err_text(err));
 }
 
 static void on_message(void *ctx, const MqttMessage *m) {
@@ -114,6 +135,8 @@ static void on_message(void *ctx, const MqttMessage *m) {
     mapped_reset(&t->mapped);
     buf_reset(&t->error);
     if (!mapping_apply(t->map, &t->ops, m->topic, m->payload, m->retain, time_now_ns(), &t->mapped)) return;
+    int64_t shown = t->mapped.count < SHOWN_POINTS ? t->mapped.count : SHOWN_POINTS;
+    check_points(t, shown);
     pthread_mutex_lock(&t->lock);
     if (t->count < t->most) {
         Buf *out = &t->out;
@@ -122,9 +145,9 @@ static void on_message(void *ctx, const MqttMessage *m) {
         buf_printf(out, ",\"payload\":");
         json_put_str(out, str_sub(m->payload, 0, m->payload.n < SHOWN_BYTES ? m->payload.n : SHOWN_BYTES));
         buf_printf(out, ",\"points\":[");
-        for (int64_t i = 0; i < t->mapped.count && i < SHOWN_POINTS; i++) {
+        for (int64_t i = 0; i < shown; i++) {
             if (i) buf_byte(out, ',');
-            put_point(&t->mapped.points[i], out);
+            put_point(&t->mapped.points[i], t->refused[i], out);
         }
         buf_printf(out, "],\"error\":");
         if (t->error.n) json_put_str(out, buf_str(&t->error));
@@ -193,7 +216,11 @@ Err mqtt_try(SosiaConnect *k, const Json *doc, const Ask *ask, Buf *out, Buf *wh
     mapped_init(&t.mapped);
     pthread_mutex_init(&t.lock, NULL);
     pthread_cond_init(&t.news, NULL);
-    Err err = run(&t, &config, seconds, out, why);
+    arena_init(&t.said, 1024);
+    Err err = mqtt_inlet(k, doc, STR("test"), &t.inlet, why);
+    if (!err) err = run(&t, &config, seconds, out, why);
+    sosia_inlet_close(t.inlet);
+    arena_free(&t.said);
     pthread_cond_destroy(&t.news);
     pthread_mutex_destroy(&t.lock);
     mapped_free(&t.mapped);

@@ -107,3 +107,20 @@ SosiaErr sosia_inlet_put(SosiaInlet *in, const SosiaPoint *points, int64_t n, So
     if (err) task_free(c);
     return (SosiaErr)err;
 }
+
+SosiaErr sosia_inlet_check(SosiaInlet *in, const SosiaPoint *points, int64_t n,
+                           void (*fn)(void *ctx, int64_t i, SosiaErr err, SosiaStr why), void *ctx) {
+    if (n < 0) return SOSIA_ARGUMENT;
+    if (n > POINTS_MAX) return SOSIA_TOO_LARGE;
+    Arena a;
+    arena_init(&a, 1024);
+    Points *p = points_new(in->lenient ? FIT_LENIENT : FIT_STRICT, n);
+    Copier copier = {.arena = &a};
+    for (int64_t i = 0; i < n; i++) point_copy(&copier, &points[i], points_add(p, i));
+    Err err = points_check(in->engine, in->world, p, &a);
+    for (int64_t i = 0; i < n && !err; i++)
+        if (p->items[i].err) fn(ctx, i, (SosiaErr)p->items[i].err, p->items[i].message);
+    points_free(p);
+    arena_free(&a);
+    return (SosiaErr)err;
+}

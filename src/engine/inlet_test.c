@@ -3,6 +3,7 @@
 // clock, stale handles, order, limits; NDJSON and CSV on the same way.
 // LABELS: threads
 #include "engine/test_kit.h"
+#include "codec/json.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -199,6 +200,111 @@ static void test_model(void **state) {
     kit_has(twin, "\"temperature\":2");
     kit_has(twin, "\"thermostat\":{");
     assert_int_equal(kit_get_in(&k, "", SOSIA_GET_TWIN, "other", ""), SOSIA_TWIN_NOT_FOUND);
+    sosia_inlet_close(in);
+    kit_close(&k);
+}
+
+// ---- a dry run ----
+
+typedef struct Refused {
+    int count;
+    int64_t at[40];
+    SosiaErr err[40];
+    char why[40][200];
+} Refused;
+
+static void on_refused(void *ctx, int64_t i, SosiaErr err, SosiaStr why) {
+    Refused *r = ctx;
+    assert_in_range(r->count, 0, 39);
+    r->at[r->count] = i;
+    r->err[r->count] = err;
+    snprintf(r->why[r->count++], sizeof *r->why, "%.*s", (int)why.n, why.p);
+}
+
+// What the dry run says of each point alone is what the writer says of it then, by the same code and sentence.
+static void check_as_put(SosiaInlet *in, const SosiaPoint *p, int64_t n, int64_t refused) {
+    static Refused said;
+    said.count = 0;
+    assert_int_equal(sosia_inlet_check(in, p, n, on_refused, &said), SOSIA_OK);
+    for (int64_t i = 0, k = 0; i < n; i++) {
+        bool bad = k < said.count && said.at[k] == i;
+        const char *body = put(in, &p[i], 1);
+        if (!strstr(body, bad ? "\"rejected\":1" : "\"accepted\":1"))
+            fail_msg("point %d: the dry run says \"%s\", the writer %s", (int)i, bad ? said.why[k] : "good", body);
+        if (!bad) continue;
+        SosiaBuf text = {0};
+        kit_has(body, sosia_err_wire(said.err[k]));
+        assert_true(said.why[k][0]);
+        buf_printf(&text, "\"message\":");
+        json_put_str(&text, kit_str(said.why[k++]));
+        buf_byte(&text, 0);
+        kit_has(body, text.p);
+        buf_free(&text);
+    }
+    assert_int_equal(said.count, refused);
+}
+
+static SosiaPoint of_model(const char *twin, const char *path, SosiaValue v, const char *model) {
+    SosiaPoint p = point(twin, path, v);
+    p.model = kit_str(model);
+    return p;
+}
+
+static void test_check(void **state) {
+    (void)state;
+    Kit k = kit_with_room();
+    SosiaInlet *in = inlet(&k, false), *lenient = inlet(&k, true);
+    static const char room[] = "dtmi:test:Room;1";
+    SosiaPoint good[] = {
+        point("r", "temperature", i64(2)),
+        point("r", "size.w", i64(3)),
+        point("r", "/thermostat/setPoint", f64(20)),
+        point("r", "tags", json("{\"x\": true}")),
+        point("r", "size", json("{\"w\":1}")),
+        point("r", "label", (SosiaValue){0}),
+        of_model("r", "count", i64(1), "dtmi:test:None;1"), // it is there: no model is asked for
+        of_model("n1", "count", i64(1), room),
+    };
+    check_as_put(in, good, sizeof good / sizeof *good, 0);
+    SosiaPoint bad[] = {
+        point("nobody", "temperature", f64(1)),
+        point("r", "nothing", f64(1)),
+        point("r", "count", f64(4.5)),
+        point("r", "count", f64(5.0)),
+        point("r", "count", i64(INT64_C(1) << 40)),
+        point("r", "label", text("\xff\xfe")),
+        point("r", "label", i64(1)),
+        point("", "label", text("x")),
+        point("r", "on", i64(1)),
+        point("r", "temperature", f64(__builtin_nan(""))),
+        point("r", "tags", json("{\"x\":1}")),
+        point("r", "tags", json("{\"x\"")),
+        point("r", "size", json("{\"z\":1}")),
+        point("r", "thermostat", (SosiaValue){0}),
+        point("r", "thermostat", i64(1)),
+        of_model("n2", "count", i64(1), "dtmi:test:None;1"),
+        of_model("n2", "nothing", i64(1), room),
+        of_model("n2\n", "count", i64(1), room),
+    };
+    int64_t n = sizeof bad / sizeof *bad;
+    check_as_put(in, bad, n, n);
+    SosiaPoint either[] = {point("r", "count", f64(5.0)), point("r", "on", i64(1)), point("r", "label", i64(1)),
+                           point("r", "count", f64(4.5)), point("r", "temperature", text("warm"))};
+    check_as_put(lenient, either, 5, 2);
+    // By handle: while the twin is there. And nothing is made by asking.
+    SosiaPoint h = {.value = f64(1)};
+    assert_int_equal(sosia_inlet_resolve(in, kit_str("r"), kit_str("temperature"), &h.at), SOSIA_OK);
+    check_as_put(in, &h, 1, 0);
+    kit_do(&k, SOSIA_TWIN_DELETE, "r", "", "");
+    check_as_put(in, &h, 1, 1);
+    Refused none = {0};
+    SosiaPoint fresh = of_model("n3", "count", i64(1), room);
+    assert_int_equal(sosia_inlet_check(in, &fresh, 1, on_refused, &none), SOSIA_OK);
+    assert_int_equal(none.count, 0);
+    assert_int_equal(kit_get_in(&k, "", SOSIA_GET_TWIN, "n3", ""), SOSIA_TWIN_NOT_FOUND);
+    assert_int_equal(sosia_inlet_check(in, &fresh, 100001, on_refused, &none), SOSIA_TOO_LARGE);
+    assert_int_equal(sosia_inlet_check(in, &fresh, -1, on_refused, &none), SOSIA_ARGUMENT);
+    sosia_inlet_close(lenient);
     sosia_inlet_close(in);
     kit_close(&k);
 }
@@ -427,7 +533,7 @@ int main(void) {
         cmocka_unit_test(test_kinds),           cmocka_unit_test(test_refusals), cmocka_unit_test(test_lenient),
         cmocka_unit_test(test_model),           cmocka_unit_test(test_clock),    cmocka_unit_test(test_stale),
         cmocka_unit_test(test_order),           cmocka_unit_test(test_busy),     cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_names_stay_true),
+        cmocka_unit_test(test_names_stay_true), cmocka_unit_test(test_check),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

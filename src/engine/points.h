@@ -54,6 +54,9 @@ void points_parse_csv(Task *c);
 void points_resolve(Sosia *e, Task *c);
 // Writer: apply them in as many batches as needed, and complete the task.
 void points_run(Sosia *e, Realm *r, Task *c);
+// Set err and message of the points that would be refused, each as if it came alone; messages are kept in `a`. Never
+// waits for the writer but as engine_read does. Errors: WORLD_NOT_FOUND, OVERRUN.
+MUST Err points_check(Sosia *e, Str world, Points *p, Arena *a);
 
 // The value as one of the field's kind where `fit` allows: else as it was. Texts may be borrowed from v or the arena.
 SosiaValue value_fit(const Field *f, Fit fit, SosiaValue v, Arena *a);

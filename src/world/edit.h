@@ -62,6 +62,8 @@ MUST Err edit_value(World *w, TwinId id, Str path, Str json, int64_t source_time
 MUST Err edit_set(World *w, const Change *set, Diag *d);
 // What to say about a change that world_do refused with e: what derives the property, when that is why. Returns e.
 Err edit_refused(World *w, const Change *c, Err e, Diag *d);
+// Twin and relationship ids: valid UTF-8, 1 to TWIN_ID_MAX code points, no control characters. Errors: ARGUMENT.
+MUST Err edit_check_id(Str id, const char *what, Diag *d);
 // A column of the twin's model by path; 0 when there is none.
 uint32_t edit_column(World *w, TwinId id, Str path);
 

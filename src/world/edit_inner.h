@@ -57,8 +57,6 @@ MUST Err edit_unset(const Subject *s, int32_t i);
 
 // ---- checks ------------------------------------------------------------------------------------------------------
 
-// Twin and relationship ids: valid UTF-8, 1 to TWIN_ID_MAX code points, no control characters. Errors: ARGUMENT.
-MUST Err edit_check_id(Str id, const char *what, Diag *d);
 // v against field i: type, sizes, map keys, doubled members; a component's object is checked member by member.
 // Errors: VALIDATION, LIMIT.
 MUST Err edit_check_value(const Subject *s, int32_t i, const Json *v);
