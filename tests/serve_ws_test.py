@@ -282,6 +282,20 @@ class Ingest(Case):
         self.assertEqual(ws.next()["n"], 302)
         self.assertTrue(ws.close())
 
+    def test_csv(self):
+        """Each message is a CSV text of its own, header and all."""
+        self.put("c1")
+        self.put("c2")
+        ws = self.open("/ingest?format=csv")
+        ws.send("id,property,value\nc1,v,1.5\nc2,v,2.5\n")
+        ws.send("id,v\nc1,3.5\nc2,\nnobody,1\n")
+        first, second = ws.next(), ws.next()
+        self.assertEqual((first["n"], first["accepted"], first["rejected"]), (1, 2, 0))
+        self.assertEqual((second["n"], second["accepted"], second["rejected"]), (2, 1, 1))
+        values = [self.server.get("/digitaltwins/" + id).json["v"] for id in ("c1", "c2")]
+        self.assertEqual(values, [3.5, 2.5])
+        self.assertTrue(ws.close())
+
     def test_a_million_values_through_one_socket(self):
         n, batch = (50_000 if sanitized() else 1_000_000), 1000
         for i in range(100):

@@ -27,6 +27,7 @@ struct Ingest {
     atomic_int refs;      // the stream's and one of each message under way
     Sosia *engine;
     SosiaCaller who;
+    SosiaOp op;
     Str world, source;
     Arena keep;
     // the I/O thread's
@@ -107,7 +108,7 @@ static void on_message(void *arg, Str bytes, bool text) {
     x->bytes += bytes.n;
     if (full(x)) http_socket_pause(x->stream, true);
     atomic_fetch_add(&x->refs, 1);
-    SosiaWrite w = {.op = SOSIA_INGEST, .world = x->world, .body = bytes, .source = x->source};
+    SosiaWrite w = {.op = x->op, .world = x->world, .body = bytes, .source = x->source};
     SosiaErr err = sosia_write(x->engine, &x->who, &w, on_done, slot);
     if (err != SOSIA_OK) on_done(slot, &(SosiaDone){.err = err});
 }
@@ -122,8 +123,18 @@ static void on_closed(void *arg) {
     unref(x);
 }
 
-static Ingest *ingest_new(Call *c) {
+// What each message holds; false when it was answered.
+static bool read_format(Call *c, SosiaOp *op) {
+    Str format = call_param(c, STR("format"));
+    *op = str_eq(format, STR("csv")) ? SOSIA_INGEST_CSV : SOSIA_INGEST;
+    if (!format.p || *op == SOSIA_INGEST_CSV || str_eq(format, STR("ndjson"))) return true;
+    call_failf(c, ERR_ARGUMENT, "format is ndjson or csv, not %.*s.", STR_ARG(format));
+    return false;
+}
+
+static Ingest *ingest_new(Call *c, SosiaOp op) {
     Ingest *x = mem_alloc(sizeof *x);
+    x->op = op;
     pthread_mutex_init(&x->lock, NULL);
     atomic_store(&x->refs, 1);
     arena_init(&x->keep, 256);
@@ -145,12 +156,13 @@ static bool world_there(Call *c) {
 void own_ingest_socket(Call *c) {
     static const HttpStreamOps ops = {.ready = on_ready, .tick = on_tick, .closed = on_closed, .message = on_message};
     bool wrong;
+    SosiaOp op;
     if (!http_wants_socket(c->req, &wrong)) {
         call_upgrade(c);
         return;
     }
-    if (!world_there(c)) return;
-    Ingest *x = ingest_new(c);
+    if (!world_there(c) || !read_format(c, &op)) return;
+    Ingest *x = ingest_new(c, op);
     HttpReply head = {.status = 101};
     HttpStream *stream = http_socket_open(c->req, &head, (Str){0}, &ops, x);
     if (!stream) {
