@@ -9,7 +9,8 @@ void own_import(Call *c);
 
 // bulk_ws.c: GET /ingest with an upgrade. Each text message is NDJSON (?format=csv: CSV) as the body of POST /ingest
 // (?source=NAME); each is answered in order, when it is durable:
-// {"n":1,"seq":42,"accepted":2,"rejected":0,"errors":[]}, or {"n":1,"error":{"code":"...","message":"..."}} when it was refused as a whole. While 64 messages (or 16 MiB) are
+//     {"n":1,"seq":42,"accepted":2,"rejected":0,"errors":[]}
+// or {"n":1,"error":{"code":"...","message":"..."}} when it was refused as a whole. While 64 messages (or 16 MiB) are
 // under way the socket is not read. A message that is not text: 1003.
 void own_ingest_socket(Call *c);
 
