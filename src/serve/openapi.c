@@ -116,14 +116,24 @@ static void put_parameter(Buf *out, const char *name, const char *in, bool requi
     *comma = ',';
 }
 
+// Several optional ones of the query.
+static void put_queries(Buf *out, const char *const *names, char *comma) {
+    for (; *names; names++) put_parameter(out, *names, "query", false, comma);
+}
+
 static void put_parameters(Buf *out, const Route *r) {
+    static const char *const changes[] = {"since", "twin", "model", "property",  "relationship", "op", "where",
+                                          "mode",  "rate", "slow",  "heartbeat", "snapshot",     NULL};
+    static const char *const lines[] = {"precision", "db", "bucket", NULL};
+    static const char *const socket[] = {"source", "format", NULL};
     char comma = 0;
     buf_str_put(out, STR("\"parameters\":["));
     if (strstr(r->path, "{id}")) put_parameter(out, "id", "path", true, &comma);
     if (strstr(r->path, "{sub}")) put_parameter(out, "sub", "path", true, &comma);
     if (strstr(r->path, "{part}")) put_parameter(out, "part", "path", true, &comma);
     if (strncmp(r->name, "Commands_", 9) == 0) put_parameter(out, "timeout", "query", false, &comma);
-    if (strncmp(r->name, "Write", 5) == 0) put_parameter(out, "precision", "query", false, &comma);
+    if (strncmp(r->name, "Write", 5) == 0) put_queries(out, lines, &comma);
+    if (strcmp(r->name, "IngestSocket") == 0) put_queries(out, socket, &comma);
     if (r->flags & ROUTE_ADT) put_parameter(out, "api-version", "query", true, &comma);
     if (r->flags & ROUTE_PAGED) {
         put_parameter(out, "continuationToken", "query", false, &comma);
@@ -139,10 +149,7 @@ static void put_parameters(Buf *out, const Route *r) {
         put_parameter(out, "Message-Id", "header", true, &comma);
         put_parameter(out, "Telemetry-Source-Time", "header", false, &comma);
     }
-    if (strcmp(r->name, "Changes") == 0) {
-        put_parameter(out, "since", "query", false, &comma);
-        put_parameter(out, "twin", "query", false, &comma);
-    }
+    if (strcmp(r->name, "Changes") == 0) put_queries(out, changes, &comma);
     if (strcmp(r->name, "DigitalTwins_ListRelationships") == 0) {
         put_parameter(out, "relationshipName", "query", false, &comma);
     }
