@@ -11,7 +11,7 @@
 # sits on a floor of SOSIA_THREADED; and those of a line `// LABELS: threads serial` among its first 20. `serial` keeps
 # it alone on the machine.
 # Targets: product (what `make` and `make run` need), tests_all, benches; `all` is product and tests.
-set(SOSIA_THREADED store engine connect serve cli)
+set(SOSIA_THREADED store history engine connect serve cli)
 
 add_custom_target(product)
 add_custom_target(tests_all)

@@ -39,12 +39,15 @@ typedef struct SosiaOpen {
     const char *vfs;           // SQLite VFS name for tests; NULL: the default one
     int64_t (*now)(void *ctx); // wall clock in ns for tests; NULL: CLOCK_REALTIME
     void *now_ctx;
-    int64_t query_timeout_ns; // of one page of a question; 0: 60 s; < 0: none
-    int64_t query_rows_max;   // twins and links one page may look at; 0: none
-    int64_t query_bytes_max;  // memory of one question; 0: 256 MiB; < 0: no limit
-    int64_t query_slow_ns;    // questions that take longer are logged with their text; 0: 1 s; < 0: never
-    int64_t tick_ns;          // how often derived values that look at the clock advance; 0: 1 s; < 0: never
-    int32_t query_threads;    // threads for large questions; 0: one a core, 2 to 8
+    int64_t query_timeout_ns;   // of one page of a question; 0: 60 s; < 0: none
+    int64_t query_rows_max;     // twins and links one page may look at; 0: none
+    int64_t query_bytes_max;    // memory of one question; 0: 256 MiB; < 0: no limit
+    int64_t query_slow_ns;      // questions that take longer are logged with their text; 0: 1 s; < 0: never
+    bool no_history;            // keep none: no past worlds, no reading back (benches)
+    int64_t history_head_bytes; // values not yet in blocks; 0: 256 MiB
+    int64_t past_bytes_max;     // pages of past worlds kept for the next who looks; 0: 512 MiB
+    int64_t tick_ns;            // how often derived values that look at the clock advance; 0: 1 s; < 0: never
+    int32_t query_threads;      // threads for large questions; 0: one a core, 2 to 8
 } SosiaOpen;
 
 // Open or create a world file and start its writer and store threads.
@@ -67,21 +70,23 @@ void sosia_buf_free(SosiaBuf *b);
 // ---- documents in: one verb ---------------------------------------------------------------------------------------
 
 typedef enum SosiaOp {
-    SOSIA_MODELS_ADD,      // body: JSON array of DTDL interfaces. Result body: array of model data
-    SOSIA_MODEL_PATCH,     // id; body: [{"op":"replace","path":"/decommissioned","value":bool}]
-    SOSIA_MODEL_DELETE,    // id
-    SOSIA_TWIN_PUT,        // id; body: twin. Result body: the twin, etag
-    SOSIA_TWIN_PATCH,      // id; body: JSON Patch. Result: etag
-    SOSIA_TWIN_DELETE,     // id
-    SOSIA_COMPONENT_PATCH, // id, sub: component; body: JSON Patch relative to it. Result: etag of the twin
-    SOSIA_LINK_PUT,        // id: source twin, sub: relationship id; body: relationship. Result body: it, etag
-    SOSIA_LINK_PATCH,      // id, sub; body: JSON Patch on its properties. Result: etag
-    SOSIA_LINK_DELETE,     // id, sub
-    SOSIA_TELEMETRY,       // id, sub: component or ""; body: any JSON; message_id; not stored, only fed on
-    SOSIA_INGEST,          // body: NDJSON {"id","property","value","time"}; good lines applied, bad ones reported
-    SOSIA_INGEST_CSV,      // body: CSV with a header: id,property,value[,time], or id[,time] and a column a property
-    SOSIA_DERIVED_PUT,     // id: name; body: {"model" or "twin","property","expression"}. Result body: it
-    SOSIA_DERIVED_DELETE,  // id: name; the values stay, as they are
+    SOSIA_MODELS_ADD,       // body: JSON array of DTDL interfaces. Result body: array of model data
+    SOSIA_MODEL_PATCH,      // id; body: [{"op":"replace","path":"/decommissioned","value":bool}]
+    SOSIA_MODEL_DELETE,     // id
+    SOSIA_TWIN_PUT,         // id; body: twin. Result body: the twin, etag
+    SOSIA_TWIN_PATCH,       // id; body: JSON Patch. Result: etag
+    SOSIA_TWIN_DELETE,      // id
+    SOSIA_COMPONENT_PATCH,  // id, sub: component; body: JSON Patch relative to it. Result: etag of the twin
+    SOSIA_LINK_PUT,         // id: source twin, sub: relationship id; body: relationship. Result body: it, etag
+    SOSIA_LINK_PATCH,       // id, sub; body: JSON Patch on its properties. Result: etag
+    SOSIA_LINK_DELETE,      // id, sub
+    SOSIA_TELEMETRY,        // id, sub: component or ""; body: any JSON; message_id; not stored, only fed on
+    SOSIA_INGEST,           // body: NDJSON {"id","property","value","time"}; good lines applied, bad ones reported
+    SOSIA_INGEST_CSV,       // body: CSV with a header: id,property,value[,time], or id[,time] and a column a property
+    SOSIA_DERIVED_PUT,      // id: name; body: {"model" or "twin","property","expression"}. Result body: it
+    SOSIA_DERIVED_DELETE,   // id: name; the values stay, as they are
+    SOSIA_RETENTION_PUT,    // id: name; body: {"model" or "twin","property","raw":"P30D","step":"PT1M","keep":"P2Y"}
+    SOSIA_RETENTION_DELETE, // id: name; what is gone stays gone
     SOSIA_IMPORT, // body: NDJSON with {"Section":...} lines (Azure Digital Twins bulk format); entity by entity
 } SosiaOp;
 
@@ -135,6 +140,7 @@ typedef enum SosiaGet {
     SOSIA_GET_MODELS,    // ids: dependenciesFor (0: all); definition -> JSON array
     SOSIA_GET_TWINS,     // filter: model (with subtypes) or "" -> JSON array of twins in order of creation
     SOSIA_GET_DERIVED,   // id, or "" -> JSON array of all definitions by name
+    SOSIA_GET_RETENTION, // id, or "" -> JSON array of all policies by name
     SOSIA_GET_WORLDS,    // JSON array of {"name","parent","sequence","twins","relationships"}
     SOSIA_GET_STATS,     // JSON object of counters and sizes (see docs/metrics.md)
 } SosiaGet;
@@ -345,6 +351,57 @@ void sosia_test_free(SosiaTest *t);
 // Errors: TWIN_NOT_FOUND, COMPONENT_NOT_FOUND, COMMAND_NOT_FOUND, SYNTAX, VALIDATION; `why` tells.
 SosiaErr sosia_command_check(Sosia *s, SosiaStr world, SosiaStr twin, SosiaStr component, SosiaStr command,
                              SosiaStr payload, SosiaBuf *why);
+
+// ---- the past -----------------------------------------------------------------------------------------------------
+// The name of a world may carry an instant: "live@2026-11-01T08:00:00Z" is the live world as it was known then (values
+// that arrived later are not in it, whatever their source time), for every read and every question; writes to it are
+// refused with READ_ONLY. Errors: WORLD_NOT_FOUND (no such world, or not a time), GONE (before the first thing known,
+// or raw values of that time were let go), ARGUMENT (an instant that has not come yet), UNSUPPORTED (no history kept).
+
+typedef struct SosiaHistory {
+    SosiaStr world;             // "" is live; with an instant: what was known then
+    SosiaStr id;                // a twin that is or was; of several of one name, all
+    SosiaStr link;              // properties of this relationship of the twin; "": of the twin
+    const SosiaStr *properties; // paths; none: all of its models, and telemetry by name
+    int32_t property_count;
+    int64_t from_ns, to_ns; // own time of the values (source time, or arrival when there is none) in [from, to); to 0:
+                            // no end
+    int64_t step_ns;        // 0: every value; else intervals [from + k step, ...)
+    SosiaStr fn;            // with a step, or over all of it: "avg", or several: "min,max,p95"; see docs/history.md
+    SosiaStr fill;          // empty intervals: "none" (left out; the default), "null", "previous", "linear"
+    bool descending;        // newest first
+    bool arrival;           // order and bounds by arrival, and tell both times
+    bool sources;           // tell who set each value
+    int32_t format;         // SOSIA_HISTORY_*
+    int32_t limit;          // values or intervals a page; 0: 1,000; at most 100,000
+    SosiaStr token;         // of the page before: values that come meanwhile neither shift nor repeat anything
+} SosiaHistory;
+enum {
+    SOSIA_HISTORY_JSON,    // {"value":[{"time","property","value"...}]} rows in order of time
+    SOSIA_HISTORY_CSV,     // time,property,value...
+    SOSIA_HISTORY_COLUMNS, // NDJSON: a line a property and chunk: {"property","type","unit","time":[...],"value":[...]}
+};
+// Out: body and token. Waits for what was acknowledged before the call. Errors: TWIN_NOT_FOUND, LINK_NOT_FOUND,
+// ARGUMENT (names the parameter), GONE, TOKEN, those of worlds.
+SosiaErr sosia_history(Sosia *s, const SosiaCaller *who, const SosiaHistory *h, SosiaOut *out);
+// JSON: what history takes, by model and property: {"value":[{"model","property","points","bytes","bytesPerPoint",
+// "from","to"}], "total":{...}}. Reads the directory of all blocks.
+SosiaErr sosia_history_stats(Sosia *s, const SosiaCaller *who, SosiaOut *out);
+
+// Erase for privacy: every value that ever was of a twin (property "": all of it, and the twin itself with its
+// relationships) or of one property, from the present, history, journal, checkpoints, caches and past worlds. `done`
+// gets the receipt (JSON, signed) when nothing of it is left in the file or its log. Aggregates that do not name the
+// twin (means of others, counts) stay. Errors: TWIN_NOT_FOUND, VALIDATION, BUSY, STORAGE.
+SosiaErr sosia_erase(Sosia *s, const SosiaCaller *who, SosiaStr twin, SosiaStr property, SosiaDoneFn done, void *arg);
+
+// Send a stretch of the past through a feed again: the batches of live with arrival in [from, to), with their times and
+// sources, at `speed` times real time (0: as fast as it is taken).
+typedef struct SosiaReplay {
+    int64_t from_ns, to_ns;
+    double speed;
+} SosiaReplay;
+// A feed (sosia_feed_next and its kin) of what happened then; ends with CLOSED. Batches that did nothing are left out.
+SosiaErr sosia_feed_replay(Sosia *s, const SosiaCaller *who, const SosiaReplay *r, SosiaFeed **out);
 
 // ---- worlds -------------------------------------------------------------------------------------------------------
 

@@ -280,6 +280,15 @@ typedef struct ExprRow {
     uint64_t row; // TWIN: its row in the table; LINK: the id again
 } ExprRow;
 
+// Where values of the past come from, for functions over a span of time: avg(temperature, 1h). The engine has one.
+typedef struct ExprPast {
+    void *ctx;
+    // Values of a cell of a twin with own times in (from, to], ascending, and first, with time `from`, the one that
+    // stood then, if any; undefined: it was taken away. fn false: stop. What the view does not see is not told.
+    Err (*points)(void *ctx, View *v, uint64_t twin, uint32_t col, uint64_t row, int64_t from, int64_t to,
+                  bool (*fn)(void *arg, int64_t time, const ExprValue *value), void *arg);
+} ExprPast;
+
 // What an evaluation needs. One thread at a time.
 typedef struct ExprRun {
     View *view;
@@ -290,7 +299,9 @@ typedef struct ExprRun {
     int64_t visited_max;     // 0: no bound; aggregates stop when visited passes it, and the value is worthless then
     bool (*goes)(void *ctx); // may be NULL; asked when visited comes to 256, may set it back; false: the same
     void *ctx;
-    bool stopped; // out: an aggregate was given up, and none is begun any more
+    bool stopped;         // out: an aggregate was given up, and none is begun any more
+    const ExprPast *past; // NULL: functions over a span of time are undefined
+    Err failed;           // out: the past could not be read; what was evaluated must be thrown away
 } ExprRun;
 
 // One row. rows[i] belongs to source i. Cost: about 20 ns a node and a page lookup a cell.

@@ -8,7 +8,12 @@
 //   page(id INTEGER PRIMARY KEY, bytes BLOB)                           immutable blocks, see blob.h
 //   root(world, seq, page, crc, ids BLOB)                              newest checkpoint, and every page it names
 //   item(kind BLOB, key BLOB, crc, value BLOB)                         small documents beside the world
+//   history(id INTEGER PRIMARY KEY, lane, page, tier, first, last, t0, t1, s0, s1, points, late, crc, bytes BLOB)
+//     UNIQUE (lane, page, t0)                                          blocks of codec/hblock.h, see StoreHistory
+//   dead(id INTEGER PRIMARY KEY = twin, name BLOB, time), by name      twins that were deleted
 //   meta(key, value)                                                   application_id and user_version tell the format
+//
+// Other connections and processes may read the file while it is open (WAL); a lock on PATH.lock keeps other writers out.
 //
 // Life of a batch: store_submit -> group -> COMMIT (WAL, synchronous=FULL) -> on_commit(last_seq).
 // A failed commit: on_fail(err) once; every batch submitted since the last on_commit is refused and dropped. The
@@ -38,6 +43,9 @@ typedef struct StoreOpen {
     // Writing failed with STORAGE_FULL or STORAGE; nothing after the last on_commit is durable. why: a sentence, valid
     // during the call. Same thread and limits.
     void (*on_fail)(void *ctx, Err err, const char *why);
+    // History is kept: the world keeps a trail, and recovery tells of every batch it replays behind the newest root, in
+    // order (the opener's thread). NULL: no history.
+    void (*on_replay)(void *ctx, const BatchHead *head, Str trail);
 } StoreOpen;
 
 // Open or create, take the file's lock (a second process is refused with a clear message), recover: load the newest
@@ -64,6 +72,8 @@ void store_probe(Store *s);
 // journal (a commit has just failed). A checkpoint that fails is dropped and counted; commits go on, and the next one
 // may succeed.
 bool store_checkpoint(Store *s, World *fork, uint64_t seq);
+// With history (on_replay), the root of a checkpoint is written when everything up to its sequence is in history
+// blocks: when store_history_sealed(seq) was called, or given up when store_history_failed was.
 // One is waiting or being written. Any thread.
 bool store_checkpointing(const Store *s);
 // Wait until everything submitted is committed (or failed), no checkpoint runs and nothing is left to delete.
@@ -111,6 +121,99 @@ MUST Err store_items_scan(Store *s, Str kind, Str after, int64_t limit, Buf *out
 void store_item_encode(Str key, Str value, Buf *out);
 // The next one of a scan's bytes; false when none is left.
 bool store_item_next(Cut *c, Str *key, Str *value);
+
+// ---- history ------------------------------------------------------------------------------------------------------
+
+// One block: points of the rows of one page of a lane that came in batches first..last, and no others of that page came
+// in those. Rows of one page do not overlap in (first, last), but that a mean (tier >= STORE_TIER_MEANS) may cover what
+// raw blocks do. s0, s1: smallest and largest own time of its points.
+#define STORE_TIER_MEANS 16 // tier 0: as sealed; 1, 2 ...: merged; from here on down-sampled, see history/history.h
+typedef struct StoreHistory {
+    int64_t id; // 0: give one
+    uint64_t lane, page;
+    int32_t tier;
+    uint64_t first, last;   // sequences
+    int64_t t0, t1, s0, s1; // ns: arrival of the first and last batch; own times
+    int64_t points, late;
+    bool start; // it has the state at its start
+    Str bytes;
+} StoreHistory;
+
+typedef struct StoreDead {
+    uint64_t twin;
+    Str name;
+    int64_t time; // of its deletion
+} StoreDead;
+
+// What becomes of a change of the history: rows to delete by id, then rows to put, then the dead, all in one
+// transaction of at most about STORE_SLICE_BYTES where the caller keeps to it. done: durable or refused, store thread,
+// must not block. Copies. Any thread. Works before store_start. Errors: BUSY (64 MiB wait); done does not run then.
+typedef void (*StoreHistoryFn)(void *arg, Err err, const char *why);
+typedef struct StoreHistoryPut {
+    const int64_t *gone;
+    int64_t gone_count;
+    const StoreHistory *rows;
+    int64_t row_count;
+    const StoreDead *dead;
+    int64_t dead_count;
+} StoreHistoryPut;
+MUST Err store_history_put(Store *s, const StoreHistoryPut *put, StoreHistoryFn done, void *arg);
+// Everything up to seq is in blocks that are durable; it could not be done. Any thread.
+void store_history_sealed(Store *s, uint64_t seq);
+void store_history_failed(Store *s);
+// After store_open: the largest `last` of each (lane, page) among the blocks that were put after the newest root: what
+// replay tells again up to there is in them already. Errors: STORAGE, CORRUPT.
+MUST Err store_history_ahead(Store *s, void (*fn)(void *ctx, uint64_t lane, uint64_t page, uint64_t last), void *ctx);
+
+// A reader: a connection of its own, taken from a pool (at most STORE_READERS_MAX at once; one more waits). Everything
+// read between begin and end is of one instant of the file. Any thread but the store's; short.
+#define STORE_READERS_MAX 8
+typedef struct StoreReader StoreReader;
+MUST Err store_reader_begin(Store *s, StoreReader **out);
+void store_reader_end(StoreReader *r);
+// Why its newest call failed.
+const char *store_reader_why(const StoreReader *r);
+// Rows of (lane, page), ascending by t0; bytes only when `bytes`; texts live until the next call on the reader. fn
+// false: stop. Errors: STORAGE, CORRUPT (a row does not match its check).
+typedef struct StoreHistoryAsk {
+    uint64_t lane, page;
+    bool bytes;
+    bool means;       // those of the tiers of means instead of raw ones
+    bool known;       // only what is needed to know the page at `at`: from the newest row with a start and t0 <= at
+    int64_t at;       // known
+    int64_t from, to; // otherwise: rows with s1 >= from and s0 < to
+} StoreHistoryAsk;
+MUST Err store_history_rows(StoreReader *r, const StoreHistoryAsk *ask, bool (*fn)(void *ctx, const StoreHistory *h),
+                            void *ctx);
+// The pages a lane has rows of: highest number + 1. And the lanes there are, with sums, for statistics.
+MUST Err store_history_pages(StoreReader *r, uint64_t lane, uint64_t *count);
+typedef struct StoreLane {
+    uint64_t lane;
+    int64_t rows, points, bytes, t0, t1;
+} StoreLane;
+MUST Err store_history_lanes(StoreReader *r, bool (*fn)(void *ctx, const StoreLane *l), void *ctx);
+// Rows of at most `tier` with id > after, ascending, without bytes: for merging and retention.
+MUST Err store_history_scan(StoreReader *r, int64_t after, int32_t tier, bool (*fn)(void *ctx, const StoreHistory *h),
+                            void *ctx);
+// Dead twins of a name, newest first.
+MUST Err store_history_dead(StoreReader *r, Str name, bool (*fn)(void *ctx, const StoreDead *d), void *ctx);
+
+// ---- whole files --------------------------------------------------------------------------------------------------
+
+// A consistent copy of the file at `path` while it is open or not, by anybody: to a new file `to`, then opened and
+// checked. progress(done, total) may be NULL; false stops. Errors: STORAGE, STORAGE_FULL, CORRUPT, EXISTS.
+MUST Err store_backup(Str path, Str to, bool (*progress)(void *ctx, int64_t done, int64_t total), void *ctx, Buf *why);
+// Look through a whole stored world, read-only: SQLite's own check, formats, checks of every row, blocks a root names,
+// invariants of the world it loads (world_verify's, told instead of CHECKed), journal chain, history blocks decoded and
+// in order. fn: one sentence a finding. progress: what is looked at. Errors: STORAGE (cannot be read at all).
+typedef struct StoreCheck {
+    void *ctx;
+    void (*finding)(void *ctx, Str where, Str what);
+    bool (*progress)(void *ctx, Str what, int64_t done, int64_t total);
+    int64_t pages, journal_rows, batches, blocks, points, twins, links; // out: what was looked at
+    int64_t findings;
+} StoreCheck;
+MUST Err store_check(Str path, StoreCheck *c, Buf *why);
 
 // ---- measures -----------------------------------------------------------------------------------------------------
 

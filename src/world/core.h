@@ -69,6 +69,9 @@ struct World {
     int64_t batch_count;
     uint64_t link_said; // the link the open batch named last
     StreamTally tally;  // of the open batch
+    bool keep_trail;    // see world/trail.h
+    Buf trail;          // of the open batch, or the one before
+    struct Past *past;  // see world/past.h; NULL: an ordinary world
     TextTrails graves, births;
     BatchTrails batches;
     VecCache *cache;

@@ -145,6 +145,13 @@ typedef struct StreamTally {
 StreamTally world_tally(const World *w);
 // The batch's encoded changes so far and their number.
 Str world_batch(const World *w, int64_t *count);
+// Keep a trail of what batches do, see world/trail.h. Forks do not inherit it. Writer thread, no batch open.
+void world_keep_trail(World *w, bool keep);
+// The encoded trail of the open batch, or of the one that ended last (also by world_replay); valid until the next
+// world_begin. Empty when none is kept.
+Str world_trail(const World *w);
+// The same to own: the world goes on with the memory of *out.
+void world_take_trail(World *w, Buf *out);
 // Finish the batch: applied, not yet visible.
 void world_end(World *w);
 // Undo the open batch. Rolls ids back too: the same commands give the same bytes again.
@@ -203,6 +210,7 @@ typedef struct View {
     uint64_t seq;
     int32_t slot;
     bool overrun;
+    Err failed; // of a past world, see world/past.h: a page could not be made; what was read must be thrown away
 } View;
 
 // At the visible sequence; any thread. Pair with view_end.

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// History: every value, life and link from the first change on, as points by lane and page (world/trail.h), and worlds
+// as they were.
+//
+//   batches --history_add--> queue --history thread--> heads (memory, bounded) --sealed--> blocks (store, tier 0)
+//                                                                                 --merged--> long blocks (tier 1, 2)
+//                                                                                 --retention--> means, nothing
+//
+// Invariants
+//  1. A point of a batch is in a head or in a block, never in neither (after the batch was taken from the queue), and a
+//     reader that looks at heads first and blocks then, and leaves out what the blocks have, sees it exactly once.
+//  2. A head is let go when the block made of it is durable. A block covers its page up to `last`: what recovery tells
+//     again up to there is left out (store_history_ahead).
+//  3. The root of a checkpoint at F waits until all heads are sealed up to F, so the journal behind the root has
+//     everything that no block has.
+//  4. Heads hold at most head_bytes_max; the largest are sealed first. When they cannot be sealed (full disk), the
+//     queue fills and history_room tells the writer to wait.
+//
+// Threads: one thread of its own for heads, sealing and merging; reads from any thread.
+#pragma once
+#include "codec/hblock.h"
+#include "store/store.h"
+#include "world/past.h"
+#include "world/trail.h"
+
+typedef struct History History;
+
+typedef struct HistoryOpen {
+    int64_t head_bytes_max;  // 0: 256 MiB
+    int64_t queue_bytes_max; // batches not yet in heads; 0: 64 MiB
+    int64_t cache_bytes_max; // decoded blocks for readers; 0: 64 MiB
+} HistoryOpen;
+
+// Before the store is opened: history_replay is its on_replay, with the History as part of its ctx.
+History *history_new(const HistoryOpen *o);
+// The store is open, its thread not started: begins to keep blocks. A file without history gets the state of `live` as
+// its beginning. Errors: those of the store.
+MUST Err history_open(History *h, Store *s, World *live, Buf *why);
+MUST Err history_start(History *h);
+// Seal nothing more, stop the thread, free. The store is still open. NULL is fine.
+void history_close(History *h);
+
+// ---- batches in ---------------------------------------------------------------------------------------------------
+
+void history_replay(History *h, const BatchHead *head, Str trail);
+// A batch has become visible. Takes the trail's buffer and leaves a zeroed one. The store's thread. Never blocks.
+void history_add(History *h, uint64_t seq, int64_t time, Str source, Buf *trail);
+// False: the queue is over its bound; the writer waits with history_wait_room.
+bool history_room(const History *h);
+void history_wait_room(History *h);
+// Wait until everything up to seq is in heads. Any thread but the store's and the history's own.
+void history_wait(History *h, uint64_t seq);
+// A checkpoint at seq begins: seal everything up to it and tell the store. Does not wait.
+void history_seal(History *h, uint64_t seq);
+// Wait until nothing is left to seal, merge or let go. Tests, close, benches.
+void history_drain(History *h);
+
+// ---- reading ------------------------------------------------------------------------------------------------------
+
+// The instant from which on everything is known, raw points having been let go before; 0: nothing was ever.
+int64_t history_from(History *h);
+// Newest batch at or before `at`: its sequence and time. 0 when there is none.
+MUST Err history_seq_at(History *h, int64_t at, uint64_t *seq, int64_t *time);
+
+typedef struct HistoryPoint {
+    uint8_t kind; // HPointKind
+    uint16_t row;
+    int64_t time;        // its own: source_time, or arrival when there is none
+    int64_t arrival;     // update time of its batch
+    int64_t source_time; // 0: none
+    uint64_t seq;
+    uint64_t bits;
+    Str text;
+    Str source; // who set it
+} HistoryPoint;
+
+// Points of one row of a lane with own times in [from, to), ascending by own time, those of one time by arrival. MOVED
+// points are left out, SOURCE points too. fn false: stop. Texts live during the call of fn.
+//   arrival  order and bounds by arrival instead
+// Errors: STORAGE, CORRUPT, GONE (raw points of that time were let go and no means are kept).
+typedef struct HistorySeries {
+    uint64_t lane, row;
+    int64_t from, to;
+    bool arrival;
+    bool everything; // MOVED and SOURCE points too
+} HistorySeries;
+MUST Err history_series(History *h, const HistorySeries *s, bool (*fn)(void *ctx, const HistoryPoint *p), void *ctx);
+// The value that stood at `at` by its own time (a LATE one counts): the newest with own time <= at, one a row; kind
+// CLEAR or 0: none. texts in `keep`. Rows of one lane, any pages.
+MUST Err history_last(History *h, uint64_t lane, const uint64_t *rows, int64_t n, int64_t at, Arena *keep,
+                      HistoryPoint *out);
+
+// Aggregates where raw points were let go: see history_retain.
+typedef struct HistoryMean {
+    int64_t time, step_ns; // of the interval [time, time + step)
+    double min, max, mean, first, last;
+    int64_t count;
+} HistoryMean;
+MUST Err history_means(History *h, const HistorySeries *s, bool (*fn)(void *ctx, const HistoryMean *m), void *ctx);
+
+// Every trail record with arrival in [from, to), in the order they were applied, for replay: batch by batch. `row` is
+// page << 10 | row of the lane. Holds about as much memory as the longest stretch of one checkpoint interval.
+typedef struct HistoryBatch {
+    uint64_t seq;
+    int64_t time;
+    Str source;
+    const TrailPoint *points;
+    int64_t count;
+} HistoryBatch;
+MUST Err history_batches(History *h, int64_t from, int64_t to, bool (*fn)(void *ctx, const HistoryBatch *b), void *ctx);
+
+// What a past world is made of. `at` as in world_past.
+PastSource history_past(History *h);
+// Dead twins of a name, newest first, those of unsealed batches too.
+MUST Err history_dead(History *h, Str name, bool (*fn)(void *ctx, const StoreDead *d), void *ctx);
+
+// ---- retention ----------------------------------------------------------------------------------------------------
+
+// What is kept of a lane (or of single rows of it): raw points for raw_ns, then means of step_ns for means_ns.
+typedef struct HistoryKeep {
+    int64_t raw_ns;            // 0: for ever
+    int64_t step_ns, means_ns; // 0: none; 0: for ever
+} HistoryKeep;
+// The engine tells what is to be kept, as its policies say it: keep() is asked by lane and row from the history's thread.
+// rows: false when all rows of the lane are kept alike (then row is 0).
+typedef struct HistoryRules {
+    void *ctx;
+    HistoryKeep (*lane)(void *ctx, uint64_t lane, bool *rows);
+    HistoryKeep (*row)(void *ctx, uint64_t lane, uint64_t row);
+} HistoryRules;
+void history_rules(History *h, const HistoryRules *rules);
+// Carry retention out as of `now`, in the background, in slices.
+void history_retain(History *h, int64_t now);
+
+// ---- erasing ------------------------------------------------------------------------------------------------------
+
+// Take all points of rows of lanes (arrival <= seq) out of heads, blocks, means and caches: as if they had never been.
+// Waits until that is durable. Errors: STORAGE, STORAGE_FULL, CORRUPT.
+typedef struct HistoryErase {
+    uint64_t lane, row;
+} HistoryErase;
+MUST Err history_erase(History *h, const HistoryErase *what, int64_t n, uint64_t seq, int64_t *points);
+
+// ---- measures -----------------------------------------------------------------------------------------------------
+
+typedef struct HistoryStats {
+    int64_t points, head_bytes, heads, queue_bytes, sealed_blocks, merged_blocks, blocks_let_go;
+    int64_t seal_ns, merge_ns; // processor time of the history's thread
+    int64_t cache_hits, cache_misses;
+    int64_t failed; // seals that the disk refused
+} HistoryStats;
+void history_stats(History *h, HistoryStats *out);

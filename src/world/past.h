@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Past worlds: a world as it was known at an instant, read-only. Its pages are absent until somebody touches them, then
+// made by a source (history), a group of 64 rows at a time, and kept. Every function that reads a world works on it.
+//
+// Any number of threads read one; pages that two want at once are made once. There is no ring: nobody writes.
+// A source that fails sets View.failed; what was read must be thrown away, and a later view tries again.
+#pragma once
+#include "world/world.h"
+
+#define PAST_GROUP_ROWS 64u // rows made at a time; a page has 16 groups
+
+typedef struct PastRows PastRows;
+
+typedef struct PastSource {
+    void *ctx;
+    // Put the rows of the groups (bit k: rows 64k to 64k + 63) of a page as they were known at `at`; rows it says
+    // nothing of are empty. Any thread, for different pages at once. Errors: STORAGE, CORRUPT, GONE.
+    Err (*rows)(void *ctx, int64_t at, uint32_t vec, uint64_t page_no, uint16_t groups, PastRows *to);
+    // Highest page number that was ever written + 1, 0 when there is none. May be too high. Any thread.
+    Err (*pages)(void *ctx, uint32_t vec, uint64_t *count);
+    void (*free)(void *ctx); // with the world; may be NULL
+} PastSource;
+
+// What a source may say of a row of the page. word, bits: of an untimed vector.
+void past_put_word(PastRows *to, uint32_t row, uint32_t word, uint64_t bits);
+void past_put_text(PastRows *to, uint32_t row, uint32_t word, Str text);
+// A cell with a value; text of text cells.
+void past_put_cell(PastRows *to, uint32_t row, uint64_t bits, Str text, int64_t update_time, int64_t source_time);
+// Shape of the vector the rows belong to.
+VecShape past_shape(const PastRows *to);
+
+// The world as it was known at `at` (ns), when its newest batch was `seq`. Takes over the source, also on failure. live:
+// the present world; its catalog is used when it was the same then.
+// Errors: those of the source; CORRUPT. Cost: a few pages; with other models than now, building their schema.
+MUST Err world_past(Domain *d, const PastSource *src, uint64_t seq, int64_t at, const World *live, World **out);
+bool world_is_past(const World *w);
+int64_t world_past_at(const World *w);
+// Bytes of the pages made so far.
+int64_t world_past_bytes(const World *w);
+
+// The page that holds `row` of a vector with that row in it, or NULL: what all readers use in place of tree_page.
+const Page *view_tree_page(View *v, uint32_t vec, uint64_t row);
+// The same with all rows of page `page_no`.
+const Page *view_whole_page(View *v, uint32_t vec, uint64_t page_no);
+// Update time of a twin (0: dead): its own word, and in past worlds the latest of that and its cells'.
+int64_t view_twin_time(View *v, TwinId id);
