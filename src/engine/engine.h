@@ -313,8 +313,9 @@ typedef struct Counters {
 struct Sosia {
     // set at open
     Domain *domain;
-    Store *store; // NULL: in memory
-    Str path;     // owned
+    Store *store;            // NULL: in memory
+    struct History *history; // NULL: none is kept
+    Str path;                // owned
     int64_t queue_max, ring_records, checkpoint_interval_ns, feed_bytes_max, tick_ns;
     int64_t (*now)(void *ctx);
     void *now_ctx;
