@@ -210,7 +210,9 @@ typedef struct View {
     uint64_t seq;
     int32_t slot;
     bool overrun;
-    Err failed; // of a past world, see world/past.h: a page could not be made; what was read must be thrown away
+    // Of a past world, see world/past.h: a page could not be made; what was read must be thrown away. Set together with
+    // overrun, so that whoever looks for that ends; only those who would try again look at this first.
+    Err failed;
 } View;
 
 // At the visible sequence; any thread. Pair with view_end.
