@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/time.h"
+#include <string.h>
 #include <time.h>
 #include "base/check.h"
 
@@ -134,4 +135,34 @@ bool time_parse_duration(Str s, int64_t *out) {
         return true;
     }
     return false;
+}
+
+// "2026-11-01" and "2026-11-01T08:00Z" (or an offset), by putting in what is missing.
+static bool parse_short(Str s, int64_t *out) {
+    Str tail = s.n == 10 ? STR("T00:00:00Z") : STR(":00");
+    char text[32];
+    if (s.n == 10) {
+        memcpy(text, s.p, 10);
+        memcpy(text + 10, tail.p, (size_t)tail.n);
+        return time_parse((Str){text, 10 + tail.n}, out);
+    }
+    if (s.n < 17 || s.n > 22 || is(s, 16, ':') || is(s, 16, '.')) return false;
+    memcpy(text, s.p, 16);
+    memcpy(text + 16, tail.p, (size_t)tail.n);
+    memcpy(text + 19, s.p + 16, (size_t)(s.n - 16));
+    return time_parse((Str){text, s.n + tail.n}, out);
+}
+
+bool time_parse_when(Str s, int64_t now, int64_t *out) {
+    int64_t ns;
+    if (str_eq(s, STR("now"))) {
+        *out = now;
+        return true;
+    }
+    if (s.n && s.p[0] == '-') {
+        if (!time_parse_duration(str_sub(s, 1, s.n), &ns) || __builtin_sub_overflow(now, ns, &ns)) return false;
+        *out = ns;
+        return true;
+    }
+    return time_parse(s, out) || parse_short(s, out);
 }

@@ -69,6 +69,53 @@ static void refuses_what_is_no_time(void **state) {
     }
 }
 
+static void people_may_be_short(void **state) {
+    (void)state;
+    const int64_t now = 1795334400123456789;
+    static const struct {
+        const char *text;
+        int64_t ns;
+    } rows[] = {
+        {"2026-11-22T08:00:00.123456789Z", 1795334400123456789},
+        {"2026-11-22T09:00:00+01:00", 1795334400000000000},
+        {"2026-11-22T08:00Z", 1795334400000000000},
+        {"2026-11-22T09:00+01:00", 1795334400000000000},
+        {"2026-11-22", 1795305600000000000},
+        {"now", 1795334400123456789},
+        {"-1h", 1795330800123456789},
+        {"-30m", 1795332600123456789},
+        {"-0s", 1795334400123456789},
+        {"-250ms", 1795334399873456789},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int64_t ns = 0;
+        if (!time_parse_when(str_of(rows[i].text), now, &ns) || ns != rows[i].ns) fail_msg("not: %s", rows[i].text);
+    }
+    static const char *const bad[] = {"",
+                                      "-",
+                                      "1h",
+                                      "-1",
+                                      "-1x",
+                                      "-99999999999d",
+                                      "2026",
+                                      "08:00",
+                                      "2026-11-1",
+                                      "2026-11-31",
+                                      "live",
+                                      "2026-11-22T08:00",
+                                      "- 1h",
+                                      "--1h",
+                                      "yesterday",
+                                      "2026-11-22T08:00:0Z",
+                                      "2026-11-22T08:00.5Z",
+                                      "2026-11-22T08:00:00+0100"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        int64_t ns = 77;
+        if (time_parse_when(str_of(bad[i]), now, &ns)) fail_msg("taken: %s", bad[i]);
+        assert_true(ns == 77);
+    }
+}
+
 static void random_instants_come_back(void **state) {
     (void)state;
     Rng r = rng_make(11, 0);
@@ -132,11 +179,9 @@ static void clocks_run(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parses_and_prints),
-        cmocka_unit_test(refuses_what_is_no_time),
-        cmocka_unit_test(random_instants_come_back),
-        cmocka_unit_test(calendar_counts_days),
-        cmocka_unit_test(durations),
+        cmocka_unit_test(parses_and_prints),    cmocka_unit_test(refuses_what_is_no_time),
+        cmocka_unit_test(people_may_be_short),  cmocka_unit_test(random_instants_come_back),
+        cmocka_unit_test(calendar_counts_days), cmocka_unit_test(durations),
         cmocka_unit_test(clocks_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
