@@ -2,6 +2,7 @@
 // Inside of a world, for the files of src/world only. Everything here belongs to the writer thread unless it says
 // otherwise; readers see `root`, `catalog`, `visible` and blocks through acquire loads.
 #pragma once
+#include "world/trail.h"
 #include "world/world.h"
 
 #define ID_BITS 36 // twin and link ids; 28 bits of hash lie above them in an index slot
@@ -112,6 +113,10 @@ static inline void meta_put(World *w, uint32_t row, uint64_t v) { core_put(w, VE
 VecShape shape_of_vec(uint32_t vec);
 // Undo all ring records at positions >= from, back to the state of sequence `seq`.
 void core_rewind(World *w, uint64_t from, uint64_t seq);
+// What a world that keeps a trail appends (trail.c): a word, a text of an untimed vector; a cell or anything else.
+void trail_word(World *w, uint32_t vec, uint64_t row, uint32_t k, uint64_t bits);
+void trail_text(World *w, uint32_t vec, uint64_t row, uint32_t k, Text t);
+void trail_tell(World *w, const TrailPoint *p);
 // Records that still fit before one that is needed for undo would be lost.
 int64_t core_room(const World *w);
 
@@ -161,6 +166,7 @@ MUST Err twin_set(World *w, const Change *c, Change *full);
 MUST Err twin_late(World *w, const Change *c);
 MUST Err twin_unset(World *w, const Change *c);
 MUST Err twin_source_time(World *w, const Change *c);
+MUST Err twin_telemetry(World *w, const Change *c);
 MUST Err link_new(World *w, const Change *c);
 MUST Err link_del(World *w, const Change *c, Change *full, Arena *keep);
 MUST Err link_set(World *w, const Change *c, Change *full);

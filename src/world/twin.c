@@ -17,7 +17,16 @@ static bool place_of(World *w, uint64_t id, Place *out) {
 
 static const Catalog *catalog_of(World *w) { return atomic_load_explicit(&w->catalog, memory_order_relaxed); }
 
-static void touch(World *w, uint64_t id) { core_put(w, VECNO_HOT, VEC_HOT, id, HOT_TIME, (uint64_t)w->time); }
+// A SET's time stands in its cells too, so no trail tells it.
+static void touch_set(World *w, uint64_t id) { core_put(w, VECNO_HOT, VEC_HOT, id, HOT_TIME, (uint64_t)w->time); }
+
+// Told also when the word is the same: it may be so by a SET of this batch, of which nothing stays.
+static void touch(World *w, uint64_t id) {
+    touch_set(w, id);
+    if (!w->keep_trail) return;
+    trail_tell(
+        w, &(TrailPoint){.kind = TRAIL_WORD, .vec = VECNO_HOT, .word = HOT_TIME, .row = id, .bits = (uint64_t)w->time});
+}
 
 // ---- rows ----
 
@@ -63,7 +72,19 @@ bool cell_clear(World *w, uint32_t col, VecShape shape, uint64_t row) {
     pen_put(&pen, page_update_word(p, r), 0);
     if (p->b.sources) pen_put(&pen, page_source_word(p, r), 0);
     pen_close(&pen);
+    if (w->keep_trail) trail_tell(w, &(TrailPoint){.kind = TRAIL_CLEAR, .vec = col, .row = row});
     return true;
+}
+
+static void tell_value(World *w, TrailKind kind, uint32_t col, uint64_t row, const Change *c) {
+    TrailPoint p = {.kind = (uint8_t)kind,
+                    .cell = c->cell,
+                    .vec = col,
+                    .row = row,
+                    .bits = c->bits,
+                    .text = c->text,
+                    .source_time = c->source_time};
+    trail_tell(w, &p);
 }
 
 bool cell_put(World *w, uint32_t col, uint64_t row, const Change *c) {
@@ -79,6 +100,7 @@ bool cell_put(World *w, uint32_t col, uint64_t row, const Change *c) {
     pen_put(&pen, page_update_word(p, r), (uint64_t)w->time);
     if (c->source_time) pen_put(&pen, page_source_word(p, r), (uint64_t)c->source_time);
     pen_close(&pen);
+    if (w->keep_trail) tell_value(w, TRAIL_PUT, col, row, c);
     return !(bits & bit);
 }
 
@@ -133,10 +155,11 @@ Err twin_set(World *w, const Change *c, Change *full) {
     if (c->cell != f->cell) return ERR_STALE;
     full->kind = set_fate(w, c, at.row);
     full->fresh = false; // on replay it comes from the journal
+    if (full->kind == CHANGE_LATE && w->keep_trail) tell_value(w, TRAIL_LATE, c->col, at.row, c);
     if (full->kind != CHANGE_SET) return ERR_OK;
     full->fresh = cell_put(w, c->col, at.row, c);
     if (f->parent >= 0) touch_markers(w, t, f, at.row, c->source_time);
-    touch(w, c->id);
+    touch_set(w, c->id);
     return ERR_OK;
 }
 
@@ -145,7 +168,9 @@ Err twin_late(World *w, const Change *c) {
     const Table *t;
     const Field *f;
     TRY(target(w, c, &at, &t, &f));
-    return c->cell == f->cell ? ERR_OK : ERR_STALE;
+    if (c->cell != f->cell) return ERR_STALE;
+    if (w->keep_trail) tell_value(w, TRAIL_LATE, c->col, at.row, c);
+    return ERR_OK;
 }
 
 Err twin_unset(World *w, const Change *c) {
@@ -173,7 +198,22 @@ Err twin_source_time(World *w, const Change *c) {
     Pen pen = pen_open(w, c->col, cell_shape(f->cell), at.row, true);
     pen_put(&pen, page_source_word(pen.p, r), (uint64_t)c->source_time);
     pen_close(&pen);
+    if (w->keep_trail) {
+        trail_tell(w, &(TrailPoint){.kind = TRAIL_SOURCE, .vec = c->col, .row = at.row, .source_time = c->source_time});
+    }
     touch(w, c->id);
+    return ERR_OK;
+}
+
+Err twin_telemetry(World *w, const Change *c) {
+    Place at;
+    if (!place_of(w, c->id, &at)) return ERR_TWIN_NOT_FOUND;
+    if (!w->keep_trail) return ERR_OK;
+    trail_tell(w, &(TrailPoint){.kind = TRAIL_TELEMETRY,
+                                .vec = TRAIL_TELEMETRY_VEC + at.table,
+                                .row = at.row,
+                                .text = c->text,
+                                .source_time = c->source_time});
     return ERR_OK;
 }
 
@@ -221,6 +261,7 @@ Err twin_del(World *w, const Change *c, Change *full) {
     core_put(w, VECNO_HOT, VEC_HOT, c->id, HOT_PLACE, 0);
     touch(w, c->id);
     meta_put(w, META_TWINS, meta_get(w, META_TWINS) - 1);
+    if (w->keep_trail) trail_tell(w, &(TrailPoint){.kind = TRAIL_DEAD, .row = c->id, .text = full->text});
     return ERR_OK;
 }
 
@@ -241,6 +282,15 @@ static void move_cell(World *w, uint32_t from, uint64_t from_row, uint32_t to, u
     pen_put(&pen, page_update_word(pen.p, r), (uint64_t)x.update_time);
     if (pen.p->b.sources) pen_put(&pen, page_source_word(pen.p, r), (uint64_t)x.source_time);
     pen_close(&pen);
+    if (!w->keep_trail) return;
+    trail_tell(w, &(TrailPoint){.kind = TRAIL_MOVED,
+                                .cell = (uint8_t)cell,
+                                .vec = to,
+                                .row = to_row,
+                                .bits = x.bits,
+                                .text = text_str(&x.text),
+                                .source_time = x.source_time,
+                                .update_time = x.update_time});
 }
 
 Err twin_model(World *w, const Change *c) {

@@ -82,6 +82,7 @@ void world_free(World *w) {
     mem_free(w->cache);
     mem_free(w->put);
     buf_free(&w->batch);
+    buf_free(&w->trail);
     arena_free(&w->scratch);
     domain_reclaim(w->domain);
     mem_free(w);
@@ -109,6 +110,7 @@ void world_begin(World *w, uint64_t seq, int64_t time) {
     buf_reset(&w->batch);
     w->batch_count = 0;
     w->link_said = 0;
+    buf_reset(&w->trail);
     w->touched = false;
     w->tally = (StreamTally){0};
     meta_put(w, META_SEQ, seq);
@@ -169,6 +171,7 @@ void world_rollback(World *w) {
     w->seq = w->begin_seq;
     w->time = w->begin_time;
     memcpy(w->ids, w->begin_ids, sizeof w->ids);
+    buf_reset(&w->trail);
     floor_raise(w);
 }
 
@@ -181,6 +184,7 @@ void world_undo_to(World *w, uint64_t seq) {
     rewind_catalogs(w, seq);
     w->seq = seq;
     w->time = (int64_t)meta_get(w, META_TIME);
+    buf_reset(&w->trail);
     floor_raise(w);
 }
 
@@ -341,8 +345,8 @@ static Err apply(World *w, const Change *c, Change *full) {
     case CHANGE_LINK_DEL: return link_del(w, c, full, &w->scratch);
     case CHANGE_LINK_SET: return link_set(w, c, full);
     case CHANGE_LINK_UNSET: return link_unset(w, c);
-    case CHANGE_TWIN_WAS:
-    case CHANGE_TELEMETRY: return core_get(w, VECNO_HOT, c->id, HOT_PLACE) ? ERR_OK : ERR_TWIN_NOT_FOUND;
+    case CHANGE_TELEMETRY: return twin_telemetry(w, c);
+    case CHANGE_TWIN_WAS: return core_get(w, VECNO_HOT, c->id, HOT_PLACE) ? ERR_OK : ERR_TWIN_NOT_FOUND;
     case CHANGE_LINK_AT:
     case CHANGE_LINK_WAS: return core_get(w, VECNO_LINK, c->id, LINK_SOURCE) ? ERR_OK : ERR_LINK_NOT_FOUND;
     case CHANGE_KIND_COUNT: break;
@@ -385,7 +389,7 @@ Err world_do(World *w, const Change *c) {
     change_encode(&full, &w->batch);
     w->batch_count++;
     if (w->scratch.used) arena_reset(&w->scratch);
-    return w->batch.full ? ERR_LIMIT : ERR_OK;
+    return w->batch.full || w->trail.full ? ERR_LIMIT : ERR_OK;
 }
 
 // Ask for the lines that the SET will touch: first the twin's place, later its cells.

@@ -267,6 +267,22 @@ static void bench_by_id(City *c, Rng *rng) {
     mem_free(text), mem_free(twin), mem_free(resolved);
 }
 
+// The same updates with a trail and without, in turn.
+static void bench_trail(City *c, const Change *sets, int64_t total, int64_t updates) {
+    Bench b = {.name = "world.apply_with_trail", .unit = "ratio", .goal = 0.85, .peer = "ns a record"};
+    double spent = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        double without = apply_rate(c, sets, total, updates);
+        world_keep_trail(c->w, true);
+        double with = apply_rate(c, sets, total, updates);
+        world_keep_trail(c->w, false);
+        bench_add(&b, with / without);
+        spent += (1 / with - 1 / without) * 1e3;
+    }
+    b.peer_value = spent / ROUNDS;
+    bench_print(&b);
+}
+
 static void bench_apply(void) {
     enum { SETS = 1 << 20, UPDATES = 2000000 };
     City c = city_new(1000000, false, false);
@@ -297,6 +313,7 @@ static void bench_apply(void) {
     ratio.peer_value = (double)atomic_load(&arg.reads) / ((double)readers_ns / 1e9);
     fprintf(stderr, "readers: %lld, overruns: %lld\n", (long long)arg.reads, (long long)arg.overruns);
     bench_print(&plain);
+    bench_trail(&c, sets, SETS, UPDATES);
     bench_by_id(&c, &rng);
     bench_print(&ratio);
     mem_free(sets);

@@ -152,11 +152,12 @@ Pen pen_open(World *w, uint32_t vec, VecShape shape, uint64_t row, bool sources)
     return (Pen){w, p, vec, (uint32_t)page_no};
 }
 
-void pen_put(Pen *pen, uint32_t word, uint64_t value) {
+// True when the word was another one.
+static bool write_word(Pen *pen, uint32_t word, uint64_t value) {
     Page *p = pen->p;
     World *w = pen->w;
     uint64_t old = atomic_load_explicit(&p->words[word], memory_order_relaxed);
-    if (old == value) return;
+    if (old == value) return false;
     if (w->ring) {
         RingImage image = {
             .seq = w->seq,
@@ -170,6 +171,27 @@ void pen_put(Pen *pen, uint32_t word, uint64_t value) {
     }
     atomic_store_explicit(&p->seq, w->seq, memory_order_relaxed);
     atomic_store_explicit(&p->words[word], value, memory_order_relaxed);
+    return true;
+}
+
+// Cells of timed vectors are told whole, by who writes them.
+static bool tells(const Pen *pen) { return pen->w->keep_trail && !vec_layout[pen->p->b.shape].timed; }
+
+typedef struct Place {
+    uint64_t row;
+    uint32_t word;
+} Place;
+
+// The row of an untimed vector, and the word of it, that a word of its page is.
+static Place place_of(const Pen *pen, uint32_t word) {
+    uint32_t words = vec_layout[pen->p->b.shape].words;
+    return (Place){(uint64_t)pen->page_no << PAGE_SHIFT | word / words, word % words};
+}
+
+void pen_put(Pen *pen, uint32_t word, uint64_t value) {
+    if (!write_word(pen, word, value) || !tells(pen)) return;
+    Place at = place_of(pen, word);
+    trail_word(pen->w, pen->vec, at.row, at.word, value);
 }
 
 void pen_close(Pen *pen) {
@@ -177,7 +199,7 @@ void pen_close(Pen *pen) {
     atomic_store_explicit(&pen->p->version, version + 1, memory_order_release);
 }
 
-static void trail_text(TextTrails *q, TextTrail t) {
+static void remember_text(TextTrails *q, TextTrail t) {
     if (q->count == q->cap) {
         int64_t cap = q->cap ? q->cap * 2 : 64;
         TextTrail *p = mem_alloc((size_t)cap * sizeof *p);
@@ -194,12 +216,16 @@ void pen_put_text(Pen *pen, uint32_t word, Text t) {
                  atomic_load_explicit(&pen->p->words[word + 1], memory_order_relaxed)}};
     uint64_t at = w->ring ? atomic_load_explicit(&w->ring->head, memory_order_relaxed) : 0;
     if (!text_is_inline(old)) {
-        if (w->ring) trail_text(&w->graves, (TextTrail){w->seq, at, old});
+        if (w->ring) remember_text(&w->graves, (TextTrail){w->seq, at, old});
         else text_retire(w->domain, old);
     }
-    if (!text_is_inline(t) && w->ring) trail_text(&w->births, (TextTrail){w->seq, at, t});
-    pen_put(pen, word, t.w[0]);
-    pen_put(pen, word + 1, t.w[1]);
+    if (!text_is_inline(t) && w->ring) remember_text(&w->births, (TextTrail){w->seq, at, t});
+    write_word(pen, word, t.w[0]);
+    write_word(pen, word + 1, t.w[1]);
+    if (tells(pen)) {
+        Place at_row = place_of(pen, word);
+        trail_text(w, pen->vec, at_row.row, at_row.word, t);
+    }
 }
 
 uint64_t core_get(World *w, uint32_t vec, uint64_t row, uint32_t k) {
