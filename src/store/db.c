@@ -7,9 +7,10 @@
 #include <unistd.h>
 #include "base/check.h"
 #include "base/mem.h"
+#include "store/store.h"
 
-// Milliseconds to wait for a tool that is just reading the file.
-#define OPEN_WAIT_MS 250
+// Milliseconds to wait for a tool that has just the file to itself: it opens it after a crash, or writes.
+#define WAIT_MS 1000
 
 static const char *const schema_sql =
     "CREATE TABLE journal(seq INTEGER PRIMARY KEY, world INTEGER NOT NULL, prev INTEGER NOT NULL,"
@@ -23,6 +24,25 @@ static const char *const schema_sql =
 static const char *const items_sql =
     "CREATE TABLE item(kind BLOB NOT NULL, key BLOB NOT NULL, crc INTEGER NOT NULL, value BLOB NOT NULL,"
     " PRIMARY KEY(kind, key)) STRICT, WITHOUT ROWID;";
+
+// What format 3 added. An index for the blocks of points and one for means hold what a question asks for, so that blocks
+// that do not answer it are not touched; history_tier finds the young ones among many.
+static const char *const history_sql =
+    "CREATE TABLE history(id INTEGER PRIMARY KEY, lane INTEGER NOT NULL, page INTEGER NOT NULL, tier INTEGER NOT NULL,"
+    " start INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, t0 INTEGER NOT NULL, t1 INTEGER NOT NULL,"
+    " s0 INTEGER NOT NULL, s1 INTEGER NOT NULL, points INTEGER NOT NULL, late INTEGER NOT NULL, size INTEGER NOT NULL,"
+    " crc INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;"
+    "CREATE INDEX history_raw ON history(lane, page, t0, start, s0, s1, t1, points, size) WHERE tier < 16;"
+    "CREATE INDEX history_mean ON history(lane, page, t0, tier, s0, s1, t1, points, size) WHERE tier >= 16;"
+    "CREATE INDEX history_tier ON history(tier);"
+    "CREATE TABLE dead(id INTEGER PRIMARY KEY, name BLOB NOT NULL, time INTEGER NOT NULL, crc INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX dead_name ON dead(name, time);";
+
+_Static_assert(STORE_TIER_MEANS == 16, "stored in the indexes");
+
+#define HISTORY_COLUMNS "id, lane, page, tier, start, first, last, t0, t1, s0, s1, points, late, size, crc"
+// ?3: with bytes
+#define HISTORY_ROW "SELECT " HISTORY_COLUMNS ", CASE WHEN ?3 THEN bytes END FROM history "
 
 // ORDER DB_STATEMENT
 static const char *const db_sql[DB_STATEMENT_COUNT] = {
@@ -46,6 +66,29 @@ static const char *const db_sql[DB_STATEMENT_COUNT] = {
     "INSERT OR REPLACE INTO item(kind, key, crc, value) VALUES(?1, ?2, ?3, ?4)",
     "DELETE FROM item WHERE kind = ?1 AND key = ?2",
     "SELECT key, crc, value FROM item WHERE kind = ?1 AND key > ?2 ORDER BY key",
+    "INSERT INTO history(" HISTORY_COLUMNS ", bytes)"
+    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+    "DELETE FROM history WHERE id = ?1",
+    "SELECT id FROM history WHERE lane = ?1 AND page = ?2 AND t0 = ?3 AND tier < 16 LIMIT 1",
+    "SELECT max(id) FROM history",
+    "SELECT " HISTORY_COLUMNS ", NULL FROM history WHERE id > ?1 ORDER BY id",
+    "INSERT OR REPLACE INTO dead(id, name, time, crc) VALUES(?1, ?2, ?3, ?4)",
+    "BEGIN",
+    "ROLLBACK",
+    "SELECT seq FROM root",
+    HISTORY_ROW "WHERE lane = ?1 AND page = ?2 AND tier < 16 AND s1 >= ?4 AND s0 < ?5 ORDER BY t0",
+    HISTORY_ROW "WHERE lane = ?1 AND page = ?2 AND tier >= 16 AND s1 >= ?4 AND s0 < ?5 ORDER BY t0, tier",
+    HISTORY_ROW "WHERE lane = ?1 AND page = ?2 AND tier < 16 AND t0 <= ?4 AND t0 >= ifnull((SELECT t0 FROM history"
+                " WHERE lane = ?1 AND page = ?2 AND tier < 16 AND t0 <= ?4 AND start ORDER BY t0 DESC LIMIT 1),"
+                " -9223372036854775808) ORDER BY t0",
+    "SELECT max(ifnull((SELECT page FROM history WHERE lane = ?1 AND tier < 16 ORDER BY page DESC LIMIT 1), -1),"
+    " ifnull((SELECT page FROM history WHERE lane = ?1 AND tier >= 16 ORDER BY page DESC LIMIT 1), -1)) + 1",
+    "SELECT lane, count(*), sum(points), sum(size), min(t0), max(t1) FROM"
+    " (SELECT lane, points, size, t0, t1 FROM history WHERE tier < 16 UNION ALL"
+    "  SELECT lane, points, size, t0, t1 FROM history WHERE tier >= 16) GROUP BY lane",
+    "SELECT " HISTORY_COLUMNS ", NULL FROM history WHERE id > ?1 AND tier = 0 ORDER BY id",
+    "SELECT " HISTORY_COLUMNS ", NULL FROM history NOT INDEXED WHERE id > ?1 AND tier <= ?2 ORDER BY id",
+    "SELECT id, name, time, crc FROM dead WHERE name = ?1 ORDER BY time DESC, id DESC",
 };
 
 Err db_say(Db *db, Err e, const char *fmt, ...) {
@@ -63,7 +106,9 @@ static Err failed(Db *db, int rc) {
     switch (rc & 0xff) {
     case SQLITE_FULL: return db_say(db, ERR_STORAGE_FULL, "the disk is full");
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return db_say(db, ERR_STORAGE, "another process has the store open");
+    case SQLITE_LOCKED:
+        return db_say(db, ERR_STORAGE,
+                      db->ready ? "another process is writing to the file" : "another process has the store open");
     case SQLITE_CORRUPT: return db_say(db, ERR_CORRUPT, "the file is damaged (SQLite: %s)", sqlite3_errmsg(db->h));
     case SQLITE_NOTADB: return db_say(db, ERR_STORAGE, "this is not a Sosia store");
     case SQLITE_NOMEM: return db_say(db, ERR_STORAGE, "out of memory");
@@ -77,7 +122,7 @@ static Err failed(Db *db, int rc) {
 }
 
 void db_rollback(Db *db) {
-    if (sqlite3_get_autocommit(db->h)) return;
+    if (!db->st[DB_ROLLBACK] || sqlite3_get_autocommit(db->h)) return; // a reader's transaction goes on
     sqlite3_step(db_use(db, DB_ROLLBACK)); // a failure here leaves autocommit on: the transaction is gone either way
     db_reset(db, DB_ROLLBACK);
 }
@@ -109,16 +154,23 @@ Err db_run(Db *db, DbStatement s) {
 // Called by SQLite after each commit with the number of pages now in the log.
 static int after_commit(void *ctx, sqlite3 *h, const char *name, int pages) {
     (void)h, (void)name;
-    ((Db *)ctx)->log_pages = pages;
+    Db *db = ctx;
+    if (pages < db->log_pages) db->backfill_after = DB_LOG_BYTES; // it has begun afresh
+    db->log_pages = pages;
     return SQLITE_OK;
 }
 
-void db_backfill(Db *db) {
-    if (db->log_pages * DB_PAGE_BYTES < db->backfill_after) return;
+int64_t db_log_bytes(const Db *db) { return db->log_pages * DB_PAGE_BYTES; }
+
+bool db_move_log(Db *db) {
     int in_log = 0, moved = 0;
     int rc = sqlite3_wal_checkpoint_v2(db->h, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &moved);
-    bool all = rc == SQLITE_OK && in_log == moved;
-    db->backfill_after = all ? DB_LOG_BYTES : db->log_pages * DB_PAGE_BYTES + DB_LOG_BYTES;
+    db->backfill_after = db_log_bytes(db) + DB_LOG_BYTES;
+    return rc == SQLITE_OK && in_log == moved;
+}
+
+void db_backfill(Db *db) {
+    if (db_log_bytes(db) >= db->backfill_after) db_move_log(db);
 }
 
 void db_forget(Db *db) { sqlite3_db_release_memory(db->h); }
@@ -159,7 +211,8 @@ static Err create_format(Db *db, int64_t format) {
     snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", DB_APPLICATION_ID,
              DB_FORMAT);
     Err e = format < 1 ? exec(db, schema_sql) : ERR_OK;
-    if (e == ERR_OK) e = exec(db, items_sql);
+    if (e == ERR_OK && format < 2) e = exec(db, items_sql);
+    if (e == ERR_OK) e = exec(db, history_sql);
     if (e == ERR_OK) e = exec(db, sql);
     return e;
 }
@@ -179,8 +232,8 @@ static Err check_format(Db *db, int64_t *format) {
     return page_bytes == DB_PAGE_BYTES ? ERR_OK : db_say(db, ERR_CORRUPT, "page size %lld", (long long)page_bytes);
 }
 
-static Err prepare(Db *db) {
-    for (int i = 0; i < DB_STATEMENT_COUNT; i++) {
+static Err prepare(Db *db, int from) {
+    for (int i = from; i < DB_STATEMENT_COUNT; i++) {
         int rc = sqlite3_prepare_v3(db->h, db_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &db->st[i], NULL);
         if (rc == SQLITE_ERROR) return db_say(db, ERR_CORRUPT, "a table is missing: %s", sqlite3_errmsg(db->h));
         if (rc != SQLITE_OK) return failed(db, rc);
@@ -189,24 +242,26 @@ static Err prepare(Db *db) {
 }
 
 static Err setup(Db *db) {
-    char sql[256];
+    char sql[320];
     bool wal = false;
     int64_t format = 0;
-    snprintf(sql, sizeof sql,
-             "PRAGMA page_size = %d; PRAGMA locking_mode = EXCLUSIVE; PRAGMA trusted_schema = OFF;"
-             "PRAGMA secure_delete = OFF; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY",
-             DB_PAGE_BYTES);
+    snprintf(
+        sql, sizeof sql,
+        "PRAGMA page_size = %d; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = OFF; PRAGMA cache_size = -16384;"
+        "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = %d",
+        DB_PAGE_BYTES, DB_LOG_BYTES_KEPT);
     if (sqlite3_db_readonly(db->h, "main") == 1) return db_say(db, ERR_STORAGE, "the file cannot be written");
-    sqlite3_busy_timeout(db->h, OPEN_WAIT_MS);
     TRY(exec(db, sql));
     TRY(check_format(db, &format));
     TRY(ask(db, "PRAGMA journal_mode = WAL", NULL, &wal));
     if (!wal) return db_say(db, ERR_STORAGE, "the file system does not allow a write-ahead log");
-    TRY(exec(db, "PRAGMA synchronous = FULL; BEGIN IMMEDIATE; COMMIT")); // from here on the lock is ours
+    TRY(exec(db, "PRAGMA synchronous = FULL; BEGIN IMMEDIATE; COMMIT")); // it can be written
     sqlite3_wal_hook(db->h, after_commit, db); // also turns SQLite's own moving of the log off
     db->backfill_after = DB_LOG_BYTES;
     if (format < DB_FORMAT) TRY(create_format(db, format));
-    return prepare(db);
+    TRY(prepare(db, 0));
+    db->ready = true;
+    return ERR_OK;
 }
 
 // A new file is for its owner alone: it holds passwords of brokers and keys. The files beside it take its mode. When
@@ -216,14 +271,51 @@ static void create_private(const char *path) {
     if (fd >= 0) close(fd);
 }
 
-Err db_open(Db *db, Str path, const char *vfs) {
-    *db = (Db){.path = mem_alloc((size_t)path.n + 1)};
-    memcpy(db->path, path.p, (size_t)path.n);
-    if (!vfs && path.n && path.p[0] != ':') create_private(db->path);
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+// Files of a VFS of tests have no lock: one process alone has them.
+static Err take_lock(Db *db) {
+    int64_t holder = 0;
+    Err e = lock_take(&db->lock, db->path, &holder);
+    if (e == ERR_BUSY && holder)
+        return db_say(db, ERR_STORAGE, "another process has the store open (process %lld)", (long long)holder);
+    if (e == ERR_BUSY) return db_say(db, ERR_STORAGE, "another process has the store open");
+    if (e == ERR_OK || access(db->path, F_OK) != 0) return ERR_OK; // without the file, SQLite tells why
+    return db_say(db, ERR_STORAGE, "the file or its folder cannot be written: no lock file (%s)",
+                  strerrordesc_np(errno));
+}
+
+static Err open_file(Db *db, int flags, const char *vfs) {
+    flags |= SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     int rc = sqlite3_open_v2(db->path, &db->h, flags, vfs);
-    Err e = rc == SQLITE_OK ? setup(db) : failed(db, rc);
+    if (rc != SQLITE_OK) return failed(db, rc);
+    sqlite3_busy_timeout(db->h, WAIT_MS);
+    return ERR_OK;
+}
+
+static void set_path(Db *db, Str path) {
+    *db = (Db){.path = mem_alloc((size_t)path.n + 1), .lock.fd = -1};
+    memcpy(db->path, path.p, (size_t)path.n);
+}
+
+Err db_open(Db *db, Str path, const char *vfs) {
+    set_path(db, path);
+    Err e = ERR_OK;
+    if (!vfs) {
+        create_private(db->path);
+        e = take_lock(db);
+    }
+    if (e == ERR_OK) e = open_file(db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs);
+    if (e == ERR_OK) e = setup(db);
     if (e != ERR_OK) db_close(db);
+    return e;
+}
+
+Err db_open_reader(Db *db, const char *path, const char *vfs) {
+    set_path(db, str_of(path));
+    Err e = open_file(db, SQLITE_OPEN_READONLY, vfs);
+    if (e == ERR_OK) e = exec(db, "PRAGMA trusted_schema = OFF; PRAGMA cache_size = -2048; PRAGMA temp_store = MEMORY");
+    if (e == ERR_OK) e = prepare(db, DB_READER_FIRST);
+    if (e != ERR_OK) db_close(db);
+    db->ready = true;
     return e;
 }
 
@@ -233,7 +325,8 @@ void db_close(Db *db) {
         db->st[i] = NULL;
     }
     if (db->h) CHECK(sqlite3_close(db->h) == SQLITE_OK); // BUSY would mean a statement was left behind
-    mem_free(db->path);
     db->h = NULL;
+    if (db->path) lock_drop(&db->lock);
+    mem_free(db->path);
     db->path = NULL;
 }

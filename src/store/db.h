@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Db: the SQLite file under a store: opening, format, prepared statements, errors. One thread at a time.
+// Db: the SQLite file under a store: opening, format, prepared statements, errors. One thread at a time per Db.
 //
-// The connection holds SQLite's exclusive lock from open to close (no shared memory, no second process). Commits go to
-// the write-ahead log with one sync each; db_backfill moves the log into the file, at times the caller chooses.
+// One Db writes: it holds PATH.lock from open to close, so that no second Sosia writes. Others, here or elsewhere, may
+// read at any time, each what was committed when its transaction began. Commits go to the write-ahead log with one sync
+// each; db_backfill moves the log into the file, at times the caller chooses, as far as no reader needs it.
 #pragma once
 #include <sqlite3.h>
 #include "base/buf.h"
 #include "base/err.h"
+#include "store/lock.h"
 
 #define DB_APPLICATION_ID 0x534F5349 // "SOSI"
-#define DB_FORMAT 2                  // user_version; 1 had no items and is brought up to 2 when opened
+#define DB_FORMAT 3                  // user_version; 1 had no items, 2 no history: both are brought up to 3 when opened
 #define DB_PAGE_BYTES 8192
 // The log is moved into the file when it has grown past this: what a commit may have to wait for.
 #define DB_LOG_BYTES (4 << 20)
+// A longer one, which readers made necessary, is cut to this when it starts afresh.
+#define DB_LOG_BYTES_KEPT (16 << 20)
 
 // ORDER DB_STATEMENT: as db_sql in db.c.
 typedef enum DbStatement {
@@ -36,13 +40,33 @@ typedef enum DbStatement {
     DB_ITEM_PUT,
     DB_ITEM_DEL,
     DB_ITEM_SCAN,
-    DB_STATEMENT_COUNT
+    DB_HISTORY_PUT,
+    DB_HISTORY_DEL,
+    DB_HISTORY_SAME,
+    DB_HISTORY_LAST,
+    DB_HISTORY_AHEAD,
+    DB_DEAD_PUT,
+    DB_READ_BEGIN,
+    DB_READ_END,
+    DB_LOOK,
+    DB_HISTORY_RANGE,
+    DB_HISTORY_MEANS,
+    DB_HISTORY_KNOWN,
+    DB_HISTORY_PAGES,
+    DB_HISTORY_LANES,
+    DB_HISTORY_YOUNG,
+    DB_HISTORY_SCAN,
+    DB_DEAD_SCAN,
+    DB_STATEMENT_COUNT,
+    DB_READER_FIRST = DB_READ_BEGIN, // from here on: those of a reader, which are the writer's too
 } DbStatement;
 
 typedef struct Db {
     sqlite3 *h;
     sqlite3_stmt *st[DB_STATEMENT_COUNT];
     char *path;
+    FileLock lock;          // of the one that writes
+    bool ready;             // opening is over
     int64_t log_pages;      // in the write-ahead log and not known to be in the file
     int64_t backfill_after; // next db_backfill when log_pages passes this
     char why[512];          // a sentence about the newest failure, starting with the path
@@ -51,7 +75,9 @@ typedef struct Db {
 // Open or create the file, take its lock, check or write the format. On failure nothing is open and db->why tells.
 // Errors: STORAGE (in use, not a store, newer format, cannot open), CORRUPT, STORAGE_FULL.
 MUST Err db_open(Db *db, Str path, const char *vfs);
-// Close; moves the log into the file. A closed or never opened Db is fine.
+// Open the file of a Db that is open for reading only. Errors: as db_open.
+MUST Err db_open_reader(Db *db, const char *path, const char *vfs);
+// Close; the last one moves the log into the file. A closed Db is fine, and one of zeros.
 void db_close(Db *db);
 // The statement, ready to bind.
 sqlite3_stmt *db_use(Db *db, DbStatement s);
@@ -65,8 +91,12 @@ void db_reset(Db *db, DbStatement s);
 void db_rollback(Db *db);
 // Set db->why ("PATH: ...") and return e.
 Err db_say(Db *db, Err e, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-// Move the write-ahead log into the file when it is long enough; a failure costs nothing but its length.
+// Bytes of the write-ahead log.
+int64_t db_log_bytes(const Db *db);
+// Move the log into the file when it has become long enough; a failure costs nothing but its length.
 void db_backfill(Db *db);
+// The same now. True when all of it is in the file: the next commit starts it afresh, unless somebody reads it then.
+bool db_move_log(Db *db);
 // Give back what SQLite caches, after work that went through many pages once.
 void db_forget(Db *db);
 // Size of the file, without the log.

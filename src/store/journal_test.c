@@ -498,6 +498,8 @@ static void items_queue(void **state) {
 
 static void make_format_1(void) {
     sql("DROP TABLE item");
+    sql("DROP TABLE history");
+    sql("DROP TABLE dead");
     sql("DELETE FROM meta WHERE key = 'kept'");
     sql("PRAGMA user_version = 1");
 }
@@ -514,7 +516,7 @@ static void check_migrated(Rig *r, const Buf *before) {
     store_drain(r->store);
     assert_int_equal(t.ok, 1);
     rig_close(r);
-    assert_int_equal(sql("PRAGMA user_version"), 2);
+    assert_int_equal(sql("PRAGMA user_version"), 3);
     rig_open(r);
     value_is(r, "a", "1");
     check_kept(r);

@@ -8,12 +8,13 @@
 //   page(id INTEGER PRIMARY KEY, bytes BLOB)                           immutable blocks, see blob.h
 //   root(world, seq, page, crc, ids BLOB)                              newest checkpoint, and every page it names
 //   item(kind BLOB, key BLOB, crc, value BLOB)                         small documents beside the world
-//   history(id INTEGER PRIMARY KEY, lane, page, tier, first, last, t0, t1, s0, s1, points, late, crc, bytes BLOB)
-//     UNIQUE (lane, page, t0)                                          blocks of codec/hblock.h, see StoreHistory
-//   dead(id INTEGER PRIMARY KEY = twin, name BLOB, time), by name      twins that were deleted
+//   history(id INTEGER PRIMARY KEY, lane, page, tier, start, first, last, t0, t1, s0, s1, points, late, size, crc,
+//           bytes BLOB)                                                blocks of codec/hblock.h, see StoreHistory
+//     by (lane, page, t0) of points, the same of means                 of points unique
+//   dead(id INTEGER PRIMARY KEY = twin, name BLOB, time, crc), by name twins that were deleted
 //   meta(key, value)                                                   application_id and user_version tell the format
 //
-// Other connections and processes may read the file while it is open (WAL); a lock on PATH.lock keeps other writers out.
+// Other connections and processes may read the file while it is open (WAL); a lock on PATH.lock keeps writers out.
 //
 // Life of a batch: store_submit -> group -> COMMIT (WAL, synchronous=FULL) -> on_commit(last_seq).
 // A failed commit: on_fail(err) once; every batch submitted since the last on_commit is refused and dropped. The
@@ -169,7 +170,9 @@ MUST Err store_history_ahead(Store *s, void (*fn)(void *ctx, uint64_t lane, uint
 // read between begin and end is of one instant of the file. Any thread but the store's; short.
 #define STORE_READERS_MAX 8
 typedef struct StoreReader StoreReader;
+// Errors: STORAGE. Cost: about 10 us, the first time of each the opening of a connection.
 MUST Err store_reader_begin(Store *s, StoreReader **out);
+// Give it back. NULL is fine.
 void store_reader_end(StoreReader *r);
 // Why its newest call failed.
 const char *store_reader_why(const StoreReader *r);

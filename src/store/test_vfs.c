@@ -10,6 +10,8 @@
 #define SECTOR 512
 #define FILES 16
 #define NAME_BYTES 64
+#define SHM_REGIONS 64
+#define SHM_REGION_BYTES 32768 // SQLite's only size
 
 // A change that is not on the platter.
 typedef struct Pending {
@@ -18,7 +20,20 @@ typedef struct Pending {
     bool truncate; // to `at`
 } Pending;
 
+typedef struct Handle Handle;
+
+// Memory of the index of a log, while anybody has it.
+typedef struct Shm {
+    void *regions[SHM_REGIONS];
+    int users;
+    int shared[SQLITE_SHM_NLOCK]; // holders of each lock
+    Handle *exclusive[SQLITE_SHM_NLOCK];
+} Shm;
+
 typedef struct DiskFile {
+    Shm shm;
+    int shared; // holders of the file's shared lock
+    Handle *reserved, *waiting, *exclusive;
     char name[NAME_BYTES];
     bool exists, durable; // now; on the platter
     Buf now, platter;
@@ -37,13 +52,16 @@ struct TestVfs {
     bool dead;
 };
 
-typedef struct Handle {
+struct Handle {
     sqlite3_file base;
     TestVfs *v;
     DiskFile *f;
     bool drop;        // delete on close
     bool sync_folder; // with the first sync: what SQLite's own disk layer does for journals and logs
-} Handle;
+    int level;        // of the file's lock
+    bool maps;        // uses f->shm
+    int shm_shared;   // locks of it held, as bits
+};
 
 // ---- files: caller holds the lock ---------------------------------------------------------------------------------
 
@@ -237,9 +255,12 @@ void test_vfs_copy(TestVfs *from, TestVfs *to) {
 
 // ---- sqlite3_io_methods -------------------------------------------------------------------------------------------
 
+static void unlock_to(Handle *h, int level);
+
 static int h_close(sqlite3_file *file) {
     Handle *h = (Handle *)file;
     pthread_mutex_lock(&h->v->lock);
+    unlock_to(h, SQLITE_LOCK_NONE);
     if (h->drop) {
         drop_pending(h->f);
         buf_reset(&h->f->now);
@@ -315,14 +336,132 @@ static int h_size(sqlite3_file *file, sqlite3_int64 *out) {
     return SQLITE_OK;
 }
 
-static int h_lock(sqlite3_file *file, int level) { return (void)file, (void)level, SQLITE_OK; }
-static int h_reserved(sqlite3_file *file, int *out) { return (void)file, *out = 0, SQLITE_OK; }
+static void unlock_to(Handle *h, int level) {
+    DiskFile *f = h->f;
+    if (level < SQLITE_LOCK_EXCLUSIVE && f->exclusive == h) f->exclusive = NULL;
+    if (level < SQLITE_LOCK_PENDING && f->waiting == h) f->waiting = NULL;
+    if (level < SQLITE_LOCK_RESERVED && f->reserved == h) f->reserved = NULL;
+    if (level < SQLITE_LOCK_SHARED && h->level >= SQLITE_LOCK_SHARED) f->shared--;
+    if (h->level > level) h->level = level;
+}
+
+// One step up; the caller holds the lock.
+static bool lock_to(Handle *h, int level) {
+    DiskFile *f = h->f;
+    if (level == SQLITE_LOCK_SHARED) {
+        if (f->waiting || f->exclusive) return false;
+        f->shared++;
+    } else if (level == SQLITE_LOCK_RESERVED) {
+        if (f->reserved) return false;
+        f->reserved = h;
+    } else {
+        if (f->waiting && f->waiting != h) return false;
+        f->waiting = h;
+        if (h->level < SQLITE_LOCK_PENDING) h->level = SQLITE_LOCK_PENDING;
+        if (f->shared > 1) return false; // a reader is left: nobody new comes, and this one tries again
+        f->exclusive = h;
+    }
+    h->level = level;
+    return true;
+}
+
+static int h_lock(sqlite3_file *file, int level) {
+    Handle *h = (Handle *)file;
+    pthread_mutex_lock(&h->v->lock);
+    bool had = h->level >= level || lock_to(h, level);
+    pthread_mutex_unlock(&h->v->lock);
+    return had ? SQLITE_OK : SQLITE_BUSY;
+}
+
+static int h_unlock(sqlite3_file *file, int level) {
+    Handle *h = (Handle *)file;
+    pthread_mutex_lock(&h->v->lock);
+    unlock_to(h, level);
+    pthread_mutex_unlock(&h->v->lock);
+    return SQLITE_OK;
+}
+
+static int h_reserved(sqlite3_file *file, int *out) {
+    Handle *h = (Handle *)file;
+    pthread_mutex_lock(&h->v->lock);
+    *out = h->f->reserved != NULL;
+    pthread_mutex_unlock(&h->v->lock);
+    return SQLITE_OK;
+}
+
+// ---- the index of a log ---------------------------------------------------------------------------------------------
+
+static int h_shm_map(sqlite3_file *file, int region, int size, int extend, void volatile **out) {
+    Handle *h = (Handle *)file;
+    CHECK(region < SHM_REGIONS);
+    CHECK(size == SHM_REGION_BYTES);
+    pthread_mutex_lock(&h->v->lock);
+    Shm *m = &h->f->shm;
+    if (!h->maps) m->users++;
+    h->maps = true;
+    if (!m->regions[region] && extend) m->regions[region] = mem_alloc((size_t)size);
+    *out = m->regions[region];
+    pthread_mutex_unlock(&h->v->lock);
+    return SQLITE_OK;
+}
+
+static bool shm_try(Handle *h, int first, int n, bool exclusive) {
+    Shm *m = &h->f->shm;
+    for (int i = first; i < first + n; i++) {
+        int mine = h->shm_shared >> i & 1;
+        if (m->exclusive[i] && m->exclusive[i] != h) return false;
+        if (exclusive && m->shared[i] > mine) return false;
+    }
+    for (int i = first; i < first + n; i++) {
+        if (exclusive) m->exclusive[i] = h;
+        else if (!(h->shm_shared >> i & 1)) m->shared[i]++, h->shm_shared |= 1 << i;
+    }
+    return true;
+}
+
+static void shm_let_go(Handle *h, int first, int n) {
+    Shm *m = &h->f->shm;
+    for (int i = first; i < first + n; i++) {
+        if (m->exclusive[i] == h) m->exclusive[i] = NULL;
+        if (h->shm_shared >> i & 1) m->shared[i]--, h->shm_shared &= ~(1 << i);
+    }
+}
+
+static int h_shm_lock(sqlite3_file *file, int first, int n, int flags) {
+    Handle *h = (Handle *)file;
+    bool done = true;
+    pthread_mutex_lock(&h->v->lock);
+    if (flags & SQLITE_SHM_UNLOCK) shm_let_go(h, first, n);
+    else done = shm_try(h, first, n, flags & SQLITE_SHM_EXCLUSIVE);
+    pthread_mutex_unlock(&h->v->lock);
+    return done ? SQLITE_OK : SQLITE_BUSY;
+}
+
+static void h_shm_barrier(sqlite3_file *file) {
+    Handle *h = (Handle *)file;
+    pthread_mutex_lock(&h->v->lock);
+    pthread_mutex_unlock(&h->v->lock);
+}
+
+static int h_shm_unmap(sqlite3_file *file, int drop) {
+    (void)drop; // it goes with its last user anyway
+    Handle *h = (Handle *)file;
+    pthread_mutex_lock(&h->v->lock);
+    Shm *m = &h->f->shm;
+    shm_let_go(h, 0, SQLITE_SHM_NLOCK);
+    if (h->maps && --m->users == 0)
+        for (int i = 0; i < SHM_REGIONS; i++) mem_free(m->regions[i]), m->regions[i] = NULL;
+    h->maps = false;
+    pthread_mutex_unlock(&h->v->lock);
+    return SQLITE_OK;
+}
+
 static int h_control(sqlite3_file *file, int op, void *arg) { return (void)file, (void)op, (void)arg, SQLITE_NOTFOUND; }
 static int h_sector(sqlite3_file *file) { return (void)file, SECTOR; }
 static int h_device(sqlite3_file *file) { return (void)file, SQLITE_IOCAP_POWERSAFE_OVERWRITE; }
 
 static const sqlite3_io_methods methods = {
-    .iVersion = 1, // no shared memory: the log works in exclusive mode only, as the store wants it
+    .iVersion = 2, // with shared memory
     .xClose = h_close,
     .xRead = h_read,
     .xWrite = h_write,
@@ -330,11 +469,15 @@ static const sqlite3_io_methods methods = {
     .xSync = h_sync,
     .xFileSize = h_size,
     .xLock = h_lock,
-    .xUnlock = h_lock,
+    .xUnlock = h_unlock,
     .xCheckReservedLock = h_reserved,
     .xFileControl = h_control,
     .xSectorSize = h_sector,
     .xDeviceCharacteristics = h_device,
+    .xShmMap = h_shm_map,
+    .xShmLock = h_shm_lock,
+    .xShmBarrier = h_shm_barrier,
+    .xShmUnmap = h_shm_unmap,
 };
 
 // ---- sqlite3_vfs --------------------------------------------------------------------------------------------------

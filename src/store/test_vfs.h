@@ -6,6 +6,9 @@
 // When power is cut, every write since then survives whole, in some of its 512-byte sectors, or not at all; files that
 // were created or deleted since then may be there or not.
 //
+// Any number of connections: files have locks, and the index of a write-ahead log is memory that its connections share
+// and that goes with the last of them, as it does when the power goes.
+//
 // Any thread; a lock guards everything, taken for one operation.
 #pragma once
 #include "base/buf.h"
