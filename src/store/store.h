@@ -188,6 +188,9 @@ typedef struct StoreHistoryAsk {
 } StoreHistoryAsk;
 MUST Err store_history_rows(StoreReader *r, const StoreHistoryAsk *ask, bool (*fn)(void *ctx, const StoreHistory *h),
                             void *ctx);
+// One row by its id, with bytes, which live until the next call on the reader. Ids are not used again while the file is
+// open. Errors: GONE (there is none), STORAGE, CORRUPT.
+MUST Err store_history_row(StoreReader *r, int64_t id, StoreHistory *out);
 // The pages a lane has rows of: highest number + 1. And the lanes there are, with sums, for statistics.
 MUST Err store_history_pages(StoreReader *r, uint64_t lane, uint64_t *count);
 typedef struct StoreLane {

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+// History, from the inside: its data and the verbs its files share. Included by src/history/*.c only.
+//
+//   history.c  thread, queue, puts        head.c   heads: points in memory by (lane, page)
+//   seal.c     heads -> blocks            begin.c  recovery, the beginning of a file's history
+//   read.c     series, last               page.c   rows of a page as known at an instant
+//   batches.c  batches in order           cache.c  opened blocks for readers
+//   merge*.c, retain.c, means.c           merging, retention, means
+//
+// Who owns what
+//   history thread  the table of heads, runs that are open, `seal`, `merge`, `work`, `scratch`. It changes the table and
+//                   the runs a head has under `lock`; appending to a run needs no lock, readers follow chunks by
+//                   acquire loads.
+//   readers         take references to runs under `lock`, then look at the store in a transaction of their own.
+//   store's thread  put_done only: appends to `ended` under `lock`.
+// `lock` is a leaf: held for a few instructions, never over a call into the store. `cache.lock` likewise; the two are
+// never nested.
+//
+// Invariants
+//  1. A head has at most one frozen run. It is on its way to a block; the open one behind it has later batches only. So
+//     the blocks of a page become durable in order, whatever fails, and (first, last) of them do not overlap.
+//  2. A run is frozen between batches only.
+//  3. A frozen run is let go after its block is durable, by the history thread. A reader that took it leaves out what
+//     is not after the `last` of the page's blocks.
+//  4. The first block of a page has a start (nothing, or the state of a file that had no history); every block that
+//     merging makes has one. Who lets the oldest block of a page go gives the next one a start.
+#pragma once
+#include <stdatomic.h>
+#include "base/thread.h"
+#include "history/history.h"
+
+// Lane of the batches: page 0, row 0, a point (HPOINT_PUT, no value) a batch, so that a block's table of batches is what
+// there was, by time. Every block of it has a start. The t0 of the first is the beginning of history.
+#define LANE_BATCHES ((uint64_t)0x7fffffff << 3)
+#define LANE_IS_TELEMETRY(lane) (lane_vec(lane) >= TRAIL_TELEMETRY_VEC && (lane) != LANE_BATCHES)
+
+// ---- heads (head.c) -----------------------------------------------------------------------------------------------
+
+typedef struct HeadChunk {
+    _Atomic(struct HeadChunk *) next;
+    _Atomic uint32_t used;
+    uint32_t cap;
+    uint8_t bytes[];
+} HeadChunk;
+
+// Points of one page in order of arrival, as bytes, see head.c.
+typedef struct HeadRun {
+    _Atomic uint32_t refs;
+    uint8_t cell; // HCell
+    uint64_t lane, page;
+    HeadChunk *first;
+    // Of the history thread while open; fixed when frozen.
+    HeadChunk *last;
+    uint64_t seq_first, seq_last;
+    int64_t time_first, time_last, source_last; // source_last: of the newest point that has one
+    int64_t points, bytes;                      // bytes: of memory
+} HeadRun;
+
+// One page of a lane. A slot of the table; moves when the table grows.
+typedef struct Head {
+    uint64_t key; // lane << 28 | page, + 1; 0: free
+    HeadRun *open, *frozen;
+    uint8_t blocks; // HEAD_BLOCKS_*: does the store have blocks of this page?
+    bool flying;    // frozen is in a put
+} Head;
+enum { HEAD_BLOCKS_UNKNOWN, HEAD_BLOCKS_NONE, HEAD_BLOCKS_SOME };
+
+typedef struct HeadTable {
+    Head *slots;
+    int64_t cap, count; // cap: power of two
+} HeadTable;
+
+// One page more than the highest that was ever written, by lane.
+typedef struct LanePages {
+    uint64_t lane, pages;
+    uint8_t cell; // HCell
+} LanePages;
+
+// What a trail record is in a head. text borrowed.
+typedef struct HeadPoint {
+    uint64_t seq;
+    int64_t time;    // arrival
+    uint32_t source; // number among History.sources
+    HPoint p;        // batch is not set
+} HeadPoint;
+
+// Reads a run, at most up to batch `to`. The run is referenced meanwhile.
+typedef struct HeadCursor {
+    const HeadRun *run;
+    const HeadChunk *chunk;
+    const uint8_t *at, *end;
+    uint64_t to;
+    bool final; // end is the end of the chunk
+    uint64_t seq;
+    int64_t time, source_time;
+    uint32_t source;
+} HeadCursor;
+
+// What of a page is in memory: taken under the lock, references to be dropped.
+typedef struct HeadView {
+    HeadRun *runs[2]; // older first
+    int32_t count;
+} HeadView;
+
+void head_table_free(HeadTable *t);
+// The head of a page, NULL when there is none. History thread, or with the lock.
+Head *head_find(const HeadTable *t, uint64_t lane, uint64_t page);
+// Append all records of a batch to their heads. History thread.
+void head_append(History *h, uint64_t seq, int64_t time, uint32_t source, Str trail);
+// Take what is in memory of a page. Any thread.
+HeadView head_view(History *h, uint64_t lane, uint64_t page);
+void head_view_free(History *h, HeadView *v);
+void head_run_unref(HeadRun *r);
+// Pages of a lane that are, or were, in heads; 0: none.
+uint64_t head_pages(History *h, uint64_t lane);
+HeadCursor head_cursor(const HeadRun *r, uint64_t to);
+bool head_next(HeadCursor *c, HeadPoint *out);
+// Take the points of batches up to `seq` out of a head that has no frozen run. History thread, or before it runs.
+void head_drop(History *h, Head *head, uint64_t seq);
+
+// ---- puts (history.c) ---------------------------------------------------------------------------------------------
+
+// What becomes of a put: on the history's thread.
+typedef void (*HistoryPutFn)(History *h, void *arg, Err err);
+// Hand a change of blocks to the store. `then` runs once, on the history's thread, when it is durable or refused; what
+// is gone is forgotten by the cache before. History thread. Errors: BUSY; then does not run.
+MUST Err history_put(History *h, const StoreHistoryPut *put, HistoryPutFn then, void *arg);
+// The same and wait, when the history thread does not run (history_open) or for it (history_erase).
+MUST Err history_put_now(History *h, const StoreHistoryPut *put);
+
+// ---- sealing (seal.c) ---------------------------------------------------------------------------------------------
+
+typedef struct Seal Seal;
+Seal *seal_new(void);
+void seal_free(Seal *s);
+// Do a piece of sealing (about a slice): what history_seal asked for, what is too large, what makes heads pass 3/4 of
+// their bound. True when something was done. History thread.
+bool seal_step(History *h);
+
+// ---- begin (begin.c) ----------------------------------------------------------------------------------------------
+
+// Look what the file has: drop from heads what blocks have, or begin its history with the state of `live`.
+MUST Err history_begin(History *h, World *live, Buf *why);
+
+// ---- readers ------------------------------------------------------------------------------------------------------
+
+// What one reading thread works with; from a list, so that zstd contexts are used again.
+typedef struct HistoryDesk {
+    struct HistoryDesk *next;
+    HWork *work;
+    Arena arena; // reset when taken
+} HistoryDesk;
+HistoryDesk *history_desk_take(History *h);
+void history_desk_give(History *h, HistoryDesk *d);
+
+// An opened block, from the cache or the store. Held until history_block_drop.
+typedef struct CachedBlock CachedBlock;
+struct CachedBlock {
+    int64_t id;
+    StoreHistory row; // bytes are block.bytes
+    HBlock block;
+    // of the cache
+    Arena keep;
+    Buf bytes;
+    int64_t size;
+    int32_t refs;
+    CachedBlock *newer, *older, *chain;
+};
+// The block of a row as store_history_rows gave it. Errors: STORAGE, CORRUPT.
+MUST Err history_block(History *h, StoreReader *r, HistoryDesk *d, const StoreHistory *row, CachedBlock **out);
+void history_block_drop(History *h, CachedBlock *b);
+// Rows that are gone from the store.
+void history_forget(History *h, const int64_t *ids, int64_t n);
+
+typedef struct Cache {
+    pthread_mutex_t lock; // all below and CachedBlock.refs
+    CachedBlock **slots;  // by id
+    int64_t cap, count, bytes, hits, misses;
+    CachedBlock *newest, *oldest;
+} Cache;
+void cached_free(Cache *c);
+
+// A state after a point: what page.c does row by row, and merging for starts. Texts are borrowed from p. timed: the lane
+// is of cells (with times), not of words.
+void history_state_apply(HState *s, const HPoint *p, int64_t arrival, bool timed);
+// Lanes of cells; words, telemetry and batches are not.
+bool history_lane_timed(uint64_t lane);
+// Rows [first, last] of a page as known at `at`, heads up to batch `to` and blocks; texts in the desk's arena.
+MUST Err history_states(History *h, HistoryDesk *d, uint64_t lane, uint64_t page, int64_t at, uint32_t first,
+                        uint32_t last, HState *out);
+
+// ---- merging and retention (merge*.c, retain.c) -------------------------------------------------------------------
+// On the history thread, between batches and seals: h->work and h->scratch are free to use in a step (reset scratch at
+// its begin). Rows are read through store_reader_begin like anybody does; replacements go through history_put with the
+// rows they replace in `gone`, one put with all of them. Nobody else touches rows that are in the store, but erasing.
+// Rows sealed meanwhile are behind those read: they never overlap.
+
+typedef struct Merge Merge;
+Merge *history_merge_new(void);
+void history_merge_free(Merge *m);
+// The store is open: look what waits. Before the history thread runs.
+MUST Err history_merge_open(History *h);
+// Do one piece, a few ms. False: nothing to do now. Called when the queue is empty and nothing is to be sealed, and now
+// and then when there always is something.
+bool history_merge_step(History *h);
+// Blocks of tier 0 became durable, one call each.
+void history_merge_sealed(History *h, uint64_t lane, uint64_t page, int64_t points, int64_t bytes);
+
+// ---- the history --------------------------------------------------------------------------------------------------
+
+typedef struct QueueItem {
+    struct QueueItem *next;
+    uint64_t seq;
+    int64_t time;
+    uint32_t source;
+    Buf trail;
+} QueueItem;
+
+typedef struct PutEnd { // a put that the store has done
+    struct PutEnd *next;
+    HistoryPutFn then;
+    void *arg;
+    Err err;
+    bool ended;    // history_put_now
+    int64_t *gone; // ids
+    int64_t gone_count;
+    History *h;
+} PutEnd;
+
+// A dead twin that is not in the store yet.
+typedef struct DeadTwin {
+    uint64_t twin, seq;
+    Str name; // owned
+    int64_t time;
+} DeadTwin;
+
+struct History {
+    HistoryOpen o; // with limits filled in
+    Store *store;  // NULL before history_open
+    Thread thread;
+
+    pthread_mutex_t lock;
+    pthread_cond_t work;  // for the history thread
+    pthread_cond_t moved; // for who waits: taken, room, idle
+    // Under the lock.
+    QueueItem *head, *tail; // batches not yet in heads
+    PutEnd *ended;          // newest last
+    bool stop, idle, sealing_failed;
+    uint64_t seal_to; // asked for by history_seal
+    int64_t flying;   // puts on their way
+    HistoryDesk *desks;
+    Str *sources; // by number; 0: ""
+    int64_t source_count;
+    DeadTwin *dead; // ascending by seq
+    int64_t dead_count, dead_cap, dead_flying;
+    LanePages *lanes; // open addressing by lane
+    int64_t lane_cap, lane_count;
+    HistoryRules rules; // D2's
+    int64_t retain_now; // history_retain was called with it; 0: no
+    int64_t waiting;    // threads in history_drain
+
+    _Atomic uint64_t taken;     // everything up to it is in heads
+    _Atomic int64_t taken_time; // of the newest batch in heads
+    _Atomic int64_t queue_bytes;
+    _Atomic int64_t head_bytes;
+    _Atomic int64_t from; // see history_from
+
+    // Of the history thread.
+    HeadTable heads; // changed under the lock too
+    Seal *seal;
+    Merge *merge;
+    HWork *work_codec;
+    Arena scratch;
+    uint64_t sealed; // told to the store
+
+    Cache cache;
+    struct {
+        _Atomic int64_t points, heads, sealed_blocks, merged_blocks, blocks_let_go, seal_ns, merge_ns, failed;
+    } n; // measures
+};
+
+// Number of a batch's source; Any thread... history and store threads; takes the lock.
+uint32_t history_source(History *h, Str source);
+Str history_source_text(History *h, uint32_t number);
+// Threads that wait should look again.
+void history_wake(History *h);
