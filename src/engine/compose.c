@@ -3,6 +3,7 @@
 // the batch's changes over the model's fields.
 #include "engine/engine.h"
 #include "base/check.h"
+#include "world/past.h"
 #include "world/show.h"
 
 typedef struct Composing {
@@ -68,7 +69,7 @@ static GivenCell *gather(const Composing *x, const Field *fields, int32_t count,
 static Err compose_twin(View *v, const Composing *x) {
     const SosiaChange *c = &x->b->changes[x->at];
     TwinView t = view_twin(v, (TwinId){c->twin_no});
-    if (t.alive && t.update_time == x->b->time_ns) {
+    if (t.alive && view_time_of(v, &t) == x->b->time_ns) {
         show_twin(v, (TwinId){c->twin_no}, NULL, x->out);
         return ERR_OK;
     }

@@ -6,6 +6,7 @@
 #include "engine/derive.h"
 #include "base/check.h"
 #include "model/dtmi.h"
+#include "world/past.h"
 
 #define LIMIT_TWINS 1000
 #define LIMIT_OTHERS 100
@@ -38,7 +39,7 @@ static Err find_twin(View *v, Reading *x, TwinId *id) {
 static Err read_twin(View *v, Reading *x) {
     TwinId id;
     TRY(find_twin(v, x, &id));
-    etag_of_twin(id, view_twin_place(v, id).update_time, x->out->etag);
+    etag_of_twin(id, view_twin_time(v, id), x->out->etag);
     show_twin(v, id, &x->show, &x->out->body);
     return ERR_OK;
 }
@@ -49,7 +50,7 @@ static Err read_component(View *v, Reading *x) {
     if (show_component(v, id, x->r->sub, &x->show, &x->out->body))
         return fail(x, ERR_COMPONENT_NOT_FOUND, "twin \"%.*s\" has no component \"%.*s\"", STR_ARG(x->r->id),
                     STR_ARG(x->r->sub));
-    etag_of_twin(id, view_twin_place(v, id).update_time, x->out->etag);
+    etag_of_twin(id, view_twin_time(v, id), x->out->etag);
     return ERR_OK;
 }
 
@@ -177,7 +178,7 @@ static void scan_twins(View *v, Reading *x, Pager *p, const bool *in) {
     uint64_t max = view_meta(v, META_ID_MAX);
     for (uint64_t id = p->after + 1; id <= max && !v->overrun; id++) {
         uint64_t page = id >> PAGE_SHIFT;
-        if (!tree_page(v->root, VECNO_HOT, page)) { // a run of link ids
+        if (!view_whole_page(v, VECNO_HOT, page)) { // a run of link ids
             id = ((page + 1) << PAGE_SHIFT) - 1;
             continue;
         }

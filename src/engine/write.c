@@ -11,7 +11,7 @@ static void result_twin(Realm *r, Task *c, bool body) {
     View v = view_writer(r->world);
     TwinId id = view_find_twin(&v, c->id);
     CHECK(id.v);
-    etag_of_twin(id, view_twin_place(&v, id).update_time, c->etag);
+    etag_of_twin(id, view_twin_time(&v, id), c->etag);
     if (body) show_twin(&v, id, &(ShowOptions){.no_times = c->no_times}, &c->out);
 }
 

@@ -5,6 +5,7 @@
 #include <math.h>
 #include "expr/bind.h"
 #include "world/edit.h"
+#include "world/past.h"
 #include "world/show.h"
 
 static ExprValue undefined(void) { return (ExprValue){.type = EXPR_UNDEFINED}; }
@@ -80,8 +81,8 @@ static ExprValue twin_field(const Bound *b, ExprRun *run, uint64_t id) {
     if (!t.alive) return undefined();
     switch (b->field) {
     case FIELD_ID: return of_text(run, EXPR_STR, &t.name);
-    case FIELD_UPDATE_TIME: return shown_time(b, run, t.update_time);
-    case FIELD_ETAG: etag_of_twin((TwinId){id}, t.update_time, tag); return etag(run, tag);
+    case FIELD_UPDATE_TIME: return shown_time(b, run, view_time_of(run->view, &t));
+    case FIELD_ETAG: etag_of_twin((TwinId){id}, view_time_of(run->view, &t), tag); return etag(run, tag);
     case FIELD_SELF: return whole(run, EXPR_TWIN, id);
     default: return undefined();
     }

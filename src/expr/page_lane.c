@@ -2,6 +2,7 @@
 #include "expr/page_lane.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "world/past.h"
 
 enum { ROW_8, ROW_16, ROW_24 };
 _Static_assert(sizeof(Str) == 16 && sizeof(Text) == 16 && sizeof(ExprValue) == 24, "sizes of the stacks");
@@ -185,7 +186,7 @@ uint64_t lane_row_id(ExprPage *p, uint32_t row) {
 static void prefetch_name(ExprPage *p, uint64_t id, uint64_t *page_no, const Page **page) {
     if (*page_no != id >> PAGE_SHIFT) {
         *page_no = id >> PAGE_SHIFT;
-        *page = tree_page(p->run->view->root, VECNO_COLD, *page_no);
+        *page = view_page_ahead(p->run->view, VECNO_COLD, id);
     }
     uint32_t r = (uint32_t)(id & (PAGE_ROWS - 1));
     if (*page && r < (*page)->cap) __builtin_prefetch((const void *)&(*page)->words[page_cell_word(*page, r)]);

@@ -62,6 +62,7 @@ static void hear(Team *team, int32_t threads) {
     for (int32_t i = 1; i < threads; i++) {
         Exec *x = team->execs[i];
         if (x->joined.overrun) first->view->overrun = true;
+        if (x->joined.failed != ERR_OK) first->view->failed = x->joined.failed;
         if (x->err != ERR_OK && first->err == ERR_OK) exec_refuse(first, &x->why);
         x->err = ERR_OK;
         for (int32_t k = 0; k <= team->plan->q->edge_count; k++) {

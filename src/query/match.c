@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "query/match_ball.h"
+#include "world/past.h"
 
 void walk_init(Walk *w, Exec *x) {
     memset(w, 0, sizeof *w);
@@ -172,7 +173,7 @@ static void prefetch_heads(const Walk *w, int64_t first) {
     enum { AHEAD = 16 };
     for (int64_t i = first; i < w->hop_count && i < first + AHEAD; i++) {
         uint64_t id = w->hops[i].other;
-        const Page *p = tree_page(w->x->view->root, VECNO_COLD, id >> PAGE_SHIFT);
+        const Page *p = view_page_ahead(w->x->view, VECNO_COLD, id);
         uint32_t row = (uint32_t)(id & (PAGE_ROWS - 1));
         if (p && row < p->cap) __builtin_prefetch((const void *)&p->words[page_cell_word(p, row)]);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "query/match_ball.h"
 #include "base/mem.h"
+#include "world/past.h"
 
 void ball_init(Ball *b, Exec *x, int32_t edge, bool out, bool in) {
     *b = (Ball){.x = x, .edge = edge, .out = out, .in = in};
@@ -58,7 +59,7 @@ bool ball_add(Ball *b, uint64_t id, uint64_t link, int64_t from, int32_t hops) {
 void ball_prefetch(const Ball *b, int64_t i) {
     if (i >= b->n) return;
     uint64_t id = b->list[i].id;
-    const Page *p = tree_page(b->x->view->root, VECNO_COLD, id >> PAGE_SHIFT);
+    const Page *p = view_page_ahead(b->x->view, VECNO_COLD, id);
     if (p && (id & (PAGE_ROWS - 1)) < p->cap)
         __builtin_prefetch((const void *)&p->words[page_cell_word(p, (uint32_t)(id & (PAGE_ROWS - 1)))]);
 }

@@ -200,6 +200,22 @@ Err catalog_next(const Catalog *old, uint8_t kind, Str text, bool flag, int64_t 
     return ERR_OK;
 }
 
+Err catalog_load(View *v, Catalog **out) {
+    Catalog *c = catalog_new();
+    int64_t rows = view_model_rows(v);
+    for (int64_t i = 0; i < rows; i++) {
+        ModelView m = view_model(v, i);
+        Catalog *next;
+        Text *text = m.kind == CHANGE_MODELS_ADD || m.kind == CHANGE_DOC ? &m.doc : &m.id;
+        Err e = catalog_next(c, m.kind, text_str(text), m.flag, m.time, &next);
+        catalog_unref(c);
+        if (e != ERR_OK) return ERR_CORRUPT;
+        c = next;
+    }
+    *out = c;
+    return ERR_OK;
+}
+
 static int32_t owner_of(const Catalog *c, uint32_t col) {
     return col < VECNO_COLUMNS || col >= c->next_vec ? INT32_MIN : c->owner[col - VECNO_COLUMNS];
 }

@@ -73,7 +73,7 @@ static Err store_block(Storing *s, Block *b, uint64_t *id) {
 }
 
 Err world_store(World *w, const BlockStore *bs, uint64_t *root) {
-    CHECK(!w->open);
+    CHECK(!w->open && !w->past);
     w->put_count = 0;
     Storing s = {.w = w, .bs = bs};
     Err e = store_block(&s, (Block *)atomic_load(&w->root), root);
@@ -193,24 +193,11 @@ static bool columns_ok(const Node *root, const Catalog *c) {
 static Err load_catalog(Domain *d, Node *root, Catalog **out) {
     World peek = {.domain = d};
     atomic_init(&peek.root, root);
-    Catalog *c = catalog_new();
     View v = {.world = &peek, .root = root, .seq = UINT64_MAX, .slot = -1};
-    int64_t rows = view_model_rows(&v);
-    for (int64_t i = 0; i < rows; i++) {
-        ModelView m = view_model(&v, i);
-        Catalog *next;
-        Text *text = m.kind == CHANGE_MODELS_ADD || m.kind == CHANGE_DOC ? &m.doc : &m.id;
-        Err e = catalog_next(c, m.kind, text_str(text), m.flag, m.time, &next);
-        catalog_unref(c);
-        if (e != ERR_OK) return ERR_CORRUPT;
-        c = next;
-    }
-    if (!columns_ok(root, c)) {
-        catalog_unref(c);
-        return ERR_CORRUPT;
-    }
-    *out = c;
-    return ERR_OK;
+    TRY(catalog_load(&v, out));
+    if (columns_ok(root, *out)) return ERR_OK;
+    catalog_unref(*out);
+    return ERR_CORRUPT;
 }
 
 Err world_load(Domain *d, const BlockStore *bs, uint64_t root, int64_t ring_records, World **out) {

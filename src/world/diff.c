@@ -115,7 +115,7 @@ static uint32_t common_columns(const Catalog *a, const Catalog *b) {
 }
 
 void world_diff(World *a, World *b, const DiffSink *sink) {
-    CHECK(a->domain == b->domain);
+    CHECK(a->domain == b->domain && !a->past && !b->past);
     Diff d = {.a = view_writer(a), .b = view_writer(b), .sink = sink};
     if (d.a.root == d.b.root) return;
     walk_vec(&d, VECNO_HOT, visit_hot);

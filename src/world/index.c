@@ -10,6 +10,7 @@
 // Every word is an ordinary word of the world, so readers see the index of their own sequence.
 #include "base/check.h"
 #include "world/core.h"
+#include "world/past.h"
 
 #define SEGMENT_SLOTS PAGE_ROWS
 #define SEGMENT_FULL 870
@@ -58,7 +59,7 @@ uint64_t index_depth(View *v, const IndexRef *ix) {
 }
 
 const Page *index_page(View *v, const IndexRef *ix, uint64_t depth, uint64_t hash) {
-    if (depth == UINT64_MAX) return NULL;
+    if (depth == UINT64_MAX || v->past) return NULL; // no guesses at what is not there yet
     uint64_t tag = tag_of(hash);
     const Page *p = tree_page(v->root, ix->slots, word(v, ix->dir, tag >> (TAG_BITS - depth)));
     if (p) __builtin_prefetch((const void *)&p->words[home_of(tag)]);

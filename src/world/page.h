@@ -83,7 +83,7 @@ typedef struct Page {
     _Atomic uint32_t rewinds; // words put back by a rollback: before-images that left the chain, see view_page
     _Atomic uint64_t version; // odd while the owner writes
     _Atomic uint64_t seq;     // newest change
-    _Atomic uint64_t undo;    // ring position + 1 of the newest before-image, 0: none
+    _Atomic uint64_t undo;    // ring position + 1 of the newest before-image, 0: none. Past worlds: groups made
     _Atomic uint64_t mark;    // of the contents as they are, given by the first who asks; 0: nobody has, see scan.h
     _Atomic uint64_t words[];
 } Page;

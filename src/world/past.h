@@ -7,14 +7,17 @@
 #pragma once
 #include "world/world.h"
 
-#define PAST_GROUP_ROWS 64u // rows made at a time; a page has 16 groups
+#define PAST_GROUP_ROWS 64u // rows made at a time
+#define PAST_GROUPS (PAGE_ROWS / PAST_GROUP_ROWS)
+#define PAST_WHOLE ((1u << PAST_GROUPS) - 1)
 
 typedef struct PastRows PastRows;
 
 typedef struct PastSource {
     void *ctx;
     // Put the rows of the groups (bit k: rows 64k to 64k + 63) of a page as they were known at `at`; rows it says
-    // nothing of are empty. Any thread, for different pages at once. Errors: STORAGE, CORRUPT, GONE.
+    // nothing of are empty, what it says of other groups is left out, of what it says twice the later counts. Any
+    // thread, for different pages at once; it must not read the past world. Errors: STORAGE, CORRUPT, GONE.
     Err (*rows)(void *ctx, int64_t at, uint32_t vec, uint64_t page_no, uint16_t groups, PastRows *to);
     // Highest page number that was ever written + 1, 0 when there is none. May be too high. Any thread.
     Err (*pages)(void *ctx, uint32_t vec, uint64_t *count);
@@ -38,9 +41,31 @@ int64_t world_past_at(const World *w);
 // Bytes of the pages made so far.
 int64_t world_past_bytes(const World *w);
 
+// For the functions below: a page with those groups made, or NULL when nothing is in it (or it failed). The update time
+// of a twin by its own word and its cells.
+const Page *past_page(View *v, uint32_t vec, uint64_t page_no, uint32_t groups);
+int64_t past_time_of(View *v, const TwinView *t);
+
 // The page that holds `row` of a vector with that row in it, or NULL: what all readers use in place of tree_page.
-const Page *view_tree_page(View *v, uint32_t vec, uint64_t row);
+static inline const Page *view_tree_page(View *v, uint32_t vec, uint64_t row) {
+    if (__builtin_expect(v->past != NULL, 0))
+        return past_page(v, vec, row >> PAGE_SHIFT, 1u << (row / PAST_GROUP_ROWS % PAST_GROUPS));
+    return tree_page(v->root, vec, row >> PAGE_SHIFT);
+}
 // The same with all rows of page `page_no`.
-const Page *view_whole_page(View *v, uint32_t vec, uint64_t page_no);
-// Update time of a twin (0: dead): its own word, and in past worlds the latest of that and its cells'.
+static inline const Page *view_whole_page(View *v, uint32_t vec, uint64_t page_no) {
+    if (__builtin_expect(v->past != NULL, 0)) return past_page(v, vec, page_no, PAST_WHOLE);
+    return tree_page(v->root, vec, page_no);
+}
+// The page for those who only ask for its lines ahead of reading; NULL also in past worlds, where nothing is made on a
+// guess.
+static inline const Page *view_page_ahead(const View *v, uint32_t vec, uint64_t row) {
+    return v->past ? NULL : tree_page(v->root, vec, row >> PAGE_SHIFT);
+}
+// Update time of a twin (0: dead): its own word, and in past worlds the latest of that and its cells', for which the
+// columns of the row are made.
 int64_t view_twin_time(View *v, TwinId id);
+// The same of a living twin that was looked at already.
+static inline int64_t view_time_of(View *v, const TwinView *t) {
+    return __builtin_expect(v->past != NULL, 0) ? past_time_of(v, t) : t->update_time;
+}

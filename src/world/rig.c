@@ -2,6 +2,7 @@
 #include "world/rig.h"
 #include <stdio.h>
 #include "base/check.h"
+#include "world/past.h"
 
 Str rig_models(void) {
     return STR(
@@ -314,7 +315,7 @@ void rig_print_view(View *v, Buf *out) {
         TwinView t = view_twin(v, (TwinId){id});
         if (!t.alive || v->overrun) continue;
         const Table *table = &v->catalog->tables[t.table];
-        print_twin_head(out, id, text_str(&t.name), table->model, t.update_time);
+        print_twin_head(out, id, text_str(&t.name), table->model, view_time_of(v, &t));
         view_cells(v, table->model->fields, table->model->field_count, table->first, t.row, out);
         if (view_find_twin(v, text_str(&t.name)).v != id && !v->overrun) buf_printf(out, "  NOT FOUND BY NAME\n");
     }

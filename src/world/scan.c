@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "world/core.h"
+#include "world/past.h"
 
 #if defined(__SANITIZE_THREAD__)
 #define SCAN_TSAN 1
@@ -143,7 +144,7 @@ static void copy_nothing(PageCopy *out) {
 }
 
 void view_page(View *v, uint32_t vec, uint64_t page_no, uint32_t what, PageCopy *out) {
-    const Page *p = tree_page(v->root, vec, page_no);
+    const Page *p = view_whole_page(v, vec, page_no);
     copy_nothing(out);
     if (!p) return;
     lay_lanes(p, what, out);
@@ -176,8 +177,12 @@ static uint64_t mark_of(Domain *d, Page *p) {
 }
 
 uint64_t view_page_mark(View *v, uint32_t vec, uint64_t page_no) {
-    Page *p = (Page *)(uintptr_t)tree_page(v->root, vec, page_no); // NOLINT: a mark is no part of the contents
-    if (!p) return PAGE_MARK_NONE;
+    const Page *found;
+    uint64_t none = PAGE_MARK_NONE;
+    if (v->past) none = past_mark_page(v, vec, page_no, &found);
+    else found = tree_page(v->root, vec, page_no);
+    if (!found) return none;
+    Page *p = (Page *)(uintptr_t)found; // NOLINT: a mark is no part of the contents
     uint64_t version = atomic_load_explicit(&p->version, memory_order_acquire);
     uint64_t seq = atomic_load_explicit(&p->seq, memory_order_relaxed);
     if ((version & 1) || seq > v->seq) return 0;
@@ -191,6 +196,7 @@ void view_join(View *v, const View *like) {
     *v = *like;
     v->slot = -1;
     v->overrun = false;
+    v->failed = ERR_OK;
 }
 
 // Highest page number + 1 below a node whose first page would be `first`.
@@ -206,6 +212,7 @@ static uint64_t pages_below(const Node *n, uint64_t first) {
 }
 
 uint64_t view_pages(View *v, uint32_t vec) {
+    if (v->past) return past_pages(v, vec);
     const Node *n = v->root;
     if ((uint64_t)vec >> NODE_SHIFT * (n->b.level + 1)) return 0;
     for (int level = n->b.level; level >= 0 && n; level--)

@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "codec/json.h"
 #include "world/edit.h"
+#include "world/past.h"
 
 // The properties of one twin or link, and where its JSON goes.
 typedef struct Sheet {
@@ -121,10 +122,9 @@ static void put_children(const Sheet *s, int32_t marker) {
 
 // Ask for the cache lines of the row in every column before the first is read: twins are read in no order.
 static void prefetch(const Sheet *s) {
-    uint64_t page_no = s->row >> PAGE_SHIFT;
     uint32_t r = (uint32_t)(s->row & (PAGE_ROWS - 1));
     for (int32_t i = 0; i < s->count && i < STAMPS; i++) {
-        const Page *p = tree_page(s->v->root, s->first + (uint32_t)i, page_no);
+        const Page *p = view_page_ahead(s->v, s->first + (uint32_t)i, s->row);
         if (!p || r >= p->cap) continue;
         __builtin_prefetch((const void *)&p->version);
         __builtin_prefetch((const void *)&p->words[page_valid_word(r)]);
@@ -258,7 +258,7 @@ void show_twin(View *v, TwinId id, const ShowOptions *o, Buf *out) {
     if (!t.alive) return;
     Sheet s = sheet_of_twin(v, &t, o, out);
     prefetch(&s);
-    put_twin(&s, text_str(&t.name), v->catalog->tables[t.table].model->id, id, t.update_time);
+    put_twin(&s, text_str(&t.name), v->catalog->tables[t.table].model->id, id, view_time_of(v, &t));
 }
 
 void show_twin_given(const Catalog *c, uint32_t table, TwinId id, Str name, int64_t time, const GivenCell *cells,

@@ -3,6 +3,7 @@
 #include <sched.h>
 #include "base/check.h"
 #include "world/core.h"
+#include "world/past.h"
 
 const Catalog *core_catalog(const World *w, uint64_t seq) {
     const Catalog *c = atomic_load_explicit(&w->catalog, memory_order_acquire);
@@ -16,7 +17,7 @@ void view_begin(View *v, const World *w) {
     const Catalog *c;
     do { // again when the writer settled or undid a model operation in between
         seq = atomic_load_explicit(&w->visible, memory_order_acquire); // before root and catalog
-        c = core_catalog(w, seq);
+        c = w->past ? atomic_load_explicit(&w->catalog, memory_order_acquire) : core_catalog(w, seq);
     } while (!c);
     *v = (View){
         .world = w,
@@ -25,6 +26,7 @@ void view_begin(View *v, const World *w) {
         .ring = w->ring,
         .seq = seq,
         .slot = slot,
+        .past = w->past,
     };
 }
 
@@ -35,6 +37,7 @@ View view_writer(World *w) {
         .catalog = atomic_load_explicit(&w->catalog, memory_order_relaxed),
         .seq = UINT64_MAX,
         .slot = -1,
+        .past = w->past,
     };
 }
 
@@ -90,7 +93,7 @@ static void read_run(View *v, const Page *p, uint32_t first, uint32_t n, uint64_
 }
 
 void view_words(View *v, uint32_t vec, uint64_t row, uint32_t first, uint32_t n, uint64_t *out) {
-    const Page *p = tree_page(v->root, vec, row >> PAGE_SHIFT);
+    const Page *p = view_tree_page(v, vec, row);
     uint32_t r = (uint32_t)(row & (PAGE_ROWS - 1));
     DEBUG_CHECK(n <= 8);
     if (p && r < p->cap) {
@@ -107,7 +110,7 @@ static uint64_t view_word(View *v, uint32_t vec, uint64_t row, uint32_t k) {
 }
 
 CellView view_cell(View *v, uint32_t col, uint64_t row) {
-    const Page *p = tree_page(v->root, col, row >> PAGE_SHIFT);
+    const Page *p = view_tree_page(v, col, row);
     uint32_t r = (uint32_t)(row & (PAGE_ROWS - 1));
     if (!p || r >= p->cap) return (CellView){0};
     bool text = p->b.shape == VEC_TEXT;
@@ -248,7 +251,7 @@ void view_find_twins(View *v, const Str *names, int64_t n, TwinId *out) {
         }
         for (int64_t i = 0; i < m; i++) {
             guess[i] = page[i] ? index_guess(page[i], hash[i]) : 0;
-            cold[i] = guess[i] ? tree_page(v->root, VECNO_COLD, guess[i] >> PAGE_SHIFT) : NULL;
+            cold[i] = guess[i] ? view_page_ahead(v, VECNO_COLD, guess[i]) : NULL;
             if (cold[i]) __builtin_prefetch((const void *)&cold[i]->words[4 * (guess[i] & (PAGE_ROWS - 1))]);
         }
         for (int64_t i = 0; i < m; i++) out[at + i].v = confirm(v, guess[i], cold[i], hash[i], &names[at + i]);
@@ -266,7 +269,7 @@ void view_guess_tables(View *v, const TwinId *ids, int64_t n, uint32_t *out) {
             out[i - FAR] = (uint32_t)(place >> TABLE_SHIFT) - 1;
         }
         if (i >= n) continue;
-        const Page *p = ids[i].v ? tree_page(v->root, VECNO_HOT, ids[i].v >> PAGE_SHIFT) : NULL;
+        const Page *p = ids[i].v ? view_tree_page(v, VECNO_HOT, ids[i].v) : NULL;
         ahead[i % FAR] = p;
         if (p) __builtin_prefetch((const void *)&p->words[2 * (ids[i].v & (PAGE_ROWS - 1))]);
     }
@@ -278,7 +281,7 @@ void view_twin_names(View *v, const uint64_t *ids, int64_t n, Text *out) {
     uint32_t words = vec_layout[VEC_COLD].words;
     for (int64_t i = 0; i < n + FAR; i++) {
         if (i < n && ids[i]) {
-            const Page *p = tree_page(v->root, VECNO_COLD, ids[i] >> PAGE_SHIFT);
+            const Page *p = view_page_ahead(v, VECNO_COLD, ids[i]);
             if (p) __builtin_prefetch((const void *)&p->words[words * (ids[i] & (PAGE_ROWS - 1))]);
         }
         if (i < FAR) continue;

@@ -213,6 +213,7 @@ typedef struct View {
     // Of a past world, see world/past.h: a page could not be made; what was read must be thrown away. Set together with
     // overrun, so that whoever looks for that ends; only those who would try again look at this first.
     Err failed;
+    struct Past *past; // NULL: an ordinary world
 } View;
 
 // At the visible sequence; any thread. Pair with view_end.
@@ -251,7 +252,8 @@ typedef struct TwinView {
     Text name; // also of dead twins
     LinkId first_out, first_in;
 } TwinView;
-// A twin with its name and the heads of its links; alive false when there is none (its name may still stand).
+// A twin with its name and the heads of its links; alive false when there is none (its name may still stand). In past
+// worlds update_time is not the whole truth: see view_time_of in world/past.h.
 TwinView view_twin(View *v, TwinId id);
 // Without name and links: one cache line.
 TwinView view_twin_place(View *v, TwinId id);
