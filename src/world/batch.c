@@ -32,6 +32,7 @@ static const uint8_t parts[CHANGE_KIND_COUNT] = {
     [CHANGE_TWIN_WAS] = HAS_ID | HAS_COL | HAS_TEXT,
     [CHANGE_LINK_WAS] = HAS_ID | HAS_TEXT,
     [CHANGE_LINK_AT] = HAS_ID | HAS_COL | HAS_ENDS | HAS_TEXT,
+    [CHANGE_ERASED] = HAS_ID | HAS_TEXT,
 };
 
 static void text_encode(Str s, Buf *out) {

@@ -28,6 +28,7 @@ typedef enum ChangeKind {
     CHANGE_LINK_WAS,       // id: link; text: JSON of the link that LINK_DEL deletes next. No state
     CHANGE_LINK_AT, // id: link, other: source, target, col: kind, text: relationship id; said by the world before
                     // the LINK_SETs and LINK_UNSETs of a link that is not new in the batch. No state
+    CHANGE_ERASED,  // id: dead twin; text: what stands in place of its name from now on
     CHANGE_KIND_COUNT
 } ChangeKind;
 

@@ -309,3 +309,11 @@ Err twin_model(World *w, const Change *c) {
     set_place(w, c->id, c->col, row);
     return ERR_OK;
 }
+
+Err twin_erased(World *w, const Change *c) {
+    Place at;
+    if (c->id == 0 || c->id > ID_MAX || place_of(w, c->id, &at)) return ERR_STALE;
+    if (!core_get(w, VECNO_COLD, c->id, COLD_NAME)) return ERR_TWIN_NOT_FOUND; // there never was one
+    core_put_text(w, VECNO_COLD, VEC_COLD, c->id, COLD_NAME, text_make(w->domain, c->text));
+    return ERR_OK;
+}

@@ -179,8 +179,10 @@ static void hot_changed(Unfold *u, const TrailPoint *p) {
 
 static void twin_named(Unfold *u, const TrailPoint *p) {
     if (p->kind != TRAIL_TEXT || p->word != COLD_NAME || !p->text.n) return;
-    uint32_t table = (uint32_t)(place_of(u, p->row) >> TABLE_SHIFT) - 1;
-    emit(u, &(Change){.kind = CHANGE_TWIN_NEW, .id = p->row, .col = table, .text = p->text});
+    uint64_t place = place_of(u, p->row);
+    Change c = {.kind = place ? CHANGE_TWIN_NEW : CHANGE_ERASED, .id = p->row, .text = p->text};
+    if (place) c.col = (uint32_t)(place >> TABLE_SHIFT) - 1;
+    emit(u, &c);
 }
 
 // ---- cells --------------------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ World *world_adopt(Domain *d, int64_t ring_records, Node *root, Catalog *catalog
 }
 
 World *world_fork(World *w, int64_t ring_records) {
-    CHECK(!w->open && !w->past);
+    CHECK(!w->open);
     World *f = world_make(w->domain, ring_records);
     Node *root = atomic_load_explicit(&w->root, memory_order_relaxed);
     Catalog *catalog = atomic_load_explicit(&w->catalog, memory_order_relaxed);
@@ -69,7 +69,6 @@ void world_free(World *w) {
     if (!w) return;
     for (TextTrails *q = &w->graves; q->count; q->count--) text_retire(w->domain, q->p[q->head++ & (q->cap - 1)].text);
     block_unref(w->domain, (Block *)atomic_load(&w->root));
-    if (w->past) past_free(w);
     for (Catalog *c = atomic_load(&w->catalog); c;) {
         Catalog *prev = c->since > atomic_load(&w->visible) ? atomic_load(&c->prev) : NULL;
         retire_catalog(w, c);
@@ -97,7 +96,7 @@ int64_t world_next_time(const World *w, int64_t now) {
 }
 
 void world_begin(World *w, uint64_t seq, int64_t time) {
-    CHECK(!w->open && !w->past);
+    CHECK(!w->open);
     CHECK(seq > w->seq);
     CHECK(time > w->time || w->seq == 0);
     if (!w->writes) domain_count_writer(w->domain, 1);
@@ -347,6 +346,7 @@ static Err apply(World *w, const Change *c, Change *full) {
     case CHANGE_LINK_SET: return link_set(w, c, full);
     case CHANGE_LINK_UNSET: return link_unset(w, c);
     case CHANGE_TELEMETRY: return twin_telemetry(w, c);
+    case CHANGE_ERASED: return twin_erased(w, c);
     case CHANGE_TWIN_WAS: return core_get(w, VECNO_HOT, c->id, HOT_PLACE) ? ERR_OK : ERR_TWIN_NOT_FOUND;
     case CHANGE_LINK_AT:
     case CHANGE_LINK_WAS: return core_get(w, VECNO_LINK, c->id, LINK_SOURCE) ? ERR_OK : ERR_LINK_NOT_FOUND;

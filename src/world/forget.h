@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Forget: take what was erased out of encoded batches. What is left keeps its sequence and time, and whoever reads the
+// batches for changes sees them as if the rest had never been. Any thread.
+#pragma once
+#include "base/buf.h"
+#include "base/err.h"
+
+// What is erased of a twin: values of columns, or everything.
+typedef struct Forget {
+    uint64_t twin;
+    const uint32_t *columns; // ascending; those of the property, in every table the twin was in
+    int64_t column_count;
+    bool all;              // every value, the names of the twin and of its relationships, their values
+    const uint64_t *links; // all: ascending; relationships of the twin, dead ones too
+    int64_t link_count;
+    Str telemetry; // with columns: telemetry messages with this member go too; "": none
+} Forget;
+
+// The name that stands in place of an erased one: "erased:ID".
+Str forget_name(uint64_t id, char room[32]);
+// Copy the batches in `bytes`, one after the other, to `out` without what is erased; *taken counts changes that were
+// left out or renamed. Errors: CORRUPT.
+MUST Err forget_batches(const Forget *f, Str bytes, Buf *out, int64_t *taken);
