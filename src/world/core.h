@@ -150,9 +150,19 @@ const Catalog *core_catalog(const World *w, uint64_t seq);
 // The catalog after one model operation; the old one is kept. Errors: those of schema_add and its sisters.
 MUST Err catalog_next(const Catalog *old, uint8_t kind, Str text, bool flag, int64_t time, Catalog **out);
 Catalog *catalog_new(void);
+// The catalog that the model rows tell of. Errors: CORRUPT.
+MUST Err catalog_load(View *v, Catalog **out);
 // Table of a column, or NULL; and its field.
 const Table *catalog_column(const Catalog *c, uint32_t col, const Field **field);
 const LinkKind *catalog_link_column(const Catalog *c, uint32_t col, const Field **field);
+
+// ---- past worlds (past.c) ----
+
+// With the world: its pages and the source.
+void past_free(World *w);
+// For view_page_mark: PAGE_MARK_NONE, or 0 and the page when all of it is there, else NULL. For view_pages.
+uint64_t past_mark_page(View *v, uint32_t vec, uint64_t page_no, const Page **page);
+uint64_t past_pages(View *v, uint32_t vec);
 
 // ---- twins, links (twin.c, link.c): apply one change ----
 

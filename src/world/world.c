@@ -39,7 +39,7 @@ World *world_adopt(Domain *d, int64_t ring_records, Node *root, Catalog *catalog
 }
 
 World *world_fork(World *w, int64_t ring_records) {
-    CHECK(!w->open);
+    CHECK(!w->open && !w->past);
     World *f = world_make(w->domain, ring_records);
     Node *root = atomic_load_explicit(&w->root, memory_order_relaxed);
     Catalog *catalog = atomic_load_explicit(&w->catalog, memory_order_relaxed);
@@ -69,6 +69,7 @@ void world_free(World *w) {
     if (!w) return;
     for (TextTrails *q = &w->graves; q->count; q->count--) text_retire(w->domain, q->p[q->head++ & (q->cap - 1)].text);
     block_unref(w->domain, (Block *)atomic_load(&w->root));
+    if (w->past) past_free(w);
     for (Catalog *c = atomic_load(&w->catalog); c;) {
         Catalog *prev = c->since > atomic_load(&w->visible) ? atomic_load(&c->prev) : NULL;
         retire_catalog(w, c);
@@ -96,7 +97,7 @@ int64_t world_next_time(const World *w, int64_t now) {
 }
 
 void world_begin(World *w, uint64_t seq, int64_t time) {
-    CHECK(!w->open);
+    CHECK(!w->open && !w->past);
     CHECK(seq > w->seq);
     CHECK(time > w->time || w->seq == 0);
     if (!w->writes) domain_count_writer(w->domain, 1);
