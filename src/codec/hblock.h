@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// History blocks: points of up to 1,024 rows of one lane, as bytes. Lossless: every double bit for bit, integers, texts,
-// gaps, late and repeated points. Self-contained: a reader needs nothing but the bytes (the SQLite extension reads
-// them outside of Sosia).
+// History blocks: points of up to 1,024 rows of one lane, as bytes. Lossless: every double bit for bit, integers,
+// texts, gaps, late and repeated points. Self-contained: a reader needs nothing but the bytes (the SQLite extension
+// reads them outside of Sosia).
 //
 //   block: head (magic, version, cell kind, counts) | batches (seq, time, source) | directory of row groups
 //          | frame a group: start state of its rows (when the block has one), then their points | checks
@@ -14,6 +14,8 @@
 #include "base/err.h"
 
 #define HBLOCK_ROWS 1024
+#define HBLOCK_POINTS_MAX (1 << 22) // of a block
+#define HBLOCK_TEXT_MAX (1 << 28)   // bytes of the distinct texts of a frame
 
 // ORDER HCELL: stored.
 typedef enum HCell { HCELL_F64 = 1, HCELL_I64, HCELL_BOOL, HCELL_WORD, HCELL_TEXT } HCell;
@@ -52,6 +54,18 @@ typedef struct HState {
     int64_t update_time, source_time;
 } HState;
 
+// What a point does to the state of its row; `time` is that of its batch. Texts stay borrowed.
+static inline void hstate_apply(HState *s, const HPoint *p, int64_t time) {
+    if (p->kind == HPOINT_CLEAR) *s = (HState){0};
+    if (p->kind == HPOINT_CLEAR || p->kind == HPOINT_LATE) return;
+    if (p->kind != HPOINT_PUT || p->source_time) s->source_time = p->source_time;
+    if (p->kind == HPOINT_SOURCE) return;
+    s->valid = true;
+    s->bits = p->bits;
+    s->text = p->text;
+    s->update_time = p->kind == HPOINT_MOVED ? p->update_time : time;
+}
+
 typedef struct HBlockIn {
     HCell cell;
     const HBatch *batches; // ascending by seq; every one is used by a point
@@ -69,7 +83,9 @@ typedef struct HWork HWork;
 HWork *hwork_new(void);
 void hwork_free(HWork *w); // NULL is fine
 
-// Append a block. Cost: about 60 ns a point.
+// Append a block. What is not in order, or over HBLOCK_POINTS_MAX, is a bug (CHECK). A point of kind CLEAR or SOURCE
+// has no value, nor has a start that is not valid: what stands there is left out. out->full: it did not fit, or the
+// texts of a frame are over HBLOCK_TEXT_MAX bytes. Cost: about 60 ns a point.
 void hblock_encode(HWork *w, const HBlockIn *in, Buf *out);
 
 // An opened block: head, batches, directory. Borrows the bytes and the arena.

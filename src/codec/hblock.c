@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codec/hblock.h"
+#include <zstd.h>
+#include "base/check.h"
+#include "base/mem.h"
+#include "codec/hblock_inner.h"
+
+#define SLOT_PAD 16
+#define STREAM_ZSTD_MIN 24 // bytes: shorter ones gain nothing
+
+enum { STREAM_RAW, STREAM_SAME, STREAM_ZSTD };
+
+HWork *hwork_new(void) { return mem_alloc(sizeof(HWork)); }
+
+void hwork_free(HWork *w) {
+    if (!w) return;
+    ZSTD_freeCCtx(w->pack);
+    ZSTD_freeDCtx(w->unpack);
+    for (int i = 0; i < SLOT_COUNT; i++) mem_free(w->slot[i].p);
+    Buf *bufs[] = {&w->frames, &w->directory, &w->head,  &w->params, &w->modes,
+                   &w->odd,    &w->odd_at,    &w->small, &w->packed, &w->frame};
+    for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++) buf_free(bufs[i]);
+    mem_free(w);
+}
+
+void *hwork_slot(HWork *w, Slot s, int64_t bytes) {
+    if (w->slot[s].cap < bytes || !w->slot[s].p) {
+        int64_t cap = bytes + bytes / 4 + 64;
+        mem_free(w->slot[s].p);
+        w->slot[s].p = mem_alloc((size_t)(cap + SLOT_PAD));
+        w->slot[s].cap = cap;
+    }
+    return w->slot[s].p;
+}
+
+static bool all_same(const uint8_t *p, int64_t n) { return memcmp(p, p + 1, (size_t)(n - 1)) == 0; }
+
+static void stream_head(Buf *out, int64_t n, unsigned method) { buf_varint(out, (uint64_t)n << 2 | method); }
+
+// True when it was packed and is smaller that way.
+static bool put_packed(HWork *w, Buf *out, const void *p, int64_t n) {
+    int64_t bound = (int64_t)ZSTD_compressBound((size_t)n);
+    char *to = hwork_slot(w, SLOT_PACKED, bound);
+    if (!w->pack) {
+        w->pack = ZSTD_createCCtx();
+        CHECK(w->pack);
+        CHECK(!ZSTD_isError(ZSTD_CCtx_setParameter(w->pack, ZSTD_c_contentSizeFlag, 0)));
+    }
+    CHECK(!ZSTD_isError(ZSTD_CCtx_setParameter(w->pack, ZSTD_c_compressionLevel, w->level)));
+    size_t size = ZSTD_compress2(w->pack, to, (size_t)bound, p, (size_t)n);
+    CHECK(!ZSTD_isError(size));
+    if ((int64_t)size + 2 >= n) return false;
+    stream_head(out, n, STREAM_ZSTD);
+    buf_varint(out, size);
+    buf_put(out, to, (int64_t)size);
+    return true;
+}
+
+void stream_put(HWork *w, Buf *out, const void *p, int64_t n) {
+    CHECK(n >= 0);
+    if (n > 1 && all_same(p, n)) {
+        stream_head(out, n, STREAM_SAME);
+        buf_put(out, p, 1);
+        return;
+    }
+    if (n >= STREAM_ZSTD_MIN && put_packed(w, out, p, n)) return;
+    stream_head(out, n, STREAM_RAW);
+    buf_put(out, p, n);
+}
+
+static Str unpack(HWork *w, Str packed, Slot slot, int64_t n, Cut *c) {
+    if (!w->unpack) {
+        w->unpack = ZSTD_createDCtx();
+        CHECK(w->unpack);
+    }
+    char *to = hwork_slot(w, slot, n);
+    size_t got = ZSTD_decompressDCtx(w->unpack, to, (size_t)n, packed.p, (size_t)packed.n);
+    if (ZSTD_isError(got) || (int64_t)got != n) c->bad = true;
+    return c->bad ? (Str){0} : (Str){to, n};
+}
+
+Str stream_get(HWork *w, Cut *c, Slot slot, int64_t max) {
+    uint64_t head = cut_varint(c), n = head >> 2;
+    if (c->bad || n > (uint64_t)max) {
+        c->bad = true;
+        return (Str){0};
+    }
+    switch (head & 3) {
+    case STREAM_RAW: return cut_bytes(c, (int64_t)n);
+    case STREAM_SAME: {
+        uint8_t byte = cut_byte(c);
+        char *to = hwork_slot(w, slot, (int64_t)n);
+        memset(to, byte, n);
+        return c->bad ? (Str){0} : (Str){to, (int64_t)n};
+    }
+    case STREAM_ZSTD: {
+        uint64_t size = cut_varint(c);
+        if (size > (uint64_t)(c->end - c->p)) c->bad = true;
+        Str packed = cut_bytes(c, c->bad ? 0 : (int64_t)size);
+        return c->bad ? (Str){0} : unpack(w, packed, slot, (int64_t)n, c);
+    }
+    default: c->bad = true; return (Str){0};
+    }
+}
+
+Str stream_get_exact(HWork *w, Cut *c, Slot slot, int64_t n) {
+    Str s = stream_get(w, c, slot, n);
+    if (s.n != n) c->bad = true;
+    return c->bad ? (Str){0} : s;
+}

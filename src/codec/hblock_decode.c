@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/check.h"
+#include "base/crc32c.h"
+#include "codec/hblock_inner.h"
+
+// ---- head ----------------------------------------------------------------------------------------------------------
+
+static bool open_head(Str bytes, Cut *head, int64_t *frames_at) {
+    Cut c = cut_of(bytes);
+    if (cut_u32(&c) != HBLOCK_MAGIC || cut_byte(&c) != HBLOCK_VERSION) return false;
+    uint64_t n = cut_varint(&c);
+    if (c.bad || n > (uint64_t)(c.end - c.p)) return false;
+    *head = cut_of(cut_bytes(&c, (int64_t)n));
+    int64_t checked = (int64_t)(c.p - (const uint8_t *)bytes.p);
+    if (cut_u32(&c) != crc32c(0, bytes.p, checked) || c.bad) return false;
+    *frames_at = checked + 4;
+    return true;
+}
+
+// A count of things that are all worth at least a point; bad beyond the limit.
+static int64_t get_count(Cut *c) {
+    uint64_t n = cut_varint(c);
+    if (n > HBLOCK_POINTS_MAX) c->bad = true;
+    return c->bad ? 0 : (int64_t)n;
+}
+
+static void get_sums(Cut *c, HBlock *b) {
+    b->cell = (HCell)cut_byte(c);
+    uint8_t flags = cut_byte(c);
+    if (b->cell < HCELL_F64 || b->cell > HCELL_TEXT || flags > HEAD_START) c->bad = true;
+    b->has_start = flags & HEAD_START;
+    b->batch_count = get_count(c);
+    b->source_count = get_count(c);
+    b->count = get_count(c);
+    b->groups = (int32_t)get_count(c);
+    b->late = get_count(c);
+    b->time_min = cut_varint_signed(c);
+    b->time_max = (int64_t)((uint64_t)b->time_min + cut_varint(c));
+    if (b->late > b->count || b->source_count > c->end - c->p || b->time_max < b->time_min) c->bad = true;
+}
+
+static void get_sources(Cut *c, HBlock *b, Arena *keep) {
+    Str *sources = NEW(keep, Str, b->source_count);
+    for (int64_t i = 0; i < b->source_count; i++) {
+        uint64_t n = cut_varint(c);
+        if (n > (uint64_t)(c->end - c->p)) c->bad = true;
+        if (c->bad) return;
+        sources[i] = cut_bytes(c, (int64_t)n);
+    }
+    b->sources = sources;
+}
+
+static void get_batches(HWork *w, Cut *c, HBlock *b, Arena *keep) {
+    HBatch *batches = NEW(keep, HBatch, b->batch_count);
+    uint64_t *v = hwork_slot(w, SLOT_NUMBERS, b->batch_count * 8);
+    uint32_t count = (uint32_t)b->batch_count;
+    SeqRows rows = {&count, 1, b->batch_count};
+    seq_get(w, c, v, &rows);
+    for (int64_t i = 0; i < b->batch_count && !c->bad; i++) {
+        batches[i].seq = v[i];
+        if (i && v[i] <= v[i - 1]) c->bad = true;
+    }
+    if (!c->bad) seq_get(w, c, v, &rows);
+    for (int64_t i = 0; i < b->batch_count && !c->bad; i++) batches[i].time = (int64_t)v[i];
+    if (!c->bad) seq_get(w, c, v, &rows);
+    for (int64_t i = 0; i < b->batch_count && !c->bad; i++) {
+        batches[i].source = (uint32_t)v[i];
+        if (v[i] >= (uint64_t)b->source_count) c->bad = true;
+    }
+    b->batches = batches;
+}
+
+// Returns where the rows so far end; -1: bad.
+static int32_t get_group(Cut *c, const HBlock *b, int32_t last, HGroup *g) {
+    uint64_t rows = cut_varint(c), points = cut_varint(c), first = cut_varint(c), span = cut_varint(c);
+    uint64_t size = cut_varint(c);
+    g->continued = rows & 1;
+    rows >>= 1;
+    bool ok = !c->bad && rows < HBLOCK_ROWS + 1 && (int64_t)rows + last < HBLOCK_ROWS;
+    ok = ok && (g->continued ? last >= 0 : rows > 0) && points <= (uint64_t)b->count && size >= 4 &&
+         size <= (uint64_t)b->bytes.n;
+    ok = ok && first <= HBLOCK_POINTS_MAX && span <= HBLOCK_POINTS_MAX &&
+         (points == 0 || first + span < (uint64_t)b->batch_count);
+    if (!ok) return -1;
+    g->first = (uint16_t)(g->continued ? last : last + 1);
+    g->last = (uint16_t)(last + (int32_t)rows);
+    g->points = (int64_t)points;
+    g->batch_first = (uint32_t)first;
+    g->batch_last = (uint32_t)(first + span);
+    g->size = (int64_t)size;
+    return g->last;
+}
+
+static void get_directory(HWork *w, Cut *c, HBlock *b, int64_t at, Arena *keep) {
+    Cut d = cut_of(stream_get(w, c, SLOT_DIRECTORY, (int64_t)b->groups * 50));
+    if (b->groups > d.end - d.p) c->bad = true;
+    if (c->bad) return;
+    HGroup *groups = NEW(keep, HGroup, b->groups);
+    int64_t points = 0;
+    int32_t last = -1;
+    for (int32_t i = 0; i < b->groups; i++) {
+        last = get_group(&d, b, last, &groups[i]);
+        if (last < 0) {
+            c->bad = true;
+            return;
+        }
+        groups[i].at = at;
+        at += groups[i].size;
+        points += groups[i].points;
+    }
+    if (d.p != d.end || at != b->bytes.n || points != b->count) c->bad = true;
+    b->directory = groups;
+}
+
+Err hblock_open(HWork *w, Str bytes, Arena *keep, HBlock *out) {
+    Cut c;
+    int64_t at;
+    HBlock b = {.bytes = bytes};
+    if (!open_head(bytes, &c, &at)) return ERR_CORRUPT;
+    get_sums(&c, &b);
+    if (!c.bad) get_sources(&c, &b, keep);
+    if (!c.bad) get_batches(w, &c, &b, keep);
+    if (!c.bad) get_directory(w, &c, &b, at, keep);
+    if (c.bad || c.p != c.end) return ERR_CORRUPT;
+    *out = b;
+    return ERR_OK;
+}
+
+// ---- frames --------------------------------------------------------------------------------------------------------
+
+// A frame being read: what its streams hold, and where the next row's share of each begins.
+typedef struct Frame {
+    const HBlock *b;
+    const HGroup *g;
+    Cut c;
+    const uint8_t *tags;
+    const uint64_t *batches, *values;
+    const int64_t *sources, *updates;
+    const Str *texts;
+} Frame;
+
+// Check, and read which rows there are. Errors: bad.
+static void get_rows(HWork *w, const HBlock *b, const HGroup *g, Frame *f) {
+    FrameRows *r = &w->rows;
+    *f = (Frame){.b = b, .g = g, .c = cut_of(str_sub(b->bytes, g->at, g->at + g->size))};
+    uint32_t crc = cut_u32(&f->c);
+    if (crc != crc32c(0, f->c.p, f->c.end - f->c.p)) f->c.bad = true;
+    uint64_t rows = cut_varint(&f->c);
+    if (rows > (uint64_t)(g->last - g->first + 1)) f->c.bad = true;
+    r->rows = f->c.bad ? 0 : (int64_t)rows;
+    Cut gaps = cut_of(stream_get(w, &f->c, SLOT_GAPS, r->rows * 2));
+    Cut counts = cut_of(stream_get(w, &f->c, SLOT_COUNTS, r->rows * 5));
+    Str flags = b->has_start ? stream_get_exact(w, &f->c, SLOT_FLAGS, r->rows) : (Str){0};
+    uint64_t row = g->first, points = 0;
+    for (int64_t i = 0; i < r->rows && !f->c.bad; i++, row++) {
+        uint64_t n = cut_varint(&counts);
+        row += cut_varint(&gaps);
+        r->flags[i] = b->has_start ? (uint8_t)flags.p[i] : 0;
+        if (row > g->last || n > (uint64_t)g->points || r->flags[i] > START_FLAGS) f->c.bad = true;
+        r->row[i] = (uint16_t)row;
+        r->counts[i] = (uint32_t)n;
+        points += n;
+    }
+    if (points != (uint64_t)g->points || gaps.bad || counts.bad || gaps.p != gaps.end || counts.p != counts.end)
+        f->c.bad = true;
+    r->points = f->c.bad ? 0 : g->points;
+}
+
+static bool tag_ok(uint8_t tag) {
+    unsigned kind = tag & TAG_KIND;
+    return kind >= HPOINT_PUT && kind <= HPOINT_LATE && tag < 2 * TAG_UPDATE;
+}
+
+// What the rows have of each sequence, by the tags of their points.
+static void get_tags(HWork *w, Frame *f) {
+    FrameRows *r = &w->rows;
+    Str tags = stream_get_exact(w, &f->c, SLOT_TAGS, r->points);
+    if (f->c.bad) return;
+    const uint8_t *t = f->tags = (const uint8_t *)tags.p;
+    bool same = tags.n > 1 && memcmp(t, t + 1, (size_t)tags.n - 1) == 0;
+    for (int64_t i = 0; i < r->rows; i++) {
+        uint32_t n = r->counts[i], values = 0, sources = 0, updates = 0;
+        for (uint32_t k = 0; k < (same && n ? 1 : n); k++, t++) {
+            if (!tag_ok(*t)) f->c.bad = true;
+            values += kind_has_value(*t & TAG_KIND);
+            sources += (*t & TAG_SOURCE) != 0;
+            updates += (*t & TAG_UPDATE) != 0;
+        }
+        if (same && n) {
+            values *= n, sources *= n, updates *= n;
+            t += n - 1;
+        }
+        r->values[i] = values + (r->flags[i] & START_VALID ? 1 : 0);
+        r->sources[i] = sources + (r->flags[i] & START_SOURCE ? 1 : 0);
+        r->updates[i] = updates + (r->flags[i] & START_UPDATE ? 1 : 0);
+    }
+}
+
+static SeqRows rows_of(const FrameRows *r, const uint32_t *counts) {
+    SeqRows s = {counts, r->rows, 0};
+    for (int64_t i = 0; i < r->rows; i++) s.total += counts[i];
+    return s;
+}
+
+static void get_batch_numbers(HWork *w, Frame *f) {
+    SeqRows rows = rows_of(&w->rows, w->rows.counts);
+    uint64_t *v = hwork_slot(w, SLOT_BATCHES, rows.total * 8);
+    seq_get(w, &f->c, v, &rows);
+    if (f->c.bad) return;
+    bool bad = false;
+    for (int64_t i = 0; i < rows.total; i++) bad |= v[i] < f->g->batch_first || v[i] > f->g->batch_last;
+    f->c.bad = bad;
+    f->batches = v;
+}
+
+static void get_times(HWork *w, Frame *f) {
+    FrameRows *r = &w->rows;
+    SeqRows updates = rows_of(r, r->updates), sources = rows_of(r, r->sources);
+    int64_t *u = hwork_slot(w, SLOT_UPDATES, updates.total * 8), *s = hwork_slot(w, SLOT_SOURCES, sources.total * 8);
+    int64_t *a = hwork_slot(w, SLOT_ARRIVALS, sources.total * 8);
+    seq_get(w, &f->c, (uint64_t *)u, &updates);
+    if (f->c.bad) return;
+    f->updates = u;
+    f->sources = s;
+    const uint64_t *batch = f->batches;
+    const uint8_t *tag = f->tags;
+    for (int64_t i = 0; i < r->rows; i++) {
+        int64_t update = 0;
+        if (r->flags[i] & START_UPDATE) update = *u++;
+        if (r->flags[i] & START_SOURCE) *a++ = update;
+        for (uint32_t k = 0; k < r->counts[i]; k++, tag++, batch++) {
+            if (*tag & TAG_UPDATE) u++;
+            if (*tag & TAG_SOURCE) *a++ = f->b->batches[*batch].time;
+        }
+    }
+    time_get(w, &f->c, s, w->slot[SLOT_ARRIVALS].p, &sources);
+}
+
+static void get_values(HWork *w, Frame *f, Arena *keep) {
+    SeqRows rows = rows_of(&w->rows, w->rows.values);
+    uint64_t *v = hwork_slot(w, SLOT_VALUES, rows.total * 8);
+    int64_t texts = 0;
+    f->values = v;
+    if (f->b->cell == HCELL_TEXT) f->texts = texts_get(w, &f->c, rows.total, keep, &texts);
+    if (f->c.bad) return;
+    if (f->b->cell == HCELL_F64) f64_get(w, &f->c, v, &rows);
+    else seq_get(w, &f->c, v, &rows);
+    if (f->c.bad || f->b->cell != HCELL_TEXT) return;
+    for (int64_t i = 0; i < rows.total; i++) {
+        if (v[i] >= (uint64_t)texts) f->c.bad = true;
+    }
+}
+
+static Err frame_get(HWork *w, const HBlock *b, const HGroup *g, Arena *keep, Frame *f) {
+    get_rows(w, b, g, f);
+    if (!f->c.bad) get_tags(w, f);
+    if (!f->c.bad) get_batch_numbers(w, f);
+    if (!f->c.bad) get_times(w, f);
+    if (!f->c.bad) get_values(w, f, keep);
+    return f->c.bad || f->c.p != f->c.end ? ERR_CORRUPT : ERR_OK;
+}
+
+static void set_value(const Frame *f, uint64_t v, uint64_t *bits, Str *text) {
+    if (f->texts) *text = f->texts[v];
+    else *bits = v;
+}
+
+// The state at the start of row i of the frame.
+static void get_start(const HWork *w, const Frame *f, int64_t i, HState *s) {
+    uint8_t flags = w->rows.flags[i];
+    const int64_t *update = f->updates;
+    *s = (HState){.valid = flags & START_VALID};
+    if (flags & START_VALID) set_value(f, f->values[0], &s->bits, &s->text);
+    if (flags & START_UPDATE) s->update_time = *update;
+    if (flags & START_SOURCE) s->source_time = f->sources[0];
+}
+
+// The points of row i of the frame.
+static void get_points(const HWork *w, const Frame *f, int64_t i, HPoint *p) {
+    const FrameRows *r = &w->rows;
+    uint8_t flags = r->flags[i];
+    const uint64_t *value = f->values + (flags & START_VALID ? 1 : 0);
+    const int64_t *source = f->sources + (flags & START_SOURCE ? 1 : 0);
+    const int64_t *update = f->updates + (flags & START_UPDATE ? 1 : 0);
+    for (uint32_t k = 0; k < r->counts[i]; k++, p++) {
+        uint8_t tag = f->tags[k];
+        *p = (HPoint){.batch = (uint32_t)f->batches[k], .row = r->row[i], .kind = tag & TAG_KIND};
+        if (tag & TAG_SOURCE) p->source_time = *source++;
+        if (tag & TAG_UPDATE) p->update_time = *update++;
+        if (kind_has_value(p->kind)) set_value(f, *value++, &p->bits, &p->text);
+    }
+}
+
+// Past row i of the frame.
+static void skip_row(const FrameRows *r, Frame *f, int64_t i) {
+    f->tags += r->counts[i];
+    f->batches += r->counts[i];
+    f->values += r->values[i];
+    f->sources += r->sources[i];
+    f->updates += r->updates[i];
+}
+
+// ---- rows ----------------------------------------------------------------------------------------------------------
+
+// How many points of rows [first, last] the group has; -1: corrupt.
+static int64_t count_points(HWork *w, const HBlock *b, const HGroup *g, uint32_t first, uint32_t last) {
+    Frame f;
+    int64_t n = 0;
+    if (g->first >= first && g->last <= last) return g->points;
+    get_rows(w, b, g, &f);
+    if (f.c.bad) return -1;
+    for (int64_t i = 0; i < w->rows.rows; i++) {
+        if (w->rows.row[i] >= first && w->rows.row[i] <= last) n += w->rows.counts[i];
+    }
+    return n;
+}
+
+// The first group that has rows from `first` on, and one past the last that has rows up to `last`.
+static void groups_of(const HBlock *b, uint32_t first, uint32_t last, int32_t *from, int32_t *to) {
+    const HGroup *g = b->directory;
+    int32_t lo = 0, hi = b->groups;
+    while (lo < hi) {
+        int32_t mid = (lo + hi) / 2;
+        if (g[mid].last < first) lo = mid + 1;
+        else hi = mid;
+    }
+    *from = lo;
+    while (lo < b->groups && g[lo].first <= last) lo++;
+    *to = lo;
+}
+
+Err hblock_rows(HWork *w, const HBlock *b, uint32_t first, uint32_t last, Arena *keep, const HPoint **points,
+                int64_t *count, HState *start) {
+    CHECK(first <= last && last < HBLOCK_ROWS);
+    const HGroup *groups = b->directory;
+    int32_t from, to;
+    int64_t total = 0;
+    groups_of(b, first, last, &from, &to);
+    for (int32_t i = from; i < to; i++) {
+        int64_t n = count_points(w, b, &groups[i], first, last);
+        if (n < 0) return ERR_CORRUPT;
+        total += n;
+    }
+    HPoint *all = NEW(keep, HPoint, total), *at = all;
+    for (uint32_t r = first; start && r <= last; r++) start[r] = (HState){0};
+    for (int32_t i = from; i < to; i++) {
+        Frame f;
+        TRY(frame_get(w, b, &groups[i], keep, &f));
+        for (int64_t k = 0; k < w->rows.rows && w->rows.row[k] <= last; skip_row(&w->rows, &f, k), k++) {
+            uint32_t row = w->rows.row[k];
+            if (row < first) continue;
+            get_points(w, &f, k, at);
+            at += w->rows.counts[k];
+            if (start && !(groups[i].continued && row == groups[i].first)) get_start(w, &f, k, &start[row]);
+        }
+    }
+    CHECK(at - all == total);
+    *points = all;
+    *count = total;
+    return ERR_OK;
+}
+
+// ---- verify --------------------------------------------------------------------------------------------------------
+
+static Err verify_points(const HBlock *b, const HPoint *p, int64_t n, Buf *why) {
+    int64_t late = 0, min = INT64_MAX, max = INT64_MIN;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t t = p[i].source_time ? p[i].source_time : b->batches[p[i].batch].time;
+        late += p[i].kind == HPOINT_LATE;
+        if (t < min) min = t;
+        if (t > max) max = t;
+        if (i && p[i].row == p[i - 1].row && p[i].batch < p[i - 1].batch) {
+            buf_printf(why, "points of row %d are out of order", p[i].row);
+            return ERR_CORRUPT;
+        }
+    }
+    if (n && (min != b->time_min || max != b->time_max)) {
+        buf_printf(why, "the head tells other times than the points");
+        return ERR_CORRUPT;
+    }
+    if (late != b->late) {
+        buf_printf(why, "the head tells of %lld late points, there are %lld", (long long)b->late, (long long)late);
+        return ERR_CORRUPT;
+    }
+    return ERR_OK;
+}
+
+Err hblock_verify(HWork *w, Str bytes, Buf *why) {
+    Arena keep;
+    HBlock b;
+    const HPoint *p;
+    int64_t n;
+    arena_init(&keep, 0);
+    Err e = hblock_open(w, bytes, &keep, &b);
+    if (e) buf_printf(why, "the head of the block is damaged");
+    if (!e) {
+        e = hblock_rows(w, &b, 0, HBLOCK_ROWS - 1, &keep, &p, &n, NULL);
+        if (e) buf_printf(why, "a frame of the block is damaged");
+    }
+    for (int64_t i = 1; !e && i < b.batch_count; i++) {
+        if (b.batches[i].time >= b.batches[i - 1].time) continue;
+        buf_printf(why, "batch %lld arrived before the one before it", (long long)b.batches[i].seq);
+        e = ERR_CORRUPT;
+    }
+    if (!e) e = verify_points(&b, p, n, why);
+    arena_free(&keep);
+    return e;
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inner parts of history blocks, for hblock*.c only: working memory, packed streams of bytes, sequences of integers,
+// doubles as integers. Everything that reads bytes takes them as hostile: it tells by Cut.bad.
+//
+// A *sequence* is what the rows of a frame say of one thing (batch numbers, source times, values): 64-bit integers, row
+// after row. Both sides know how many each row has. A *strip* is a stretch of it with parameters of its own: one long
+// row, or some short ones.
+#pragma once
+#include "codec/hblock.h"
+
+#define HBLOCK_MAGIC 0x31424853u // "SHB1"
+#define HBLOCK_VERSION 1
+#define HEAD_START 1             // flag of the head: it has the state at its start
+#define HBLOCK_FRAME_POINTS 4096 // points that a frame should have
+#define HBLOCK_FRAME_TEXT (1 << 20)
+#define STRIP_ROW 64       // elements: a row of as many is a strip of its own
+#define STRIP_ELEMENTS 256 // elements of a strip of short rows
+
+// Grow-only scratch arrays.
+typedef enum Slot {
+    SLOT_VALUES,   // u64 an element
+    SLOT_BATCHES,  // u64 a point
+    SLOT_SOURCES,  // u64 an element
+    SLOT_UPDATES,  // u64 an element
+    SLOT_ARRIVALS, // i64 an element with a source time
+    SLOT_TAGS,     // byte a point
+    SLOT_SCALED,   // i64 an element of a strip
+    SLOT_ZIGZAG,   // u64 an element
+    SLOT_SYMBOLS,
+    SLOT_EXTRA,
+    SLOT_VARINTS,
+    SLOT_PACKED,
+    SLOT_ODD, // exceptions
+    SLOT_ODD_AT,
+    SLOT_PARAMS,
+    SLOT_MODES,
+    SLOT_GAPS,
+    SLOT_COUNTS,
+    SLOT_FLAGS,
+    SLOT_DICT_SIZES,
+    SLOT_DICT,
+    SLOT_TEXTS,
+    SLOT_HASH,
+    SLOT_STRS,    // Str an element
+    SLOT_NUMBERS, // u64 a batch
+    SLOT_DIRECTORY,
+    SLOT_COUNT
+} Slot;
+
+// The rows of a frame that have points or a start, and what they have.
+typedef struct FrameRows {
+    int64_t rows, points;
+    uint16_t row[HBLOCK_ROWS];
+    uint8_t flags[HBLOCK_ROWS]; // of the start
+    uint32_t counts[HBLOCK_ROWS], values[HBLOCK_ROWS], sources[HBLOCK_ROWS], updates[HBLOCK_ROWS];
+} FrameRows;
+
+struct HWork {
+    FrameRows rows;
+    void *pack, *unpack; // zstd contexts
+    int level;
+    struct {
+        void *p;
+        int64_t cap;
+    } slot[SLOT_COUNT];
+    Buf frame, frames, directory, head, params, modes, odd, odd_at, small, packed;
+};
+
+// At least `bytes` bytes and 16 readable ones behind; what they hold is undefined.
+void *hwork_slot(HWork *w, Slot s, int64_t bytes);
+
+// ---- streams ------------------------------------------------------------------------------------------------------
+
+// Append n bytes as they are, as one repeated byte, or through zstd, whichever is smallest.
+void stream_put(HWork *w, Buf *out, const void *p, int64_t n);
+// The next one, borrowed from the bytes or from the slot. At most `max` bytes long, else bad.
+Str stream_get(HWork *w, Cut *c, Slot slot, int64_t max);
+// The same where it must be exactly n long.
+Str stream_get_exact(HWork *w, Cut *c, Slot slot, int64_t n);
+
+// ---- sequences ----------------------------------------------------------------------------------------------------
+
+// How many elements each of some rows has.
+typedef struct SeqRows {
+    const uint32_t *counts;
+    int64_t rows, total;
+} SeqRows;
+
+// Rows [row, row_end) and elements [first, end) of a sequence; zeroed: before the first.
+typedef struct Strip {
+    int64_t row, row_end, first, end;
+} Strip;
+
+// The next strip; false at the end.
+bool strip_next(const SeqRows *rows, Strip *s);
+
+// Append a sequence; read it into v.
+void seq_put(HWork *w, Buf *out, const uint64_t *v, const SeqRows *rows);
+void seq_get(HWork *w, Cut *c, uint64_t *v, const SeqRows *rows);
+
+// Append doubles (their bits are replaced by the integers kept for them); read them.
+void f64_put(HWork *w, Buf *out, uint64_t *bits, const SeqRows *rows);
+void f64_get(HWork *w, Cut *c, uint64_t *bits, const SeqRows *rows);
+
+// Times that follow others more or less: `arrivals` has one for each element. `times` is overwritten.
+void time_put(HWork *w, Buf *out, int64_t *times, const int64_t *arrivals, const SeqRows *rows);
+void time_get(HWork *w, Cut *c, int64_t *times, const int64_t *arrivals, const SeqRows *rows);
+
+// ---- texts --------------------------------------------------------------------------------------------------------
+
+// Append the distinct texts among n; ids: out, the number of each.
+void texts_put(HWork *w, Buf *out, const Str *texts, int64_t n, uint64_t *ids);
+// The distinct ones, copied to `keep`.
+const Str *texts_get(HWork *w, Cut *c, int64_t max, Arena *keep, int64_t *count);
+
+// ---- points of a frame ---------------------------------------------------------------------------------------------
+
+// A tag: kind, and what the point has beside it.
+#define TAG_KIND 7
+#define TAG_SOURCE 8
+#define TAG_UPDATE 16
+// Flags of a row's start.
+#define START_VALID 1
+#define START_UPDATE 2
+#define START_SOURCE 4
+#define START_FLAGS 7
+
+// Does a point of this kind carry a value?
+static inline bool kind_has_value(unsigned kind) {
+    return kind == HPOINT_PUT || kind == HPOINT_MOVED || kind == HPOINT_LATE;
+}
+
+// A group of the directory.
+typedef struct HGroup {
+    uint16_t first, last; // rows
+    bool continued;       // begins within a row that the group before has the beginning of
+    uint32_t batch_first, batch_last;
+    int64_t points;
+    int64_t at, size; // frame in the block's bytes
+} HGroup;

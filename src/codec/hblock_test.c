@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: Apache-2.0
+// History blocks: what goes in comes out, bit for bit, whole or by rows; damaged bytes are told.
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "codec/hblock.h"
+
+#define SECOND 1000000000LL
+#define T0 1700000000000000000LL
+
+typedef struct Made {
+    HBlockIn in;
+    HBatch *batches;
+    HPoint *points;
+    HState *start;
+    Arena keep;
+} Made;
+
+// ---- making --------------------------------------------------------------------------------------------------------
+
+static uint64_t bits_of(double d) {
+    uint64_t bits;
+    memcpy(&bits, &d, 8);
+    return bits;
+}
+
+static const Str SOURCES[] = {{"mqtt:plant", 10}, {"api", 3}, {"", 0}};
+
+// Doubles that hurt.
+static uint64_t nasty(Rng *g) {
+    static const uint64_t LIST[] = {
+        0,
+        0x8000000000000000, // -0.0
+        0x7ff0000000000000, // inf
+        0xfff0000000000000,
+        0x7ff8000000000000, // NaN
+        0x7ff8000000000001,
+        0xfff800000000dead,
+        0x7ff0000000000001, // signalling
+        1,                  // denormal
+        0x000fffffffffffff,
+        0x7fefffffffffffff, // largest
+        0x4340000000000000, // 2^53
+        0x4330000000000001,
+        0xc3e0000000000000, // -2^63
+        0x3ff0000000000001,
+        0x3fb999999999999a, // 0.1
+        0x3fb999999999999b, // not 0.1
+    };
+    return rng_below(g, 3) ? LIST[rng_below(g, sizeof LIST / sizeof *LIST)] : rng_u64(g);
+}
+
+enum { SHAPE_KINDS = 9 };
+
+static uint64_t number(Rng *g, int shape, int64_t i, double *level) {
+    switch (shape) {
+    case 0: *level += rng_normal(g) * 3; return bits_of((double)(int64_t)(*level) / 100);
+    case 1: return bits_of((double)(int64_t)(rng_normal(g) * 1000) / 1000);
+    case 2: return bits_of(rng_normal(g));
+    case 3: return bits_of((double)(float)((double)(int64_t)(rng_normal(g) * 1000) / 1000));
+    case 4: return nasty(g);
+    case 5: return rng_below(g, 20) ? bits_of(21.5) : bits_of((double)rng_below(g, 5));
+    case 6: return rng_below(g, 5) ? bits_of((double)(i * 7)) : nasty(g);
+    case 7: return bits_of((double)rng_below(g, 100) * 1e15 + 0.5);
+    default: return bits_of((double)(int64_t)(rng_normal(g) * 1e9) / 1e11);
+    }
+}
+
+static uint64_t value_of(Rng *g, HCell cell, int shape, int64_t i, double *level) {
+    if (cell == HCELL_BOOL) return rng_below(g, 2);
+    if (cell == HCELL_F64) return number(g, shape, i, level);
+    switch (shape) {
+    case 0: return (uint64_t)i * 1000 + 17;
+    case 1: return rng_u64(g);
+    case 2: return rng_below(g, 2) ? UINT64_MAX : 0x8000000000000000;
+    case 3: return 42;
+    default: return (uint64_t)(int64_t)(rng_normal(g) * 1e6);
+    }
+}
+
+static Str text_of(Rng *g, int shape, Arena *keep) {
+    char all[4] = {0, (char)0xff, '\n', 'x'};
+    switch (shape % 4) {
+    case 0: return rng_below(g, 3) ? STR("running") : STR("");
+    case 1: return arena_printf(keep, "{\"n\":%u}", rng_u32(g));
+    case 2: return arena_str(keep, (Str){all, (int64_t)rng_below(g, 5)});
+    default: return arena_printf(keep, "%0*d", (int)rng_below(g, 300) + 1, 7);
+    }
+}
+
+static void make_point(Rng *g, Made *m, int shape, int64_t i, double *level, HPoint *p) {
+    static const uint8_t OFTEN[] = {HPOINT_PUT,   HPOINT_PUT,    HPOINT_PUT,   HPOINT_PUT,
+                                    HPOINT_CLEAR, HPOINT_SOURCE, HPOINT_MOVED, HPOINT_LATE};
+    int64_t arrival = m->batches[p->batch].time;
+    p->kind = shape % 2 ? HPOINT_PUT : OFTEN[rng_below(g, 8)];
+    if (p->kind != HPOINT_CLEAR && shape % 3) p->source_time = arrival / 1000000 * 1000000 - 3000000;
+    if (p->kind == HPOINT_LATE) p->source_time = arrival - (int64_t)rng_below(g, 1000) * SECOND;
+    if (p->kind == HPOINT_SOURCE) p->source_time = (int64_t)rng_u64(g);
+    if (p->kind == HPOINT_MOVED) p->update_time = arrival - 100 * (int64_t)rng_below(g, 1000);
+    if (p->kind == HPOINT_CLEAR || p->kind == HPOINT_SOURCE) return;
+    if (m->in.cell == HCELL_TEXT) p->text = text_of(g, shape, &m->keep);
+    else p->bits = value_of(g, m->in.cell, shape, i, level);
+}
+
+static void make_batches(Rng *g, Made *m, int64_t n) {
+    m->batches = NEW(&m->keep, HBatch, n);
+    uint64_t seq = rng_below(g, 1000);
+    int64_t time = T0;
+    bool regular = rng_below(g, 2);
+    for (int64_t i = 0; i < n; i++) {
+        seq += regular ? 1 : 1 + rng_below(g, 50);
+        time += regular ? SECOND : 100 * (1 + (int64_t)rng_below(g, 100000));
+        m->batches[i] = (HBatch){seq, time, (uint32_t)rng_below(g, regular ? 1 : 3)};
+    }
+    m->in.batches = m->batches;
+    m->in.batch_count = n;
+}
+
+static void make_start(Rng *g, Made *m, int shape) {
+    double level = 0;
+    m->start = NEW(&m->keep, HState, HBLOCK_ROWS);
+    for (int r = 0; r < HBLOCK_ROWS; r++) {
+        HState *s = &m->start[r];
+        if (rng_below(g, 4) == 0) continue;
+        s->valid = true;
+        s->update_time = T0 - (int64_t)rng_below(g, 3) * 100;
+        if (shape % 2) s->source_time = T0 - 5 * SECOND;
+        if (m->in.cell == HCELL_TEXT) s->text = text_of(g, shape, &m->keep);
+        else s->bits = value_of(g, m->in.cell, shape, r, &level);
+    }
+    m->in.start = m->start;
+}
+
+// `rows` rows of up to `each` points.
+static Made make(Rng *g, HCell cell, int rows, int each, bool start) {
+    Made m = {.in = {.cell = cell, .sources = SOURCES, .source_count = 3}};
+    int shape = (int)rng_below(g, SHAPE_KINDS);
+    arena_init(&m.keep, 1 << 20);
+    make_batches(g, &m, each);
+    m.points = NEW(&m.keep, HPoint, (int64_t)rows * each);
+    int first = (int)rng_below(g, (uint64_t)(HBLOCK_ROWS - rows + 1)), stride = (HBLOCK_ROWS - first) / rows;
+    bool gaps = rng_below(g, 2);
+    for (int r = 0; r < rows; r++) {
+        double level = 1000;
+        for (int i = 0; i < each; i++) {
+            if (gaps && rng_below(g, 3) == 0) continue;
+            HPoint *p = &m.points[m.in.count++];
+            *p = (HPoint){.batch = (uint32_t)i, .row = (uint16_t)(first + r * stride)};
+            make_point(g, &m, shape, i, &level, p);
+        }
+    }
+    m.in.points = m.points;
+    if (start) make_start(g, &m, shape);
+    m.in.level = rng_below(g, 2) ? 3 : 0;
+    return m;
+}
+
+// ---- comparing -----------------------------------------------------------------------------------------------------
+
+static void same_point(const HPoint *a, const HPoint *b) {
+    CHECK(a->batch == b->batch);
+    CHECK(a->row == b->row);
+    CHECK(a->kind == b->kind);
+    CHECK(a->source_time == b->source_time);
+    CHECK(a->update_time == b->update_time);
+    CHECK(a->bits == b->bits);
+    CHECK(str_eq(a->text, b->text));
+}
+
+static void same_state(const HState *a, const HState *b) {
+    CHECK(a->valid == b->valid);
+    CHECK(a->bits == b->bits);
+    CHECK(str_eq(a->text, b->text));
+    CHECK(a->update_time == b->update_time);
+    CHECK(a->source_time == b->source_time);
+}
+
+static void check_rows(HWork *w, const HBlock *b, const Made *m, uint32_t first, uint32_t last) {
+    Arena keep;
+    const HPoint *p;
+    int64_t n, at = 0;
+    static HState start[HBLOCK_ROWS];
+    memset(start, 0xee, sizeof start);
+    arena_init(&keep, 0);
+    CHECK(hblock_rows(w, b, first, last, &keep, &p, &n, start) == ERR_OK);
+    while (at < m->in.count && m->points[at].row < first) at++;
+    for (int64_t i = 0; i < n; i++) same_point(&p[i], &m->points[at + i]);
+    CHECK(at + n == m->in.count || m->points[at + n].row > last);
+    for (uint32_t r = first; r <= last && m->start; r++) same_state(&start[r], &m->start[r]);
+    for (uint32_t r = first; r <= last && !m->start; r++) same_state(&start[r], &(HState){0});
+    arena_free(&keep);
+}
+
+static void check_head(const HBlock *b, const Made *m) {
+    CHECK(b->cell == m->in.cell);
+    CHECK(b->count == m->in.count);
+    CHECK(b->has_start == (m->start != NULL));
+    CHECK(b->batch_count == m->in.batch_count);
+    for (int64_t i = 0; i < b->batch_count; i++) {
+        CHECK(b->batches[i].seq == m->batches[i].seq);
+        CHECK(b->batches[i].time == m->batches[i].time);
+        CHECK(b->batches[i].source == m->batches[i].source);
+    }
+    CHECK(b->source_count == m->in.source_count);
+    for (int64_t i = 0; i < b->source_count; i++) CHECK(str_eq(b->sources[i], m->in.sources[i]));
+}
+
+// Encode, open, read all, read some rows, verify. Returns the size.
+static int64_t round_trip(HWork *w, Rng *g, const Made *m) {
+    Buf out = {0}, again = {0}, why = {0};
+    Arena keep;
+    HBlock b;
+    arena_init(&keep, 0);
+    buf_put(&out, "x", 1); // it is appended
+    hblock_encode(w, &m->in, &out);
+    CHECK(!out.full);
+    hblock_encode(w, &m->in, &again);
+    Str bytes = str_sub(buf_str(&out), 1, out.n);
+    CHECK(str_eq(bytes, buf_str(&again))); // the same bytes again
+    CHECK(hblock_open(w, bytes, &keep, &b) == ERR_OK);
+    check_head(&b, m);
+    check_rows(w, &b, m, 0, HBLOCK_ROWS - 1);
+    for (int i = 0; i < 4; i++) {
+        uint32_t first = (uint32_t)rng_below(g, HBLOCK_ROWS), more = (uint32_t)rng_below(g, HBLOCK_ROWS - first);
+        check_rows(w, &b, m, first, first);
+        check_rows(w, &b, m, first, first + more);
+    }
+    if (m->in.count) check_rows(w, &b, m, m->points[m->in.count / 2].row, m->points[m->in.count / 2].row);
+    CHECK(hblock_verify(w, bytes, &why) == ERR_OK);
+    CHECK(why.n == 0);
+    arena_free(&keep);
+    int64_t n = bytes.n;
+    buf_free(&out), buf_free(&again), buf_free(&why);
+    return n;
+}
+
+// ---- tests ---------------------------------------------------------------------------------------------------------
+
+static void any_points_come_back(void **state) {
+    (void)state;
+    HWork *w = hwork_new();
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        Rng g = rng_make(seed, 0);
+        HCell cell = (HCell)(HCELL_F64 + rng_below(&g, 5));
+        int rows = 1 + (int)rng_below(&g, rng_below(&g, 2) ? 5 : 1024);
+        int each = 1 + (int)rng_below(&g, (uint64_t)(rows < 10 ? 2000 : rows < 100 ? 200 : 10));
+        fprintf(stderr, "seed %llu cell %d rows %d each %d\n", (unsigned long long)seed, cell, rows, each);
+        Made m = make(&g, cell, rows, each, rng_below(&g, 2));
+        round_trip(w, &g, &m);
+        arena_free(&m.keep);
+    }
+    hwork_free(w);
+}
+
+static void edges_come_back(void **state) {
+    (void)state;
+    static const struct { int rows, each; } SIZES[] = {{1, 1}, {1024, 1}, {1, 20000}, {3, 9000}, {2, 4096}, {1024, 9}};
+    HWork *w = hwork_new();
+    for (size_t i = 0; i < sizeof SIZES / sizeof *SIZES; i++) {
+        for (int cell = HCELL_F64; cell <= HCELL_TEXT; cell++) {
+            Rng g = rng_make(77 + i, (uint64_t)cell);
+            Made m = make(&g, (HCell)cell, SIZES[i].rows, SIZES[i].each, cell % 2);
+            round_trip(w, &g, &m);
+            arena_free(&m.keep);
+        }
+    }
+    hwork_free(w);
+}
+
+static void one_long_row_comes_back(void **state) {
+    (void)state;
+    HWork *w = hwork_new();
+    for (int start = 0; start < 2; start++) {
+        Rng g = rng_make(5, (uint64_t)start);
+        Made m = make(&g, HCELL_F64, 1, 200000, start);
+        round_trip(w, &g, &m);
+        arena_free(&m.keep);
+    }
+    hwork_free(w);
+}
+
+static void a_block_without_points_keeps_its_start(void **state) {
+    (void)state;
+    HWork *w = hwork_new();
+    for (int start = 0; start < 2; start++) {
+        Rng g = rng_make(6, 0);
+        Made m = make(&g, HCELL_F64, 1, 1, start);
+        m.in.count = 0;
+        m.in.batch_count = 0;
+        round_trip(w, &g, &m);
+        arena_free(&m.keep);
+    }
+    hwork_free(w);
+}
+
+static void nasty_doubles_come_back(void **state) {
+    (void)state;
+    HWork *w = hwork_new();
+    Rng g = rng_make(9, 9);
+    for (int round = 0; round < 60; round++) {
+        Made m = make(&g, HCELL_F64, 3, 700, round % 2);
+        for (int64_t i = 0; i < m.in.count; i++) { // decimals with more and more of the others between
+            bool has = m.points[i].kind != HPOINT_CLEAR && m.points[i].kind != HPOINT_SOURCE;
+            if (has && (int)rng_below(&g, 60) < round) m.points[i].bits = nasty(&g);
+        }
+        round_trip(w, &g, &m);
+        arena_free(&m.keep);
+    }
+    hwork_free(w);
+}
+
+static void long_texts_are_cut_into_frames(void **state) {
+    (void)state;
+    HWork *w = hwork_new();
+    Rng g = rng_make(11, 0);
+    Made m = make(&g, HCELL_TEXT, 4, 40, true);
+    for (int64_t i = 0; i < m.in.count; i++) {
+        if (m.points[i].kind == HPOINT_CLEAR || m.points[i].kind == HPOINT_SOURCE) continue;
+        char *p = NEW(&m.keep, char, 60000);
+        for (int k = 0; k < 60000; k++) p[k] = (char)rng_u32(&g);
+        m.points[i].text = (Str){p, 60000};
+    }
+    round_trip(w, &g, &m);
+    arena_free(&m.keep);
+    hwork_free(w);
+}
+
+// Every byte of a block damaged once, and the block cut everywhere: never a crash, CORRUPT or the same content.
+static void damage_is_told(void **state) {
+    (void)state;
+    HWork *w = hwork_new();
+    for (int cell = HCELL_F64; cell <= HCELL_TEXT; cell++) {
+        Rng g = rng_make(13, (uint64_t)cell);
+        Made m = make(&g, (HCell)cell, 20, 12, true);
+        Buf out = {0}, why = {0};
+        hblock_encode(w, &m.in, &out);
+        for (int64_t i = 0; i < out.n; i++) {
+            char was = out.p[i];
+            out.p[i] = (char)(was ^ (1 << rng_below(&g, 8)));
+            buf_reset(&why);
+            CHECK(hblock_verify(w, buf_str(&out), &why) == ERR_CORRUPT);
+            CHECK(why.n > 0);
+            out.p[i] = was;
+            char *cut = mem_alloc((size_t)i); // of its own: reads beyond are seen
+            if (i) memcpy(cut, out.p, (size_t)i);
+            CHECK(hblock_verify(w, (Str){cut, i}, &why) == ERR_CORRUPT);
+            mem_free(cut);
+        }
+        buf_free(&out), buf_free(&why);
+        arena_free(&m.keep);
+    }
+    hwork_free(w);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_points_come_back),    cmocka_unit_test(edges_come_back),
+        cmocka_unit_test(one_long_row_comes_back), cmocka_unit_test(a_block_without_points_keeps_its_start),
+        cmocka_unit_test(nasty_doubles_come_back), cmocka_unit_test(long_texts_are_cut_into_frames),
+        cmocka_unit_test(damage_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+// Values and times as integers that sequences keep well.
+//   doubles  of a strip in one of three ways, bit for bit; what does not fit is an *odd* one, kept beside:
+//            m / 10^k; the same rounded to single precision (sensors that send floats); bits in order of size
+//   times    as they are; or in units of 100 ns .. 1 s, less the arrival of their point
+//   texts    numbers of the distinct ones
+#include "base/check.h"
+#include "codec/hblock_inner.h"
+
+// ORDER F64MODE: stored. 0: bits in order of size.
+#define MODE_DOUBLE 1 // + k
+#define MODE_SINGLE 32
+#define POWERS 17
+
+#define SINGLE_MAX 0x1p24   // integers above have no meaning for a float
+#define ROUNDS_BELOW 0x1p51 // |t| for which t + ROUND is exact
+#define ROUND 0x1.8p52
+#define SAMPLES 32
+
+static const double POWER[POWERS] = {1e0, 1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7, 1e8,
+                                     1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16};
+
+static double double_of(uint64_t bits) {
+    double d;
+    memcpy(&d, &bits, 8);
+    return d;
+}
+
+static uint64_t bits_of(double d) {
+    uint64_t bits;
+    memcpy(&bits, &d, 8);
+    return bits;
+}
+
+static uint64_t by_size(uint64_t bits) { return bits ^ ((uint64_t)((int64_t)bits >> 63) >> 1); }
+
+static double unscale(int64_t m, unsigned k, bool single) {
+    double d = (double)m / POWER[k];
+    return single ? (double)(float)d : d;
+}
+
+// The integer of `bits` at scale k; false when it does not give the same bits back.
+static bool rescale(uint64_t bits, unsigned k, bool single, int64_t *m) {
+    double t = double_of(bits) * POWER[k], most = single ? SINGLE_MAX : ROUNDS_BELOW;
+    if (!(t > -most && t < most)) return false;
+    *m = (int64_t)(bits_of(t + ROUND) - bits_of(ROUND));
+    return bits_of(unscale(*m, k, single)) == bits;
+}
+
+// The least scale >= k; POWERS when there is none.
+static unsigned scale_of(uint64_t bits, unsigned k, bool single) {
+    int64_t m;
+    while (k < POWERS && !rescale(bits, k, single, &m)) k++;
+    return k;
+}
+
+// A scale for most of the values by a sample; POWERS when there is none.
+static unsigned guess_scale(const uint64_t *bits, int64_t n, bool single) {
+    int64_t step = n / SAMPLES + 1, bad = 0, seen = 0;
+    unsigned k = 0;
+    for (int64_t i = 0; i < n; i += step) {
+        unsigned need = scale_of(bits[i], k, single);
+        seen++;
+        if (need < POWERS) k = need;
+        else if (2 * ++bad > SAMPLES) return POWERS; // even NaN are never more than half
+    }
+    return 2 * bad > seen ? POWERS : k;
+}
+
+// Integers at a scale; returns how many are odd, and the largest scale that an odd one could live with.
+static int64_t scale_strip(const uint64_t *bits, int64_t n, unsigned k, bool single, int64_t *m, unsigned *deeper) {
+    int64_t odd = 0, last = 0;
+    *deeper = k;
+    for (int64_t i = 0; i < n; i++) {
+        if (rescale(bits[i], k, single, &m[i])) {
+            last = m[i];
+            continue;
+        }
+        unsigned need = odd < SAMPLES ? scale_of(bits[i], k + 1, single) : POWERS;
+        if (need < POWERS && need > *deeper) *deeper = need;
+        m[i] = last;
+        odd++;
+    }
+    return odd;
+}
+
+// Find the mode of a strip and its integers; false: none is worth it.
+static bool choose_scale(const uint64_t *bits, int64_t n, uint8_t *mode, int64_t *m) {
+    bool single = false;
+    unsigned k = guess_scale(bits, n, false), deeper;
+    if (k > 6) {
+        unsigned s = guess_scale(bits, n, true);
+        if (s + 2 < k) k = s, single = true;
+    }
+    if (k == POWERS) return false;
+    int64_t odd = scale_strip(bits, n, k, single, m, &deeper);
+    // A digit costs 3.3 bits everywhere, an odd one about 9 bytes.
+    while (odd && deeper > k && (int64_t)(deeper - k) * n * 10 < odd * 9 * 24) {
+        k = deeper;
+        odd = scale_strip(bits, n, k, single, m, &deeper);
+    }
+    *mode = (uint8_t)((single ? MODE_SINGLE : MODE_DOUBLE) + k);
+    return odd * 2 <= n;
+}
+
+static void put_odd(HWork *w, uint64_t *bits, int64_t from, int64_t n, uint8_t mode, int64_t *last) {
+    bool single = mode >= MODE_SINGLE;
+    unsigned k = (unsigned)mode - (single ? MODE_SINGLE : MODE_DOUBLE);
+    int64_t m;
+    for (int64_t i = from; i < from + n; i++) {
+        if (rescale(bits[i], k, single, &m)) continue;
+        buf_varint(&w->odd_at, (uint64_t)(i - *last));
+        buf_u64(&w->odd, bits[i]);
+        *last = i;
+    }
+}
+
+static uint8_t f64_strip(HWork *w, uint64_t *bits, int64_t from, int64_t n, int64_t *last) {
+    uint8_t mode = 0;
+    int64_t *m = hwork_slot(w, SLOT_SCALED, n * 8);
+    if (!choose_scale(bits + from, n, &mode, m)) {
+        for (int64_t i = from; i < from + n; i++) bits[i] = by_size(bits[i]);
+        return 0;
+    }
+    put_odd(w, bits, from, n, mode, last);
+    memcpy(bits + from, m, (size_t)n * 8);
+    return mode;
+}
+
+void f64_put(HWork *w, Buf *out, uint64_t *bits, const SeqRows *rows) {
+    int64_t last = 0;
+    if (rows->total == 0) return;
+    buf_reset(&w->modes), buf_reset(&w->odd), buf_reset(&w->odd_at);
+    for (Strip s = {0}; strip_next(rows, &s);) {
+        if (s.end == s.first) continue;
+        buf_byte(&w->modes, (char)f64_strip(w, bits, s.first, s.end - s.first, &last));
+    }
+    stream_put(w, out, w->modes.p, w->modes.n);
+    stream_put(w, out, w->odd_at.p, w->odd_at.n);
+    stream_put(w, out, w->odd.p, w->odd.n);
+    seq_put(w, out, bits, rows);
+}
+
+static bool f64_mode_ok(uint8_t mode) {
+    return mode == 0 || (mode >= MODE_DOUBLE && mode < MODE_DOUBLE + POWERS) ||
+           (mode >= MODE_SINGLE && mode < MODE_SINGLE + POWERS);
+}
+
+static void f64_restore(uint64_t *v, int64_t n, uint8_t mode) {
+    if (mode == 0) {
+        for (int64_t i = 0; i < n; i++) v[i] = by_size(v[i]);
+    } else if (mode < MODE_SINGLE) {
+        double power = POWER[mode - MODE_DOUBLE];
+        for (int64_t i = 0; i < n; i++) v[i] = bits_of((double)(int64_t)v[i] / power);
+    } else {
+        double power = POWER[mode - MODE_SINGLE];
+        for (int64_t i = 0; i < n; i++) v[i] = bits_of((double)(float)((double)(int64_t)v[i] / power));
+    }
+}
+
+void f64_get(HWork *w, Cut *c, uint64_t *bits, const SeqRows *rows) {
+    if (rows->total == 0) return;
+    Str modes = stream_get(w, c, SLOT_MODES, rows->rows);
+    Str at = stream_get(w, c, SLOT_ODD_AT, rows->total * 10), odd = stream_get(w, c, SLOT_ODD, rows->total * 8);
+    seq_get(w, c, bits, rows);
+    if (c->bad) return;
+    Cut mode = cut_of(modes), places = cut_of(at), odds = cut_of(odd);
+    for (Strip s = {0}; strip_next(rows, &s);) {
+        if (s.end == s.first) continue;
+        uint8_t how = cut_byte(&mode);
+        if (!f64_mode_ok(how)) mode.bad = true;
+        if (mode.bad) break;
+        f64_restore(bits + s.first, s.end - s.first, how);
+    }
+    uint64_t i = 0;
+    while (places.p < places.end && !places.bad) {
+        uint64_t gap = cut_varint(&places), v = cut_u64(&odds);
+        i += gap;
+        if (gap >= (uint64_t)rows->total || i >= (uint64_t)rows->total) places.bad = true;
+        else bits[i] = v;
+    }
+    if (mode.bad || mode.p != mode.end || places.bad || odds.bad || odds.p != odds.end) c->bad = true;
+}
+
+// ---- times --------------------------------------------------------------------------------------------------------
+
+// ORDER TIMEMODE: stored. 0: as they are; else UNITS[mode - 1], less arrival.
+static const int64_t UNITS[] = {1000000000, 1000000, 1000, 100, 1};
+#define UNIT_COUNT 5
+
+static int64_t floor_div(int64_t a, int64_t b) {
+    int64_t q = a / b;
+    return q - (a - q * b < 0);
+}
+
+// Constants, so that no division is left of them.
+static int64_t in_unit(int64_t t, int mode) {
+    switch (mode) {
+    case 1: return floor_div(t, 1000000000);
+    case 2: return floor_div(t, 1000000);
+    case 3: return floor_div(t, 1000);
+    case 4: return floor_div(t, 100);
+    default: return t;
+    }
+}
+
+static int coarsest(const int64_t *t, int64_t n) {
+    int mode = 1;
+    for (int64_t i = 0; i < n; i++) {
+        while (mode < UNIT_COUNT && t[i] % UNITS[mode - 1] != 0) mode++;
+    }
+    return mode;
+}
+
+static int bit_length(int64_t v) {
+    uint64_t z = (uint64_t)v << 1 ^ (uint64_t)(v >> 63);
+    return z ? 64 - __builtin_clzll(z) : 0;
+}
+
+// Whether times less arrivals change less than their steps do: 0, or the mode. By the strip's first elements.
+static uint8_t time_mode(const int64_t *t, const int64_t *arrival, int64_t n) {
+    int64_t m = n < 512 ? n : 512, alone = 0, with = 0, step = 0, last = 0;
+    int mode = coarsest(t, n);
+    for (int64_t i = 0; i < m; i++) {
+        int64_t now = in_unit(t[i], mode), late = (int64_t)((uint64_t)now - (uint64_t)in_unit(arrival[i], mode));
+        int64_t d = i ? (int64_t)((uint64_t)now - (uint64_t)in_unit(t[i - 1], mode)) : 0;
+        if (i > 1) {
+            int line = bit_length((int64_t)((uint64_t)d - (uint64_t)step));
+            alone += line;
+            with += bit_length((int64_t)((uint64_t)late - (uint64_t)last));
+        }
+        step = d;
+        last = late;
+    }
+    return with < alone ? (uint8_t)mode : 0;
+}
+
+void time_put(HWork *w, Buf *out, int64_t *times, const int64_t *arrivals, const SeqRows *rows) {
+    if (rows->total == 0) return;
+    buf_reset(&w->modes);
+    for (Strip s = {0}; strip_next(rows, &s);) {
+        if (s.end == s.first) continue;
+        uint8_t mode = time_mode(times + s.first, arrivals + s.first, s.end - s.first);
+        buf_byte(&w->modes, (char)mode);
+        for (int64_t i = s.first; mode && i < s.end; i++) {
+            times[i] = (int64_t)((uint64_t)in_unit(times[i], mode) - (uint64_t)in_unit(arrivals[i], mode));
+        }
+    }
+    stream_put(w, out, w->modes.p, w->modes.n);
+    seq_put(w, out, (uint64_t *)times, rows);
+}
+
+void time_get(HWork *w, Cut *c, int64_t *times, const int64_t *arrivals, const SeqRows *rows) {
+    if (rows->total == 0) return;
+    Str modes = stream_get(w, c, SLOT_MODES, rows->rows);
+    seq_get(w, c, (uint64_t *)times, rows);
+    if (c->bad) return;
+    Cut mode = cut_of(modes);
+    for (Strip s = {0}; strip_next(rows, &s);) {
+        if (s.end == s.first) continue;
+        uint8_t how = cut_byte(&mode);
+        if (mode.bad || how > UNIT_COUNT) {
+            c->bad = true;
+            return;
+        }
+        for (int64_t i = s.first; how && i < s.end; i++) {
+            uint64_t t = (uint64_t)times[i] + (uint64_t)in_unit(arrivals[i], how);
+            times[i] = (int64_t)(t * (uint64_t)UNITS[how - 1]);
+        }
+    }
+    if (mode.p != mode.end) c->bad = true;
+}
+
+// ---- texts --------------------------------------------------------------------------------------------------------
+
+void texts_put(HWork *w, Buf *out, const Str *texts, int64_t n, uint64_t *ids) {
+    int64_t cap = 16, count = 0;
+    while (cap < 2 * n) cap *= 2;
+    int32_t *hash = hwork_slot(w, SLOT_HASH, cap * (int64_t)sizeof *hash);
+    const Str **distinct = hwork_slot(w, SLOT_TEXTS, (n + 1) * (int64_t)sizeof *distinct);
+    memset(hash, 0xff, (size_t)cap * sizeof *hash);
+    buf_reset(&w->odd), buf_reset(&w->odd_at);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t at = (int64_t)(str_hash(texts[i]) & (uint64_t)(cap - 1));
+        while (hash[at] >= 0 && !str_eq(*distinct[hash[at]], texts[i])) at = (at + 1) & (cap - 1);
+        if (hash[at] < 0) {
+            hash[at] = (int32_t)count;
+            distinct[count++] = &texts[i];
+            buf_varint(&w->odd_at, (uint64_t)texts[i].n);
+            buf_str_put(&w->odd, texts[i]);
+        }
+        ids[i] = (uint64_t)hash[at];
+    }
+    if (w->odd.full) out->full = true;
+    buf_varint(out, (uint64_t)count);
+    stream_put(w, out, w->odd_at.p, w->odd_at.n);
+    stream_put(w, out, w->odd.p, w->odd.n);
+}
+
+const Str *texts_get(HWork *w, Cut *c, int64_t max, Arena *keep, int64_t *count) {
+    uint64_t n = cut_varint(c);
+    *count = 0;
+    if (n > (uint64_t)max) c->bad = true;
+    Str sizes = stream_get(w, c, SLOT_DICT_SIZES, c->bad ? 0 : (int64_t)n * 10);
+    Str bytes = stream_get(w, c, SLOT_DICT, HBLOCK_TEXT_MAX);
+    if (c->bad) return NULL;
+    Cut size = cut_of(sizes), text = cut_of(arena_str(keep, bytes));
+    Str *texts = NEW(keep, Str, n + 1);
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t m = cut_varint(&size);
+        if (size.bad || m > (uint64_t)(text.end - text.p)) {
+            c->bad = true;
+            return NULL;
+        }
+        texts[i] = cut_bytes(&text, (int64_t)m);
+    }
+    if (size.p != size.end || text.p != text.end) c->bad = true;
+    *count = (int64_t)n;
+    return texts;
+}
