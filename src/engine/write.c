@@ -3,6 +3,7 @@
 #include "engine/points.h"
 #include "base/check.h"
 #include "engine/derive.h"
+#include "world/past.h"
 
 // ---- results ------------------------------------------------------------------------------------------------------
 
