@@ -123,7 +123,8 @@ bool time_parse_duration(Str s, int64_t *out) {
                  {"s", NS_PER_S},
                  {"m", 60 * NS_PER_S},
                  {"h", 3600 * NS_PER_S},
-                 {"d", 86400 * NS_PER_S}};
+                 {"d", 86400 * NS_PER_S},
+                 {"w", 7 * 86400 * NS_PER_S}};
     int64_t i = 0, v;
     while (i < s.n && s.p[i] >= '0' && s.p[i] <= '9') i++;
     if (!str_to_i64(str_sub(s, 0, i), &v)) return false;

@@ -162,7 +162,8 @@ static void durations(void **state) {
     assert_true(time_parse_duration(STR("15m"), &ns) && ns == 900 * NS_PER_S);
     assert_true(time_parse_duration(STR("2d"), &ns) && ns == 172800 * NS_PER_S);
     assert_true(time_parse_duration(STR("7ns"), &ns) && ns == 7);
-    static const char *const bad[] = {"", "s", "5", "-1s", "1.5s", "1 s", "1w", "99999999999d", "1sx"};
+    assert_true(time_parse_duration(STR("2w"), &ns) && ns == 14 * 86400 * NS_PER_S);
+    static const char *const bad[] = {"", "s", "5", "-1s", "1.5s", "1 s", "1y", "99999999999d", "1sx"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ns = 5;
         if (time_parse_duration(str_of(bad[i]), &ns)) fail_msg("taken: %s", bad[i]);

@@ -239,7 +239,9 @@ Err bind_expr(Bind *c, const Expr *e, Bound **out) {
     case EX_LITERAL: return bind_literal(c, e, out);
     case EX_PATH: return bind_path(c, e, out);
     case EX_CALL: return bind_call(c, e, out);
-    case EX_GRAPH: return bind_graph(c, e, out);
+    case EX_GRAPH:
+        if (c->moment) return bind_fail(c, e, "%s looks at one property, not at neighbours", c->moment->func);
+        return bind_graph(c, e, out);
     case EX_COND: return bind_cond(c, e, out);
     case EX_OR: return bind_logic(c, e, out);
     case EX_AND: return bind_and(c, e, out);

@@ -8,6 +8,15 @@
 #define BIND_NODES_MAX 200000 // nodes of one bound tree, all neighbours' models together: some 50 MB
 #define EXPR_SOURCES_MAX (64 + 2 * GRAPH_NEST_MAX)
 
+// The property that a function of the past looks at, while its first argument is bound.
+typedef struct BindMoment {
+    const char *func;
+    bool taken;
+    int32_t source;
+    uint32_t column;
+    const Field *leaf;
+} BindMoment;
+
 // One binding. Inside an aggregate the sources are those around, the neighbour and the relationship.
 typedef struct Bind {
     Arena *a;
@@ -22,6 +31,7 @@ typedef struct Bind {
     bool formula;   // no sources: paths name these variables
     const Str *vars;
     int32_t var_count;
+    BindMoment *moment; // names are the past of a property; NULL: of the present
 } Bind;
 
 // One neighbour's model (and relationship kind, where the expression names the relationship): its trees.
@@ -105,6 +115,16 @@ MUST Err bind_call(Bind *c, const Expr *e, Bound **out);
 // Names and numbers of arguments of all calls in e, which is not bound any further.
 MUST Err bind_calls(Bind *c, const Expr *e);
 MUST Err bind_graph(Bind *c, const Expr *e, Bound **out);
+
+// ---- bind_span.c ----
+// A call of a function of the past.
+MUST Err bind_span(Bind *c, const Expr *e, int32_t func, Bound **out);
+static inline bool bind_is_span(int32_t func) { return func >= FUNC_SPAN_AVG && func <= FUNC_SPAN_TRUE; }
+// Does it count with numbers? The others take what can be told apart.
+bool bind_span_counts(int32_t func);
+// The field of a source is what the function of the past around looks at: nothing outside of one. Errors: SYNTAX (it
+// looks at another one already).
+MUST Err bind_moment(Bind *c, const Expr *e, int32_t source, uint32_t column, const Field *leaf);
 // One arm, in the arena given: for the evaluator.
 GraphArm bind_graph_arm(const BoundGraph *g, const Catalog *catalog, Arena *a, uint32_t table, uint32_t kind);
 

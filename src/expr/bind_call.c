@@ -336,15 +336,18 @@ static Err bind_own(Bind *c, Call *k, Bound **out) {
     }
 }
 
+static Err over_neighbours(Bind *c, const Expr *e) {
+    return bind_fail(c, e, "%.*s here is over neighbours: name the relationship, as in %.*s(->contains.power)",
+                     STR_ARG(e->name), STR_ARG(e->name));
+}
+
 static Err unknown(Bind *c, const Expr *e) {
     static const Str aggregates[] = {{"SUM", 3},   {"AVG", 3}, {"MIN", 3}, {"MAX", 3},
                                      {"COUNT", 5}, {"ANY", 3}, {"ALL", 3}};
     Str names[2 * FUNC_COUNT];
     int64_t n = 0;
     for (size_t i = 0; i < sizeof aggregates / sizeof *aggregates; i++) {
-        if (str_eq_nocase(e->name, aggregates[i]))
-            return bind_fail(c, e, "%.*s here is over neighbours: name the relationship, as in %.*s(->contains.power)",
-                             STR_ARG(aggregates[i]), STR_ARG(aggregates[i]));
+        if (str_eq_nocase(e->name, aggregates[i])) return over_neighbours(c, e);
     }
     for (int32_t i = 0; i < FUNC_COUNT; i++) {
         ExprFunc f = expr_func_at(i);
@@ -362,6 +365,8 @@ static Err find_func(Bind *c, const Expr *e, int32_t *func) {
     if (*func < 0) return unknown(c, e);
     ExprFunc f = expr_func_at(*func);
     if (e->arg_count >= f.min && e->arg_count <= f.max) return ERR_OK;
+    bool agg = *func >= FUNC_SPAN_AVG && *func <= FUNC_SPAN_COUNT && *func != FUNC_SPAN_TWA;
+    if (agg && e->arg_count < 2) return over_neighbours(c, e);
     return bind_fail(c, e, "%s takes (%s), and this has %d argument%s", f.name, f.args, e->arg_count,
                      e->arg_count == 1 ? "" : "s");
 }
@@ -375,9 +380,18 @@ Err bind_calls(Bind *c, const Expr *e) {
     return ERR_OK;
 }
 
+// The present has no place in a condition over the past.
+static Err check_moment(Bind *c, const Expr *e, int32_t func) {
+    bool now = func == FUNC_NOW || func == FUNC_AGE || func == FUNC_UPDATED || bind_is_span(func);
+    if (!c->moment || !now) return ERR_OK;
+    return bind_fail(c, e, "%s cannot stand inside of %s", expr_func_at(func).name, c->moment->func);
+}
+
 Err bind_call(Bind *c, const Expr *e, Bound **out) {
     int32_t func;
     TRY(find_func(c, e, &func));
+    TRY(check_moment(c, e, func));
+    if (bind_is_span(func)) return bind_span(c, e, func, out);
     if (func == FUNC_IS_OF_MODEL) return bind_of_model(c, e, out);
     Call *k = NEW(c->a, Call, 1);
     *k = (Call){.e = e, .func = func, .name = expr_func_at(func).name, .n = e->arg_count};

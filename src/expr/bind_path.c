@@ -266,7 +266,7 @@ static Bound *bind_cell(Bind *c, const Expr *e, int32_t source, const Props *p, 
     static const ExprType types[] = {EXPR_BOOL, EXPR_I64, EXPR_F64, EXPR_STR, EXPR_DOC};
     const Field *f = &p->fields[index];
     ExprType type = f->type->shape == SHAPE_ULONG ? EXPR_ANY : types[f->cell];
-    Bound *b = column_node(c, e, BOUND_CELL, type, source, p, index);
+    Bound *b = column_node(c, e, c->moment ? BOUND_MOMENT : BOUND_CELL, type, source, p, index);
     b->dtdl = f->type;
     if (bind_numeric(b)) b->unit.unit = unit_find(f->unit);
     return b;
@@ -336,6 +336,12 @@ static Err bind_var(Bind *c, const Expr *e, Bound **out) {
     return ERR_OK;
 }
 
+// Only single values have a past.
+static Err bind_no_past(Bind *c, const Expr *e, Bound **out) {
+    *out = bind_undefined(c, e);
+    return c->strict ? bind_fail(c, e, "%s wants a property with a single value", c->moment->func) : ERR_OK;
+}
+
 Err bind_path(Bind *c, const Expr *e, Bound **out) {
     int32_t source, n;
     if (c->formula) return bind_var(c, e, out);
@@ -343,6 +349,7 @@ Err bind_path(Bind *c, const Expr *e, Bound **out) {
     TRY(find_source(c, e, &source, &segs, &n));
     Props p = props_of(c->catalog, &c->sources[source]);
     Hit hit = resolve(&p, segs, n);
+    if (c->moment && hit.kind != HIT_CELL && hit.kind != HIT_NONE) return bind_no_past(c, e, out);
     switch (hit.kind) {
     case HIT_FIELD: *out = bind_field(c, e, source, &p, hit.field); return ERR_OK;
     case HIT_OBJECT: *out = column_node(c, e, BOUND_OBJECT, EXPR_DOC, source, &p, hit.index); return ERR_OK;
@@ -353,11 +360,13 @@ Err bind_path(Bind *c, const Expr *e, Bound **out) {
         *out = shown_time(c, column_node(c, e, BOUND_CELL_SOURCE, EXPR_TIME, source, &p, hit.index));
         return ERR_OK;
     case HIT_CELL:
+        TRY(bind_moment(c, e, source, p.first + (uint32_t)hit.index, &p.fields[hit.index]));
         *out = bind_inside(c, e, bind_cell(c, e, source, &p, hit.index), segs + hit.used, n - hit.used);
         if ((*out)->type != EXPR_UNDEFINED) return ERR_OK;
         break;
     case HIT_NONE:
         if (!is_metadata(&p, segs, n)) break;
+        if (c->moment) return bind_no_past(c, e, out);
         *out = bind_member(c, e, field_node(c, e, source, FIELD_SELF, EXPR_DOC), segs, n);
         return ERR_OK;
     }

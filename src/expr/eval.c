@@ -175,6 +175,8 @@ ExprValue expr_eval(const Bound *b, ExprRun *run, const ExprRow *rows) {
     case BOUND_OBJECT: return eval_object(b, run, &rows[b->source]);
     case BOUND_CALL: return eval_call(b, run, rows);
     case BOUND_GRAPH: return expr_eval_graph(b, run, rows);
+    case BOUND_MOMENT: return run->moment;
+    case BOUND_SPAN: return expr_eval_span(b, run, rows);
     case BOUND_COND: return eval_cond(b, run, rows);
     case BOUND_OR:
     case BOUND_AND: return eval_logic(b, run, rows);

@@ -7,3 +7,7 @@
 ExprValue expr_value_of_bits(const Field *f, uint64_t bits);
 // An aggregate over neighbours.
 ExprValue expr_eval_graph(const Bound *b, ExprRun *run, const ExprRow *rows);
+// A function of the past.
+ExprValue expr_eval_span(const Bound *b, ExprRun *run, const ExprRow *rows);
+// Whoever pays for the run lets it go on. What is given up stays so, or aggregates around would begin it anew.
+bool expr_goes_on(ExprRun *run);

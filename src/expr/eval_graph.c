@@ -96,8 +96,7 @@ static int32_t slot_of(const Walk *w, uint32_t kind) {
 
 enum { ASK_AT = 256 }; // neighbours
 
-// Whoever pays for the run lets it go on. What is given up stays so, or aggregates around would begin it anew.
-static bool goes_on(ExprRun *run) {
+bool expr_goes_on(ExprRun *run) {
     bool passed = run->visited_max && run->visited > run->visited_max;
     bool asked = run->goes && run->visited >= ASK_AT;
     if (passed || (asked && !run->goes(run->ctx))) run->stopped = true;
@@ -106,7 +105,7 @@ static bool goes_on(ExprRun *run) {
 
 static void walk(Walk *w, LinkId first, bool out) {
     View *v = w->run->view;
-    for (LinkId id = first; id.v && !w->done && !v->overrun && goes_on(w->run);) {
+    for (LinkId id = first; id.v && !w->done && !v->overrun && expr_goes_on(w->run);) {
         LinkView l = view_link(v, id);
         if (!l.alive) return;
         w->run->visited++;

@@ -15,8 +15,9 @@
 //                 | ( "IN" | "NIN" | "NOT" "IN" | "NOT_IN" ) "[" sum { "," sum } "]" ]
 //   sum     = product { ( "+" | "-" ) product }      product = sign { ( "*" | "/" | "%" ) sign }
 //   sign    = [ "-" | "+" ] prim
-//   prim    = "(" expr ")" | literal | quantity | call | graph | path
+//   prim    = "(" expr ")" | literal | quantity | span | call | graph | path
 //   literal = number | 'text' | "text" | TRUE | FALSE | NULL
+//   span    = uint ( "w" | "d" | "h" | "m" | "s" | "ms" | "us" | "ns" )        90s, 1h: a DURATION, without white space
 //   quantity= number 'unit name or symbol'                                     20 'degreeFahrenheit'
 //   call    = name "(" [ expr { "," expr } ] ")"                               func.def lists the names
 //   graph   = AGG "(" [alias] ( "->" | "<-" | "<->" ) [ rel { "|" rel } ] [ "." path | "," expr ] [ "WHERE" expr ] ")"
@@ -34,6 +35,12 @@
 // unitless property, are an ERROR at bind time. A plain literal takes the other side's unit. * and / by a unitless
 // number keep the unit; anything else drops it to "derived", which compares only with plain literals and its like.
 // A difference of two temperatures is a span: it converts by factor alone.
+//
+// The past: functions whose first argument is a property (or an expression over one property) and whose last one is a
+// span look at the values with own times (source time, else arrival) in (now - span, now], in order of own time, of one
+// time by arrival. The value that stood at now - span counts for TWA, FIRST, DELTA, INCREASE, RATE, CHANGES and
+// TIME_TRUE alone. A value that was taken away, or is undefined, ends the one before it and counts nowhere. A span is
+// constant; LAST takes a time too.
 //
 // Types: `/` gives a double. Values of different kinds do not compare (undefined), but for: integers with doubles
 // (exactly); null, which equals null alone; times. A property of times is a text: beside a TIME, another such property
@@ -80,7 +87,7 @@ typedef struct ExprValue {
 // ---- syntax -------------------------------------------------------------------------------------------------------
 
 typedef enum ExprOp {
-    EX_LITERAL, // value (NULL, BOOL, I64, F64, STR); unit set: a quantity
+    EX_LITERAL, // value (NULL, BOOL, I64, F64, STR, DURATION); unit set: a quantity
     EX_PATH,    // segs
     EX_CALL,    // name, args
     EX_GRAPH,   // name (SUM ...), graph, args: [value expr or NULL, WHERE expr or NULL]
@@ -198,13 +205,15 @@ typedef enum BoundOp {
     BOUND_CELL_UPDATE, // TIME: update time of column
     BOUND_CELL_SOURCE, // TIME: source time of column
     BOUND_FIELD,       // field of source
-    BOUND_DOC,         // args[0] is a DOC; seg: member or element of it: type ANY unless the model tells
-    BOUND_OBJECT,      // the object or component `column` of source as a DOC, undefined when its marker is not set
-    BOUND_CAST,        // args[0] to `type` (I64->F64, STR->TIME, TIME->STR as shown, seconds or ISO text->DURATION,
-                       // DOC->POINT, ANY->type); undefined when it does not fit
-    BOUND_SCALE,       // args[0] * factor + offset: unit conversion, F64
-    BOUND_CALL,        // func of args
-    BOUND_GRAPH,       // args as in EX_GRAPH, bound by neighbour's table: see BoundGraph
+    BOUND_MOMENT,      // the value of the property that the function around looks at, as it was at one time
+    BOUND_SPAN,   // func of the past of column of source: args[0] over BOUND_MOMENT, args[1] the span or LAST's time
+    BOUND_DOC,    // args[0] is a DOC; seg: member or element of it: type ANY unless the model tells
+    BOUND_OBJECT, // the object or component `column` of source as a DOC, undefined when its marker is not set
+    BOUND_CAST,   // args[0] to `type` (I64->F64, STR->TIME, TIME->STR as shown, seconds or ISO text->DURATION,
+                  // DOC->POINT, ANY->type); undefined when it does not fit
+    BOUND_SCALE,  // args[0] * factor + offset: unit conversion, F64
+    BOUND_CALL,   // func of args
+    BOUND_GRAPH,  // args as in EX_GRAPH, bound by neighbour's table: see BoundGraph
     BOUND_COND,
     BOUND_OR,
     BOUND_AND,
@@ -236,17 +245,17 @@ struct Bound {
     const Expr *from; // for messages
     Bound **args;
     int32_t arg_count;
-    int32_t source;    // CELL*, FIELD, OBJECT, GRAPH: number in the scope
-    uint32_t column;   // CELL*, OBJECT
-    const Field *leaf; // CELL*, OBJECT: the model's field
+    int32_t source;    // CELL*, FIELD, OBJECT, GRAPH, SPAN: number in the scope
+    uint32_t column;   // CELL*, OBJECT, MOMENT, SPAN
+    const Field *leaf; // CELL*, OBJECT, MOMENT, SPAN: the model's field
     ExprField field;
-    ExprSourceKind kind; // FIELD: of its source; UPDATE_TIME has type STR (as shown) or TIME
-    int32_t func;        // CALL: row of func.def
+    ExprSourceKind kind; // FIELD, SPAN: of its source; UPDATE_TIME has type STR (as shown) or TIME
+    int32_t func;        // CALL, SPAN: row of func.def
     bool sorted;         // IN, NIN: the list is ascending, of the value's type (I64, F64 or STR), without doubles
     ExprSeg seg;         // DOC
     ExprValue value;
-    double factor, offset;
-    const Type *dtdl; // the value's DTDL type where known: a dateTime is STR with shape DATETIME here
+    double factor, offset; // SCALE; SPAN: factor is the percentage
+    const Type *dtdl;      // the value's DTDL type where known: a dateTime is STR with shape DATETIME here
     BoundGraph *graph;
 };
 
@@ -272,6 +281,9 @@ int32_t expr_func_count(void);
 // 0 <= i < expr_func_count(), by subject.
 ExprFunc expr_func_at(int32_t i);
 
+// Is there a function of the past of that name? With fewer arguments some of them are aggregates.
+bool expr_is_past(Str name);
+
 // ---- evaluation ---------------------------------------------------------------------------------------------------
 
 // Where one source stands.
@@ -280,14 +292,33 @@ typedef struct ExprRow {
     uint64_t row; // TWIN: its row in the table; LINK: the id again
 } ExprRow;
 
+// A value as it came: of a cell, or the news that it was taken away.
+typedef struct ExprMoment {
+    int64_t time; // own time
+    bool valid;   // false: taken away
+    uint64_t bits;
+    Str text; // of text cells; during the call
+} ExprMoment;
+
+// The stretch of a cell's past that is asked for. kind, id: whose it is; what a row held before it was theirs is not
+// told.
+typedef struct ExprReach {
+    ExprSourceKind kind;
+    uint64_t id;
+    uint32_t column;
+    uint64_t row;
+    int64_t from, to;
+} ExprReach;
+
 // Where values of the past come from, for functions over a span of time: avg(temperature, 1h). The engine has one.
 typedef struct ExprPast {
     void *ctx;
-    // Values of a cell of a twin with own times in (from, to], ascending, and first, with time `from`, the one that
-    // stood then, if any; undefined: it was taken away. fn false: stop. What the view does not see is not told.
-    Err (*points)(void *ctx, View *v, uint64_t twin, uint32_t col, uint64_t row, int64_t from, int64_t to,
-                  bool (*fn)(void *arg, int64_t time, const ExprValue *value), void *arg);
+    // First, with time `from`, the value that stood then, if any; then those with own times in (from, to], ascending,
+    // of one time in order of arrival. fn false: stop. What the view does not see is not told.
+    Err (*moments)(void *ctx, View *v, const ExprReach *r, bool (*fn)(void *arg, const ExprMoment *m), void *arg);
 } ExprPast;
+
+#define EXPR_SPAN_VALUES_MAX 1000000 // values that one MEDIAN or PERCENTILE holds; of more it is undefined
 
 // What an evaluation needs. One thread at a time.
 typedef struct ExprRun {
@@ -295,13 +326,14 @@ typedef struct ExprRun {
     int64_t now;             // ns: the argument of now() and age()
     Arena *scratch;          // texts made on the way; the caller resets it between rows or pages
     const ExprValue *slots;  // what EX_SLOT names
-    int64_t visited;         // out: relationships looked at, also those that were not meant; for budgets
+    int64_t visited;         // out: relationships looked at, also those that were not meant, and values of the past
     int64_t visited_max;     // 0: no bound; aggregates stop when visited passes it, and the value is worthless then
     bool (*goes)(void *ctx); // may be NULL; asked when visited comes to 256, may set it back; false: the same
     void *ctx;
     bool stopped;         // out: an aggregate was given up, and none is begun any more
     const ExprPast *past; // NULL: functions over a span of time are undefined
     Err failed;           // out: the past could not be read; what was evaluated must be thrown away
+    ExprValue moment;     // what BOUND_MOMENT is, while a function of the past runs
 } ExprRun;
 
 // One row. rows[i] belongs to source i. Cost: about 20 ns a node and a page lookup a cell.
@@ -330,7 +362,9 @@ typedef struct ExprReads {
     // A column of the twins behind a hop (-1: of the row), or of the relationships of the hop. inside: it is a marker,
     // and what lies in it counts too.
     void (*column)(void *ctx, int32_t hop, bool link, uint32_t column, bool inside);
-    bool clock; // out: now() or age()
+    // The past of a column of the same, for so long back (0: as far as it goes); may be NULL. Told to column() too.
+    void (*past)(void *ctx, int32_t hop, bool link, uint32_t column, int64_t span_ns);
+    bool clock; // out: now() or age(), or a function of the past
     bool whole; // out: a twin or relationship as a whole, its etag or its time
 } ExprReads;
 // Tell everything of the world that the value of b depends on, but for what a twin's model says. With a strict scope it

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include "base/decimal.h"
+#include "base/time.h"
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 static bool is_name_first(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$'; }
@@ -93,6 +94,19 @@ static int32_t skip_digits(const Lex *l, int32_t at) {
     return at;
 }
 
+// A number and a letter for its unit, up to `end`: a span of time.
+static void take_span(Lex *l, int32_t end) {
+    Token *t = &l->token;
+    if (!time_parse_duration(str_sub(l->text, t->at, end), &t->value.i)) {
+        bad(l, end, "a number must not run into a name; a span of time is 90s, 5m, 1h, 1d or 1w");
+        return;
+    }
+    t->kind = TOKEN_SPAN;
+    t->value.type = EXPR_DURATION;
+    t->end = end;
+    t->text = str_sub(l->text, t->at, end);
+}
+
 static void take_number(Lex *l) {
     int32_t first = l->token.at, at = skip_digits(l, first);
     bool whole = true;
@@ -110,7 +124,7 @@ static void take_number(Lex *l) {
     t->text = str_sub(l->text, first, at);
     if (is_name(peek(l, at))) {
         while (is_name(peek(l, at))) at++;
-        bad(l, at, "a number must not run into a name");
+        take_span(l, at);
     } else if (whole && str_to_i64(t->text, &t->value.i)) {
         t->kind = TOKEN_INTEGER;
         t->value.type = EXPR_I64;

@@ -10,6 +10,7 @@ typedef enum TokenKind {
     TOKEN_STRING,  // text, escapes resolved
     TOKEN_INTEGER, // value I64; no sign
     TOKEN_NUMBER,  // value F64; no sign; also integers over 64 bits
+    TOKEN_SPAN,    // value DURATION: 90s, 5m, 1h, 1d, 1w, 250ms
     TOKEN_PUNCT,   // one of ( ) [ ] { } , . ; : ? = < > ! + - * / % | - one byte each, except <= >= != <> and ..
     TOKEN_BAD,     // text: what is wrong (unknown byte, open string)
 } TokenKind;

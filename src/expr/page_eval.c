@@ -582,6 +582,8 @@ void lane_eval(ExprPage *p, const Bound *b, const Sel *sel, Lane *out) {
         else eval_rows(p, b, sel, out);
         return;
     case BOUND_OBJECT:
+    case BOUND_MOMENT:
+    case BOUND_SPAN:
     case BOUND_GRAPH: eval_rows(p, b, sel, out); return;
     case BOUND_DOC: eval_unary(p, b, sel, member_one, out); return;
     case BOUND_CAST: eval_unary(p, b, sel, cast_one, out); return;

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/time.h"
 #include "expr/func.h"
 #include "world/scan.h"
 
@@ -315,6 +316,20 @@ static char result_kind(const FuncRule *rule) {
     }
 }
 
+// The property and the span of a function of the past.
+static void draw_past(Lab *l, int32_t func, char letter, bool link, Buf *out) {
+    static const char *const SPANS[] = {"1h", "90s", "1d", "DURATION('PT10M')", "5 'minute'"};
+    static const char KINDS[] = {'n', 'n', 'n', 'b', 's'};
+    if (letter == 'w') {
+        bool time = func == FUNC_SPAN_LAST && below(l, 2) == 0;
+        put(out, time ? "NOW() - 20m" : PICK(l, SPANS));
+        return;
+    }
+    draw_path(l, func == FUNC_SPAN_TRUE ? 'n' : PICK(l, KINDS), link, out);
+    if (func == FUNC_SPAN_TRUE) put(out, below(l, 2) ? " > 3" : " < 10");
+    else if (below(l, 6) == 0) put(out, " * 2");
+}
+
 static void draw_call(Lab *l, char kind, int depth, bool link, Buf *out) {
     int32_t f = 0;
     for (int tries = 0; tries < 40; tries++) {
@@ -330,6 +345,10 @@ static void draw_call(Lab *l, char kind, int depth, bool link, Buf *out) {
     for (int32_t i = 0; i < n; i++) {
         if (*params) letter = *params++;
         if (i) put(out, ", ");
+        if (letter == 'p' || letter == 'w') {
+            draw_past(l, f, letter, link, out);
+            continue;
+        }
         draw_expr(l, kind_of_letter(l, letter), depth - 1, link, out);
     }
     put(out, ")");
@@ -439,6 +458,26 @@ static void draw_expr(Lab *l, char kind, int depth, bool link, Buf *out) {
     }
 }
 
+// ---- a past -------------------------------------------------------------------------------------------------------
+
+// Values of any property and row, of itself and the time alone.
+static Err made_up(void *ctx, View *v, const ExprReach *r, bool (*fn)(void *arg, const ExprMoment *m), void *arg) {
+    static const char *const texts[] = {"a", "abcd", "2026-01-01", "[1]"};
+    uint64_t h = (r->id * 31 + r->column) * UINT64_C(0x9e3779b97f4a7c15);
+    int64_t step = (int64_t)(1 + h % 40) * 60 * NS_PER_S, end = r->to, first = r->from - r->from % step;
+    (void)ctx;
+    (void)v;
+    if (h >> 60 == 0) return ERR_OK; // none
+    for (int64_t at = first; at <= end; at += step) {
+        h = (h ^ (uint64_t)(at / NS_PER_S)) * UINT64_C(0x9e3779b97f4a7c15);
+        ExprMoment m = {.time = at < r->from ? r->from : at, .valid = h >> 58 != 0, .text = str_of(texts[h >> 62])};
+        m.bits = h >> 40 & 1 ? bits_of((double)(h >> 54) / 7) : h >> 61;
+        if (at == first && !m.valid) continue;
+        if (!fn(arg, &m)) break;
+    }
+    return ERR_OK;
+}
+
 // ---- the comparison -----------------------------------------------------------------------------------------------
 
 static bool same_value(const ExprValue *a, const ExprValue *b) {
@@ -544,7 +583,8 @@ static void ask(Lab *l, ExprPage *p, bool link, Tally *tally) {
         {.type = EXPR_F64, .d = -2.5},   {.type = EXPR_STR, .s = STR("abcd")},
         {.type = EXPR_F64, .d = 0x1p70}, {.type = EXPR_TIME, .i = 1767225600000000000},
     };
-    ExprRun run = {.view = &l->view, .now = 1760000000000000000, .scratch = &l->arena, .slots = slots};
+    const ExprPast past = {.moments = made_up};
+    ExprRun run = {.view = &l->view, .now = 1760000000000000000, .scratch = &l->arena, .slots = slots, .past = &past};
     Buf text = {0};
     Expr *e;
     Bound *b;

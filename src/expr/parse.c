@@ -293,6 +293,7 @@ static Err parse_prim(Lex *l, Expr **out) {
     switch (l->token.kind) {
     case TOKEN_INTEGER:
     case TOKEN_NUMBER: return parse_number(l, false, l->token.at, out);
+    case TOKEN_SPAN: return literal(l, l->token.value, out);
     case TOKEN_STRING: return literal(l, (ExprValue){.type = EXPR_STR, .s = l->token.text}, out);
     case TOKEN_QUOTED: return parse_path(l, out);
     case TOKEN_NAME: return parse_word(l, out);

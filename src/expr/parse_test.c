@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include "base/rng.h"
+#include "base/time.h"
 #include "expr/lex.h"
 
 static int setup(void **state) {
@@ -152,7 +153,9 @@ static void refused(void **state) {
         {"f(1,)", "expected a value after the comma", 4, 5},
         {"f(1", "expected ) but found the end of the text", 3, 3},
         {"'abc", "the text in quotes has no end", 0, 4},
-        {"12abc", "a number must not run into a name", 0, 5},
+        {"12abc", "a number must not run into a name; a span of time is 90s, 5m, 1h, 1d or 1w", 0, 5},
+        {"a > 1.5h", "a number must not run into a name; a span of time is 90s, 5m, 1h, 1d or 1w", 4, 8},
+        {"99999999999w", "a number must not run into a name; a span of time is 90s, 5m, 1h, 1d or 1w", 0, 12},
         {"1e999", "the number is too large", 0, 5},
         {"a # b", "this character means nothing here", 2, 3},
         {"gr\xc3\xb6n", "a name with such a character is written [[name]]", 2, 4},
@@ -250,9 +253,15 @@ static Expr **draw_args(Arena *a, Rng *r, Expr *e, int32_t n, int depth) {
     return e->args;
 }
 
+static int64_t draw_span(Rng *r) {
+    static const int64_t units[] = {1, 1000, NS_PER_MS, NS_PER_S, 60 * NS_PER_S, 3600 * NS_PER_S, 604800 * NS_PER_S};
+    return (int64_t)rng_below(r, 3000) * units[rng_below(r, 7)];
+}
+
 static void draw_literal(Arena *a, Rng *r, Expr *e) {
-    switch (rng_below(r, 6)) {
+    switch (rng_below(r, 7)) {
     case 0: e->value.type = EXPR_NULL; break;
+    case 5: e->value = (ExprValue){.type = EXPR_DURATION, .i = draw_span(r)}; break;
     case 1: e->value = (ExprValue){.type = EXPR_BOOL, .b = rng_below(r, 2) == 0}; break;
     case 2: e->value = (ExprValue){.type = EXPR_I64, .i = (int64_t)rng_u64(r) >> rng_below(r, 64)}; break;
     case 3: e->value = (ExprValue){.type = EXPR_F64, .d = rng_normal(r) * (rng_below(r, 2) ? 1 : 1e30)}; break;

@@ -4,6 +4,7 @@
 #include <math.h>
 #include "base/check.h"
 #include "base/decimal.h"
+#include "base/time.h"
 
 // ---- names and literals -------------------------------------------------------------------------------------------
 
@@ -41,6 +42,18 @@ static void put_f64(double v, Buf *out) {
     if (str_find(s, '.', 0) < 0 && str_find(s, 'e', 0) < 0) buf_str_put(out, STR(".0"));
 }
 
+// In the largest unit that says it exactly.
+static void put_span(int64_t ns, Buf *out) {
+    static const struct {
+        const char *unit;
+        int64_t ns;
+    } units[] = {{"w", 604800 * NS_PER_S}, {"d", 86400 * NS_PER_S}, {"h", 3600 * NS_PER_S}, {"m", 60 * NS_PER_S},
+                 {"s", NS_PER_S},          {"ms", NS_PER_MS},       {"us", 1000},           {"ns", 1}};
+    size_t u = ns ? 0 : 4;
+    while (ns % units[u].ns) u++;
+    buf_printf(out, "%lld%s", (long long)(ns / units[u].ns), units[u].unit);
+}
+
 static void put_literal(const Expr *e, Buf *out) {
     switch (e->value.type) {
     case EXPR_NULL: buf_str_put(out, STR("NULL")); break;
@@ -48,6 +61,7 @@ static void put_literal(const Expr *e, Buf *out) {
     case EXPR_I64: buf_printf(out, "%lld", (long long)e->value.i); break;
     case EXPR_F64: put_f64(e->value.d, out); break;
     case EXPR_STR: put_text(e->value.s, out); break;
+    case EXPR_DURATION: put_span(e->value.i, out); break;
     default: CHECK(!"a literal of the language");
     }
     if (e->unit.n == 0) return;

@@ -22,6 +22,14 @@ static void read_column(Reader *x, const Bound *b) {
     x->r->column(x->r->ctx, x->hop[b->source], is_link(x, b->source), b->column, inside);
 }
 
+static void read_past(Reader *x, const Bound *b) {
+    const Bound *span = b->args[1];
+    int64_t ns = span->op == BOUND_CONST && span->type == EXPR_DURATION ? span->value.i : 0;
+    read_column(x, b);
+    x->r->clock = true;
+    if (x->r->past) x->r->past(x->r->ctx, x->hop[b->source], is_link(x, b->source), b->column, ns);
+}
+
 static void read_graph(Reader *x, const Bound *b) {
     const BoundGraph *g = b->graph;
     ExprHop hop = {.from = g->from,
@@ -47,6 +55,7 @@ static void read_node(Reader *x, const Bound *b) {
     case BOUND_OBJECT: read_column(x, b); break;
     case BOUND_FIELD: read_field(x, b); break;
     case BOUND_GRAPH: read_graph(x, b); break;
+    case BOUND_SPAN: read_past(x, b); break;
     default: break;
     }
     if (b->op == BOUND_CALL && b->func == FUNC_NOW) x->r->clock = true;

@@ -18,11 +18,11 @@ static Exec *own(const QueryCursor *c) { return c->team.execs[0]; }
 static Err prepare(QueryCursor *c, View *v, Diag *d) {
     TRY(query_measure(&c->keep, c->q, v, &c->q, d));
     TRY(plan_make(&c->keep, c->q, v, &c->plan, d));
-    c->team = (Team){.plan = c->plan, .crew = c->o.crew, .now = c->o.now, .meter = &c->meter};
+    c->team = (Team){.plan = c->plan, .crew = c->o.crew, .now = c->o.now, .past = c->o.past, .meter = &c->meter};
     c->team.execs = mem_alloc(sizeof *c->team.execs);
     c->team.execs[0] = mem_alloc(sizeof(Exec));
     c->team.count = 1;
-    exec_init(own(c), c->plan, v, c->o.now, &c->meter);
+    exec_init(own(c), c->plan, v, c->o.now, c->o.past, &c->meter);
     if (c->o.naive) return ERR_OK;
     TRY(exec_check(own(c), d));
     plan_choose(c->plan, &c->keep, own(c), &c->o);

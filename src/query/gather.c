@@ -21,7 +21,7 @@ Exec *team_exec(Team *team, int32_t i) {
     while (team->count <= i) {
         team->execs = mem_grow(team->execs, (size_t)(team->count + 1) * sizeof *team->execs);
         Exec *x = mem_alloc(sizeof *x);
-        exec_init(x, team->plan, team->execs[0]->view, team->now, team->meter);
+        exec_init(x, team->plan, team->execs[0]->view, team->now, team->past, team->meter);
         team->execs[team->count++] = x;
     }
     return team->execs[i];

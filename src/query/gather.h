@@ -24,6 +24,7 @@ typedef struct Team {
     Exec **execs;
     int32_t count; // made so far
     int64_t now;
+    const ExprPast *past; // NULL: none
     Meter *meter;
 } Team;
 

@@ -83,6 +83,7 @@ static void stop(Naive *n, Err e) {
 static bool look(Naive *n) {
     int64_t max = n->o->limits.rows;
     n->looked++;
+    if (n->run.failed) stop(n, n->run.failed);
     if (max && n->looked > max) {
         stop(n,
              diag_add(n->d, ERR_BUDGET, -1, -1, (Str){0}, "the query looked at more than %lld rows", (long long)max));
@@ -535,7 +536,7 @@ Err query_naive(const Query *q, View *v, const QueryOptions *o, const QuerySink 
     arena_init(&n.keep, 0);
     arena_init(&n.scratch, 0);
     n.length.type = EXPR_I64;
-    n.run = (ExprRun){.view = v, .now = o->now, .scratch = &n.scratch, .slots = &n.length};
+    n.run = (ExprRun){.view = v, .now = o->now, .scratch = &n.scratch, .slots = &n.length, .past = o->past};
     n.sources = NEW(&n.keep, ExprSource, q->alias_count);
     n.at = NEW(&n.keep, ExprRow, q->alias_count);
     n.of = NEW(&n.keep, uint32_t, q->alias_count);

@@ -54,8 +54,11 @@ static QueryAgg agg_named(Str name) {
     return AGG_NONE;
 }
 
-// A call of an aggregate.
-static bool is_aggregate(const Expr *e) { return e->op == EX_CALL && agg_named(e->name) != AGG_NONE; }
+// A call of an aggregate over rows. With a span behind the value it is a function of the past of one row.
+static bool is_aggregate(const Expr *e) {
+    QueryAgg agg = e->op == EX_CALL ? agg_named(e->name) : AGG_NONE;
+    return agg != AGG_NONE && e->arg_count <= (agg == AGG_PERCENTILE ? 2 : 1);
+}
 
 // The segments of a path without the only source's alias.
 static const ExprSeg *bare_segs(const Query *q, const Expr *e, int32_t *count) {
@@ -81,6 +84,7 @@ static bool same_literal(const Expr *a, const Expr *b) {
     case EXPR_I64: return a->value.i == b->value.i;
     case EXPR_F64: return memcmp(&a->value.d, &b->value.d, sizeof(double)) == 0;
     case EXPR_STR: return str_eq(a->value.s, b->value.s);
+    case EXPR_DURATION: return a->value.i == b->value.i;
     default: return a->value.type == EXPR_NULL;
     }
 }
@@ -208,15 +212,9 @@ static Err settle_percent(Settle *s, const Expr *e, QueryColumn *c) {
 static Err settle_aggregate(Settle *s, const Expr *e, QueryColumn *c) {
     c->agg = agg_named(e->name);
     int32_t least = c->agg == AGG_COUNT ? 0 : c->agg == AGG_PERCENTILE ? 2 : 1;
-    int32_t most = c->agg == AGG_PERCENTILE ? 2 : 1;
-    if (e->arg_count < least || e->arg_count > most) {
-        const char *takes = c->agg == AGG_COUNT        ? "nothing or one value"
-                            : c->agg == AGG_PERCENTILE ? "a value and a number from 0 to 100"
-                            : c->agg == AGG_MIN        ? "one value; the least of several is LEAST(a, b)"
-                            : c->agg == AGG_MAX        ? "one value; the greatest of several is GREATEST(a, b)"
-                                                       : "one value";
-        return FAIL(s, e, "%.*s takes %s", STR_ARG(e->name), takes);
-    }
+    if (e->arg_count < least)
+        return FAIL(s, e, "%.*s takes %s", STR_ARG(e->name),
+                    c->agg == AGG_PERCENTILE ? "a value and a number from 0 to 100" : "one value");
     c->expr = e->arg_count ? e->args[0] : NULL;
     if (c->agg == AGG_PERCENTILE) TRY(settle_percent(s, e, c));
     return c->expr ? settle_row(s, c->expr) : ERR_OK;

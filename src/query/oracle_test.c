@@ -123,7 +123,7 @@ static void compare(const Turn *t) {
 
 static Err ask_oracle(Case *c, const Query *q, Buf *lines, Diag *d) {
     View v;
-    QueryOptions o = {.now = TEST_GRAPH_NOW + 3600 * INT64_C(1000000000), .limits.rows = LOOKS_MAX};
+    QueryOptions o = {.now = TEST_GRAPH_NOW + 3600 * INT64_C(1000000000), .limits.rows = LOOKS_MAX, .past = &TEST_PAST};
     QuerySink sink = {lines, take_line};
     view_begin(&v, c->g.w);
     Err e = query_naive(q, &v, &o, &sink, NULL, d);
@@ -152,7 +152,7 @@ static void compare_ways(Turn t) {
     static const int64_t pages[] = {1, 2, 3, 10, 100, 1000};
     Case *c = t.c;
     int64_t page = pages[rng_below(&c->g.rng, sizeof pages / sizeof *pages)];
-    t.o = (QueryOptions){.now = TEST_GRAPH_NOW + 3600 * INT64_C(1000000000)};
+    t.o = (QueryOptions){.now = TEST_GRAPH_NOW + 3600 * INT64_C(1000000000), .past = &TEST_PAST};
     t.page = page;
     t.how = "alone";
     compare(&t);

@@ -118,9 +118,10 @@ static int32_t count_terms(const Expr *e) {
     return e->op == EX_AND ? count_terms(e->args[0]) + count_terms(e->args[1]) : 1;
 }
 
-static bool has_graph(const Expr *e) {
-    bool found = e->op == EX_GRAPH;
-    for (int32_t i = 0; i < e->arg_count && !found; i++) found = e->args[i] && has_graph(e->args[i]);
+// Does it look at more than a row: neighbours, or the past?
+static bool looks_far(const Expr *e) {
+    bool found = e->op == EX_GRAPH || (e->op == EX_CALL && expr_is_past(e->name));
+    for (int32_t i = 0; i < e->arg_count && !found; i++) found = e->args[i] && looks_far(e->args[i]);
     return found;
 }
 
@@ -133,7 +134,7 @@ static bool makes_text(const Expr *e) {
 
 static void add_expr(Plan *p, const Expr *e) {
     PlanExpr *x = &p->exprs[p->expr_count++];
-    p->singly |= has_graph(e);
+    p->singly |= looks_far(e);
     x->e = e;
     x->mask = plan_mask(p->q, e, &x->late);
     x->alias = (x->mask & (x->mask - 1)) == 0 ? __builtin_ctzll(x->mask) : -1;

@@ -84,7 +84,7 @@ typedef struct Plan {
     bool in_order;      // rows are found in the order of query.h
     bool count_only;    // COUNT() of whole tables or kinds: from counts of pages
     bool nothing;       // no row can match
-    bool singly;        // rows, not pages: an expression looks at neighbours, or makes large texts; for budgets
+    bool singly; // rows, not pages: an expression looks at neighbours or the past, or makes large texts; for budgets
     PlanStep *steps;
     int32_t step_count;
     bool **rels;     // [edge][kind]: the edge takes links of the kind; [edge] NULL: any

@@ -166,6 +166,7 @@ typedef struct QueryOptions {
     int64_t (*clock)(void); // monotonic ns, for limits.until_ns and the times EXPLAIN tells; NULL: neither
     const QueryCrew *crew;  // NULL: this thread alone
     QueryCache *cache;      // NULL: none
+    const ExprPast *past;   // for functions of the past; NULL: they are undefined
     ShowOptions show;
     bool naive; // the oracle: no plan, no pages, nested loops over expr_eval
 } QueryOptions;

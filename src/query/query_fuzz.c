@@ -32,7 +32,7 @@ static bool take_row(void *ctx, Str json) {
 }
 
 static Err ask_plan(const Query *q, View *v, Buf *out) {
-    QueryOptions o = {.now = TEST_GRAPH_NOW, .limits = {.rows = 100000, .bytes = 64 << 20}};
+    QueryOptions o = {.now = TEST_GRAPH_NOW, .limits = {.rows = 100000, .bytes = 64 << 20}, .past = &TEST_PAST};
     QueryCursor *c;
     Err e = query_open(q, v, &o, &c, NULL);
     if (e != ERR_OK) return e;
@@ -45,7 +45,7 @@ static Err ask_plan(const Query *q, View *v, Buf *out) {
 }
 
 static Err ask_oracle(const Query *q, View *v, Buf *out) {
-    QueryOptions o = {.now = TEST_GRAPH_NOW, .limits = {.rows = 600}};
+    QueryOptions o = {.now = TEST_GRAPH_NOW, .limits = {.rows = 600}, .past = &TEST_PAST};
     QuerySink sink = {out, take_row};
     return query_naive(q, v, &o, &sink, NULL, NULL);
 }

@@ -64,7 +64,17 @@ Err meter_report(const Meter *m, int64_t rows_out, Diag *d) {
 // In the middle of one value: neighbours cost what rows do.
 static bool goes_on(void *ctx) { return exec_flush(ctx); }
 
-void exec_init(Exec *x, const Plan *p, View *v, int64_t now, Meter *m) {
+// What could not be read stops this thread.
+static Err moments(void *ctx, View *v, const ExprReach *r, bool (*fn)(void *arg, const ExprMoment *m), void *arg) {
+    Exec *x = ctx;
+    Err err = x->source->moments(x->source->ctx, v, r, fn, arg);
+    if (err == ERR_OK || x->err != ERR_OK) return err;
+    x->err = err;
+    x->why = (Why){.err = err, .at = -1, .end = -1, .text = str_of(err_text(err))};
+    return err;
+}
+
+void exec_init(Exec *x, const Plan *p, View *v, int64_t now, const ExprPast *past, Meter *m) {
     memset(x, 0, sizeof *x);
     x->plan = p;
     x->q = p->q;
@@ -75,6 +85,9 @@ void exec_init(Exec *x, const Plan *p, View *v, int64_t now, Meter *m) {
     x->tabs = NEW(&x->keep, Tab *, p->q->alias_count);
     x->step_rows = NEW(&x->keep, int64_t, p->q->edge_count + 1);
     x->run = (ExprRun){.now = now, .scratch = &x->scratch, .slots = x->slots, .goes = goes_on, .ctx = x};
+    x->source = past;
+    x->past = (ExprPast){.ctx = x, .moments = moments};
+    if (past) x->run.past = &x->past;
     exec_view(x, v);
 }
 

@@ -79,12 +79,14 @@ typedef struct Exec {
     int64_t ticks;      // rows looked at that the meter does not know yet
     int64_t *step_rows; // by step: found so far; [step_count]: starts
     ExprValue slots[1];
+    const ExprPast *source; // where values of the past come from, through `past`, which notes its errors here
+    ExprPast past;
     Err err;
     Why why;
 } Exec;
 
 // Start and release. view may be replaced between calls by another of the same sequence.
-void exec_init(Exec *x, const Plan *p, View *v, int64_t now, Meter *m);
+void exec_init(Exec *x, const Plan *p, View *v, int64_t now, const ExprPast *past, Meter *m);
 void exec_free(Exec *x);
 void exec_view(Exec *x, View *v);
 // Nothing stops this thread: no error, no limit passed, the view still good.

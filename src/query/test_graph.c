@@ -335,3 +335,25 @@ void test_graph_close(TestGraph *g) {
     domain_free(g->d);
     arena_free(&g->arena);
 }
+
+// ---- a past -------------------------------------------------------------------------------------------------------
+
+static Err made_up(void *ctx, View *v, const ExprReach *r, bool (*fn)(void *arg, const ExprMoment *m), void *arg) {
+    static const char *const texts[] = {"a", "b", "t1", "2026-01-01"};
+    const int64_t minute = INT64_C(60000000000);
+    uint64_t h = (r->id * 31 + r->column) * UINT64_C(0x9e3779b97f4a7c15);
+    int64_t step = (int64_t)(5 + h % 20) * minute, first = r->from - r->from % step;
+    (void)ctx;
+    (void)v;
+    if (h >> 62 == 0) return ERR_OK; // none
+    for (int64_t at = first; at <= r->to; at += step) {
+        h = (h ^ (uint64_t)(at / minute)) * UINT64_C(0x9e3779b97f4a7c15);
+        ExprMoment m = {.time = at < r->from ? r->from : at, .valid = h >> 60 != 0, .text = str_of(texts[h >> 62])};
+        m.bits = r->column % 2 ? h >> 60 : bits_of((double)(h >> 58) / 4);
+        if (at == first && !m.valid) continue;
+        if (!fn(arg, &m)) break;
+    }
+    return ERR_OK;
+}
+
+const ExprPast TEST_PAST = {.moments = made_up};

@@ -32,6 +32,9 @@ void test_graph_write(TestGraph *g, int64_t writes);
 MUST Err test_graph_put(TestGraph *g, bool link, const char *json);
 void test_graph_close(TestGraph *g);
 
+// A past of every property: values made up of the twin, the property and the time alone.
+extern const ExprPast TEST_PAST;
+
 // What random queries may ask for.
 typedef enum TestQueryForm {
     TEST_QUERY_TWINS,

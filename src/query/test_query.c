@@ -112,6 +112,15 @@ static void put_graph(Gen *g, int32_t alias, const char *agg, const char *inside
     PUT(g, "%s%s)", inside, below(g, 4) ? "" : " WHERE count > 0");
 }
 
+// A function of the past whose value is exact.
+static void put_past(Gen *g, int32_t alias, const char *property) {
+    static const char *const funcs[] = {"SUM", "COUNT", "MAX", "FIRST", "LAST", "DELTA", "INCREASE", "CHANGES"};
+    static const char *const spans[] = {"1h", "10m", "DURATION('PT2H')"};
+    PUT(g, "%s(", ONE_OF(g, funcs));
+    put_path(g, alias, property);
+    PUT(g, ", %s)", ONE_OF(g, spans));
+}
+
 // A number whose value is exact.
 static void put_number(Gen *g, int32_t depth) {
     static const char *const ops[] = {"+", "-", "*"};
@@ -134,6 +143,10 @@ static void put_number(Gen *g, int32_t depth) {
         if (twin < 0) put_number_leaf(g);
         else if (below(g, 2)) put_graph(g, twin, "COUNT", "");
         else put_graph(g, twin, "SUM", ".count");
+        break;
+    case 6:
+        if (below(g, 3) || twin < 0) put_number_leaf(g);
+        else put_past(g, twin, "count");
         break;
     default: put_number_leaf(g);
     }
@@ -161,7 +174,11 @@ static void put_time(Gen *g, int32_t alias) {
 static void put_twin_test(Gen *g, int32_t i) {
     static const char *const inside[] = {", count > 1", ", IS_DEFINED(temp)", ", name = 'a'", ", on = true"};
     const char *comma = g->names[i][0] ? ", " : "";
-    switch (below(g, 8)) {
+    switch (below(g, 9)) {
+    case 7:
+        put_past(g, i, below(g, 2) ? "count" : "temp");
+        PUT(g, " %s %d", ONE_OF(g, compares), below(g, 12) - 2);
+        break;
     case 0:
     case 1:
         PUT(g, "IS_OF_MODEL(%s%s'dtmi:t:%s;1'%s)", g->names[i], comma, ONE_OF(g, model_ids),
