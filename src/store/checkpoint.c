@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Life of a checkpoint:  put blocks, a slice at a time, one journal group between slices
+//                        -> wait until history has everything up to it
 //                        -> root row (the point of no return) -> trim the journal, delete unnamed pages, by slices.
 // A crash before the root row leaves pages no root names; after it, rows the root makes superfluous. Recovery finds
 // both and the store thread deletes them.
@@ -28,10 +29,7 @@ static Err end_slice(Writing *w) {
     w->open = false;
     w->slice = 0;
     TRY(db_run(&w->s->db, DB_COMMIT));
-    store_commit_next(w->s); // its failure is the engine's affair: what the fork holds is committed already
-    items_serve(w->s);
-    journal_serve(w->s);
-    db_backfill(&w->s->db);
+    store_serve(w->s); // a refused group is the engine's affair: what the fork holds is committed already
     return ERR_OK;
 }
 
@@ -73,6 +71,7 @@ static Err put_root(Store *s, uint64_t root, uint64_t seq, const IdSet *named) {
     sqlite3_bind_blob64(st, 5, s->blob.p, (uint64_t)s->blob.n, SQLITE_STATIC);
     TRY(db_run(&s->db, DB_ROOT_PUT));
     TRY(kept_put(s, rows_kept(s, seq)));
+    TRY(history_mark_put(s, seq));
     return db_run(&s->db, DB_COMMIT);
 }
 
@@ -93,6 +92,7 @@ static Err write_all(Writing *w, World *fork, uint64_t seq) {
     uint64_t root = 0;
     TRY(world_store(fork, &bs, &root));
     TRY(end_slice(w));
+    TRY(history_await(s, seq));
     idset_sort(&w->keep);
     // A block that says it is stored and is not would be missing at the next start.
     IdSet old = {0}, named = {0};
@@ -109,6 +109,7 @@ static Err write_all(Writing *w, World *fork, uint64_t seq) {
         Kept kept = rows_kept(s, seq);
         rows_drop(&s->behind, seq);
         kept_set(s, kept);
+        history_root_moved(s, seq);
         s->trim_to = seq;
     }
     idset_free(&named);

@@ -25,8 +25,8 @@ static const char *const items_sql =
     "CREATE TABLE item(kind BLOB NOT NULL, key BLOB NOT NULL, crc INTEGER NOT NULL, value BLOB NOT NULL,"
     " PRIMARY KEY(kind, key)) STRICT, WITHOUT ROWID;";
 
-// What format 3 added. An index for the blocks of points and one for means hold what a question asks for, so that blocks
-// that do not answer it are not touched; history_tier finds the young ones among many.
+// What format 3 added. An index for the blocks of points and one for means hold what a question asks for, so that
+// blocks that do not answer it are not touched; history_tier finds the young ones among many.
 static const char *const history_sql =
     "CREATE TABLE history(id INTEGER PRIMARY KEY, lane INTEGER NOT NULL, page INTEGER NOT NULL, tier INTEGER NOT NULL,"
     " start INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, t0 INTEGER NOT NULL, t1 INTEGER NOT NULL,"
@@ -86,6 +86,7 @@ static const char *const db_sql[DB_STATEMENT_COUNT] = {
     "SELECT lane, count(*), sum(points), sum(size), min(t0), max(t1) FROM"
     " (SELECT lane, points, size, t0, t1 FROM history WHERE tier < 16 UNION ALL"
     "  SELECT lane, points, size, t0, t1 FROM history WHERE tier >= 16) GROUP BY lane",
+    "SELECT lane, page, max(last) FROM history WHERE id > ?1 AND last > ?2 AND +tier < 16 GROUP BY lane, page",
     "SELECT " HISTORY_COLUMNS ", NULL FROM history WHERE id > ?1 AND tier = 0 ORDER BY id",
     "SELECT " HISTORY_COLUMNS ", NULL FROM history NOT INDEXED WHERE id > ?1 AND tier <= ?2 ORDER BY id",
     "SELECT id, name, time, crc FROM dead WHERE name = ?1 ORDER BY time DESC, id DESC",

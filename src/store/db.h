@@ -54,6 +54,7 @@ typedef enum DbStatement {
     DB_HISTORY_KNOWN,
     DB_HISTORY_PAGES,
     DB_HISTORY_LANES,
+    DB_HISTORY_ENDS,
     DB_HISTORY_YOUNG,
     DB_HISTORY_SCAN,
     DB_DEAD_SCAN,

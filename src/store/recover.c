@@ -236,7 +236,7 @@ static Err pass_over(Cut *c) {
     return ERR_OK;
 }
 
-static Err replay_group(World *w, const Row *r) {
+static Err replay_group(Store *s, World *w, const Row *r) {
     Cut c = cut_of(r->bytes);
     uint64_t last = 0;
     while (c.p < c.end) {
@@ -246,8 +246,12 @@ static Err replay_group(World *w, const Row *r) {
         if (last == 0 && head.seq != r->first) return ERR_CORRUPT;
         if (head.seq <= last || head.seq > r->seq) return ERR_CORRUPT;
         last = head.seq;
-        if (head.seq <= world_seq(w)) TRY(pass_over(&c));
-        else TRY(world_replay(w, &c, &head));
+        if (head.seq <= world_seq(w)) {
+            TRY(pass_over(&c));
+            continue;
+        }
+        TRY(world_replay(w, &c, &head));
+        if (s->o.on_replay) s->o.on_replay(s->o.ctx, &head, world_trail(w));
     }
     return last == r->seq ? ERR_OK : ERR_CORRUPT;
 }
@@ -259,7 +263,7 @@ static Err replay_row(Store *s, World *w, const Row *r, uint32_t crc, uint64_t a
         return db_say(&s->db, ERR_CORRUPT, "journal row %lld does not match its check", seq);
     if (first_row ? r->prev > at : r->prev != at)
         return db_say(&s->db, ERR_CORRUPT, "the journal row before row %lld is missing", seq);
-    Err e = replay_group(w, r);
+    Err e = replay_group(s, w, r);
     if (e == ERR_OK) return ERR_OK;
     return db_say(&s->db, ERR_CORRUPT, "journal row %lld cannot be applied (%s)", seq, err_text(e));
 }
@@ -297,6 +301,8 @@ Err recover(Store *s, int64_t ring_records, World **world) {
     TRY(load_pages(s, live.page, ring_records, &w));
     Err e = ERR_OK;
     if (world_seq(w) != live.seq) e = db_say(&s->db, ERR_CORRUPT, "root row 0 and its page disagree");
+    if (s->o.on_replay) world_keep_trail(w, true);
+    if (e == ERR_OK) e = history_load(s, live.seq);
     if (e == ERR_OK) e = replay(s, w, live.seq);
     if (e == ERR_OK) e = kept_load(s, live.seq);
     if (e != ERR_OK) {

@@ -161,7 +161,7 @@ static void group_end(Store *s, Chunk *group, int64_t ns, Err e) {
     else if (s->o.on_commit) s->o.on_commit(s->o.ctx, last);
 }
 
-bool store_commit_next(Store *s) {
+static bool commit_next(Store *s) {
     pthread_mutex_lock(&s->lock);
     Chunk *group = group_take(s);
     ItemPut *items = items_take(s);
@@ -195,30 +195,48 @@ static void probe(Store *s, int64_t n) {
     if (s->o.on_commit) s->o.on_commit(s->o.ctx, s->committed); // only this thread changes it
 }
 
-bool store_step(Store *s) {
-    bool did = store_commit_next(s);
-    did |= items_serve(s);
-    did |= journal_serve(s);
+static bool probe_serve(Store *s) {
     pthread_mutex_lock(&s->lock);
     // A second failure before the engine has answered the first would be told after its answer, when batches are queued
     // again that on_fail did not drop.
     bool probing = s->probe && !s->failed;
     int64_t refused = s->refused_bytes;
     s->probe = false;
+    pthread_mutex_unlock(&s->lock);
+    if (probing) probe(s, refused);
+    return probing;
+}
+
+bool store_serve_waits(const Store *s) {
+    bool log_waits = s->readers.hold && !s->readers.active;
+    return s->head || s->items || s->scans || s->reads || s->history || s->probe || log_waits;
+}
+
+bool store_serve(Store *s) {
+    bool did = commit_next(s);
+    did |= items_serve(s);
+    did |= journal_serve(s);
+    did |= history_serve(s);
+    did |= probe_serve(s);
+    store_move_log(s);
+    return did;
+}
+
+bool store_step(Store *s) {
+    bool did = store_serve(s);
+    pthread_mutex_lock(&s->lock);
     World *fork = s->fork && s->fork_seq <= s->committed ? s->fork : NULL;
     if (fork) s->fork = NULL;
     uint64_t seq = s->fork_seq;
     pthread_mutex_unlock(&s->lock);
-    if (probing) probe(s, refused);
     if (fork) checkpoint_run(s, fork, seq);
     else if (gc_pending(s)) gc_slice(s), did = true;
-    db_backfill(&s->db);
-    return did || probing || fork;
+    store_move_log(s);
+    return did || fork;
 }
 
 static bool has_work(const Store *s) {
-    return s->head || s->items || s->scans || s->reads || s->probe || (s->fork && s->fork_seq <= s->committed) ||
-           gc_pending(s);
+    return store_serve_waits(s) || (s->fork && s->fork_seq <= s->committed) || gc_pending(s);
 }
 
 static void *run(void *arg) {
@@ -301,10 +319,8 @@ bool store_checkpointing(const Store *s) {
 
 void store_drain(Store *s) {
     pthread_mutex_lock(&s->lock);
-    // busy stays true while the store thread has anything to do; what it has not seen yet is in the other three.
-    while (s->busy || s->checkpointing || s->head || s->items || s->scans || s->reads || s->probe ||
-           (!s->thread.running && has_work(s)))
-        store_wait(s);
+    // busy stays true while the store thread has anything to do; what it has not seen yet is in the others.
+    while (s->busy || s->checkpointing || store_serve_waits(s) || (!s->thread.running && has_work(s))) store_wait(s);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -312,13 +328,17 @@ void store_stats(Store *s, StoreStats *out) {
     pthread_mutex_lock(&s->lock);
     *out = s->stats;
     out->queue_bytes = s->queue_bytes;
+    out->history_queue_bytes = s->history_bytes;
+    out->readers = s->readers.active;
     pthread_mutex_unlock(&s->lock);
 }
 
 // ---- opening and closing ------------------------------------------------------------------------------------------
 
 static void release(Store *s) {
+    readers_free(s); // first, so that closing the writer is what ends the log
     db_close(&s->db);
+    history_free(s);
     zip_free(&s->zip);
     buf_free(&s->blob);
     idset_free(&s->live);
@@ -353,6 +373,7 @@ Err store_open(const StoreOpen *o, Domain *d, int64_t ring_records, Store **out,
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->work, NULL);
     pthread_cond_init(&s->room, NULL);
+    readers_init(s);
     Err e = db_open(&s->db, o->path, o->vfs);
     if (e == ERR_OK) e = recover(s, ring_records, world);
     if (e != ERR_OK) {
@@ -375,6 +396,10 @@ Err store_start(Store *s) {
 
 void store_close(Store *s) {
     if (!s) return;
+    pthread_mutex_lock(&s->lock);
+    s->closing = true; // nobody seals any more
+    pthread_cond_signal(&s->work);
+    pthread_mutex_unlock(&s->lock);
     store_drain(s);
     pthread_mutex_lock(&s->lock);
     s->stop = true;

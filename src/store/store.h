@@ -162,7 +162,7 @@ MUST Err store_history_put(Store *s, const StoreHistoryPut *put, StoreHistoryFn 
 // Everything up to seq is in blocks that are durable; it could not be done. Any thread.
 void store_history_sealed(Store *s, uint64_t seq);
 void store_history_failed(Store *s);
-// After store_open: the largest `last` of each (lane, page) among the blocks that were put after the newest root: what
+// After store_open: the largest `last` of each (lane, page) that has a block which ends behind the newest root: what
 // replay tells again up to there is in them already. Errors: STORAGE, CORRUPT.
 MUST Err store_history_ahead(Store *s, void (*fn)(void *ctx, uint64_t lane, uint64_t page, uint64_t last), void *ctx);
 
@@ -176,8 +176,9 @@ MUST Err store_reader_begin(Store *s, StoreReader **out);
 void store_reader_end(StoreReader *r);
 // Why its newest call failed.
 const char *store_reader_why(const StoreReader *r);
-// Rows of (lane, page), ascending by t0; bytes only when `bytes`; texts live until the next call on the reader. fn
-// false: stop. Errors: STORAGE, CORRUPT (a row does not match its check).
+// Rows of (lane, page), ascending by t0; bytes only when `bytes`: they live during fn, and those of the last row it is
+// given until the next call on the reader when it stops there. fn false: stop. Errors: STORAGE, CORRUPT (a row does not
+// match its check).
 typedef struct StoreHistoryAsk {
     uint64_t lane, page;
     bool bytes;
@@ -231,6 +232,10 @@ typedef struct StoreStats {
     int64_t kept_rows, kept_bytes; // before it, for readers
     int64_t reads, read_bytes;     // of the journal
     int64_t queue_bytes;
+    int64_t history_rows, history_bytes, history_gone; // blocks put, their bytes, and blocks deleted, since open
+    int64_t history_failed;                            // transactions of history that were refused
+    int64_t history_queue_bytes;                       // waiting to be written
+    int64_t readers;                                   // at work now
 } StoreStats;
 // Any thread.
 void store_stats(Store *s, StoreStats *out);

@@ -62,6 +62,28 @@ typedef struct ItemPut {
     void *arg;
 } ItemPut;
 
+// A put of history on its way.
+typedef struct HistoryPut HistoryPut;
+
+// Blocks that end behind the newest root, and later than every one before them.
+typedef struct AheadRow {
+    int64_t id;
+    uint64_t last;
+} AheadRow;
+typedef struct HistoryAhead {
+    AheadRow *rows; // ascending by both
+    int64_t count, cap;
+} HistoryAhead;
+
+// Connections that read; `lock` of the store guards all but hold_after.
+typedef struct Readers {
+    StoreReader *idle;
+    int active;
+    bool hold;            // nobody begins: the log has become long
+    pthread_cond_t moved; // one has ended, or hold has
+    int64_t hold_after;   // of the log; the working thread's
+} Readers;
+
 // Somebody waits for something to be read; lives on the waiter's stack.
 typedef struct ItemScan {
     struct ItemScan *next;
@@ -88,7 +110,9 @@ struct Store {
     RowSizes behind;  // journal rows behind the newest root
     Kept kept;        // journal rows before it
     uint64_t page_next;
-    bool gc_stuck; // deleting failed: wait for a sign that writing works
+    bool gc_stuck;        // deleting failed: wait for a sign that writing works
+    int64_t history_next; // id of the next block of history
+    HistoryAhead ahead;
 
     // `lock` guards what follows. Taken by any thread for a few instructions or one memcpy; no callback runs under it.
     pthread_mutex_t lock;
@@ -107,7 +131,14 @@ struct Store {
     int64_t item_bytes;          // in them
     ItemScan *scans, *scans_last;
     JournalRead *reads, *reads_last;
-    uint64_t oldest; // see store_journal_oldest
+    uint64_t oldest;                    // see store_journal_oldest
+    HistoryPut *history, *history_last; // waiting
+    int64_t history_bytes;              // in them
+    uint64_t sealed;                    // everything up to it is in blocks
+    bool seal_failed, closing;
+    int64_t mark;      // see history.c; the working thread alone changes it and root_seq
+    uint64_t root_seq; // of the newest root
+    Readers readers;
     StoreStats stats;
 };
 
@@ -122,6 +153,31 @@ bool items_serve(Store *s);
 // Answer one reader of the journal. True when there was one.
 bool journal_serve(Store *s);
 
+// Write one slice of history. True when there was something.
+bool history_serve(Store *s);
+// Wait until everything up to seq is in blocks, doing meanwhile what comes. Errors: STORAGE (given up).
+MUST Err history_await(Store *s, uint64_t seq);
+// The root moves to seq: write how far blocks are behind it into the open transaction; it has moved. On failure the
+// transaction is rolled back.
+MUST Err history_mark_put(Store *s, uint64_t seq);
+void history_root_moved(Store *s, uint64_t seq);
+// Learn from the file what is ahead of its root. Errors: CORRUPT, STORAGE.
+MUST Err history_load(Store *s, uint64_t root_seq);
+// Drop what waits.
+void history_free(Store *s);
+// The row a statement stands at, columns as in HISTORY_ROW. False: it does not match its check.
+bool history_row(sqlite3_stmt *st, StoreHistory *out);
+// The checks of rows; the size is that of the bytes.
+int64_t history_check(const StoreHistory *h);
+uint32_t dead_check(const StoreDead *d);
+
+// Nobody reads yet.
+void readers_init(Store *s);
+// Close them; none is at work.
+void readers_free(Store *s);
+// Move the log into the file when it is long enough.
+void store_move_log(Store *s);
+
 // A journal row has come; rows up to seq are before the root now.
 void rows_push(RowSizes *r, uint64_t seq, int64_t bytes);
 void rows_drop(RowSizes *r, uint64_t seq);
@@ -134,8 +190,11 @@ MUST Err kept_load(Store *s, uint64_t root_seq);
 // s->kept is `kept`; tell the measures.
 void kept_set(Store *s, Kept kept);
 
-// Commit the oldest waiting group and what waits of items, if any, and tell the engine. True when there was something.
-bool store_commit_next(Store *s);
+// Commit the oldest waiting group and what waits of items, if any, and tell the engine; answer one of everybody who
+// asks; write a slice of history; probe; move the log. True when there was something.
+bool store_serve(Store *s);
+// There is something for store_serve. Caller holds the lock.
+bool store_serve_waits(const Store *s);
 // Do one piece of everything that waits: a group, a probe, a checkpoint, a slice of deleting. True when there was
 // something. The store thread's loop; tests call it instead of store_start to run without a thread.
 bool store_step(Store *s);
