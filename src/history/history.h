@@ -134,12 +134,21 @@ void history_retain(History *h, int64_t now);
 
 // ---- erasing ------------------------------------------------------------------------------------------------------
 
-// Take all points of rows of lanes (arrival <= seq) out of heads, blocks, means and caches: as if they had never been.
+// Take points of rows of lanes out of heads, blocks, means and caches, as if they had never been: those that arrived in
+// [from, to). A row means another twin at another time, so spans matter.
 // Waits until that is durable. Errors: STORAGE, STORAGE_FULL, CORRUPT.
 typedef struct HistoryErase {
     uint64_t lane, row;
+    int64_t from, to;
+    Str instead; // text lanes: stands in place of every text there was; "": the points go
 } HistoryErase;
-MUST Err history_erase(History *h, const HistoryErase *what, int64_t n, uint64_t seq, int64_t *points);
+MUST Err history_erase(History *h, const HistoryErase *what, int64_t n, int64_t *points);
+// Let go of the names of dead twins.
+MUST Err history_erase_dead(History *h, const uint64_t *twins, int64_t n);
+// Rows of a lane that ever had `value` in the bits of `mask`: fn(ctx, row), in no order, perhaps more than once. Looks
+// at every block of the lane.
+MUST Err history_find(History *h, uint64_t lane, uint64_t mask, uint64_t value, bool (*fn)(void *ctx, uint64_t row),
+                      void *ctx);
 
 // ---- measures -----------------------------------------------------------------------------------------------------
 
