@@ -4,6 +4,10 @@
 #include "base/check.h"
 #include "world/core.h"
 
+_Static_assert(HOT_PLACE == 0 && COLD_NAME == 0 && LINK_SOURCE == 0 && LINK_TARGET == 1 && LINK_RID == 2 &&
+                   TABLE_SHIFT == 40 && LANE_ID_MASK == ID_MAX,
+               "trail.h says where these words lie");
+
 #define TRAIL_BYTES_MAX ((int64_t)1 << 36) // of one batch
 
 typedef struct TrailHead {

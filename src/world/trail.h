@@ -41,6 +41,22 @@ static inline uint64_t trail_lane(uint32_t vec, uint32_t word) { return (uint64_
 static inline uint32_t lane_vec(uint64_t lane) { return (uint32_t)(lane >> 3); }
 static inline uint32_t lane_word(uint64_t lane) { return (uint32_t)(lane & 7); }
 
+// Lanes that tell of lives: where a twin stands (trail_place), its name, a relationship's ends (id in the low 36 bits)
+// and id.
+#define LANE_PLACE trail_lane(VECNO_HOT, 0)
+#define LANE_NAME trail_lane(VECNO_COLD, 0)
+#define LANE_LINK_SOURCE trail_lane(VECNO_LINK, 0)
+#define LANE_LINK_TARGET trail_lane(VECNO_LINK, 1)
+#define LANE_LINK_RID trail_lane(VECNO_LINK, 2)
+#define LANE_ID_MASK (((uint64_t)1 << 36) - 1)
+// False: the twin is nowhere.
+static inline bool trail_place(uint64_t bits, uint32_t *table, uint64_t *row) {
+    if (!bits) return false;
+    *table = (uint32_t)(bits >> 40) - 1;
+    *row = bits & (((uint64_t)1 << 40) - 1);
+    return true;
+}
+
 // The next record of a trail; texts are borrowed. False at the end. CHECKs that the bytes are a trail: they never come
 // from outside.
 bool trail_next(Cut *c, TrailPoint *out);

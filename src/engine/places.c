@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/places.h"
+#include "world/trail.h"
+
+typedef struct Walk {
+    TwinPlace at;
+    bool open, stopped;
+    bool (*fn)(void *ctx, const TwinPlace *p);
+    void *ctx;
+} Walk;
+
+static bool take(void *ctx, const HistoryPoint *p) {
+    Walk *w = ctx;
+    if (w->open) {
+        w->at.to = p->arrival;
+        if (!w->fn(w->ctx, &w->at)) {
+            w->stopped = true;
+            return false;
+        }
+    }
+    w->at = (TwinPlace){.from = p->arrival};
+    w->open = trail_place(p->bits, &w->at.table, &w->at.row);
+    return true;
+}
+
+Err engine_twin_places(History *h, uint64_t twin, bool (*fn)(void *ctx, const TwinPlace *p), void *ctx) {
+    Walk w = {.fn = fn, .ctx = ctx};
+    HistorySeries s = {
+        .lane = LANE_PLACE, .row = twin, .from = INT64_MIN, .to = INT64_MAX, .arrival = true, .everything = true};
+    TRY(history_series(h, &s, take, &w));
+    w.at.to = INT64_MAX;
+    if (w.open && !w.stopped) fn(ctx, &w.at);
+    return ERR_OK;
+}
