@@ -32,8 +32,8 @@ void past_put_cell(PastRows *to, uint32_t row, uint64_t bits, Str text, int64_t 
 // Shape of the vector the rows belong to.
 VecShape past_shape(const PastRows *to);
 
-// The world as it was known at `at` (ns), when its newest batch was `seq`. Takes over the source, also on failure. live:
-// the present world; its catalog is used when it was the same then.
+// The world as it was known at `at` (ns), when its newest batch was `seq`. Takes over the source, also on failure.
+// live: the present world, or NULL; its catalog is used when it was the same then.
 // Errors: those of the source; CORRUPT. Cost: a few pages; with other models than now, building their schema.
 MUST Err world_past(Domain *d, const PastSource *src, uint64_t seq, int64_t at, const World *live, World **out);
 bool world_is_past(const World *w);
