@@ -167,7 +167,8 @@ void store_history_failed(Store *s);
 MUST Err store_history_ahead(Store *s, void (*fn)(void *ctx, uint64_t lane, uint64_t page, uint64_t last), void *ctx);
 
 // A reader: a connection of its own, taken from a pool (at most STORE_READERS_MAX at once; one more waits). Everything
-// read between begin and end is of one instant of the file. Any thread but the store's; short.
+// read between begin and end is of one instant of the file. Any thread but the store's; short, and one at a time a
+// thread: who holds one while it waits for another keeps the log from being moved.
 #define STORE_READERS_MAX 8
 typedef struct StoreReader StoreReader;
 // Errors: STORAGE. Cost: about 10 us, the first time of each the opening of a connection.
