@@ -197,6 +197,9 @@ LinkId world_take_link_id(World *w);
 // Costly: checks the numbered invariants and cross references (index <-> names <-> rows <-> lists). CHECKs. Tests
 // and debug builds.
 void world_verify(World *w);
+// The same for files that may be damaged: what does not hold, in the words of the source (static memory); NULL: it is
+// sound.
+const char *world_unsound(World *w);
 
 // ---- reading ------------------------------------------------------------------------------------------------------
 
