@@ -137,6 +137,7 @@ typedef struct Frame {
     const uint64_t *batches, *values;
     const int64_t *sources, *updates;
     const Str *texts;
+    bool plain; // all points are values with a time of their source, and no texts
 } Frame;
 
 // Check, and read which rows there are. Errors: bad.
@@ -178,6 +179,7 @@ static void get_tags(HWork *w, Frame *f) {
     if (f->c.bad) return;
     const uint8_t *t = f->tags = (const uint8_t *)tags.p;
     bool same = tags.n > 1 && memcmp(t, t + 1, (size_t)tags.n - 1) == 0;
+    f->plain = same && *t == (HPOINT_PUT | TAG_SOURCE) && f->b->cell != HCELL_TEXT;
     for (int64_t i = 0; i < r->rows; i++) {
         uint32_t n = r->counts[i], values = 0, sources = 0, updates = 0;
         for (uint32_t k = 0; k < (same && n ? 1 : n); k++, t++) {
@@ -275,6 +277,23 @@ static void get_start(const HWork *w, const Frame *f, int64_t i, HState *s) {
     if (flags & START_SOURCE) s->source_time = f->sources[0];
 }
 
+// The same of a plain frame.
+static void get_plain(const HWork *w, const Frame *f, int64_t i, HPoint *p) {
+    const FrameRows *r = &w->rows;
+    uint8_t flags = r->flags[i];
+    const uint64_t *value = f->values + (flags & START_VALID ? 1 : 0);
+    const int64_t *source = f->sources + (flags & START_SOURCE ? 1 : 0);
+    uint32_t n = r->counts[i];
+    uint16_t row = r->row[i];
+    for (uint32_t k = 0; k < n; k++) {
+        p[k] = (HPoint){.batch = (uint32_t)f->batches[k],
+                        .row = row,
+                        .kind = HPOINT_PUT,
+                        .source_time = source[k],
+                        .bits = value[k]};
+    }
+}
+
 // The points of row i of the frame.
 static void get_points(const HWork *w, const Frame *f, int64_t i, HPoint *p) {
     const FrameRows *r = &w->rows;
@@ -349,7 +368,8 @@ Err hblock_rows(HWork *w, const HBlock *b, uint32_t first, uint32_t last, Arena 
         for (int64_t k = 0; k < w->rows.rows && w->rows.row[k] <= last; skip_row(&w->rows, &f, k), k++) {
             uint32_t row = w->rows.row[k];
             if (row < first) continue;
-            get_points(w, &f, k, at);
+            if (f.plain) get_plain(w, &f, k, at);
+            else get_points(w, &f, k, at);
             at += w->rows.counts[k];
             if (start && !(groups[i].continued && row == groups[i].first)) get_start(w, &f, k, &start[row]);
         }

@@ -32,6 +32,7 @@ typedef enum Slot {
     SLOT_PACKED,
     SLOT_ODD, // exceptions
     SLOT_ODD_AT,
+    SLOT_ODD_KINDS,
     SLOT_PARAMS,
     SLOT_MODES,
     SLOT_GAPS,

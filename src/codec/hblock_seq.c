@@ -14,6 +14,7 @@ enum {
     PREDICT_LINE,   // as far from the one before as that from the one before it
     PREDICT_MEAN,   // mean of those before, weights falling by 3/4
     PREDICT_SAME,   // all are base; no residuals
+    PREDICT_GRID,   // as DELTA where nothing is missed: residuals of the first of each row only
     PREDICT_KINDS
 };
 #define PREDICT_MASK 7
@@ -23,8 +24,7 @@ enum { LAYOUT_BUCKETS, LAYOUT_VARINTS };
 
 #define SAMPLE 256 // elements a predictor is tried on, in each of two windows
 #define MEAN_SHIFT 4
-#define SMALL 8 // residuals below are symbols of their own
-#define SYMBOLS 252
+#define SYMBOLS 252 // 4 * 61 + 7 is the largest
 
 typedef struct Plan {
     uint64_t base, unit;
@@ -202,9 +202,24 @@ static int64_t cost_of(HWork *w, const Plan *p, const int64_t *q, const SeqRows 
     return sum;
 }
 
+// Does every element follow the one before by `step`?
+static bool on_grid(const int64_t *q, const SeqRows *rows, const Strip *s, int64_t step) {
+    for (int64_t r = s->row; r < s->row_end; r++) {
+        int64_t m = rows->counts[r];
+        uint64_t off = 0;
+        for (int64_t i = 1; i < m; i++) off |= (uint64_t)q[i] - (uint64_t)q[i - 1] - (uint64_t)step;
+        if (off) return false;
+        q += m;
+    }
+    return true;
+}
+
 static void plan_predictor(HWork *w, Plan *p, const int64_t *q, const SeqRows *rows, const Strip *s) {
     int64_t step = step_of(q, rows, s), best = INT64_MAX;
     Plan tried = *p;
+    p->predict = PREDICT_GRID;
+    p->step = step;
+    if (on_grid(q, rows, s, step)) return;
     for (uint8_t k = PREDICT_DELTA; k <= PREDICT_MEAN && best > 0; k++) {
         tried.predict = k;
         tried.step = k == PREDICT_CENTER ? center_of(q, s->end - s->first) : k == PREDICT_MEAN ? 0 : step;
@@ -238,26 +253,34 @@ static Plan plan_get(Cut *c, const Plan *before) {
 
 // ---- layouts ------------------------------------------------------------------------------------------------------
 
+// Bits below the bucket of z; its symbol is 4 * bits + (z >> bits), which leaves those below 8 as they are.
+static int bits_below(uint64_t z) {
+    int n = bit_length(z);
+    return n > 3 ? n - 3 : 0;
+}
+
+static int bits_behind(uint8_t symbol) { return symbol < 8 ? 0 : (symbol >> 2) - 1; }
+
 static void buckets_put(HWork *w, Buf *out, const uint64_t *z, int64_t n) {
     uint8_t *symbols = hwork_slot(w, SLOT_SYMBOLS, n), *extra = hwork_slot(w, SLOT_EXTRA, n * 8 + 16), *at = extra;
     uint64_t acc = 0;
-    int used = 0; // bits of acc
+    int used = 0; // bits of acc, below 8 between two residuals
     for (int64_t i = 0; i < n; i++) {
-        if (z[i] < SMALL) {
-            symbols[i] = (uint8_t)z[i];
-            continue;
-        }
-        int octave = bit_length(z[i]) - 1, bits = octave - 2;
-        symbols[i] = (uint8_t)(SMALL + (octave - 3) * 4 + (int)(z[i] >> bits & 3));
+        int bits = bits_below(z[i]);
+        symbols[i] = (uint8_t)(4 * bits + (int)(z[i] >> bits));
         uint64_t low = z[i] & (((uint64_t)1 << bits) - 1);
         acc |= low << used;
-        if (used + bits >= 64) {
-            memcpy(at, &acc, 8);
+        memcpy(at, &acc, 8);
+        if (used + bits > 63) { // a few more bits than a word has
             at += 8;
             acc = used ? low >> (64 - used) : 0;
-            used -= 64;
+            used += bits - 64;
+        } else {
+            used += bits;
+            at += used >> 3;
+            acc >>= used & 56;
+            used &= 7;
         }
-        used += bits;
     }
     memcpy(at, &acc, 8);
     at += (used + 7) / 8;
@@ -266,37 +289,42 @@ static void buckets_put(HWork *w, Buf *out, const uint64_t *z, int64_t n) {
     buf_put(out, extra, at - extra);
 }
 
+static void buckets_fill(const uint8_t *sym, const uint8_t *extra, uint64_t *z, int64_t n) {
+    uint64_t at = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int bits = bits_behind(sym[i]);
+        uint64_t word;
+        memcpy(&word, extra + (at >> 3), 8);
+        word >>= at & 7;
+        if (__builtin_expect(bits > 56, 0) && (at & 7)) word |= (uint64_t)extra[(at >> 3) + 8] << (64 - (at & 7));
+        z[i] = (uint64_t)(sym[i] - 4 * bits) << bits | (word & (((uint64_t)1 << bits) - 1));
+        at += (uint64_t)bits;
+    }
+}
+
 static void buckets_get(HWork *w, Cut *c, uint64_t *z, int64_t n) {
     Str symbols = stream_get_exact(w, c, SLOT_SYMBOLS, n);
-    uint64_t size = cut_varint(c);
+    uint64_t size = cut_varint(c), bits = 0;
     if (size > (uint64_t)(c->end - c->p)) c->bad = true;
     Str raw = cut_bytes(c, c->bad ? 0 : (int64_t)size);
     if (c->bad) return;
     const uint8_t *sym = (const uint8_t *)symbols.p;
-    uint64_t bits_all = 0, at = 0;
+    uint8_t most = 0;
     for (int64_t i = 0; i < n; i++) {
-        if (sym[i] >= SYMBOLS) c->bad = true;
-        bits_all += sym[i] < SMALL ? 0 : (uint64_t)((sym[i] - SMALL) >> 2) + 1;
+        most = sym[i] > most ? sym[i] : most;
+        bits += (uint64_t)bits_behind(sym[i]);
     }
-    if (c->bad || (bits_all + 7) / 8 != size) {
+    if (most >= SYMBOLS || (bits + 7) / 8 != size) {
         c->bad = true;
         return;
     }
-    uint8_t *extra = hwork_slot(w, SLOT_EXTRA, raw.n);
-    if (raw.n) memcpy(extra, raw.p, (size_t)raw.n);
-    for (int64_t i = 0; i < n; i++) {
-        if (sym[i] < SMALL) {
-            z[i] = sym[i];
-            continue;
-        }
-        int bits = ((sym[i] - SMALL) >> 2) + 1;
-        uint64_t word;
-        memcpy(&word, extra + (at >> 3), 8);
-        word >>= at & 7;
-        if (bits > 56) word |= (at & 7) ? (uint64_t)extra[(at >> 3) + 8] << (64 - (at & 7)) : 0;
-        z[i] = ((uint64_t)(4 + ((sym[i] - SMALL) & 3)) << bits) | (word & (((uint64_t)1 << bits) - 1));
-        at += (uint64_t)bits;
+    if (bits == 0) {
+        for (int64_t i = 0; i < n; i++) z[i] = sym[i];
+        return;
     }
+    uint8_t *extra = hwork_slot(w, SLOT_EXTRA, raw.n); // it has room behind to read words
+    memcpy(extra, raw.p, (size_t)raw.n);
+    buckets_fill(sym, extra, z, n);
 }
 
 static void varints_put(HWork *w, Buf *out, const uint64_t *z, int64_t n) {
@@ -331,6 +359,15 @@ static void layout_put(HWork *w, Buf *out, const uint64_t *z, int64_t n) {
 
 // ---- sequences ----------------------------------------------------------------------------------------------------
 
+// Residuals the strip has.
+static int64_t residuals_of(const Plan *p, const SeqRows *rows, const Strip *s) {
+    if (p->predict == PREDICT_SAME) return 0;
+    if (p->predict != PREDICT_GRID) return s->end - s->first;
+    int64_t n = 0;
+    for (int64_t r = s->row; r < s->row_end; r++) n += rows->counts[r] != 0;
+    return n;
+}
+
 // Residuals of a strip to z; how many there are.
 static int64_t strip_put(HWork *w, const uint64_t *v, const SeqRows *rows, const Strip *s, Plan *before, uint64_t *z) {
     int64_t n = s->end - s->first, row_before = 0;
@@ -348,14 +385,14 @@ static int64_t strip_put(HWork *w, const uint64_t *v, const SeqRows *rows, const
     plan_put(&w->params, &p, before);
     *before = p;
     for (int64_t r = s->row; r < s->row_end; r++) {
-        int64_t m = rows->counts[r];
+        int64_t m = rows->counts[r], k = p.predict == PREDICT_GRID && m ? 1 : m;
         if (m == 0) continue;
-        predict_row(&p, row_before, q, m, z);
+        predict_row(&p, row_before, q, k, z);
         row_before = q[0];
         q += m;
-        z += m;
+        z += k;
     }
-    return n;
+    return residuals_of(&p, rows, s);
 }
 
 void seq_put(HWork *w, Buf *out, const uint64_t *v, const SeqRows *rows) {
@@ -371,6 +408,18 @@ void seq_put(HWork *w, Buf *out, const uint64_t *v, const SeqRows *rows) {
     CHECK(s.end == rows->total);
     stream_put(w, out, w->params.p, w->params.n);
     if (n) layout_put(w, out, z, n);
+}
+
+static void grid_get(const Plan *p, const uint64_t *z, const SeqRows *rows, const Strip *s, uint64_t *v) {
+    uint64_t q = 0, step = p->unit * (uint64_t)p->step;
+    for (int64_t r = s->row; r < s->row_end; r++) {
+        int64_t m = rows->counts[r];
+        if (m == 0) continue;
+        q += (uint64_t)unzigzag(*z++);
+        uint64_t first = p->base + p->unit * q;
+        for (int64_t i = 0; i < m; i++) v[i] = first + step * (uint64_t)i;
+        v += m;
+    }
 }
 
 static void strip_get(const Plan *p, const uint64_t *z, const SeqRows *rows, const Strip *s, uint64_t *v) {
@@ -398,7 +447,7 @@ static Plan *plans_get(HWork *w, Cut *c, const SeqRows *rows, int64_t *residuals
     for (int64_t i = 0; strip_next(rows, &s);) {
         if (s.end == s.first) continue;
         plans[i++] = before = plan_get(&from, &before);
-        if (before.predict != PREDICT_SAME) *residuals += s.end - s.first;
+        *residuals += residuals_of(&before, rows, &s);
     }
     if (from.bad || from.p != from.end) c->bad = true;
     return plans;
@@ -422,10 +471,11 @@ void seq_get(HWork *w, Cut *c, uint64_t *v, const SeqRows *rows) {
         if (m == 0) continue;
         if (p->predict == PREDICT_SAME) {
             for (int64_t i = s.first; i < s.end; i++) v[i] = p->base;
+        } else if (p->predict == PREDICT_GRID) {
+            grid_get(p, z, rows, &s, v + s.first);
         } else {
             strip_get(p, z, rows, &s, v + s.first);
-            z += m;
         }
-        p++;
+        z += residuals_of(p++, rows, &s);
     }
 }

@@ -57,7 +57,7 @@ static uint64_t nasty(Rng *g) {
     return rng_below(g, 3) ? LIST[rng_below(g, sizeof LIST / sizeof *LIST)] : rng_u64(g);
 }
 
-enum { SHAPE_KINDS = 9 };
+enum { SHAPE_KINDS = 10 };
 
 static uint64_t number(Rng *g, int shape, int64_t i, double *level) {
     switch (shape) {
@@ -69,7 +69,8 @@ static uint64_t number(Rng *g, int shape, int64_t i, double *level) {
     case 5: return rng_below(g, 20) ? bits_of(21.5) : bits_of((double)rng_below(g, 5));
     case 6: return rng_below(g, 5) ? bits_of((double)(i * 7)) : nasty(g);
     case 7: return bits_of((double)rng_below(g, 100) * 1e15 + 0.5);
-    default: return bits_of((double)(int64_t)(rng_normal(g) * 1e9) / 1e11);
+    case 8: return bits_of((double)(int64_t)(rng_normal(g) * 1e9) / 1e11);
+    default: *level += (double)(int64_t)(rng_normal(g) * 10) / 10; return bits_of(*level); // sums: off by a bit
     }
 }
 

@@ -15,6 +15,8 @@
 #define SINGLE_MAX 0x1p24   // integers above have no meaning for a float
 #define ROUNDS_BELOW 0x1p51 // |t| for which t + ROUND is exact
 #define ROUND 0x1.8p52
+#define NEAR 4            // in units of the last place
+#define NEAR_BELOW 0x1p40 // so short a number is not as near by chance
 #define SAMPLES 32
 
 static const double POWER[POWERS] = {1e0, 1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7, 1e8,
@@ -39,18 +41,23 @@ static double unscale(int64_t m, unsigned k, bool single) {
     return single ? (double)(float)d : d;
 }
 
-// The integer of `bits` at scale k; false when it does not give the same bits back.
-static bool rescale(uint64_t bits, unsigned k, bool single, int64_t *m) {
+// How well an integer gives a double back.
+typedef enum Fit { FIT_NONE, FIT_NEAR, FIT_EXACT } Fit;
+
+// The integer of `bits` at scale k. NEAR: *off is what the bits have more: sums of decimals are off by a bit or two.
+static Fit rescale(uint64_t bits, unsigned k, bool single, int64_t *m, int64_t *off) {
     double t = double_of(bits) * POWER[k], most = single ? SINGLE_MAX : ROUNDS_BELOW;
-    if (!(t > -most && t < most)) return false;
+    if (!(t > -most && t < most)) return FIT_NONE;
     *m = (int64_t)(bits_of(t + ROUND) - bits_of(ROUND));
-    return bits_of(unscale(*m, k, single)) == bits;
+    *off = (int64_t)(bits - bits_of(unscale(*m, k, single)));
+    if (*off == 0) return FIT_EXACT;
+    return !single && t > -NEAR_BELOW && t < NEAR_BELOW && *off >= -NEAR && *off <= NEAR ? FIT_NEAR : FIT_NONE;
 }
 
 // The least scale >= k; POWERS when there is none.
 static unsigned scale_of(uint64_t bits, unsigned k, bool single) {
-    int64_t m;
-    while (k < POWERS && !rescale(bits, k, single, &m)) k++;
+    int64_t m, off;
+    while (k < POWERS && !rescale(bits, k, single, &m, &off)) k++;
     return k;
 }
 
@@ -69,10 +76,10 @@ static unsigned guess_scale(const uint64_t *bits, int64_t n, bool single) {
 
 // Integers at a scale; returns how many are odd, and the largest scale that an odd one could live with.
 static int64_t scale_strip(const uint64_t *bits, int64_t n, unsigned k, bool single, int64_t *m, unsigned *deeper) {
-    int64_t odd = 0, last = 0;
+    int64_t odd = 0, last = 0, off;
     *deeper = k;
     for (int64_t i = 0; i < n; i++) {
-        if (rescale(bits[i], k, single, &m[i])) {
+        if (rescale(bits[i], k, single, &m[i], &off)) {
             last = m[i];
             continue;
         }
@@ -103,14 +110,19 @@ static bool choose_scale(const uint64_t *bits, int64_t n, uint8_t *mode, int64_t
     return odd * 2 <= n;
 }
 
-static void put_odd(HWork *w, uint64_t *bits, int64_t from, int64_t n, uint8_t mode, int64_t *last) {
+// ORDER ODD: stored. A byte an odd one: ODD_RAW: its bits are beside; else NEAR + 1 + what its bits have more.
+#define ODD_RAW 0
+
+static void put_odd(HWork *w, const uint64_t *bits, int64_t from, int64_t n, uint8_t mode, int64_t *last) {
     bool single = mode >= MODE_SINGLE;
     unsigned k = (unsigned)mode - (single ? MODE_SINGLE : MODE_DOUBLE);
-    int64_t m;
+    int64_t m, off;
     for (int64_t i = from; i < from + n; i++) {
-        if (rescale(bits[i], k, single, &m)) continue;
+        Fit fit = rescale(bits[i], k, single, &m, &off);
+        if (fit == FIT_EXACT) continue;
         buf_varint(&w->odd_at, (uint64_t)(i - *last));
-        buf_u64(&w->odd, bits[i]);
+        buf_byte(&w->small, (char)(fit == FIT_NEAR ? NEAR + 1 + off : ODD_RAW));
+        if (fit == FIT_NONE) buf_u64(&w->odd, bits[i]);
         *last = i;
     }
 }
@@ -130,13 +142,14 @@ static uint8_t f64_strip(HWork *w, uint64_t *bits, int64_t from, int64_t n, int6
 void f64_put(HWork *w, Buf *out, uint64_t *bits, const SeqRows *rows) {
     int64_t last = 0;
     if (rows->total == 0) return;
-    buf_reset(&w->modes), buf_reset(&w->odd), buf_reset(&w->odd_at);
+    buf_reset(&w->modes), buf_reset(&w->odd), buf_reset(&w->odd_at), buf_reset(&w->small);
     for (Strip s = {0}; strip_next(rows, &s);) {
         if (s.end == s.first) continue;
         buf_byte(&w->modes, (char)f64_strip(w, bits, s.first, s.end - s.first, &last));
     }
     stream_put(w, out, w->modes.p, w->modes.n);
     stream_put(w, out, w->odd_at.p, w->odd_at.n);
+    stream_put(w, out, w->small.p, w->small.n);
     stream_put(w, out, w->odd.p, w->odd.n);
     seq_put(w, out, bits, rows);
 }
@@ -158,28 +171,42 @@ static void f64_restore(uint64_t *v, int64_t n, uint8_t mode) {
     }
 }
 
+// Set the odd ones right.
+static void odd_get(Cut places, Cut kinds, Cut odds, uint64_t *bits, int64_t n, Cut *c) {
+    uint64_t i = 0;
+    while (places.p < places.end) {
+        uint64_t gap = cut_varint(&places);
+        uint8_t kind = cut_byte(&kinds);
+        i += gap;
+        if (places.bad || kinds.bad || odds.bad || gap >= (uint64_t)n || i >= (uint64_t)n || kind > 2 * NEAR + 1) {
+            c->bad = true;
+            return;
+        }
+        if (kind == ODD_RAW) bits[i] = cut_u64(&odds);
+        else bits[i] += (uint64_t)kind - (NEAR + 1);
+    }
+    if (kinds.p != kinds.end || odds.bad || odds.p != odds.end) c->bad = true;
+}
+
 void f64_get(HWork *w, Cut *c, uint64_t *bits, const SeqRows *rows) {
     if (rows->total == 0) return;
-    Str modes = stream_get(w, c, SLOT_MODES, rows->rows);
-    Str at = stream_get(w, c, SLOT_ODD_AT, rows->total * 10), odd = stream_get(w, c, SLOT_ODD, rows->total * 8);
+    Cut mode = cut_of(stream_get(w, c, SLOT_MODES, rows->rows));
+    Cut places = cut_of(stream_get(w, c, SLOT_ODD_AT, rows->total * 10));
+    Cut kinds = cut_of(stream_get(w, c, SLOT_ODD_KINDS, rows->total));
+    Cut odds = cut_of(stream_get(w, c, SLOT_ODD, rows->total * 8));
     seq_get(w, c, bits, rows);
     if (c->bad) return;
-    Cut mode = cut_of(modes), places = cut_of(at), odds = cut_of(odd);
     for (Strip s = {0}; strip_next(rows, &s);) {
         if (s.end == s.first) continue;
         uint8_t how = cut_byte(&mode);
-        if (!f64_mode_ok(how)) mode.bad = true;
-        if (mode.bad) break;
+        if (mode.bad || !f64_mode_ok(how)) {
+            c->bad = true;
+            return;
+        }
         f64_restore(bits + s.first, s.end - s.first, how);
     }
-    uint64_t i = 0;
-    while (places.p < places.end && !places.bad) {
-        uint64_t gap = cut_varint(&places), v = cut_u64(&odds);
-        i += gap;
-        if (gap >= (uint64_t)rows->total || i >= (uint64_t)rows->total) places.bad = true;
-        else bits[i] = v;
-    }
-    if (mode.bad || mode.p != mode.end || places.bad || odds.bad || odds.p != odds.end) c->bad = true;
+    if (mode.p != mode.end) c->bad = true;
+    odd_get(places, kinds, odds, bits, rows->total, c);
 }
 
 // ---- times --------------------------------------------------------------------------------------------------------
@@ -204,13 +231,26 @@ static int64_t in_unit(int64_t t, int mode) {
     }
 }
 
+// Is t a multiple of the unit?
+static bool of_unit(int64_t t, int mode) {
+    switch (mode) {
+    case 1: return t % 1000000000 == 0;
+    case 2: return t % 1000000 == 0;
+    case 3: return t % 1000 == 0;
+    case 4: return t % 100 == 0;
+    default: return true;
+    }
+}
+
 static int coarsest(const int64_t *t, int64_t n) {
     int mode = 1;
     for (int64_t i = 0; i < n; i++) {
-        while (mode < UNIT_COUNT && t[i] % UNITS[mode - 1] != 0) mode++;
+        while (!of_unit(t[i], mode)) mode++;
     }
     return mode;
 }
+
+static int64_t less(int64_t a, int64_t b) { return (int64_t)((uint64_t)a - (uint64_t)b); }
 
 static int bit_length(int64_t v) {
     uint64_t z = (uint64_t)v << 1 ^ (uint64_t)(v >> 63);
@@ -219,18 +259,15 @@ static int bit_length(int64_t v) {
 
 // Whether times less arrivals change less than their steps do: 0, or the mode. By the strip's first elements.
 static uint8_t time_mode(const int64_t *t, const int64_t *arrival, int64_t n) {
-    int64_t m = n < 512 ? n : 512, alone = 0, with = 0, step = 0, last = 0;
+    int64_t m = n < 256 ? n : 256, alone = 0, with = 0;
+    for (int64_t i = 2; i < m; i++) alone += bit_length(less(less(t[i], t[i - 1]), less(t[i - 1], t[i - 2])));
+    if (alone == 0) return 0;
     int mode = coarsest(t, n);
-    for (int64_t i = 0; i < m; i++) {
-        int64_t now = in_unit(t[i], mode), late = (int64_t)((uint64_t)now - (uint64_t)in_unit(arrival[i], mode));
-        int64_t d = i ? (int64_t)((uint64_t)now - (uint64_t)in_unit(t[i - 1], mode)) : 0;
-        if (i > 1) {
-            int line = bit_length((int64_t)((uint64_t)d - (uint64_t)step));
-            alone += line;
-            with += bit_length((int64_t)((uint64_t)late - (uint64_t)last));
-        }
-        step = d;
-        last = late;
+    alone = 0;
+    for (int64_t i = 2; i < m; i++) {
+        int64_t a = in_unit(t[i - 2], mode), b = in_unit(t[i - 1], mode), c = in_unit(t[i], mode);
+        alone += bit_length(less(less(c, b), less(b, a)));
+        with += bit_length(less(less(c, in_unit(arrival[i], mode)), less(b, in_unit(arrival[i - 1], mode))));
     }
     return with < alone ? (uint8_t)mode : 0;
 }
