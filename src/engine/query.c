@@ -302,8 +302,35 @@ static bool move_over(Ask *a, Run *r) {
 
 // ---- the first page ------------------------------------------------------------------------------------------------
 
+static void column_put(Str name, Str fn, Buf *out) {
+    Buf text = {0};
+    buf_printf(&text, "%.*s%s%.*s", STR_ARG(name), fn.n ? "." : "", STR_ARG(fn));
+    if (out->p[out->n - 1] != '[') buf_byte(out, ',');
+    json_put_str(out, buf_str(&text));
+    buf_free(&text);
+}
+
+// Those of a HISTORY: of the present, the time, of the past.
+static void columns_past_put(const Query *q, Buf *out) {
+    const QueryHistory *h = &q->history;
+    buf_byte(out, '[');
+    for (int32_t i = 0; i < q->column_count; i++)
+        if (!h->told[i]) column_put(q->columns[i].name, (Str){0}, out);
+    column_put(STR("time"), (Str){0}, out);
+    for (int32_t i = 0; i < q->column_count; i++) {
+        if (!h->told[i]) continue;
+        for (int32_t k = 0; k < (h->fn_count > 1 ? h->fn_count : 1); k++)
+            column_put(q->columns[i].name, h->fn_count > 1 ? h->fns[k] : (Str){0}, out);
+    }
+    buf_byte(out, ']');
+}
+
 // The columns' names; none when each row is a twin or a relationship itself.
 static void columns_put(const Query *q, Buf *out) {
+    if (q->history.on) {
+        columns_past_put(q, out);
+        return;
+    }
     bool whole = q->star || (q->column_count == 1 && q->columns[0].alias >= 0);
     buf_byte(out, '[');
     for (int32_t i = 0; i < q->column_count && !whole; i++) {

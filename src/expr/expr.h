@@ -300,6 +300,9 @@ typedef struct ExprMoment {
     Str text; // of text cells; during the call
 } ExprMoment;
 
+// The moment's value as a cell of the field gives it; its text is the moment's.
+ExprValue expr_moment_value(const Field *f, const ExprMoment *m);
+
 // The stretch of a cell's past that is asked for. kind, id: whose it is; what a row held before it was theirs is not
 // told.
 typedef struct ExprReach {

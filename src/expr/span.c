@@ -73,13 +73,17 @@ static void keep(Span *x, Kept *k, const ExprValue *v) {
 
 // ---- one moment ---------------------------------------------------------------------------------------------------
 
+ExprValue expr_moment_value(const Field *f, const ExprMoment *m) {
+    if (!m->valid) return undefined();
+    if (f->cell == CELL_STR) return (ExprValue){.type = EXPR_STR, .s = m->text};
+    if (f->cell == CELL_DOC) return (ExprValue){.type = EXPR_DOC, .s = m->text};
+    return expr_value_of_bits(f, m->bits);
+}
+
 static ExprValue value_of(Span *x, const ExprMoment *m) {
-    const Field *f = x->b->leaf;
     ExprRun *run = x->run;
     if (!m->valid) return undefined();
-    if (f->cell == CELL_STR || f->cell == CELL_DOC)
-        run->moment = (ExprValue){.type = f->cell == CELL_STR ? EXPR_STR : EXPR_DOC, .s = m->text};
-    else run->moment = expr_value_of_bits(f, m->bits);
+    run->moment = expr_moment_value(x->b->leaf, m);
     return x->b->args[0]->op == BOUND_MOMENT ? run->moment : expr_eval(x->b->args[0], run, NULL);
 }
 

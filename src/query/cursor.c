@@ -23,8 +23,10 @@ static Err prepare(QueryCursor *c, View *v, Diag *d) {
     c->team.execs[0] = mem_alloc(sizeof(Exec));
     c->team.count = 1;
     exec_init(own(c), c->plan, v, c->o.now, c->o.past, &c->meter);
+    if (c->o.naive && c->q->history.on) return ERR_UNSUPPORTED;
     if (c->o.naive) return ERR_OK;
     TRY(exec_check(own(c), d));
+    if (c->q->history.on) TRY(tale_new(own(c), c->q, &c->o, &c->tale, d));
     plan_choose(c->plan, &c->keep, own(c), &c->o);
     if (c->plan->how == START_IDS && c->plan->estimate < CREW_ROWS) c->team.crew = NULL;
     if (atomic_load(&c->meter.err) != ERR_OK) return meter_report(&c->meter, 0, d); // many models take their time
@@ -53,6 +55,7 @@ Err query_open(const Query *q, View *v, const QueryOptions *o, QueryCursor **out
 
 void query_close(QueryCursor *c) {
     if (!c) return;
+    tale_free(c->tale);
     if (c->walk) walk_free(c->walk);
     mem_free(c->walk);
     if (c->has_sorter) sorter_free(&c->sorter);
@@ -76,11 +79,18 @@ void query_limits(QueryCursor *c, const QueryLimits *l) {
 
 // ---- rows ---------------------------------------------------------------------------------------------------------
 
+// A row of the query: shown, or what is told from now on.
+static Err put_row(QueryCursor *c, const QueryRow *row, Buf *out) {
+    if (c->tale) return tale_begin(c->tale, row->at, row->values, row->bounds);
+    if (out) query_row_json(c->q, own(c)->view, &c->o.show, row, out);
+    return ERR_OK;
+}
+
 // One row from what its aliases are bound to.
 static Err put_bound(QueryCursor *c, const ExprRow *rows, const uint32_t *of, const QueryPath *path, Buf *out) {
     Exec *x = own(c);
     const Query *q = c->q;
-    if (!out) return ERR_OK;
+    if (!out && !c->tale) return ERR_OK;
     ExprValue *values = NEW(&x->scratch, ExprValue, q->column_count);
     const Bound **bounds = NEW(&x->scratch, const Bound *, q->column_count);
     for (int32_t i = 0; i < q->column_count && !q->star; i++) {
@@ -91,7 +101,7 @@ static Err put_bound(QueryCursor *c, const ExprRow *rows, const uint32_t *of, co
         bounds[i] = exec_bound(x, expr, of);
     }
     QueryRow row = {.at = rows, .values = values, .bounds = bounds, .path = path};
-    query_row_json(q, x->view, &c->o.show, &row, out);
+    TRY(put_row(c, &row, out));
     if (x->scratch.used > 1 << 14) arena_reset(&x->scratch);
     return ERR_OK;
 }
@@ -118,8 +128,7 @@ static Err put_entry(QueryCursor *c, const Entry *e, Buf *out) {
     }
     if (!e->values) return put_bound(c, e->rows, e->of, &path, out);
     QueryRow row = {.at = e->rows, .values = e->values, .bounds = e->bounds, .path = &path};
-    if (out) query_row_json(c->q, x->view, &c->o.show, &row, out);
-    return ERR_OK;
+    return put_row(c, &row, out);
 }
 
 // ---- SORT and GROUP: everything first -------------------------------------------------------------------------------
@@ -300,10 +309,21 @@ static Err begin(QueryCursor *c, Diag *d) {
     return own(c)->err;
 }
 
-static Err next_row(QueryCursor *c, Buf *out, bool *got) {
-    if (c->o.naive) return next_naive(c, out, got);
+static Err next_found(QueryCursor *c, Buf *out, bool *got) {
     if (c->plan->sink != SINK_STREAM) return next_gathered(c, out, got);
     return c->plan->producer == PRODUCE_WALK ? next_walked(c, out, got) : next_scanned(c, out, got);
+}
+
+static Err next_row(QueryCursor *c, Buf *out, bool *got) {
+    if (c->o.naive) return next_naive(c, out, got);
+    if (!c->tale) return next_found(c, out, got);
+    for (;;) {
+        *got = false;
+        if (c->telling) TRY(tale_next(c->tale, out, got));
+        if (*got || !exec_goes(own(c))) return ERR_OK;
+        TRY(next_found(c, NULL, &c->telling));
+        if (!c->telling) return ERR_OK;
+    }
 }
 
 // Rows are held back by one, so that *more is the truth: the row after the page waits in `held`.

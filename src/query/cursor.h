@@ -2,6 +2,7 @@
 // Inside of a QueryCursor, for cursor.c and explain.c.
 #pragma once
 #include "query/gather.h"
+#include "query/tale.h"
 
 struct QueryCursor {
     const Query *q;
@@ -25,6 +26,9 @@ struct QueryCursor {
     Groups groups;
     bool has_sorter, has_groups;
     int64_t at;
+    // HISTORY
+    Tale *tale;
+    bool telling; // a row of the query is being told
     // naive
     Buf rows;
     int64_t *ends; // by row

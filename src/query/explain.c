@@ -155,6 +155,7 @@ static void sink_lines(const QueryCursor *c, Lines *l) {
         else buf_str_put(&line->detail, q->distinct ? STR("by the columns") : STR("into the order of the text"));
     }
     if (c->begun && p->sink != SINK_STREAM) l->p[l->n - 1].time_ns = c->sort_ns;
+    if (c->tale) tale_explain(c->tale, &add_line(l, STR("history"), 0, -1)->detail);
     Line *line = add_line(l, STR("rows"), p->rows, c->rows_out);
     line->time_ns = c->time_ns;
     if (q->top >= 0) buf_printf(&line->detail, "TOP(%lld); ", (long long)q->top);

@@ -453,6 +453,35 @@ static Err settle_order(Settle *s, QueryOrder *o) {
     return ERR_OK;
 }
 
+// ---- history ------------------------------------------------------------------------------------------------------
+
+// Columns whose past is told.
+static Err settle_history(Settle *s) {
+    Query *q = s->q;
+    QueryHistory *h = &q->history;
+    bool some = false;
+    const char *wrong = q->star         ? "SELECT * does not go with HISTORY: name properties"
+                        : q->aggregated ? "HISTORY tells values: it goes with neither aggregates nor GROUP BY; use FN"
+                        : q->distinct   ? "HISTORY does not go with DISTINCT"
+                                        : NULL;
+    if (wrong) return diag_add(s->d, ERR_SYNTAX, h->at, h->end, (Str){0}, "%s", wrong);
+    h->told = NEW(s->a, bool, q->column_count);
+    for (int32_t i = 0; i < q->column_count; i++) {
+        const QueryColumn *c = &q->columns[i];
+        int32_t n = 0;
+        if (c->path || c->alias >= 0)
+            return column_fails(s, c, "%.*s has no single value to tell the history of: name a property");
+        if (str_eq(c->name, STR("time"))) return column_fails(s, c, "%.*s is the time of a value: use AS here");
+        const Expr *e = c->expr;
+        const ExprSeg *segs = e->op == EX_PATH ? bare_segs(q, e, &n) : NULL;
+        if (n > 1 && !one_source(q) && query_alias(q, e->segs[0].name) >= 0) segs++;
+        h->told[i] = segs && segs[0].name.n && segs[0].name.p[0] != '$';
+        some |= h->told[i];
+    }
+    if (some) return ERR_OK;
+    return diag_add(s->d, ERR_SYNTAX, h->at, h->end, (Str){0}, "HISTORY wants a property in SELECT, as T.temperature");
+}
+
 Err query_settle(Arena *a, Query *q, Diag *d) {
     Settle s = {.a = a, .q = q, .d = d};
     if (q->star) TRY(settle_star(&s));
@@ -467,5 +496,5 @@ Err query_settle(Arena *a, Query *q, Diag *d) {
     if (q->having) TRY(settle_lengths(&s, q->having));
     if (q->having) TRY(settle_slots(&s, q->having, "HAVING"));
     for (int32_t i = 0; i < q->order_count; i++) TRY(settle_order(&s, &q->orders[i]));
-    return ERR_OK;
+    return q->history.on ? settle_history(&s) : ERR_OK;
 }

@@ -143,12 +143,19 @@ static Err take_any_name(Parser *p, const char *what, Str *out) {
     return ERR_OK;
 }
 
+// Is the next word HISTORY, and not an alias of that name?
+static bool history_follows(const Parser *p) {
+    bool part = then_is(p, "FROM") || then_is(p, "TO") || then_is(p, "STEP");
+    return part && lex_is(&p->lex, "HISTORY");
+}
+
 // Does an alias follow, and not the next clause?
 static bool alias_follows(const Parser *p) {
     static const char *const words[] = {"JOIN",  "MATCH", "RELATED", "WHERE", "GROUP", "HAVING",
                                         "ORDER", "AS",    "LIMIT",   "ASC",   "DESC"};
     if (p->lex.token.kind == TOKEN_QUOTED) return true;
     if (p->lex.token.kind != TOKEN_NAME || lex_reserved(p->lex.token.text)) return false;
+    if (history_follows(p)) return false;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (lex_is(&p->lex, words[i])) return false;
     }
@@ -191,7 +198,7 @@ static Err parse_source_alias(Parser *p, ExprSourceKind kind) {
     Str near = near_word(p->a, name, "WHERE JOIN MATCH GROUP ORDER");
     bool clause = p->lex.token.kind == TOKEN_END || lex_is(&p->lex, ";") || lex_is(&p->lex, "WHERE") ||
                   lex_is(&p->lex, "JOIN") || lex_is(&p->lex, "MATCH") || lex_is(&p->lex, "GROUP") ||
-                  lex_is(&p->lex, "ORDER");
+                  lex_is(&p->lex, "ORDER") || history_follows(p);
     if (near.n && !clause && t.kind == TOKEN_NAME) {
         return diag_add(p->lex.diag, ERR_SYNTAX, t.at, t.end, (Str){0},
                         "expected an alias or a clause but found %.*s; did you mean %.*s?", STR_ARG(name),
@@ -490,6 +497,55 @@ static Err parse_order(Parser *p) {
     return ERR_OK;
 }
 
+// ---- HISTORY ------------------------------------------------------------------------------------------------------
+
+// A call of one argument around an expression, which says what it must be.
+static Err parse_as(Parser *p, const char *func, Expr **out) {
+    Expr *e, *call = NEW(p->a, Expr, 1);
+    if (*out) return lex_fail(&p->lex, "this was said already");
+    TRY(lex_expr(&p->lex, &e));
+    *call = (Expr){.op = EX_CALL, .at = e->at, .end = e->end, .name = str_of(func), .arg_count = 1};
+    call->args = NEW(p->a, Expr *, 1);
+    call->args[0] = e;
+    *out = call;
+    return ERR_OK;
+}
+
+// name { "," name } behind FN
+static Err parse_fns(Parser *p, QueryHistory *h) {
+    do {
+        if (h->fn_count == QUERY_FNS_MAX)
+            return diag_add(p->lex.diag, ERR_LIMIT, p->lex.token.at, p->lex.token.end, (Str){0},
+                            "FN takes at most %d functions", QUERY_FNS_MAX);
+        h->fns = query_room(p->a, h->fns, h->fn_count, (int64_t)sizeof(Str));
+        TRY(take_any_name(p, "the name of a function, such as avg", &h->fns[h->fn_count]));
+        h->fn_count++;
+    } while (lex_take(&p->lex, ","));
+    return ERR_OK;
+}
+
+static Err parse_history(Parser *p) {
+    Lex *l = &p->lex;
+    QueryHistory *h = &p->q->history;
+    h->on = true;
+    h->at = l->token.at;
+    h->end = l->token.end;
+    lex_next(l);
+    for (;;) {
+        if (lex_take(l, "FROM")) TRY(parse_as(p, "TIME", &h->from));
+        else if (lex_take(l, "TO")) TRY(parse_as(p, "TIME", &h->to));
+        else if (lex_take(l, "STEP")) TRY(parse_as(p, "DURATION", &h->step));
+        else if (lex_is(l, "FN") && !h->step) return lex_fail(l, "FN goes with intervals: say STEP 1h before it");
+        else if (lex_is(l, "FILL") && !h->step) return lex_fail(l, "FILL goes with intervals: say STEP 1h before it");
+        else if (lex_take(l, "FN")) TRY(parse_fns(p, h));
+        else if (lex_take(l, "FILL")) TRY(take_any_name(p, "none, null, previous or linear", &h->fill));
+        else break;
+    }
+    if (!h->step || h->from) return ERR_OK;
+    return diag_add(l->diag, ERR_SYNTAX, h->step->at, h->step->end, (Str){0},
+                    "intervals begin somewhere: say FROM beside STEP");
+}
+
 // Behind the last clause: nothing, or a word that does not belong here.
 static Err parse_end(Parser *p) {
     Lex *l = &p->lex;
@@ -502,12 +558,13 @@ static Err parse_end(Parser *p) {
     if (lex_is(l, "BETWEEN")) return lex_fail(l, "BETWEEN is no operator: write x >= 1 AND x <= 5");
     if (lex_is(l, "HAVING")) return lex_fail(l, "HAVING stands behind GROUP BY");
     const Query *q = p->q;
-    const char *what = q->order_count   ? "the end of the query, a comma, ASC or DESC"
+    const char *what = q->history.on    ? "the end of the query, FROM, TO, STEP, FN or FILL"
+                       : q->order_count ? "the end of the query, a comma, ASC or DESC"
                        : q->group_count ? "the end of the query, HAVING or ORDER BY"
                        : q->where       ? "the end of the query, AND, OR, GROUP BY or ORDER BY"
                        : q->matched     ? "the end of the query, an edge, WHERE, GROUP BY or ORDER BY"
                                         : "the end of the query, JOIN, WHERE, GROUP BY or ORDER BY";
-    return fail_near(p, what, "AND OR IN NIN NOT WHERE JOIN GROUP HAVING ORDER ASC DESC");
+    return fail_near(p, what, "AND OR IN NIN NOT WHERE JOIN GROUP HAVING ORDER ASC DESC HISTORY STEP FILL");
 }
 
 static Err parse_query(Parser *p) {
@@ -517,6 +574,7 @@ static Err parse_query(Parser *p) {
     if (lex_take(l, "WHERE")) TRY(lex_expr(l, &p->q->where));
     if (lex_take(l, "GROUP")) TRY(parse_group(p));
     if (lex_take(l, "ORDER")) TRY(parse_order(p));
+    if (history_follows(p)) TRY(parse_history(p));
     return parse_end(p);
 }
 

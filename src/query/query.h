@@ -25,11 +25,13 @@
 // Grammar (extensions to Azure's are marked +; expr as in expr/expr.h):
 //   query   = [+ "EXPLAIN" ] "SELECT" [ "TOP" "(" uint ")" ] [+ "DISTINCT" ] [ list ] "FROM" source [ "WHERE" expr ]
 //             [+ "GROUP" "BY" expr { "," expr } [ "HAVING" expr ] ]
-//             [+ "ORDER" "BY" expr [ "ASC" | "DESC" ] { "," expr [ "ASC" | "DESC" ] } ] [+ ";" ]
+//             [+ "ORDER" "BY" expr [ "ASC" | "DESC" ] { "," expr [ "ASC" | "DESC" ] } ] [+ history ] [+ ";" ]
 //   list    = "*" | proj { "," proj }
 //   proj    = ( expr | aggregate ) [ "AS" name ]                 (Azure: paths only)
 //   aggregate = "COUNT" "(" [ "*" | expr ] ")" | ( "SUM" | "AVG" | "MIN" | "MAX" ) "(" expr ")"
 //             |+ "PERCENTILE" "(" expr "," number 0..100 ")"     (linear interpolation between closest ranks)
+//   history = "HISTORY" [ "FROM" expr ] [ "TO" expr ] [ "STEP" expr [ "FN" name { "," name } ] [ "FILL" name ] ]
+//             (at least one of them; times and a span without names of properties)
 //   source  = "DIGITALTWINS" [ [ "AS" ] alias ] { join } | "DIGITALTWINS" "MATCH" [+ name "=" "SHORTEST" ] pattern
 //           | "RELATIONSHIPS" [ [ "AS" ] alias ]
 //   join    = "JOIN" alias "RELATED" alias "." rel [ alias ]
@@ -44,6 +46,11 @@
 //   One row for each pair of different ends, the path with the fewest hops (of several: the one whose relationship ids
 //   are smallest, compared from the start); name is a column {"length":n,"twins":[ids],"relationships":[{$sourceId,
 //   $relationshipId}...]}, name.length a number.
+//   HISTORY: for one row of the query as many as there are times in [FROM, TO) at which one of its columns got a value,
+//   ascending, each with "time" and the values of that time. Columns that are paths to a property (not beginning with $)
+//   are told so; others are of the present in every row. With STEP one row an interval [FROM + k STEP, ...): FN of the
+//   values in it, of several each under "column.fn". TOP counts these rows. Not with aggregates, DISTINCT, *, or whole
+//   twins and relationships.
 //   Words may be in any case; the two letters \n (\r, \t) between words are white space, as in texts escaped twice.
 #pragma once
 #include "expr/expr.h"
@@ -97,6 +104,18 @@ typedef struct QueryOrder {
     bool descending;
 } QueryOrder;
 
+// The past of the rows instead of the rows.
+typedef struct QueryHistory {
+    bool on;
+    Expr *from, *to; // a TIME; NULL: from the first value on, up to now
+    Expr *step;      // a DURATION; NULL: every value
+    Str *fns;        // as written; none: the engine's
+    int32_t fn_count;
+    Str fill;   // "": none
+    bool *told; // by column: its past is told
+    int32_t at, end;
+} QueryHistory;
+
 // HAVING, and ORDER BY expressions of an aggregated query, are evaluated once a group without any source: what they
 // name has become EX_SLOT i, the value of columns[i] in ExprRun.slots. Columns that only they need are hidden: they
 // stand behind the projected ones. In expressions over rows, `name.length` of a SHORTEST path has become EX_SLOT 0:
@@ -121,6 +140,7 @@ typedef struct Query {
     int32_t group_count;
     QueryOrder *orders;
     int32_t order_count;
+    QueryHistory history;
 } Query;
 
 // Parse and settle names. Everything lives in `a`. Errors: SYNTAX, LIMIT; one message with at and end. The REST dialect
@@ -160,13 +180,38 @@ typedef struct QueryLimits {
     const _Atomic bool *cancel; // true: stop soon, with BUDGET; looked at with the clock; NULL: none
 } QueryLimits;
 
+#define QUERY_STEPS_MAX 100000 // intervals of one property of one twin in a HISTORY
+#define QUERY_FNS_MAX 16       // functions after FN
+
+// Intervals of a cell's past: [from + k step, from + (k + 1) step), the last one ends at `to`.
+typedef struct QueryIntervals {
+    ExprReach reach; // [from, to)
+    const Field *leaf;
+    int64_t step_ns;
+    const Str *fns; // none: what is usual for the field
+    int32_t fn_count;
+    Str fill; // of empty intervals; "": they are left out
+} QueryIntervals;
+
+// What HISTORY needs beside values (ExprPast). The engine has one. Any thread.
+typedef struct QueryPast {
+    void *ctx;
+    // Is it the name of a function, or of a way to fill?
+    bool (*knows)(void *ctx, Str name, bool fill);
+    // Call fn for the intervals, ascending: values by function, UNDEFINED where an interval has none. fn false: stop.
+    //   looked  out: values of the past looked at
+    Err (*intervals)(void *ctx, View *v, const QueryIntervals *i,
+                     bool (*fn)(void *arg, int64_t time, const ExprValue *values), void *arg, int64_t *looked);
+} QueryPast;
+
 typedef struct QueryOptions {
     int64_t now; // ns, wall clock: now() and age()
     QueryLimits limits;
     int64_t (*clock)(void); // monotonic ns, for limits.until_ns and the times EXPLAIN tells; NULL: neither
     const QueryCrew *crew;  // NULL: this thread alone
     QueryCache *cache;      // NULL: none
-    const ExprPast *past;   // for functions of the past; NULL: they are undefined
+    const ExprPast *past;   // for functions of the past; NULL: they are undefined, and HISTORY is refused
+    const QueryPast *steps; // for HISTORY with STEP; NULL: it is refused
     ShowOptions show;
     bool naive; // the oracle: no plan, no pages, nested loops over expr_eval
 } QueryOptions;

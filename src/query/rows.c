@@ -262,14 +262,14 @@ static void put_float(double d, Buf *out) {
 }
 
 // Floats and unsigned longs are written as in the twin, which takes their type.
-static void put_value(const Sheet *s, const QueryColumn *c, const ExprValue *v, const Bound *b) {
+void query_value_json(const QueryColumn *c, const ExprValue *v, const Bound *b, Buf *out) {
     const Type *type = b && b->op == BOUND_CELL ? b->leaf->type : NULL;
     if (v->type == EXPR_F64 && (c->single || (type && type->shape == SHAPE_FLOAT))) {
-        put_float(v->d, s->out);
+        put_float(v->d, out);
     } else if (v->type == EXPR_I64 && type && type->shape == SHAPE_ULONG) {
-        show_scalar(b->leaf, (uint64_t)v->i, (Str){0}, s->out);
+        show_scalar(b->leaf, (uint64_t)v->i, (Str){0}, out);
     } else {
-        expr_value_json(v, s->out);
+        expr_value_json(v, out);
     }
 }
 
@@ -284,7 +284,7 @@ static void put_column(const Sheet *s, int32_t column) {
     buf_byte(s->out, ':');
     if (c->path) put_path(s);
     else if (c->alias >= 0) put_whole(s, c->alias);
-    else put_value(s, c, &s->row->values[column], s->row->bounds ? s->row->bounds[column] : NULL);
+    else query_value_json(c, &s->row->values[column], s->row->bounds ? s->row->bounds[column] : NULL, s->out);
 }
 
 void query_row_json(const Query *q, View *v, const ShowOptions *show, const QueryRow *row, Buf *out) {

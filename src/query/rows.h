@@ -61,6 +61,8 @@ typedef struct QueryRow {
     const QueryPath *path;      // SHORTEST
 } QueryRow;
 
+// Append the value of a column; b: what made it, may be NULL. "null" for none.
+void query_value_json(const QueryColumn *c, const ExprValue *v, const Bound *b, Buf *out);
 // Append the row as one JSON object. `SELECT *` of one source is the twin or link itself; of several each named alias
 // is a member (and the SHORTEST path under its name). A column whose value is undefined is left out.
 void query_row_json(const Query *q, View *v, const ShowOptions *show, const QueryRow *row, Buf *out);
