@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "store/scrub_inner.h"
 #include "store/store_inner.h"
 
 #define GROUP_BYTES_DEFAULT (8 << 20)
@@ -231,12 +232,29 @@ bool store_step(Store *s) {
     pthread_mutex_unlock(&s->lock);
     if (fork) checkpoint_run(s, fork, seq);
     else if (gc_pending(s)) gc_slice(s), did = true;
+    did |= scrub_serve(s);
     store_move_log(s);
     return did || fork;
 }
 
 static bool has_work(const Store *s) {
-    return store_serve_waits(s) || (s->fork && s->fork_seq <= s->committed) || gc_pending(s);
+    return store_serve_waits(s) || (s->fork && s->fork_seq <= s->committed) || gc_pending(s) ||
+           scrub_wait_ns(s, time_mono_ns()) == 0;
+}
+
+// Until there is something to do. Caller holds the lock.
+static void sleep_idle(Store *s) {
+    int64_t wait = scrub_wait_ns(s, time_mono_ns());
+    if (wait < 0) {
+        pthread_cond_wait(&s->work, &s->lock);
+    } else {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        int64_t ns = until.tv_nsec + wait;
+        until.tv_sec += ns / NS_PER_S;
+        until.tv_nsec = ns % NS_PER_S;
+        pthread_cond_timedwait(&s->work, &s->lock, &until);
+    }
 }
 
 static void *run(void *arg) {
@@ -252,7 +270,7 @@ static void *run(void *arg) {
         s->busy = false;
         pthread_cond_broadcast(&s->room);
         if (s->stop) break;
-        pthread_cond_wait(&s->work, &s->lock);
+        sleep_idle(s);
         s->busy = true;
     }
     pthread_mutex_unlock(&s->lock);
@@ -336,6 +354,7 @@ void store_stats(Store *s, StoreStats *out) {
 // ---- opening and closing ------------------------------------------------------------------------------------------
 
 static void release(Store *s) {
+    scrub_refuse_all(s);
     readers_free(s); // first, so that closing the writer is what ends the log
     db_close(&s->db);
     history_free(s);

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+// ROOT -> JOURNAL -> GARBAGE -> FILL -> LOG, one scrub after the other.
+//
+// Deleted cells are zeroed within their pages (secure_delete = FAST); pages that fell free are not. FILL takes them all
+// into rows of zeros and lets those go again: SQLite uses free pages before it makes the file longer. A crash in between
+// leaves rows of `page` that no root names, which recovery deletes.
+#include "store/scrub.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "store/scrub_inner.h"
+#include "store/store_inner.h"
+
+#define FILL_BYTES (512 << 10)             // of zeros in one transaction
+#define LOG_WAIT_NS (20 * NS_PER_MS)       // between tries to empty the log
+#define OVERFLOW_BYTES (DB_PAGE_BYTES - 4) // of a blob in a page of its own
+
+typedef enum ScrubState { SCRUB_ROOT, SCRUB_JOURNAL, SCRUB_GARBAGE, SCRUB_FILL, SCRUB_LET_GO, SCRUB_LOG } ScrubState;
+
+struct Scrub {
+    struct Scrub *next;
+    ScrubState state;
+    uint64_t seq, at; // at: journal rows up to here were looked at
+    StoreForgetFn forget;
+    void *ctx;
+    StoreScrubFn done;
+    void *arg;
+    int64_t rows, zeroed;
+    IdSet zeros;      // rows of zeros: garbage when all free pages are taken, not before
+    int64_t retry_ns; // mono; LOG: not before
+};
+
+void store_scrub(Store *s, uint64_t seq, StoreForgetFn forget, void *ctx, StoreScrubFn done, void *arg) {
+    Scrub *x = mem_alloc(sizeof *x);
+    *x = (Scrub){.seq = seq, .forget = forget, .ctx = ctx, .done = done, .arg = arg};
+    pthread_mutex_lock(&s->lock);
+    Scrub **at = &s->scrubs;
+    while (*at) at = &(*at)->next;
+    *at = x;
+    pthread_cond_signal(&s->work);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void let_go(Store *s, Scrub *x) {
+    for (int64_t i = 0; i < x->zeros.count; i++) idset_add(&s->garbage, x->zeros.ids[i]);
+    idset_free(&x->zeros);
+}
+
+static void scrub_end(Store *s, Scrub *x, Err err) {
+    let_go(s, x);
+    pthread_mutex_lock(&s->lock);
+    s->scrubs = x->next;
+    pthread_mutex_unlock(&s->lock);
+    x->done(x->arg, err, x->rows, x->zeroed);
+    mem_free(x);
+}
+
+void scrub_refuse_all(Store *s) {
+    while (s->scrubs) scrub_end(s, s->scrubs, ERR_CLOSED);
+}
+
+int64_t scrub_wait_ns(const Store *s, int64_t now_mono_ns) {
+    const Scrub *x = s->scrubs;
+    if (!x || (x->state == SCRUB_ROOT && s->root_seq < x->seq)) return -1;
+    if (x->state == SCRUB_LOG && x->retry_ns > now_mono_ns) return x->retry_ns - now_mono_ns;
+    return 0;
+}
+
+// ---- the journal --------------------------------------------------------------------------------------------------
+
+typedef struct JournalRow {
+    uint64_t seq, prev, first;
+    Buf bytes, out;
+} JournalRow;
+
+// The next row behind x->at that the root has; *more false: there is none.
+static Err next_row(Store *s, Scrub *x, JournalRow *r, bool *more) {
+    sqlite3_stmt *st = db_use(&s->db, DB_JOURNAL_SCAN);
+    sqlite3_bind_int64(st, 1, STORE_WORLD_LIVE);
+    sqlite3_bind_int64(st, 2, (int64_t)x->at);
+    TRY(db_step(&s->db, DB_JOURNAL_SCAN, more));
+    if (!*more) return ERR_OK;
+    r->seq = (uint64_t)sqlite3_column_int64(st, 0);
+    r->prev = (uint64_t)sqlite3_column_int64(st, 1);
+    r->first = (uint64_t)sqlite3_column_int64(st, 2);
+    buf_reset(&r->bytes);
+    buf_put(&r->bytes, sqlite3_column_blob(st, 4), sqlite3_column_bytes(st, 4));
+    bool good = (uint32_t)sqlite3_column_int64(st, 3) == journal_check(r->seq, r->prev, r->first, buf_str(&r->bytes));
+    db_reset(&s->db, DB_JOURNAL_SCAN);
+    if (!good)
+        return db_say(&s->db, ERR_CORRUPT, "journal row %llu does not match its check", (unsigned long long)r->seq);
+    *more = r->seq <= s->root_seq;
+    return ERR_OK;
+}
+
+static Err write_row(Store *s, const JournalRow *r) {
+    Kept kept = s->kept;
+    kept.bytes += r->out.n - r->bytes.n;
+    sqlite3_stmt *st = db_use(&s->db, DB_JOURNAL_EDIT);
+    sqlite3_bind_int64(st, 1, (int64_t)r->seq);
+    sqlite3_bind_int64(st, 2, journal_check(r->seq, r->prev, r->first, buf_str(&r->out)));
+    sqlite3_bind_blob64(st, 3, r->out.p, (uint64_t)r->out.n, SQLITE_STATIC);
+    TRY(db_run(&s->db, DB_JOURNAL_EDIT));
+    TRY(kept_put(s, kept));
+    kept_set(s, kept);
+    return ERR_OK;
+}
+
+// A slice of rows, in one transaction.
+static Err journal_slice(Store *s, Scrub *x, bool *more) {
+    JournalRow r = {0};
+    Kept before = s->kept;
+    Err err = db_run(&s->db, DB_BEGIN);
+    *more = true;
+    for (int64_t bytes = 0; !err && bytes < STORE_SLICE_BYTES;) {
+        err = next_row(s, x, &r, more);
+        if (err || !*more) break;
+        buf_reset(&r.out);
+        err = x->forget(x->ctx, buf_str(&r.bytes), &r.out);
+        if (!err && r.out.n) {
+            err = write_row(s, &r);
+            x->rows++;
+        }
+        bytes += r.bytes.n;
+        x->at = r.seq;
+    }
+    if (!err) err = db_run(&s->db, DB_COMMIT);
+    if (err) {
+        db_rollback(&s->db);
+        kept_set(s, before);
+    }
+    buf_free(&r.bytes);
+    buf_free(&r.out);
+    return err;
+}
+
+// ---- free pages ---------------------------------------------------------------------------------------------------
+
+static Err free_pages(Store *s, int64_t *out) {
+    bool row = false;
+    TRY(db_step(&s->db, DB_FREE_PAGES, &row));
+    *out = row ? sqlite3_column_int64(db_use(&s->db, DB_FREE_PAGES), 0) : 0;
+    db_reset(&s->db, DB_FREE_PAGES);
+    return ERR_OK;
+}
+
+// One row of zeros that takes about `pages` pages.
+static Err zero_row(Store *s, Scrub *x, int64_t pages) {
+    uint64_t id = s->page_next++;
+    sqlite3_stmt *st = db_use(&s->db, DB_PAGE_ZERO);
+    sqlite3_bind_int64(st, 1, (int64_t)id);
+    sqlite3_bind_int64(st, 2, pages * OVERFLOW_BYTES);
+    TRY(db_run(&s->db, DB_PAGE_ZERO));
+    idset_add(&x->zeros, id);
+    return ERR_OK;
+}
+
+// Fill some free pages. *more: there are others.
+static Err fill_slice(Store *s, Scrub *x, bool *more) {
+    int64_t pages = 0, left = 0;
+    TRY(free_pages(s, &pages));
+    *more = pages > 0;
+    if (!*more) return ERR_OK;
+    int64_t take = pages > FILL_BYTES / DB_PAGE_BYTES ? FILL_BYTES / DB_PAGE_BYTES : pages;
+    TRY(db_run(&s->db, DB_BEGIN));
+    TRY(zero_row(s, x, take));
+    TRY(free_pages(s, &left));
+    TRY(db_run(&s->db, DB_COMMIT));
+    x->zeroed += (pages - left) * DB_PAGE_BYTES;
+    return ERR_OK;
+}
+
+// ---- the way ------------------------------------------------------------------------------------------------------
+
+// Readers of older states must end first; new ones do not.
+static bool empty_log(Store *s, Scrub *x) {
+    int rc = sqlite3_wal_checkpoint_v2(s->db.h, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    if (rc == SQLITE_OK) s->db.log_pages = 0;
+    x->retry_ns = time_mono_ns() + LOG_WAIT_NS;
+    return rc == SQLITE_OK;
+}
+
+static Err scrub_step(Store *s, Scrub *x, bool *ended) {
+    bool more = true;
+    switch (x->state) {
+    case SCRUB_ROOT: x->state = x->forget ? SCRUB_JOURNAL : SCRUB_GARBAGE; break;
+    case SCRUB_JOURNAL:
+        TRY(journal_slice(s, x, &more));
+        if (!more) x->state = SCRUB_GARBAGE;
+        break;
+    case SCRUB_GARBAGE: x->state = SCRUB_FILL; break;
+    case SCRUB_FILL:
+        TRY(fill_slice(s, x, &more));
+        if (more) break;
+        let_go(s, x);
+        x->state = SCRUB_LET_GO;
+        break;
+    case SCRUB_LET_GO: x->state = SCRUB_LOG; break;
+    case SCRUB_LOG: *ended = empty_log(s, x); break;
+    }
+    return ERR_OK;
+}
+
+bool scrub_serve(Store *s) {
+    pthread_mutex_lock(&s->lock);
+    Scrub *x = scrub_wait_ns(s, time_mono_ns()) == 0 ? s->scrubs : NULL;
+    pthread_mutex_unlock(&s->lock);
+    if (!x) return false;
+    bool waits = (x->state == SCRUB_GARBAGE || x->state == SCRUB_LET_GO) && gc_pending(s);
+    if (waits) return false; // store_step deletes
+    bool ended = false;
+    Err err = scrub_step(s, x, &ended);
+    if (err) db_rollback(&s->db);
+    if (err || ended) scrub_end(s, x, err);
+    return true;
+}
