@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/check.h"
 #include "base/mem.h"
@@ -73,9 +74,6 @@ static const char *const db_sql[DB_STATEMENT_COUNT] = {
     "SELECT max(id) FROM history",
     "SELECT " HISTORY_COLUMNS ", NULL FROM history WHERE id > ?1 ORDER BY id",
     "INSERT OR REPLACE INTO dead(id, name, time, crc) VALUES(?1, ?2, ?3, ?4)",
-    "UPDATE journal SET crc = ?2, bytes = ?3 WHERE seq = ?1",
-    "PRAGMA freelist_count",
-    "INSERT INTO page(id, bytes) VALUES(?1, zeroblob(?2))",
     "BEGIN",
     "ROLLBACK",
     "SELECT seq FROM root",
@@ -104,8 +102,7 @@ Err db_say(Db *db, Err e, const char *fmt, ...) {
     return e;
 }
 
-// What SQLite's answer means; sets db->why.
-static Err failed(Db *db, int rc) {
+Err db_failed(Db *db, int rc) {
     int system_errno = db->h ? sqlite3_system_errno(db->h) : 0;
     switch (rc & 0xff) {
     case SQLITE_FULL: return db_say(db, ERR_STORAGE_FULL, "the disk is full");
@@ -142,7 +139,7 @@ Err db_step(Db *db, DbStatement s, bool *row) {
     int rc = sqlite3_step(db->st[s]);
     *row = rc == SQLITE_ROW;
     if (rc == SQLITE_ROW) return ERR_OK;
-    Err e = rc == SQLITE_DONE ? ERR_OK : failed(db, rc);
+    Err e = rc == SQLITE_DONE ? ERR_OK : db_failed(db, rc);
     db_reset(db, s);
     if (e != ERR_OK) db_rollback(db);
     return e;
@@ -189,21 +186,21 @@ int64_t db_file_bytes(Db *db) {
 
 static Err exec(Db *db, const char *sql) {
     int rc = sqlite3_exec(db->h, sql, NULL, NULL, NULL);
-    return rc == SQLITE_OK ? ERR_OK : failed(db, rc);
+    return rc == SQLITE_OK ? ERR_OK : db_failed(db, rc);
 }
 
 // First column of the first row of `sql`; *number when it is one. The text "wal" is told by is_wal.
 static Err ask(Db *db, const char *sql, int64_t *number, bool *is_wal) {
     sqlite3_stmt *st;
     int rc = sqlite3_prepare_v2(db->h, sql, -1, &st, NULL);
-    if (rc != SQLITE_OK) return failed(db, rc);
+    if (rc != SQLITE_OK) return db_failed(db, rc);
     rc = sqlite3_step(st);
     if (rc == SQLITE_ROW) {
         const char *text = (const char *)sqlite3_column_text(st, 0);
         if (is_wal) *is_wal = text && strcmp(text, "wal") == 0;
         if (number) *number = sqlite3_column_int64(st, 0);
     }
-    Err e = rc == SQLITE_ROW ? ERR_OK : failed(db, rc == SQLITE_DONE ? SQLITE_ERROR : rc);
+    Err e = rc == SQLITE_ROW ? ERR_OK : db_failed(db, rc == SQLITE_DONE ? SQLITE_ERROR : rc);
     sqlite3_finalize(st);
     return e;
 }
@@ -240,7 +237,7 @@ static Err prepare(Db *db, int from) {
     for (int i = from; i < DB_STATEMENT_COUNT; i++) {
         int rc = sqlite3_prepare_v3(db->h, db_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &db->st[i], NULL);
         if (rc == SQLITE_ERROR) return db_say(db, ERR_CORRUPT, "a table is missing: %s", sqlite3_errmsg(db->h));
-        if (rc != SQLITE_OK) return failed(db, rc);
+        if (rc != SQLITE_OK) return db_failed(db, rc);
     }
     return ERR_OK;
 }
@@ -251,7 +248,7 @@ static Err setup(Db *db) {
     int64_t format = 0;
     snprintf(
         sql, sizeof sql,
-        "PRAGMA page_size = %d; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = FAST; PRAGMA cache_size = -16384;"
+        "PRAGMA page_size = %d; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = OFF; PRAGMA cache_size = -16384;"
         "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = %d",
         DB_PAGE_BYTES, DB_LOG_BYTES_KEPT);
     if (sqlite3_db_readonly(db->h, "main") == 1) return db_say(db, ERR_STORAGE, "the file cannot be written");
@@ -270,9 +267,9 @@ static Err setup(Db *db) {
 
 // A new file is for its owner alone: it holds passwords of brokers and keys. The files beside it take its mode. When
 // this fails, SQLite tells why.
-static void create_private(const char *path) {
+bool db_create_private(const char *path) {
     int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-    if (fd >= 0) close(fd);
+    return fd >= 0 && close(fd) == 0;
 }
 
 // Files of a VFS of tests have no lock: one process alone has them.
@@ -290,7 +287,7 @@ static Err take_lock(Db *db) {
 static Err open_file(Db *db, int flags, const char *vfs) {
     flags |= SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     int rc = sqlite3_open_v2(db->path, &db->h, flags, vfs);
-    if (rc != SQLITE_OK) return failed(db, rc);
+    if (rc != SQLITE_OK) return db_failed(db, rc);
     sqlite3_busy_timeout(db->h, WAIT_MS);
     return ERR_OK;
 }
@@ -304,7 +301,7 @@ Err db_open(Db *db, Str path, const char *vfs) {
     set_path(db, path);
     Err e = ERR_OK;
     if (!vfs) {
-        create_private(db->path);
+        (void)db_create_private(db->path); // it is there, or SQLite tells why it cannot be
         e = take_lock(db);
     }
     if (e == ERR_OK) e = open_file(db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs);
@@ -319,6 +316,62 @@ Err db_open_reader(Db *db, const char *path, const char *vfs) {
     if (e == ERR_OK) e = exec(db, "PRAGMA trusted_schema = OFF; PRAGMA cache_size = -2048; PRAGMA temp_store = MEMORY");
     if (e == ERR_OK) e = prepare(db, DB_READER_FIRST);
     if (e != ERR_OK) db_close(db);
+    db->ready = true;
+    return e;
+}
+
+// "file:PATH?immutable=1" with what a URI may not hold as %XX.
+static void put_uri(const char *path, Buf *out) {
+    buf_str_put(out, STR("file:"));
+    for (; *path; path++) {
+        bool plain = (*path >= 'a' && *path <= 'z') || (*path >= 'A' && *path <= 'Z') || strchr("/._-", *path) ||
+                     (*path >= '0' && *path <= '9');
+        if (plain) buf_byte(out, *path);
+        else buf_printf(out, "%%%02x", (unsigned)(unsigned char)*path);
+    }
+    buf_str_put(out, STR("?immutable=1"));
+    buf_byte(out, 0);
+}
+
+static Err look_as(Db *db, int flags, bool leave_log, int64_t *format) {
+    Buf uri = {0};
+    if (flags & SQLITE_OPEN_URI) put_uri(db->path, &uri);
+    int rc =
+        sqlite3_open_v2(uri.p ? uri.p : db->path, &db->h, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    buf_free(&uri);
+    Err e = rc == SQLITE_OK ? ERR_OK : db_failed(db, rc);
+    if (e == ERR_OK) {
+        sqlite3_busy_timeout(db->h, WAIT_MS);
+        sqlite3_db_config(db->h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)leave_log, NULL);
+        e = exec(db, "PRAGMA query_only = 1; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY");
+    }
+    if (e == ERR_OK) e = check_format(db, format);
+    if (e == ERR_OK && *format == 0) e = db_say(db, ERR_STORAGE, "this is not a Sosia store");
+    return e;
+}
+
+// Whoever closes a file last moves its log and removes it: a log that was left by a crash shall stay as it is found.
+Err db_open_look(Db *db, Str path, int64_t *format) {
+    static const int ways[] = {SQLITE_OPEN_READWRITE, SQLITE_OPEN_READONLY, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI};
+    char why[sizeof db->why];
+    Buf log = {0};
+    struct stat st;
+    buf_printf(&log, "%.*s-wal", STR_ARG(path));
+    buf_byte(&log, 0);
+    bool has_log = stat(log.p, &st) == 0 && st.st_size > 0;
+    buf_free(&log);
+    Err e = ERR_OK;
+    for (int i = 0; i < 3; i++) {
+        set_path(db, path);
+        e = look_as(db, ways[i], has_log, format);
+        if (e == ERR_OK) break;
+        int code = db->h ? sqlite3_errcode(db->h) : SQLITE_ERROR;
+        memcpy(why, db->why, sizeof why);
+        db_close(db);
+        memcpy(db->why, why, sizeof why);
+        bool no_right = code == SQLITE_CANTOPEN || code == SQLITE_READONLY || code == SQLITE_PERM;
+        if (!no_right || (i == 1 && has_log)) break; // a log cannot be left out
+    }
     db->ready = true;
     return e;
 }

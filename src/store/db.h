@@ -46,9 +46,6 @@ typedef enum DbStatement {
     DB_HISTORY_LAST,
     DB_HISTORY_AHEAD,
     DB_DEAD_PUT,
-    DB_JOURNAL_EDIT,
-    DB_FREE_PAGES,
-    DB_PAGE_ZERO,
     DB_READ_BEGIN,
     DB_READ_END,
     DB_LOOK,
@@ -81,6 +78,14 @@ typedef struct Db {
 MUST Err db_open(Db *db, Str path, const char *vfs);
 // Open the file of a Db that is open for reading only. Errors: as db_open.
 MUST Err db_open_reader(Db *db, const char *path, const char *vfs);
+// Open any store's file just to look at it: nothing is written, and nothing stays beside it that was not there. For
+// files nobody has open too, and for those on media that cannot be written. No statement is prepared. *format: as
+// user_version says. Errors: STORAGE (not there, not a store, newer format, cannot be read), CORRUPT.
+MUST Err db_open_look(Db *db, Str path, int64_t *format);
+// What SQLite's answer to a call on db->h means: sets db->why.
+Err db_failed(Db *db, int rc);
+// Make an empty file for its owner alone, if there is none. False: errno tells.
+bool db_create_private(const char *path);
 // Close; the last one moves the log into the file. A closed Db is fine, and one of zeros.
 void db_close(Db *db);
 // The statement, ready to bind.

@@ -38,7 +38,7 @@ bool store_item_next(Cut *c, Str *key, Str *value) {
     return true;
 }
 
-static uint32_t item_check(Str kind, Str key, Str value) {
+uint32_t item_check(Str kind, Str key, Str value) {
     int64_t sizes[2] = {kind.n, key.n};
     uint32_t crc = crc32c(crc32c(0, sizes, sizeof sizes), kind.p, kind.n);
     return crc32c(crc32c(crc, key.p, key.n), value.p, value.n);

@@ -136,9 +136,8 @@ struct Store {
     int64_t history_bytes;              // in them
     uint64_t sealed;                    // everything up to it is in blocks
     bool seal_failed, closing;
-    struct Scrub *scrubs; // see scrub.c; the list under the lock, what is in them the working thread's
-    int64_t mark;         // see history.c; the working thread alone changes it and root_seq
-    uint64_t root_seq;    // of the newest root
+    int64_t mark;      // see history.c; the working thread alone changes it and root_seq
+    uint64_t root_seq; // of the newest root
     Readers readers;
     StoreStats stats;
 };
@@ -213,6 +212,7 @@ void gc_slice(Store *s);
 // Rebuild the live world from the newest root and the journal. s->db.why tells about a failure.
 // Errors: CORRUPT, STORAGE.
 MUST Err recover(Store *s, int64_t ring_records, World **world);
-// Check of a journal row and of a root row.
+// Checks of a row of the journal, of item, of root.
 uint32_t journal_check(uint64_t seq, uint64_t prev, uint64_t first, Str bytes);
+uint32_t item_check(Str kind, Str key, Str value);
 uint32_t root_check(uint64_t world, uint64_t seq, uint64_t page, Str ids);
