@@ -74,6 +74,9 @@ static const char *const db_sql[DB_STATEMENT_COUNT] = {
     "SELECT max(id) FROM history",
     "SELECT " HISTORY_COLUMNS ", NULL FROM history WHERE id > ?1 ORDER BY id",
     "INSERT OR REPLACE INTO dead(id, name, time, crc) VALUES(?1, ?2, ?3, ?4)",
+    "UPDATE journal SET crc = ?2, bytes = ?3 WHERE seq = ?1",
+    "PRAGMA freelist_count",
+    "INSERT INTO page(id, bytes) VALUES(?1, zeroblob(?2))",
     "BEGIN",
     "ROLLBACK",
     "SELECT seq FROM root",
@@ -248,7 +251,7 @@ static Err setup(Db *db) {
     int64_t format = 0;
     snprintf(
         sql, sizeof sql,
-        "PRAGMA page_size = %d; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = OFF; PRAGMA cache_size = -16384;"
+        "PRAGMA page_size = %d; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = FAST; PRAGMA cache_size = -16384;"
         "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = %d",
         DB_PAGE_BYTES, DB_LOG_BYTES_KEPT);
     if (sqlite3_db_readonly(db->h, "main") == 1) return db_say(db, ERR_STORAGE, "the file cannot be written");

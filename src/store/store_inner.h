@@ -136,8 +136,9 @@ struct Store {
     int64_t history_bytes;              // in them
     uint64_t sealed;                    // everything up to it is in blocks
     bool seal_failed, closing;
-    int64_t mark;      // see history.c; the working thread alone changes it and root_seq
-    uint64_t root_seq; // of the newest root
+    struct Scrub *scrubs; // see scrub.c; the list under the lock, what is in them the working thread's
+    int64_t mark;         // see history.c; the working thread alone changes it and root_seq
+    uint64_t root_seq;    // of the newest root
     Readers readers;
     StoreStats stats;
 };
