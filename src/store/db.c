@@ -93,6 +93,7 @@ static const char *const db_sql[DB_STATEMENT_COUNT] = {
     "SELECT lane, page, max(last) FROM history WHERE id > ?1 AND last > ?2 AND +tier < 16 GROUP BY lane, page",
     "SELECT " HISTORY_COLUMNS ", NULL FROM history WHERE id > ?1 AND tier = 0 ORDER BY id",
     "SELECT " HISTORY_COLUMNS ", NULL FROM history NOT INDEXED WHERE id > ?1 AND tier <= ?2 ORDER BY id",
+    "SELECT " HISTORY_COLUMNS ", bytes FROM history WHERE id = ?1",
     "SELECT id, name, time, crc FROM dead WHERE name = ?1 ORDER BY time DESC, id DESC",
 };
 

@@ -60,6 +60,7 @@ typedef enum DbStatement {
     DB_HISTORY_ENDS,
     DB_HISTORY_YOUNG,
     DB_HISTORY_SCAN,
+    DB_HISTORY_ROW,
     DB_DEAD_SCAN,
     DB_STATEMENT_COUNT,
     DB_READER_FIRST = DB_READ_BEGIN, // from here on: those of a reader, which are the writer's too

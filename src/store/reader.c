@@ -193,6 +193,21 @@ Err store_history_scan(StoreReader *r, int64_t after, int32_t tier, RowFn fn, vo
     return each(r, what, fn, ctx);
 }
 
+static bool take_row(void *ctx, const StoreHistory *row) {
+    *(StoreHistory *)ctx = *row;
+    return false;
+}
+
+Err store_history_row(StoreReader *r, int64_t id, StoreHistory *out) {
+    StoreHistory row = {0};
+    close_rows(r);
+    sqlite3_bind_int64(db_use(&r->db, DB_HISTORY_ROW), 1, id);
+    TRY(each(r, DB_HISTORY_ROW, take_row, &row));
+    if (!row.id) return db_say(&r->db, ERR_GONE, "there is no history row %lld", (long long)id);
+    *out = row;
+    return ERR_OK;
+}
+
 Err store_history_pages(StoreReader *r, uint64_t lane, uint64_t *count) {
     close_rows(r);
     bool row;
