@@ -138,6 +138,40 @@ bool time_parse_duration(Str s, int64_t *out) {
     return false;
 }
 
+// One number with its unit at *i; `units` are those that may still come, in their order.
+static bool period_part(Str s, int64_t *i, const char **units, bool time, int64_t *sum) {
+    int64_t whole = 0, part, digits = 0, fraction = 0, scale = NS_PER_S;
+    for (; *i < s.n && s.p[*i] >= '0' && s.p[*i] <= '9'; ++*i, digits++)
+        if (__builtin_mul_overflow(whole, 10, &whole) || __builtin_add_overflow(whole, s.p[*i] - '0', &whole))
+            return false;
+    bool point = *i < s.n && (s.p[*i] == '.' || s.p[*i] == ',');
+    for (*i += point; point && *i < s.n && s.p[*i] >= '0' && s.p[*i] <= '9'; ++*i) {
+        scale /= 10;
+        fraction += (s.p[*i] - '0') * scale;
+    }
+    const char *unit = *i < s.n ? strchr(*units, s.p[*i]) : NULL;
+    if (!digits || !unit || !*unit || (point && !(time && *unit == 'S')) || (point && scale == NS_PER_S)) return false;
+    static const int64_t seconds[] = {['Y'] = 365 * 86400, ['W'] = 7 * 86400, ['D'] = 86400, ['H'] = 3600, ['S'] = 1};
+    int64_t each = *unit == 'M' ? (time ? 60 : 30 * 86400) : seconds[(int)*unit];
+    *units = unit + 1;
+    ++*i;
+    return !__builtin_mul_overflow(whole, each * NS_PER_S, &part) && !__builtin_add_overflow(*sum, part, sum) &&
+           !__builtin_add_overflow(*sum, fraction, sum);
+}
+
+bool time_parse_period(Str s, int64_t *out) {
+    const char *days = "YMWD", *times = "HMS";
+    int64_t i = 1, sum = 0;
+    if (s.n < 3 || s.p[0] != 'P') return false;
+    while (i < s.n && s.p[i] != 'T')
+        if (!period_part(s, &i, &days, false, &sum)) return false;
+    if (i < s.n && ++i == s.n) return false;
+    while (i < s.n)
+        if (!period_part(s, &i, &times, true, &sum)) return false;
+    *out = sum;
+    return true;
+}
+
 // "2026-11-01" and "2026-11-01T08:00Z" (or an offset), by putting in what is missing.
 static bool parse_short(Str s, int64_t *out) {
     Str tail = s.n == 10 ? STR("T00:00:00Z") : STR(":00");

@@ -23,6 +23,9 @@ void time_civil(int64_t days, int32_t *year, int32_t *month, int32_t *day);
 int64_t time_days(int32_t year, int32_t month, int32_t day);
 // "90s", "15m", "1h", "2d", "250ms" to nanoseconds; false when it is anything else.
 bool time_parse_duration(Str s, int64_t *out);
+// ISO 8601 periods, "P30D", "PT1M", "P1Y6M", "P2W", "PT0.5S", to nanoseconds; a year is 365 days, a month 30. False
+// when it is anything else or over 292 years; out untouched then.
+bool time_parse_period(Str s, int64_t *out);
 // An instant as people write it: RFC 3339 (seconds may be left out), "2026-11-01" (its midnight, UTC), "now", or "-1h",
 // "-30m" before `now`, in the units of time_parse_duration. False when it is anything else; out untouched then.
 bool time_parse_when(Str s, int64_t now, int64_t *out);

@@ -178,11 +178,61 @@ static void clocks_run(void **state) {
     assert_true(time_mono_ns() >= a);
 }
 
+static void reads_periods(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t seconds;
+    } rows[] = {{"P30D", 30 * 86400},
+                {"PT1M", 60},
+                {"P2Y", 730 * 86400},
+                {"P1M", 30 * 86400},
+                {"P1Y6M2DT3H4M5S", (365 + 180 + 2) * 86400 + 3 * 3600 + 4 * 60 + 5},
+                {"P2W", 14 * 86400},
+                {"PT36H", 36 * 3600},
+                {"PT0S", 0}};
+    static const char *const bad[] = {"",
+                                      "P",
+                                      "PT",
+                                      "30D",
+                                      "P30",
+                                      "PD",
+                                      "P1DT",
+                                      "P1D1Y",
+                                      "PT1M1H",
+                                      "P1H",
+                                      "PT1D",
+                                      "P-1D",
+                                      "P1.5D",
+                                      "p1d",
+                                      "P1D ",
+                                      "PT1.S",
+                                      "P1S",
+                                      "P1M1M",
+                                      "PT1M1M",
+                                      "P999999999999Y",
+                                      "P99999999999999999999D",
+                                      "P400Y"};
+    int64_t ns = -1;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_true(time_parse_period(str_of(rows[i].text), &ns));
+        assert_int_equal(ns, rows[i].seconds * NS_PER_S);
+    }
+    assert_true(time_parse_period(STR("PT0.25S"), &ns));
+    assert_int_equal(ns, NS_PER_S / 4);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(time_parse_period(str_of(bad[i]), &ns));
+    assert_int_equal(ns, NS_PER_S / 4);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parses_and_prints),    cmocka_unit_test(refuses_what_is_no_time),
-        cmocka_unit_test(people_may_be_short),  cmocka_unit_test(random_instants_come_back),
-        cmocka_unit_test(calendar_counts_days), cmocka_unit_test(durations),
+        cmocka_unit_test(reads_periods),
+        cmocka_unit_test(parses_and_prints),
+        cmocka_unit_test(refuses_what_is_no_time),
+        cmocka_unit_test(people_may_be_short),
+        cmocka_unit_test(random_instants_come_back),
+        cmocka_unit_test(calendar_counts_days),
+        cmocka_unit_test(durations),
         cmocka_unit_test(clocks_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,10 +33,11 @@ extern const Opt common_opts[];
 // One row a command, each in its own file; main.c lists them.
 extern const Command cmd_serve, cmd_demo, cmd_models_add, cmd_models_list, cmd_models_show, cmd_import, cmd_get,
     cmd_query, cmd_set, cmd_ingest, cmd_replay, cmd_watch, cmd_derived_list, cmd_derived_show, cmd_derived_set,
-    cmd_derived_rm, cmd_worlds_list, cmd_worlds_fork, cmd_worlds_drop, cmd_bench, cmd_version, cmd_connections_list,
-    cmd_connections_show, cmd_connections_put, cmd_connections_test, cmd_connections_pause, cmd_connections_resume,
-    cmd_connections_rm, cmd_command, cmd_endpoints_list, cmd_endpoints_show, cmd_endpoints_put, cmd_endpoints_replay,
-    cmd_endpoints_rm, cmd_routes_list, cmd_routes_put, cmd_routes_rm;
+    cmd_derived_rm, cmd_retention_list, cmd_retention_put, cmd_retention_delete, cmd_worlds_list, cmd_worlds_fork,
+    cmd_worlds_drop, cmd_bench, cmd_version, cmd_connections_list, cmd_connections_show, cmd_connections_put,
+    cmd_connections_test, cmd_connections_pause, cmd_connections_resume, cmd_connections_rm, cmd_command,
+    cmd_endpoints_list, cmd_endpoints_show, cmd_endpoints_put, cmd_endpoints_replay, cmd_endpoints_rm, cmd_routes_list,
+    cmd_routes_put, cmd_routes_rm;
 
 // Say what went wrong on stderr, "sosia: text", as {"error":{...}} when the command runs with --json. Returns `code`.
 Err tell(Err code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

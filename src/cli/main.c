@@ -14,6 +14,7 @@ static const Command *const commands[] = {
     &cmd_get, &cmd_query, &cmd_watch,
     &cmd_set, &cmd_ingest, &cmd_replay,
     &cmd_derived_list, &cmd_derived_show, &cmd_derived_set, &cmd_derived_rm,
+    &cmd_retention_list, &cmd_retention_put, &cmd_retention_delete,
     &cmd_connections_list, &cmd_connections_show, &cmd_connections_put, &cmd_connections_test, &cmd_connections_pause,
     &cmd_connections_resume, &cmd_connections_rm, &cmd_command,
     &cmd_endpoints_list, &cmd_endpoints_show, &cmd_endpoints_put, &cmd_endpoints_replay, &cmd_endpoints_rm,

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/document.h"
 
 #define TICK_DEFAULT NS_PER_S
 #define SLICE_ROOM 2048 // records of the ring that are left for one more value
@@ -118,16 +119,6 @@ Err derive_settle(Sosia *e, Realm *r, Diag *d) {
 
 // ---- definitions in -----------------------------------------------------------------------------------------------
 
-static bool name_ok(Str s) {
-    if (s.n < 1 || s.n > DERIVED_NAME_MAX) return false;
-    for (int64_t i = 0; i < s.n; i++) {
-        char ch = s.p[i];
-        bool alnum = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9');
-        if (!alnum && (i == 0 || (ch != '-' && ch != '_' && ch != '.'))) return false;
-    }
-    return true;
-}
-
 typedef struct Wanted {
     Str model, twin, property, expression;
 } Wanted;
@@ -142,7 +133,7 @@ static Err wanted_of(const Json *v, Str name, Wanted *out, Diag *d) {
                    {STR("twin"), &out->twin},
                    {STR("property"), &out->property},
                    {STR("expression"), &out->expression}};
-    if (!name_ok(name))
+    if (!document_name_ok(name, DERIVED_NAME_MAX))
         return diag_add(d, ERR_ARGUMENT, -1, -1, (Str){0},
                         "the name of a derived value is 1 to %d letters, digits, '-', '_' and '.'", DERIVED_NAME_MAX);
     for (int32_t i = 0; v->type == JSON_OBJECT && i < v->count; i++) {
@@ -202,19 +193,6 @@ static Err check_subject(Realm *r, Str name, const Wanted *k, Str prefix, Diag *
     return ERR_OK;
 }
 
-// One document into the open batch; "" removes it. Errors: LIMIT.
-static Err do_doc(World *w, Str collection, Str name, Str json, Diag *d) {
-    Buf text = {0};
-    buf_str_put(&text, collection);
-    buf_byte(&text, 0);
-    buf_str_put(&text, name);
-    buf_byte(&text, 0);
-    buf_str_put(&text, json);
-    Err err = world_do(w, &(Change){.kind = CHANGE_DOC, .text = buf_str(&text)});
-    buf_free(&text);
-    return err ? diag_add(d, err, -1, -1, name, "%s", err_text(err)) : ERR_OK;
-}
-
 // The definition holds for every model it is meant for. Errors: those of the plan, and its own.
 static Err check_holds(Realm *r, Str name, Diag *d) {
     View v = view_writer(r->world);
@@ -238,7 +216,7 @@ Err derive_put(Realm *r, Task *c, Diag *d) {
     const Doc *was = catalog_doc(v.catalog, DERIVED_COLLECTION, c->id);
     c->created = was == NULL;
     if (was && str_eq(was->json, json)) return ERR_OK;
-    TRY(do_doc(r->world, DERIVED_COLLECTION, c->id, json, d));
+    TRY(document_do(r->world, DERIVED_COLLECTION, c->id, json, d));
     return check_holds(r, c->id, d);
 }
 
@@ -246,32 +224,13 @@ Err derive_delete(Realm *r, const Task *c, Diag *d) {
     View v = view_writer(r->world);
     if (!c->id.n || !catalog_doc(v.catalog, DERIVED_COLLECTION, c->id))
         return diag_add(d, ERR_DERIVED_NOT_FOUND, -1, -1, c->id, "there is no derived value \"%.*s\"", STR_ARG(c->id));
-    return do_doc(r->world, DERIVED_COLLECTION, c->id, (Str){0}, d);
+    return document_do(r->world, DERIVED_COLLECTION, c->id, (Str){0}, d);
 }
 
 // ---- definitions out ----------------------------------------------------------------------------------------------
 
-static void show_doc(const Doc *doc, Buf *out) {
-    buf_str_put(out, STR("{\"name\":"));
-    json_put_str(out, doc->name);
-    buf_byte(out, ',');
-    buf_str_put(out, str_sub(doc->json, 1, doc->json.n));
-}
-
 Err derive_show(View *v, Str id, Buf *out) {
-    if (id.n) {
-        const Doc *doc = catalog_doc(v->catalog, DERIVED_COLLECTION, id);
-        if (doc) show_doc(doc, out);
-        return doc ? ERR_OK : ERR_DERIVED_NOT_FOUND;
-    }
-    int32_t count, first = catalog_docs(v->catalog, DERIVED_COLLECTION, &count);
-    buf_byte(out, '[');
-    for (int32_t i = first; i < first + count; i++) {
-        if (i > first) buf_byte(out, ',');
-        show_doc(v->catalog->docs[i], out);
-    }
-    buf_byte(out, ']');
-    return ERR_OK;
+    return document_show(v, DERIVED_COLLECTION, id, out) ? ERR_OK : ERR_DERIVED_NOT_FOUND;
 }
 
 // ---- slices -------------------------------------------------------------------------------------------------------
@@ -328,7 +287,7 @@ static Err sweep(Sosia *e, Realm *r, int64_t *now) {
 // Behind the last value: the world is whole again.
 static Err sweep_end(Sosia *e, Realm *r, int64_t *now) {
     if (!slice_turn(e, r, now, world_room(r->world) <= SLICE_ROOM)) return e->fail_err;
-    TRY(do_doc(r->world, DERIVE_COLLECTION, DERIVE_PENDING, (Str){0}, NULL));
+    TRY(document_do(r->world, DERIVE_COLLECTION, DERIVE_PENDING, (Str){0}, NULL));
     View v = view_writer(r->world);
     return plan_next(r->derive, &v, NULL);
 }
@@ -349,7 +308,7 @@ Err derive_in_slices(Sosia *e, Realm *r, Task *c, DeriveEdit edit, Diag *d) {
     if (!batch_room(e, r)) return e->fail_err;
     batch_begin(e, r);
     Err err = edit(r->world, r, c, d);
-    if (!err) err = do_doc(r->world, DERIVE_COLLECTION, DERIVE_PENDING, STR("true"), d);
+    if (!err) err = document_do(r->world, DERIVE_COLLECTION, DERIVE_PENDING, STR("true"), d);
     View v = view_writer(r->world);
     if (!err) err = plan_next(derive_of(r), &v, d);
     if (err) {

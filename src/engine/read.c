@@ -4,6 +4,7 @@
 // Pages are cut by id: twins ascending, links descending (the order of their lists), models by place of upload. Ids are
 // never reused, so whatever is added or removed between two pages, nothing that stays is skipped or shown twice.
 #include "engine/derive.h"
+#include "engine/retention.h"
 #include "base/check.h"
 #include "model/dtmi.h"
 #include "world/past.h"
@@ -83,6 +84,11 @@ static Err read_model(View *v, Reading *x) {
 static Err read_derived(View *v, Reading *x) {
     if (derive_show(v, x->r->id, &x->out->body) == ERR_OK) return ERR_OK;
     return fail(x, ERR_DERIVED_NOT_FOUND, "there is no derived value \"%.*s\"", STR_ARG(x->r->id));
+}
+
+static Err read_retention(View *v, Reading *x) {
+    if (retention_show(v, x->r->id, &x->out->body) == ERR_OK) return ERR_OK;
+    return fail(x, ERR_RETENTION_NOT_FOUND, "there is no policy of retention \"%.*s\"", STR_ARG(x->r->id));
 }
 
 // ---- pages --------------------------------------------------------------------------------------------------------
@@ -290,6 +296,7 @@ static Err read_view(View *v, void *ctx) {
     case SOSIA_GET_MODELS: return read_models(v, x);
     case SOSIA_GET_TWINS: return read_twins(v, x);
     case SOSIA_GET_DERIVED: return read_derived(v, x);
+    case SOSIA_GET_RETENTION: return read_retention(v, x);
     default: return fail(x, ERR_ARGUMENT, "there is no such thing to read");
     }
 }

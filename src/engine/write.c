@@ -3,6 +3,7 @@
 #include "engine/points.h"
 #include "base/check.h"
 #include "engine/derive.h"
+#include "engine/retention.h"
 #include "world/past.h"
 
 // ---- results ------------------------------------------------------------------------------------------------------
@@ -45,6 +46,11 @@ static void result_derived(Realm *r, Task *c) {
     CHECK(derive_show(&v, c->id, &c->out) == ERR_OK);
 }
 
+static void result_retention(Realm *r, Task *c) {
+    View v = view_writer(r->world);
+    CHECK(retention_show(&v, c->id, &c->out) == ERR_OK);
+}
+
 static void render(Realm *r, Task *c) {
     switch (c->op) {
     case SOSIA_MODELS_ADD: result_models(r, c); break;
@@ -54,6 +60,7 @@ static void render(Realm *r, Task *c) {
     case SOSIA_LINK_PUT: result_link(r, c, true); break;
     case SOSIA_LINK_PATCH: result_link(r, c, false); break;
     case SOSIA_DERIVED_PUT: result_derived(r, c); break;
+    case SOSIA_RETENTION_PUT: result_retention(r, c); break;
     default: break;
     }
 }
@@ -96,6 +103,8 @@ static Err edit(World *w, Realm *r, Task *c, Diag *d) {
     case SOSIA_TELEMETRY: return edit_telemetry(w, c->id, c->sub, c->message_id, j->raw, c->source_time, d);
     case SOSIA_DERIVED_PUT: return derive_put(r, c, d);
     case SOSIA_DERIVED_DELETE: return derive_delete(r, c, d);
+    case SOSIA_RETENTION_PUT: return retention_put(r, c, d);
+    case SOSIA_RETENTION_DELETE: return retention_delete(r, c, d);
     case OP_APPLY: return apply_sets(w, c, d);
     default: return ERR_ARGUMENT; // not an operation of one batch
     }

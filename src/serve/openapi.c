@@ -87,6 +87,12 @@ static const Schema SCHEMAS[] = {
     {"DerivedList", NULL,
      "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/"
      "Derived\"}}}}"},
+    {"Retention", NULL,
+     "{\"type\":\"object\",\"required\":[\"raw\"],\"properties\":{\"name\":" TEXT ",\"model\":" TEXT ",\"twin\":" TEXT
+     ",\"property\":" TEXT ",\"raw\":" TEXT ",\"step\":" TEXT ",\"keep\":" TEXT "}}"},
+    {"RetentionList", NULL,
+     "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/"
+     "Retention\"}}}}"},
     {"World", NULL, "{\"type\":\"object\",\"properties\":{\"name\":" TEXT ",\"parent\":" TEXT "}}"},
     {"Worlds", NULL,
      "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":"

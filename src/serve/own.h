@@ -20,6 +20,12 @@ void own_derived_get(Call *c);
 void own_derived_put(Call *c);
 void own_derived_delete(Call *c);
 
+// retention.c
+void own_retention_list(Call *c);
+void own_retention_get(Call *c);
+void own_retention_put(Call *c);
+void own_retention_delete(Call *c);
+
 // worlds.c
 void own_twins(Call *c);
 void own_worlds(Call *c);
