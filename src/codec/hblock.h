@@ -111,5 +111,10 @@ MUST Err hblock_open(HWork *w, Str bytes, Arena *keep, HBlock *out);
 // Cost: that of the frames the rows lie in.
 MUST Err hblock_rows(HWork *w, const HBlock *b, uint32_t first, uint32_t last, Arena *keep, const HPoint **points,
                      int64_t *count, HState *start);
+// States of rows [first, last] as of the batches that arrived at `at` or before; state[0] is that of row `first`.
+//   begin  state begins as the block's own start (b->has_start); else what is in it: as it was before the block
+// Texts in `keep`. Errors: CORRUPT; state is then of no use. Cost: one frame a row where the block has a start.
+MUST Err hblock_known(HWork *w, const HBlock *b, uint32_t first, uint32_t last, int64_t at, bool begin, Arena *keep,
+                      HState *state);
 // Everything is as it should be: all frames decode, counts and times agree. Errors: CORRUPT; `why` tells.
 MUST Err hblock_verify(HWork *w, Str bytes, Buf *why);

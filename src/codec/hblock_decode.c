@@ -55,14 +55,14 @@ static void get_batches(HWork *w, Cut *c, HBlock *b, Arena *keep) {
     uint64_t *v = hwork_slot(w, SLOT_NUMBERS, b->batch_count * 8);
     uint32_t count = (uint32_t)b->batch_count;
     SeqRows rows = {&count, 1, b->batch_count};
-    seq_get(w, c, v, &rows);
+    seq_get(w, c, v, &rows, 0);
     for (int64_t i = 0; i < b->batch_count && !c->bad; i++) {
         batches[i].seq = v[i];
         if (i && v[i] <= v[i - 1]) c->bad = true;
     }
-    if (!c->bad) seq_get(w, c, v, &rows);
+    if (!c->bad) seq_get(w, c, v, &rows, (uint64_t)b->time_min);
     for (int64_t i = 0; i < b->batch_count && !c->bad; i++) batches[i].time = (int64_t)v[i];
-    if (!c->bad) seq_get(w, c, v, &rows);
+    if (!c->bad) seq_get(w, c, v, &rows, 0);
     for (int64_t i = 0; i < b->batch_count && !c->bad; i++) {
         batches[i].source = (uint32_t)v[i];
         if (v[i] >= (uint64_t)b->source_count) c->bad = true;
@@ -207,7 +207,7 @@ static SeqRows rows_of(const FrameRows *r, const uint32_t *counts) {
 static void get_batch_numbers(HWork *w, Frame *f) {
     SeqRows rows = rows_of(&w->rows, w->rows.counts);
     uint64_t *v = hwork_slot(w, SLOT_BATCHES, rows.total * 8);
-    seq_get(w, &f->c, v, &rows);
+    seq_get(w, &f->c, v, &rows, 0);
     if (f->c.bad) return;
     bool bad = false;
     for (int64_t i = 0; i < rows.total; i++) bad |= v[i] < f->g->batch_first || v[i] > f->g->batch_last;
@@ -220,7 +220,7 @@ static void get_times(HWork *w, Frame *f) {
     SeqRows updates = rows_of(r, r->updates), sources = rows_of(r, r->sources);
     int64_t *u = hwork_slot(w, SLOT_UPDATES, updates.total * 8), *s = hwork_slot(w, SLOT_SOURCES, sources.total * 8);
     int64_t *a = hwork_slot(w, SLOT_ARRIVALS, sources.total * 8);
-    seq_get(w, &f->c, (uint64_t *)u, &updates);
+    seq_get(w, &f->c, (uint64_t *)u, &updates, (uint64_t)f->b->time_min);
     if (f->c.bad) return;
     f->updates = u;
     f->sources = s;
@@ -235,7 +235,7 @@ static void get_times(HWork *w, Frame *f) {
             if (*tag & TAG_SOURCE) *a++ = f->b->batches[*batch].time;
         }
     }
-    time_get(w, &f->c, s, w->slot[SLOT_ARRIVALS].p, &sources);
+    time_get(w, &f->c, s, w->slot[SLOT_ARRIVALS].p, &sources, f->b->time_min);
 }
 
 static void get_values(HWork *w, Frame *f, Arena *keep) {
@@ -246,7 +246,7 @@ static void get_values(HWork *w, Frame *f, Arena *keep) {
     if (f->b->cell == HCELL_TEXT) f->texts = texts_get(w, &f->c, rows.total, keep, &texts);
     if (f->c.bad) return;
     if (f->b->cell == HCELL_F64) f64_get(w, &f->c, v, &rows);
-    else seq_get(w, &f->c, v, &rows);
+    else seq_get(w, &f->c, v, &rows, 0);
     if (f->c.bad || f->b->cell != HCELL_TEXT) return;
     for (int64_t i = 0; i < rows.total; i++) {
         if (v[i] >= (uint64_t)texts) f->c.bad = true;
@@ -377,6 +377,81 @@ Err hblock_rows(HWork *w, const HBlock *b, uint32_t first, uint32_t last, Arena 
     CHECK(at - all == total);
     *points = all;
     *count = total;
+    return ERR_OK;
+}
+
+// ---- known ---------------------------------------------------------------------------------------------------------
+
+// Batches of the block that arrived at `at` or before.
+static uint32_t batches_until(const HBlock *b, int64_t at) {
+    int64_t lo = 0, hi = b->batch_count;
+    while (lo < hi) {
+        int64_t mid = (lo + hi) / 2;
+        if (b->batches[mid].time <= at) lo = mid + 1;
+        else hi = mid;
+    }
+    return (uint32_t)lo;
+}
+
+// Fold points of row i of a plain frame, those of the first `batches` batches: only the last one counts.
+static void fold_plain(const HWork *w, const Frame *f, int64_t i, uint32_t batches, HState *s) {
+    const FrameRows *r = &w->rows;
+    uint32_t n = r->counts[i];
+    while (n && f->batches[n - 1] >= batches) n--;
+    if (n == 0) return;
+    s->valid = true;
+    s->bits = f->values[n - 1 + (r->flags[i] & START_VALID ? 1 : 0)];
+    s->source_time = f->sources[n - 1 + (r->flags[i] & START_SOURCE ? 1 : 0)];
+    s->update_time = f->b->batches[f->batches[n - 1]].time;
+    s->text = (Str){0};
+}
+
+static void fold_points(const HWork *w, const Frame *f, int64_t i, uint32_t batches, HState *s, HPoint *scratch) {
+    uint32_t n = w->rows.counts[i];
+    get_points(w, f, i, scratch);
+    for (uint32_t k = 0; k < n && scratch[k].batch < batches; k++)
+        hstate_apply(s, &scratch[k], f->b->batches[scratch[k].batch].time);
+}
+
+// Rows [first, last] of one frame.
+static Err fold_frame(HWork *w, const HBlock *b, const HGroup *g, uint32_t first, uint32_t last, uint32_t batches,
+                      bool begin, Arena *keep, HState *state) {
+    Frame f;
+    TRY(frame_get(w, b, g, keep, &f));
+    HPoint *scratch = f.plain ? NULL : hwork_slot(w, SLOT_POINTS, w->rows.points * (int64_t)sizeof *scratch);
+    for (int64_t i = 0; i < w->rows.rows && w->rows.row[i] <= last; skip_row(&w->rows, &f, i), i++) {
+        if (w->rows.row[i] < first) continue;
+        if (g->continued && i == 0 && w->rows.row[0] == g->first && w->rows.counts[0] && f.batches[0] >= batches)
+            continue; // a part that came later
+        HState *s = &state[w->rows.row[i] - first];
+        if (begin) get_start(w, &f, i, s);
+        if (f.plain) fold_plain(w, &f, i, batches, s);
+        else fold_points(w, &f, i, batches, s, scratch);
+    }
+    return ERR_OK;
+}
+
+// Is there nothing in the frame that is needed to know rows at `batches`, begun with the start of the block?
+static bool skip_frame(const HBlock *b, int32_t i, uint32_t batches) {
+    const HGroup *g = (const HGroup *)b->directory + i;
+    if (g->first != g->last) return false;
+    if (g->continued && (g->points == 0 || g->batch_first >= batches)) return true;
+    return i + 1 < b->groups && g[1].continued && g[1].points && g[1].batch_first < batches;
+}
+
+Err hblock_known(HWork *w, const HBlock *b, uint32_t first, uint32_t last, int64_t at, bool begin, Arena *keep,
+                 HState *state) {
+    CHECK(first <= last && last < HBLOCK_ROWS);
+    CHECK(!begin || b->has_start);
+    uint32_t batches = batches_until(b, at);
+    const HGroup *groups = b->directory;
+    int32_t from, to;
+    groups_of(b, first, last, &from, &to);
+    for (uint32_t i = 0; begin && i <= last - first; i++) state[i] = (HState){0};
+    for (int32_t i = from; i < to; i++) {
+        if (begin ? skip_frame(b, i, batches) : groups[i].batch_first >= batches || groups[i].points == 0) continue;
+        TRY(fold_frame(w, b, &groups[i], first, last, batches, begin, keep, state));
+    }
     return ERR_OK;
 }
 

@@ -18,6 +18,7 @@ typedef struct Frame {
     int32_t row, last;
     bool continued; // `state` is that of `row`
     HState state;
+    int64_t origin; // least time of the block
 } Frame;
 
 static const HState NO_STATE;
@@ -90,11 +91,10 @@ static void put_batches(HWork *w, const Frame *f, Buf *out) {
     uint64_t *v = hwork_slot(w, SLOT_BATCHES, w->rows.points * 8);
     const HPoint *p = f->in->points + f->first;
     for (int64_t i = 0; i < w->rows.points; i++) {
-        CHECK(p[i].batch < (uint64_t)f->in->batch_count);
         v[i] = p[i].batch;
     }
     SeqRows rows = rows_of(&w->rows, w->rows.counts);
-    seq_put(w, out, v, &rows);
+    seq_put(w, out, v, &rows, 0);
 }
 
 // Update times, and source times beside the arrivals they follow.
@@ -114,8 +114,8 @@ static void put_times(HWork *w, const Frame *f, Buf *out) {
             if (p->source_time) *s++ = p->source_time, *a++ = batches[p->batch].time;
         }
     }
-    seq_put(w, out, w->slot[SLOT_UPDATES].p, &updates);
-    time_put(w, out, w->slot[SLOT_SOURCES].p, w->slot[SLOT_ARRIVALS].p, &sources);
+    seq_put(w, out, w->slot[SLOT_UPDATES].p, &updates, (uint64_t)f->origin);
+    time_put(w, out, w->slot[SLOT_SOURCES].p, w->slot[SLOT_ARRIVALS].p, &sources, f->origin);
 }
 
 static void put_texts(HWork *w, const Frame *f, Buf *out) {
@@ -132,7 +132,7 @@ static void put_texts(HWork *w, const Frame *f, Buf *out) {
         }
     }
     texts_put(w, out, texts, n, ids);
-    seq_put(w, out, ids, &rows);
+    seq_put(w, out, ids, &rows, 0);
 }
 
 static void put_values(HWork *w, const Frame *f, Buf *out) {
@@ -148,7 +148,7 @@ static void put_values(HWork *w, const Frame *f, Buf *out) {
         }
     }
     if (f->in->cell == HCELL_F64) f64_put(w, out, v, &rows);
-    else seq_put(w, out, v, &rows);
+    else seq_put(w, out, v, &rows, 0);
 }
 
 static void put_group(HWork *w, const Frame *f, int32_t row_before, int64_t size) {
@@ -214,7 +214,7 @@ static bool within_row(const HBlockIn *in, int64_t at) {
 
 // From the frame before (last -1: none) to the next one; false: everything is in frames.
 static bool next_frame(const HBlockIn *in, Frame *f) {
-    Frame next = {.in = in, .first = f->end, .end = f->end, .row = f->last + 1};
+    Frame next = {.in = in, .first = f->end, .end = f->end, .row = f->last + 1, .origin = f->origin};
     if (within_row(in, f->end)) {
         next.continued = true;
         next.row = f->last;
@@ -238,9 +238,9 @@ static bool next_frame(const HBlockIn *in, Frame *f) {
     return true;
 }
 
-static int64_t put_frames(HWork *w, const HBlockIn *in) {
+static int64_t put_frames(HWork *w, const HBlockIn *in, int64_t origin) {
     int64_t groups = 0;
-    Frame f = {.in = in, .last = -1};
+    Frame f = {.in = in, .last = -1, .origin = origin};
     for (int32_t before = -1; next_frame(in, &f); before = f.last) {
         put_frame(w, &f, before);
         groups++;
@@ -251,7 +251,7 @@ static int64_t put_frames(HWork *w, const HBlockIn *in) {
 
 // ---- head ----------------------------------------------------------------------------------------------------------
 
-static void put_batch_table(HWork *w, const HBlockIn *in, Buf *out) {
+static void put_batch_table(HWork *w, const HBlockIn *in, int64_t origin, Buf *out) {
     uint64_t *v = hwork_slot(w, SLOT_NUMBERS, in->batch_count * 8);
     uint32_t count = (uint32_t)in->batch_count;
     SeqRows rows = {&count, 1, in->batch_count};
@@ -259,33 +259,33 @@ static void put_batch_table(HWork *w, const HBlockIn *in, Buf *out) {
         CHECK(i == 0 || in->batches[i].seq > in->batches[i - 1].seq);
         v[i] = in->batches[i].seq;
     }
-    seq_put(w, out, v, &rows);
+    seq_put(w, out, v, &rows, 0);
     for (int64_t i = 0; i < in->batch_count; i++) v[i] = (uint64_t)in->batches[i].time;
-    seq_put(w, out, v, &rows);
+    seq_put(w, out, v, &rows, (uint64_t)origin);
     for (int64_t i = 0; i < in->batch_count; i++) {
         CHECK(in->batches[i].source < (uint64_t)in->source_count);
         v[i] = in->batches[i].source;
     }
-    seq_put(w, out, v, &rows);
+    seq_put(w, out, v, &rows, 0);
 }
 
-static void put_sums(const HBlockIn *in, int64_t groups, Buf *out) {
-    int64_t min = INT64_MAX, max = INT64_MIN, late = 0;
+// What the head says of all points.
+typedef struct Sums {
+    int64_t min, max, late;
+} Sums;
+
+static Sums sums_of(const HBlockIn *in) {
+    Sums s = {INT64_MAX, INT64_MIN, 0};
     for (int64_t i = 0; i < in->count; i++) {
         const HPoint *p = &in->points[i];
+        CHECK(p->batch < (uint64_t)in->batch_count);
         int64_t t = p->source_time ? p->source_time : in->batches[p->batch].time;
-        if (t < min) min = t;
-        if (t > max) max = t;
-        late += p->kind == HPOINT_LATE;
+        if (t < s.min) s.min = t;
+        if (t > s.max) s.max = t;
+        s.late += p->kind == HPOINT_LATE;
     }
-    if (in->count == 0) min = max = 0;
-    buf_varint(out, (uint64_t)in->batch_count);
-    buf_varint(out, (uint64_t)in->source_count);
-    buf_varint(out, (uint64_t)in->count);
-    buf_varint(out, (uint64_t)groups);
-    buf_varint(out, (uint64_t)late);
-    buf_varint_signed(out, min);
-    buf_varint(out, (uint64_t)max - (uint64_t)min);
+    if (in->count == 0) s.min = s.max = 0;
+    return s;
 }
 
 void hblock_encode(HWork *w, const HBlockIn *in, Buf *out) {
@@ -294,16 +294,23 @@ void hblock_encode(HWork *w, const HBlockIn *in, Buf *out) {
     CHECK(in->batch_count >= 0 && in->batch_count <= HBLOCK_POINTS_MAX);
     w->level = in->level > 0 ? in->level : 1;
     buf_reset(&w->frames), buf_reset(&w->directory), buf_reset(&w->head);
-    int64_t groups = put_frames(w, in), at = out->n;
+    Sums sums = sums_of(in);
+    int64_t groups = put_frames(w, in, sums.min), at = out->n;
     Buf *head = &w->head;
     buf_byte(head, (char)in->cell);
     buf_byte(head, in->start ? HEAD_START : 0);
-    put_sums(in, groups, head);
+    buf_varint(head, (uint64_t)in->batch_count);
+    buf_varint(head, (uint64_t)in->source_count);
+    buf_varint(head, (uint64_t)in->count);
+    buf_varint(head, (uint64_t)groups);
+    buf_varint(head, (uint64_t)sums.late);
+    buf_varint_signed(head, sums.min);
+    buf_varint(head, (uint64_t)sums.max - (uint64_t)sums.min);
     for (int64_t i = 0; i < in->source_count; i++) {
         buf_varint(head, (uint64_t)in->sources[i].n);
         buf_str_put(head, in->sources[i]);
     }
-    put_batch_table(w, in, head);
+    put_batch_table(w, in, sums.min, head);
     stream_put(w, head, w->directory.p, w->directory.n);
     buf_u32(out, HBLOCK_MAGIC);
     buf_byte(out, HBLOCK_VERSION);

@@ -45,6 +45,7 @@ typedef enum Slot {
     SLOT_STRS,    // Str an element
     SLOT_NUMBERS, // u64 a batch
     SLOT_DIRECTORY,
+    SLOT_POINTS, // HPoint a point
     SLOT_COUNT
 } Slot;
 
@@ -95,17 +96,17 @@ typedef struct Strip {
 // The next strip; false at the end.
 bool strip_next(const SeqRows *rows, Strip *s);
 
-// Append a sequence; read it into v.
-void seq_put(HWork *w, Buf *out, const uint64_t *v, const SeqRows *rows);
-void seq_get(HWork *w, Cut *c, uint64_t *v, const SeqRows *rows);
+// Append a sequence; read it into v. origin: a number near the first element.
+void seq_put(HWork *w, Buf *out, const uint64_t *v, const SeqRows *rows, uint64_t origin);
+void seq_get(HWork *w, Cut *c, uint64_t *v, const SeqRows *rows, uint64_t origin);
 
 // Append doubles (their bits are replaced by the integers kept for them); read them.
 void f64_put(HWork *w, Buf *out, uint64_t *bits, const SeqRows *rows);
 void f64_get(HWork *w, Cut *c, uint64_t *bits, const SeqRows *rows);
 
 // Times that follow others more or less: `arrivals` has one for each element. `times` is overwritten.
-void time_put(HWork *w, Buf *out, int64_t *times, const int64_t *arrivals, const SeqRows *rows);
-void time_get(HWork *w, Cut *c, int64_t *times, const int64_t *arrivals, const SeqRows *rows);
+void time_put(HWork *w, Buf *out, int64_t *times, const int64_t *arrivals, const SeqRows *rows, int64_t origin);
+void time_get(HWork *w, Cut *c, int64_t *times, const int64_t *arrivals, const SeqRows *rows, int64_t origin);
 
 // ---- texts --------------------------------------------------------------------------------------------------------
 

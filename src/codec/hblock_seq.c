@@ -395,10 +395,10 @@ static int64_t strip_put(HWork *w, const uint64_t *v, const SeqRows *rows, const
     return residuals_of(&p, rows, s);
 }
 
-void seq_put(HWork *w, Buf *out, const uint64_t *v, const SeqRows *rows) {
+void seq_put(HWork *w, Buf *out, const uint64_t *v, const SeqRows *rows, uint64_t origin) {
     if (rows->total == 0) return;
     Strip s = {0};
-    Plan before = {.unit = 1};
+    Plan before = {.base = origin, .unit = 1};
     int64_t n = 0;
     uint64_t *z = hwork_slot(w, SLOT_ZIGZAG, rows->total * 8);
     buf_reset(&w->params);
@@ -437,11 +437,11 @@ static void strip_get(const Plan *p, const uint64_t *z, const SeqRows *rows, con
 }
 
 // The plans of all strips with elements, and how many residuals there are.
-static Plan *plans_get(HWork *w, Cut *c, const SeqRows *rows, int64_t *residuals) {
+static Plan *plans_get(HWork *w, Cut *c, const SeqRows *rows, uint64_t origin, int64_t *residuals) {
     Str bytes = stream_get(w, c, SLOT_PARAMS, (rows->rows + 1) * 32);
     Cut from = cut_of(bytes);
     Plan *plans = hwork_slot(w, SLOT_SCALED, (rows->rows + 1) * (int64_t)sizeof *plans);
-    Plan before = {.unit = 1};
+    Plan before = {.base = origin, .unit = 1};
     Strip s = {0};
     *residuals = 0;
     for (int64_t i = 0; strip_next(rows, &s);) {
@@ -453,10 +453,10 @@ static Plan *plans_get(HWork *w, Cut *c, const SeqRows *rows, int64_t *residuals
     return plans;
 }
 
-void seq_get(HWork *w, Cut *c, uint64_t *v, const SeqRows *rows) {
+void seq_get(HWork *w, Cut *c, uint64_t *v, const SeqRows *rows, uint64_t origin) {
     if (rows->total == 0) return;
     int64_t n;
-    const Plan *p = plans_get(w, c, rows, &n);
+    const Plan *p = plans_get(w, c, rows, origin, &n);
     if (c->bad) return;
     uint64_t *z = hwork_slot(w, SLOT_ZIGZAG, n * 8);
     if (n) {

@@ -199,6 +199,34 @@ static void check_rows(HWork *w, const HBlock *b, const Made *m, uint32_t first,
     arena_free(&keep);
 }
 
+// States as of instants, by folding and by asking; with the block's own start and without.
+static void check_known(HWork *w, Rng *g, const HBlock *b, const Made *m) {
+    static HState want[HBLOCK_ROWS], got[HBLOCK_ROWS];
+    for (int i = 0; i < 6; i++) {
+        uint32_t first = (uint32_t)rng_below(g, HBLOCK_ROWS),
+                 last = first + (uint32_t)rng_below(g, HBLOCK_ROWS - first);
+        if (i == 0) first = 0, last = HBLOCK_ROWS - 1;
+        int64_t at = m->batches[rng_below(g, (uint64_t)m->in.batch_count)].time - (int64_t)rng_below(g, 2);
+        bool begin = m->start && i % 2 == 0;
+        Arena keep;
+        arena_init(&keep, 0);
+        for (uint32_t r = 0; r < HBLOCK_ROWS; r++) {
+            got[r] = want[r] = (HState){.valid = true, .bits = r, .update_time = 5};
+            if (begin) want[r] = m->start[r];
+        }
+        for (int64_t k = 0; k < m->in.count; k++) {
+            const HPoint *p = &m->points[k];
+            if (m->batches[p->batch].time <= at) hstate_apply(&want[p->row], p, m->batches[p->batch].time);
+        }
+        CHECK(hblock_known(w, b, first, last, at, begin, &keep, got) == ERR_OK);
+        for (uint32_t r = first; r <= last; r++) {
+            if (!begin && got[r - first].update_time == 5) want[r].bits = got[r - first].bits; // as it was given
+            same_state(&got[r - first], &want[r]);
+        }
+        arena_free(&keep);
+    }
+}
+
 static void check_head(const HBlock *b, const Made *m) {
     CHECK(b->cell == m->in.cell);
     CHECK(b->count == m->in.count);
@@ -233,6 +261,7 @@ static int64_t round_trip(HWork *w, Rng *g, const Made *m) {
         check_rows(w, &b, m, first, first);
         check_rows(w, &b, m, first, first + more);
     }
+    if (m->in.batch_count) check_known(w, g, &b, m);
     if (m->in.count) check_rows(w, &b, m, m->points[m->in.count / 2].row, m->points[m->in.count / 2].row);
     CHECK(hblock_verify(w, bytes, &why) == ERR_OK);
     CHECK(why.n == 0);

@@ -151,7 +151,7 @@ void f64_put(HWork *w, Buf *out, uint64_t *bits, const SeqRows *rows) {
     stream_put(w, out, w->odd_at.p, w->odd_at.n);
     stream_put(w, out, w->small.p, w->small.n);
     stream_put(w, out, w->odd.p, w->odd.n);
-    seq_put(w, out, bits, rows);
+    seq_put(w, out, bits, rows, 0);
 }
 
 static bool f64_mode_ok(uint8_t mode) {
@@ -194,7 +194,7 @@ void f64_get(HWork *w, Cut *c, uint64_t *bits, const SeqRows *rows) {
     Cut places = cut_of(stream_get(w, c, SLOT_ODD_AT, rows->total * 10));
     Cut kinds = cut_of(stream_get(w, c, SLOT_ODD_KINDS, rows->total));
     Cut odds = cut_of(stream_get(w, c, SLOT_ODD, rows->total * 8));
-    seq_get(w, c, bits, rows);
+    seq_get(w, c, bits, rows, 0);
     if (c->bad) return;
     for (Strip s = {0}; strip_next(rows, &s);) {
         if (s.end == s.first) continue;
@@ -272,7 +272,7 @@ static uint8_t time_mode(const int64_t *t, const int64_t *arrival, int64_t n) {
     return with < alone ? (uint8_t)mode : 0;
 }
 
-void time_put(HWork *w, Buf *out, int64_t *times, const int64_t *arrivals, const SeqRows *rows) {
+void time_put(HWork *w, Buf *out, int64_t *times, const int64_t *arrivals, const SeqRows *rows, int64_t origin) {
     if (rows->total == 0) return;
     buf_reset(&w->modes);
     for (Strip s = {0}; strip_next(rows, &s);) {
@@ -284,13 +284,17 @@ void time_put(HWork *w, Buf *out, int64_t *times, const int64_t *arrivals, const
         }
     }
     stream_put(w, out, w->modes.p, w->modes.n);
-    seq_put(w, out, (uint64_t *)times, rows);
+    seq_put(w, out, (uint64_t *)times, rows, w->modes.p[0] ? 0 : (uint64_t)origin);
 }
 
-void time_get(HWork *w, Cut *c, int64_t *times, const int64_t *arrivals, const SeqRows *rows) {
+void time_get(HWork *w, Cut *c, int64_t *times, const int64_t *arrivals, const SeqRows *rows, int64_t origin) {
     if (rows->total == 0) return;
     Str modes = stream_get(w, c, SLOT_MODES, rows->rows);
-    seq_get(w, c, (uint64_t *)times, rows);
+    if (c->bad || modes.n == 0) {
+        c->bad = true;
+        return;
+    }
+    seq_get(w, c, (uint64_t *)times, rows, modes.p[0] ? 0 : (uint64_t)origin);
     if (c->bad) return;
     Cut mode = cut_of(modes);
     for (Strip s = {0}; strip_next(rows, &s);) {
