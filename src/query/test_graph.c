@@ -67,6 +67,7 @@ static Err finish(TestGraph *g, Err e) {
     if (e == ERR_OK) {
         world_end(g->w);
         world_settle(g->w, g->seq);
+        if (g->log) trails_add(g->log, g->w);
     } else {
         world_rollback(g->w);
         g->seq--;
@@ -251,9 +252,12 @@ static void write_once(TestGraph *g) {
     CHECK(e == ERR_OK || e == ERR_VALIDATION);
 }
 
-void test_graph_open(TestGraph *g, uint64_t seed) {
-    *g = (TestGraph){.d = domain_new(), .rng = rng_make(seed, 0), .now = TEST_GRAPH_NOW};
+void test_graph_open(TestGraph *g, uint64_t seed) { test_graph_open_kept(g, seed, NULL); }
+
+void test_graph_open_kept(TestGraph *g, uint64_t seed, TrailLog *log) {
+    *g = (TestGraph){.d = domain_new(), .rng = rng_make(seed, 0), .now = TEST_GRAPH_NOW, .log = log};
     g->w = world_new(g->d, 1 << 16);
+    world_keep_trail(g->w, log != NULL);
     arena_init(&g->arena, 0);
     begin(g);
     Diag d;

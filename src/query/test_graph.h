@@ -6,6 +6,7 @@
 #pragma once
 #include "base/rng.h"
 #include "query/query.h"
+#include "world/test_trails.h"
 
 #define TEST_GRAPH_NOW INT64_C(1767225600000000000) // 2026-01-01T00:00:00Z
 
@@ -17,10 +18,13 @@ typedef struct TestGraph {
     uint64_t seq;
     int64_t now;   // update time of the last batch
     int64_t named; // twins made so far: t0, t1, ...
+    TrailLog *log; // takes the trail of every batch; NULL: none
 } TestGraph;
 
 // A world with models and nothing else.
 void test_graph_open(TestGraph *g, uint64_t seed);
+// The same; the trails of all its batches go to the log, which is borrowed.
+void test_graph_open_kept(TestGraph *g, uint64_t seed, TrailLog *log);
 // Up to so many twins and relationships more.
 void test_graph_grow(TestGraph *g, int64_t twins, int64_t links);
 // So many twins of the model Base and relationships `near` between them, in large batches: counts grow with the twins,

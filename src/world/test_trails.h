@@ -39,7 +39,7 @@ static inline void trails_free(TrailLog *log) {
 
 // ---- folding -----------------------------------------------------------------------------------------------------
 
-enum { FOLD_SLOTS = 1 << 14 };
+enum { FOLD_SLOTS = 1 << 14, FOLD_VECS = 4096 };
 
 typedef struct FoldRow {
     uint64_t words[8];
@@ -57,6 +57,7 @@ typedef struct FoldPage {
 
 typedef struct Fold {
     FoldPage *slots[FOLD_SLOTS];
+    uint64_t pages[FOLD_VECS];
     int64_t used;
     int64_t late, telemetry, dead, moved, sources; // records that were met
     _Atomic int64_t asked, groups;
@@ -71,7 +72,8 @@ static inline FoldPage *fold_page(Fold *f, uint32_t vec, uint64_t page_no, bool 
         if (p && p->vec == vec && p->page_no == page_no) return p;
         if (p) continue;
         if (!make) return NULL;
-        CHECK(++f->used < FOLD_SLOTS / 2);
+        CHECK(++f->used < FOLD_SLOTS / 2 && vec < FOLD_VECS);
+        if (page_no >= f->pages[vec]) f->pages[vec] = page_no + 1;
         f->slots[at] = mem_alloc(sizeof *p);
         f->slots[at]->vec = vec;
         f->slots[at]->page_no = page_no;
@@ -161,10 +163,7 @@ static inline Err fold_rows(void *ctx, int64_t at, uint32_t vec, uint64_t page_n
 // As above.
 static inline Err fold_pages(void *ctx, uint32_t vec, uint64_t *count) {
     Fold *f = ctx;
-    *count = 0;
-    for (int i = 0; i < FOLD_SLOTS; i++) {
-        if (f->slots[i] && f->slots[i]->vec == vec && f->slots[i]->page_no >= *count) *count = f->slots[i]->page_no + 1;
-    }
+    *count = vec < FOLD_VECS ? f->pages[vec] : 0;
     return ERR_OK;
 }
 
