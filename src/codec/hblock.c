@@ -6,7 +6,8 @@
 #include "codec/hblock_inner.h"
 
 #define SLOT_PAD 16
-#define STREAM_ZSTD_MIN 24 // bytes: shorter ones gain nothing
+#define STREAM_ZSTD_MIN 24    // bytes: shorter ones gain nothing
+#define STREAM_TWICE_MIN 1024 // longer ones are worth a second try
 
 enum { STREAM_RAW, STREAM_SAME, STREAM_ZSTD };
 
@@ -37,22 +38,34 @@ static bool all_same(const uint8_t *p, int64_t n) { return memcmp(p, p + 1, (siz
 
 static void stream_head(Buf *out, int64_t n, unsigned method) { buf_varint(out, (uint64_t)n << 2 | method); }
 
-// True when it was packed and is smaller that way.
-static bool put_packed(HWork *w, Buf *out, const void *p, int64_t n) {
+// zstd at a level; few: only matches of 7 bytes and more, so that what is mostly noise is left to the Huffman stage.
+static int64_t zstd(HWork *w, Slot slot, const void *p, int64_t n, int level, bool few) {
     int64_t bound = (int64_t)ZSTD_compressBound((size_t)n);
-    char *to = hwork_slot(w, SLOT_PACKED, bound);
+    char *to = hwork_slot(w, slot, bound);
     if (!w->pack) {
         w->pack = ZSTD_createCCtx();
         CHECK(w->pack);
         CHECK(!ZSTD_isError(ZSTD_CCtx_setParameter(w->pack, ZSTD_c_contentSizeFlag, 0)));
     }
-    CHECK(!ZSTD_isError(ZSTD_CCtx_setParameter(w->pack, ZSTD_c_compressionLevel, w->level)));
+    CHECK(!ZSTD_isError(ZSTD_CCtx_setParameter(w->pack, ZSTD_c_compressionLevel, level)));
+    CHECK(!ZSTD_isError(ZSTD_CCtx_setParameter(w->pack, ZSTD_c_minMatch, few ? 7 : 0)));
     size_t size = ZSTD_compress2(w->pack, to, (size_t)bound, p, (size_t)n);
     CHECK(!ZSTD_isError(size));
-    if ((int64_t)size + 2 >= n) return false;
+    return (int64_t)size;
+}
+
+// True when it was packed and is smaller that way.
+static bool put_packed(HWork *w, Buf *out, const void *p, int64_t n) {
+    Slot slot = SLOT_PACKED;
+    int64_t size = zstd(w, slot, p, n, w->level, false);
+    if (w->level > 1 && n >= STREAM_TWICE_MIN) {
+        int64_t other = zstd(w, SLOT_PACKED_TOO, p, n, 1, size > n / 4);
+        if (other < size) size = other, slot = SLOT_PACKED_TOO;
+    }
+    if (size + 2 >= n) return false;
     stream_head(out, n, STREAM_ZSTD);
-    buf_varint(out, size);
-    buf_put(out, to, (int64_t)size);
+    buf_varint(out, (uint64_t)size);
+    buf_put(out, w->slot[slot].p, size);
     return true;
 }
 

@@ -11,7 +11,7 @@
 #define HBLOCK_MAGIC 0x31424853u // "SHB1"
 #define HBLOCK_VERSION 1
 #define HEAD_START 1             // flag of the head: it has the state at its start
-#define HBLOCK_FRAME_POINTS 4096 // points that a frame should have
+#define HBLOCK_FRAME_POINTS 8192 // points that a frame should have
 #define HBLOCK_FRAME_TEXT (1 << 20)
 #define STRIP_ROW 64       // elements: a row of as many is a strip of its own
 #define STRIP_ELEMENTS 256 // elements of a strip of short rows
@@ -30,6 +30,7 @@ typedef enum Slot {
     SLOT_EXTRA,
     SLOT_VARINTS,
     SLOT_PACKED,
+    SLOT_PACKED_TOO,
     SLOT_ODD, // exceptions
     SLOT_ODD_AT,
     SLOT_ODD_KINDS,
