@@ -42,6 +42,7 @@ void history_close(History *h);
 
 // ---- batches in ---------------------------------------------------------------------------------------------------
 
+// Recovery tells of a batch again, before history_open.
 void history_replay(History *h, const BatchHead *head, Str trail);
 // A batch has become visible. Takes the trail's buffer and leaves a zeroed one. The store's thread. Never blocks.
 void history_add(History *h, uint64_t seq, int64_t time, Str source, Buf *trail);
@@ -121,7 +122,8 @@ typedef struct HistoryKeep {
     int64_t raw_ns;            // 0: for ever
     int64_t step_ns, means_ns; // 0: none; 0: for ever
 } HistoryKeep;
-// The engine tells what is to be kept, as its policies say it: keep() is asked by lane and row from the history's thread.
+// The engine tells what is to be kept, as its policies say it: keep() is asked by lane and row from the history's
+// thread.
 // rows: false when all rows of the lane are kept alike (then row is 0).
 typedef struct HistoryRules {
     void *ctx;
@@ -158,4 +160,5 @@ typedef struct HistoryStats {
     int64_t cache_hits, cache_misses;
     int64_t failed; // seals that the disk refused
 } HistoryStats;
+// Any thread.
 void history_stats(History *h, HistoryStats *out);

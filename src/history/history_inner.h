@@ -8,8 +8,8 @@
 //   merge*.c, retain.c, means.c           merging, retention, means
 //
 // Who owns what
-//   history thread  the table of heads, runs that are open, `seal`, `merge`, `work`, `scratch`. It changes the table and
-//                   the runs a head has under `lock`; appending to a run needs no lock, readers follow chunks by
+//   history thread  the table of heads, runs that are open, `seal`, `merge`, `coder`, `scratch`. It changes the table
+//                   and the runs a head has under `lock`; appending to a run needs no lock, readers follow chunks by
 //                   acquire loads.
 //   readers         take references to runs under `lock`, then look at the store in a transaction of their own.
 //   store's thread  put_done only: appends to `ended` under `lock`.
@@ -26,11 +26,12 @@
 //     merging makes has one. Who lets the oldest block of a page go gives the next one a start.
 #pragma once
 #include <stdatomic.h>
+#include "base/map.h"
 #include "base/thread.h"
 #include "history/history.h"
 
-// Lane of the batches: page 0, row 0, a point (HPOINT_PUT, no value) a batch, so that a block's table of batches is what
-// there was, by time. Every block of it has a start. The t0 of the first is the beginning of history.
+// Lane of the batches: page 0, row 0, a point (HPOINT_PUT, no value) a batch, so that a block's table of batches is
+// what there was, by time. Every block of it has a start. The t0 of the first is the beginning of history.
 #define LANE_BATCHES ((uint64_t)0x7fffffff << 3)
 #define LANE_IS_TELEMETRY(lane) (lane_vec(lane) >= TRAIL_TELEMETRY_VEC && (lane) != LANE_BATCHES)
 
@@ -46,7 +47,7 @@ typedef struct HeadChunk {
 // Points of one page in order of arrival, as bytes, see head.c.
 typedef struct HeadRun {
     _Atomic uint32_t refs;
-    uint8_t cell; // HCell
+    _Atomic uint8_t cell; // HCell; 0: no point has told
     uint64_t lane, page;
     HeadChunk *first;
     // Of the history thread while open; fixed when frozen.
@@ -65,6 +66,8 @@ typedef struct Head {
 } Head;
 enum { HEAD_BLOCKS_UNKNOWN, HEAD_BLOCKS_NONE, HEAD_BLOCKS_SOME };
 
+#define HEAD_RUN_BYTES_MAX (1 << 20) // a longer run is sealed whatever room there is
+
 typedef struct HeadTable {
     Head *slots;
     int64_t cap, count; // cap: power of two
@@ -73,15 +76,22 @@ typedef struct HeadTable {
 // One page more than the highest that was ever written, by lane.
 typedef struct LanePages {
     uint64_t lane, pages;
-    uint8_t cell; // HCell
 } LanePages;
+
+// Who sent a batch: a number among History.sources, or, when there are too many of them, SOURCE_IS_TEXT and its text.
+typedef struct HistorySource {
+    uint32_t number;
+    Str text;
+} HistorySource;
+#define HISTORY_SOURCES_MAX 4096 // distinct ones kept by number
+#define SOURCE_IS_TEXT HISTORY_SOURCES_MAX
 
 // What a trail record is in a head. text borrowed.
 typedef struct HeadPoint {
     uint64_t seq;
-    int64_t time;    // arrival
-    uint32_t source; // number among History.sources
-    HPoint p;        // batch is not set
+    int64_t time; // arrival
+    HistorySource source;
+    HPoint p; // batch is not set
 } HeadPoint;
 
 // Reads a run, at most up to batch `to`. The run is referenced meanwhile.
@@ -93,7 +103,7 @@ typedef struct HeadCursor {
     bool final; // end is the end of the chunk
     uint64_t seq;
     int64_t time, source_time;
-    uint32_t source;
+    HistorySource source;
 } HeadCursor;
 
 // What of a page is in memory: taken under the lock, references to be dropped.
@@ -102,14 +112,17 @@ typedef struct HeadView {
     int32_t count;
 } HeadView;
 
+// Drop all runs and the table.
 void head_table_free(HeadTable *t);
 // The head of a page, NULL when there is none. History thread, or with the lock.
 Head *head_find(const HeadTable *t, uint64_t lane, uint64_t page);
 // Append all records of a batch to their heads. History thread.
-void head_append(History *h, uint64_t seq, int64_t time, uint32_t source, Str trail);
+void head_append(History *h, uint64_t seq, int64_t time, HistorySource source, Str trail);
 // Take what is in memory of a page. Any thread.
 HeadView head_view(History *h, uint64_t lane, uint64_t page);
-void head_view_free(History *h, HeadView *v);
+void head_view_free(HeadView *v);
+// The same of all heads; *count of them. mem_free the array.
+HeadView *head_views(History *h, int64_t *count);
 void head_run_unref(HeadRun *r);
 // Pages of a lane that are, or were, in heads; 0: none.
 uint64_t head_pages(History *h, uint64_t lane);
@@ -125,17 +138,25 @@ typedef void (*HistoryPutFn)(History *h, void *arg, Err err);
 // Hand a change of blocks to the store. `then` runs once, on the history's thread, when it is durable or refused; what
 // is gone is forgotten by the cache before. History thread. Errors: BUSY; then does not run.
 MUST Err history_put(History *h, const StoreHistoryPut *put, HistoryPutFn then, void *arg);
-// The same and wait, when the history thread does not run (history_open) or for it (history_erase).
+// The same and wait for it: while the history thread does not run (history_open), or in another thread than its own.
 MUST Err history_put_now(History *h, const StoreHistoryPut *put);
+// One turn of the history thread: puts that ended, batches, a piece of sealing or merging. False: nothing to do.
+bool history_step(History *h);
 
 // ---- sealing (seal.c) ---------------------------------------------------------------------------------------------
 
 typedef struct Seal Seal;
+// What sealing keeps between its pieces.
 Seal *seal_new(void);
+// Free it; nothing is on its way.
 void seal_free(Seal *s);
-// Do a piece of sealing (about a slice): what history_seal asked for, what is too large, what makes heads pass 3/4 of
-// their bound. True when something was done. History thread.
+// Do a piece of sealing (about a slice): what history_seal asked for, what makes heads pass 3/4 of their bound, what
+// the disk refused some time ago. True when something was done. History thread.
 bool seal_step(History *h);
+// Nanoseconds until what the disk refused is tried again; < 0: nothing waits.
+int64_t seal_wait_ns(const History *h);
+// Nothing is being sealed or waits for it.
+bool seal_idle(const History *h);
 
 // ---- begin (begin.c) ----------------------------------------------------------------------------------------------
 
@@ -164,6 +185,7 @@ struct CachedBlock {
     Buf bytes;
     int64_t size;
     int32_t refs;
+    bool cached;
     CachedBlock *newer, *older, *chain;
 };
 // The block of a row as store_history_rows gave it. Errors: STORAGE, CORRUPT.
@@ -178,25 +200,26 @@ typedef struct Cache {
     int64_t cap, count, bytes, hits, misses;
     CachedBlock *newest, *oldest;
 } Cache;
+// Free all blocks; nobody holds one.
 void cached_free(Cache *c);
 
-// A state after a point: what page.c does row by row, and merging for starts. Texts are borrowed from p. timed: the lane
-// is of cells (with times), not of words.
-void history_state_apply(HState *s, const HPoint *p, int64_t arrival, bool timed);
-// Lanes of cells; words, telemetry and batches are not.
-bool history_lane_timed(uint64_t lane);
+// Is it a point of a cell? Not of a word, telemetry or batches. Lanes of cells hold HCELL_WORD only where there never
+// was a value, and then no PUT.
+bool history_is_cell(uint64_t lane, HCell cell, uint8_t kind);
 // Rows [first, last] of a page as known at `at`, heads up to batch `to` and blocks; texts in the desk's arena.
 MUST Err history_states(History *h, HistoryDesk *d, uint64_t lane, uint64_t page, int64_t at, uint32_t first,
                         uint32_t last, HState *out);
 
 // ---- merging and retention (merge*.c, retain.c) -------------------------------------------------------------------
-// On the history thread, between batches and seals: h->work and h->scratch are free to use in a step (reset scratch at
+// On the history thread, between batches and seals: h->coder and h->scratch are free to use in a step (reset scratch at
 // its begin). Rows are read through store_reader_begin like anybody does; replacements go through history_put with the
 // rows they replace in `gone`, one put with all of them. Nobody else touches rows that are in the store, but erasing.
 // Rows sealed meanwhile are behind those read: they never overlap.
 
 typedef struct Merge Merge;
+// What merging keeps between its pieces.
 Merge *history_merge_new(void);
+// Free it; nothing is on its way.
 void history_merge_free(Merge *m);
 // The store is open: look what waits. Before the history thread runs.
 MUST Err history_merge_open(History *h);
@@ -212,19 +235,19 @@ typedef struct QueueItem {
     struct QueueItem *next;
     uint64_t seq;
     int64_t time;
-    uint32_t source;
+    HistorySource source; // text owned
     Buf trail;
 } QueueItem;
 
-typedef struct PutEnd { // a put that the store has done
+typedef struct PutEnd { // a put on its way to the store and back
     struct PutEnd *next;
-    HistoryPutFn then;
+    History *h;
+    HistoryPutFn then; // NULL: history_put_now waits for `ended`
     void *arg;
     Err err;
-    bool ended;    // history_put_now
-    int64_t *gone; // ids
+    bool ended;
+    int64_t *gone;
     int64_t gone_count;
-    History *h;
 } PutEnd;
 
 // A dead twin that is not in the store yet.
@@ -235,52 +258,50 @@ typedef struct DeadTwin {
 } DeadTwin;
 
 struct History {
-    HistoryOpen o; // with limits filled in
+    HistoryOpen o; // limits filled in
     Store *store;  // NULL before history_open
     Thread thread;
 
     pthread_mutex_t lock;
     pthread_cond_t work;  // for the history thread
-    pthread_cond_t moved; // for who waits: taken, room, idle
+    pthread_cond_t moved; // for who waits: taken, room, idle, ended
     // Under the lock.
     QueueItem *head, *tail; // batches not yet in heads
-    PutEnd *ended;          // newest last
-    bool stop, idle, sealing_failed;
-    uint64_t seal_to; // asked for by history_seal
-    int64_t flying;   // puts on their way
+    PutEnd *ended, *ended_last;
+    bool stop, idle, poked; // poked: something is new for the history thread
+    uint64_t seal_to;       // asked for by history_seal; 0: nothing
+    int64_t flying;         // puts on their way
     HistoryDesk *desks;
     Str *sources; // by number; 0: ""
     int64_t source_count;
+    Map source_numbers;
     DeadTwin *dead; // ascending by seq
-    int64_t dead_count, dead_cap, dead_flying;
+    int64_t dead_count, dead_cap;
     LanePages *lanes; // open addressing by lane
     int64_t lane_cap, lane_count;
-    HistoryRules rules; // D2's
+    HistoryRules rules; // of retention
     int64_t retain_now; // history_retain was called with it; 0: no
-    int64_t waiting;    // threads in history_drain
 
     _Atomic uint64_t taken;     // everything up to it is in heads
     _Atomic int64_t taken_time; // of the newest batch in heads
-    _Atomic int64_t queue_bytes;
-    _Atomic int64_t head_bytes;
+    _Atomic int64_t queue_bytes, head_bytes;
     _Atomic int64_t from; // see history_from
 
-    // Of the history thread.
-    HeadTable heads; // changed under the lock too
+    // Of the history thread; before it runs, of who opens.
+    HeadTable heads; // changed under the lock
     Seal *seal;
     Merge *merge;
-    HWork *work_codec;
+    HWork *coder;
     Arena scratch;
-    uint64_t sealed; // told to the store
+    uint64_t replayed; // first batch told by recovery; 0: none
+    bool long_run;     // some run is over HEAD_RUN_BYTES_MAX
 
     Cache cache;
     struct {
-        _Atomic int64_t points, heads, sealed_blocks, merged_blocks, blocks_let_go, seal_ns, merge_ns, failed;
+        _Atomic int64_t points, sealed_blocks, merged_blocks, blocks_let_go, seal_ns, merge_ns, failed;
     } n; // measures
 };
 
-// Number of a batch's source; Any thread... history and store threads; takes the lock.
-uint32_t history_source(History *h, Str source);
-Str history_source_text(History *h, uint32_t number);
-// Threads that wait should look again.
-void history_wake(History *h);
+// A batch's source by its number (or its text, borrowed), and back. Any thread; takes the lock.
+HistorySource history_source(History *h, Str source);
+Str history_source_text(History *h, HistorySource source);

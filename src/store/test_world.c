@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include "base/check.h"
 #include "base/mem.h"
+#include "world/past.h"
 
 const char test_models[] =
     "[{\"@context\":\"dtmi:dtdl:context;2\",\"@id\":\"dtmi:test:Part;1\",\"@type\":\"Interface\",\"contents\":["
@@ -194,8 +195,8 @@ static void dump_twin(View *v, TwinId id, Buf *out) {
     TwinView t = view_twin(v, id);
     if (!t.update_time) return;
     buf_printf(out, "twin %llu %d %u %llu @%lld out %llu in %llu", (unsigned long long)id.v, t.alive, t.table,
-               (unsigned long long)t.row, (long long)t.update_time, (unsigned long long)t.first_out.v,
-               (unsigned long long)t.first_in.v);
+               (unsigned long long)t.row, (long long)(t.alive ? view_time_of(v, &t) : t.update_time),
+               (unsigned long long)t.first_out.v, (unsigned long long)t.first_in.v);
     dump_text(t.name, out);
     buf_byte(out, '\n');
     if (!t.alive) return;

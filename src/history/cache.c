@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opened blocks for readers: by id, the least recently used leave first; what somebody holds stays.
+#include "base/check.h"
+#include "base/mem.h"
+#include "history/history_inner.h"
+
+enum { SLOTS_FIRST = 256, BLOCK_ARENA = 1024 };
+
+static CachedBlock **slot_of(const Cache *c, int64_t id) {
+    uint64_t i = (uint64_t)id * UINT64_C(0x9e3779b97f4a7c15) >> 20 & (uint64_t)(c->cap - 1);
+    return &c->slots[i];
+}
+
+static void cached_delete(CachedBlock *b) {
+    arena_free(&b->keep);
+    buf_free(&b->bytes);
+    mem_free(b);
+}
+
+// ---- the list, under the lock ----
+
+static void unlink(Cache *c, CachedBlock *b) {
+    *(b->newer ? &b->newer->older : &c->newest) = b->older;
+    *(b->older ? &b->older->newer : &c->oldest) = b->newer;
+    b->newer = b->older = NULL;
+}
+
+static void link_newest(Cache *c, CachedBlock *b) {
+    b->older = c->newest;
+    *(c->newest ? &c->newest->newer : &c->oldest) = b;
+    c->newest = b;
+}
+
+static void grow(Cache *c) {
+    Cache old = *c;
+    c->cap = old.cap ? old.cap * 2 : SLOTS_FIRST;
+    c->slots = mem_alloc((size_t)c->cap * sizeof(CachedBlock *));
+    for (CachedBlock *b = c->newest; b; b = b->older) {
+        CachedBlock **s = slot_of(c, b->id);
+        b->chain = *s;
+        *s = b;
+    }
+    mem_free(old.slots);
+}
+
+static CachedBlock *find(const Cache *c, int64_t id) {
+    CachedBlock *b = c->cap ? *slot_of(c, id) : NULL;
+    while (b && b->id != id) b = b->chain;
+    return b;
+}
+
+// Out of the cache; freed now, or by who holds it last.
+static void take_out(Cache *c, CachedBlock *b) {
+    CachedBlock **at = slot_of(c, b->id);
+    while (*at != b) at = &(*at)->chain;
+    *at = b->chain;
+    unlink(c, b);
+    c->count--;
+    c->bytes -= b->size;
+    b->cached = false;
+    if (b->refs == 0) cached_delete(b);
+}
+
+static void insert(Cache *c, CachedBlock *b, int64_t bytes_max) {
+    if (c->count >= c->cap) grow(c);
+    CachedBlock **s = slot_of(c, b->id);
+    b->chain = *s;
+    *s = b;
+    link_newest(c, b);
+    c->count++;
+    c->bytes += b->size;
+    b->cached = true;
+    for (CachedBlock *old = c->oldest, *newer; old && c->bytes > bytes_max; old = newer) {
+        newer = old->newer;
+        if (old->refs == 0) take_out(c, old);
+    }
+}
+
+// ---- blocks ----
+
+static CachedBlock *look(History *h, int64_t id) {
+    Cache *c = &h->cache;
+    pthread_mutex_lock(&c->lock);
+    CachedBlock *b = find(c, id);
+    if (b) {
+        b->refs++;
+        unlink(c, b);
+        link_newest(c, b);
+    }
+    c->hits += b != NULL;
+    c->misses += b == NULL;
+    pthread_mutex_unlock(&c->lock);
+    return b;
+}
+
+static Err fetch(StoreReader *r, HistoryDesk *d, int64_t id, CachedBlock *b) {
+    StoreHistory row;
+    TRY(store_history_row(r, id, &row));
+    if (!buf_reserve(&b->bytes, row.bytes.n)) return ERR_CORRUPT;
+    buf_str_put(&b->bytes, row.bytes);
+    b->row = row;
+    b->row.bytes = buf_str(&b->bytes);
+    TRY(hblock_open(d->work, b->row.bytes, &b->keep, &b->block));
+    b->size = b->bytes.cap + b->keep.used + (int64_t)sizeof *b;
+    return ERR_OK;
+}
+
+Err history_block(History *h, StoreReader *r, HistoryDesk *d, const StoreHistory *row, CachedBlock **out) {
+    *out = look(h, row->id);
+    if (*out) return ERR_OK;
+    CachedBlock *b = mem_alloc(sizeof *b);
+    *b = (CachedBlock){.id = row->id, .refs = 1};
+    arena_init(&b->keep, BLOCK_ARENA);
+    Err e = fetch(r, d, row->id, b);
+    if (e != ERR_OK) {
+        cached_delete(b);
+        return e == ERR_GONE ? ERR_CORRUPT : e; // the reader's transaction has seen it
+    }
+    pthread_mutex_lock(&h->cache.lock);
+    CachedBlock *other = find(&h->cache, b->id);
+    if (other) other->refs++;
+    else insert(&h->cache, b, h->o.cache_bytes_max);
+    pthread_mutex_unlock(&h->cache.lock);
+    if (other) cached_delete(b);
+    *out = other ? other : b;
+    return ERR_OK;
+}
+
+void history_block_drop(History *h, CachedBlock *b) {
+    if (!b) return;
+    pthread_mutex_lock(&h->cache.lock);
+    CHECK(b->refs > 0);
+    bool last = --b->refs == 0 && !b->cached;
+    pthread_mutex_unlock(&h->cache.lock);
+    if (last) cached_delete(b);
+}
+
+void history_forget(History *h, const int64_t *ids, int64_t n) {
+    pthread_mutex_lock(&h->cache.lock);
+    for (int64_t i = 0; i < n; i++) {
+        CachedBlock *b = find(&h->cache, ids[i]);
+        if (b) take_out(&h->cache, b);
+    }
+    pthread_mutex_unlock(&h->cache.lock);
+}
+
+void cached_free(Cache *c) {
+    for (CachedBlock *b = c->newest, *older; b; b = older) {
+        older = b->older;
+        CHECK(b->refs == 0);
+        cached_delete(b);
+    }
+    mem_free(c->slots);
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows of a page as they were known at an instant: the state at the start of the newest block before it that has one,
+// then what came, block by block and from heads, up to it.
+#include "base/check.h"
+#include "base/mem.h"
+#include "history/history_inner.h"
+
+bool history_is_cell(uint64_t lane, HCell cell, uint8_t kind) {
+    bool column = lane_vec(lane) >= VECNO_COLUMNS && lane_vec(lane) < TRAIL_TELEMETRY_VEC;
+    return column && (cell != HCELL_WORD || kind != HPOINT_PUT);
+}
+
+// ---- states ----
+
+typedef struct Rows {
+    Arena *arena;
+    StoreHistory *rows;
+    int64_t count, cap;
+} Rows;
+
+static bool keep_row(void *ctx, const StoreHistory *row) {
+    Rows *r = ctx;
+    if (r->count == r->cap) {
+        StoreHistory *old = r->rows;
+        r->cap = r->cap ? r->cap * 2 : 16;
+        r->rows = NEW(r->arena, StoreHistory, r->cap);
+        if (r->count) memcpy(r->rows, old, (size_t)r->count * sizeof *old);
+    }
+    r->rows[r->count++] = *row;
+    return true;
+}
+
+// What is asked for: rows [first, last] of a page at an instant; out[0] is row `first`.
+typedef struct Known {
+    History *h;
+    HistoryDesk *d;
+    uint64_t lane, page;
+    int64_t at;
+    uint32_t first, last;
+    HState *out;
+} Known;
+
+// Texts of a state at a start outlive the block.
+static void keep_texts(const Known *k, HState *s) {
+    for (uint32_t i = 0; i <= k->last - k->first; i++) {
+        if (s[i].text.n) s[i].text = arena_str(&k->d->arena, s[i].text);
+    }
+}
+
+static Err apply_block(const Known *k, const CachedBlock *b, bool begin) {
+    const HPoint *points;
+    int64_t n;
+    HState *start = begin && b->block.has_start ? NEW(&k->d->arena, HState, HBLOCK_ROWS) : NULL;
+    TRY(hblock_rows(k->d->work, &b->block, k->first, k->last, &k->d->arena, &points, &n, start));
+    if (start) {
+        memcpy(k->out, start + k->first, (k->last - k->first + 1) * sizeof *start);
+        keep_texts(k, k->out);
+    }
+    for (int64_t i = 0; i < n; i++) {
+        int64_t time = b->block.batches[points[i].batch].time;
+        if (time > k->at) continue;
+        HState *s = &k->out[points[i].row - k->first];
+        hstate_apply(s, &points[i], time);
+    }
+    return ERR_OK;
+}
+
+static Err apply_blocks(const Known *k, StoreReader *r, uint64_t *last) {
+    Rows rows = {.arena = &k->d->arena};
+    const StoreHistoryAsk ask = {.lane = k->lane, .page = k->page, .known = true, .at = k->at};
+    TRY(store_history_rows(r, &ask, keep_row, &rows));
+    if (rows.count && !rows.rows[0].start) return k->at < history_from(k->h) ? ERR_GONE : ERR_CORRUPT;
+    for (int64_t i = 0; i < rows.count; i++) {
+        CachedBlock *b;
+        TRY(history_block(k->h, r, k->d, &rows.rows[i], &b));
+        Err e = apply_block(k, b, i == 0);
+        history_block_drop(k->h, b);
+        if (e != ERR_OK) return e;
+        *last = rows.rows[i].last;
+    }
+    return ERR_OK;
+}
+
+static void apply_run(const Known *k, const HeadRun *run, uint64_t after) {
+    HeadCursor c = head_cursor(run, UINT64_MAX);
+    for (HeadPoint x; head_next(&c, &x);) {
+        if (x.time > k->at) return;
+        if (x.seq <= after || x.p.row < k->first || x.p.row > k->last) continue;
+        HState *s = &k->out[x.p.row - k->first];
+        hstate_apply(s, &x.p, x.time);
+    }
+}
+
+Err history_states(History *h, HistoryDesk *d, uint64_t lane, uint64_t page, int64_t at, uint32_t first, uint32_t last,
+                   HState *out) {
+    CHECK(first <= last && last < HBLOCK_ROWS);
+    const Known k = {.h = h, .d = d, .lane = lane, .page = page, .at = at, .first = first, .last = last, .out = out};
+    uint64_t after = 0;
+    StoreReader *r;
+    memset(out, 0, (last - first + 1) * sizeof *out);
+    HeadView v = head_view(h, lane, page);
+    Err e = store_reader_begin(h->store, &r);
+    if (e == ERR_OK) {
+        e = apply_blocks(&k, r, &after);
+        store_reader_end(r);
+    }
+    for (int32_t i = 0; i < v.count && e == ERR_OK; i++) apply_run(&k, v.runs[i], after);
+    for (uint32_t i = 0; i <= last - first && v.count; i++) {
+        if (out[i].text.n) out[i].text = arena_str(&d->arena, out[i].text);
+    }
+    head_view_free(&v);
+    return e;
+}
+
+// ---- pages of a past world ----
+
+// A stretch of rows of a page.
+typedef struct Stretch {
+    History *h;
+    int64_t at;
+    uint32_t vec;
+    uint64_t page;
+    uint32_t first, last;
+    PastRows *to;
+} Stretch;
+
+static void put_row(const Stretch *s, VecLayout l, uint32_t word, uint32_t row, const HState *x) {
+    if (!x->valid) return;
+    if (l.timed) past_put_cell(s->to, row, x->bits, x->text, x->update_time, x->source_time);
+    else if (l.text_mask >> word & 1) past_put_text(s->to, row, word, x->text);
+    else if (x->bits) past_put_word(s->to, row, word, x->bits);
+}
+
+static Err put_lane(const Stretch *s, VecLayout l, uint32_t word) {
+    HistoryDesk *d = history_desk_take(s->h);
+    HState *states = NEW(&d->arena, HState, HBLOCK_ROWS);
+    Err e = history_states(s->h, d, trail_lane(s->vec, word), s->page, s->at, s->first, s->last, states);
+    for (uint32_t r = s->first; r <= s->last && e == ERR_OK; r++) put_row(s, l, word, r, &states[r - s->first]);
+    history_desk_give(s->h, d);
+    return e;
+}
+
+static Err put_stretch(const Stretch *s) {
+    VecLayout l = vec_layout[past_shape(s->to)];
+    for (uint32_t word = 0; word < (l.timed ? 1u : l.words); word++) {
+        if (word && l.text_mask >> (word - 1) & 1) continue; // the second half of a text
+        TRY(put_lane(s, l, word));
+    }
+    return ERR_OK;
+}
+
+static Err past_rows(void *ctx, int64_t at, uint32_t vec, uint64_t page_no, uint16_t groups, PastRows *to) {
+    History *h = ctx;
+    if (at < history_from(h)) return ERR_GONE;
+    for (uint32_t g = 0; g < PAST_GROUPS;) {
+        uint32_t begin = g;
+        if (!(groups >> g++ & 1)) continue;
+        while (g < PAST_GROUPS && groups >> g & 1) g++;
+        const Stretch s = {.h = h,
+                           .at = at,
+                           .vec = vec,
+                           .page = page_no,
+                           .first = begin * PAST_GROUP_ROWS,
+                           .last = g * PAST_GROUP_ROWS - 1,
+                           .to = to};
+        TRY(put_stretch(&s));
+    }
+    return ERR_OK;
+}
+
+static Err past_pages(void *ctx, uint32_t vec, uint64_t *count) {
+    History *h = ctx;
+    StoreReader *r;
+    uint64_t most = 0, pages;
+    uint32_t words = vec < VECNO_COLUMNS ? 8 : 1;
+    for (uint32_t w = 0; w < words; w++) {
+        pages = head_pages(h, trail_lane(vec, w));
+        if (pages > most) most = pages;
+    }
+    TRY(store_reader_begin(h->store, &r));
+    Err e = ERR_OK;
+    for (uint32_t w = 0; w < words && e == ERR_OK; w++) {
+        pages = 0;
+        e = store_history_pages(r, trail_lane(vec, w), &pages);
+        if (e == ERR_OK && pages > most) most = pages;
+    }
+    store_reader_end(r);
+    if (e == ERR_OK) *count = most;
+    return e;
+}
+
+PastSource history_past(History *h) { return (PastSource){.ctx = h, .rows = past_rows, .pages = past_pages}; }

@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: Apache-2.0
+// Series of one row, last values of many, batches by time, the dead.
+//
+// A series is put together from blocks in order of their smallest own time. Points wait in a pool until no block that
+// is still to come can have an earlier one; blocks that do not overlap leave the pool empty, and its texts are let go.
+#include <stdlib.h>
+#include "base/check.h"
+#include "base/mem.h"
+#include "history/history_inner.h"
+
+enum { SPAN_GAP = 16 }; // rows of one page that are decoded in vain, so that a frame is not decoded twice
+
+// ---- rows of a page ----
+
+typedef struct Rows {
+    StoreHistory *p;
+    int64_t count, cap;
+} Rows;
+
+static bool keep_row(void *ctx, const StoreHistory *row) {
+    Rows *r = ctx;
+    if (r->count == r->cap) {
+        r->cap = r->cap ? r->cap * 2 : 16;
+        r->p = mem_grow(r->p, (size_t)r->cap * sizeof *r->p);
+    }
+    r->p[r->count++] = *row;
+    return true;
+}
+
+static uint64_t last_of(const Rows *rows) {
+    uint64_t last = 0;
+    for (int64_t i = 0; i < rows->count; i++) last = rows->p[i].last > last ? rows->p[i].last : last;
+    return last;
+}
+
+static int64_t own_time(const HPoint *p, int64_t arrival) { return p->source_time ? p->source_time : arrival; }
+
+static HistoryPoint point_of(const HPoint *p, uint64_t seq, int64_t arrival, Str source) {
+    return (HistoryPoint){.kind = p->kind,
+                          .row = p->row,
+                          .time = own_time(p, arrival),
+                          .arrival = arrival,
+                          .source_time = p->source_time,
+                          .seq = seq,
+                          .bits = p->bits,
+                          .text = p->text,
+                          .source = source};
+}
+
+// ---- a series ----
+
+typedef struct Pooled {
+    HistoryPoint p;
+    int64_t key;   // own time, or arrival
+    int64_t order; // of arrival within the series
+} Pooled;
+
+typedef struct Series {
+    History *h;
+    HistoryDesk *d; // its arena holds texts of points in the pool
+    const HistorySeries *ask;
+    bool (*fn)(void *ctx, const HistoryPoint *p);
+    void *ctx;
+    Pooled *pool;
+    int64_t count, cap, order;
+    bool sorted, stopped;
+    Str *sources; // distinct ones
+    int64_t source_count;
+    Arena keep;
+} Series;
+
+static Str keep_source(Series *s, Str source) {
+    for (int64_t i = s->source_count - 1; i >= 0; i--) {
+        if (str_eq(s->sources[i], source)) return s->sources[i];
+    }
+    if ((s->source_count & (s->source_count - 1)) == 0)
+        s->sources = mem_grow(s->sources, (size_t)(s->source_count ? s->source_count * 2 : 1) * sizeof(Str));
+    s->sources[s->source_count] = arena_str(&s->keep, source);
+    return s->sources[s->source_count++];
+}
+
+static void pool_add(Series *s, const HistoryPoint *p, bool copy) {
+    const HistorySeries *a = s->ask;
+    int64_t key = a->arrival ? p->arrival : p->time;
+    if (key < a->from || key >= a->to) return;
+    if (!a->everything && (p->kind == HPOINT_MOVED || p->kind == HPOINT_SOURCE)) return;
+    if (s->count == s->cap) {
+        s->cap = s->cap ? s->cap * 2 : 256;
+        s->pool = mem_grow(s->pool, (size_t)s->cap * sizeof *s->pool);
+    }
+    if (s->count && key < s->pool[s->count - 1].key) s->sorted = false;
+    Pooled *x = &s->pool[s->count++];
+    *x = (Pooled){.p = *p, .key = key, .order = s->order++};
+    if (copy && p->text.n) x->p.text = arena_str(&s->d->arena, p->text);
+}
+
+// Points of one time in order of arrival: blocks come in any order, so by sequence, then as they were read.
+static int by_time(const void *a, const void *b) {
+    const Pooled *x = a, *y = b;
+    if (x->key != y->key) return x->key < y->key ? -1 : 1;
+    if (x->p.seq != y->p.seq) return x->p.seq < y->p.seq ? -1 : 1;
+    return x->order < y->order ? -1 : x->order > y->order;
+}
+
+static void sort_pool(Series *s) {
+    if (s->sorted && !s->ask->arrival) {
+        // Equal times may still stand in another order than they arrived in.
+        for (int64_t i = 1; i < s->count && s->sorted; i++)
+            s->sorted = s->pool[i].key != s->pool[i - 1].key || s->pool[i].p.seq >= s->pool[i - 1].p.seq;
+    }
+    if (!s->sorted) qsort(s->pool, (size_t)s->count, sizeof *s->pool, by_time);
+    s->sorted = true;
+}
+
+// Give what is before `until`.
+static void pool_give(Series *s, int64_t until, bool all) {
+    bool each = s->ask->everything || s->ask->arrival;
+    int64_t n = 0;
+    sort_pool(s);
+    for (; n < s->count && !s->stopped && (all || s->pool[n].key < until); n++) {
+        bool beaten = !each && n + 1 < s->count && s->pool[n + 1].key == s->pool[n].key;
+        if (!beaten) s->stopped = !s->fn(s->ctx, &s->pool[n].p);
+    }
+    s->count -= n;
+    if (s->count && n) memmove(s->pool, s->pool + n, (size_t)s->count * sizeof *s->pool);
+    if (s->count == 0) arena_reset(&s->d->arena);
+}
+
+static Err pool_block(Series *s, const CachedBlock *b) {
+    const HPoint *p;
+    int64_t n;
+    uint32_t row = (uint32_t)(s->ask->row & (PAGE_ROWS - 1));
+    TRY(hblock_rows(s->d->work, &b->block, row, row, &s->d->arena, &p, &n, NULL));
+    for (int64_t i = 0; i < n; i++) {
+        const HBatch *batch = &b->block.batches[p[i].batch];
+        Str source = b->block.source_count ? keep_source(s, b->block.sources[batch->source]) : (Str){0};
+        HistoryPoint x = point_of(&p[i], batch->seq, batch->time, source);
+        pool_add(s, &x, false);
+    }
+    return ERR_OK;
+}
+
+static void pool_run(Series *s, const HeadRun *r, uint64_t after) {
+    uint32_t row = (uint32_t)(s->ask->row & (PAGE_ROWS - 1));
+    HeadCursor c = head_cursor(r, atomic_load_explicit(&s->h->taken, memory_order_acquire));
+    for (HeadPoint x; head_next(&c, &x);) {
+        if (x.seq <= after || x.p.row != row) continue;
+        HistoryPoint p = point_of(&x.p, x.seq, x.time, history_source_text(s->h, x.source));
+        pool_add(s, &p, true);
+    }
+}
+
+static int by_s0(const void *a, const void *b) {
+    const StoreHistory *x = a, *y = b;
+    if (x->s0 != y->s0) return x->s0 < y->s0 ? -1 : 1;
+    return x->t0 < y->t0 ? -1 : x->t0 > y->t0;
+}
+
+static int by_t0(const void *a, const void *b) {
+    const StoreHistory *x = a, *y = b;
+    return x->t0 < y->t0 ? -1 : x->t0 > y->t0;
+}
+
+// Rows that may have something of what is asked for, in the order they are looked at. *after: what they cover.
+static Err find_rows(Series *s, StoreReader *r, Rows *rows, uint64_t *after) {
+    const HistorySeries *a = s->ask;
+    const StoreHistoryAsk ask = {.lane = a->lane,
+                                 .page = a->row >> PAGE_SHIFT,
+                                 .from = a->arrival ? INT64_MIN : a->from,
+                                 .to = a->arrival ? INT64_MAX : a->to};
+    TRY(store_history_rows(r, &ask, keep_row, rows));
+    *after = last_of(rows);
+    int64_t n = 0;
+    for (int64_t i = 0; i < rows->count; i++) {
+        const StoreHistory *x = &rows->p[i];
+        if (x->points && (!a->arrival || (x->t1 >= a->from && x->t0 < a->to))) rows->p[n++] = *x;
+    }
+    rows->count = n;
+    if (n) qsort(rows->p, (size_t)n, sizeof *rows->p, a->arrival ? by_t0 : by_s0);
+    return ERR_OK;
+}
+
+static Err give_blocks(Series *s, StoreReader *r, const Rows *rows) {
+    for (int64_t i = 0; i < rows->count && !s->stopped; i++) {
+        CachedBlock *b;
+        pool_give(s, s->ask->arrival ? rows->p[i].t0 : rows->p[i].s0, false);
+        if (s->stopped) break;
+        TRY(history_block(s->h, r, s->d, &rows->p[i], &b));
+        Err e = pool_block(s, b);
+        history_block_drop(s->h, b);
+        if (e != ERR_OK) return e;
+    }
+    return ERR_OK;
+}
+
+static Err series_run(Series *s, HeadView *v) {
+    StoreReader *r;
+    Rows rows = {0};
+    uint64_t after = 0;
+    TRY(store_reader_begin(s->h->store, &r));
+    Err e = find_rows(s, r, &rows, &after);
+    if (e == ERR_OK) {
+        for (int32_t i = 0; i < v->count; i++) pool_run(s, v->runs[i], after);
+        head_view_free(v);
+        e = give_blocks(s, r, &rows);
+    }
+    store_reader_end(r);
+    mem_free(rows.p);
+    if (e == ERR_OK && !s->stopped) pool_give(s, 0, true);
+    return e;
+}
+
+Err history_series(History *h, const HistorySeries *a, bool (*fn)(void *ctx, const HistoryPoint *p), void *ctx) {
+    if (a->from >= a->to) return ERR_OK;
+    Series s = {.h = h, .d = history_desk_take(h), .ask = a, .fn = fn, .ctx = ctx, .sorted = true};
+    arena_init(&s.keep, 0);
+    HeadView v = head_view(h, a->lane, a->row >> PAGE_SHIFT);
+    Err e = series_run(&s, &v);
+    head_view_free(&v);
+    mem_free(s.pool);
+    mem_free(s.sources);
+    arena_free(&s.keep);
+    history_desk_give(h, s.d);
+    return e;
+}
+
+// ---- last values ----
+
+typedef struct Wanted {
+    uint64_t row;
+    int64_t place; // in out
+} Wanted;
+
+// The rows of one page.
+typedef struct Last {
+    History *h;
+    HistoryDesk *d;
+    StoreReader *r;
+    uint64_t lane, page;
+    int64_t at;
+    const Wanted *rows; // ascending
+    int64_t n;
+    Arena *keep;
+    HistoryPoint *out;
+    int16_t by_row[HBLOCK_ROWS]; // place among `rows` of its first wish, -1: not wanted
+} Last;
+
+static bool counts(uint8_t kind) { return kind != HPOINT_SOURCE; }
+
+static void offer(Last *l, const HistoryPoint *p) {
+    int16_t i = l->by_row[p->row];
+    if (i < 0 || p->time > l->at || !counts(p->kind)) return;
+    HistoryPoint *best = &l->out[l->rows[i].place];
+    if (best->kind && (p->time < best->time || (p->time == best->time && p->seq < best->seq))) return;
+    *best = *p;
+    if (p->text.n) best->text = arena_str(&l->d->arena, p->text);
+}
+
+// What stood before the first block there is: its points are not there (any more).
+static void offer_state(Last *l, uint32_t r, const HState *s) {
+    int16_t i = l->by_row[r];
+    if (i < 0 || !s->valid) return;
+    HistoryPoint *best = &l->out[l->rows[i].place];
+    int64_t own = s->source_time ? s->source_time : s->update_time;
+    if (own > l->at || (best->kind && best->time >= own)) return;
+    *best = (HistoryPoint){.kind = HPOINT_PUT,
+                           .row = (uint16_t)r,
+                           .time = own,
+                           .arrival = s->update_time,
+                           .source_time = s->source_time,
+                           .bits = s->bits,
+                           .text = arena_str(&l->d->arena, s->text)};
+}
+
+static Err offer_span(Last *l, const CachedBlock *b, uint32_t first, uint32_t last, bool oldest) {
+    const HPoint *p;
+    int64_t n;
+    HState *start = oldest && b->block.has_start ? NEW(&l->d->arena, HState, HBLOCK_ROWS) : NULL;
+    TRY(hblock_rows(l->d->work, &b->block, first, last, &l->d->arena, &p, &n, start));
+    for (int64_t i = 0; i < n; i++) {
+        const HBatch *batch = &b->block.batches[p[i].batch];
+        Str source = b->block.source_count ? b->block.sources[batch->source] : (Str){0};
+        HistoryPoint x = point_of(&p[i], batch->seq, batch->time, source);
+        offer(l, &x);
+    }
+    for (uint32_t r = first; r <= last && start; r++) offer_state(l, r, &start[r]);
+    return ERR_OK;
+}
+
+static uint32_t row_at(const Last *l, int64_t i) { return (uint32_t)(l->rows[i].row & (PAGE_ROWS - 1)); }
+
+// Could a block have something newer for a wish?
+static bool open_wish(const Last *l, int64_t i, const StoreHistory *row) {
+    const HistoryPoint *best = &l->out[l->rows[i].place];
+    if (l->by_row[row_at(l, i)] != i) return false; // wished for twice
+    return !best->kind || best->time < row->s1;
+}
+
+// The texts of what was found live as long as the block is held.
+static void keep_texts(Last *l) {
+    for (int64_t i = 0; i < l->n; i++) {
+        HistoryPoint *p = &l->out[l->rows[i].place];
+        if (p->source.n) p->source = arena_str(&l->d->arena, p->source);
+    }
+}
+
+static Err offer_block(Last *l, const StoreHistory *row, bool oldest) {
+    CachedBlock *b = NULL;
+    Err e = ERR_OK;
+    for (int64_t i = 0; i < l->n && e == ERR_OK;) {
+        if (!open_wish(l, i, row)) {
+            i++;
+            continue;
+        }
+        uint32_t first = row_at(l, i), last = first;
+        for (i++; i < l->n && row_at(l, i) - last <= SPAN_GAP; i++) {
+            if (open_wish(l, i, row)) last = row_at(l, i);
+        }
+        if (!b) e = history_block(l->h, l->r, l->d, row, &b);
+        if (e == ERR_OK) e = offer_span(l, b, first, last, oldest);
+    }
+    if (b) keep_texts(l);
+    history_block_drop(l->h, b);
+    return e;
+}
+
+static void offer_run(Last *l, const HeadRun *r, uint64_t after) {
+    HeadCursor c = head_cursor(r, atomic_load_explicit(&l->h->taken, memory_order_acquire));
+    for (HeadPoint x; head_next(&c, &x);) {
+        if (x.seq <= after || l->by_row[x.p.row] < 0) continue;
+        HistoryPoint p = point_of(&x.p, x.seq, x.time, history_source_text(l->h, x.source));
+        offer(l, &p);
+    }
+}
+
+static Err last_blocks(Last *l, const HeadView *v) {
+    Rows rows = {0};
+    const StoreHistoryAsk ask = {
+        .lane = l->lane, .page = l->page, .from = INT64_MIN, .to = l->at == INT64_MAX ? l->at : l->at + 1};
+    Err e = store_history_rows(l->r, &ask, keep_row, &rows);
+    uint64_t after = last_of(&rows);
+    for (int32_t i = 0; i < v->count && e == ERR_OK; i++) offer_run(l, v->runs[i], after);
+    for (int64_t i = rows.count - 1; i >= 0 && e == ERR_OK; i--) e = offer_block(l, &rows.p[i], i == 0);
+    mem_free(rows.p);
+    return e;
+}
+
+// Wishes [0, n) of one page, ascending; a row may be wished for twice.
+static Err last_page(Last *l) {
+    memset(l->by_row, -1, sizeof l->by_row);
+    for (int64_t i = l->n - 1; i >= 0; i--) l->by_row[row_at(l, i)] = (int16_t)i;
+    HeadView v = head_view(l->h, l->lane, l->page);
+    Err e = store_reader_begin(l->h->store, &l->r);
+    if (e == ERR_OK) {
+        e = last_blocks(l, &v);
+        store_reader_end(l->r);
+    }
+    head_view_free(&v);
+    for (int64_t i = 0; i < l->n && e == ERR_OK; i++) {
+        HistoryPoint *p = &l->out[l->rows[i].place];
+        const HistoryPoint *first = &l->out[l->rows[l->by_row[row_at(l, i)]].place];
+        if (p != first) *p = *first;
+        if (p->text.n) p->text = arena_str(l->keep, p->text);
+        if (p->source.n) p->source = arena_str(l->keep, p->source);
+    }
+    arena_reset(&l->d->arena);
+    return e;
+}
+
+static int by_row(const void *a, const void *b) {
+    const Wanted *x = a, *y = b;
+    if (x->row != y->row) return x->row < y->row ? -1 : 1;
+    return x->place < y->place ? -1 : x->place > y->place;
+}
+
+Err history_last(History *h, uint64_t lane, const uint64_t *rows, int64_t n, int64_t at, Arena *keep,
+                 HistoryPoint *out) {
+    Wanted *w = mem_alloc((size_t)n * sizeof *w);
+    Last l = {.h = h, .lane = lane, .at = at, .keep = keep, .out = out};
+    for (int64_t i = 0; i < n; i++) w[i] = (Wanted){.row = rows[i], .place = i};
+    memset(out, 0, (size_t)n * sizeof *out);
+    if (n) qsort(w, (size_t)n, sizeof *w, by_row);
+    l.d = history_desk_take(h);
+    Err e = ERR_OK;
+    for (int64_t i = 0, end; i < n && e == ERR_OK; i = end) {
+        l.page = w[i].row >> PAGE_SHIFT;
+        for (end = i; end < n && w[end].row >> PAGE_SHIFT == l.page && end - i < PAGE_ROWS; end++) {}
+        l.rows = w + i;
+        l.n = end - i;
+        e = last_page(&l);
+    }
+    history_desk_give(h, l.d);
+    mem_free(w);
+    return e;
+}
+
+// ---- batches by time ----
+
+static void newest_in_run(const HeadRun *r, int64_t at, uint64_t to, uint64_t *seq, int64_t *time) {
+    HeadCursor c = head_cursor(r, to);
+    for (HeadPoint x; head_next(&c, &x) && x.time <= at;) {
+        *seq = x.seq;
+        *time = x.time;
+    }
+}
+
+static bool take_row(void *ctx, const StoreHistory *row) {
+    *(StoreHistory *)ctx = *row;
+    return true;
+}
+
+// The newest batch of a block that is not after `at`; the block begins at or before it.
+static void newest_in_block(const CachedBlock *b, int64_t at, uint64_t *seq, int64_t *time) {
+    int64_t lo = 0, hi = b->block.batch_count;
+    if (hi == 0) {
+        *seq = b->row.last;
+        *time = b->row.t1;
+    }
+    while (lo < hi) {
+        int64_t mid = (lo + hi) / 2;
+        if (b->block.batches[mid].time <= at) lo = mid + 1;
+        else hi = mid;
+    }
+    if (lo == 0) return;
+    *seq = b->block.batches[lo - 1].seq;
+    *time = b->block.batches[lo - 1].time;
+}
+
+static Err newest_in_store(History *h, int64_t at, uint64_t *seq, int64_t *time) {
+    StoreReader *r;
+    StoreHistory row = {0};
+    CachedBlock *b;
+    const StoreHistoryAsk ask = {.lane = LANE_BATCHES, .known = true, .at = at};
+    TRY(store_reader_begin(h->store, &r));
+    HistoryDesk *d = history_desk_take(h);
+    Err e = store_history_rows(r, &ask, take_row, &row);
+    if (e == ERR_OK && row.id) {
+        e = history_block(h, r, d, &row, &b);
+        if (e == ERR_OK) {
+            newest_in_block(b, at, seq, time);
+            history_block_drop(h, b);
+        }
+    }
+    store_reader_end(r);
+    history_desk_give(h, d);
+    return e;
+}
+
+Err history_seq_at(History *h, int64_t at, uint64_t *seq, int64_t *time) {
+    uint64_t s = 0, to = atomic_load_explicit(&h->taken, memory_order_acquire);
+    int64_t t = 0;
+    HeadView v = head_view(h, LANE_BATCHES, 0);
+    for (int32_t i = 0; i < v.count; i++) newest_in_run(v.runs[i], at, to, &s, &t);
+    head_view_free(&v);
+    if (s == 0) TRY(newest_in_store(h, at, &s, &t));
+    *seq = s;
+    *time = t;
+    return ERR_OK;
+}
+
+// ---- the dead ----
+
+typedef struct DeadAsk {
+    Str name;
+    bool (*fn)(void *ctx, const StoreDead *d);
+    void *ctx;
+    const StoreDead *told;
+    int64_t told_count;
+    bool stopped;
+} DeadAsk;
+
+static bool tell_dead(void *ctx, const StoreDead *d) {
+    DeadAsk *a = ctx;
+    for (int64_t i = 0; i < a->told_count; i++) {
+        if (a->told[i].twin == d->twin) return true;
+    }
+    a->stopped = !a->fn(a->ctx, d);
+    return !a->stopped;
+}
+
+// Those in memory, newest first; names in the arena.
+static int64_t dead_in_memory(History *h, Str name, Arena *keep, StoreDead **out) {
+    int64_t n = 0;
+    pthread_mutex_lock(&h->lock);
+    *out = NEW(keep, StoreDead, h->dead_count);
+    for (int64_t i = h->dead_count - 1; i >= 0; i--) {
+        const DeadTwin *d = &h->dead[i];
+        if (str_eq(d->name, name)) (*out)[n++] = (StoreDead){.twin = d->twin, .name = name, .time = d->time};
+    }
+    pthread_mutex_unlock(&h->lock);
+    return n;
+}
+
+Err history_dead(History *h, Str name, bool (*fn)(void *ctx, const StoreDead *d), void *ctx) {
+    HistoryDesk *d = history_desk_take(h);
+    StoreReader *r;
+    StoreDead *told;
+    DeadAsk a = {.name = name, .fn = fn, .ctx = ctx};
+    int64_t n = dead_in_memory(h, name, &d->arena, &told);
+    for (int64_t i = 0; i < n && !a.stopped; i++) a.stopped = !fn(ctx, &told[i]);
+    a.told = told;
+    a.told_count = n;
+    Err e = ERR_OK;
+    if (!a.stopped) {
+        e = store_reader_begin(h->store, &r);
+        if (e == ERR_OK) {
+            e = store_history_dead(r, name, tell_dead, &a);
+            store_reader_end(r);
+        }
+    }
+    history_desk_give(h, d);
+    return e;
+}
