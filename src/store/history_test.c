@@ -489,6 +489,13 @@ static void replaces(void **state) {
     StoreHistoryAsk ask = {.lane = 3, .from = INT64_MIN, .to = INT64_MAX};
     assert_int_equal(store_history_rows(reader, &ask, count_row, &n), ERR_OK);
     assert_int_equal(n, 2);
+    StoreHistory one;
+    assert_int_equal(store_history_row(reader, ids[2], &one), ERR_OK);
+    assert_true(same_row(&one, &rows[1]) && str_eq(one.bytes, rows[1].bytes) && one.id == ids[2]);
+    assert_int_equal(store_history_row(reader, 99, &one), ERR_GONE);
+    store_reader_end(reader);
+    assert_int_equal(store_reader_begin(r->store, &reader), ERR_OK);
+    assert_int_equal(store_history_row(reader, ids[2], &one), ERR_GONE);
     store_reader_end(reader);
     assert_int_equal(rows_of(r->store, 3, 0), 1);
     StoreHistory two[2] = {rows[2], rows[0]};
