@@ -226,6 +226,7 @@ static void fill(Retention *x, const Catalog *c, const Policy *all, int64_t n) {
         const LinkKind *k;
         const Field *f = catalog_field(c, (uint32_t)i + VECNO_COLUMNS, &t, &k);
         if (f) x->columns[i] = keep_of(all, n, t ? t->model : NULL, f->path);
+        if (f && f->cell >= CELL_OBJECT) x->columns[i].step_ns = 0; // a marker has no mean
     }
     for (int32_t i = 0; i < c->table_count; i++) x->tables[i] = keep_of(all, n, c->tables[i].model, (Str){0});
     for (int64_t i = 0; i < n; i++)

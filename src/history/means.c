@@ -118,7 +118,7 @@ void means_settle(Means *m) {
 int64_t means_forget(Means *m, int64_t time) {
     int64_t n = 0, was = m->count;
     for (int64_t i = 0; i < was; i++)
-        if (m->items[i].start > time - m->step) m->items[n++] = m->items[i];
+        if (m->items[i].start + m->step > time) m->items[n++] = m->items[i];
     m->count = n;
     return was - n;
 }

@@ -36,7 +36,8 @@ static bool same_state(HCell cell, SpliceKind kind, const HState *a, const HStat
     if (a->valid != b->valid) return false;
     if (!a->valid) return true;
     if (cell == HCELL_TEXT ? !str_eq(a->text, b->text) : a->bits != b->bits) return false;
-    return kind == SPLICE_WORDS || (a->update_time == b->update_time && a->source_time == b->source_time);
+    return kind == SPLICE_WORDS || cell == HCELL_WORD ||
+           (a->update_time == b->update_time && a->source_time == b->source_time);
 }
 
 void splice_from_nothing(Splice *s) {
