@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Derived values as the writer and the API see them: definitions in and out, settling a batch, slices, ticks.
-#include "engine/derive.h"
+#include "engine/derive_past.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/time.h"
@@ -15,6 +15,7 @@ static struct Derive *derive_of(Realm *r) {
     if (!r->derive) {
         r->derive = mem_alloc(sizeof *r->derive);
         arena_init(&r->derive->run.scratch, 4096);
+        r->derive->run.fresh = UINT64_MAX;
     }
     return r->derive;
 }
@@ -30,6 +31,7 @@ void derive_begin(Realm *r) {
     struct Derive *x = r->derive;
     if (!x && !v.catalog->doc_count) return;
     x = derive_of(r);
+    x->run.fresh = view_meta(&v, META_ID_MAX) + 1;
     derive_plan_free(x->next);
     x->next = NULL;
     x->settled = false;
@@ -52,6 +54,7 @@ void derive_keep(Realm *r) {
     world_guard(r->world, NULL);
     if (!x) return;
     x->settled = false;
+    if (x->run.past) derive_past_keep(x->run.past);
     if (!x->next) return;
     derive_plan_free(x->now);
     x->now = x->next;
@@ -60,7 +63,9 @@ void derive_keep(Realm *r) {
 
 void derive_forget(Realm *r) {
     world_guard(r->world, NULL);
-    if (r->derive) drop_plans(r->derive);
+    if (!r->derive) return;
+    drop_plans(r->derive);
+    if (r->derive->run.past) derive_past_forget(r->derive->run.past);
 }
 
 void derive_free(Realm *r) {
@@ -372,16 +377,18 @@ void derive_tick(Sosia *e, Realm *r) {
     int64_t n = DERIVE_SLICE;
     derive_begin(r);
     if (!has_clock(r) || r->derive->now->pending) return;
+    if (r->derive->run.past) derive_past_fill(r->derive->run.past, r, e->now(e->now_ctx));
     while (tick_batch(e, r, &at, &n)) {}
 }
 
-// A world that looks at the clock, with a reference, behind the i-th fork; NULL: none. i 0 begins with live.
+// The next world that looks at the clock, with a reference: live, then the forks. *i, from 0, says how far it came.
 static Realm *tick_world(Sosia *e, int64_t *i) {
-    if ((*i)++ == 0 && has_clock(e->live)) return realm_ref(e->live);
     Realm *found = NULL;
+    if (*i == 0 && has_clock(e->live)) found = realm_ref(e->live);
+    if (*i == 0) ++*i;
     pthread_mutex_lock(&e->worlds_lock);
-    for (int64_t k = *i - 1; k < e->world_count && !found; k++, (*i)++)
-        if (has_clock(e->worlds[k])) found = realm_ref(e->worlds[k]);
+    for (; *i <= e->world_count && !found; ++*i)
+        if (has_clock(e->worlds[*i - 1])) found = realm_ref(e->worlds[*i - 1]);
     pthread_mutex_unlock(&e->worlds_lock);
     return found;
 }
@@ -400,9 +407,9 @@ int64_t derive_tick_poll(Sosia *e) {
 
 // ---- verification -------------------------------------------------------------------------------------------------
 
-static bool verify_one(View *v, const DerivePlan *p, const DeriveUnit *u, TwinId twin, uint64_t row, int64_t now,
-                       Arena *scratch, Buf *why) {
-    ExprRun run = {.view = v, .now = now, .scratch = scratch};
+static bool verify_one(View *v, const DerivePlan *p, const DeriveUnit *u, TwinId twin, uint64_t row, ExprRun run,
+                       Buf *why) {
+    Arena *scratch = run.scratch;
     ExprRow at = {twin.v, row};
     uint64_t bits;
     Str text;
@@ -422,7 +429,7 @@ static bool verify_one(View *v, const DerivePlan *p, const DeriveUnit *u, TwinId
     return same;
 }
 
-bool derive_verify(View *v, int64_t now, Buf *why) {
+bool derive_verify(View *v, int64_t now, const ExprPast *past, Buf *why) {
     DerivePlan *p;
     Arena scratch;
     bool same = true;
@@ -434,11 +441,12 @@ bool derive_verify(View *v, int64_t now, Buf *why) {
     arena_init(&scratch, 4096);
     for (int32_t i = 0; i < p->unit_count && same; i++) {
         const DeriveUnit *u = &p->units[i];
-        uint64_t rows = u->clock && !now ? 0 : view_table_rows(v, u->table);
+        bool left_out = (u->clock && !now) || (u->looks_back && !past);
+        uint64_t rows = left_out ? 0 : view_table_rows(v, u->table);
+        ExprRun run = {.view = v, .now = now, .scratch = &scratch, .past = past};
         for (uint64_t row = 0; row < rows && same && !v->overrun; row++) {
             TwinId twin = view_row_twin(v, u->table, row);
-            if (twin.v && derive_unit_of(p, twin.v, u->col) == i)
-                same = verify_one(v, p, u, twin, row, now, &scratch, why);
+            if (twin.v && derive_unit_of(p, twin.v, u->col) == i) same = verify_one(v, p, u, twin, row, run, why);
         }
     }
     arena_free(&scratch);

@@ -6,13 +6,15 @@
 //   DerivePlan      what follows from them for the models at hand (derive_plan.c); of one world, made anew when models
 //                   or documents change, or the twins that definitions name
 //   derive_settle   at the end of a batch: what did it touch, whose value is that, compute, write (derive_run.c)
+//   DerivePast      windows over the past that expressions look back on, in memory (derive_past.h)
 //
 // Invariants
 //  1. A unit is a column with the definition that computes it: for all twins of a model's table, or for one twin.
 //     A unit reads columns; no unit reads, over any number of others, its own column. So units have ranks, and one pass
 //     in the order of ranks settles everything.
 //  2. After derive_settle every twin's derived value is what its expression gives on the world as it is, with the time
-//     of the batch in which it was computed last for now().
+//     of the batch in which it was computed last for now(). A value that looks back stays as it is until its windows
+//     are filled, which the next tick does.
 //  3. While the document "derive"/"pending" is in the world, 2 holds only once derive_resume has been through: values
 //     are being computed in several batches. It stands from the first of them to the last.
 //  4. Nothing here is called by replay: what was computed is in the journal like any other value.
@@ -57,7 +59,7 @@ typedef struct DeriveUnit {
     uint64_t twin; // 0: all twins of the table that have no unit of their own
     const Field *field;
     const Bound *bound;
-    bool clock;
+    bool clock, looks_back;
     int32_t next_of_col; // further unit of the column, -1: none
     int32_t next_of_def;
     int32_t next_of_table;
@@ -93,6 +95,9 @@ typedef struct DerivePlan {
     int32_t *table_units; // by table
     int32_t **kind_hops;  // by link kind: hops that go over it
     int32_t *kind_hop_count;
+    int64_t *spans;   // by column: how far back units look on it, 0: not at all
+    bool looks_back;  // one does
+    bool past_taken;  // see derive_past.h
     bool clock;       // a unit looks at the clock
     bool names_twins; // a definition is of one twin
     bool pending;     // see invariant 3
@@ -115,9 +120,11 @@ int32_t derive_unit_for(const DerivePlan *p, int32_t def, uint64_t twin, uint32_
 
 typedef struct DeriveRun {
     World *world;
-    View view;      // as the writer sees it; made anew after each write
-    int64_t now;    // of now()
-    uint64_t *seen; // open addressing: hop + 1 << 36 | twin
+    View view;               // as the writer sees it; made anew after each write
+    int64_t now;             // of now()
+    struct DerivePast *past; // NULL: no unit ever looked back
+    uint64_t fresh;          // ids from here on are new in the open batch
+    uint64_t *seen;          // open addressing: hop + 1 << 36 | twin
     int64_t seen_cap, seen_count;
     Arena scratch;
 } DeriveRun;
@@ -186,4 +193,5 @@ void derive_tick(Sosia *e, Realm *r);
 MUST Err derive_show(View *v, Str id, Buf *out);
 // For tests: every derived value against a computation from nothing; the first that differs is told. Any thread.
 //   now   of now(); 0: leave out what looks at the clock
-bool derive_verify(View *v, int64_t now, Buf *why);
+//   past  NULL: leave out what looks back
+bool derive_verify(View *v, int64_t now, const ExprPast *past, Buf *why);

@@ -16,6 +16,7 @@ typedef struct Making {
     uint32_t **unit_reads; // by unit: columns
     int32_t *unit_read_count, *unit_read_cap;
     int32_t def, unit; // being bound
+    bool endless;      // it looks back as far as some value says
 } Making;
 
 // ---- definitions --------------------------------------------------------------------------------------------------
@@ -253,6 +254,17 @@ static void column_of(void *ctx, int32_t hop, bool link, uint32_t col, bool insi
     }
 }
 
+static void past_of(void *ctx, int32_t hop, bool link, uint32_t col, int64_t span_ns) {
+    Making *m = ctx;
+    DerivePlan *p = m->p;
+    (void)hop;
+    (void)link;
+    if (span_ns > p->spans[col]) p->spans[col] = span_ns;
+    p->looks_back = true;
+    p->units[m->unit].looks_back = true;
+    m->endless = m->endless || span_ns == 0;
+}
+
 // Bind a unit for its model. False: it cannot be, and the definition says why.
 static bool bind_unit_of(Making *m, DeriveUnit *u) {
     DerivePlan *p = m->p;
@@ -260,13 +272,18 @@ static bool bind_unit_of(Making *m, DeriveUnit *u) {
     ExprSource *source = NEW(&p->arena, ExprSource, 1);
     *source = (ExprSource){.kind = EXPR_TWIN, .table = u->table};
     ExprScope scope = {.catalog = p->catalog, .sources = source, .count = 1, .strict = true};
-    ExprReads reads = {.ctx = m, .hop = hop_of, .column = column_of};
+    ExprReads reads = {.ctx = m, .hop = hop_of, .column = column_of, .past = past_of};
     Bound *b = NULL;
     Diag d;
     diag_init(&d);
     Err err = expr_bind(&p->arena, &scope, x->expr, &b, &d);
     if (!err) err = expr_fit(&p->arena, u->field, x->expr, b, &b, &d);
+    m->endless = false;
     if (!err) expr_reads(b, &reads);
+    if (!err && m->endless)
+        err = diag_add(&d, ERR_SYNTAX, -1, -1, (Str){0},
+                       "a derived value looks back a constant span, as in LAST(x, 1h): at a time it would need all of "
+                       "the past");
     if (!err && reads.whole)
         err =
             diag_add(&d, ERR_SYNTAX, -1, -1, (Str){0},
@@ -463,6 +480,7 @@ Err derive_plan(const View *v, DerivePlan **out, Diag *d) {
     p->columns = p->catalog->next_vec;
     p->watched = NEW(&p->arena, uint64_t, p->columns / 64 + 1);
     p->computed = NEW(&p->arena, uint64_t, p->columns / 64 + 1);
+    p->spans = NEW(&p->arena, int64_t, p->columns + 1);
     p->first_unit = none(&p->arena, p->columns);
     p->first_read = none(&p->arena, p->columns);
     p->table_units = none(&p->arena, p->catalog->table_count);

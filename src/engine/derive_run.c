@@ -9,7 +9,7 @@
 //  3. Ranks ascend: nothing that was computed is marked again to any effect.
 #include "base/check.h"
 #include "base/mem.h"
-#include "engine/derive.h"
+#include "engine/derive_past.h"
 
 #define SEEN_MIN 1024
 #define TWIN_BITS 36
@@ -172,6 +172,9 @@ static void mark_change(DeriveRun *x, DerivePlan *p, const Change *c) {
     case CHANGE_SOURCE_TIME:
         if (watched(p, c->col)) mark_twin_value(x, p, c->col, c->id);
         break;
+    case CHANGE_LATE: // moves the past alone
+        if (watched(p, c->col) && p->spans[c->col]) mark_twin_value(x, p, c->col, c->id);
+        break;
     case CHANGE_UNSET: mark_unset(x, p, c, false); break;
     case CHANGE_LINK_SET:
         if (watched(p, c->col)) mark_link_value(x, p, c->col, c->id);
@@ -193,6 +196,7 @@ bool derive_mark_batch(DeriveRun *x, DerivePlan *p, bool again) {
         CHECK(change_decode(&cut, &c) == ERR_OK);
         bool life = c.kind == CHANGE_TWIN_NEW || c.kind == CHANGE_TWIN_DEL || c.kind == CHANGE_TWIN_MODEL;
         if (life && p->names_twins && !again && is_named(x, p, &c)) return true;
+        if (x->past) derive_past_change(x->past, &c);
         mark_change(x, p, &c);
     }
     return false;
@@ -232,13 +236,16 @@ static Err put(DeriveRun *x, const DeriveUnit *u, uint64_t twin, uint64_t bits, 
     Change c = {
         .kind = CHANGE_SET, .cell = (uint8_t)u->field->cell, .col = u->col, .id = twin, .bits = bits, .text = text};
     Err err = edit_set(x->world, &c, NULL);
+    if (x->past && !err) derive_past_change(x->past, &c);
     *none = err == ERR_VALIDATION || err == ERR_SYNTAX;
     return *none ? ERR_OK : err;
 }
 
 static Err take(DeriveRun *x, const DeriveUnit *u, uint64_t twin) {
-    return world_do(x->world,
-                    &(Change){.kind = CHANGE_UNSET, .cell = (uint8_t)u->field->cell, .col = u->col, .id = twin});
+    Change c = {.kind = CHANGE_UNSET, .cell = (uint8_t)u->field->cell, .col = u->col, .id = twin};
+    Err err = world_do(x->world, &c);
+    if (x->past && !err) derive_past_change(x->past, &c);
+    return err;
 }
 
 Err derive_one(DeriveRun *x, const DeriveUnit *u, uint64_t twin, uint64_t row, bool *wrote) {
@@ -246,11 +253,17 @@ Err derive_one(DeriveRun *x, const DeriveUnit *u, uint64_t twin, uint64_t row, b
     ExprRow at = {twin, row};
     uint64_t bits;
     Str text;
+    if (x->past) run.past = derive_past_expr(x->past);
     ExprValue v = expr_eval(u->bound, &run, &at);
+    *wrote = false;
+    if (run.failed == ERR_BUSY) { // not known yet: what stands stays
+        arena_reset(&x->scratch);
+        return ERR_OK;
+    }
+    if (run.failed) v.type = EXPR_UNDEFINED;
     bool some = expr_cell(u->field, &v, &x->scratch, &bits, &text) && text.n <= STRING_VALUE_MAX, none = false;
     CellView now = view_cell(&x->view, u->col, row);
     Err err = ERR_OK;
-    *wrote = false;
     if (some && !stands(u, &now, bits, text)) {
         err = put(x, u, twin, bits, text, &none);
         *wrote = !none;
@@ -321,6 +334,8 @@ void derive_run_begin(DeriveRun *x, DerivePlan *p, World *w, int64_t now) {
     x->now = now;
     p->rank = -1;
     seen_clear(x);
+    if (!x->past && p->looks_back) x->past = derive_past_new();
+    if (x->past) derive_past_begin(x->past, p, w, x->fresh);
 }
 
 void derive_run_end(DeriveRun *x, DerivePlan *p) {
@@ -333,6 +348,7 @@ void derive_run_end(DeriveRun *x, DerivePlan *p) {
 }
 
 void derive_run_free(DeriveRun *x) {
+    derive_past_free(x->past);
     mem_free(x->seen);
     arena_free(&x->scratch);
 }

@@ -351,7 +351,7 @@ static SosiaErr one_edit(Storm *x, const char *world) {
 
 static Err verify_view(View *v, void *ctx) {
     buf_reset(ctx);
-    return derive_verify(v, 0, ctx) ? ERR_OK : ERR_CORRUPT;
+    return derive_verify(v, 0, NULL, ctx) ? ERR_OK : ERR_CORRUPT;
 }
 
 static void verify(Storm *x, const char *world) {

@@ -81,7 +81,7 @@ static bool has(Kit *k, const char *world, const char *id, const char *part) {
 
 static Err verify_view(View *v, void *ctx) {
     buf_reset(ctx);
-    return derive_verify(v, 0, ctx) ? ERR_OK : ERR_CORRUPT;
+    return derive_verify(v, 0, NULL, ctx) ? ERR_OK : ERR_CORRUPT;
 }
 
 // Every derived value of the world against a computation from nothing.

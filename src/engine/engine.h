@@ -65,6 +65,8 @@ struct Realm {
     Hub *hub;
     int64_t ring_records;
     bool stored;           // batches go through the store
+    uint64_t past_seq;     // of a fork: its past is live's up to here; 0: of live
+    int64_t past_time;     // update time of that batch
     struct Derive *derive; // derived values, the writer's; NULL: none so far
     _Atomic bool ready;    // readers may find it: everything it was made from is visible
     // Questions; guarded by the desk's lock.

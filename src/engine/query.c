@@ -147,6 +147,7 @@ static Err run_open(Ask *a, Snapshot *s, Run **out, Diag *diag) {
         .crew = a->small ? NULL : pool_crew(d->pool),
         .clock = time_mono_ns,
         .cache = facts_of(d, q->realm),
+        .past = q->expr_past,
         .show = {.no_times = q->no_times},
     };
     run_look(r);
@@ -677,7 +678,8 @@ static void ask_parse(Ask *a, const SosiaQuery *q, const SosiaCaller *who, Realm
     x->realm = realm_ref(r);
     x->text = arena_str(&x->arena, q->text);
     x->principal = who ? arena_str(&x->arena, who->principal) : (Str){0};
-    x->now = a->desk->engine->now(a->desk->engine->now_ctx);
+    x->now = engine_past_now(r);
+    x->expr_past = engine_past(&x->past, r);
     x->no_times = q->no_times;
     Diag diag;
     diag_init(&diag);

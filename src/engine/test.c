@@ -5,7 +5,7 @@
 #include "engine/engine.h"
 #include "base/check.h"
 #include "base/mem.h"
-#include "expr/expr.h"
+#include "engine/expr_past.h"
 
 #define TEST_VISITS_MAX 20000 // relationships looked at for one twin
 
@@ -94,9 +94,11 @@ void sosia_test_free(SosiaTest *t) {
 
 typedef struct Testing {
     SosiaTest *test;
+    const ExprPast *past;
     const uint64_t *twins;
     int64_t n, now;
     bool *out;
+    Err failed; // the past could not be read
 } Testing;
 
 static bool test_one(Testing *x, View *v, uint64_t twin) {
@@ -105,24 +107,34 @@ static bool test_one(Testing *x, View *v, uint64_t twin) {
     const Bound *b = x->test->bound[at.table];
     if (!b) return false;
     ExprRun run = {.view = v, .now = x->now, .scratch = &x->test->scratch, .visited_max = TEST_VISITS_MAX};
+    run.past = x->past;
     ExprRow row = {twin, at.row};
     arena_reset(&x->test->scratch);
-    return expr_test(b, &run, &row) && run.visited <= TEST_VISITS_MAX;
+    bool yes = expr_test(b, &run, &row) && run.visited <= TEST_VISITS_MAX;
+    if (run.failed) x->failed = run.failed;
+    return yes;
 }
 
 static Err test_view(View *v, void *ctx) {
     Testing *x = ctx;
     SosiaTest *t = x->test;
+    x->failed = ERR_OK;
     if (t->catalog != v->catalog || t->since != v->catalog->since) {
         Err err = bind_all(t, v->catalog, NULL);
         (void)err; // those models are false
     }
     for (int64_t i = 0; i < x->n && !v->overrun; i++) x->out[i] = x->twins[i] && test_one(x, v, x->twins[i]);
-    return ERR_OK;
+    return x->failed;
 }
 
 SosiaErr sosia_test_twins(SosiaTest *t, const uint64_t *twins, int64_t n, bool *out) {
     CHECK(n >= 0);
-    Testing x = {t, twins, n, t->engine->now(t->engine->now_ctx), out};
-    return (SosiaErr)engine_read(t->engine, NULL, t->world, test_view, &x, NULL);
+    Realm *r = realm_find(t->engine, t->world);
+    EnginePast past;
+    if (!r) return SOSIA_WORLD_NOT_FOUND;
+    Testing x = {.test = t, .twins = twins, .n = n, .now = engine_past_now(r), .out = out};
+    x.past = engine_past(&past, r);
+    Err err = engine_read_realm(r, NULL, test_view, &x, NULL);
+    realm_unref(r);
+    return (SosiaErr)err;
 }

@@ -136,6 +136,8 @@ static bool name_ok(Str s) {
 static Err fork_begin(Sosia *e, Task *c, Realm *from) {
     int64_t ring = e->ring_records < FORK_RING_RECORDS ? e->ring_records : FORK_RING_RECORDS;
     Realm *r = realm_new(e, c->name, from->name, world_fork(from->world, ring), ring);
+    r->past_seq = from->parent.n ? from->past_seq : world_seq(from->world);
+    r->past_time = from->parent.n ? from->past_time : world_time(from->world);
     Err err = table_add(e, r);
     if (err == ERR_WORLD_EXISTS) task_fail(c, err, "there is a world \"%.*s\" already", STR_ARG(c->name));
     else if (err) task_fail(c, err, "%d worlds are the limit", WORLDS_MAX);

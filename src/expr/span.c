@@ -241,7 +241,7 @@ static ExprValue result(Span *x) {
     case FUNC_SPAN_MAX: return x->best.some ? x->best.v : undefined();
     case FUNC_SPAN_SUM: return sum(x);
     case FUNC_SPAN_COUNT: return of_i64(EXPR_I64, x->count);
-    case FUNC_SPAN_STDDEV: return x->count ? of_f64(sqrt(x->square / (double)x->count)) : undefined();
+    case FUNC_SPAN_STDDEV: return x->count > 1 ? of_f64(sqrt(x->square / (double)(x->count - 1))) : undefined();
     case FUNC_SPAN_FIRST: return x->first.some ? x->first.v : undefined();
     case FUNC_SPAN_LAST: return x->last.some ? x->last.v : undefined();
     case FUNC_SPAN_DELTA: return x->first.some ? expr_value_arith(BOUND_SUB, &x->last.v, &x->first.v) : undefined();

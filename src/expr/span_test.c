@@ -164,7 +164,7 @@ static double naive(const char *f, const Naive *x) {
     if (!strcmp(f, "COUNT")) return n;
     if (!strcmp(f, "MIN")) return n ? least : NAN;
     if (!strcmp(f, "MAX")) return n ? most : NAN;
-    if (!strcmp(f, "STDDEV")) return n ? sqrt(square / n) : NAN;
+    if (!strcmp(f, "STDDEV")) return n > 1 ? sqrt(square / (n - 1)) : NAN;
     if (!strcmp(f, "MEDIAN")) return naive_rank(x, 50);
     if (!strcmp(f, "P95")) return naive_rank(x, 95);
     if (!strcmp(f, "P99")) return naive_rank(x, 99);

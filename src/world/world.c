@@ -297,8 +297,8 @@ const WorldGuard *world_guard_now(const World *w) { return w->guard; }
 bool world_touched(const World *w) { return w->touched; }
 
 static bool touches(const WorldGuard *g, const Change *c) {
-    if (c->kind != CHANGE_SET && c->kind != CHANGE_LINK_SET && c->kind != CHANGE_SOURCE_TIME)
-        return c->kind != CHANGE_LATE && c->kind != CHANGE_TELEMETRY;
+    bool value = c->kind == CHANGE_SET || c->kind == CHANGE_LINK_SET || c->kind == CHANGE_LATE;
+    if (!value && c->kind != CHANGE_SOURCE_TIME) return c->kind != CHANGE_TELEMETRY;
     return c->col >= g->count || (g->watched[c->col >> 6] >> (c->col & 63) & 1);
 }
 

@@ -186,7 +186,8 @@ struct WorldGuard {
 void world_guard(World *w, const WorldGuard *g);
 // The guard that is set, or NULL.
 const WorldGuard *world_guard_now(const World *w);
-// Did the open batch, while a guard was set, write a watched column or do anything but set values?
+// Did the open batch, while a guard was set, write a watched column (values that came late too) or do anything but set
+// values?
 bool world_touched(const World *w);
 // What computes a property, "" when clients may write it.
 Str world_guarded(const World *w, uint64_t twin, uint32_t col);

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/expr_past.h"
+#include "base/time.h"
+#include "base/check.h"
+#include "engine/places.h"
+#include "world/past.h"
+
+// One reading of a cell.
+typedef struct Reading {
+    const ExprReach *r;
+    uint64_t lane, seq; // newest batch that counts
+    int64_t born;       // arrival from which on the row is this twin's
+    bool (*fn)(void *arg, const ExprMoment *m);
+    void *arg;
+    bool stopped;
+    ExprMoment last; // newest that was told; without text
+    bool any;
+} Reading;
+
+static bool tell(Reading *x, const ExprMoment *m) {
+    x->last = *m;
+    x->any = true;
+    x->stopped = !x->fn(x->arg, m);
+    return !x->stopped;
+}
+
+static bool is_value(uint8_t kind) { return kind == HPOINT_PUT || kind == HPOINT_LATE || kind == HPOINT_MOVED; }
+
+static ExprMoment moment_of(const HistoryPoint *p, int64_t time) {
+    return (ExprMoment){.time = time, .valid = is_value(p->kind), .bits = p->bits, .text = p->text};
+}
+
+static bool counts(const Reading *x, const HistoryPoint *p) { return p->seq <= x->seq && p->arrival >= x->born; }
+
+static bool take(void *ctx, const HistoryPoint *p) {
+    Reading *x = ctx;
+    if (!counts(x, p)) return true;
+    ExprMoment m = moment_of(p, p->time);
+    return tell(x, &m);
+}
+
+// ---- since when the row is the twin's -------------------------------------------------------------------------------
+
+typedef struct Place {
+    const ExprReach *r;
+    uint32_t table;
+    int64_t born;
+} Place;
+
+static bool take_place(void *ctx, const TwinPlace *p) {
+    Place *x = ctx;
+    if (p->table == x->table && p->row == x->r->row) x->born = p->from;
+    return true;
+}
+
+static bool table_of(const Catalog *c, uint32_t column, uint32_t *table) {
+    int32_t owner = column < VECNO_COLUMNS || column >= c->next_vec ? -1 : c->owner[column - VECNO_COLUMNS];
+    *table = (uint32_t)owner;
+    return owner >= 0;
+}
+
+static Err birth(History *h, const View *v, const ExprReach *r, int64_t *born) {
+    Place p = {.r = r, .born = INT64_MIN};
+    *born = INT64_MIN;
+    if (r->kind != EXPR_TWIN || !table_of(v->catalog, r->column, &p.table)) return ERR_OK; // links are never used again
+    TRY(engine_twin_places(h, r->id, take_place, &p));
+    *born = p.born;
+    return ERR_OK;
+}
+
+// ---- what stood at the start ----------------------------------------------------------------------------------------
+
+typedef struct Stood {
+    Reading *x;
+    Arena *keep;
+    HistoryPoint p;
+    bool some;
+} Stood;
+
+static bool take_stood(void *ctx, const HistoryPoint *p) {
+    Stood *s = ctx;
+    if (!counts(s->x, p)) return true;
+    s->p = *p;
+    s->p.text = arena_str(s->keep, p->text);
+    s->some = true;
+    return true;
+}
+
+// The newest one that counts among those up to `from`: rarely asked for, when what came later than the view was late.
+static Err look_back(History *h, Stood *s) {
+    const ExprReach *r = s->x->r;
+    for (int64_t back = 3600 * NS_PER_S;; back *= 16) {
+        int64_t from = INT64_MIN;
+        bool all = __builtin_sub_overflow(r->from, back, &from) || back > INT64_MAX / 32;
+        HistorySeries series = {
+            .lane = s->x->lane, .row = r->row, .from = all ? INT64_MIN : from, .to = r->from + 1, .everything = true};
+        TRY(history_series(h, &series, take_stood, s));
+        if (s->some || all) return ERR_OK;
+    }
+}
+
+static Err stood(History *h, Reading *x) {
+    Arena keep;
+    Stood s = {.x = x, .keep = &keep};
+    arena_init(&keep, 256);
+    Err err = history_last(h, x->lane, &x->r->row, 1, x->r->from, &keep, &s.p);
+    s.some = !err && s.p.kind && counts(x, &s.p);
+    if (!err && s.p.kind && s.p.seq > x->seq) err = look_back(h, &s);
+    if (!err && s.some && is_value(s.p.kind)) {
+        ExprMoment m = moment_of(&s.p, x->r->from);
+        tell(x, &m);
+    }
+    arena_free(&keep);
+    return err;
+}
+
+// ---- what a fork wrote ----------------------------------------------------------------------------------------------
+
+// The value that stands, when the fork wrote it: the newest of all.
+static bool own_value(const EnginePast *p, View *v, const ExprReach *r, CellView *c, int64_t *time) {
+    if (!p->seq || p->told) return false;
+    *c = view_cell(v, r->column, r->row);
+    *time = c->source_time ? c->source_time : c->update_time;
+    return c->valid && c->update_time > p->time;
+}
+
+static ExprMoment moment_of_cell(const CellView *c, int64_t time) {
+    return (ExprMoment){.time = time, .valid = true, .bits = c->bits, .text = text_str(&c->text)};
+}
+
+static Err read_all(EnginePast *p, Reading *x, const CellView *own, int64_t own_time) {
+    const ExprReach *r = x->r;
+    if (own && own_time <= r->from) {
+        ExprMoment m = moment_of_cell(own, r->from);
+        tell(x, &m);
+    } else {
+        TRY(stood(p->history, x));
+    }
+    HistorySeries s = {.lane = x->lane, .row = r->row, .from = r->from + 1, .to = r->to + 1};
+    if (!x->stopped && r->to > r->from) TRY(history_series(p->history, &s, take, x));
+    bool within = own && own_time > r->from && own_time <= r->to;
+    if (x->stopped || !within) return ERR_OK;
+    ExprMoment m = moment_of_cell(own, x->any && x->last.time > own_time ? x->last.time : own_time);
+    tell(x, &m);
+    return ERR_OK;
+}
+
+static Err moments(void *ctx, View *v, const ExprReach *r, bool (*fn)(void *arg, const ExprMoment *m), void *arg) {
+    EnginePast *p = ctx;
+    Reading x = {.r = r, .lane = trail_lane(r->column, 0), .seq = p->seq ? p->seq : v->seq, .fn = fn, .arg = arg};
+    CellView c = {0};
+    int64_t time = 0;
+    if (p->before && p->before - 1 < x.seq) x.seq = p->before - 1;
+    if (atomic_load_explicit(&p->had, memory_order_relaxed) < x.seq) {
+        history_wait(p->history, x.seq);
+        atomic_store_explicit(&p->had, x.seq, memory_order_relaxed);
+    }
+    TRY(birth(p->history, v, r, &x.born));
+    bool own = own_value(p, v, r, &c, &time);
+    return read_all(p, &x, own ? &c : NULL, time);
+}
+
+const ExprPast *engine_past(EnginePast *p, const Realm *r) {
+    p->history = r->engine->history;
+    p->expr = (ExprPast){.ctx = p, .moments = moments};
+    p->seq = r->past_seq;
+    p->before = 0;
+    p->told = false;
+    p->time = r->past_time;
+    atomic_init(&p->had, 0);
+    return p->history ? &p->expr : NULL;
+}
+
+int64_t engine_past_now(const Realm *r) {
+    if (world_is_past(r->world)) return world_past_at(r->world);
+    View v;
+    int64_t now = r->engine->now(r->engine->now_ctx);
+    view_begin(&v, r->world);
+    int64_t newest = (int64_t)view_meta(&v, META_TIME);
+    view_end(&v);
+    return newest > now ? newest : now;
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// The past of one world for expressions and questions, out of the history of the file: by own time, what the view sees
+// and nothing else. Of a fork it is its parent's past up to the fork, and behind that what stands in it now.
+#pragma once
+#include "engine/engine.h"
+#include "expr/expr.h"
+#include "history/history.h"
+
+typedef struct EnginePast {
+    ExprPast expr; // ctx: this
+    History *history;
+    uint64_t seq;         // of the fork; 0: what the view sees
+    int64_t time;         // of the fork
+    uint64_t before;      // batches before this one alone; 0: all
+    bool told;            // what a fork wrote is known otherwise
+    _Atomic uint64_t had; // history has everything up to here
+} EnginePast;
+
+// For reading views of the realm's world, and of copies of it. NULL when no history is kept, else &p->expr. p must
+// outlive all use and stay where it is. Any number of threads may read through it; it waits for the history's thread,
+// so the store's must not.
+const ExprPast *engine_past(EnginePast *p, const Realm *r);
+// What now() is: of a past world its instant; else the clock, and never before what stands in the world.
+int64_t engine_past_now(const Realm *r);
