@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/time.h"
 #include "cli/feed.h"
+#include "cli/replay_past.h"
 #include "cli/series.h"
 #include "cli/term.h"
 #include "codec/ingest_line.h"
@@ -12,12 +13,16 @@
 typedef struct Replay {
     Common common;
     Str twin, property, time, value, speed, separator;
+    Str from, to, into;
     StrList maps;
     int64_t batch;
     bool restamp, text, quiet;
 } Replay;
 
 static const Opt opts[] = {
+    OPT(Replay, from, OPT_STR, 0, "from", "INSTANT", "play what the server remembers from here on (-1h, 2026-11-01)"),
+    OPT(Replay, to, OPT_STR, 0, "to", "INSTANT", "up to here (now)"),
+    OPT(Replay, into, OPT_STR, 0, "into", "WORLD", "apply it to this fork instead of printing it"),
     OPT(Replay, twin, OPT_STR, 't', "twin", "ID", "the twin that the values belong to"),
     OPT(Replay, property, OPT_STR, 'p', "property", "PATH", "its property (the value column's name)"),
     OPT(Replay, time, OPT_STR, 0, "time", "COLUMN", "name or number of the time column (the first)"),
@@ -260,39 +265,66 @@ static Err replay_file(Run *r, Client *c, Str path, Str text) {
     return err;
 }
 
-static Err run(void *fields, const Args *args) {
-    static Run r; // one replay a process; too large for the stack
+static Err run_past(Run *r, const Args *args) {
+    const Replay *o = r->o;
+    if (args->count) return tell(ERR_ARGUMENT, "replay: either a FILE or --from, not both");
+    if (!o->from.n) return tell(ERR_ARGUMENT, "replay: say from when on, with --from");
+    ReplayPast past = {.common = &o->common,
+                       .from = o->from,
+                       .to = o->to.n ? o->to : STR("now"),
+                       .speed = r->speed,
+                       .into = o->into,
+                       .twin = o->twin};
+    return replay_past(&past);
+}
+
+static Err run_file(Run *r, const Args *args) {
     Client c = {0};
     Buf text = {0};
-    r.o = fields;
-    arena_init(&r.keep, 0);
-    Err err = parse_speed(&r);
-    if (err == ERR_OK) err = read_file(args->items[0], FILE_SIZE_MAX, &text);
-    if (err == ERR_OK) err = client_open(&c, &r.o->common);
-    if (err == ERR_OK) err = replay_file(&r, &c, args->items[0], buf_str(&text));
+    if (!args->count) {
+        tell(ERR_ARGUMENT, "replay: which file? Or --from INSTANT for what the server remembers");
+        return ERR_ARGUMENT;
+    }
+    Err err = read_file(args->items[0], FILE_SIZE_MAX, &text);
+    if (err == ERR_OK) err = client_open(&c, &r->o->common);
+    if (err == ERR_OK) err = replay_file(r, &c, args->items[0], buf_str(&text));
     client_close(&c);
     buf_free(&text);
+    return err;
+}
+
+static Err run(void *fields, const Args *args) {
+    static Run r; // one replay a process; too large for the stack
+    r.o = fields;
+    arena_init(&r.keep, 0);
+    bool past = r.o->from.n || r.o->to.n || r.o->into.n;
+    Err err = parse_speed(&r);
+    if (err == ERR_OK) err = past ? run_past(&r, args) : run_file(&r, args);
     arena_free(&r.keep);
     return err;
 }
 
 const Command cmd_replay = {
     .name = "replay",
-    .arguments = "FILE",
-    .summary = "play a file of values, at its own speed or faster",
+    .arguments = "[FILE]",
+    .summary = "play a file of values, or a stretch of the past, at its own speed or faster",
     .about =
         "FILE is a CSV time series, or NDJSON as `sosia ingest` takes it (each line with a time).\n"
         "CSV: the first line names the columns. Times are RFC 3339, \"2014-04-01 00:00:00\" (UTC) or Unix times; they "
         "travel\n"
-        "as the source time of each value. Numbers arrive exactly as written. Empty cells are left out.",
+        "as the source time of each value. Numbers arrive exactly as written. Empty cells are left out.\n"
+        "Without FILE: what the server remembers between --from and --to happens again, in its order and at its pace,\n"
+        "as lines, as JSON messages (--json), or in another world (--into).",
     .examples = "  sosia replay values.ndjson --speed 60 --restamp\n"
                 "  sosia replay pump.csv --twin pump-1 --property flow\n"
                 "  sosia replay year.csv --twin oven-2 --property temperature --speed 3600\n"
+                "  sosia replay --from -1h --speed 60\n"
+                "  sosia replay --from 2026-11-01T08:00:00Z --to 2026-11-01T09:00:00Z --speed max --into what-if\n"
                 "  sosia replay scada.csv --speed max --map P1=pump-1:flow --map T1=tank-1:level",
     .opts = opts,
     .size = sizeof(Replay),
     .client = true,
-    .args_min = 1,
+    .args_min = 0,
     .args_max = 1,
     .run = run,
 };

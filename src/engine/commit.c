@@ -129,7 +129,9 @@ void batch_end(Sosia *e, Realm *r, Str source, Task *c) {
         return;
     }
     e->bytes_since_checkpoint += b->size;
-    bool queued = pending_add(e, (Pending){seq, b, c});
+    Pending p = {.seq = seq, .batch = b, .cmd = c};
+    if (e->history) world_take_trail(r->world, &p.trail);
+    bool queued = pending_add(e, p);
     CHECK(queued);
     // The Fifo may let go of `b` before the store has copied it only after the commit, so the bytes are still there.
     store_submit(e->store, seq, (Str){b->bytes, b->size});
@@ -137,15 +139,24 @@ void batch_end(Sosia *e, Realm *r, Str source, Task *c) {
 
 void batch_after(Sosia *e, Realm *r, Task *c) {
     uint64_t seq = world_seq(r->world);
-    if (!r->stored || !pending_add(e, (Pending){seq, NULL, c})) complete(e, c, seq, true);
+    if (!r->stored || !pending_add(e, (Pending){.seq = seq, .cmd = c})) complete(e, c, seq, true);
 }
 
 // ---- commits: the store's thread ----------------------------------------------------------------------------------
 
-static void commit_publish(Sosia *e, const Pending *p, int64_t n) {
+static void commit_remember(Sosia *e, Pending *p) {
+    Cut c = cut_of((Str){p->batch->bytes, p->batch->size});
+    BatchHead head;
+    CHECK(batch_decode(&c, &head) == ERR_OK);
+    history_add(e->history, head.seq, head.time, head.source, &p->trail);
+}
+
+// History has them before the feed and whoever waits for the write.
+static void commit_publish(Sosia *e, Pending *p, int64_t n) {
     Hub *hub = e->live->hub;
     for (int64_t i = 0; i < n; i++) {
         if (!p[i].batch) continue;
+        if (e->history) commit_remember(e, &p[i]);
         count_batch(e, p[i].batch);
         hub_append(hub, p[i].batch);
     }
@@ -211,6 +222,7 @@ static void commit_undo(Sosia *e, Err err, Str why) {
     while ((n = pending_take(e, UINT64_MAX, p)) > 0) {
         for (int64_t i = 0; i < n; i++) {
             if (p[i].batch) feed_batch_unref(p[i].batch);
+            buf_free(&p[i].trail);
             if (!p[i].cmd) continue;
             if (why.n) task_fail(p[i].cmd, err, "%s (%.*s)", err_text(err), STR_ARG(why));
             else task_fail(p[i].cmd, err, NULL);
@@ -259,6 +271,7 @@ static void commit_wait(Sosia *e, int64_t seen) {
 bool batch_room(Sosia *e, Realm *r) {
     bool ok = true;
     if (!r->stored) return ok;
+    if (e->history && !history_room(e->history)) history_wait_room(e->history);
     int64_t need = e->ring_records / ROOM_DIVISOR;
     for (;;) {
         int64_t seen = commit_count(e);
@@ -303,6 +316,7 @@ static void checkpoint_start(Sosia *e, int64_t now_ns) {
         world_free(fork);
         return;
     }
+    if (e->history) history_seal(e->history, seq);
     e->checkpoint_seq = seq;
     e->checkpoint_mono_ns = now_ns;
     e->bytes_since_checkpoint = 0;

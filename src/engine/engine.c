@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "engine/derive.h"
+#include "engine/replay.h"
 
 const char *sosia_version(void) { return SOSIA_VERSION; }
 const char *sosia_err_name(SosiaErr e) { return err_name((Err)e); }
@@ -140,6 +141,7 @@ static void engine_free(Sosia *e) {
     desk_free(e->desk);
     workers_free(e->workers);
     if (e->live) worlds_free(e);
+    history_close(e->history);
     store_close(e->store);
     items_free(e->items);
     holds_free(e->holds); // puts of the store end when it closes
@@ -155,21 +157,55 @@ static void engine_free(Sosia *e) {
     mem_free(e);
 }
 
+static void on_replay(void *ctx, const BatchHead *head, Str trail) {
+    history_replay(((Sosia *)ctx)->history, head, trail);
+}
+
+static bool there_is(void *ctx, const StoreHistory *h) {
+    (void)h;
+    *(bool *)ctx = true;
+    return false;
+}
+
+// A file that keeps history must not be written without: there would be a gap that nobody could see.
+static Err refuse_gap(Sosia *e, World *w, SosiaBuf *why) {
+    bool any = false;
+    StoreReader *r;
+    Err err = store_reader_begin(e->store, &r);
+    if (!err) {
+        err = store_history_scan(r, 0, INT32_MAX, there_is, &any);
+        store_reader_end(r);
+    }
+    if (!err && any) err = why_put(why, ERR_ARGUMENT, "this file keeps history: it cannot be opened without");
+    if (err) world_free(w);
+    return err;
+}
+
+// Frees the world when it fails.
+static Err open_history(Sosia *e, World *w, SosiaBuf *why) {
+    Err err = history_open(e->history, e->store, w, why);
+    if (err) world_free(w);
+    return err;
+}
+
 static Err load_world(Sosia *e, const SosiaOpen *o, World **out, SosiaBuf *why) {
     if (!e->path.n) {
         e->items = items_new();
         *out = world_new(e->domain, e->ring_records);
         return ERR_OK;
     }
+    if (!o->no_history) e->history = history_new(&(HistoryOpen){.head_bytes_max = o->history_head_bytes});
     int64_t journal = o->journal_bytes_max ? o->journal_bytes_max : JOURNAL_BYTES_DEFAULT;
     StoreOpen so = {.path = e->path,
                     .vfs = o->vfs,
                     .journal_bytes_max = journal > 0 ? journal : 0,
                     .ctx = e,
                     .on_commit = engine_on_commit,
-                    .on_fail = engine_on_fail};
+                    .on_fail = engine_on_fail,
+                    .on_replay = e->history ? on_replay : NULL};
     int64_t start = time_mono_ns();
     TRY(store_open(&so, e->domain, e->ring_records, &e->store, out, why));
+    TRY(e->history ? open_history(e, *out, why) : refuse_gap(e, *out, why));
     View v = view_writer(*out);
     LOG(STORE_OPEN, e->path.p, (long long)world_seq(*out), (long long)view_meta(&v, META_TWINS),
         (double)(time_mono_ns() - start) / 1e6);
@@ -202,6 +238,7 @@ SosiaErr sosia_open(const SosiaOpen *open, Sosia **out, SosiaBuf *why) {
     if (err) why_put(why, err, "what is stored beside the world cannot be read");
     if (err) goto fail;
     if (e->store) err = store_start(e->store);
+    if (!err && e->history) err = history_start(e->history);
     if (!err) err = workers_start(e, &e->workers);
     if (!err) err = desk_start(e, open);
     if (!err) err = thread_start(&e->writer, "sosia-writer", writer_main, e);
@@ -224,6 +261,7 @@ void sosia_close(Sosia *e) {
     pthread_cond_signal(&e->inbox.wake);
     pthread_mutex_unlock(&e->inbox.lock);
     thread_join(&e->writer);
+    replay_end_all(e);
     if (e->store) store_drain(e->store);
     engine_free(e);
 }

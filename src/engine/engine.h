@@ -25,6 +25,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/thread.h"
+#include "history/history.h"
 #include "sosia/sosia.h"
 #include "store/store.h"
 #include "world/edit.h"
@@ -189,6 +190,7 @@ typedef struct Pending {
     uint64_t seq;
     FeedBatch *batch;
     Task *cmd;
+    Buf trail; // with history: what the batch did
 } Pending;
 
 typedef struct Fifo {
@@ -315,9 +317,9 @@ typedef struct Counters {
 struct Sosia {
     // set at open
     Domain *domain;
-    Store *store;            // NULL: in memory
-    struct History *history; // NULL: none is kept
-    Str path;                // owned
+    Store *store;     // NULL: in memory
+    History *history; // NULL: none is kept
+    Str path;         // owned
     int64_t queue_max, ring_records, checkpoint_interval_ns, feed_bytes_max, tick_ns;
     int64_t (*now)(void *ctx);
     void *now_ctx;
@@ -336,6 +338,7 @@ struct Sosia {
     pthread_mutex_t worlds_lock;
     Realm **worlds;
     int64_t world_count, world_cap;
+    struct Replay *replays; // under way; the same lock
 
     // Batches not yet durable. pending_lock: the writer appends, the store thread takes from the front.
     pthread_mutex_t pending_lock;

@@ -15,6 +15,7 @@
 // instructions, never while a batch is decoded.
 #include "engine/engine.h"
 #include "engine/event.h"
+#include "engine/replay.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/time.h"
@@ -63,6 +64,8 @@ struct SosiaFeed {
     void *arg;
     FeedBatch *batch; // delivered last
     EventList events;
+    Replay *replay; // what it gives instead of what happens; NULL: a cursor
+    bool again;     // the batch could not be decoded: it is still next
 };
 
 // ---- batches ------------------------------------------------------------------------------------------------------
@@ -261,6 +264,7 @@ static Err feed_place(SosiaFeed *f, uint64_t since, uint64_t journal, uint64_t *
 }
 
 static void feed_free(SosiaFeed *f) {
+    replay_free(f->replay);
     feed_batch_unref(f->batch);
     events_free(&f->events);
     slice_free(f->slice);
@@ -308,6 +312,18 @@ void sosia_feed_notify(SosiaFeed *f, void (*fn)(void *arg), void *arg) {
     f->notify = fn;
     f->arg = arg;
     pthread_mutex_unlock(&f->hub->lock);
+    if (f->replay) replay_notify(f->replay, fn, arg);
+}
+
+SosiaErr sosia_feed_replay(Sosia *s, const SosiaCaller *who, const SosiaReplay *r, SosiaFeed **out) {
+    SosiaFeed *f;
+    Err err = (Err)sosia_feed_open(s, who, (Str){0}, 0, &f, NULL);
+    if (err) return (SosiaErr)err;
+    err = replay_start(s, r, &f->replay);
+    f->prev = 0;
+    if (err) sosia_feed_close(f);
+    else *out = f;
+    return (SosiaErr)err;
 }
 
 // ---- the next batch -----------------------------------------------------------------------------------------------
@@ -460,8 +476,37 @@ static bool feed_again(SosiaFeed *f, Err err) {
     return moved;
 }
 
+// Keep the realm if the world is still there.
+static bool feed_enter(Hub *h) {
+    pthread_mutex_lock(&h->lock);
+    bool open = !h->closed;
+    if (open) feed_hold_realm(h);
+    pthread_mutex_unlock(&h->lock);
+    return open;
+}
+
+static Err next_replayed(SosiaFeed *f, int64_t wait_ns, SosiaBatch *out) {
+    if (!f->again) {
+        FeedBatch *b;
+        TRY(replay_take(f->replay, wait_ns, &b));
+        if (!b) return ERR_OK;
+        feed_batch_unref(f->batch);
+        f->batch = b;
+    }
+    f->again = true;
+    if (!feed_enter(f->hub)) return ERR_CLOSED;
+    Err err = events_decode(&f->events, f->hub->realm, &f->who, (Str){f->batch->bytes, f->batch->size}, out);
+    feed_release(f->hub);
+    TRY(err);
+    f->again = false;
+    out->prev = f->prev;
+    f->prev = out->seq;
+    return ERR_OK;
+}
+
 SosiaErr sosia_feed_next(SosiaFeed *f, int64_t wait_ns, SosiaBatch *out) {
     *out = (SosiaBatch){0};
+    if (f->replay) return (SosiaErr)next_replayed(f, wait_ns, out);
     Place place = PLACE_NONE;
     FeedBatch *b = NULL;
     Err err;

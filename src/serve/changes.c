@@ -47,8 +47,21 @@ void sub_cut(Subscription *s, const char *reason, uint16_t code) {
     s->code = code;
 }
 
+// A replay has given everything.
+static void put_end(Subscription *s) {
+    Buf text = {0};
+    if (s->over) return;
+    buf_printf(&text, "\"last\":%llu", (unsigned long long)s->last);
+    event_put(&s->out, s->socket, "end", buf_str(&text));
+    buf_free(&text);
+    s->over = true;
+    s->code = WS_NORMAL;
+}
+
 static void cut_by(Subscription *s, SosiaErr err) {
-    if (err == SOSIA_GONE) sub_cut(s, "this client was too slow: what comes next is no longer kept", WS_TRY_LATER);
+    if (s->replay && err == SOSIA_CLOSED) put_end(s);
+    else if (s->replay && err != SOSIA_WORLD_NOT_FOUND) sub_cut(s, "the past cannot be read", WS_TRY_LATER);
+    else if (err == SOSIA_GONE) sub_cut(s, "this client was too slow: what comes next is no longer kept", WS_TRY_LATER);
     else if (err == SOSIA_CLOSED) sub_cut(s, "the server is stopping, or the world was dropped", WS_GOING_AWAY);
     else if (err == SOSIA_WORLD_NOT_FOUND) sub_cut(s, "the world was dropped", WS_GOING_AWAY);
     else sub_cut(s, "the feed ended", WS_TRY_LATER);
@@ -204,7 +217,7 @@ static bool batch_over(Subscription *s) {
         s->time_ns = s->batch.time_ns;
         s->batch = (SosiaBatch){0};
     }
-    if (!fan_attach(s->fan, s)) return false;
+    if (s->replay || !fan_attach(s->fan, s)) return false;
     close_cursor(s);
     return true;
 }
@@ -404,9 +417,52 @@ static void begin(Subscription *s, Call *c) {
     else sosia_feed_notify(s->feed, on_news, s->stream);
 }
 
+// An instant of a parameter. False: it was answered.
+static bool read_instant(Call *c, Str name, int64_t *out) {
+    Str text = call_param(c, name);
+    if (time_parse_when(text, time_now_ns(), out)) return true;
+    call_failf(c, ERR_ARGUMENT, "%.*s must be an instant such as 2026-11-01T08:00:00Z or -1h.", STR_ARG(name));
+    return false;
+}
+
+static bool read_replay(Call *c, SosiaReplay *r) {
+    Str speed = call_param(c, STR("speed"));
+    *r = (SosiaReplay){.speed = 1};
+    if (c->world.n && !str_eq(c->world, STR("live"))) {
+        call_failf(c, ERR_UNSUPPORTED, "Only the live world has a past that can be replayed.");
+        return false;
+    }
+    if (!read_instant(c, STR("from"), &r->from_ns) || !read_instant(c, STR("to"), &r->to_ns)) return false;
+    if (!speed.p || (str_to_f64(speed, &r->speed) && r->speed >= 0 && r->speed <= 1e9)) return true;
+    call_failf(c, ERR_ARGUMENT, "speed must be a number of times real time, 0 for as fast as it goes.");
+    return false;
+}
+
+// A stretch of the past instead of what happens. False: it was answered.
+static bool place_replay(Subscription *s, Call *c) {
+    SosiaReplay r;
+    if (call_param(c, STR("since")).p || call_param_bool(c, STR("snapshot"))) {
+        call_failf(c, ERR_ARGUMENT, "A replay (from, to) takes neither since nor snapshot.");
+        return false;
+    }
+    if (!read_replay(c, &r)) return false;
+    s->replay = true;
+    s->pos = s->last = 0;
+    s->state = SUB_BEHIND;
+    SosiaErr err = sosia_feed_replay(c->server->engine, &c->who, &r, &s->feed);
+    if (err == SOSIA_OK) return true;
+    s->feed = NULL;
+    if (err == SOSIA_ARGUMENT) call_failf(c, ERR_ARGUMENT, "to must lie behind from, and not in the future.");
+    else if (err == SOSIA_GONE) call_failf(c, ERR_GONE, "The past is not known from that instant on.");
+    else if (err == SOSIA_LIMIT) call_failf(c, ERR_LIMIT, "Too many replays are under way.");
+    else call_fail(c, (Err)err, (Str){0}, (Str){0});
+    return false;
+}
+
 // Find the beginning: now, behind a sequence, or a snapshot. False: it was answered.
 static bool place(Subscription *s, Call *c, uint64_t since) {
     uint64_t oldest = 0;
+    if (call_param(c, STR("from")).p || call_param(c, STR("to")).p) return place_replay(s, c);
     s->pos = s->last = since ? since : visible(c);
     s->state = SUB_BEHIND;
     if (call_param_bool(c, STR("snapshot"))) {

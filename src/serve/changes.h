@@ -172,6 +172,7 @@ struct Subscription {
     int32_t flush_left;  // of the flush under way
     uint64_t flush_last; // `last` before it
     // BEHIND
+    bool replay; // the feed is a replay: there is no fan to reach
     SosiaFeed *feed;
     SosiaBatch batch;
     bool *want; // of the batch

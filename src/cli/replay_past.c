@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+// The stream of GET /changes?from=&to=&speed=, printed, or applied to a world: values in batches through /ingest, twins
+// and relationships one by one, in the order they happened.
+#include "cli/replay_past.h"
+#include "base/time.h"
+#include "cli/feed.h"
+#include "cli/watch.h"
+#include "cli/term.h"
+#include "cli/text.h"
+
+typedef struct Past {
+    const ReplayPast *o;
+    Client tail, into;
+    Stream stream;
+    SseEvent event;
+    Arena scratch;
+    Feeder feeder;
+    int64_t batches, changes, skipped;
+    bool ended;
+} Past;
+
+static Str text_in(const Json *v, Str key) {
+    const Json *m = json_get(v, key);
+    return m && m->type == JSON_STRING ? m->s : (Str){0};
+}
+
+// ---- into a world -------------------------------------------------------------------------------------------------
+
+// One call; values before it come first.
+static Err call_now(Past *p, const char *method, Str path, Str body, const char *type) {
+    TRY(feeder_flush(&p->feeder));
+    return client_do(&p->into, &(Call){.method = method, .path = path, .body = body, .type = type});
+}
+
+static Err put_value(Past *p, const Json *change, Str twin, Str path, bool unset) {
+    const Json *value = json_get(change, STR("value"));
+    if (!unset && !value) return ERR_OK; // a new source time of the value as it is
+    Buf line = {0};
+    buf_str_put(&line, STR("{\"id\":"));
+    json_put_str(&line, twin);
+    buf_str_put(&line, STR(",\"property\":"));
+    json_put_str(&line, path);
+    buf_printf(&line, ",\"value\":%.*s", STR_ARG(unset ? STR("null") : value->raw));
+    Str time = text_in(change, STR("sourceTime"));
+    if (time.n) buf_printf(&line, ",\"time\":\"%.*s\"", STR_ARG(time));
+    buf_byte(&line, '}');
+    Err err = feeder_put(&p->feeder, buf_str(&line), p->changes);
+    buf_free(&line);
+    return err;
+}
+
+static Err put_twin(Past *p, Str twin, Str model) {
+    Buf body = {0};
+    buf_str_put(&body, STR("{\"$metadata\":{\"$model\":"));
+    json_put_str(&body, model);
+    buf_str_put(&body, STR("}}"));
+    Err err = call_now(p, "PUT", client_path(&p->into, "/digitaltwins/{}", &twin), buf_str(&body), NULL);
+    buf_free(&body);
+    return err;
+}
+
+static Str link_path(Past *p, Str twin, Str link) {
+    Str parts[] = {twin, link};
+    return client_path(&p->into, "/digitaltwins/{}/relationships/{}", parts);
+}
+
+static Err put_link(Past *p, const Json *change, Str twin, Str link) {
+    Buf body = {0};
+    buf_str_put(&body, STR("{\"$targetId\":"));
+    json_put_str(&body, text_in(change, STR("target")));
+    buf_str_put(&body, STR(",\"$relationshipName\":"));
+    json_put_str(&body, text_in(change, STR("name")));
+    buf_byte(&body, '}');
+    Err err = call_now(p, "PUT", link_path(p, twin, link), buf_str(&body), NULL);
+    buf_free(&body);
+    return err;
+}
+
+static Err set_link(Past *p, const Json *change, Str twin, Str link, bool unset) {
+    Buf body = {0}, path = {0};
+    const Json *value = json_get(change, STR("value"));
+    buf_printf(&path, "/%.*s", STR_ARG(text_in(change, STR("path"))));
+    for (int64_t i = 0; i < path.n; i++)
+        if (path.p[i] == '.') path.p[i] = '/';
+    buf_printf(&body, "[{\"op\":\"%s\",\"path\":", unset ? "remove" : "add");
+    json_put_str(&body, buf_str(&path));
+    if (!unset && value) buf_printf(&body, ",\"value\":%.*s", STR_ARG(value->raw));
+    buf_str_put(&body, STR("}]"));
+    Err err = call_now(p, "PATCH", link_path(p, twin, link), buf_str(&body), "application/json-patch+json");
+    buf_free(&body);
+    buf_free(&path);
+    return err;
+}
+
+static Err apply(Past *p, const Json *change) {
+    Str op = text_in(change, STR("op")), twin = text_in(change, STR("twin")), link = text_in(change, STR("link"));
+    Str path = text_in(change, STR("path"));
+    if (str_eq(op, STR("set")) && !str_starts(path, STR("$"))) return put_value(p, change, twin, path, false);
+    if (str_eq(op, STR("unset"))) return put_value(p, change, twin, path, true);
+    if (str_eq(op, STR("twin_put"))) return put_twin(p, twin, text_in(change, STR("model")));
+    if (str_eq(op, STR("twin_delete")))
+        return call_now(p, "DELETE", client_path(&p->into, "/digitaltwins/{}", &twin), (Str){0}, NULL);
+    if (str_eq(op, STR("link_put"))) return put_link(p, change, twin, link);
+    if (str_eq(op, STR("link_delete"))) return call_now(p, "DELETE", link_path(p, twin, link), (Str){0}, NULL);
+    if (str_eq(op, STR("link_set"))) return set_link(p, change, twin, link, false);
+    if (str_eq(op, STR("link_unset"))) return set_link(p, change, twin, link, true);
+    p->skipped++; // models, telemetry, changes of model
+    return ERR_OK;
+}
+
+// ---- the stream ---------------------------------------------------------------------------------------------------
+
+static Err print_change(Str time, const Json *change) {
+    static const char *const members[] = {"twin", "op", "path", "link", "name", "target", "component"};
+    Buf line = {0};
+    buf_str_put(&line, time);
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        Str text = text_in(change, str_of(members[i]));
+        if (!text.n || (str_eq(str_of(members[i]), STR("op")) && str_eq(text, STR("set")))) continue;
+        buf_str_put(&line, STR("  "));
+        text_clean(text, &line);
+    }
+    const Json *value = json_get(change, STR("value"));
+    if (value) {
+        buf_str_put(&line, STR("  "));
+        text_clean(value->raw, &line);
+    }
+    buf_byte(&line, '\n');
+    Err err = say(buf_str(&line));
+    buf_free(&line);
+    return err;
+}
+
+static Err take_message(Past *p, const Json *doc) {
+    const Json *changes = json_get(doc, STR("changes"));
+    if (!changes || changes->type != JSON_ARRAY || !changes->count) return ERR_OK;
+    p->batches++;
+    if (!p->o->into.n && p->o->common->json) {
+        buf_byte(&p->event.data, '\n');
+        p->changes += changes->count;
+        return say(buf_str(&p->event.data));
+    }
+    for (int32_t i = 0; i < changes->count; i++) {
+        p->changes++;
+        if (p->o->into.n) TRY(apply(p, &changes->items[i]));
+        else TRY(print_change(text_in(doc, STR("time")), &changes->items[i]));
+    }
+    return p->o->into.n && p->o->speed != 0 ? feeder_flush(&p->feeder) : ERR_OK;
+}
+
+static Err take_event(Past *p) {
+    Json doc;
+    Str name = str_of(p->event.name);
+    arena_reset(&p->scratch);
+    if (p->o->into.n) client_reset(&p->into);
+    if (json_parse(buf_str(&p->event.data), NULL, &p->scratch, &doc, NULL) != ERR_OK) return ERR_OK;
+    p->ended = str_eq(name, STR("end"));
+    if (str_eq(name, STR("cut"))) return tell(ERR_CLOSED, "replay: %.*s", STR_ARG(text_in(&doc, STR("reason"))));
+    return take_message(p, &doc);
+}
+
+static Err follow(Past *p) {
+    while (!p->ended && !term_interrupted()) {
+        Err err = client_stream_step(&p->stream, 50 * NS_PER_MS);
+        while (!p->ended && sse_next(&p->stream.bytes, &p->event)) TRY(take_event(p));
+        if (err && !p->ended) return client_tell(&p->tail, err);
+    }
+    return p->o->into.n ? feeder_flush(&p->feeder) : ERR_OK;
+}
+
+static Err subscribe(Past *p) {
+    const ReplayPast *o = p->o;
+    Buf path = {0};
+    Str parts[] = {o->from, o->to};
+    buf_str_put(&path, client_path(&p->tail, "/changes?from={}&to={}", parts));
+    buf_printf(&path, "&speed=%.17g", o->speed);
+    if (o->twin.n) {
+        Buf id = {0};
+        url_escape(o->twin, &id);
+        buf_printf(&path, "&twin=%.*s", (int)id.n, id.p);
+        buf_free(&id);
+    }
+    Err err = client_stream_open(&p->stream, &p->tail, arena_str(&p->tail.keep, buf_str(&path)));
+    buf_free(&path);
+    return err;
+}
+
+static Err report(const Past *p) {
+    if (!p->o->into.n) return ERR_OK;
+    Buf line = {0};
+    if (p->o->common->json)
+        buf_printf(&line, "{\"batches\":%lld,\"changes\":%lld,\"skipped\":%lld,\"accepted\":%lld,\"rejected\":%lld}\n",
+                   (long long)p->batches, (long long)p->changes, (long long)p->skipped, (long long)p->feeder.accepted,
+                   (long long)p->feeder.rejected);
+    else
+        buf_printf(&line, "%lld changes of %lld batches went into %.*s; %lld values taken, %lld refused%s\n",
+                   (long long)p->changes, (long long)p->batches, STR_ARG(p->o->into), (long long)p->feeder.accepted,
+                   (long long)p->feeder.rejected,
+                   p->skipped ? "; models, telemetry and changes of model were left out" : "");
+    Err err = say(buf_str(&line));
+    buf_free(&line);
+    return err ? err : p->feeder.rejected ? ERR_VALIDATION : ERR_OK;
+}
+
+Err replay_past(const ReplayPast *o) {
+    static Past p;
+    Common target = *o->common;
+    p = (Past){.o = o};
+    target.world = o->into;
+    arena_init(&p.scratch, 0);
+    Err err = client_open(&p.tail, o->common);
+    if (!err && o->into.n) err = client_open(&p.into, &target);
+    if (!err) feeder_init(&p.feeder, &p.into, STR("the past"), 1000);
+    if (!err) err = subscribe(&p);
+    if (!err) err = follow(&p);
+    if (!err) err = report(&p);
+    client_stream_close(&p.stream);
+    feeder_free(&p.feeder);
+    client_close(&p.tail);
+    client_close(&p.into);
+    arena_free(&p.scratch);
+    return err;
+}
