@@ -364,17 +364,19 @@ typedef struct SosiaHistory {
     SosiaStr link;              // properties of this relationship of the twin; "": of the twin
     const SosiaStr *properties; // paths; none: all of its models, and telemetry by name
     int32_t property_count;
-    int64_t from_ns, to_ns; // own time of the values (source time, or arrival when there is none) in [from, to); to 0:
-                            // no end
-    int64_t step_ns;        // 0: every value; else intervals [from + k step, ...)
-    SosiaStr fn;            // with a step, or over all of it: "avg", or several: "min,max,p95"; see docs/history.md
-    SosiaStr fill;          // empty intervals: "none" (left out; the default), "null", "previous", "linear"
-    bool descending;        // newest first
-    bool arrival;           // order and bounds by arrival, and tell both times
-    bool sources;           // tell who set each value
-    int32_t format;         // SOSIA_HISTORY_*
-    int32_t limit;          // values or intervals a page; 0: 1,000; at most 100,000
-    SosiaStr token;         // of the page before: values that come meanwhile neither shift nor repeat anything
+    int64_t from_ns, to_ns;  // own time of the values (source time, or arrival when there is none) in [from, to); to 0:
+                             // no end
+    int64_t step_ns;         // 0: every value; else intervals [from + k step, ...)
+    SosiaStr fn;             // with a step, or over all of it: "avg", or several: "min,max,p95"; see docs/history.md
+    SosiaStr fill;           // empty intervals: "none" (left out; the default), "null", "previous", "linear"
+    bool descending;         // newest first
+    bool arrival;            // order and bounds by arrival, and tell both times
+    bool sources;            // tell who set each value
+    int32_t format;          // SOSIA_HISTORY_*
+    int32_t limit;           // values or intervals a page; 0: 1,000; at most 100,000
+    SosiaStr token;          // of the page before: values that come meanwhile neither shift nor repeat anything
+    bool (*stop)(void *ctx); // asked now and then in the caller's thread: true ends it with CLOSED; NULL: never
+    void *stop_ctx;
 } SosiaHistory;
 enum {
     SOSIA_HISTORY_JSON,    // {"value":[{"time","property","value"...}]} rows in order of time

@@ -46,6 +46,9 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg) {
     if (str_eq_nocase(name, STR("etag")) && value.n < (int64_t)sizeof c->etag) {
         memcpy(c->etag, value.p, (size_t)value.n);
         c->etag[value.n] = 0;
+    } else if (str_eq_nocase(name, STR("link"))) {
+        buf_reset(&c->link);
+        buf_str_put(&c->link, value);
     } else if (str_eq_nocase(name, STR("retry-after")) && str_to_i64(value, &seconds) && seconds >= 0) {
         c->retry_after_s = seconds > 60 ? 60 : (int32_t)seconds;
     }
@@ -116,6 +119,7 @@ void client_close(Client *c) {
     buf_free(&c->body);
     buf_free(&c->message);
     buf_free(&c->code);
+    buf_free(&c->link);
     arena_free(&c->keep);
     *c = (Client){0};
 }
@@ -147,6 +151,7 @@ static void begin_answer(Client *c) {
     buf_reset(&c->body);
     buf_reset(&c->message);
     buf_reset(&c->code);
+    buf_reset(&c->link);
     c->status = 0;
     c->untrusted = false;
     c->etag[0] = 0;

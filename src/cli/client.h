@@ -21,6 +21,7 @@ struct Client {
     int64_t status;          // 0: no answer
     int32_t retry_after_s;   // 0: none asked for
     char etag[64];           // "" when there was none
+    Buf link;                // the Link header, empty when there was none
     bool untrusted;          // no answer because of the server's certificate
 };
 

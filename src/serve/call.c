@@ -426,6 +426,13 @@ void call_work(Call *c, void (*fn)(Call *c)) {
     if (!queue_try_push(&c->server->jobs, c)) call_fail(c, ERR_BUSY, (Str){0}, (Str){0});
 }
 
+bool call_reader(Call *c, void (*fn)(Call *c)) {
+    c->job = fn;
+    bool ok = queue_try_push(&c->server->reads, c);
+    if (!ok) call_fail(c, ERR_BUSY, (Str){0}, (Str){0});
+    return ok;
+}
+
 static void run_posted(HttpReq *r, void *arg) {
     Call *c = arg;
     (void)r;

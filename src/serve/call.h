@@ -3,12 +3,15 @@
 // request's I/O thread.
 #pragma once
 #include <sosia/sosia.h>
+#include <stdatomic.h>
 #include "base/thread.h"
 #include "serve/guard.h"
 #include "serve/http.h"
 #include "serve/metrics.h"
 #include "serve/route.h"
 #include "serve/server.h"
+
+#define SERVE_READERS 2
 
 struct Server {
     ServeConfig config; // strings belong to `keep`
@@ -21,6 +24,9 @@ struct Server {
     struct Fan *fans[HTTP_THREADS_MAX]; // of subscriptions; each thread's own
     Queue jobs;                         // calls for the worker: what would hold up an I/O thread
     Thread worker;
+    Queue reads; // calls for the readers: what looks at much and changes nothing
+    Thread readers[SERVE_READERS];
+    _Atomic bool hurry; // the server stops: what nobody waits for any more ends
     int32_t port_http, port_https;
     char address[64]; // for links when there is no Host header
 };
@@ -110,5 +116,7 @@ typedef struct CallDone {
 void call_write_then(Call *c, const SosiaWrite *w, void (*fn)(Call *c, CallDone *done));
 // Run fn on the worker thread, which ends with call_post. Answers BUSY when too much waits there.
 void call_work(Call *c, void (*fn)(Call *c));
-// From the worker: run fn(c) on the I/O thread.
+// The same on one of the readers, for long reads. False: too much waits there, and BUSY was answered.
+bool call_reader(Call *c, void (*fn)(Call *c));
+// From the worker or a reader: run fn(c) on the I/O thread.
 void call_post(Call *c, void (*fn)(Call *c));

@@ -81,6 +81,11 @@ static const Schema SCHEMAS[] = {
     {"Endpoints", NULL,
      "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/"
      "Endpoint\"}}}}"},
+    {"HistoryRow", NULL,
+     "{\"type\":\"object\",\"required\":[\"time\",\"property\"],\"properties\":{\"time\":{\"type\":\"string\","
+     "\"format\":"
+     "\"date-time\"},\"property\":" TEXT ",\"value\":{},\"arrival\":{\"type\":\"string\",\"format\":\"date-time\"},"
+     "\"late\":{\"type\":\"boolean\"},\"source\":" TEXT "},\"additionalProperties\":true}"},
     {"Derived", NULL,
      "{\"type\":\"object\",\"required\":[\"property\",\"expression\"],\"properties\":{\"name\":" TEXT ",\"model\":" TEXT
      ",\"twin\":" TEXT ",\"property\":" TEXT ",\"expression\":" TEXT "}}"},
@@ -131,6 +136,8 @@ static void put_parameters(Buf *out, const Route *r) {
     static const char *const changes[] = {"since", "twin", "model", "property",  "relationship", "op", "where",
                                           "mode",  "rate", "slow",  "heartbeat", "snapshot",     NULL};
     static const char *const lines[] = {"precision", "db", "bucket", NULL};
+    static const char *const history[] = {"properties", "from",  "to",   "step",   "fn", "fill",
+                                          "order",      "limit", "with", "format", NULL};
     static const char *const socket[] = {"source", "format", NULL};
     char comma = 0;
     buf_str_put(out, STR("\"parameters\":["));
@@ -155,6 +162,7 @@ static void put_parameters(Buf *out, const Route *r) {
         put_parameter(out, "Message-Id", "header", true, &comma);
         put_parameter(out, "Telemetry-Source-Time", "header", false, &comma);
     }
+    if (strncmp(r->name, "History_", 8) == 0) put_queries(out, history, &comma);
     if (strcmp(r->name, "Changes") == 0) put_queries(out, changes, &comma);
     if (strcmp(r->name, "DigitalTwins_ListRelationships") == 0) {
         put_parameter(out, "relationshipName", "query", false, &comma);

@@ -14,6 +14,10 @@ void own_import(Call *c);
 // under way the socket is not read. A message that is not text: 1003.
 void own_ingest_socket(Call *c);
 
+// history.c: GET .../history?properties=a,b&from=&to=&step=&fn=&fill=&order=&limit=&with=source,arrival&format=
+void own_history(Call *c);
+void own_link_history(Call *c);
+
 // derived.c
 void own_derived_list(Call *c);
 void own_derived_get(Call *c);

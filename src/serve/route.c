@@ -43,6 +43,11 @@ static const Route ROUTES[] = {
     {"DELETE", "/digitaltwins/{id}/relationships/{sub}", adt_link_delete, ADT | ROUTE_WRITE,
      "DigitalTwins_DeleteRelationship", "Delete a relationship", NULL, 204, NULL},
 
+    {"GET", "/digitaltwins/{id}/history", own_history, OWN | ROUTE_PAGED, "History_OfTwin",
+     "Values of a twin over time, or what they come to in intervals", NULL, 200, "HistoryRow"},
+    {"GET", "/digitaltwins/{id}/relationships/{sub}/history", own_link_history, OWN | ROUTE_PAGED, "History_OfLink",
+     "The same for a relationship", NULL, 200, "HistoryRow"},
+
     {"GET", "/models", adt_models, ADT | ROUTE_PAGED, "DigitalTwinModels_List",
      "All models, or those that some models depend on", NULL, 200, "Model"},
     {"POST", "/models", adt_models_add, ADT | ROUTE_WRITE, "DigitalTwinModels_Add",

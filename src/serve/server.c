@@ -8,14 +8,23 @@
 #include "serve/adt/adt.h"
 
 #define JOBS_MAX 256
+#define READS_MAX 1024
 
-static void *run_worker(void *arg) {
-    Server *s = arg;
+static void run_jobs(Queue *q) {
     void *item;
-    while (queue_pop(&s->jobs, &item, 1, -1) == 1) {
+    while (queue_pop(q, &item, 1, -1) == 1) {
         Call *c = item;
         c->job(c);
     }
+}
+
+static void *run_worker(void *arg) {
+    run_jobs(&((Server *)arg)->jobs);
+    return NULL;
+}
+
+static void *run_reader(void *arg) {
+    run_jobs(&((Server *)arg)->reads);
     return NULL;
 }
 
@@ -25,6 +34,7 @@ static void on_refused(void *ctx, int status) { metrics_refused(&((Server *)ctx)
 static void on_late(void *ctx) {
     const ServeConfig *c = &((Server *)ctx)->config;
     adt_query_stop(ctx);
+    atomic_store(&((Server *)ctx)->hurry, true);
     if (c->connect && c->connect_hurry) c->connect_hurry(c->connect);
 }
 
@@ -71,10 +81,18 @@ static Err start_http(Server *s, Buf *why) {
     return ERR_OK;
 }
 
+static void join_workers(Server *s) {
+    queue_close(&s->jobs);
+    queue_close(&s->reads);
+    thread_join(&s->worker);
+    for (int i = 0; i < SERVE_READERS; i++) thread_join(&s->readers[i]);
+}
+
 static void free_server(Server *s) {
     for (int32_t i = 0; i < HTTP_THREADS_MAX; i++) sosia_out_free(&s->outs[i]);
     guard_free(&s->guard);
     queue_free(&s->jobs);
+    queue_free(&s->reads);
     arena_free(&s->keep);
     mem_free(s);
 }
@@ -93,14 +111,16 @@ Err serve_start(const ServeConfig *config, Sosia *engine, Server **out, Buf *why
     s->engine = engine;
     s->metrics.started_ns = time_now_ns();
     queue_init(&s->jobs, JOBS_MAX);
+    queue_init(&s->reads, READS_MAX);
     keep_config(s, config);
     snprintf(s->address, sizeof s->address, "localhost");
     Err err = config->token_file ? guard_load(&s->guard, config->token_file, why) : ERR_OK;
     if (err == ERR_OK) err = thread_start(&s->worker, "serve-worker", run_worker, s);
+    for (int i = 0; err == ERR_OK && i < SERVE_READERS; i++)
+        err = thread_start(&s->readers[i], "serve-reader", run_reader, s);
     if (err == ERR_OK) err = start_http(s, why);
     if (err != ERR_OK) {
-        queue_close(&s->jobs);
-        thread_join(&s->worker);
+        join_workers(s);
         free_server(s);
         return err;
     }
@@ -121,7 +141,6 @@ Err serve_reload(Server *s, Buf *why) {
 void serve_stop(Server *s) {
     if (!s) return;
     http_stop(s->http); // waits for what the worker and the engine still owe
-    queue_close(&s->jobs);
-    thread_join(&s->worker);
+    join_workers(s);
     free_server(s);
 }
