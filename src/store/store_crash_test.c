@@ -2,7 +2,7 @@
 // A store on a disk that loses power, fails or fills up at every possible moment. A reference world, fed with the same
 // batches in memory only, says what must be there afterwards.
 //
-//   SOSIA_CRASHES=n  cuts of the random test, 3,000 when unset        SOSIA_SEED=n  its seed
+//   SOSIA_CRASHES=n  cuts of the random test, 2,000 when unset        SOSIA_SEED=n  its seed
 // LABELS: serial
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,6 +25,16 @@
 
 // Batches there may be in one life.
 #define SEQ_MAX 65536
+
+// Puts of history there may be in one life.
+#define PUTS_MAX 4096
+
+typedef struct HistoryState {
+    bool told, durable, merges; // merges: takes the rows of the put before away
+    uint64_t last;              // sequence its rows end at
+    bool seal;                  // the checkpoint there waits for it
+    int64_t id;                 // of its first row, as the file has it
+} HistoryState;
 
 typedef struct Sent {
     uint64_t seq;
@@ -54,6 +64,11 @@ typedef struct Lab {
     uint32_t crc[SEQ_MAX]; // of every batch ever sent, by sequence
     // Items: two rows that are always put together, and a counter in them.
     int64_t item_sent, item_acked;
+    // History: put n is two rows of pages 2n and 2n + 1 of lane 1 and a dead twin; now and then the rows of put n - 1
+    // go with it. Whether each was put, was refused, or was told durable.
+    HistoryState history[PUTS_MAX];
+    int64_t history_sent;
+    uint64_t replay_first, replay_last; // what recovery told
 } Lab;
 
 // ---- the store's side ---------------------------------------------------------------------------------------------
@@ -67,8 +82,17 @@ static void on_fail(void *ctx, Err err, const char *why) {
     snprintf(l->why, sizeof l->why, "%s", why);
 }
 
+static void on_replay(void *ctx, const BatchHead *head, Str trail) {
+    Lab *l = ctx;
+    assert_true(trail.n >= 0);
+    assert_true(!l->replay_first || head->seq == l->replay_last + 1);
+    if (!l->replay_first) l->replay_first = head->seq;
+    l->replay_last = head->seq;
+}
+
 static Err lab_open(Lab *l, Buf *why) {
     StoreOpen o = {.path = STR(FILE_NAME),
+                   .on_replay = on_replay,
                    .vfs = VFS,
                    .group_bytes_max = 2000,
                    .row_bytes_max = l->seed % 2 ? 900 : 0,
@@ -78,6 +102,7 @@ static Err lab_open(Lab *l, Buf *why) {
                    .on_fail = on_fail};
     l->domain = domain_new();
     l->fails = 0;
+    l->replay_first = l->replay_last = 0;
     Err e = store_open(&o, l->domain, RING, &l->store, &l->world, why);
     if (e == ERR_OK) {
         test_writer_look(&l->writer, l->world);
@@ -137,6 +162,61 @@ static void lab_put_items(Lab *l, bool large) {
     buf_free(&value);
 }
 
+typedef struct HistoryTold {
+    Lab *l;
+    int64_t n;
+    uint64_t seal; // tell the store that it is sealed up to there; 0: nothing
+} HistoryTold;
+
+static void history_told(void *arg, Err err, const char *why) {
+    HistoryTold *t = arg;
+    Lab *l = t->l;
+    assert_true(err == ERR_OK || (why && why[0]));
+    assert_false(l->history[t->n].told);
+    l->history[t->n].told = true;
+    l->history[t->n].durable = err == ERR_OK;
+    if (t->seal && err == ERR_OK) store_history_sealed(l->store, t->seal);
+    else if (t->seal) store_history_failed(l->store);
+    mem_free(t);
+}
+
+static void put_text(int64_t n, int page, bool large, Buf *out) {
+    static const char zeros[9000];
+    buf_printf(out, "put %lld page %d", (long long)n, page);
+    if (large) buf_put(out, zeros, sizeof zeros);
+}
+
+// seal: that of a checkpoint, which waits for it.
+static void lab_put_history(Lab *l, bool large, bool merges, bool seal) {
+    assert_true(l->history_sent < PUTS_MAX);
+    int64_t n = l->history_sent++;
+    uint64_t last = world_seq(l->world);
+    HistoryState *before = n ? &l->history[n - 1] : NULL;
+    merges = merges && before && before->told && before->durable && before->id;
+    l->history[n] = (HistoryState){.merges = merges, .last = last, .seal = seal};
+    HistoryTold *t = mem_alloc(sizeof *t);
+    *t = (HistoryTold){l, n, seal ? last : 0};
+    Buf text[2] = {0};
+    StoreHistory rows[2];
+    for (int i = 0; i < 2; i++) {
+        put_text(n, i, large && i, &text[i]);
+        rows[i] = (StoreHistory){.lane = 1,
+                                 .page = (uint64_t)(2 * n + i),
+                                 .first = 1,
+                                 .last = last,
+                                 .t0 = n,
+                                 .t1 = n + 1,
+                                 .points = n,
+                                 .bytes = buf_str(&text[i])};
+    }
+    StoreDead dead = {(uint64_t)n + 1, buf_str(&text[0]), n};
+    int64_t gone[2] = {before ? before->id : 0, before ? before->id + 1 : 0};
+    StoreHistoryPut put = {gone, merges ? 2 : 0, rows, 2, &dead, 1};
+    assert_int_equal(store_history_put(l->store, &put, history_told, t), ERR_OK);
+    buf_free(&text[0]);
+    buf_free(&text[1]);
+}
+
 // After a refusal: what the engine does. True when the disk works again: then the refused batches never were. Until
 // then nobody knows whether a failed sync kept them, so they may turn up when the store is opened again.
 static bool lab_undo(Lab *l) {
@@ -157,10 +237,12 @@ static bool lab_undo(Lab *l) {
     return false;
 }
 
+// Everything up to it is sealed by a put that is on its way: the checkpoint waits for that.
 static void lab_checkpoint(Lab *l) {
     uint64_t seq = world_seq(l->world);
     World *fork = world_fork(l->world, 0);
-    if (!store_checkpoint(l->store, fork, seq)) world_free(fork);
+    if (store_checkpoint(l->store, fork, seq)) lab_put_history(l, seq % 3 == 0, seq % 2, true);
+    else world_free(fork);
 }
 
 // ---- the reference's side -----------------------------------------------------------------------------------------
@@ -172,7 +254,7 @@ static void lab_begin(Lab *l, uint64_t seed) {
     l->ref_domain = domain_new();
     l->ref = world_new(l->ref_domain, 0);
     l->sure = l->acked = 0;
-    l->item_sent = l->item_acked = 0;
+    l->item_sent = l->item_acked = l->history_sent = 0;
     l->journal_bytes_max = seed % 3 == 0 ? 0 : (int64_t)(seed % 7) * 5000;
     l->sent_count = 0;
     l->disk = test_vfs_new(VFS);
@@ -230,6 +312,94 @@ static void check_items(Lab *l) {
         fail_msg("seed %llu: items say %lld and %lld, acknowledged %lld, sent %lld", (unsigned long long)l->seed,
                  (long long)said[0], (long long)said[1], (long long)l->item_acked, (long long)l->item_sent);
     l->item_acked = said[0];
+}
+
+typedef struct Seen {
+    Lab *l;
+    int64_t count;
+    int rows[PUTS_MAX]; // of each put
+    uint64_t root_seq;
+    uint64_t ends[2 * PUTS_MAX]; // of pages that end behind the root
+} Seen;
+
+static bool history_seen(void *ctx, const StoreHistory *h) {
+    Seen *s = ctx;
+    Buf text = {0};
+    int64_t n = (int64_t)h->page / 2;
+    int page = (int)h->page % 2;
+    assert_true(n < s->l->history_sent && h->t0 == n && h->last == s->l->history[n].last);
+    put_text(n, page, h->bytes.n > 100, &text);
+    assert_true(str_eq(text.p ? buf_str(&text) : (Str){0}, h->bytes));
+    buf_free(&text);
+    if (page == 0) s->l->history[n].id = h->id;
+    s->rows[n]++;
+    s->count++;
+    return true;
+}
+
+static bool dead_seen(void *ctx, const StoreDead *d) {
+    ++*(int *)ctx;
+    assert_true(d->twin > 0);
+    return true;
+}
+
+static void end_seen(void *ctx, uint64_t lane, uint64_t page, uint64_t last) {
+    Seen *s = ctx;
+    assert_true(lane == 1 && page < 2 * PUTS_MAX && !s->ends[page]);
+    s->ends[page] = last;
+}
+
+// Each put is there whole or not at all, nothing durable is lost, what a put took away is gone with it; what ends
+// behind the root is told exactly; and recovery told every batch behind it.
+static void check_history(Lab *l) {
+    Seen *s = mem_alloc(sizeof *s);
+    StoreReader *r;
+    s->l = l;
+    s->root_seq = l->store->root_seq;
+    assert_int_equal(store_reader_begin(l->store, &r), ERR_OK);
+    for (int64_t n = 0; n < l->history_sent; n++) {
+        for (int i = 0; i < 2; i++) {
+            StoreHistoryAsk ask = {.lane = 1, .page = (uint64_t)(2 * n + i), .bytes = true, .from = 0, .to = INT64_MAX};
+            assert_int_equal(store_history_rows(r, &ask, history_seen, s), ERR_OK);
+        }
+        Buf name = {0};
+        int dead = 0;
+        put_text(n, 0, false, &name);
+        assert_int_equal(store_history_dead(r, buf_str(&name), dead_seen, &dead), ERR_OK);
+        buf_free(&name);
+        HistoryState *h = &l->history[n];
+        bool there = dead == 1, merged = !there ? false : s->rows[n] == 0;
+        if (dead > 1 || s->rows[n] == 1 || s->rows[n] > 2 || (!there && s->rows[n]))
+            fail_msg("seed %llu: put %lld is there by half: %d rows, %d dead", (unsigned long long)l->seed,
+                     (long long)n, s->rows[n], dead);
+        if (h->durable && !there)
+            fail_msg("seed %llu: put %lld was durable and is lost", (unsigned long long)l->seed, (long long)n);
+        if (n && h->merges && there && s->rows[n - 1])
+            fail_msg("seed %llu: put %lld took its forerunner away, which is there", (unsigned long long)l->seed,
+                     (long long)n);
+        bool may_merge = n + 1 < l->history_sent && l->history[n + 1].merges;
+        if (merged && !may_merge)
+            fail_msg("seed %llu: the rows of put %lld are gone", (unsigned long long)l->seed, (long long)n);
+        h->told = true; // what became of it is known now
+        h->durable = there;
+        if (!there) h->id = 0;
+    }
+    store_reader_end(r);
+    bool sealed = s->root_seq == 0;
+    for (int64_t n = 0; n < l->history_sent; n++) {
+        const HistoryState *h = &l->history[n];
+        sealed |= h->seal && h->durable && h->last == s->root_seq;
+    }
+    if (!sealed) fail_msg("seed %llu: a root before its history", (unsigned long long)l->seed);
+    assert_int_equal(store_history_ahead(l->store, end_seen, s), ERR_OK);
+    for (int64_t page = 0; page < 2 * l->history_sent; page++) {
+        uint64_t last = l->history[page / 2].last;
+        assert_int_equal(s->ends[page], s->rows[page / 2] && last > s->root_seq ? last : 0);
+    }
+    uint64_t seq = world_seq(l->world);
+    assert_int_equal(l->replay_first, seq > s->root_seq ? s->root_seq + 1 : 0);
+    assert_int_equal(l->replay_last, seq > s->root_seq ? seq : 0);
+    mem_free(s);
 }
 
 typedef struct Slice {
@@ -296,6 +466,7 @@ static void check_recovered(Lab *l) {
     world_verify(l->world);
     same_world(l);
     check_items(l);
+    check_history(l);
     check_journal(l);
     buf_free(&why);
 }
@@ -327,8 +498,10 @@ static void work(Lab *l, int64_t steps) {
                 if (l->fails || world_room(l->world) < RING / 2) return;
             }
             lab_write(l, 1 + (int64_t)rng_below(r, rng_below(r, 10) ? 8 : 100));
-        } else if (dice < 65) {
+        } else if (dice < 60) {
             lab_put_items(l, rng_below(r, 8) == 0);
+        } else if (dice < 65) {
+            lab_put_history(l, rng_below(r, 8) == 0, rng_below(r, 2), false);
         } else if (dice < 80) {
             store_step(l->store);
         } else if (dice < 92) {
@@ -369,7 +542,7 @@ static bool cut_once(Lab *l) {
 static void random_cuts(void **state) {
     Lab *l = *state;
     const char *want = getenv("SOSIA_CRASHES"), *seeded = getenv("SOSIA_SEED");
-    int64_t goal = 3000, cuts = 0, seed = 1, lives = 0;
+    int64_t goal = 2000, cuts = 0, seed = 1, lives = 0;
     if (want) assert_true(str_to_i64(str_of(want), &goal));
     if (seeded) assert_true(str_to_i64(str_of(seeded), &seed));
     int64_t start = time_mono_ns();
@@ -395,6 +568,7 @@ static void fixed_work(Lab *l) {
     for (int i = 0; i < 12; i++) {
         lab_write(l, 10);
         if (i % 3 == 2) lab_put_items(l, i == 5);
+        if (i % 4 == 1) lab_put_history(l, i == 5, i == 9, false);
         if (i % 4 == 3) lab_checkpoint(l);
         if (i % 2) store_drain(l->store);
         if (l->fails && (test_vfs_dead(l->disk) || !lab_undo(l))) break;
