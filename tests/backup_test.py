@@ -136,7 +136,8 @@ class Files(Case):
         server = self.plant()
         # Weight, so that a copy takes a while.
         for i in range(40):
-            server.http("PATCH", "/digitaltwins/m%d" % i, [{"op": "replace", "path": "/note", "value": "%08d" % i * 65536}])
+            note = "%08d" % i * 65536
+            server.http("PATCH", "/digitaltwins/m%d" % i, [{"op": "replace", "path": "/note", "value": note}])
         writer = Writer(server)
         copy, half = self.file("copy.sosia"), self.file("half.sosia")
         p = subprocess.Popen([kit.SOSIA, "backup", "--store", server.path, copy], stdout=subprocess.PIPE,
@@ -168,7 +169,8 @@ class Files(Case):
     def test_interrupted(self):
         server = self.plant()
         for i in range(40):
-            server.http("PATCH", "/digitaltwins/m%d" % i, [{"op": "replace", "path": "/note", "value": "%08d" % i * 65536}])
+            note = "%08d" % i * 65536
+            server.http("PATCH", "/digitaltwins/m%d" % i, [{"op": "replace", "path": "/note", "value": note}])
         copy = self.file("copy.sosia")
         for delay in (0.0, 0.01, 0.02):
             p = subprocess.Popen([kit.SOSIA, "backup", "--store", server.path, copy], stdout=subprocess.PIPE,
