@@ -2,6 +2,7 @@
 // Counters and sizes as one JSON object; the names are those of docs/metrics.md.
 #include "engine/engine.h"
 #include "base/time.h"
+#include "history/history.h"
 
 typedef struct Sizes {
     uint64_t twins, links;
@@ -56,6 +57,31 @@ static void put_memory(Sosia *e, Buf *out) {
     buf_byte(out, '}');
 }
 
+static void put_history(Sosia *e, Buf *out) {
+    HistoryStats h = {0};
+    history_stats(e->history, &h);
+    buf_printf(out, ",\"history\":{");
+    put(out, "points", h.points);
+    put(out, "headBytes", h.head_bytes);
+    put(out, "heads", h.heads);
+    put(out, "queueBytes", h.queue_bytes);
+    put(out, "sealedBlocks", h.sealed_blocks);
+    put(out, "mergedBlocks", h.merged_blocks);
+    put(out, "mergedPoints", h.merged_points);
+    put(out, "mergeBehind", h.merge_behind);
+    put(out, "sealNs", h.seal_ns);
+    put(out, "mergeNs", h.merge_ns);
+    put(out, "blocksLetGo", h.blocks_let_go);
+    put(out, "pointsLetGo", h.points_let_go);
+    put(out, "meansMade", h.means_made);
+    put(out, "retainNs", h.retain_ns);
+    put(out, "cacheHits", h.cache_hits);
+    put(out, "cacheMisses", h.cache_misses);
+    put(out, "failed", h.failed);
+    put(out, "corruptPages", h.corrupt);
+    buf_byte(out, '}');
+}
+
 void stats_show(Sosia *e, Buf *out) {
     Sizes s = {0};
     uint64_t seq = 0;
@@ -91,5 +117,6 @@ void stats_show(Sosia *e, Buf *out) {
     buf_byte(out, '}');
     put_memory(e, out);
     if (e->store) put_store(e, out);
+    if (e->history) put_history(e, out);
     buf_byte(out, '}');
 }

@@ -158,7 +158,12 @@ typedef struct HistoryStats {
     int64_t points, head_bytes, heads, queue_bytes, sealed_blocks, merged_blocks, blocks_let_go;
     int64_t seal_ns, merge_ns; // processor time of the history's thread
     int64_t cache_hits, cache_misses;
-    int64_t failed; // seals that the disk refused
+    int64_t failed;       // changes that the disk refused
+    int64_t merge_behind; // pages with young blocks to merge
+    int64_t merged_points;
+    int64_t points_let_go, means_made, retain_ns; // retention
+    int64_t corrupt;                              // pages left alone because a block of theirs cannot be read
 } HistoryStats;
+// Any thread.
 // Any thread.
 void history_stats(History *h, HistoryStats *out);

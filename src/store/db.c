@@ -87,9 +87,9 @@ static const char *const db_sql[DB_STATEMENT_COUNT] = {
                 " -9223372036854775808) ORDER BY t0",
     "SELECT max(ifnull((SELECT page FROM history WHERE lane = ?1 AND tier < 16 ORDER BY page DESC LIMIT 1), -1),"
     " ifnull((SELECT page FROM history WHERE lane = ?1 AND tier >= 16 ORDER BY page DESC LIMIT 1), -1)) + 1",
-    "SELECT lane, count(*), sum(points), sum(size), min(t0), max(t1) FROM"
-    " (SELECT lane, points, size, t0, t1 FROM history WHERE tier < 16 UNION ALL"
-    "  SELECT lane, points, size, t0, t1 FROM history WHERE tier >= 16) GROUP BY lane",
+    "SELECT lane, count(*), sum(points), sum(size), min(t0), max(t1), sum(points * means), sum(size * means) FROM"
+    " (SELECT lane, points, size, t0, t1, 0 AS means FROM history WHERE tier < 16 UNION ALL"
+    "  SELECT lane, points, size, t0, t1, 1 FROM history WHERE tier >= 16) GROUP BY lane",
     "SELECT lane, page, max(last) FROM history WHERE id > ?1 AND last > ?2 AND +tier < 16 GROUP BY lane, page",
     "SELECT " HISTORY_COLUMNS ", NULL FROM history WHERE id > ?1 AND tier = 0 ORDER BY id",
     "SELECT " HISTORY_COLUMNS ", NULL FROM history NOT INDEXED WHERE id > ?1 AND tier <= ?2 ORDER BY id",

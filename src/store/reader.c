@@ -231,7 +231,9 @@ Err store_history_lanes(StoreReader *r, bool (*fn)(void *ctx, const StoreLane *l
                        .points = sqlite3_column_int64(st, 2),
                        .bytes = sqlite3_column_int64(st, 3),
                        .t0 = sqlite3_column_int64(st, 4),
-                       .t1 = sqlite3_column_int64(st, 5)};
+                       .t1 = sqlite3_column_int64(st, 5),
+                       .means_points = sqlite3_column_int64(st, 6),
+                       .means_bytes = sqlite3_column_int64(st, 7)};
         if (fn(ctx, &l)) continue;
         r->open = DB_HISTORY_LANES;
         return ERR_OK;

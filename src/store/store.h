@@ -198,6 +198,7 @@ MUST Err store_history_pages(StoreReader *r, uint64_t lane, uint64_t *count);
 typedef struct StoreLane {
     uint64_t lane;
     int64_t rows, points, bytes, t0, t1;
+    int64_t means_points, means_bytes; // part of points and bytes: tiers of means
 } StoreLane;
 MUST Err store_history_lanes(StoreReader *r, bool (*fn)(void *ctx, const StoreLane *l), void *ctx);
 // Rows of at most `tier` with id > after, ascending, without bytes: for merging and retention.
