@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // LABELS: threads
-// Questions about past worlds against the oracle on a fork of that instant: random questions about random worlds, alone,
-// with a crew, with a cache that knows the present, in pages of any size, while parts are still being made.
+// Questions about past worlds against the oracle on a fork of that instant: random questions about random worlds, alone
+// or with a crew, with a cache that knows the present, in pages of any size, while parts are still being made.
 // SOSIA_SEED=n runs that seed alone and tells its questions.
 #include <stdarg.h>
 #include <stddef.h>
