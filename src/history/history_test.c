@@ -42,7 +42,7 @@ static void live(HistoryLab *l, int batches) {
 
 static void what_was_told_is_there(void **state) {
     (void)state;
-    uint64_t first = env("SOSIA_SEED", 1), n = env("SOSIA_HISTORY_SEEDS", 3);
+    uint64_t first = env("SOSIA_SEED", 1), n = env("SOSIA_HISTORY_SEEDS", 2);
     for (uint64_t seed = first; seed < first + n; seed++) {
         HistoryLab l;
         TestVfs *disk = test_vfs_new(VFS);
@@ -61,9 +61,192 @@ static void what_was_told_is_there(void **state) {
     }
 }
 
+// ---- every kind of value ------------------------------------------------------------------------------------------
+
+static uint64_t nasty(HistoryLab *l) {
+    static const uint64_t list[] = {0,
+                                    0x8000000000000000, // -0.0
+                                    0x7ff0000000000000, // inf
+                                    0x7ff8000000000000, // NaN
+                                    0xfff800000000dead,
+                                    0x7ff0000000000001, // signalling
+                                    1,
+                                    0x3fb999999999999a,
+                                    0x40590000};
+    return below(l, 3) ? list[below(l, sizeof list / sizeof *list)] : rng_u64(&l->rng) >> below(l, 64);
+}
+
+static Str text(HistoryLab *l) {
+    static char room[40000];
+    int n = (int)below(l, below(l, 20) ? 30 : sizeof room);
+    memset(room, 'a' + (int)below(l, 26), (size_t)n);
+    return (Str){room, n};
+}
+
+enum { F64_VEC = 70, STR_VEC, DOC_VEC, BOOL_VEC, I64_VEC, MARK_VEC };
+
+static TrailPoint draw_point(HistoryLab *l, int64_t time) {
+    static const uint8_t cells[] = {CELL_F64, CELL_STR, CELL_DOC, CELL_BOOL, CELL_I64, CELL_OBJECT};
+    static const uint64_t rows[] = {0, 1, 1023, 1024, 5000, (uint64_t)1 << 35};
+    TrailPoint p = {.row = rows[below(l, 6)] + below(l, 2), .kind = TRAIL_TELEMETRY, .vec = TRAIL_TELEMETRY_VEC + 3};
+    uint64_t dice = below(l, 20);
+    if (below(l, 2)) p.source_time = time - (int64_t)below(l, 4000);
+    if (dice == 0) {
+        p.text = text(l);
+        return p;
+    }
+    p.source_time = dice > 3 ? p.source_time : 0;
+    if (dice < 4) {
+        p.vec = VECNO_LINK;
+        p.word = dice == 1 ? 2 : 5;
+        p.kind = dice == 1 ? TRAIL_TEXT : TRAIL_WORD;
+        if (dice == 1) p.text = text(l);
+        else p.bits = nasty(l);
+        return p;
+    }
+    uint64_t which = below(l, 6);
+    static const uint8_t kinds[] = {TRAIL_PUT,    TRAIL_PUT,   TRAIL_PUT, TRAIL_CLEAR,
+                                    TRAIL_SOURCE, TRAIL_MOVED, TRAIL_LATE};
+    p.vec = F64_VEC + (uint32_t)which;
+    p.kind = kinds[below(l, 7)];
+    if (p.kind == TRAIL_CLEAR) p.source_time = 0;
+    if (p.kind == TRAIL_CLEAR || p.kind == TRAIL_SOURCE) return p;
+    p.cell = cells[which];
+    if (p.kind == TRAIL_MOVED) p.update_time = time - (int64_t)below(l, 100000);
+    if (which == 1 || which == 2) p.text = text(l);
+    else p.bits = which == 3 || which == 5 ? below(l, 2) : nasty(l);
+    return p;
+}
+
+static void every_kind_of_value(void **state) {
+    (void)state;
+    uint64_t first = env("SOSIA_SEED", 1), n = env("SOSIA_HISTORY_SEEDS", 3);
+    for (uint64_t seed = first; seed < first + n; seed++) {
+        HistoryLab l;
+        TestVfs *disk = test_vfs_new(VFS);
+        history_lab_init(&l, seed, STR("values.sosia"), VFS);
+        bounds(&l);
+        assert_int_equal(history_lab_open(&l), ERR_OK);
+        for (uint64_t seq = 1; seq < 200; seq++) {
+            Buf trail = {0};
+            char name[40];
+            int64_t time = 1000000 + (int64_t)seq * 1000;
+            for (uint64_t k = below(&l, 40); k > 0; k--) {
+                TrailPoint p = draw_point(&l, time);
+                trail_put(&trail, &p);
+            }
+            // A few sources, or so many that they are not numbered any more.
+            int size = snprintf(name, sizeof name, "source %llu", (unsigned long long)(seed % 2 ? seq : seq % 3));
+            for (int k = 0; k < 50 && seed % 2; k++) {
+                char more[40];
+                int m = snprintf(more, sizeof more, "%llu/%d", (unsigned long long)seq, k);
+                history_source(l.h, (Str){more, m});
+            }
+            history_lab_tell(&l, seq, time, (Str){name, seq % 7 ? size : 0}, &trail);
+            if (below(&l, 3) == 0) history_lab_turn(&l);
+            if (below(&l, 30) == 0) history_seal(l.h, seq);
+            if (below(&l, 40) == 0) history_lab_check(&l, 10);
+        }
+        history_lab_check_all(&l);
+        history_seal(l.h, 199);
+        history_lab_rest(&l);
+        history_lab_check_all(&l);
+        history_lab_close(&l);
+        history_lab_free(&l);
+        test_vfs_free(disk);
+    }
+}
+
+// ---- a disk that fails --------------------------------------------------------------------------------------------
+
+// Writes as long as they are taken; with faults now and then.
+static void live_badly(HistoryLab *l, TestVfs *disk, int batches) {
+    for (int i = 0; i < batches && !test_vfs_dead(disk); i++) {
+        if (below(l, 12) == 0) {
+            TestFault fault = below(l, 2) ? TEST_FAULT_FULL : TEST_FAULT_IO;
+            int kinds = fault == TEST_FAULT_FULL ? TEST_WRITE : TEST_WRITE | TEST_SYNC;
+            test_vfs_break(disk, fault, kinds, 1 + (int64_t)below(l, 30), 1 + (int64_t)below(l, 10));
+        }
+        if (history_lab_write(l, 1 + (int64_t)below(l, 20)) != ERR_OK) test_vfs_break(disk, TEST_FAULT_NONE, 0, 0, 0);
+        for (uint64_t turns = below(l, 4); turns > 0; turns--) history_lab_turn(l);
+        if (below(l, 8) == 0) history_lab_moment(l);
+        if (below(l, 15) == 0) history_lab_checkpoint(l);
+    }
+}
+
+// What a full or failing disk refused is written later; nothing is lost, nothing is there twice.
+static void disks_that_fail(void **state) {
+    (void)state;
+    uint64_t first = env("SOSIA_SEED", 1), n = env("SOSIA_HISTORY_SEEDS", 4), failed = 0;
+    for (uint64_t seed = first; seed < first + n; seed++) {
+        HistoryLab l;
+        TestVfs *disk = test_vfs_new(VFS);
+        history_lab_init(&l, seed, STR("bad.sosia"), VFS);
+        bounds(&l);
+        for (int lives = 0; lives < 3; lives++) {
+            assert_int_equal(history_lab_open(&l), ERR_OK);
+            live_badly(&l, disk, 60);
+            test_vfs_break(disk, TEST_FAULT_NONE, 0, 0, 0);
+            history_lab_check(&l, 10);
+            if (lives == 1) history_lab_rest(&l);
+            history_lab_check_all(&l);
+            failed += (uint64_t)atomic_load(&l.h->n.failed);
+            history_lab_close(&l);
+        }
+        history_lab_free(&l);
+        test_vfs_free(disk);
+    }
+    print_message("%llu puts of history failed\n", (unsigned long long)failed);
+    assert_true(failed > 0 || n < 4);
+}
+
+// ---- power cuts ---------------------------------------------------------------------------------------------------
+
+static void power_cuts(void **state) {
+    (void)state;
+    uint64_t first = env("SOSIA_SEED", 1), n = env("SOSIA_HISTORY_SEEDS", 3), cuts = 0;
+    for (uint64_t seed = first; seed < first + n; seed++) {
+        HistoryLab l;
+        TestVfs *disk = test_vfs_new(VFS);
+        history_lab_init(&l, seed, STR("dark.sosia"), VFS);
+        l.disk = disk;
+        bounds(&l);
+        for (int lives = 0; lives < 12; lives++) {
+            if (below(&l, 4) == 0) test_vfs_break(disk, TEST_FAULT_POWER, TEST_CHANGE, 1 + (int64_t)below(&l, 40), 1);
+            Err e = history_lab_open(&l);
+            test_vfs_break(disk, TEST_FAULT_NONE, 0, 0, 0);
+            if (e == ERR_OK) {
+                if (!test_vfs_dead(disk)) history_lab_check(&l, 4);
+                if (!test_vfs_dead(disk))
+                    test_vfs_break(disk, TEST_FAULT_POWER, TEST_CHANGE, 1 + (int64_t)below(&l, 300), 1);
+                for (int i = 0; i < 40 && !test_vfs_dead(disk); i++) {
+                    if (history_lab_write(&l, 1 + (int64_t)below(&l, 20)) != ERR_OK) break;
+                    for (uint64_t turns = below(&l, 4); turns > 0; turns--) history_lab_turn(&l);
+                    if (below(&l, 8) == 0) history_lab_moment(&l);
+                    if (below(&l, 15) == 0) history_lab_checkpoint(&l);
+                }
+                history_lab_close(&l);
+            } else assert_true(test_vfs_dead(disk));
+            test_vfs_break(disk, TEST_FAULT_NONE, 0, 0, 0);
+            if (!test_vfs_dead(disk)) continue;
+            test_vfs_power_on(disk, seed * 100 + (uint64_t)lives);
+            cuts++;
+        }
+        assert_int_equal(history_lab_open(&l), ERR_OK);
+        history_lab_check_all(&l);
+        history_lab_close(&l);
+        history_lab_free(&l);
+        test_vfs_free(disk);
+    }
+    print_message("%llu power cuts\n", (unsigned long long)cuts);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_told_is_there),
+        cmocka_unit_test(every_kind_of_value),
+        cmocka_unit_test(disks_that_fail),
+        cmocka_unit_test(power_cuts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

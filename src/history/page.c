@@ -40,29 +40,8 @@ typedef struct Known {
     HState *out;
 } Known;
 
-// Texts of a state at a start outlive the block.
-static void keep_texts(const Known *k, HState *s) {
-    for (uint32_t i = 0; i <= k->last - k->first; i++) {
-        if (s[i].text.n) s[i].text = arena_str(&k->d->arena, s[i].text);
-    }
-}
-
 static Err apply_block(const Known *k, const CachedBlock *b, bool begin) {
-    const HPoint *points;
-    int64_t n;
-    HState *start = begin && b->block.has_start ? NEW(&k->d->arena, HState, HBLOCK_ROWS) : NULL;
-    TRY(hblock_rows(k->d->work, &b->block, k->first, k->last, &k->d->arena, &points, &n, start));
-    if (start) {
-        memcpy(k->out, start + k->first, (k->last - k->first + 1) * sizeof *start);
-        keep_texts(k, k->out);
-    }
-    for (int64_t i = 0; i < n; i++) {
-        int64_t time = b->block.batches[points[i].batch].time;
-        if (time > k->at) continue;
-        HState *s = &k->out[points[i].row - k->first];
-        hstate_apply(s, &points[i], time);
-    }
-    return ERR_OK;
+    return hblock_known(k->d->work, &b->block, k->first, k->last, k->at, begin, &k->d->arena, k->out);
 }
 
 static Err apply_blocks(const Known *k, StoreReader *r, uint64_t *last) {
