@@ -51,6 +51,7 @@ static void forget_behind(HistoryLab *l, uint64_t seq) {
         if (l->moments[i].seq <= seq) l->moments[n++] = l->moments[i];
         else buf_free(&l->moments[i].dump);
     }
+    for (int i = n; i < l->moment_count; i++) l->moments[i].dump = (Buf){0}; // moved or freed
     l->moment_count = n;
 }
 
@@ -92,7 +93,7 @@ void history_lab_close(HistoryLab *l) {
 
 // ---- writing ------------------------------------------------------------------------------------------------------
 
-bool history_lab_turn(HistoryLab *l) { return !l->threads && history_step(l->h); }
+bool history_lab_turn(HistoryLab *l) { return !l->threads && (history_step(l->h) || history_merge_step(l->h)); }
 
 static void keep_batch(HistoryLab *l, uint64_t seq, int64_t time, Str source, Str trail) {
     if (l->batch_count == l->batch_cap) {
@@ -145,6 +146,7 @@ Err history_lab_write(HistoryLab *l, int64_t changes) {
     await_commit(l, seq);
     if (atomic_load(&l->acked) < seq) {
         buf_free(&trail);
+        if (l->dying) return ERR_STORAGE; // the disk knows whether it was
         undo(l);
         atomic_store(&l->fails, 0);
         store_resume(l->store);
@@ -459,4 +461,9 @@ void history_lab_check_all(HistoryLab *l) {
     check_batches(l, 0, l->batch_count);
     for (int i = 0; i < l->moment_count; i++) check_moment(l, &l->moments[i], i % 2 * 57);
     history_lab_check(l, 40);
+}
+
+void history_lab_check_moments(HistoryLab *l) {
+    get_ready(l);
+    for (int i = 0; i < l->moment_count; i++) check_moment(l, &l->moments[i], i % 2 * 57);
 }
