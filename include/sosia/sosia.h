@@ -141,7 +141,8 @@ typedef enum SosiaGet {
     SOSIA_GET_TWINS,     // filter: model (with subtypes) or "" -> JSON array of twins in order of creation
     SOSIA_GET_DERIVED,   // id, or "" -> JSON array of all definitions by name
     SOSIA_GET_RETENTION, // id, or "" -> JSON array of all policies by name
-    SOSIA_GET_WORLDS,    // JSON array of {"name","parent","sequence","twins","relationships"}
+    SOSIA_GET_WORLDS,    // JSON array of {"name","parent","sequence","time","twins","relationships"}; id: one of them,
+                         // also of the past, as an object
     SOSIA_GET_STATS,     // JSON object of counters and sizes (see docs/metrics.md)
 } SosiaGet;
 
@@ -354,9 +355,11 @@ SosiaErr sosia_command_check(Sosia *s, SosiaStr world, SosiaStr twin, SosiaStr c
 
 // ---- the past -----------------------------------------------------------------------------------------------------
 // The name of a world may carry an instant: "live@2026-11-01T08:00:00Z" is the live world as it was known then (values
-// that arrived later are not in it, whatever their source time), for every read and every question; writes to it are
-// refused with READ_ONLY. Errors: WORLD_NOT_FOUND (no such world, or not a time), GONE (before the first thing known,
-// or raw values of that time were let go), ARGUMENT (an instant that has not come yet), UNSUPPORTED (no history kept).
+// that arrived later are not in it, whatever their source time), for every read and every question, whose now() is the
+// instant. Writes to it are refused with READ_ONLY, feeds and forks of it with UNSUPPORTED. Instants are RFC 3339 with
+// a zone or an offset, or a date (its midnight, UTC). Errors: WORLD_NOT_FOUND (no such world, or not a time), GONE
+// (before the first thing known, or raw values of that time were let go), ARGUMENT (an instant that has not come yet),
+// UNSUPPORTED (no history kept).
 
 typedef struct SosiaHistory {
     SosiaStr world;             // "" is live; with an instant: what was known then

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "engine/derive.h"
+#include "engine/pasts.h"
 
 #define ROOM_DIVISOR 2             // a batch may log this part of the ring
 #define TAKE_MAX 64                // pending batches completed in one go
@@ -73,7 +74,7 @@ static void complete(Sosia *e, Task *c, uint64_t seq, bool ok) {
 void batch_begin(Sosia *e, Realm *r) {
     World *w = r->world;
     derive_begin(r);
-    e->batch_time = world_next_time(w, e->now(e->now_ctx));
+    e->batch_time = world_next_time(w, pasts_clock(e));
     e->batch_seq = world_seq(w) + 1;
     world_begin(w, e->batch_seq, e->batch_time);
     derive_guard(r);

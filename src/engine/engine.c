@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "engine/derive.h"
+#include "engine/pasts.h"
 #include "engine/replay.h"
 
 const char *sosia_version(void) { return SOSIA_VERSION; }
@@ -133,6 +134,7 @@ static Sosia *engine_new(const SosiaOpen *o) {
     pthread_mutex_init(&e->worlds_lock, NULL);
     pthread_mutex_init(&e->pending_lock, NULL);
     e->domain = domain_new();
+    e->pasts = pasts_new(o->past_bytes_max);
     return e;
 }
 
@@ -140,6 +142,7 @@ static Sosia *engine_new(const SosiaOpen *o) {
 static void engine_free(Sosia *e) {
     desk_free(e->desk);
     workers_free(e->workers);
+    pasts_free(e->pasts); // before the history, which its worlds read
     if (e->live) worlds_free(e);
     history_close(e->history);
     store_close(e->store);

@@ -57,13 +57,23 @@ typedef struct Points Points;
 
 // ---- worlds -------------------------------------------------------------------------------------------------------
 
+// What the table of past worlds knows of one of them, guarded by its lock; see pasts.h.
+typedef struct PastUse {
+    bool is;          // a past world: nobody writes it, there is no hub
+    bool listed;      // in the table
+    uint64_t seq;     // of its newest batch
+    int64_t from, to; // the instants known to be it
+    int64_t bytes;    // when it was last looked at
+    uint64_t used;    // tick of the last use
+} PastUse;
+
 // A world with its name. Counted: the table holds one reference, every reader and cursor at work one more.
 struct Realm {
     _Atomic int32_t refs;
     Sosia *engine;
     Str name, parent; // owned
     World *world;
-    Hub *hub;
+    Hub *hub; // NULL: of a past world
     int64_t ring_records;
     bool stored;           // batches go through the store
     uint64_t past_seq;     // of a fork: its past is live's up to here; 0: of live
@@ -78,23 +88,30 @@ struct Realm {
     struct Snapshot *snapshot;       // the newest, while anyone holds it
     struct SnapshotWait *waiting[2]; // for the one under way; for the one after it
     bool snapshotting;
+    PastUse past;
 };
 
 // The live or named world with a reference taken, or NULL. Any thread.
 Realm *realm_find(Sosia *e, Str name);
+// The same for reading: past worlds too. *at (may be NULL): the instant of a past world, untouched for others. May wait
+// for the writer. Errors: WORLD_NOT_FOUND, those of pasts_find.
+MUST Err realm_get(Sosia *e, Str name, Realm **out, int64_t *at);
 Realm *realm_ref(Realm *r);
 void realm_unref(Realm *r);
 // Drop a reference unless it is the last one. True when it was dropped.
 bool realm_unref_some(Realm *r);
 // A realm around `w` with one reference, not in any table.
 Realm *realm_new(Sosia *e, Str name, Str parent, World *w, int64_t ring_records);
+// The same around a world that nobody writes: no hub, no ring.
+Realm *realm_frozen(Sosia *e, Str name, World *w);
 // Writer: the commands of sosia_fork and sosia_drop.
 void world_task_fork(Sosia *e, Task *c);
 void world_task_drop(Sosia *e, Task *c);
 // What a fork command leaves to do once its source is durable (ok), or was undone.
 void world_fork_done(Task *c, bool ok);
-// Append the JSON of SOSIA_GET_WORLDS. Any thread.
+// Append the JSON of SOSIA_GET_WORLDS: all but past ones, or one. Any thread. Errors: those of realm_get, STORAGE.
 void worlds_show(Sosia *e, Buf *out);
+MUST Err world_show_one(Sosia *e, Str name, Buf *out, uint64_t *seq);
 int64_t worlds_count(Sosia *e);
 // Close: no hub answers any more, every realm is freed.
 void worlds_free(Sosia *e);
@@ -109,6 +126,7 @@ enum {              // beside SosiaOp
     OP_SNAPSHOT,    // a fork for one reader
     OP_ITEMS,       // items, where there is no file
     OP_WAKE,        // nothing but a round of the writer
+    OP_SETTLE,      // everything applied so far visible, and later batches of later times; see pasts.h
 };
 
 // One queued write. Built and filled by the caller's thread, then owned by the writer, then by whoever completes it.
@@ -330,6 +348,7 @@ struct Sosia {
     ItemTable *items; // without a store
     Holds *holds;
     Desk *desk;
+    struct Pasts *pasts;
 
     Inbox inbox;
     Counters counters;
@@ -354,6 +373,7 @@ struct Sosia {
     Err fail_err;       // why the last commit failed
     uint64_t batch_seq; // of the open batch
     int64_t batch_time;
+    int64_t past_time;       // instants up to here were asked for: batches are later
     int64_t tick_mono_ns;    // of the last tick
     Buf encode;              // bytes of the batch at hand
     uint64_t checkpoint_seq; // sequence of the newest checkpoint

@@ -15,6 +15,7 @@
 // instructions, never while a batch is decoded.
 #include "engine/engine.h"
 #include "engine/event.h"
+#include "engine/pasts.h"
 #include "engine/replay.h"
 #include "base/check.h"
 #include "base/mem.h"
@@ -282,6 +283,8 @@ static Str str_own(Str s) {
 
 SosiaErr sosia_feed_open(Sosia *s, const SosiaCaller *who, SosiaStr world, uint64_t since, SosiaFeed **out,
                          uint64_t *oldest) {
+    Err past = pasts_refuse(world);
+    if (past) return past == ERR_READ_ONLY ? SOSIA_UNSUPPORTED : (SosiaErr)past;
     Realm *r = realm_find(s, world);
     if (!r) return SOSIA_WORLD_NOT_FOUND;
     SosiaFeed *f = mem_alloc(sizeof *f);

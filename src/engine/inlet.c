@@ -3,6 +3,7 @@
 // at every call, many at a time: it is as fast as a table of names beside it would be, takes no memory and never is out
 // of date.
 #include "base/mem.h"
+#include "engine/pasts.h"
 #include "engine/points.h"
 
 struct SosiaInlet {
@@ -18,6 +19,8 @@ static Str str_own(Str s) {
 }
 
 SosiaErr sosia_inlet_open(Sosia *s, const SosiaInletOpen *o, SosiaInlet **out) {
+    Err past = pasts_refuse(o->world);
+    if (past) return (SosiaErr)past;
     Realm *r = realm_find(s, o->world);
     if (!r) return SOSIA_WORLD_NOT_FOUND;
     realm_unref(r);

@@ -4,6 +4,7 @@
 // A step answers as much as it may where it is: it ends with the answer, or says that a thread of the pool must go on
 // (a small question turned out large), or that a snapshot is needed first. Steps start over; nothing of one that did
 // not end in an answer is kept.
+#include "engine/pasts.h"
 #include "engine/query_desk.h"
 #include <stddef.h>
 #include "base/check.h"
@@ -19,9 +20,10 @@ struct Ask {
     Ask *next, *prev;  // of those under way; desk lock
     Desk *desk;
     Question *question;
-    Cursor *cursor;     // a later page
-    Snapshot *snapshot; // a first page that must be read from one
-    int64_t at;         // rows before this page
+    struct Later *later; // about the past, while its world is looked for; else NULL
+    Cursor *cursor;      // a later page
+    Snapshot *snapshot;  // a first page that must be read from one
+    int64_t at;          // rows before this page
     int64_t limit;
     QueryLimits limits;
     _Atomic bool cancel;
@@ -132,6 +134,14 @@ static QueryLimits limits_here(const Ask *a) {
     int64_t soon = a->began_ns + QUERY_SMALL_NS;
     if (a->small && (!l.until_ns || l.until_ns > soon)) l.until_ns = soon;
     return l;
+}
+
+// A page of the past could not be made: nothing that was read counts.
+static Step fail_view(Ask *a, const Run *r) {
+    Buf *why = &a->out->message;
+    pasts_why(a->desk->engine, a->question->realm->name, r->view.failed, why);
+    a->err = r->view.failed;
+    return STEP_DONE;
 }
 
 // A run with its view open; the caller closes it, also when this fails.
@@ -370,7 +380,8 @@ static Err first_rows(Ask *a, Run *r, bool *more, Diag *diag) {
 // The page is there; make what the next one needs. The run is gone afterwards.
 static Step first_done(Ask *a, Run *r, bool more) {
     a->out->seq = r->view.seq;
-    if (more && !r->snapshot && keep_rest(a, r)) more = false;
+    bool frozen = a->question->realm->past.is; // its next page costs nothing in the meantime
+    if (more && !r->snapshot && !frozen && keep_rest(a, r)) more = false;
     bool aside = more && (r->snapshot || move_over(a, r));
     if (aside || !more) {
         explain_put(a, r);
@@ -423,6 +434,9 @@ static Step first_try(Ask *a) {
     if (first) {
         run_close(a->desk, r);
         step = STEP_SNAPSHOT;
+    } else if (r->view.failed) {
+        step = fail_view(a, r);
+        run_close(a->desk, r);
     } else if (!here || (!r->view.overrun && too_much(a, err))) {
         run_close(a->desk, r);
         step = STEP_POOL;
@@ -563,12 +577,14 @@ static Step later_run(Ask *a, Cursor *c, Run *r, Snapshot *s) {
         atomic_fetch_add_explicit(&a->desk->counters.again, 1, memory_order_relaxed);
     }
     if (!err) err = run_page(a, r, &more, &diag);
-    CHECK(!r->view.overrun);
+    CHECK(!r->view.overrun || r->view.failed);
     Step step = STEP_DONE;
-    if (too_much(a, err)) step = STEP_POOL;
+    bool failed = r->view.failed != ERR_OK;
+    if (failed) step = fail_view(a, r);
+    else if (too_much(a, err)) step = STEP_POOL;
     else if (err) step = fail_diag(a, err, &diag);
     if (step == STEP_DONE) log_slow(a, r);
-    if (err) run_close(a->desk, r);
+    if (err || failed) run_close(a->desk, r);
     else cursor_give(a, c, r, more);
     diag_free(&diag);
     return step;
@@ -640,7 +656,34 @@ static void ask_clear(Ask *a) {
     question_unref(a->question);
 }
 
+// A question about the past, kept until a thread of the pool finds its world: that reads blocks of history.
+typedef struct Later {
+    Arena arena;
+    SosiaQuery query;
+    SosiaCaller who;
+} Later;
+
+static Later *later_new(const SosiaQuery *q, const SosiaCaller *who) {
+    Later *l = mem_alloc(sizeof *l);
+    arena_init(&l->arena, 1024);
+    l->query = *q;
+    l->query.world = arena_str(&l->arena, q->world);
+    l->query.text = arena_str(&l->arena, q->text);
+    l->query.token = arena_str(&l->arena, q->token);
+    if (!who) return l;
+    l->who.principal = arena_str(&l->arena, who->principal);
+    l->who.purpose = arena_str(&l->arena, who->purpose);
+    return l;
+}
+
+static void later_free(Later *l) {
+    if (!l) return;
+    arena_free(&l->arena);
+    mem_free(l);
+}
+
 static void ask_free(Ask *a) {
+    later_free(a->later);
     sosia_answer_free(&a->own);
     mem_free(a);
 }
@@ -671,14 +714,14 @@ static void ask_leave(Ask *a) {
 }
 
 // The question of a first page.
-static void ask_parse(Ask *a, const SosiaQuery *q, const SosiaCaller *who, Realm *r) {
+static void ask_parse(Ask *a, const SosiaQuery *q, const SosiaCaller *who, Realm *r, int64_t at) {
     Question *x = a->question = mem_alloc(sizeof *x);
     atomic_init(&x->refs, 1);
     arena_init(&x->arena, 4096);
     x->realm = realm_ref(r);
     x->text = arena_str(&x->arena, q->text);
     x->principal = who ? arena_str(&x->arena, who->principal) : (Str){0};
-    x->now = engine_past_now(r);
+    x->now = r->past.is ? at : engine_past_now(r);
     x->expr_past = engine_past(&x->past, r);
     x->no_times = q->no_times;
     Diag diag;
@@ -709,14 +752,29 @@ static void ask_continue(Ask *a, const SosiaQuery *q, const SosiaCaller *who, co
     }
 }
 
-// Find what it is about. Failures are kept in the ask.
+// There is no such world, or it is out of reach.
+static void fail_world(Ask *a, const SosiaQuery *q, Err err) {
+    if (err == ERR_WORLD_NOT_FOUND && q->token.n) {
+        gone(a);
+        return;
+    }
+    pasts_why(a->desk->engine, q->world, err, &a->out->message);
+    a->err = err;
+}
+
+// Find what it is about. Failures are kept in the ask. In the past, now() is the instant of the world.
 static void ask_prepare(Ask *a, const SosiaQuery *q, const SosiaCaller *who) {
-    Realm *r = realm_find(a->desk->engine, q->world);
-    if (q->limit < 0) fail(a, ERR_ARGUMENT, "the number of rows a page must be positive");
-    else if (!r && q->token.n) gone(a);
-    else if (!r) fail(a, ERR_WORLD_NOT_FOUND, "there is no world \"%.*s\"", STR_ARG(q->world));
+    Sosia *e = a->desk->engine;
+    Realm *r = NULL;
+    if (q->limit < 0) {
+        fail(a, ERR_ARGUMENT, "the number of rows a page must be positive");
+        return;
+    }
+    int64_t at = 0;
+    Err err = realm_get(e, q->world, &r, &at);
+    if (err) fail_world(a, q, err);
     else if (q->token.n) ask_continue(a, q, who, r);
-    else ask_parse(a, q, who, r);
+    else ask_parse(a, q, who, r, at);
     if (r) realm_unref(r);
 }
 
@@ -729,7 +787,8 @@ static void ask_settle(Ask *a) {
     out->time_ns = time_mono_ns() - a->began_ns;
     out->rows_looked_at = a->looked;
     out->charge = 1 + (double)a->looked / 100;
-    if (a->question && !a->err) desk_tend(a->desk, a->question->realm, a->looked);
+    bool tend = a->question && !a->err && !a->question->realm->past.is; // the past is not asked often enough
+    if (tend) desk_tend(a->desk, a->question->realm, a->looked);
     count(&c->total, 1);
     count(&c->failed, a->err != ERR_OK);
     count(&c->looked, a->looked);
@@ -831,6 +890,38 @@ static Err ask_hand_over(Ask *a, Step step) {
     return pool_push(d->pool, &a->job, false) ? ERR_OK : ERR_BUSY;
 }
 
+static void later_begin(Job *j) {
+    Ask *a = (Ask *)j;
+    if (!atomic_load(&a->desk->closing)) ask_prepare(a, &a->later->query, &a->later->who);
+    ask_run(j);
+}
+
+static void later_settled(void *arg, const SosiaDone *done) {
+    (void)done; // looking for the world tells
+    Ask *a = arg;
+    pool_push(a->desk->pool, &a->job, true);
+}
+
+// No thread of the pool waits for the writer: it is asked first when it must be.
+static Err later_start(Ask *a, const SosiaQuery *q, const SosiaCaller *who) {
+    Desk *d = a->desk;
+    if (pool_waiting(d->pool) >= QUERY_QUEUE_MAX) return ERR_BUSY;
+    a->small = false;
+    a->later = later_new(q, who);
+    a->job.run = later_begin;
+    count(&d->counters.pooled, 1);
+    if (pasts_waits(d->engine, q->world)) return pasts_settle(d->engine, q->world, later_settled, a);
+    return pool_push(d->pool, &a->job, false) ? ERR_OK : ERR_BUSY;
+}
+
+static SosiaErr ask_refuse(Ask *a, Err err) {
+    count(&a->desk->counters.refused, 1);
+    ask_clear(a);
+    ask_leave(a);
+    ask_free(a);
+    return (SosiaErr)err;
+}
+
 SosiaErr sosia_query_start(Sosia *s, const SosiaCaller *who, const SosiaQuery *q, SosiaAnswerFn fn, void *arg) {
     Desk *d = s->desk;
     Ask *a = ask_new(d, q, NULL);
@@ -841,17 +932,16 @@ SosiaErr sosia_query_start(Sosia *s, const SosiaCaller *who, const SosiaQuery *q
         ask_free(a);
         return SOSIA_CLOSED;
     }
+    Err err = ERR_OK;
+    if (pasts_named(q->world)) {
+        err = later_start(a, q, who);
+        return err ? ask_refuse(a, err) : SOSIA_OK;
+    }
     ask_prepare(a, q, who);
     Step step = a->err ? STEP_DONE : ask_step(a);
-    Err err = ERR_OK;
     if (step == STEP_DONE) ask_end(a);
     else err = ask_hand_over(a, step);
-    if (!err) return SOSIA_OK;
-    count(&d->counters.refused, 1);
-    ask_clear(a);
-    ask_leave(a);
-    ask_free(a);
-    return (SosiaErr)err;
+    return err ? ask_refuse(a, err) : SOSIA_OK;
 }
 
 void asks_cancel(Desk *d, SosiaAnswerFn fn, void *arg) {

@@ -24,7 +24,7 @@ static void snapshot_ask(Making *m);
 
 static void snapshot_free(Job *j) {
     Snapshot *s = (Snapshot *)j;
-    world_free(s->world);
+    if (s->world != s->realm->world) world_free(s->world);
     realm_unref(s->realm);
     mem_free(s);
 }
@@ -45,7 +45,21 @@ void snapshot_unref(Desk *d, Snapshot *s) {
     if (last) pool_push(d->pool, &s->job, true); // pages that only it held: perhaps many
 }
 
+// A world of the past is its own snapshot: nobody writes it.
+static Snapshot *snapshot_frozen(Desk *d, Realm *r) {
+    pthread_mutex_lock(&d->lock);
+    Snapshot *s = r->snapshot;
+    if (!s) {
+        s = r->snapshot = mem_alloc(sizeof *s);
+        *s = (Snapshot){.job = {.run = snapshot_free}, .realm = realm_ref(r), .world = r->world, .seq = r->past.seq};
+    }
+    s->refs++;
+    pthread_mutex_unlock(&d->lock);
+    return s;
+}
+
 Snapshot *snapshot_of(Desk *d, Realm *r, uint64_t seq) {
+    if (r->past.is) return snapshot_frozen(d, r);
     pthread_mutex_lock(&d->lock);
     Snapshot *s = r->snapshot && r->snapshot->seq == seq ? r->snapshot : NULL;
     if (s) s->refs++;
@@ -120,6 +134,10 @@ static void snapshot_ask(Making *m) {
 }
 
 void snapshot_get(Desk *d, Realm *r, SnapshotWait *w) {
+    if (r->past.is) {
+        w->fn(w, ERR_OK, snapshot_frozen(d, r));
+        return;
+    }
     uint64_t visible = world_visible(r->world);
     Snapshot *s = NULL;
     bool ask = false;

@@ -5,6 +5,7 @@
 // never reused, so whatever is added or removed between two pages, nothing that stays is skipped or shown twice.
 #include "engine/derive.h"
 #include "engine/retention.h"
+#include "engine/pasts.h"
 #include "base/check.h"
 #include "model/dtmi.h"
 #include "world/past.h"
@@ -311,15 +312,17 @@ static Err read_engine(Reading *x) {
 
 SosiaErr sosia_read(Sosia *s, const SosiaCaller *who, const SosiaRead *r, SosiaOut *out) {
     Reading x = {s, r, out, {.no_times = r->no_times, .base_url = r->base_url, .api_version = r->api_version}};
-    if (r->what == SOSIA_GET_WORLDS || r->what == SOSIA_GET_STATS) return (SosiaErr)read_engine(&x);
-    Err err = engine_read(s, who, r->world, read_view, &x, &out->seq);
+    bool one = r->what == SOSIA_GET_WORLDS && r->id.n,
+         engine = r->what == SOSIA_GET_WORLDS || r->what == SOSIA_GET_STATS;
+    if (engine && !one) return (SosiaErr)read_engine(&x);
+    Str world = one ? r->id : r->world;
+    out_reset(out);
+    Err err =
+        one ? world_show_one(s, world, &out->body, &out->seq) : engine_read(s, who, world, read_view, &x, &out->seq);
     if (!err && out->body.full) err = fail(&x, ERR_LIMIT, "the result is too large");
-    if (err == ERR_WORLD_NOT_FOUND) {
-        out_reset(out);
-        fail(&x, err, "there is no world \"%.*s\"", STR_ARG(r->world));
-    }
     if (!err) return SOSIA_OK;
-    if (!out->message.n) fail(&x, err, "%s", err_text(err));
+    bool said = out->message.n && err != ERR_WORLD_NOT_FOUND && err != ERR_STORAGE && err != ERR_CORRUPT;
+    if (!said) pasts_why(s, world, err, &out->message);
     buf_reset(&out->body);
     out->etag[0] = out->token[0] = 0;
     return (SosiaErr)err;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Counters and sizes as one JSON object; the names are those of docs/metrics.md.
-#include "engine/engine.h"
+#include "engine/pasts.h"
 #include "base/time.h"
 #include "history/history.h"
 
@@ -114,6 +114,8 @@ void stats_show(Sosia *e, Buf *out) {
     put(out, "uptimeNs", time_mono_ns() - e->opened_mono_ns);
     buf_printf(out, ",\"queries\":{");
     desk_stats(e->desk, out);
+    buf_printf(out, "},\"past\":{");
+    pasts_stats(e, out);
     buf_byte(out, '}');
     put_memory(e, out);
     if (e->store) put_store(e, out);

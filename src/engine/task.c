@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tasks: from the caller's arguments to a queued write, and the waiting forms.
+#include "engine/pasts.h"
 #include "engine/points.h"
 #include "engine/workers.h"
 #include "base/check.h"
@@ -235,6 +236,7 @@ Err inbox_look(Sosia *e) {
 static Err write_prepare(Sosia *e, const SosiaCaller *who, const SosiaWrite *w, Task **out) {
     if (w->body.n > BODY_MAX) return ERR_TOO_LARGE;
     if ((unsigned)w->op > SOSIA_IMPORT) return ERR_ARGUMENT;
+    TRY(pasts_refuse(w->world));
     TRY(inbox_look(e));
     *out = task_of(who, w, NULL, NULL);
     return ERR_OK;
@@ -272,16 +274,19 @@ static void result_keep(SosiaDone *d, SosiaBuf *keep) {
 }
 
 // A result without a command: it was refused at the door.
-static SosiaErr result_refused(SosiaDone *d, SosiaBuf *keep, Err err) {
-    *d = (SosiaDone){.err = (SosiaErr)err, .message = str_of(err_text(err))};
+static SosiaErr result_refused(Sosia *s, Str world, SosiaDone *d, SosiaBuf *keep, Err err) {
+    Buf why = {0};
+    pasts_why(s, world, err, &why);
+    *d = (SosiaDone){.err = (SosiaErr)err, .message = buf_str(&why)};
     result_keep(d, keep);
+    buf_free(&why);
     return (SosiaErr)err;
 }
 
 SosiaErr sosia_write_wait(Sosia *s, const SosiaCaller *who, const SosiaWrite *w, SosiaDone *done, SosiaBuf *keep) {
     Task *c;
     Err err = write_prepare(s, who, w, &c);
-    if (err) return result_refused(done, keep, err);
+    if (err) return result_refused(s, w->world, done, keep, err);
     task_parse(s, c);
     err = task_wait(s, c, false);
     if (!err) {
@@ -289,7 +294,7 @@ SosiaErr sosia_write_wait(Sosia *s, const SosiaCaller *who, const SosiaWrite *w,
         result_keep(done, keep);
         err = c->err;
     } else {
-        result_refused(done, keep, err);
+        result_refused(s, w->world, done, keep, err);
     }
     task_free(c);
     return (SosiaErr)err;

@@ -2,7 +2,7 @@
 // Conditions over twins by number (sosia_test_*): one expression, bound once a model and bound again when the world's
 // models have changed. A model that the expression does not fit (units that do not go together, say) is false for all
 // its twins when it came later; when it was there at first, sosia_test_new tells.
-#include "engine/engine.h"
+#include "engine/pasts.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "engine/expr_past.h"
@@ -78,7 +78,10 @@ SosiaErr sosia_test_new(Sosia *s, SosiaStr world, SosiaStr text, SosiaTest **out
     expr_why(&d, t->text, why);
     diag_free(&d);
     Binding b = {t, why};
-    if (!err) err = engine_read(s, NULL, t->world, bind_view, &b, NULL);
+    if (!err) {
+        err = engine_read(s, NULL, t->world, bind_view, &b, NULL);
+        if (err && why && !why->n) pasts_why(s, t->world, err, why);
+    }
     if (err) sosia_test_free(t);
     else *out = t;
     return (SosiaErr)err;
@@ -129,12 +132,14 @@ static Err test_view(View *v, void *ctx) {
 
 SosiaErr sosia_test_twins(SosiaTest *t, const uint64_t *twins, int64_t n, bool *out) {
     CHECK(n >= 0);
-    Realm *r = realm_find(t->engine, t->world);
+    Realm *r;
     EnginePast past;
-    if (!r) return SOSIA_WORLD_NOT_FOUND;
-    Testing x = {.test = t, .twins = twins, .n = n, .now = engine_past_now(r), .out = out};
+    int64_t at = 0;
+    Err err = realm_get(t->engine, t->world, &r, &at);
+    if (err) return (SosiaErr)err;
+    Testing x = {.test = t, .twins = twins, .n = n, .now = r->past.is ? at : engine_past_now(r), .out = out};
     x.past = engine_past(&past, r);
-    Err err = engine_read_realm(r, NULL, test_view, &x, NULL);
+    err = engine_read_realm(r, NULL, test_view, &x, NULL);
     realm_unref(r);
     return (SosiaErr)err;
 }

@@ -16,7 +16,8 @@ static bool look(const World *w, ReadFn fn, void *ctx, uint64_t *seq, Err *err) 
     View v;
     view_begin(&v, w);
     *err = fn(&v, ctx);
-    bool overrun = v.overrun;
+    bool overrun = v.overrun && !v.failed;
+    if (v.failed) *err = v.failed; // a page of the past could not be made: whatever fn said, it does not count
     if (seq) *seq = v.seq;
     view_end(&v);
     return overrun;
@@ -46,8 +47,8 @@ Err engine_read_realm(Realm *r, const SosiaCaller *who, ReadFn fn, void *ctx, ui
 }
 
 Err engine_read(Sosia *e, const SosiaCaller *who, Str world, ReadFn fn, void *ctx, uint64_t *seq) {
-    Realm *r = realm_find(e, world);
-    if (!r) return ERR_WORLD_NOT_FOUND;
+    Realm *r;
+    TRY(realm_get(e, world, &r, NULL));
     Err err = engine_read_realm(r, who, fn, ctx, seq);
     realm_unref(r);
     return err;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Worlds: live and the forks, by name. Readers take references, so that dropping a world frees it behind the last one.
 #include "engine/derive.h"
+#include "engine/pasts.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/time.h"
 
 static Str str_own(Str s) {
     char *p = mem_alloc((size_t)s.n + 1);
@@ -12,7 +14,7 @@ static Str str_own(Str s) {
 
 // ---- realms -------------------------------------------------------------------------------------------------------
 
-Realm *realm_new(Sosia *e, Str name, Str parent, World *w, int64_t ring_records) {
+static Realm *realm_bare(Sosia *e, Str name, Str parent, World *w, int64_t ring_records) {
     Realm *r = mem_alloc(sizeof *r);
     atomic_init(&r->refs, 1);
     atomic_init(&r->ready, false);
@@ -21,6 +23,17 @@ Realm *realm_new(Sosia *e, Str name, Str parent, World *w, int64_t ring_records)
     r->parent = str_own(parent);
     r->world = w;
     r->ring_records = ring_records;
+    return r;
+}
+
+Realm *realm_frozen(Sosia *e, Str name, World *w) {
+    Realm *r = realm_bare(e, name, (Str){0}, w, 0);
+    atomic_store(&r->ready, true);
+    return r;
+}
+
+Realm *realm_new(Sosia *e, Str name, Str parent, World *w, int64_t ring_records) {
+    Realm *r = realm_bare(e, name, parent, w, ring_records);
     bool small = parent.n && e->feed_bytes_max > FORK_FEED_BYTES;
     r->hub = hub_new(r, small ? FORK_FEED_BYTES : e->feed_bytes_max);
     return r;
@@ -31,16 +44,25 @@ Realm *realm_ref(Realm *r) {
     return r;
 }
 
-void realm_unref(Realm *r) {
-    if (atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) != 1) return;
-    hub_close(r->hub);
-    hub_unref(r->hub);
+static void realm_free(Realm *r) {
+    if (r->hub) {
+        hub_close(r->hub);
+        hub_unref(r->hub);
+    }
     desk_realm_free(r);
     derive_free(r);
     world_free(r->world);
     mem_free((void *)r->name.p);
     mem_free((void *)r->parent.p);
     mem_free(r);
+}
+
+void realm_unref(Realm *r) {
+    Sosia *e = r->engine;
+    bool past = r->past.is;
+    if (past) pasts_used(r);
+    if (atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) == 1) realm_free(r);
+    else if (past && pasts_heavy(e)) pasts_trim(e);
 }
 
 bool realm_unref_some(Realm *r) {
@@ -66,6 +88,17 @@ Realm *realm_find(Sosia *e, Str name) {
     if (i >= 0 && atomic_load(&e->worlds[i]->ready)) r = realm_ref(e->worlds[i]);
     pthread_mutex_unlock(&e->worlds_lock);
     return r;
+}
+
+Err realm_get(Sosia *e, Str name, Realm **out, int64_t *at) {
+    int64_t instant;
+    if (pasts_named(name)) {
+        TRY(pasts_find(e, name, out, &instant));
+        if (at) *at = instant;
+        return ERR_OK;
+    }
+    *out = realm_find(e, name);
+    return *out ? ERR_OK : ERR_WORLD_NOT_FOUND;
 }
 
 // ---- the table ----------------------------------------------------------------------------------------------------
@@ -149,7 +182,10 @@ static Err fork_begin(Sosia *e, Task *c, Realm *from) {
 
 // Errors are left in the task.
 static Err fork_check(Sosia *e, Task *c, Realm *from) {
-    if (!from) task_fail(c, ERR_WORLD_NOT_FOUND, "there is no world \"%.*s\"", STR_ARG(c->world));
+    Err past = pasts_refuse(c->world);
+    if (past == ERR_READ_ONLY)
+        task_fail(c, ERR_UNSUPPORTED, "a past world cannot be forked yet: its pages are not kept");
+    else if (!from) task_fail(c, ERR_WORLD_NOT_FOUND, "there is no world \"%.*s\"", STR_ARG(c->world));
     else if (is_live(c->name)) task_fail(c, ERR_WORLD_EXISTS, "\"live\" is there always");
     else if (!name_ok(c->name))
         task_fail(c, ERR_ARGUMENT, "a world's name is 1 to %d letters, digits, '-', '_' and '.'", WORLD_NAME_MAX);
@@ -177,6 +213,7 @@ void world_fork_done(Task *c, bool ok) {
 void world_task_drop(Sosia *e, Task *c) {
     Realm *r = NULL;
     if (is_live(c->name)) task_fail(c, ERR_NOT_ALLOWED, "\"live\" cannot be dropped");
+    else if (pasts_refuse(c->name)) task_fail(c, ERR_READ_ONLY, "a past world is nothing to be dropped");
     else if ((r = table_take(e, c->name, true)) == NULL)
         task_fail(c, ERR_WORLD_NOT_FOUND, "there is no world \"%.*s\"", STR_ARG(c->name));
     if (r) {
@@ -210,23 +247,47 @@ SosiaErr sosia_drop(Sosia *s, const SosiaCaller *who, SosiaStr name) {
 
 typedef struct WorldSizes {
     uint64_t seq, twins, links;
+    int64_t time;
 } WorldSizes;
 
 static Err sizes_view(View *v, void *ctx) {
-    *(WorldSizes *)ctx = (WorldSizes){v->seq, view_meta(v, META_TWINS), view_meta(v, META_LINKS)};
+    *(WorldSizes *)ctx =
+        (WorldSizes){v->seq, view_meta(v, META_TWINS), view_meta(v, META_LINKS), (int64_t)view_meta(v, META_TIME)};
     return ERR_OK;
+}
+
+static void sizes_show(Str name, Str parent, const WorldSizes *s, Buf *out) {
+    buf_printf(out, "{\"name\":");
+    json_put_str(out, name);
+    buf_printf(out, ",\"parent\":");
+    if (parent.n) json_put_str(out, parent);
+    else buf_printf(out, "null");
+    buf_printf(out, ",\"sequence\":%llu,\"time\":", (unsigned long long)s->seq);
+    if (s->time) {
+        buf_byte(out, '"');
+        time_print(s->time, 7, out);
+        buf_byte(out, '"');
+    } else {
+        buf_printf(out, "null");
+    }
+    buf_printf(out, ",\"twins\":%llu,\"relationships\":%llu}", (unsigned long long)s->twins,
+               (unsigned long long)s->links);
 }
 
 static void world_show(Realm *r, Buf *out) {
     WorldSizes s = {0};
     if (engine_read_realm(r, NULL, sizes_view, &s, NULL)) s = (WorldSizes){0};
-    buf_printf(out, "{\"name\":");
-    json_put_str(out, r->name);
-    buf_printf(out, ",\"parent\":");
-    if (r->parent.n) json_put_str(out, r->parent);
-    else buf_printf(out, "null");
-    buf_printf(out, ",\"sequence\":%llu,\"twins\":%llu,\"relationships\":%llu}", (unsigned long long)s.seq,
-               (unsigned long long)s.twins, (unsigned long long)s.links);
+    sizes_show(r->name, r->parent, &s, out);
+}
+
+Err world_show_one(Sosia *e, Str name, Buf *out, uint64_t *seq) {
+    Realm *r;
+    WorldSizes s;
+    TRY(realm_get(e, name, &r, NULL));
+    Err err = engine_read_realm(r, NULL, sizes_view, &s, seq);
+    if (!err) sizes_show(r->past.is ? name : r->name, r->past.is ? STR("live") : r->parent, &s, out);
+    realm_unref(r);
+    return err;
 }
 
 // References to all forks that may be seen; their number. The caller drops them and frees the array.

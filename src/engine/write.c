@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "engine/derive.h"
 #include "engine/retention.h"
+#include "engine/pasts.h"
 #include "world/past.h"
 
 // ---- results ------------------------------------------------------------------------------------------------------
@@ -182,6 +183,7 @@ void task_run(Sosia *e, Task *c) {
     else if (c->op == OP_DROP) world_task_drop(e, c);
     else if (c->op == OP_ITEMS) items_task(e, c);
     else if (c->op == OP_WAKE) task_finish(e, c);
+    else if (c->op == OP_SETTLE) pasts_task(e, c);
     else if ((r = c->realm ? realm_ref(c->realm) : realm_find(e, c->world)) == NULL) {
         task_fail(c, ERR_WORLD_NOT_FOUND, "there is no world \"%.*s\"", STR_ARG(c->world));
         task_finish(e, c);
