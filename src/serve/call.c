@@ -70,6 +70,37 @@ static void answer_unmatched(Call *c, Err err, const char *allow) {
     }
 }
 
+// "live@-1h" is resolved here, once: links in the answer must mean the same world later on.
+void call_world(Call *c, Str name) {
+    int64_t now = time_now_ns(), at;
+    Str when = name, base = str_cut(&when, '@');
+    c->world = str_eq(name, STR("live")) ? (Str){0} : name;
+    c->past = base.n < name.n;
+    if (!c->past) return;
+    bool relative = when.n && (when.p[0] == '-' || str_eq(when, STR("now")));
+    if (!relative || !time_parse_when(when, now, &at)) return;
+    Buf text = {0};
+    buf_printf(&text, "/worlds/%.*s@", STR_ARG(base));
+    time_print(at, 9, &text);
+    char *p = http_alloc(c->req, text.n);
+    memcpy(p, text.p, (size_t)text.n);
+    c->prefix = (Str){p, text.n};
+    c->world = str_sub(c->prefix, 8, c->prefix.n);
+    buf_free(&text);
+}
+
+// False when it was answered: the past does not change.
+static bool past_allows(Call *c) {
+    if (!c->past || !(c->route->flags & (ROUTE_WRITE | ROUTE_STREAM))) return true;
+    if (c->route->flags & ROUTE_WRITE)
+        call_failf(c, ERR_READ_ONLY, "\"%.*s\" is the past: it can be read, not written.", STR_ARG(c->world));
+    else
+        call_failf(c, ERR_UNSUPPORTED,
+                   "A past world does not change. What changed since then: /changes?since=SEQUENCE of the live world, "
+                   "or the command sosia replay.");
+    return false;
+}
+
 // Fill in what the path and the query say; false when it was answered.
 static bool read_target(Call *c, const RouteMatch *m) {
     bool ok = decode(c, m->world, &c->world) && decode(c, m->id, &c->id) && decode(c, m->sub, &c->sub) &&
@@ -78,10 +109,10 @@ static bool read_target(Call *c, const RouteMatch *m) {
         call_failf(c, ERR_ARGUMENT, "The path %.*s is not valid percent-encoded UTF-8.", STR_ARG(c->view->path));
         return false;
     }
-    if (str_eq(c->world, STR("live"))) c->world = (Str){0};
     c->prefix = m->prefix;
+    call_world(c, c->world);
     c->api_version = call_param(c, STR("api-version"));
-    if (!(c->route->flags & ROUTE_ADT) || version_known(c->api_version)) return true;
+    if (!(c->route->flags & ROUTE_ADT) || version_known(c->api_version)) return past_allows(c);
     if (c->api_version.n == 0) {
         call_failf(c, ERR_API_VERSION_MISSING,
                    "The api-version query parameter is mandatory: add ?api-version=2023-10-31.");
@@ -289,14 +320,51 @@ static SosiaOut *scratch(Call *c) {
     return out;
 }
 
-void call_get(Call *c, const SosiaRead *r) {
-    SosiaOut *out = scratch(c);
-    SosiaErr err = sosia_read(c->server->engine, &c->who, r, out);
-    if (err != SOSIA_OK) {
-        call_fail(c, (Err)err, buf_str(&out->message), (Str){0});
+static void answer_one(Call *c, SosiaErr err, SosiaOut *out) {
+    if (err != SOSIA_OK) call_fail(c, (Err)err, buf_str(&out->message), (Str){0});
+    else call_json(c, 200, str_of(out->etag), &out->body);
+}
+
+// A read of the past, on its way through another thread.
+typedef struct Look {
+    SosiaRead read;
+    SosiaOut out;
+    SosiaErr err;
+    void (*answer)(Call *c, SosiaErr err, SosiaOut *out);
+} Look;
+
+static void look_done(Call *c) {
+    Look *l = c->job_arg;
+    l->answer(c, l->err, &l->out);
+    sosia_out_free(&l->out);
+}
+
+static void look_now(Call *c) {
+    Look *l = c->job_arg;
+    l->err = sosia_read(c->server->engine, &c->who, &l->read, &l->out);
+    call_post(c, look_done);
+}
+
+// Read and answer: here, or by way of a thread that may wait for the disk.
+static void read_then(Call *c, const SosiaRead *r, void (*answer)(Call *c, SosiaErr err, SosiaOut *out)) {
+    if (!c->past) {
+        SosiaOut *out = scratch(c);
+        SosiaErr err = sosia_read(c->server->engine, &c->who, r, out);
+        answer(c, err, out);
         return;
     }
-    call_json(c, 200, str_of(out->etag), &out->body);
+    Look *l = http_alloc(c->req, sizeof *l);
+    *l = (Look){.read = *r, .answer = answer};
+    c->job_arg = l;
+    call_reader(c, look_now);
+}
+
+void call_get(Call *c, const SosiaRead *r) { read_then(c, r, answer_one); }
+
+// Where "/worlds/NAME" ends.
+static int64_t world_end(Str path) {
+    int64_t name = str_find(path, '/', 1), end = name < 0 ? -1 : str_find(path, '/', name + 1);
+    return end < 0 ? path.n : end;
 }
 
 // The page after this one: this very request with another token.
@@ -304,7 +372,10 @@ static void put_next_link(Call *c, Str token, Buf *out) {
     Buf url = {0};
     Str rest = c->view->query, key, value;
     char mark = '?';
-    buf_printf(&url, "%.*s://%.*s%.*s", STR_ARG(scheme_of(c)), STR_ARG(host_of(c)), STR_ARG(c->view->path));
+    Str path = c->view->path;
+    int64_t given = c->past ? world_end(path) : 0; // "/worlds/live@-1h" has become another prefix
+    buf_printf(&url, "%.*s://%.*s%.*s%.*s", STR_ARG(scheme_of(c)), STR_ARG(host_of(c)),
+               STR_ARG(given ? c->prefix : (Str){0}), STR_ARG(str_sub(path, given, path.n)));
     while (url_query_next(&rest, &key, &value)) {
         if (str_eq(key, STR("continuationToken"))) continue;
         buf_printf(&url, "%c%.*s=%.*s", mark, STR_ARG(key), STR_ARG(value));
@@ -328,11 +399,7 @@ bool call_page_size(Call *c, int32_t *limit) {
     return true;
 }
 
-void call_list(Call *c, SosiaRead *r) {
-    if (!call_page_size(c, &r->limit)) return;
-    r->token = call_param(c, STR("continuationToken"));
-    SosiaOut *out = scratch(c);
-    SosiaErr err = sosia_read(c->server->engine, &c->who, r, out);
+static void answer_list(Call *c, SosiaErr err, SosiaOut *out) {
     if (err != SOSIA_OK) {
         call_fail(c, (Err)err, buf_str(&out->message), (Str){0});
         return;
@@ -346,6 +413,12 @@ void call_list(Call *c, SosiaRead *r) {
     buf_byte(&out->body, '}');
     HttpReply reply = {.status = 200, .type = JSON_TYPE, .prefix = STR("{\"value\":"), .take = &out->body};
     call_reply(c, &reply);
+}
+
+void call_list(Call *c, SosiaRead *r) {
+    if (!call_page_size(c, &r->limit)) return;
+    r->token = call_param(c, STR("continuationToken"));
+    read_then(c, r, answer_list);
 }
 
 // ---- writes ----

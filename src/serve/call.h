@@ -12,7 +12,6 @@
 #include "serve/server.h"
 
 #define SERVE_READERS 2
-
 struct Server {
     ServeConfig config; // strings belong to `keep`
     Arena keep;
@@ -43,8 +42,9 @@ struct Call {
     const Route *route; // NULL: none matched
     int32_t route_index;
     SosiaCaller who;
-    Str world;         // decoded; "" is the live world
-    Str prefix;        // "/worlds/NAME" as the client wrote it, or ""
+    Str world;         // decoded; "" is the live world; of the past with an instant that means the same at any time
+    Str prefix;        // "/worlds/NAME" as the client wrote it, but for times like -1h; or ""
+    bool past;         // the world is of the past
     Str id, sub, part; // decoded
     Str api_version;
     char principal[16];
@@ -72,6 +72,8 @@ SosiaWrite call_writing(Call *c, SosiaOp op);
 // The header max-items-per-page, at most 1,000; *limit is untouched without it. False when it is not valid: then it was
 // answered.
 bool call_page_size(Call *c, int32_t *limit);
+// The world of this call, by its decoded name.
+void call_world(Call *c, Str name);
 // "http://host:port/worlds/NAME", in memory of the request.
 Str call_base_url(Call *c);
 

@@ -98,7 +98,10 @@ static const Schema SCHEMAS[] = {
     {"RetentionList", NULL,
      "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/"
      "Retention\"}}}}"},
-    {"World", NULL, "{\"type\":\"object\",\"properties\":{\"name\":" TEXT ",\"parent\":" TEXT "}}"},
+    {"World", NULL,
+     "{\"type\":\"object\",\"properties\":{\"name\":" TEXT ",\"parent\":" TEXT
+     ",\"sequence\":{\"type\":\"integer\"},\"time\":" TEXT
+     ",\"twins\":{\"type\":\"integer\"},\"relationships\":{\"type\":\"integer\"}}}"},
     {"Worlds", NULL,
      "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":"
      "{"

@@ -33,6 +33,7 @@ void own_retention_delete(Call *c);
 // worlds.c
 void own_twins(Call *c);
 void own_worlds(Call *c);
+void own_world(Call *c);
 void own_world_add(Call *c);
 void own_world_delete(Call *c);
 

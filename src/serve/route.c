@@ -92,6 +92,8 @@ static const Route ROUTES[] = {
     {"DELETE", "/retention/{id}", own_retention_delete, OWN | ROUTE_WRITE, "Retention_Delete",
      "Remove a policy; what is gone stays gone", NULL, 204, NULL},
     {"GET", "/worlds", own_worlds, 0, "Worlds_List", "All worlds", NULL, 200, "Worlds"},
+    {"GET", "/worlds/{id}", own_world, 0, "Worlds_Get", "One world, also of the past: live@2026-11-01T08:00:00Z", NULL,
+     200, "World"},
     {"POST", "/worlds", own_world_add, ROUTE_WRITE, "Worlds_Fork", "Fork a world as it is now", "Fork", 201, "World"},
     {"DELETE", "/worlds/{id}", own_world_delete, ROUTE_WRITE, "Worlds_Delete", "Drop a fork", NULL, 204, NULL},
 

@@ -14,6 +14,14 @@ void own_worlds(Call *c) {
     call_list(c, &r);
 }
 
+// The instant of a past world may be relative: it is told as it was taken.
+void own_world(Call *c) {
+    SosiaRead r = call_read(c, SOSIA_GET_WORLDS);
+    call_world(c, c->id);
+    r.id = c->world.n ? c->world : STR("live");
+    call_get(c, &r);
+}
+
 typedef struct Fork {
     Str from, name;
     Err err;
@@ -33,6 +41,10 @@ static void forked(Call *c) {
         call_failf(c, f->err,
                    "a world's name is 1 to 64 letters, digits, '-', '_' and '.', and begins with one of "
                    "the first two");
+        return;
+    }
+    if (f->err == ERR_UNSUPPORTED) {
+        call_failf(c, f->err, "\"%.*s\" is the past; it cannot be forked yet", STR_ARG(f->from));
         return;
     }
     if (f->err != ERR_OK) {
