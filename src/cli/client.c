@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/time.h"
 #include "cli/term.h"
+#include "cli/when.h"
 
 #define API_VERSION "2023-10-31"
 #define CONNECT_TIMEOUT_MS 5000L
@@ -91,9 +92,30 @@ static void set_options(Client *c, const Common *common) {
     curl_easy_setopt(c->curl, CURLOPT_SSL_VERIFYHOST, 0L);
 }
 
+Err client_world(Client *c, Str name, Arena *keep) {
+    Str when = name, base = str_cut(&when, '@');
+    int64_t at;
+    if (base.n == name.n) {
+        c->world = str_eq(name, STR("live")) ? (Str){0} : arena_str(keep, name);
+        return ERR_OK;
+    }
+    if (!when_parse(when, time_now_ns(), &at)) {
+        return tell(ERR_ARGUMENT,
+                    "'%.*s' is no instant: write 2026-11-01T08:00:00Z, 2026-11-01, -1h, or yesterday 14:00",
+                    STR_ARG(when));
+    }
+    Buf text = {0};
+    buf_printf(&text, "%.*s@", STR_ARG(base));
+    time_print(at, at % NS_PER_S ? 9 : 0, &text);
+    c->world = arena_str(keep, buf_str(&text));
+    buf_free(&text);
+    return ERR_OK;
+}
+
 Err client_open(Client *c, const Common *common) {
     *c = (Client){0};
     arena_init(&c->keep, 0);
+    arena_init(&c->names, 0);
     Str url = common->url.n ? common->url : str_of(getenv("SOSIA_URL")), token;
     if (!url.n) url = STR(URL_DEFAULT);
     while (str_ends(url, STR("/"))) url.n--;
@@ -101,7 +123,7 @@ Err client_open(Client *c, const Common *common) {
         return tell(ERR_ARGUMENT, "'%.*s' is no URL of a server: it begins with http:// or https://", STR_ARG(url));
     }
     c->url = url;
-    c->world = str_eq(common->world, STR("live")) ? (Str){0} : common->world;
+    TRY(client_world(c, common->world, &c->names));
     TRY(token_of(c, common, &token));
     c->curl = curl_easy_init();
     CHECK(c->curl);
@@ -121,6 +143,7 @@ void client_close(Client *c) {
     buf_free(&c->code);
     buf_free(&c->link);
     arena_free(&c->keep);
+    arena_free(&c->names);
     *c = (Client){0};
 }
 

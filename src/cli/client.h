@@ -13,7 +13,8 @@ struct Client {
     CURL *curl;
     struct curl_slist *auth; // headers of every request
     Str url;                 // scheme://host:port, without a slash at the end
-    Str world;               // "" or the fork's name
+    Str world;               // "" or the name of a fork or past world
+    Arena names;             // of it
     Arena keep;              // url, paths of the current call, parsed bodies; see client_reset
     Buf body;                // of the last answer
     Buf message;             // sentence of the last failure
@@ -38,6 +39,9 @@ typedef struct Call {
 // Take the options and the environment (SOSIA_URL, SOSIA_TOKEN). Nothing is sent yet. Errors: ARGUMENT, IO; told.
 MUST Err client_open(Client *c, const Common *common);
 void client_close(Client *c);
+// Use another world: "live", a fork, or one of the past, whose instant is resolved now (live@-1h). The name is kept in
+// `keep`. Errors: ARGUMENT; told.
+MUST Err client_world(Client *c, Str name, Arena *keep);
 // Forget parsed bodies and paths; call it between the pages or rounds of a long command.
 void client_reset(Client *c);
 // "/digitaltwins/{}/components/{}" below the client's world, each {} replaced by the next part, percent-encoded; the

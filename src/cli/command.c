@@ -11,7 +11,7 @@
 const Opt common_opts[] = {
     OPT(Common, url, OPT_STR, 'u', "url", "URL", "the server (SOSIA_URL; http://127.0.0.1:7474)"),
     OPT(Common, token_file, OPT_STR, 0, "token-file", "FILE", "bearer token, first line of FILE (or SOSIA_TOKEN)"),
-    OPT(Common, world, OPT_STR, 'w', "world", "NAME", "a fork instead of the live world"),
+    OPT(Common, world, OPT_STR, 'w', "world", "NAME", "a fork, or the past (live@-1h), not the live world"),
     OPT(Common, ca_file, OPT_STR, 0, "ca", "FILE", "trust the certificates in FILE (https)"),
     OPT(Common, insecure, OPT_FLAG, 0, "insecure", NULL, "do not check the certificate (https)"),
     OPT(Common, json, OPT_FLAG, 'j', "json", NULL, "JSON for machines, errors too"),

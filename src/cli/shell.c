@@ -68,7 +68,7 @@ static Err to_world(Shell *s, Str name) {
         return ERR_OK;
     }
     Str before = c->world;
-    c->world = str_eq(name, STR("live")) ? (Str){0} : arena_str(&s->keep, name);
+    TRY(client_world(c, name, &s->keep));
     units_free(&s->ask->units);
     units_init(&s->ask->units);
     Err err = learn(s);
