@@ -318,7 +318,6 @@ static bool take_batches(History *h) {
     for (QueueItem *next; i; i = next) {
         next = i->next;
         head_append(h, i->seq, i->time, i->source, buf_str(&i->trail));
-        if (!history_from(h)) atomic_store_explicit(&h->from, i->time, memory_order_release); // a new world
         atomic_store_explicit(&h->taken_time, i->time, memory_order_release);
         atomic_store_explicit(&h->taken, i->seq, memory_order_release);
         atomic_fetch_sub_explicit(&h->queue_bytes, i->trail.cap, memory_order_relaxed);
