@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Past worlds: a world as it was known at an instant, read-only. Its pages are absent until somebody touches them, then
-// made by a source (history), a group of 64 rows at a time, and kept. Every function that reads a world works on it.
+// made by a source (history), a group of 64 rows at a time, and kept; a page of which a third group is wanted is made
+// whole. Every function that reads a world works on it.
 //
 // Any number of threads read one; pages that two want at once are made once. There is no ring: nobody writes.
 // A source that fails sets View.failed; what was read must be thrown away, and a later view tries again.

@@ -519,7 +519,7 @@ static void touched_only_and_once(void **state) {
     scene_drop(x);
 }
 
-// One row makes one group of it, and a mark is given only when all are there.
+// One row makes one group of it, the third the rest; and a mark is given only when all are there.
 static void a_group_at_a_time(void **state) {
     (void)state;
     Scene *x = scene_with_end(7, 400);
@@ -536,6 +536,11 @@ static void a_group_at_a_time(void **state) {
     (void)view_row_twin(&p, 1, 127);
     assert_int_equal(atomic_load(&fold->groups), before + 1);
     assert_int_equal(view_page_mark(&p, rows, 0), 0);
+    (void)view_row_twin(&p, 1, 0);
+    assert_int_equal(atomic_load(&fold->groups), before + 2);
+    int64_t asked = atomic_load(&fold->asked);
+    for (uint64_t row = 128; row < PAGE_ROWS; row++) (void)view_row_twin(&p, 1, row);
+    assert_int_equal(atomic_load(&fold->asked), asked + 1);
     PageCopy copy = {0};
     view_page(&p, rows, 0, PAGE_CELLS, &copy);
     uint64_t mark = view_page_mark(&p, rows, 0);
@@ -710,7 +715,7 @@ static void lies_are_corrupt(void **state) {
             one_lie(x, m, buf_str(&want), vecs[i], lie, 0);
         }
     }
-    one_lie(x, m, buf_str(&want), VECNO_HOT, 0, 18); // into a page that has groups, where nothing is
+    one_lie(x, m, buf_str(&want), VECNO_HOT, 0, 1); // into a page that has groups, where nothing is
     buf_free(&want);
     scene_drop(x);
 }
