@@ -165,5 +165,4 @@ typedef struct HistoryStats {
     int64_t corrupt;                              // pages left alone because a block of theirs cannot be read
 } HistoryStats;
 // Any thread.
-// Any thread.
 void history_stats(History *h, HistoryStats *out);

@@ -209,7 +209,8 @@ static Str behind_time(Str dump) {
 static World *past_of(HistoryLab *l, uint64_t seq, int64_t at) {
     PastSource src = history_past(l->h);
     World *past = NULL;
-    if (world_past(l->domain, &src, seq, at, l->world, &past) != ERR_OK) fail(l, "no past world", seq, (uint64_t)at);
+    Err e = world_past(l->domain, &src, seq, at, l->world, &past);
+    if (e != ERR_OK) fail(l, err_name(e), seq, (uint64_t)at);
     return past;
 }
 
