@@ -160,6 +160,9 @@ const LinkKind *catalog_link_column(const Catalog *c, uint32_t col, const Field 
 
 // With the world: its pages and the source.
 void past_free(World *w);
+// The twin or link of that name by what the present world says; 0: it does not tell, ask the index.
+TwinId past_find_twin(View *v, Str name);
+LinkId past_find_link(View *v, TwinId source, Str rid);
 // For view_page_mark: PAGE_MARK_NONE, or 0 and the page when all of it is there, else NULL. For view_pages.
 uint64_t past_mark_page(View *v, uint32_t vec, uint64_t page_no, const Page **page);
 uint64_t past_pages(View *v, uint32_t vec);

@@ -31,6 +31,7 @@ typedef struct PastVec {
 
 struct Past {
     PastSource source;
+    const World *live; // borrowed; NULL: none
     uint64_t seq;
     int64_t at;
     PastVec *vecs;
@@ -336,6 +337,34 @@ uint64_t past_pages(View *v, uint32_t vec) {
     return vec < v->past->vec_count ? pages_of(v, vec) : 0;
 }
 
+// ---- names -------------------------------------------------------------------------------------------------------
+
+// Names are spread over the whole index by their hash, and a page of it has the history of a thousand of them. Ids are
+// never used again, so a twin that is there now and was there then by the same name is the one: two rows tell.
+TwinId past_find_twin(View *v, Str name) {
+    if (!v->past->live) return (TwinId){0};
+    View now;
+    view_begin(&now, v->past->live);
+    TwinId id = view_find_twin(&now, name);
+    if (now.overrun) id.v = 0;
+    view_end(&now);
+    if (!id.v) return id;
+    TwinView then = view_twin(v, id);
+    return then.alive && text_eq(&then.name, name) ? id : (TwinId){0};
+}
+
+LinkId past_find_link(View *v, TwinId source, Str rid) {
+    if (!v->past->live) return (LinkId){0};
+    View now;
+    view_begin(&now, v->past->live);
+    LinkId id = view_find_link(&now, source, rid);
+    if (now.overrun) id.v = 0;
+    view_end(&now);
+    if (!id.v) return id;
+    LinkView then = view_link(v, id);
+    return then.alive && then.source.v == source.v && text_eq(&then.rid, rid) ? id : (LinkId){0};
+}
+
 // ---- times -------------------------------------------------------------------------------------------------------
 
 int64_t past_time_of(View *v, const TwinView *t) {
@@ -420,6 +449,7 @@ Err world_past(Domain *d, const PastSource *src, uint64_t seq, int64_t at, const
     block_account(d, &root->b);
     World *w = world_adopt(d, 0, root, catalog_new());
     w->past = past_new(d, src, seq, at);
+    w->past->live = live;
     w->seq = w->base_seq = seq;
     w->time = at;
     atomic_store(&w->visible, seq);

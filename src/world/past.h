@@ -34,7 +34,8 @@ void past_put_cell(PastRows *to, uint32_t row, uint64_t bits, Str text, int64_t 
 VecShape past_shape(const PastRows *to);
 
 // The world as it was known at `at` (ns), when its newest batch was `seq`. Takes over the source, also on failure.
-// live: the present world, or NULL; its catalog is used when it was the same then.
+// live: the present world, or NULL; its catalog is used when it was the same then, and its index to find names: it must
+// live as long.
 // Errors: those of the source; CORRUPT. Cost: a few pages; with other models than now, building their schema.
 MUST Err world_past(Domain *d, const PastSource *src, uint64_t seq, int64_t at, const World *live, World **out);
 bool world_is_past(const World *w);

@@ -207,6 +207,8 @@ static bool match_name(View *v, uint64_t id, const void *key) {
 }
 
 TwinId view_find_twin(View *v, Str name) {
+    TwinId known = v->past ? past_find_twin(v, name) : (TwinId){0};
+    if (known.v) return known;
     return (TwinId){index_find(v, &index_names, str_hash(name), match_name, &name)};
 }
 
@@ -222,6 +224,8 @@ static bool match_rid(View *v, uint64_t id, const void *key) {
 }
 
 LinkId view_find_link(View *v, TwinId source, Str rid) {
+    LinkId known = v->past ? past_find_link(v, source, rid) : (LinkId){0};
+    if (known.v) return known;
     RidKey key = {source, rid};
     return (LinkId){index_find(v, &index_rids, rid_hash(source, rid), match_rid, &key)};
 }
@@ -241,6 +245,8 @@ static uint64_t confirm(View *v, uint64_t guess, const Page *cold, uint64_t hash
 // In three passes over runs of names, each touching the lines that the pass before asked for.
 void view_find_twins(View *v, const Str *names, int64_t n, TwinId *out) {
     enum { RUN = 32 };
+    for (int64_t i = 0; i < n && v->past; i++) out[i] = view_find_twin(v, names[i]);
+    if (v->past) return;
     uint64_t hash[RUN], guess[RUN], depth = index_depth(v, &index_names);
     const Page *page[RUN], *cold[RUN];
     for (int64_t at = 0; at < n; at += RUN) {
