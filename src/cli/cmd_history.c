@@ -260,16 +260,23 @@ static Str zone(const Sheet *s, Arena *a) {
 typedef struct Course {
     double sum[COURSE_WIDTH], min, max;
     int64_t n[COURSE_WIDTH], count;
+    int width; // no more columns than values
 } Course;
+
+static int course_width(const Sheet *s, Str name) {
+    int n = 0;
+    for (int64_t i = 0; i < s->count && n < COURSE_WIDTH; i++) n += str_eq(s->rows[i].property, name);
+    return n;
+}
 
 static void course_of(const Sheet *s, Str name, Course *out) {
     int64_t first = s->rows[0].time, span = s->rows[s->count - 1].time - first;
-    *out = (Course){0};
+    *out = (Course){.width = course_width(s, name)};
     for (int64_t i = 0; i < s->count; i++) {
         const Json *v = s->rows[i].values[0];
         if (!str_eq(s->rows[i].property, name) || !v || !json_is_number(v)) continue;
         double d = json_f64(v), at = span > 0 ? (double)(s->rows[i].time - first) / (double)span : 0;
-        int k = (int)(at * (COURSE_WIDTH - 1));
+        int k = (int)(at * (out->width - 1) + 0.5);
         if (!out->count || d < out->min) out->min = d;
         if (!out->count || d > out->max) out->max = d;
         out->count++;
@@ -292,7 +299,7 @@ static void put_course(const Sheet *s, int32_t name, int32_t width, Buf *b) {
     text_clean(s->names[name], b);
     for (int32_t i = text_width(s->names[name]); i < width; i++) buf_byte(b, ' ');
     buf_str_put(b, STR("  "));
-    for (int k = 0; k < COURSE_WIDTH; k++) {
+    for (int k = 0; k < c.width; k++) {
         if (!c.n[k]) {
             buf_byte(b, ' ');
             continue;
@@ -322,9 +329,11 @@ static Err say_courses(const Sheet *s) {
 
 // ---- printing -----------------------------------------------------------------------------------------------------
 
-static void put_cell(Table *t, const Json *v) {
+// computed: by a function; six digits of it are enough for people.
+static void put_cell(Table *t, const Json *v, bool computed) {
     Buf b = {0};
     if (v && v->type == JSON_STRING) buf_str_put(&b, v->s);
+    else if (v && v->type == JSON_DOUBLE && computed) buf_printf(&b, "%.6g", v->d);
     else if (v && v->type != JSON_NULL) json_put(&b, v);
     table_put(t, v && v->type != JSON_NULL ? STYLE_BOLD : STYLE_DIM, b.n ? buf_str(&b) : STR("-"));
     buf_free(&b);
@@ -340,7 +349,7 @@ static void put_row(Sheet *s, Table *t, const Entry *e, int digits, bool named) 
     put_time(s, e->time, digits, &b);
     table_put(t, STYLE_DIM, buf_str(&b));
     if (named) table_put(t, STYLE_PLAIN, e->property);
-    for (int32_t i = 0; i < s->fn_count; i++) put_cell(t, e->values[i]);
+    for (int32_t i = 0; i < s->fn_count; i++) put_cell(t, e->values[i], s->o->fn.n > 0);
     table_put(t, STYLE_DIM, unit_for(s, e->property));
     if (s->o->source) table_put(t, STYLE_PLAIN, e->source);
     if (s->o->arrival) {
