@@ -312,6 +312,7 @@ static Err moments(void *ctx, View *v, const ExprReach *r, bool (*fn)(void *arg,
         const Past *x = &w->v[i];
         ExprMoment m = {.time = x->time, .valid = x->valid, .bits = x->bits, .text = x->text};
         if (m.time <= r->from && !m.valid) continue;
+        if (i + 1 < w->n && w->v[i + 1].time == x->time) continue; // of one time the last one counts
         if (m.time < r->from) m.time = r->from;
         if (!fn(arg, &m)) break;
     }

@@ -12,13 +12,17 @@ typedef struct Reading {
     int64_t born;       // arrival from which on the row is this twin's
     bool (*fn)(void *arg, const ExprMoment *m);
     void *arg;
-    bool stopped;
-    ExprMoment last; // newest that was told; without text
-    bool any;
+    bool stopped, any;
+    int64_t last;    // time of the newest that was told
+    bool waits;      // `next` does
+    ExprMoment next; //
+    Arena *keep;     // of its text
+    char *text;
+    int64_t room;
 } Reading;
 
 static bool tell(Reading *x, const ExprMoment *m) {
-    x->last = *m;
+    x->last = m->time;
     x->any = true;
     x->stopped = !x->fn(x->arg, m);
     return !x->stopped;
@@ -32,11 +36,27 @@ static ExprMoment moment_of(const HistoryPoint *p, int64_t time) {
 
 static bool counts(const Reading *x, const HistoryPoint *p) { return p->seq <= x->seq && p->arrival >= x->born; }
 
+// What waits, now that no other of its time can come.
+static bool let_out(Reading *x) {
+    bool go = !x->waits || tell(x, &x->next);
+    x->waits = false;
+    return go;
+}
+
+// Of one time the one that came last counts, so each waits for the next.
 static bool take(void *ctx, const HistoryPoint *p) {
     Reading *x = ctx;
-    if (!counts(x, p)) return true;
-    ExprMoment m = moment_of(p, p->time);
-    return tell(x, &m);
+    if (p->kind == HPOINT_SOURCE || p->kind == HPOINT_MOVED || !counts(x, p)) return true;
+    if (x->waits && x->next.time != p->time && !let_out(x)) return false;
+    x->next = moment_of(p, p->time);
+    if (p->text.n > x->room) {
+        x->room = 2 * p->text.n;
+        x->text = NEW(x->keep, char, x->room);
+    }
+    if (p->text.n) memcpy(x->text, p->text.p, (size_t)p->text.n);
+    x->next.text.p = x->text;
+    x->waits = true;
+    return true;
 }
 
 // ---- since when the row is the twin's -------------------------------------------------------------------------------
@@ -60,7 +80,7 @@ static bool table_of(const Catalog *c, uint32_t column, uint32_t *table) {
 }
 
 static Err birth(History *h, const View *v, const ExprReach *r, int64_t *born) {
-    Place p = {.r = r, .born = INT64_MIN};
+    Place p = {.r = r, .born = INT64_MAX}; // of a twin that history does not know nothing is told
     *born = INT64_MIN;
     if (r->kind != EXPR_TWIN || !table_of(v->catalog, r->column, &p.table)) return ERR_OK; // links are never used again
     TRY(engine_twin_places(h, r->id, take_place, &p));
@@ -79,14 +99,15 @@ typedef struct Stood {
 
 static bool take_stood(void *ctx, const HistoryPoint *p) {
     Stood *s = ctx;
-    if (!counts(s->x, p)) return true;
+    if (p->kind == HPOINT_SOURCE || !counts(s->x, p)) return true;
     s->p = *p;
     s->p.text = arena_str(s->keep, p->text);
     s->some = true;
     return true;
 }
 
-// The newest one that counts among those up to `from`: rarely asked for, when what came later than the view was late.
+// The newest one that counts among those up to `from`. Rarely needed: what came later than the view was late, or whose
+// the row was before has the newest.
 static Err look_back(History *h, Stood *s) {
     const ExprReach *r = s->x->r;
     for (int64_t back = 3600 * NS_PER_S;; back *= 16) {
@@ -100,17 +121,14 @@ static Err look_back(History *h, Stood *s) {
 }
 
 static Err stood(History *h, Reading *x) {
-    Arena keep;
-    Stood s = {.x = x, .keep = &keep};
-    arena_init(&keep, 256);
-    Err err = history_last(h, x->lane, &x->r->row, 1, x->r->from, &keep, &s.p);
+    Stood s = {.x = x, .keep = x->keep};
+    Err err = history_last(h, x->lane, &x->r->row, 1, x->r->from, x->keep, &s.p);
     s.some = !err && s.p.kind && counts(x, &s.p);
-    if (!err && s.p.kind && s.p.seq > x->seq) err = look_back(h, &s);
+    if (!err && s.p.kind && !s.some) err = look_back(h, &s);
     if (!err && s.some && is_value(s.p.kind)) {
         ExprMoment m = moment_of(&s.p, x->r->from);
         tell(x, &m);
     }
-    arena_free(&keep);
     return err;
 }
 
@@ -136,11 +154,12 @@ static Err read_all(EnginePast *p, Reading *x, const CellView *own, int64_t own_
     } else {
         TRY(stood(p->history, x));
     }
-    HistorySeries s = {.lane = x->lane, .row = r->row, .from = r->from + 1, .to = r->to + 1};
+    HistorySeries s = {.lane = x->lane, .row = r->row, .from = r->from + 1, .to = r->to + 1, .everything = true};
     if (!x->stopped && r->to > r->from) TRY(history_series(p->history, &s, take, x));
+    if (!x->stopped) let_out(x);
     bool within = own && own_time > r->from && own_time <= r->to;
     if (x->stopped || !within) return ERR_OK;
-    ExprMoment m = moment_of_cell(own, x->any && x->last.time > own_time ? x->last.time : own_time);
+    ExprMoment m = moment_of_cell(own, x->any && x->last > own_time ? x->last : own_time);
     tell(x, &m);
     return ERR_OK;
 }
@@ -157,7 +176,12 @@ static Err moments(void *ctx, View *v, const ExprReach *r, bool (*fn)(void *arg,
     }
     TRY(birth(p->history, v, r, &x.born));
     bool own = own_value(p, v, r, &c, &time);
-    return read_all(p, &x, own ? &c : NULL, time);
+    Arena keep;
+    arena_init(&keep, 256);
+    x.keep = &keep;
+    Err err = read_all(p, &x, own ? &c : NULL, time);
+    arena_free(&keep);
+    return err;
 }
 
 const ExprPast *engine_past(EnginePast *p, const Realm *r) {

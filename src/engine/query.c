@@ -158,6 +158,7 @@ static Err run_open(Ask *a, Snapshot *s, Run **out, Diag *diag) {
         .clock = time_mono_ns,
         .cache = facts_of(d, q->realm),
         .past = q->expr_past,
+        .steps = q->expr_past ? &q->steps : NULL,
         .show = {.no_times = q->no_times},
     };
     run_look(r);
@@ -723,6 +724,7 @@ static void ask_parse(Ask *a, const SosiaQuery *q, const SosiaCaller *who, Realm
     x->principal = who ? arena_str(&x->arena, who->principal) : (Str){0};
     x->now = r->past.is ? at : engine_past_now(r);
     x->expr_past = engine_past(&x->past, r);
+    x->steps = query_past(&x->past);
     x->no_times = q->no_times;
     Diag diag;
     diag_init(&diag);

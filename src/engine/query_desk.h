@@ -21,7 +21,7 @@
 // call into query/ (but for reading its counters), a world, the other lock or a callback.
 #pragma once
 #include "base/time.h"
-#include "engine/expr_past.h"
+#include "engine/query_past.h"
 #include "query/cache.h"
 #include "query/query.h"
 
@@ -119,6 +119,7 @@ typedef struct Question {
     int64_t now;  // wall clock: the same for all pages
     EnginePast past;
     const ExprPast *expr_past; // of it, or NULL
+    QueryPast steps;           // of it
     bool no_times;
 } Question;
 

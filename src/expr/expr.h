@@ -316,8 +316,8 @@ typedef struct ExprReach {
 // Where values of the past come from, for functions over a span of time: avg(temperature, 1h). The engine has one.
 typedef struct ExprPast {
     void *ctx;
-    // First, with time `from`, the value that stood then, if any; then those with own times in (from, to], ascending,
-    // of one time in order of arrival. fn false: stop. What the view does not see is not told.
+    // First, with time `from`, the value that stood then, if any; then those with own times in (from, to], ascending.
+    // Of several of one time the one that came last counts. fn false: stop. What the view does not see is not told.
     Err (*moments)(void *ctx, View *v, const ExprReach *r, bool (*fn)(void *arg, const ExprMoment *m), void *arg);
 } ExprPast;
 

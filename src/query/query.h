@@ -47,13 +47,13 @@
 //   are smallest, compared from the start); name is a column {"length":n,"twins":[ids],"relationships":[{$sourceId,
 //   $relationshipId}...]}, name.length a number.
 //   HISTORY: for one row of the query as many as there are times in [FROM, TO) at which one of its columns got a value,
-//   ascending, each with "time" and the values of that time. Columns that are paths to a property (not beginning with $)
-//   are told so; others are of the present in every row. With STEP one row an interval [FROM + k STEP, ...): FN of the
-//   values in it, of several each under "column.fn". TOP counts these rows. Not with aggregates, DISTINCT, *, or whole
-//   twins and relationships.
+//   ascending, each with "time" and the values of that time. Columns that are paths to a property (not beginning with
+//   $) are told so; others are of the present in every row. With STEP one row an interval [FROM + k STEP, ...): FN of
+//   the values in it, of several each under "column.fn". TOP counts these rows. Not with aggregates, DISTINCT, *, or
+//   whole twins and relationships.
 //   Words may be in any case; the two letters \n (\r, \t) between words are white space, as in texts escaped twice.
 #pragma once
-#include "expr/expr.h"
+#include "query/steps.h"
 #include "world/scan.h"
 #include "world/show.h"
 
@@ -179,30 +179,6 @@ typedef struct QueryLimits {
     int64_t until_ns;           // monotonic time; 0: no limit
     const _Atomic bool *cancel; // true: stop soon, with BUDGET; looked at with the clock; NULL: none
 } QueryLimits;
-
-#define QUERY_STEPS_MAX 100000 // intervals of one property of one twin in a HISTORY
-#define QUERY_FNS_MAX 16       // functions after FN
-
-// Intervals of a cell's past: [from + k step, from + (k + 1) step), the last one ends at `to`.
-typedef struct QueryIntervals {
-    ExprReach reach; // [from, to)
-    const Field *leaf;
-    int64_t step_ns;
-    const Str *fns; // none: what is usual for the field
-    int32_t fn_count;
-    Str fill; // of empty intervals; "": they are left out
-} QueryIntervals;
-
-// What HISTORY needs beside values (ExprPast). The engine has one. Any thread.
-typedef struct QueryPast {
-    void *ctx;
-    // Is it the name of a function, or of a way to fill?
-    bool (*knows)(void *ctx, Str name, bool fill);
-    // Call fn for the intervals, ascending: values by function, UNDEFINED where an interval has none. fn false: stop.
-    //   looked  out: values of the past looked at
-    Err (*intervals)(void *ctx, View *v, const QueryIntervals *i,
-                     bool (*fn)(void *arg, int64_t time, const ExprValue *values), void *arg, int64_t *looked);
-} QueryPast;
 
 typedef struct QueryOptions {
     int64_t now; // ns, wall clock: now() and age()
