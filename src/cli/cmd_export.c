@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+// A world as plain tables of a SQLite file: models, twins, relationships, and every value there ever was of them.
+#include <sqlite3.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/mem.h"
+#include "cli/client.h"
+#include "cli/term.h"
+
+typedef struct Export {
+    Common common;
+    Str sqlite, from, to;
+    bool no_history, force, quiet;
+} Export;
+
+static const Opt opts[] = {
+    OPT(Export, sqlite, OPT_STR, 'o', "sqlite", "FILE", "the SQLite file to make"),
+    OPT(Export, from, OPT_STR, 0, "from", "TIME", "values from this time on: 2026-11-01, -30d (all)"),
+    OPT(Export, to, OPT_STR, 0, "to", "TIME", "values up to this time, itself left out"),
+    OPT(Export, no_history, OPT_FLAG, 0, "no-history", NULL, "only what is now"),
+    OPT(Export, force, OPT_FLAG, 'f', "force", NULL, "take the place of a file that is there"),
+    OPT(Export, quiet, OPT_FLAG, 'q', "quiet", NULL, "no progress line"),
+    OPT_END,
+};
+
+// value: a number, text, 0 or 1; JSON text where it is an object or a list; NULL: cleared.
+static const char *const schema =
+    "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN;"
+    "CREATE TABLE models(id TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE twins(id TEXT PRIMARY KEY, model TEXT NOT NULL, json TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE relationships(source TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, target TEXT NOT NULL,"
+    " json TEXT NOT NULL, PRIMARY KEY(source, id)) WITHOUT ROWID;"
+    "CREATE TABLE history(time TEXT NOT NULL, twin TEXT NOT NULL, property TEXT NOT NULL, value, arrival TEXT,"
+    " source TEXT, late INTEGER NOT NULL);";
+
+enum { PUT_MODEL, PUT_TWIN, PUT_RELATIONSHIP, PUT_VALUE, PUTS };
+static const char *const puts_sql[PUTS] = {
+    "INSERT OR REPLACE INTO models VALUES (?1, ?2)",
+    "INSERT OR REPLACE INTO twins VALUES (?1, ?2, ?3)",
+    "INSERT OR REPLACE INTO relationships VALUES (?1, ?2, ?3, ?4, ?5)",
+    "INSERT INTO history VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+};
+
+typedef struct Out {
+    const Export *o;
+    Client *client;
+    sqlite3 *db;
+    sqlite3_stmt *put[PUTS];
+    int64_t counts[PUTS];
+    Str twin; // whose relationships and values come
+    Arena names;
+    Str *twins;
+    int64_t twin_count, twin_cap;
+    Progress line;
+} Out;
+
+static Err failed(const Out *x) { return tell(ERR_STORAGE, "export: %s", sqlite3_errmsg(x->db)); }
+
+static Str text_in(const Json *v, Str key) {
+    const Json *m = json_get(v, key);
+    return m && m->type == JSON_STRING ? m->s : (Str){0};
+}
+
+static void put_text(sqlite3_stmt *st, int at, Str s) {
+    sqlite3_bind_text64(st, at, s.p ? s.p : "", (uint64_t)s.n, SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
+static void put_some(sqlite3_stmt *st, int at, Str s) {
+    if (s.n) put_text(st, at, s);
+    else sqlite3_bind_null(st, at);
+}
+
+static void put_json(sqlite3_stmt *st, int at, const Json *v) {
+    Buf b = {0};
+    if (v) json_put(&b, v);
+    put_text(st, at, buf_str(&b));
+    buf_free(&b);
+}
+
+static void put_scalar(sqlite3_stmt *st, int at, const Json *v) {
+    if (!v || v->type == JSON_NULL) sqlite3_bind_null(st, at);
+    else if (v->type == JSON_STRING) put_text(st, at, v->s);
+    else if (json_is_bool(v)) sqlite3_bind_int(st, at, v->type == JSON_TRUE);
+    else if (v->type == JSON_INT) sqlite3_bind_int64(st, at, v->i);
+    else if (json_is_number(v)) sqlite3_bind_double(st, at, v->d);
+    else put_json(st, at, v);
+}
+
+static Err put(Out *x, int what) {
+    int rc = sqlite3_step(x->put[what]);
+    sqlite3_reset(x->put[what]);
+    if (rc != SQLITE_DONE) return failed(x);
+    x->counts[what]++;
+    return term_interrupted() ? tell(ERR_CLOSED, "export: interrupted, nothing was made") : ERR_OK;
+}
+
+static Err put_model(void *arg, const Json *item) {
+    Out *x = arg;
+    put_text(x->put[PUT_MODEL], 1, text_in(item, STR("id")));
+    put_json(x->put[PUT_MODEL], 2, json_get(item, STR("model")));
+    return put(x, PUT_MODEL);
+}
+
+static Err put_twin(void *arg, const Json *item) {
+    Out *x = arg;
+    const Json *meta = json_get(item, STR("$metadata"));
+    Str id = text_in(item, STR("$dtId"));
+    put_text(x->put[PUT_TWIN], 1, id);
+    put_text(x->put[PUT_TWIN], 2, meta ? text_in(meta, STR("$model")) : (Str){0});
+    put_json(x->put[PUT_TWIN], 3, item);
+    if (x->twin_count == x->twin_cap) {
+        x->twin_cap = x->twin_cap ? 2 * x->twin_cap : 1024;
+        x->twins = mem_grow(x->twins, (size_t)x->twin_cap * sizeof *x->twins);
+    }
+    x->twins[x->twin_count++] = arena_str(&x->names, id);
+    return put(x, PUT_TWIN);
+}
+
+static Err put_relationship(void *arg, const Json *item) {
+    Out *x = arg;
+    sqlite3_stmt *st = x->put[PUT_RELATIONSHIP];
+    put_text(st, 1, x->twin);
+    put_text(st, 2, text_in(item, STR("$relationshipId")));
+    put_text(st, 3, text_in(item, STR("$relationshipName")));
+    put_text(st, 4, text_in(item, STR("$targetId")));
+    put_json(st, 5, item);
+    return put(x, PUT_RELATIONSHIP);
+}
+
+static Err put_value(void *arg, const Json *item) {
+    Out *x = arg;
+    sqlite3_stmt *st = x->put[PUT_VALUE];
+    put_text(st, 1, text_in(item, STR("time")));
+    put_text(st, 2, x->twin);
+    put_text(st, 3, text_in(item, STR("property")));
+    put_scalar(st, 4, json_get(item, STR("value")));
+    put_some(st, 5, text_in(item, STR("arrival")));
+    put_some(st, 6, text_in(item, STR("source")));
+    sqlite3_bind_int(st, 7, json_get(item, STR("late")) != NULL);
+    return put(x, PUT_VALUE);
+}
+
+static Err each_history(Out *x) {
+    const Export *o = x->o;
+    Str parts[3] = {x->twin};
+    int n = 1;
+    int64_t count = 0;
+    Buf pattern = {0};
+    buf_str_put(&pattern, STR("/digitaltwins/{}/history?with=source,arrival&limit=10000"));
+    if (o->from.n) buf_str_put(&pattern, STR("&from={}")), parts[n++] = o->from;
+    if (o->to.n) buf_str_put(&pattern, STR("&to={}")), parts[n++] = o->to;
+    buf_byte(&pattern, 0);
+    client_reset(x->client);
+    Err e = client_each(x->client, client_path(x->client, pattern.p, parts), INT64_MAX, &count, put_value, x);
+    buf_free(&pattern);
+    return e;
+}
+
+static Err each_twin(Out *x) {
+    Err e = ERR_OK;
+    for (int64_t i = 0; i < x->twin_count && e == ERR_OK; i++) {
+        int64_t count = 0;
+        x->twin = x->twins[i];
+        client_reset(x->client);
+        Str path = client_path(x->client, "/digitaltwins/{}/relationships", &x->twin);
+        e = client_each(x->client, path, INT64_MAX, &count, put_relationship, x);
+        if (e == ERR_OK && !x->o->no_history) e = each_history(x);
+        progress_at(&x->line, i + 1);
+    }
+    return e;
+}
+
+// Twins come from a question, page by page.
+static Err all_twins(Out *x) {
+    Str token = {0};
+    Arena keep;
+    Err e = ERR_OK;
+    arena_init(&keep, 0);
+    do {
+        Json doc;
+        Buf body = {0};
+        buf_str_put(&body, token.n ? STR("{\"continuationToken\":") : STR("{\"query\":\"SELECT * FROM DIGITALTWINS\""));
+        if (token.n) json_put_str(&body, token);
+        buf_byte(&body, '}');
+        client_reset(x->client);
+        Call call = {.method = "POST",
+                     .path = client_path(x->client, "/query", NULL),
+                     .body = buf_str(&body),
+                     .page_size = 1000};
+        e = client_do(x->client, &call);
+        if (e == ERR_OK) e = client_json(x->client, &doc);
+        const Json *list = e == ERR_OK ? json_get(&doc, STR("value")) : NULL;
+        for (int32_t i = 0; list && i < list->count && e == ERR_OK; i++) e = put_twin(x, &list->items[i]);
+        arena_reset(&keep);
+        token = e == ERR_OK ? arena_str(&keep, text_in(&doc, STR("continuationToken"))) : (Str){0};
+        buf_free(&body);
+    } while (token.n);
+    arena_free(&keep);
+    return e;
+}
+
+static Err fill(Out *x) {
+    int64_t models = 0;
+    if (sqlite3_exec(x->db, schema, NULL, NULL, NULL) != SQLITE_OK) return failed(x);
+    for (int i = 0; i < PUTS; i++) {
+        if (sqlite3_prepare_v2(x->db, puts_sql[i], -1, &x->put[i], NULL) != SQLITE_OK) return failed(x);
+    }
+    Str path = client_path(x->client, "/models?includeModelDefinition=true", NULL);
+    TRY(client_each(x->client, path, INT64_MAX, &models, put_model, x));
+    TRY(all_twins(x));
+    progress_begin(&x->line, "twins", x->twin_count, x->o->quiet || x->o->common.json);
+    Err e = each_twin(x);
+    progress_end(&x->line);
+    TRY(e);
+    const char *end = "CREATE INDEX history_twin ON history(twin, property, time); COMMIT;";
+    return sqlite3_exec(x->db, end, NULL, NULL, NULL) == SQLITE_OK ? ERR_OK : failed(x);
+}
+
+static Err done(const Out *x) {
+    Buf b = {0};
+    const int64_t *n = x->counts;
+    if (x->o->common.json) {
+        buf_str_put(&b, STR("{\"file\":"));
+        json_put_str(&b, x->o->sqlite);
+        buf_printf(&b, ",\"models\":%lld,\"twins\":%lld,\"relationships\":%lld,\"values\":%lld}\n", (long long)n[0],
+                   (long long)n[1], (long long)n[2], (long long)n[3]);
+    } else {
+        buf_printf(&b, "%.*s: %lld models, %lld twins, %lld relationships, %lld values\n", STR_ARG(x->o->sqlite),
+                   (long long)n[0], (long long)n[1], (long long)n[2], (long long)n[3]);
+    }
+    Err e = say(buf_str(&b));
+    buf_free(&b);
+    return e;
+}
+
+// Fill a file beside, which takes the name when it is whole.
+static Err make_file(Out *x, const char *path, const char *part) {
+    unlink(part);
+    int rc = sqlite3_open_v2(part, &x->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    Err e = rc == SQLITE_OK ? fill(x) : failed(x);
+    for (int i = 0; i < PUTS; i++) sqlite3_finalize(x->put[i]);
+    sqlite3_close(x->db);
+    if (e == ERR_OK && rename(part, path) != 0) e = tell(ERR_IO, "export: %s cannot be made", path);
+    if (e != ERR_OK) unlink(part);
+    return e;
+}
+
+static Err run(void *fields, const Args *args) {
+    (void)args;
+    const Export *o = fields;
+    struct stat st;
+    Client c;
+    if (!o->sqlite.n) {
+        tell(ERR_ARGUMENT, "export: which file shall be made?");
+        hint("sosia export --sqlite plant.db");
+        return ERR_ARGUMENT;
+    }
+    Out x = {.o = o, .client = &c};
+    arena_init(&x.names, 0);
+    Str path = arena_printf(&x.names, "%.*s", STR_ARG(o->sqlite)),
+        part = arena_printf(&x.names, "%.*s.part", STR_ARG(o->sqlite));
+    Err e = ERR_OK;
+    if (!o->force && stat(path.p, &st) == 0) {
+        e = tell(ERR_EXISTS, "export: %s is there already", path.p);
+        hint("name another file, or take its place with --force");
+    }
+    if (e == ERR_OK) {
+        e = client_open(&c, &o->common);
+        if (e == ERR_OK) e = make_file(&x, path.p, part.p);
+        if (e == ERR_OK) e = done(&x);
+        client_close(&c);
+    }
+    mem_free(x.twins);
+    arena_free(&x.names);
+    return e;
+}
+
+const Command cmd_export = {
+    .name = "export",
+    .arguments = "",
+    .summary = "a world and its history as tables of a SQLite file",
+    .about =
+        "Tables models, twins, relationships (each with its JSON) and history (time, twin, property, value, arrival,\n"
+        "source, late): every value of the twins that live. With --world live@TIME: what was known then.",
+    .examples = "  sosia export --sqlite plant.db\n"
+                "  sosia export --sqlite november.db --from 2026-11-01 --to 2026-12-01\n"
+                "  sosia export --sqlite now.db --no-history --force",
+    .opts = opts,
+    .size = sizeof(Export),
+    .client = true,
+    .run = run,
+};
