@@ -2,8 +2,8 @@
 // ROOT -> JOURNAL -> GARBAGE -> FILL -> LOG, one scrub after the other.
 //
 // Deleted cells are zeroed within their pages (secure_delete = FAST); pages that fell free are not. FILL takes them all
-// into rows of zeros and lets those go again: SQLite uses free pages before it makes the file longer. A crash in between
-// leaves rows of `page` that no root names, which recovery deletes.
+// into rows of zeros and lets those go again: SQLite uses free pages before it makes the file longer. A crash in
+// between leaves rows of `page` that no root names, which recovery deletes.
 #include "store/scrub.h"
 #include "base/mem.h"
 #include "base/time.h"

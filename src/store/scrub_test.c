@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// After a scrub the file and its log hold nothing of what was erased: live rows are decoded and searched, free pages are
-// zeros, the log is empty.
+// After a scrub the file and its log hold nothing of what was erased: live rows are decoded and searched, free pages
+// are zeros, the log is empty.
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -248,11 +248,8 @@ static void sleep_idle(Store *s) {
     if (wait < 0) {
         pthread_cond_wait(&s->work, &s->lock);
     } else {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        int64_t ns = until.tv_nsec + wait;
-        until.tv_sec += ns / NS_PER_S;
-        until.tv_nsec = ns % NS_PER_S;
+        int64_t at = time_now_ns() + wait;
+        struct timespec until = {.tv_sec = at / NS_PER_S, .tv_nsec = at % NS_PER_S};
         pthread_cond_timedwait(&s->work, &s->lock, &until);
     }
 }
