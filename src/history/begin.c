@@ -14,6 +14,7 @@ typedef struct Begin {
     const Catalog *catalog;
     uint64_t seq;
     int64_t time;
+    bool all;       // pages with nothing in them too: there were blocks that say something else
     HState *states; // HBLOCK_ROWS
     StoreHistory *rows;
     int64_t count, cap;
@@ -33,9 +34,13 @@ static void flush(Begin *b) {
     buf_reset(&b->bytes);
 }
 
-// The states as a block that has a start and nothing else.
+// The states as a block that has a start and nothing else; in that of batches is the newest one.
 static void put_states(Begin *b, uint64_t lane, uint64_t page, HCell cell) {
+    const HBatch newest = {.seq = b->seq, .time = b->time};
+    const HPoint point = {.kind = HPOINT_PUT};
+    const Str nobody = {0};
     HBlockIn in = {.cell = cell, .start = b->states};
+    if (lane == LANE_BATCHES && b->seq) in = (HBlockIn){cell, &newest, 1, &nobody, 1, &point, 1, b->states, 0};
     int64_t before = b->bytes.n;
     hblock_encode(b->h->coder, &in, &b->bytes);
     if (b->bytes.full) b->err = ERR_LIMIT;
@@ -51,6 +56,7 @@ static void put_states(Begin *b, uint64_t lane, uint64_t page, HCell cell) {
                                          .t1 = b->time,
                                          .s0 = b->time,
                                          .s1 = b->time,
+                                         .points = in.count,
                                          .start = true,
                                          .bytes = {NULL, b->bytes.n - before}};
     if (b->bytes.n >= STORE_SLICE_BYTES / 2) flush(b);
@@ -85,7 +91,7 @@ static HCell cell_of_column(const Catalog *c, uint32_t vec) {
 }
 
 static void put_cells(Begin *b, uint32_t vec, uint64_t page_no, const Page *p) {
-    bool any = false, text = p->b.shape == VEC_TEXT;
+    bool any = b->all, text = p->b.shape == VEC_TEXT;
     for (uint32_t r = 0; r < p->cap; r++) {
         if (!(word_of(p, page_valid_word(r)) >> (r & 63) & 1)) continue;
         uint32_t w = page_cell_word(p, r);
@@ -102,7 +108,7 @@ static void put_cells(Begin *b, uint32_t vec, uint64_t page_no, const Page *p) {
 static bool untold(uint32_t vec, uint64_t row) { return vec == VECNO_META && row <= META_TIME; }
 
 static void put_words(Begin *b, uint32_t vec, uint64_t page_no, const Page *p, uint32_t word) {
-    bool any = false, text = vec_layout[p->b.shape].text_mask >> word & 1;
+    bool any = b->all, text = vec_layout[p->b.shape].text_mask >> word & 1;
     for (uint32_t r = 0; r < p->cap; r++) {
         uint32_t w = page_cell_word(p, r) + word;
         b->states[r] = (HState){.bits = text ? 0 : word_of(p, w), .text = text ? keep_text(b, p, w) : (Str){0}};
@@ -143,9 +149,9 @@ static void walk_vecs(Begin *b, const Node *n, uint64_t at) {
     }
 }
 
-static Err put_world(History *h, World *live) {
+static Err put_world(History *h, World *live, bool all) {
     View v = view_writer(live);
-    Begin b = {.h = h, .catalog = v.catalog, .seq = world_seq(live), .time = world_time(live)};
+    Begin b = {.h = h, .catalog = v.catalog, .seq = world_seq(live), .time = world_time(live), .all = all};
     b.states = mem_alloc(HBLOCK_ROWS * sizeof *b.states);
     walk_vecs(&b, v.root, 0);
     flush(&b);
@@ -244,7 +250,7 @@ Err history_begin(History *h, World *live, Buf *why) {
     }
     if (!had.begun) TRY(clear(h));
     forget_heads(h);
-    TRY(put_world(h, live));
+    TRY(put_world(h, live, had.begun));
     atomic_store_explicit(&h->from, had.begun ? had.from : world_time(live), memory_order_relaxed);
     return ERR_OK;
 }

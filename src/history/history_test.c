@@ -241,12 +241,87 @@ static void power_cuts(void **state) {
     print_message("%llu power cuts\n", (unsigned long long)cuts);
 }
 
+// ---- files that were there before ---------------------------------------------------------------------------------
+
+static void no_fail(void *ctx, Err err, const char *why) {
+    (void)ctx, (void)err, (void)why;
+    abort();
+}
+static void no_commit(void *ctx, uint64_t last_seq) { (void)ctx, (void)last_seq; }
+
+// The file is written as by a Sosia that keeps no history.
+static void live_without_history(HistoryLab *l, int batches) {
+    const StoreOpen o = {.path = l->path, .vfs = l->vfs, .on_commit = no_commit, .on_fail = no_fail};
+    Buf why = {0}, bytes = {0};
+    Domain *d = domain_new();
+    Store *s;
+    World *w;
+    assert_int_equal(store_open(&o, d, 16384, &s, &w, &why), ERR_OK);
+    test_writer_look(&l->writer, w);
+    for (int i = 0; i < batches; i++) {
+        buf_reset(&bytes);
+        test_writer_batch(&l->writer, w, world_seq(w) + 1, 40, &bytes);
+        store_submit(s, world_seq(w), buf_str(&bytes));
+        store_drain(s);
+        world_settle(w, world_seq(w));
+        if (i == batches / 2) assert_true(store_checkpoint(s, world_fork(w, 0), world_seq(w)));
+    }
+    store_close(s);
+    world_free(w);
+    domain_free(d);
+    buf_free(&bytes);
+    buf_free(&why);
+}
+
+// History begins with the world as it is, and again where somebody wrote the file without it; a beginning that was cut
+// short by a power cut is none.
+static void files_without_history(void **state) {
+    (void)state;
+    uint64_t first = env("SOSIA_SEED", 1), n = env("SOSIA_HISTORY_SEEDS", 4);
+    for (uint64_t seed = first; seed < first + n; seed++) {
+        HistoryLab l;
+        TestVfs *disk = test_vfs_new(VFS);
+        history_lab_init(&l, seed, STR("old.sosia"), VFS);
+        bounds(&l);
+        for (int gaps = 0; gaps < 2; gaps++) {
+            live_without_history(&l, 30);
+            // Batches that history was not told of: no lists, only moments from here on.
+            l.batch_count = l.point_count = 0;
+            for (uint64_t at = 1; at < 6 && gaps == 0; at++) {
+                test_vfs_break(disk, TEST_FAULT_POWER, TEST_CHANGE, (int64_t)(at * at), 1);
+                if (history_lab_open(&l) == ERR_OK) history_lab_close(&l);
+                test_vfs_break(disk, TEST_FAULT_NONE, 0, 0, 0);
+                if (test_vfs_dead(disk)) test_vfs_power_on(disk, seed + at);
+            }
+            for (int lives = 0; lives < 2; lives++) {
+                assert_int_equal(history_lab_open(&l), ERR_OK);
+                int64_t begin = world_time(l.world);
+                if (lives == 0 && gaps == 0) assert_int_equal(history_from(l.h), begin);
+                history_lab_moment(&l);
+                for (int i = 0; i < 30; i++) {
+                    assert_int_equal(history_lab_write(&l, 20), ERR_OK);
+                    for (uint64_t turns = below(&l, 3); turns > 0; turns--) history_lab_turn(&l);
+                    if (below(&l, 5) == 0) history_lab_moment(&l);
+                    if (below(&l, 12) == 0) history_lab_checkpoint(&l);
+                }
+                history_lab_check_moments(&l);
+                // What is in heads alone is in the journal, and whoever writes without history lets go of that.
+                if (lives == 1) history_seal(l.h, world_seq(l.world));
+                history_lab_rest(&l);
+                history_lab_check_moments(&l);
+                history_lab_close(&l);
+            }
+        }
+        history_lab_free(&l);
+        test_vfs_free(disk);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_was_told_is_there),
-        cmocka_unit_test(every_kind_of_value),
-        cmocka_unit_test(disks_that_fail),
-        cmocka_unit_test(power_cuts),
+        cmocka_unit_test(what_was_told_is_there), cmocka_unit_test(every_kind_of_value),
+        cmocka_unit_test(disks_that_fail),        cmocka_unit_test(power_cuts),
+        cmocka_unit_test(files_without_history),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

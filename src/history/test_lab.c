@@ -163,7 +163,7 @@ void history_lab_tell(HistoryLab *l, uint64_t seq, int64_t time, Str source, Buf
 }
 
 void history_lab_moment(HistoryLab *l) {
-    if (l->batch_count == 0) return;
+    if (world_seq(l->world) == 0) return;
     int i = l->moment_count < LAB_MOMENTS ? l->moment_count++ : (int)below(l, LAB_MOMENTS);
     LabMoment *m = &l->moments[i];
     buf_reset(&m->dump);
@@ -434,6 +434,7 @@ static void check_dead(HistoryLab *l) {
 // ---- all of it ----------------------------------------------------------------------------------------------------
 
 static void get_ready(HistoryLab *l) {
+    if (l->batch_count == 0) return;
     uint64_t seq = l->batches[l->batch_count - 1].seq;
     if (l->threads) history_wait(l->h, seq);
     else
