@@ -45,6 +45,7 @@ typedef struct SosiaOpen {
     int64_t query_slow_ns;      // questions that take longer are logged with their text; 0: 1 s; < 0: never
     bool no_history;            // keep none: no past worlds, no reading back (benches)
     int64_t history_head_bytes; // values not yet in blocks; 0: 256 MiB
+    int64_t retain_interval_ns; // how often what is too old is looked for; 0: 60 s; < 0: never
     int64_t past_bytes_max;     // pages of past worlds kept for the next who looks; 0: 512 MiB
     int64_t tick_ns;            // how often derived values that look at the clock advance; 0: 1 s; < 0: never
     int32_t query_threads;      // threads for large questions; 0: one a core, 2 to 8

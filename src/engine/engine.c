@@ -9,6 +9,7 @@
 #include "engine/derive.h"
 #include "engine/pasts.h"
 #include "engine/replay.h"
+#include "engine/retention.h"
 
 const char *sosia_version(void) { return SOSIA_VERSION; }
 const char *sosia_err_name(SosiaErr e) { return err_name((Err)e); }
@@ -78,8 +79,9 @@ static void *writer_main(void *arg) {
         commit_poll(e);
         int64_t wait = checkpoint_poll(e, false), hold = holds_poll(e, false);
         if (hold < wait) wait = hold;
-        int64_t tick = derive_tick_poll(e);
+        int64_t tick = derive_tick_poll(e), retain = retention_poll(e);
         if (tick < wait) wait = tick;
+        if (retain < wait) wait = retain;
         run_list(e, inbox_take(&e->inbox, wait, &closing));
     }
     run_list(e, inbox_take(&e->inbox, 0, &closing)); // what came between the last look and the flag
@@ -126,9 +128,10 @@ static Sosia *engine_new(const SosiaOpen *o) {
     e->checkpoint_interval_ns = o->checkpoint_interval_ns ? o->checkpoint_interval_ns : CHECKPOINT_INTERVAL_DEFAULT;
     e->feed_bytes_max = o->feed_bytes_max ? o->feed_bytes_max : FEED_BYTES_DEFAULT;
     e->tick_ns = o->tick_ns;
+    e->retain_interval_ns = o->retain_interval_ns;
     e->now = o->now ? o->now : wall_clock;
     e->now_ctx = o->now_ctx;
-    e->opened_mono_ns = e->checkpoint_mono_ns = time_mono_ns();
+    e->opened_mono_ns = e->checkpoint_mono_ns = e->retention_mono_ns = time_mono_ns();
     pthread_mutex_init(&e->inbox.lock, NULL);
     cond_init_mono(&e->inbox.wake);
     pthread_mutex_init(&e->worlds_lock, NULL);
@@ -142,9 +145,10 @@ static Sosia *engine_new(const SosiaOpen *o) {
 static void engine_free(Sosia *e) {
     desk_free(e->desk);
     workers_free(e->workers);
-    pasts_free(e->pasts); // before the history, which its worlds read
+    pasts_free(e->pasts);      // before the history, which its worlds read
+    history_close(e->history); // its thread looks at the live world for policies
+    retention_free(e->retention);
     if (e->live) worlds_free(e);
-    history_close(e->history);
     store_close(e->store);
     items_free(e->items);
     holds_free(e->holds); // puts of the store end when it closes
@@ -237,6 +241,7 @@ SosiaErr sosia_open(const SosiaOpen *open, Sosia **out, SosiaBuf *why) {
     e->live = realm_new(e, STR("live"), (Str){0}, w, e->ring_records);
     e->live->stored = e->store != NULL;
     atomic_store(&e->live->ready, true);
+    retention_open(e);
     err = holds_open(e, &e->holds);
     if (err) why_put(why, err, "what is stored beside the world cannot be read");
     if (err) goto fail;

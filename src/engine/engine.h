@@ -349,6 +349,9 @@ struct Sosia {
     Holds *holds;
     Desk *desk;
     struct Pasts *pasts;
+    struct Retention *retention;  // what policies say; the history's thread
+    _Atomic bool retention_stale; // a round has begun: make it again
+    int64_t retain_interval_ns;
 
     Inbox inbox;
     Counters counters;
@@ -373,10 +376,11 @@ struct Sosia {
     Err fail_err;       // why the last commit failed
     uint64_t batch_seq; // of the open batch
     int64_t batch_time;
-    int64_t past_time;       // instants up to here were asked for: batches are later
-    int64_t tick_mono_ns;    // of the last tick
-    Buf encode;              // bytes of the batch at hand
-    uint64_t checkpoint_seq; // sequence of the newest checkpoint
+    int64_t past_time;         // instants up to here were asked for: batches are later
+    int64_t tick_mono_ns;      // of the last tick
+    int64_t retention_mono_ns; // of the last round
+    Buf encode;                // bytes of the batch at hand
+    uint64_t checkpoint_seq;   // sequence of the newest checkpoint
     int64_t checkpoint_mono_ns, probe_mono_ns, bytes_since_checkpoint, checkpoints_failed;
 };
 

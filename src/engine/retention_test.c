@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Policies of retention: documents in and out, and which of them holds for a value.
 #include "engine/test_kit.h"
+#include <stdatomic.h>
 #include "base/check.h"
 #include "base/time.h"
 #include "engine/retention.h"
@@ -165,13 +166,73 @@ static void there_is_a_bound(void **state) {
     kit_do(k, SOSIA_RETENTION_PUT, "p7", "", "{\"raw\":\"P2D\"}"); // one that is there may change
 }
 
+// ---- carried out --------------------------------------------------------------------------------------------------
+
+static _Atomic int64_t clock_ns;
+
+static int64_t test_clock(void *ctx) {
+    (void)ctx;
+    return atomic_load(&clock_ns);
+}
+
+static int64_t number_in_stats(Kit *k, const char *name) {
+    assert_int_equal(kit_read(k, &(SosiaRead){.what = SOSIA_GET_STATS}), SOSIA_OK);
+    const char *at = strstr(kit_body(k), name);
+    assert_non_null(at);
+    return strtoll(at + strlen(name) + 2, NULL, 10);
+}
+
+// Values of an hour, one a second, then a day goes by.
+static void old_values_go(void **state) {
+    (void)state;
+    Kit k = {.s = NULL};
+    char path[64];
+    kit_path(path);
+    SosiaOpen o = {.path = kit_str(path),
+                   .now = test_clock,
+                   .retain_interval_ns = NS_PER_MS,
+                   .checkpoint_interval_ns = 20 * NS_PER_MS};
+    atomic_store(&clock_ns, INT64_C(1700000000) * NS_PER_S);
+    kit_open(&k, &o);
+    kit_do(&k, SOSIA_MODELS_ADD, "", "", KIT_MODELS);
+    kit_do(&k, SOSIA_TWIN_PUT, "r0", "",
+           "{\"$metadata\":{\"$model\":\"dtmi:test:Room;1\"},\"thermostat\":{\"$metadata\":{}}}");
+    policy(&k, "rooms", "model", "dtmi:test:Room;1", "temperature", "\"raw\":\"PT1H\",\"step\":\"PT1M\"");
+    char body[160];
+    for (int i = 0; i < 3600; i++) {
+        atomic_fetch_add(&clock_ns, NS_PER_S);
+        snprintf(body, sizeof body, "[{\"op\":\"add\",\"path\":\"/temperature\",\"value\":%d}]", i);
+        if (i % 10 == 0) kit_do(&k, SOSIA_TWIN_PATCH, "r0", "", body);
+    }
+    assert_int_equal(number_in_stats(&k, "pointsLetGo"), 0);
+    atomic_fetch_add(&clock_ns, DAY);
+    for (int i = 0; number_in_stats(&k, "pointsLetGo") < 360; i++) {
+        assert_true(i < 6000);
+        usleep(10000);
+        atomic_fetch_add(&clock_ns, 10 * NS_PER_S); // a page is looked at again when a sixteenth of an hour has passed
+        // a checkpoint seals what is in memory
+        snprintf(body, sizeof body, "[{\"op\":\"add\",\"path\":\"/count\",\"value\":%d}]", i);
+        kit_do(&k, SOSIA_TWIN_PATCH, "r0", "", body);
+    }
+    assert_int_equal(number_in_stats(&k, "pointsLetGo"), 360); // of the one property
+    assert_in_range(number_in_stats(&k, "meansMade"), 60, 61);
+    SosiaOut out = {.etag = ""};
+    const char *says = "\"model\":\"dtmi:test:Room;1\",\"property\":\"temperature\",\"points\":0,";
+    for (int i = 0; i == 0 || !strstr(kit_keep(&k, (SosiaStr){out.body.p, out.body.n}), says); i++) {
+        assert_true(i < 2000); // the last change is on its way
+        usleep(i ? 10000 : 0);
+        assert_int_equal(sosia_history_stats(k.s, NULL, &out), SOSIA_OK);
+    }
+    sosia_out_free(&out);
+    kit_close(&k);
+    kit_unlink(path);
+}
+
 int main(void) {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(the_most_specific_holds),
-        CASE(documents_come_back),
-        CASE(what_makes_no_sense_is_refused),
-        CASE(there_is_a_bound),
+        CASE(the_most_specific_holds), CASE(documents_come_back),       CASE(what_makes_no_sense_is_refused),
+        CASE(there_is_a_bound),        cmocka_unit_test(old_values_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

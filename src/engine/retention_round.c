@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rounds of retention: the writer starts them, the history's thread asks what is to be kept.
+#include "base/time.h"
+#include "engine/retention.h"
+
+#define INTERVAL_DEFAULT (60 * NS_PER_S)
+
+// What policies say now. The history's thread; the writer raises retention_stale when a round begins.
+static const Retention *current(Sosia *e) {
+    if (!atomic_exchange(&e->retention_stale, false)) return e->retention;
+    for (int i = 0; i < READ_TRIES; i++) {
+        View v;
+        view_begin(&v, e->live->world);
+        Retention *x = retention_of(&v);
+        view_end(&v);
+        if (v.overrun) {
+            retention_free(x);
+            continue;
+        }
+        retention_free(e->retention);
+        e->retention = x;
+        break;
+    }
+    return e->retention;
+}
+
+static HistoryKeep rule_lane(void *ctx, uint64_t lane, bool *rows) { return retention_lane(current(ctx), lane, rows); }
+
+static HistoryKeep rule_row(void *ctx, uint64_t lane, uint64_t row) { return retention_row(current(ctx), lane, row); }
+
+void retention_open(Sosia *e) {
+    if (e->history) history_rules(e->history, &(HistoryRules){e, rule_lane, rule_row});
+}
+
+int64_t retention_poll(Sosia *e) {
+    int64_t every = e->retain_interval_ns ? e->retain_interval_ns : INTERVAL_DEFAULT, now = time_mono_ns();
+    if (every < 0 || !e->history) return INT64_MAX;
+    int64_t left = every - (now - e->retention_mono_ns);
+    if (left > 0) return left;
+    e->retention_mono_ns = now;
+    View v = view_writer(e->live->world);
+    int32_t count;
+    (void)catalog_docs(v.catalog, RETENTION_COLLECTION, &count);
+    if (!count) return every;
+    atomic_store(&e->retention_stale, true);
+    history_retain(e->history, e->now(e->now_ctx));
+    return every;
+}
