@@ -4,7 +4,7 @@
 // A page ends before a row, and the next one begins with it: the token has the key of that row, which nothing that
 // comes later changes, the newest batch that counts, and the time of the first page.
 #include "engine/history_ask.h"
-#include "base/time.h"
+#include "engine/pasts.h"
 
 Err hist_fail(HistAsk *x, Err err, const char *fmt, ...) {
     va_list ap;
@@ -195,28 +195,18 @@ static Err check_props(HistAsk *x) {
 
 // ---- the world ----------------------------------------------------------------------------------------------------
 
-// "live@INSTANT": what had arrived by then.
-static Err find_past(HistAsk *x, Str name) {
-    Str instant = name, head = str_cut(&instant, '@');
-    int64_t at, time;
-    if (!str_eq(head, STR("live")) || !time_parse_when(instant, x->now, &at))
-        return hist_fail(x, ERR_WORLD_NOT_FOUND, "there is no world \"%.*s\"", STR_ARG(name));
-    if (at > x->now) return hist_fail(x, ERR_ARGUMENT, "the instant of world \"%.*s\" has not come yet", STR_ARG(name));
-    history_wait(x->history, x->bound);
-    TRY(history_seq_at(x->history, at, &x->bound, &time));
-    if (!x->bound) return hist_fail(x, ERR_GONE, "nothing is known of an instant before the history began");
-    x->now = at;
-    return ERR_OK;
-}
-
 // The newest batch that counts, and the time up to which values stand. A fork has the past of its parent.
 static Err find_bound(HistAsk *x) {
     Sosia *e = x->engine;
+    Realm *r;
     x->now = e->now(e->now_ctx);
-    x->bound = world_visible(e->live->world);
-    if (str_find(x->h->world, '@', 0) >= 0) return find_past(x, x->h->world);
-    Realm *r = realm_find(e, x->h->world);
-    if (!r) return hist_fail(x, ERR_WORLD_NOT_FOUND, "there is no world \"%.*s\"", STR_ARG(x->h->world));
+    Err err = realm_get(e, x->h->world, &r, &x->now);
+    if (err) {
+        buf_reset(&x->out->message);
+        pasts_why(e, x->h->world, err, &x->out->message);
+        return err;
+    }
+    x->bound = world_visible(r->world);
     if (r->parent.n) {
         x->bound = r->past_seq;
         x->now = r->past_time;

@@ -15,6 +15,7 @@ typedef struct Stepping {
     int64_t end;         // of all of them
     int64_t at, until;   // the interval at hand
     bool open, full;     // full: the page needs no more of this property
+    bool unborn;         // the first value tells where the first interval begins
     bool known;          // a value stands, since known_time
     int64_t known_time;
     int64_t seen_time; // of the newest point
@@ -133,6 +134,8 @@ static void close_interval(Stepping *s) {
 // The interval of a time is the one at hand. next: the value that brought us there.
 static void move_to(Stepping *s, int64_t time, const AggValue *next) {
     if (s->open && time < s->until) return;
+    if (s->unborn) s->at = s->step ? floor_to(time, s->align, s->step) : time;
+    s->unborn = false;
     int64_t after = s->open ? s->until : s->at;
     close_interval(s);
     int64_t at = s->step ? floor_to(time, s->align, s->step) : s->at;
@@ -222,7 +225,7 @@ static Err finish(Stepping *s, int64_t to) {
     After a = {.x = s->x};
     int64_t after = s->open ? s->until : s->at;
     close_interval(s);
-    if (s->full || s->x->fill == FILL_NONE || !s->step) return ERR_OK;
+    if (s->full || s->x->fill == FILL_NONE || !s->step || s->unborn) return ERR_OK;
     if (s->x->fill == FILL_LINEAR) TRY(hist_each(s->x, s->p, to, INT64_MAX, on_after, &a));
     put_gap(s, after, to, &a.time, a.found ? &a.v : NULL);
     return ERR_OK;
@@ -232,16 +235,17 @@ static Err finish(Stepping *s, int64_t to) {
 static Err step_prop(HistAsk *x, int32_t i, int64_t from, int64_t to, int64_t align, int64_t end) {
     Stepping s = {.x = x, .p = &x->props[i], .prop = (uint64_t)i, .align = align, .step = x->h->step_ns, .end = end};
     int64_t first = from;
-    bool found = true;
-    if (x->from == INT64_MIN) TRY(hist_first(x, s.p, INT64_MIN, &first, &found));
+    bool found = true, whole = from == INT64_MIN;
+    if (x->from == INT64_MIN && !whole && x->fill != FILL_NONE) TRY(hist_first(x, s.p, INT64_MIN, &first, &found));
     if (!found || first >= to) return ERR_OK;
     if (first < from) first = from;
     s.agg = agg_new(&x->plan);
-    s.at = s.step ? floor_to(first, align, s.step) : first;
+    s.unborn = whole;
+    if (!whole) s.at = s.step ? floor_to(first, align, s.step) : first;
     if (s.at < from) s.at = from;
-    Err err = seek(&s, s.at);
-    if (!err && !s.step) move_to(&s, s.at, NULL);
-    if (!err) err = hist_each(x, s.p, s.at, to, on_point, &s);
+    Err err = whole ? ERR_OK : seek(&s, s.at); // before the first value there was none
+    if (!err && !s.step && !whole) move_to(&s, s.at, NULL);
+    if (!err) err = hist_each(x, s.p, whole ? from : s.at, to, on_point, &s);
     if (!err) err = s.err;
     if (!err) err = finish(&s, to);
     agg_free(s.agg);
@@ -259,10 +263,12 @@ static Err step_props(HistAsk *x, int64_t from, int64_t to, int64_t align, int64
 
 // ---- all ----------------------------------------------------------------------------------------------------------
 
-// Where intervals end when no end was asked for: now, or behind the newest value when that is of the future.
+// Where intervals end when no end was asked for: now, or behind the newest value when that is of the future. When only
+// those with values are told, from the oldest on, they tell it.
 static Err find_end(HistAsk *x, int64_t *end) {
     *end = x->to;
-    if (x->to != INT64_MAX) return ERR_OK;
+    bool told = x->fill == FILL_NONE && !(x->page.descending && x->h->step_ns);
+    if (x->to != INT64_MAX || told) return ERR_OK;
     *end = x->now + 1;
     for (int32_t i = 0; i < x->prop_count; i++) {
         int64_t time;
