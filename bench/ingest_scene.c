@@ -25,11 +25,15 @@ static void do_write(Scene *x, SosiaOp op, const Buf *body) {
     sosia_buf_free(&keep);
 }
 
-void scene_open(Scene *x, int64_t twins) {
+void scene_open(Scene *x, int64_t twins) { scene_open_with(x, twins, &(SosiaOpen){.queue_max = 0}); }
+
+void scene_open_with(Scene *x, int64_t twins, const SosiaOpen *open) {
     *x = (Scene){.dir = "/var/tmp/sosia-bench-XXXXXX", .twins = twins};
     if (!mkdtemp(x->dir)) scene_check(SOSIA_IO, x->dir);
     snprintf(x->path, sizeof x->path, "%s/b.sosia", x->dir);
-    scene_check(sosia_open(&(SosiaOpen){.path = str_of(x->path)}, &x->s, NULL), "open");
+    SosiaOpen o = *open;
+    o.path = str_of(x->path);
+    scene_check(sosia_open(&o, &x->s, NULL), "open");
     Buf b = {0};
     buf_str_put(&b, STR(head));
     for (int i = 0; i < SCENE_FIELDS; i++)

@@ -15,6 +15,8 @@ typedef struct Scene {
 
 // pump-0 ... in a file of its own in /var/tmp. Ends the process when something fails.
 void scene_open(Scene *x, int64_t twins);
+// The same with options; the path is ours.
+void scene_open_with(Scene *x, int64_t twins, const SosiaOpen *open);
 // Close it and remove the file.
 void scene_close(Scene *x);
 // End the process unless err is SOSIA_OK.

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// What history costs and answers, through sosia.h: ingest with it and without in turns, a stream for minutes with the
+// memory beside it, series, and worlds as they were.
+//   history_run_bench [SECONDS [TWINS]]   of the stream (120), twins of the stream and of past worlds (100,000)
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "base/bench.h"
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "ingest_scene.h"
+
+#define BATCH 5000
+#define UNDER_WAY 32
+#define COST_BATCHES 400
+#define COST_ROUNDS 5
+#define SERIES_POINTS 10000
+#define READ_ROUNDS 21
+#define SCREEN_TWINS 200
+#define SCRUB_INSTANTS 100
+
+typedef struct Load {
+    Scene scene;
+    Rng rng;
+    SosiaUpdate *updates;
+    int64_t clock;
+    _Atomic int64_t out, failed;
+} Load;
+
+static void on_done(void *arg, const SosiaDone *d) {
+    Load *x = arg;
+    if (d->err) atomic_fetch_add(&x->failed, 1);
+    atomic_fetch_sub(&x->out, 1);
+}
+
+static void wait_below(Load *x, int64_t max) {
+    while (atomic_load(&x->out) >= max) thread_sleep_ns(20000);
+}
+
+// Decimal sensor values: a tenth of a degree around what it was.
+static void one_batch(Load *x) {
+    int64_t points = x->scene.twins * SCENE_FIELDS;
+    for (int i = 0; i < BATCH; i++) {
+        int64_t at = (int64_t)rng_below(&x->rng, (uint64_t)points);
+        double v = (double)(200 + at % 90 + (int64_t)rng_below(&x->rng, 7)) / 10;
+        x->updates[i] =
+            (SosiaUpdate){.at = x->scene.at[at], .value = {.kind = SOSIA_F64, .d = v}, .source_time_ns = x->clock};
+    }
+    wait_below(x, UNDER_WAY);
+    x->clock += NS_PER_MS;
+    atomic_fetch_add(&x->out, 1);
+    scene_check(sosia_apply_async(x->scene.s, NULL, (SosiaStr){0}, x->updates, BATCH, on_done, x), "apply");
+}
+
+static void load_open(Load *x, int64_t twins, bool no_history) {
+    *x = (Load){.rng = rng_make(7, 0), .clock = INT64_C(1700000000) * NS_PER_S};
+    x->updates = mem_alloc(sizeof(SosiaUpdate) * BATCH);
+    scene_open_with(&x->scene, twins, &(SosiaOpen){.no_history = no_history});
+}
+
+static void load_close(Load *x) {
+    wait_below(x, 1);
+    if (atomic_load(&x->failed)) scene_check(SOSIA_STORAGE, "batches");
+    scene_close(&x->scene);
+    mem_free(x->updates);
+}
+
+static double rate(Load *x, int batches) {
+    int64_t start = time_mono_ns();
+    for (int n = 0; n < batches; n++) one_batch(x);
+    wait_below(x, 1);
+    return (double)batches * BATCH / bench_seconds(start) / 1e6;
+}
+
+// ---- what it costs ------------------------------------------------------------------------------------------------
+
+static void ingest_cost(void) {
+    static Load with, without;
+    Bench cost = {.name = "history.ingest_cost", .unit = "ratio", .goal = 0.25, .less = true};
+    double none = 0;
+    load_open(&with, 100000, false);
+    load_open(&without, 100000, true);
+    for (int i = 0; i < COST_ROUNDS; i++) {
+        none = rate(&without, COST_BATCHES);
+        bench_add(&cost, 1 - rate(&with, COST_BATCHES) / none);
+    }
+    cost.peer = "M/s without, last round";
+    cost.peer_value = none;
+    bench_print(&cost);
+    load_close(&with);
+    load_close(&without);
+}
+
+static double resident_mb(void) {
+    long pages = 0, unused = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (!f || fscanf(f, "%ld %ld", &unused, &pages) != 2) scene_check(SOSIA_IO, "/proc/self/statm");
+    fclose(f);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE) / 1e6;
+}
+
+static double stat_of(Load *x, const char *name) {
+    SosiaOut out = {.etag = ""};
+    scene_check(sosia_read(x->scene.s, NULL, &(SosiaRead){.what = SOSIA_GET_STATS}, &out), "stats");
+    buf_byte(&out.body, 0);
+    const char *at = strstr(out.body.p, name);
+    double v = at ? strtod(at + strlen(name) + 2, NULL) : -1;
+    sosia_out_free(&out);
+    return v;
+}
+
+static void sustained(Load *x, double seconds) {
+    Bench speed = {.name = "history.sustained", .unit = "M/s", .goal = 1};
+    Bench growth = {.name = "history.sustained_growth", .unit = "MB", .goal = 64, .less = true};
+    Bench heads = {.name = "history.head_bytes", .unit = "MB", .goal = 268.5, .less = true};
+    int64_t start = time_mono_ns(), batches = 0;
+    double half_mb = 0;
+    while (bench_seconds(start) < seconds) {
+        one_batch(x);
+        batches++;
+        if (half_mb <= 0 && bench_seconds(start) > seconds / 2) half_mb = resident_mb();
+    }
+    wait_below(x, 1);
+    bench_add(&speed, (double)batches * BATCH / bench_seconds(start) / 1e6);
+    bench_print(&speed);
+    bench_add(&growth, resident_mb() - half_mb);
+    bench_print(&growth);
+    bench_add(&heads, stat_of(x, "\"headBytes\"") / 1e6);
+    bench_print(&heads);
+}
+
+// ---- what it answers ----------------------------------------------------------------------------------------------
+
+// One series of SERIES_POINTS values, a second apart.
+static void read_10k(Load *x) {
+    Bench read = {.name = "history.read_10k", .unit = "ms", .goal = 2, .less = true};
+    int64_t from = INT64_C(1500000000) * NS_PER_S;
+    for (int n = 0; n < SERIES_POINTS; n += BATCH) {
+        for (int i = 0; i < BATCH; i++)
+            x->updates[i] = (SosiaUpdate){.at = x->scene.at[0],
+                                          .value = {.kind = SOSIA_F64, .d = (double)((n + i) % 977) / 10},
+                                          .source_time_ns = from + (n + i) * NS_PER_S};
+        scene_check(sosia_apply(x->scene.s, NULL, (SosiaStr){0}, x->updates, BATCH, NULL), "series");
+    }
+    SosiaStr property = STR("p0");
+    SosiaHistory h = {.id = STR("pump-0"), .properties = &property, .property_count = 1, .fn = STR("avg")};
+    h.from_ns = from;
+    h.to_ns = from + SERIES_POINTS * NS_PER_S;
+    SosiaOut out = {.etag = ""};
+    for (int i = 0; i < READ_ROUNDS; i++) {
+        int64_t start = time_mono_ns();
+        scene_check(sosia_history(x->scene.s, NULL, &h, &out), "history");
+        bench_add(&read, bench_seconds(start) * 1e3);
+    }
+    fprintf(stderr, "bench: %.*s\n", (int)(out.body.n < 200 ? out.body.n : 200), out.body.p);
+    bench_print(&read);
+    sosia_out_free(&out);
+}
+
+static void world_at(char *out, size_t n, int64_t at) {
+    Buf b = {0};
+    time_print(at, 7, &b);
+    snprintf(out, n, "live@%.*s", (int)b.n, b.p);
+    buf_free(&b);
+}
+
+static void read_twin(Load *x, const char *world, int64_t twin) {
+    char id[24];
+    SosiaOut out = {.etag = ""};
+    snprintf(id, sizeof id, "pump-%d", (int)twin);
+    SosiaRead r = {.what = SOSIA_GET_TWIN, .world = str_of(world), .id = str_of(id)};
+    scene_check(sosia_read(x->scene.s, NULL, &r, &out), world);
+    sosia_out_free(&out);
+}
+
+static int64_t instant(int64_t from, int64_t to, int i, int n) { return from + (to - from) / n * i; }
+
+static void past_one_twin(Load *x, int64_t from, int64_t to) {
+    Bench one = {.name = "past.one_twin", .unit = "ms", .goal = 5, .less = true};
+    char world[64];
+    for (int i = 1; i <= READ_ROUNDS; i++) {
+        world_at(world, sizeof world, instant(from, to, i, READ_ROUNDS + 1)); // another one each time: cold
+        int64_t start = time_mono_ns();
+        read_twin(x, world, (int64_t)rng_below(&x->rng, (uint64_t)x->scene.twins));
+        bench_add(&one, bench_seconds(start) * 1e3);
+    }
+    bench_print(&one);
+}
+
+static void past_scan(Load *x, int64_t from, int64_t to) {
+    Bench scan = {.name = "past.scan", .unit = "ms", .goal = 3000, .less = true};
+    char world[64];
+    for (int i = 1; i <= 3; i++) {
+        world_at(world, sizeof world, instant(from, to, i, 4) + 1);
+        SosiaAnswer a = {.token = ""};
+        SosiaQuery q = {.world = str_of(world), .text = STR("SELECT COUNT() FROM DIGITALTWINS T WHERE T.p0 > 20")};
+        int64_t start = time_mono_ns();
+        scene_check(sosia_query(x->scene.s, NULL, &q, &a), "scan");
+        bench_add(&scan, bench_seconds(start) * 1e3);
+        sosia_answer_free(&a);
+    }
+    bench_print(&scan);
+}
+
+static void past_scrub(Load *x, int64_t from, int64_t to) {
+    Bench scrub = {.name = "past.scrub_100", .unit = "ms", .goal = 2000, .less = true};
+    char world[64];
+    int64_t start = time_mono_ns();
+    for (int i = 0; i < SCRUB_INSTANTS; i++) {
+        world_at(world, sizeof world, instant(from, to, i, SCRUB_INSTANTS) + 2);
+        for (int64_t t = 0; t < SCREEN_TWINS; t++) read_twin(x, world, t);
+    }
+    bench_add(&scrub, bench_seconds(start) * 1e3);
+    bench_print(&scrub);
+}
+
+int main(int argc, char **argv) {
+    static Load x;
+    double seconds = argc > 1 ? atof(argv[1]) : 120;
+    int64_t twins = argc > 2 ? atoll(argv[2]) : 100000;
+    ingest_cost();
+    load_open(&x, twins, false);
+    int64_t from = time_now_ns();
+    sustained(&x, seconds);
+    int64_t to = time_now_ns();
+    read_10k(&x);
+    past_one_twin(&x, from, to);
+    past_scan(&x, from, to);
+    past_scrub(&x, from, to);
+    load_close(&x);
+    return 0;
+}
