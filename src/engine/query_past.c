@@ -88,7 +88,7 @@ static void fill_gap(Walk *w, int64_t at, const Row *next) {
     int64_t n = w->empty, first = at - n * w->q->step_ns;
     w->empty = 0;
     for (int64_t i = 0; i < n && !w->stopped; i++) {
-        Row row = {{{EXPR_UNDEFINED}}};
+        Row row = {0}; // undefined
         for (int32_t k = 0; k < w->plan.count; k++) {
             if (w->fill == FILL_PREVIOUS && w->some) row.v[k] = w->last.v[k];
             if (w->fill == FILL_LINEAR && w->some && next)
@@ -103,7 +103,7 @@ static bool stands_in_time(AggKind k) { return k == AGG_TWA || k == AGG_SHARE; }
 // The interval at hand ends at `to`.
 static void end_interval(Walk *w, int64_t to) {
     AggValue out[AGG_FNS_MAX];
-    Row row = {{{EXPR_UNDEFINED}}};
+    Row row = {0}; // undefined
     arena_reset(&w->scratch);
     bool some = agg_count(w->agg) > 0;
     agg_end(w->agg, to, &w->scratch, out);
