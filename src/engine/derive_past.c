@@ -77,6 +77,7 @@ static Window *window_of(DerivePast *p, uint32_t col, uint64_t id) {
 }
 
 static void drop_first(DerivePast *p, Window *w, int32_t n) {
+    if (n == 0) return;
     for (int32_t i = 0; i < n; i++) mem_free((void *)(uintptr_t)w->v[i].text.p);
     w->n -= n;
     p->values -= n;

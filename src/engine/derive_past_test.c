@@ -118,14 +118,14 @@ static const char *const DEFS[] = {"AVG(p, 60s)",
                                    "ANY(<-feeds, LAST(n, 10s) > 5) OR SUM(n, 2m) > 100"};
 
 static void define(Storm *x, int i) {
-    char name[8], body[300];
+    char name[16], body[300];
     snprintf(name, sizeof name, "d%d", i);
     snprintf(body, sizeof body, "{\"model\":\"dtmi:w:P;1\",\"property\":\"o%d\",\"expression\":\"%s\"}", i, DEFS[i]);
     kit_do(&x->k, SOSIA_DERIVED_PUT, name, "", body);
 }
 
 static void make(Storm *x, int i) {
-    char id[4];
+    char id[16];
     snprintf(id, sizeof id, "P%d", i);
     kit_do(&x->k, SOSIA_TWIN_PUT, id, "", "{\"$metadata\":{\"$model\":\"dtmi:w:P;1\"}}");
     x->alive[i] = true;
@@ -133,7 +133,7 @@ static void make(Storm *x, int i) {
 
 static void join(Storm *x, int from, int to) {
     if (from == to) return;
-    char id[4], rid[8], body[100];
+    char id[16], rid[16], body[100];
     snprintf(id, sizeof id, "P%d", from);
     snprintf(rid, sizeof rid, "r%d", to);
     snprintf(body, sizeof body, "{\"$relationshipName\":\"feeds\",\"$targetId\":\"P%d\"}", to);
@@ -154,7 +154,7 @@ static int some_twin(Storm *x) {
 static void set_value(Storm *x) {
     static const char *const paths[] = {"p", "n", "s"};
     Came c = {.twin = some_twin(x), .property = pick(x, 3), .valid = true, .d = pick(x, 9)};
-    char id[4];
+    char id[16];
     bool source = pick(x, 2) == 0;
     int64_t now = atomic_load(&clock_ns), ago = pick(x, 3) ? pick(x, 2000) : pick(x, 90000);
     c.time = source ? now - ago * NS_PER_MS - 3000 - ++x->stamp : now + ++x->stamp;
@@ -172,7 +172,7 @@ static void set_value(Storm *x) {
 static void clear_value(Storm *x) {
     static const char *const paths[] = {"p", "n", "s"};
     Came c = {.twin = some_twin(x), .property = pick(x, 3), .time = atomic_load(&clock_ns) + ++x->stamp};
-    char id[4], body[80];
+    char id[16], body[80];
     snprintf(id, sizeof id, "P%d", c.twin);
     snprintf(body, sizeof body, "[{\"op\":\"remove\",\"path\":\"/%s\"}]", paths[c.property]);
     if (kit_write(&x->k, SOSIA_TWIN_PATCH, id, "", body) == SOSIA_OK) note(x, c); // else there was none
@@ -180,18 +180,17 @@ static void clear_value(Storm *x) {
 
 static void remake_twin(Storm *x) {
     int i = some_twin(x), from = (i + 1) % TWINS;
-    char id[4], body[2000];
+    char id[16];
     snprintf(id, sizeof id, "P%d", i);
     assert_int_equal(kit_get_in(&x->k, "", SOSIA_GET_TWIN, id, ""), SOSIA_OK);
     for (int k = 0; k < TWINS; k++) { // relationships first
-        char rid[8], other[4];
+        char rid[16], other[16];
         snprintf(rid, sizeof rid, "r%d", k);
         snprintf(other, sizeof other, "P%d", k);
         kit_write(&x->k, SOSIA_LINK_DELETE, id, rid, "");
         snprintf(rid, sizeof rid, "r%d", i);
         kit_write(&x->k, SOSIA_LINK_DELETE, other, rid, "");
     }
-    (void)body;
     kit_do(&x->k, SOSIA_TWIN_DELETE, id, "", "");
     forget(x, i);
     make(x, i);
@@ -204,7 +203,7 @@ static void edit(Storm *x) {
     case 1: remake_twin(x); break;
     case 2: join(x, some_twin(x), some_twin(x)); break;
     case 3: {
-        char name[8];
+        char name[16];
         int i = pick(x, 8);
         snprintf(name, sizeof name, "d%d", i);
         kit_do(&x->k, SOSIA_DERIVED_DELETE, name, "", "");

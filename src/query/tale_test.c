@@ -176,7 +176,7 @@ static void values(void **state) {
         Buf want = {0};
         char text[400];
         for (int r = 29; r >= 20; r--) {
-            char name[8];
+            char name[16];
             snprintf(name, sizeof name, "r%d", r);
             put_twin(&v, name, from, to, &want);
         }
@@ -216,11 +216,11 @@ static void ends(void **state) {
 }
 
 // A twin whose count has a past of 2,000 values: 667 seconds.
-static const char *long_one(char name[8]) {
+static const char *long_one(char name[16]) {
     View v;
     view_begin(&v, g.w);
     for (int r = 0; r < 30; r++) {
-        snprintf(name, 8, "r%d", r);
+        snprintf(name, 16, "r%d", r);
         TwinId id = view_find_twin(&v, str_of(name));
         TwinView t = view_twin(&v, id);
         if (length_of(id.v, column_of(&v, &t, "count")) == 2000 && id.v % 2 == 0) break;
@@ -231,7 +231,7 @@ static const char *long_one(char name[8]) {
 
 static void steps(void **state) {
     (void)state;
-    char name[8], text[300];
+    char name[16], text[300];
     long_one(name);
     snprintf(text, sizeof text,
              "SELECT count FROM DIGITALTWINS WHERE $dtId = '%s' HISTORY FROM '2026-01-01' TO '2026-01-01T01:00:00Z' "
