@@ -102,6 +102,9 @@ struct Unfold {
     NumMap rows;   // table << 40 | row, + 1: twin, 0 when free
     NumMap places; // twin: its word HOT_PLACE
     NumMap links;  // link: number in infos, + 1
+    NumMap names;  // twins that came with the batches: number in new_names, + 1
+    Str *new_names;
+    int64_t name_count, name_cap;
     LinkInfo *infos;
     int64_t info_count, info_cap;
     // of the batch at hand
@@ -294,21 +297,35 @@ static void link_end(Unfold *u, const Life *x) {
     if (gone) l->source = 0;
 }
 
-static Str dead_name(const Unfold *u, uint64_t id) {
-    for (int64_t i = 0; i < u->point_count; i++)
-        if (u->points[i].kind == TRAIL_DEAD && u->points[i].row == id) return u->points[i].text;
-    return (Str){0};
+static void name_keep(Unfold *u, uint64_t id, Str name) {
+    if (u->name_count == u->name_cap) {
+        u->name_cap = u->name_cap ? u->name_cap * 2 : 64;
+        u->new_names = mem_grow(u->new_names, (size_t)u->name_cap * sizeof *u->new_names);
+    }
+    u->new_names[u->name_count++] = arena_str(&u->keep, name);
+    num_put(&u->names, id, (uint64_t)u->name_count);
+}
+
+// Valid while the view is open.
+static Str name_of(Unfold *u, uint64_t id, TwinView *room) {
+    uint64_t at;
+    if (num_get(&u->names, id, &at)) return u->new_names[at - 1];
+    *room = view_twin(&u->v, (TwinId){id});
+    return text_str(&room->name);
 }
 
 static void twin_goes(Unfold *u, const Life *x) {
-    if (x->before && !x->after) emit(u, &(Change){.kind = CHANGE_TWIN_DEL, .id = x->id, .text = dead_name(u, x->id)});
-    if (!x->after && x->name.n && (x->before || !dead_name(u, x->id).n))
+    TwinView room;
+    if (x->before && !x->after)
+        emit(u, &(Change){.kind = CHANGE_TWIN_DEL, .id = x->id, .text = name_of(u, x->id, &room)});
+    if (!x->after && x->name.n && (x->before || !x->placed)) // and not one that came only to go
         emit(u, &(Change){.kind = CHANGE_ERASED, .id = x->id, .text = x->name});
 }
 
 static void twin_comes(Unfold *u, const Life *x) {
     uint32_t table = (uint32_t)(x->after >> TABLE_SHIFT) - 1;
     if (!x->after || !x->placed) return;
+    if (!x->before) name_keep(u, x->id, x->name);
     emit(u, &(Change){.kind = x->before ? CHANGE_TWIN_MODEL : CHANGE_TWIN_NEW,
                       .id = x->id,
                       .col = table,
@@ -417,7 +434,7 @@ static void put_value(Unfold *u, const CellOf *o, const TrailPoint *p) {
         kind = CHANGE_LINK_SET;
     }
     emit(u, &(Change){.kind = kind,
-                      .cell = p->cell,
+                      .cell = (uint8_t)o->fields[o->field].cell,
                       .col = p->vec,
                       .id = o->id,
                       .bits = p->bits,
@@ -572,6 +589,8 @@ void unfold_free(Unfold *u) {
     num_free(&u->rows);
     num_free(&u->places);
     num_free(&u->links);
+    num_free(&u->names);
+    mem_free(u->new_names);
     num_free(&u->old_rows);
     lives_free(&u->twins);
     lives_free(&u->rels);

@@ -91,7 +91,7 @@ static void scene_close(Scene *x) {
     domain_free(x->d);
 }
 
-// Lane by lane, as history gives them.
+// As history gives them: lane by lane, without names of the dead, cells by how they are stored.
 static int by_lane(const void *a, const void *b) {
     const TrailPoint *x = *(const TrailPoint *const *)a, *y = *(const TrailPoint *const *)b;
     uint64_t i = trail_lane(x->vec, x->word), k = trail_lane(y->vec, y->word);
@@ -105,6 +105,17 @@ static void sort_lanes(TrailPoint *p, int64_t n, Arena *a) {
     for (int64_t i = 0; i < n; i++) order[i] = &copy[i];
     qsort(order, (size_t)n, sizeof(TrailPoint *), by_lane);
     for (int64_t i = 0; i < n; i++) p[i] = *order[i];
+}
+
+static int64_t as_stored(TrailPoint *p, int64_t n) {
+    int64_t left = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (p[i].kind == TRAIL_DEAD) continue;
+        if (p[i].cell == CELL_DOC) p[i].cell = CELL_STR;
+        if (p[i].cell == CELL_OBJECT || p[i].cell == CELL_COMPONENT) p[i].cell = CELL_BOOL;
+        p[left++] = p[i];
+    }
+    return left;
 }
 
 static int64_t points_of(Str trail, Arena *a, TrailPoint **out) {
@@ -122,7 +133,10 @@ static void follow(Scene *x) {
     TrailPoint *points;
     BatchHead head = {.seq = world_seq(x->w), .time = x->now};
     int64_t n = points_of(world_trail(x->w), &x->arena, &points);
-    if (x->sorted) sort_lanes(points, n, &x->arena);
+    if (x->sorted) {
+        sort_lanes(points, n, &x->arena);
+        n = as_stored(points, n);
+    }
     Buf changes = {0}, bytes = {0};
     assert_int_equal(unfold_batch(x->u, x->now, points, n, &changes, &head.count), ERR_OK);
     batch_encode(&head, buf_str(&changes), &bytes);
