@@ -89,7 +89,7 @@ static void put_rows(HWork *w, const Frame *f, Buf *out) {
 
 static void put_batches(HWork *w, const Frame *f, Buf *out) {
     uint64_t *v = hwork_slot(w, SLOT_BATCHES, w->rows.points * 8);
-    const HPoint *p = f->in->points + f->first;
+    const HPoint *p = f->first ? f->in->points + f->first : f->in->points; // there may be none
     for (int64_t i = 0; i < w->rows.points; i++) {
         v[i] = p[i].batch;
     }
@@ -103,7 +103,7 @@ static void put_times(HWork *w, const Frame *f, Buf *out) {
     SeqRows updates = rows_of(r, r->updates), sources = rows_of(r, r->sources);
     int64_t *u = hwork_slot(w, SLOT_UPDATES, updates.total * 8), *s = hwork_slot(w, SLOT_SOURCES, sources.total * 8);
     int64_t *a = hwork_slot(w, SLOT_ARRIVALS, sources.total * 8);
-    const HPoint *p = f->in->points + f->first;
+    const HPoint *p = f->first ? f->in->points + f->first : f->in->points; // there may be none
     const HBatch *batches = f->in->batches;
     for (int64_t i = 0; i < r->rows; i++) {
         const HState *start = start_of(f, r->row[i]);
@@ -123,7 +123,7 @@ static void put_texts(HWork *w, const Frame *f, Buf *out) {
     SeqRows rows = rows_of(r, r->values);
     uint64_t *ids = hwork_slot(w, SLOT_VALUES, rows.total * 8);
     Str *texts = hwork_slot(w, SLOT_STRS, rows.total * (int64_t)sizeof *texts);
-    const HPoint *p = f->in->points + f->first;
+    const HPoint *p = f->first ? f->in->points + f->first : f->in->points; // there may be none
     int64_t n = 0;
     for (int64_t i = 0; i < r->rows; i++) {
         if (r->flags[i] & START_VALID) texts[n++] = start_of(f, r->row[i])->text;
@@ -139,7 +139,7 @@ static void put_values(HWork *w, const Frame *f, Buf *out) {
     const FrameRows *r = &w->rows;
     SeqRows rows = rows_of(r, r->values);
     uint64_t *v = hwork_slot(w, SLOT_VALUES, rows.total * 8);
-    const HPoint *p = f->in->points + f->first;
+    const HPoint *p = f->first ? f->in->points + f->first : f->in->points; // there may be none
     int64_t n = 0;
     for (int64_t i = 0; i < r->rows; i++) {
         if (r->flags[i] & START_VALID) v[n++] = start_of(f, r->row[i])->bits;
