@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Places: where a twin's values lie over time. Its columns are those of its table, its row in them changes with its model.
+// Places: where a twin's values lie over time. Its columns are those of its table, its row in them changes with its
+// model.
 #pragma once
 #include "engine/engine.h"
 #include "history/history.h"

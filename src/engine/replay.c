@@ -171,7 +171,7 @@ static Err look_over(Sosia *e, const SosiaReplay *r) {
     if (r->to_ns <= r->from_ns || !(r->speed >= 0)) return ERR_ARGUMENT;
     if (r->to_ns > e->now(e->now_ctx)) return ERR_ARGUMENT;
     int64_t known = history_from(e->history);
-    return !known || r->from_ns < known ? ERR_GONE : ERR_OK;
+    return known && r->from_ns < known ? ERR_GONE : ERR_OK;
 }
 
 static bool enlist(Sosia *e, Replay *r) {
@@ -195,16 +195,31 @@ static void strike(Replay *r) {
     pthread_mutex_unlock(&r->engine->worlds_lock);
 }
 
-Err replay_start(Sosia *e, const SosiaReplay *what, Replay **out) {
-    TRY(look_over(e, what));
-    history_wait(e->history, atomic_load(&e->durable));
+// The world right before the stretch: an empty one before the first batch there ever was. In a file whose history began
+// with a world that was there, a stretch from that instant begins right behind it.
+static Err make_base(Replay *r) {
+    Sosia *e = r->engine;
+    int64_t known = history_from(e->history), before = r->at - 1, time = 0;
     uint64_t seq = 0;
-    int64_t time = 0;
-    TRY(history_seq_at(e->history, what->from_ns - 1, &seq, &time));
+    if (known && before < known) {
+        before = known;
+        r->at = known + 1;
+    }
+    TRY(history_seq_at(e->history, before, &seq, &time));
+    if (!seq) {
+        r->base = world_new(e->domain, 0);
+        return ERR_OK;
+    }
+    PastSource past = history_past(e->history);
+    return world_past(e->domain, &past, seq, before, e->live->world, &r->base);
+}
+
+Err replay_start(Sosia *e, const SosiaReplay *what, Replay **out) {
+    if (e->history) history_wait(e->history, atomic_load(&e->durable));
+    TRY(look_over(e, what));
     Replay *r = mem_alloc(sizeof *r);
     *r = (Replay){.engine = e, .what = *what, .at = what->from_ns, .window_ns = NS_PER_S};
-    PastSource past = history_past(e->history);
-    Err err = world_past(e->domain, &past, seq, what->from_ns - 1, e->live->world, &r->base);
+    Err err = make_base(r);
     if (err) {
         mem_free(r);
         return err;

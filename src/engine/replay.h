@@ -9,8 +9,8 @@
 
 typedef struct Replay Replay;
 
-// Begin. Errors: UNSUPPORTED (no history), GONE (before what is known), ARGUMENT (to before from, in the future, a speed
-// below 0), LIMIT, IO.
+// Begin. Errors: UNSUPPORTED (no history), GONE (before what is known), ARGUMENT (to before from, in the future, a
+// speed below 0), LIMIT, IO, those of history.
 MUST Err replay_start(Sosia *e, const SosiaReplay *r, Replay **out);
 // The next batch, or *out NULL when none is due within wait_ns. Errors: CLOSED (that was all), STORAGE, CORRUPT, GONE.
 MUST Err replay_take(Replay *r, int64_t wait_ns, FeedBatch **out);
