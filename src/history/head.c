@@ -501,24 +501,37 @@ bool head_next(HeadCursor *c, HeadPoint *out) {
 
 // ---- taking out ----
 
-void head_drop(History *h, Head *head, uint64_t seq) {
-    HeadRun *old = head->open, *kept = NULL;
-    CHECK(!head->frozen);
-    if (!old) return;
-    HeadCursor c = head_cursor(old, UINT64_MAX);
-    for (HeadPoint x; head_next(&c, &x);) {
-        if (x.seq <= seq) continue;
-        if (!kept) {
-            kept = run_new(old->lane, old->page, x.seq, x.time);
-            atomic_store_explicit(&kept->cell, atomic_load_explicit(&old->cell, memory_order_relaxed),
-                                  memory_order_relaxed);
-        }
-        if (kept->seq_last != x.seq) put_mark(kept, x.seq, x.time, x.source);
-        put_point(kept, &x.p, atomic_load_explicit(&old->cell, memory_order_relaxed) == HCELL_TEXT);
+static bool is_text(const HeadRun *r) { return atomic_load_explicit(&r->cell, memory_order_relaxed) == HCELL_TEXT; }
+
+// Append a point of another run to *r, begun when there is none.
+static void copy_point(HeadRun **r, const HeadRun *from, const HeadPoint *x) {
+    if (!*r) {
+        *r = run_new(from->lane, from->page, x->seq, x->time);
+        atomic_store_explicit(&(*r)->cell, atomic_load_explicit(&from->cell, memory_order_relaxed),
+                              memory_order_relaxed);
     }
+    if ((*r)->seq_last != x->seq) put_mark(*r, x->seq, x->time, x->source);
+    put_point(*r, &x->p, is_text(from));
+}
+
+int64_t head_sift(History *h, Head *head, bool frozen, bool (*keep)(void *ctx, HeadPoint *x), void *ctx) {
+    HeadRun *old = frozen ? head->frozen : head->open, *kept = NULL;
+    CHECK(!head->flying);
+    HeadCursor c = head_cursor(old, UINT64_MAX);
+    for (HeadPoint x; head_next(&c, &x);)
+        if (keep(ctx, &x)) copy_point(&kept, old, &x);
     pthread_mutex_lock(&h->lock);
-    head->open = kept;
+    *(frozen ? &head->frozen : &head->open) = kept;
     pthread_mutex_unlock(&h->lock);
-    atomic_fetch_add_explicit(&h->head_bytes, (kept ? kept->bytes : 0) - old->bytes, memory_order_relaxed);
+    int64_t grew = (kept ? kept->bytes : 0) - old->bytes;
+    atomic_fetch_add_explicit(&h->head_bytes, grew, memory_order_relaxed);
     head_run_unref(old);
+    return grew;
+}
+
+static bool behind(void *ctx, HeadPoint *x) { return x->seq > *(const uint64_t *)ctx; }
+
+void head_drop(History *h, Head *head, uint64_t seq) {
+    CHECK(!head->frozen);
+    if (head->open) head_sift(h, head, false, behind, &seq);
 }

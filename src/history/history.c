@@ -380,6 +380,7 @@ static void *run(void *arg) {
         if (!did || turns % MERGE_TURNS == 0) did |= merge_turn(h);
         if (!did) await_work(h);
     }
+    erase_give_up(h);
     return NULL;
 }
 

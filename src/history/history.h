@@ -137,15 +137,19 @@ void history_retain(History *h, int64_t now);
 // ---- erasing ------------------------------------------------------------------------------------------------------
 
 // Take points of rows of lanes out of heads, blocks, means and caches, as if they had never been: those that arrived in
-// [from, to). A row means another twin at another time, so spans matter.
-// Waits until that is durable. Errors: STORAGE, STORAGE_FULL, CORRUPT.
+// [from, to). A row means another twin at another time, so spans matter: what clears the row at `from` stays, it is of
+// who had it before; what the batch at `to` did to the row before it clears it goes too. Means of a row that were made
+// of points of a span go as a whole, other twins' with them.
+// Waits until that is durable; what is told meanwhile may stay. Doing it again does no harm. Any thread but
+// the store's and the history's own. points: what went or was written over. Errors: STORAGE, STORAGE_FULL, CORRUPT,
+// BUSY, CLOSED.
 typedef struct HistoryErase {
     uint64_t lane, row;
     int64_t from, to;
     Str instead; // text lanes: stands in place of every text there was; "": the points go
 } HistoryErase;
 MUST Err history_erase(History *h, const HistoryErase *what, int64_t n, int64_t *points);
-// Let go of the names of dead twins.
+// Let go of the names of dead twins: "erased:ID" stands in their place. Errors: as above.
 MUST Err history_erase_dead(History *h, const uint64_t *twins, int64_t n);
 // Rows of a lane that ever had `value` in the bits of `mask`: fn(ctx, row), in no order, perhaps more than once. Looks
 // at every block of the lane.

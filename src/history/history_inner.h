@@ -5,6 +5,7 @@
 //   seal.c     heads -> blocks            begin.c  recovery, the beginning of a file's history
 //   read.c     series, last               page.c   rows of a page as known at an instant
 //   batches.c  batches in order           cache.c  opened blocks for readers
+//   erase.c    erasing
 //   merge*.c, retain.c, means.c           merging, retention, means
 //
 // Who owns what
@@ -130,6 +131,9 @@ HeadCursor head_cursor(const HeadRun *r, uint64_t to);
 bool head_next(HeadCursor *c, HeadPoint *out);
 // Take the points of batches up to `seq` out of a head that has no frozen run. History thread, or before it runs.
 void head_drop(History *h, Head *head, uint64_t seq);
+// Write a run that is not on its way again, with the points that keep() says, as it left them; it sees all, in order.
+// Returns by how many bytes it grew. History thread.
+int64_t head_sift(History *h, Head *head, bool frozen, bool (*keep)(void *ctx, HeadPoint *x), void *ctx);
 
 // ---- puts (history.c) ---------------------------------------------------------------------------------------------
 
@@ -155,6 +159,10 @@ void seal_free(Seal *s);
 bool seal_step(History *h);
 // Nanoseconds until what the disk refused is tried again; < 0: nothing waits.
 int64_t seal_wait_ns(const History *h);
+// The frozen runs hold so many bytes more. History thread.
+void seal_frozen_add(History *h, int64_t bytes);
+// Names of the dead are on their way. History thread.
+bool seal_has_dead(const History *h);
 // Nothing is being sealed or waits for it.
 bool seal_idle(const History *h);
 
@@ -229,6 +237,14 @@ bool history_merge_step(History *h);
 // Blocks of tier 0 became durable, one call each.
 void history_merge_sealed(History *h, uint64_t lane, uint64_t page, int64_t points, int64_t bytes);
 
+// ---- erasing (erase.c) --------------------------------------------------------------------------------------------
+
+typedef struct EraseJob EraseJob;
+// Do a piece of the job there is (h->erase). False: nothing to do now. History thread, no change of merging under way.
+bool erase_step(History *h);
+// The history's thread ends: who waits is told CLOSED.
+void erase_give_up(History *h);
+
 // ---- the history --------------------------------------------------------------------------------------------------
 
 typedef struct QueueItem {
@@ -293,8 +309,9 @@ struct History {
     Merge *merge;
     HWork *coder;
     Arena scratch;
-    uint64_t replayed; // first batch told by recovery; 0: none
-    bool long_run;     // some run is over HEAD_RUN_BYTES_MAX
+    uint64_t replayed;         // first batch told by recovery; 0: none
+    bool long_run;             // some run is over HEAD_RUN_BYTES_MAX
+    _Atomic(EraseJob *) erase; // set under the lock; NULL: nothing is to be erased
 
     Cache cache;
     struct {

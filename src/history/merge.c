@@ -308,7 +308,9 @@ static Err step_retain(History *h) {
 bool history_merge_step(History *h) {
     Merge *m = h->merge;
     take_from(h);
-    if (m->under_way || (m->next_ns && time_mono_ns() < m->next_ns)) return false;
+    if (m->under_way) return false;
+    if (atomic_load(&h->erase)) return erase_step(h);
+    if (m->next_ns && time_mono_ns() < m->next_ns) return false;
     retain_begin(h);
     if (!m->due_count && !m->pass.running) return false;
     bool retain = m->pass.running && (!m->due_count || m->turns++ % 4 == 0);

@@ -479,6 +479,10 @@ int64_t seal_wait_ns(const History *h) {
     return ns > 0 ? ns : 0;
 }
 
+void seal_frozen_add(History *h, int64_t bytes) { h->seal->frozen_bytes += bytes; }
+
+bool seal_has_dead(const History *h) { return h->seal->dead_flying > 0; }
+
 bool seal_idle(const History *h) {
     const Seal *s = h->seal;
     return s->at >= s->count && s->flying == 0 && !s->failed;
