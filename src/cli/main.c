@@ -11,7 +11,7 @@ static const Command *const commands[] = {
     // clang-format off
     &cmd_serve, &cmd_demo, &cmd_version,
     &cmd_models_add, &cmd_models_list, &cmd_models_show, &cmd_import,
-    &cmd_get, &cmd_history, &cmd_query, &cmd_watch,
+    &cmd_get, &cmd_history_stats, &cmd_history, &cmd_query, &cmd_watch,
     &cmd_set, &cmd_ingest, &cmd_replay,
     &cmd_derived_list, &cmd_derived_show, &cmd_derived_set, &cmd_derived_rm,
     &cmd_retention_list, &cmd_retention_put, &cmd_retention_delete,

@@ -26,9 +26,7 @@ static Str text_in(const Json *v, Str key) {
 
 // ---- into a world -------------------------------------------------------------------------------------------------
 
-// One call; values before it come first.
 static Err call_now(Past *p, const char *method, Str path, Str body, const char *type) {
-    TRY(feeder_flush(&p->feeder));
     return client_do(&p->into, &(Call){.method = method, .path = path, .body = body, .type = type});
 }
 
@@ -97,6 +95,7 @@ static Err apply(Past *p, const Json *change) {
     Str path = text_in(change, STR("path"));
     if (str_eq(op, STR("set")) && !str_starts(path, STR("$"))) return put_value(p, change, twin, path, false);
     if (str_eq(op, STR("unset"))) return put_value(p, change, twin, path, true);
+    TRY(feeder_flush(&p->feeder)); // values before it come first; before a path is made, which this forgets
     if (str_eq(op, STR("twin_put"))) return put_twin(p, twin, text_in(change, STR("model")));
     if (str_eq(op, STR("twin_delete")))
         return call_now(p, "DELETE", client_path(&p->into, "/digitaltwins/{}", &twin), (Str){0}, NULL);

@@ -254,5 +254,28 @@ static void start(Call *c, Str link) {
     if (call_reader(c, read_on_worker)) http_on_gone(c->req, on_gone, r);
 }
 
+// ---- what it takes ------------------------------------------------------------------------------------------------
+
+static void answer_stats(Call *c) {
+    Reading *r = c->job_arg;
+    HttpReply reply = {.status = 200, .type = STR("application/json; charset=utf-8"), .take = &r->out.body};
+    if (r->err == SOSIA_OK) call_reply(c, &reply);
+    else call_fail(c, (Err)r->err, buf_str(&r->out.message), (Str){0});
+    sosia_out_free(&r->out);
+}
+
+static void stats_on_worker(Call *c) {
+    Reading *r = c->job_arg;
+    r->err = sosia_history_stats(c->server->engine, &c->who, &r->out);
+    call_post(c, answer_stats);
+}
+
+void own_history_stats(Call *c) {
+    Reading *r = http_alloc(c->req, sizeof *r);
+    *r = (Reading){.server = c->server};
+    c->job_arg = r;
+    call_reader(c, stats_on_worker);
+}
+
 void own_history(Call *c) { start(c, (Str){0}); }
 void own_link_history(Call *c) { start(c, c->sub); }

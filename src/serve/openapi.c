@@ -136,8 +136,9 @@ static void put_queries(Buf *out, const char *const *names, char *comma) {
 }
 
 static void put_parameters(Buf *out, const Route *r) {
-    static const char *const changes[] = {"since", "twin", "model", "property",  "relationship", "op", "where",
-                                          "mode",  "rate", "slow",  "heartbeat", "snapshot",     NULL};
+    static const char *const changes[] = {"since",    "from",         "to",       "speed", "twin", "model",
+                                          "property", "relationship", "op",       "where", "mode", "rate",
+                                          "slow",     "heartbeat",    "snapshot", NULL};
     static const char *const lines[] = {"precision", "db", "bucket", NULL};
     static const char *const history[] = {"properties", "from",  "to",   "step",   "fn", "fill",
                                           "order",      "limit", "with", "format", NULL};

@@ -16,6 +16,8 @@ void own_ingest_socket(Call *c);
 
 // history.c: GET .../history?properties=a,b&from=&to=&step=&fn=&fill=&order=&limit=&with=source,arrival&format=
 void own_history(Call *c);
+// What history takes, by model and property.
+void own_history_stats(Call *c);
 void own_link_history(Call *c);
 
 // derived.c

@@ -84,6 +84,8 @@ static const Route ROUTES[] = {
      "Define a derived value or change it; answered when it is computed for all twins", "Derived", 200, "Derived"},
     {"DELETE", "/derived/{id}", own_derived_delete, OWN | ROUTE_WRITE, "Derived_Delete",
      "Remove a definition; the values stay", NULL, 204, NULL},
+    {"GET", "/history", own_history_stats, 0, "HistoryStats_Get",
+     "What the history takes on the disk, by model and property", NULL, 200, "Any"},
     {"GET", "/retention", own_retention_list, OWN, "Retention_List", "All policies of retention", NULL, 200,
      "RetentionList"},
     {"GET", "/retention/{id}", own_retention_get, OWN, "Retention_Get", "One policy", NULL, 200, "Retention"},
