@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A stretch of the past through a feed again: what a cursor saw live, a replay shows later, from heads, from blocks, after
-// a restart, at its pace.
+// A stretch of the past through a feed again: what a cursor saw live, a replay shows later, from heads, from blocks,
+// after a restart, at its pace.
 // LABELS: threads
 #include <stdatomic.h>
 #include "base/buf.h"
