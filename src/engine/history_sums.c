@@ -108,7 +108,7 @@ static Err name_lanes(View *v, void *ctx) {
                            .bytes = l->bytes,
                            .young_bytes = s->young[i],
                            .means_bytes = l->means_bytes,
-                           .from = l->t0,
+                           .from = l->t0 ? l->t0 : l->t1, // 0: the state of an empty world
                            .to = l->t1};
         name_lane(v->catalog, l->lane, &s->list[i]);
     }
