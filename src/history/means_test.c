@@ -45,7 +45,7 @@ static bool plain(const Point *p, int64_t n, uint16_t row, int64_t start, int64_
     int64_t first = INT64_MAX, last = INT64_MIN;
     for (int64_t i = 0; i < n; i++) {
         if (p[i].row != row || p[i].time < start || p[i].time >= start + step) continue;
-        if (!out->count++) out->min = out->max = p[i].value;
+        if (out->count++ == 0) out->min = out->max = p[i].value;
         if (p[i].value < out->min) out->min = p[i].value;
         if (p[i].value > out->max) out->max = p[i].value;
         sum += p[i].value;
