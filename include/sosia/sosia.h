@@ -394,12 +394,6 @@ SosiaErr sosia_history(Sosia *s, const SosiaCaller *who, const SosiaHistory *h, 
 // "from","to"}], "total":{...}}. Reads the directory of all blocks.
 SosiaErr sosia_history_stats(Sosia *s, const SosiaCaller *who, SosiaOut *out);
 
-// Erase for privacy: every value that ever was of a twin (property "": all of it, and the twin itself with its
-// relationships) or of one property, from the present, history, journal, checkpoints, caches and past worlds. `done`
-// gets the receipt (JSON, signed) when nothing of it is left in the file or its log. Aggregates that do not name the
-// twin (means of others, counts) stay. Errors: TWIN_NOT_FOUND, VALIDATION, BUSY, STORAGE.
-SosiaErr sosia_erase(Sosia *s, const SosiaCaller *who, SosiaStr twin, SosiaStr property, SosiaDoneFn done, void *arg);
-
 // Send a stretch of the past through a feed again: the batches of live with arrival in [from, to), with their times and
 // sources, at `speed` times real time (0: as fast as it is taken).
 typedef struct SosiaReplay {
