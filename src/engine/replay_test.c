@@ -152,6 +152,7 @@ static void scene_end(Scene *x) {
     }
     rmdir(x->folder);
     buf_free(&x->seen);
+    sosia_buf_free(&x->k.keep);
 }
 
 // Replay batches [a, b) and compare.
@@ -179,7 +180,7 @@ static void check(Scene *x, int64_t a, int64_t b) {
 
 static void a_replay_shows_what_was_seen(void **state) {
     (void)state;
-    for (uint64_t seed = 1; seed <= 4; seed++) {
+    for (uint64_t seed = 1; seed <= 2; seed++) {
         Scene x;
         scene_live(&x, seed);
         check(&x, 0, x.count);
