@@ -403,6 +403,26 @@ typedef struct SosiaReplay {
 // A feed (sosia_feed_next and its kin) of what happened then; ends with CLOSED. Batches that did nothing are left out.
 SosiaErr sosia_feed_replay(Sosia *s, const SosiaCaller *who, const SosiaReplay *r, SosiaFeed **out);
 
+// Erase for privacy: every value that ever was of a twin (property "": all of it, dead ones of that name, its
+// relationships) or of one property or telemetry of it (of kind object, a component: all inside), from every world,
+// history, journal, checkpoints, caches and past worlds, and from the file's free pages and log. What was derived from
+// the values stays (roll-ups of others, means of others). `done` runs exactly once, on the erasure's own thread, when
+// nothing of it is left in the file; it must not wait for another erasure. done->body is then the receipt, JSON that
+// names nothing: {"id","asked","completed","subject","kind":"twin"|"property","twins","sequence","values",
+// "relationships","journalRows","zeroedBytes"}.
+//   subject  SHA-256 of "sosia.erasure\n" ID "\n" TWIN "\n" PROPERTY "\n": who knows the names can check it
+// The same bytes are kept, see sosia_erasures. Erasures are carried out one after the other. A crash or a close goes on
+// at the next open (`done` is told CLOSED; the receipt is kept when it is made). Writing goes on meanwhile; what is
+// written to the twin behind the erasure stays.
+// Errors at once: ARGUMENT (no twin), BUSY (64 wait), CLOSED, UNSUPPORTED (no file, or no history is kept). Told to
+// done: TWIN_NOT_FOUND (there never was one of that name), VALIDATION (it has no such property or telemetry, or the
+// property is derived), STORAGE, STORAGE_FULL, CORRUPT, CLOSED. After the last four it is tried again at the next open.
+SosiaErr sosia_erase(Sosia *s, const SosiaCaller *who, SosiaStr twin, SosiaStr property, SosiaDoneFn done, void *arg);
+// id: that receipt, byte for byte as it was given. "": JSON {"value":[receipt...],"pending":[{"id","asked"}...]}, both
+// in the order they were asked for. Waits for the store's thread: not from a callback of a write. Errors:
+// ERASURE_NOT_FOUND (no such receipt), STORAGE, CORRUPT, UNSUPPORTED (no file, or no history is kept).
+SosiaErr sosia_erasures(Sosia *s, const SosiaCaller *who, SosiaStr id, SosiaOut *out);
+
 // ---- worlds -------------------------------------------------------------------------------------------------------
 
 // A new world equal to `from` as it is visible now. Errors: WORLD_NOT_FOUND, WORLD_EXISTS, LIMIT. Cost: microseconds

@@ -297,6 +297,7 @@ void commit_drain(Sosia *e) {
 // ---- checkpoints --------------------------------------------------------------------------------------------------
 
 static bool checkpoint_due(const Sosia *e, int64_t now_ns) {
+    if (atomic_load(&e->checkpoint_wanted) > e->checkpoint_seq) return true;
     if (e->checkpoint_interval_ns < 0) return false;
     return now_ns - e->checkpoint_mono_ns >= e->checkpoint_interval_ns || e->bytes_since_checkpoint >= CHECKPOINT_BYTES;
 }

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "engine/derive.h"
+#include "engine/erase.h"
 #include "engine/pasts.h"
 #include "engine/replay.h"
 #include "engine/retention.h"
@@ -151,7 +152,8 @@ static void engine_free(Sosia *e) {
     if (e->live) worlds_free(e);
     store_close(e->store);
     items_free(e->items);
-    holds_free(e->holds); // puts of the store end when it closes
+    eraser_free(e->eraser); // scrubs end when the store closes
+    holds_free(e->holds);   // puts of the store end when it closes
     domain_free(e->domain);
     pthread_mutex_destroy(&e->inbox.lock);
     pthread_cond_destroy(&e->inbox.wake);
@@ -250,6 +252,12 @@ SosiaErr sosia_open(const SosiaOpen *open, Sosia **out, SosiaBuf *why) {
     if (!err) err = workers_start(e, &e->workers);
     if (!err) err = desk_start(e, open);
     if (!err) err = thread_start(&e->writer, "sosia-writer", writer_main, e);
+    if (!err && e->history) {
+        err = eraser_start(e, &e->eraser);
+        if (err) why_put(why, err, "what was to be erased cannot be read");
+        if (err) sosia_close(e);
+        if (err) return (SosiaErr)err;
+    }
     if (!err) {
         *out = e;
         return SOSIA_OK;
@@ -262,6 +270,7 @@ fail:
 
 void sosia_close(Sosia *e) {
     if (!e) return;
+    eraser_stop(e->eraser);   // the writer still works for it
     desk_stop(e->desk);       // the writer still makes the snapshots they wait for
     workers_stop(e->workers); // the writer still takes what they have
     pthread_mutex_lock(&e->inbox.lock);

@@ -82,6 +82,7 @@ struct Realm {
     _Atomic bool ready;    // readers may find it: everything it was made from is visible
     // Questions; guarded by the desk's lock.
     bool dropped;                    // no cursor may be made
+    uint64_t renewed;                // nor for a question that began before the newest desk_renew
     struct QueryCache *facts;        // made by the first question
     bool tending;                    // a thread looks after its indexes, or will
     int64_t tended_ns;               // when it was asked to last
@@ -126,6 +127,7 @@ enum {              // beside SosiaOp
     OP_SNAPSHOT,    // a fork for one reader
     OP_ITEMS,       // items, where there is no file
     OP_WAKE,        // nothing but a round of the writer
+    OP_ERASE,       // what stands of id (sub: of one property) goes; see erase.h
     OP_SETTLE,      // everything applied so far visible, and later batches of later times; see pasts.h
 };
 
@@ -249,6 +251,8 @@ void hub_notify(Hub *h);
 void hub_close(Hub *h);
 // The same without waiting: cursors at work hold references to the realm.
 void hub_end(Hub *h);
+// Keep no batches up to `seq`, nor what was read of the journal: they are not what they were.
+void hub_forget(Hub *h, uint64_t seq);
 int64_t hub_bytes(Hub *h);
 
 typedef struct Holds Holds;
@@ -302,6 +306,9 @@ void desk_stop(Desk *d);
 void desk_free(Desk *d);
 // A world is dropped: what continues questions about it is gone. Any thread.
 void desk_forget(Desk *d, Realm *r);
+// Something was erased from a world: what continues questions about it is gone, and those under way leave nothing to
+// continue. Any thread.
+void desk_renew(Desk *d, Realm *r);
 // Free what the desk keeps with a realm that nobody uses any more.
 void desk_realm_free(Realm *r);
 // Append the members of "queries" in SOSIA_GET_STATS.
@@ -349,6 +356,7 @@ struct Sosia {
     Holds *holds;
     Desk *desk;
     struct Pasts *pasts;
+    struct Eraser *eraser;        // NULL: no history
     struct Retention *retention;  // what policies say; the history's thread
     _Atomic bool retention_stale; // a round has begun: make it again
     int64_t retain_interval_ns;
@@ -365,10 +373,11 @@ struct Sosia {
     // Batches not yet durable. pending_lock: the writer appends, the store thread takes from the front.
     pthread_mutex_t pending_lock;
     Fifo pending;
-    _Atomic uint64_t durable; // last sequence on the disk
-    _Atomic bool degraded;    // the last commit failed
-    _Atomic int64_t room;     // before-images that fit, when the writer looked last
-    _Atomic bool store_seen;  // store_thread is set
+    _Atomic uint64_t durable;           // last sequence on the disk
+    _Atomic uint64_t checkpoint_wanted; // one at this sequence or behind it, as soon as may be
+    _Atomic bool degraded;              // the last commit failed
+    _Atomic int64_t room;               // before-images that fit, when the writer looked last
+    _Atomic bool store_seen;            // store_thread is set
     pthread_t store_thread;
 
     // The writer's own.

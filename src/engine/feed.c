@@ -154,6 +154,13 @@ void hub_end(Hub *h) {
     hub_notify(h);
 }
 
+void hub_forget(Hub *h, uint64_t seq) {
+    pthread_mutex_lock(&h->lock);
+    while (h->first < h->next && h->kept[h->first & (h->cap - 1)]->seq <= seq) hub_drop_first(h);
+    for (Slice *s = h->slices; s; s = s->next) s->after = UINT64_MAX; // nobody else begins with it
+    pthread_mutex_unlock(&h->lock);
+}
+
 int64_t hub_bytes(Hub *h) {
     pthread_mutex_lock(&h->lock);
     int64_t n = h->bytes;

@@ -214,9 +214,11 @@ static void cursor_fill(Ask *a, Run *r, Cursor *c) {
 
 // A cursor and its token. False when the world is gone.
 static bool cursor_made(Ask *a, const Cursor *c) {
-    a->cursor = cursor_new(a->desk, c);
+    bool dropped;
+    a->cursor = cursor_new(a->desk, c, &dropped);
     if (!a->cursor) {
-        fail(a, ERR_WORLD_NOT_FOUND, "the world was dropped");
+        if (dropped) fail(a, ERR_WORLD_NOT_FOUND, "the world was dropped");
+        else fail(a, ERR_OVERRUN, "something was erased from the world meanwhile: ask again");
         return false;
     }
     cursor_token(a->cursor, a->out->rows, a->out->token);
@@ -471,7 +473,7 @@ static Step gone(Ask *a) {
     return fail(a, ERR_TOKEN,
                 "The continuation token is not valid, or what it continues is "
                 "gone: it was not used for ten minutes, "
-                "others took its place, or the world was dropped. Ask the "
+                "others took its place, the world was dropped, or something was erased from it. Ask the "
                 "question again without a token.");
 }
 
@@ -720,6 +722,9 @@ static void ask_parse(Ask *a, const SosiaQuery *q, const SosiaCaller *who, Realm
     atomic_init(&x->refs, 1);
     arena_init(&x->arena, 4096);
     x->realm = realm_ref(r);
+    pthread_mutex_lock(&a->desk->lock);
+    x->renewed = r->renewed;
+    pthread_mutex_unlock(&a->desk->lock);
     x->text = arena_str(&x->arena, q->text);
     x->principal = who ? arena_str(&x->arena, who->principal) : (Str){0};
     x->now = r->past.is ? at : engine_past_now(r);

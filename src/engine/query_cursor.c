@@ -136,8 +136,9 @@ void cursors_forget(Desk *d, const Realm *r) {
     } while (c);
 }
 
-Cursor *cursor_new(Desk *d, const Cursor *from) {
+Cursor *cursor_new(Desk *d, const Cursor *from, bool *dropped) {
     Cursor *c = mem_alloc(sizeof *c);
+    const Realm *r = from->question->realm;
     *c = *from;
     random_id(c->id);
     c->refs = 2;
@@ -146,8 +147,10 @@ Cursor *cursor_new(Desk *d, const Cursor *from) {
     for (bool room = false; !room;) { // others may take the place that was made
         table_trim(d, 1);
         pthread_mutex_lock(&d->lock);
-        room = c->question->realm->dropped || d->cursor_count < QUERY_CURSORS_MAX;
-        if (room && !c->question->realm->dropped) {
+        *dropped = r->dropped;
+        bool stale = *dropped || r->renewed != c->question->renewed;
+        room = stale || d->cursor_count < QUERY_CURSORS_MAX;
+        if (room && !stale) {
             c->listed = true;
             d->cursors[d->cursor_count++] = c;
             d->cursor_bytes += c->bytes;

@@ -63,6 +63,13 @@ void desk_forget(Desk *d, Realm *r) {
     cursors_forget(d, r);
 }
 
+void desk_renew(Desk *d, Realm *r) {
+    pthread_mutex_lock(&d->lock);
+    r->renewed++;
+    pthread_mutex_unlock(&d->lock);
+    cursors_forget(d, r);
+}
+
 void desk_realm_free(Realm *r) {
     CHECK(!r->snapshot && !r->snapshotting);
     if (r->facts) query_cache_free(r->facts);

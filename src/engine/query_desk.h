@@ -115,8 +115,9 @@ typedef struct Question {
     Arena arena;
     Str text, principal;
     Query *query;
-    Realm *realm; // reference
-    int64_t now;  // wall clock: the same for all pages
+    Realm *realm;     // reference
+    uint64_t renewed; // the realm's when it began
+    int64_t now;      // wall clock: the same for all pages
     EnginePast past;
     const ExprPast *expr_past; // of it, or NULL
     QueryPast steps;           // of it
@@ -171,8 +172,8 @@ struct Cursor {
 };
 
 // A new cursor in the table, its reference the caller's; takes the references of `run` and `snapshot` over. NULL when
-// the world was dropped meanwhile; nothing is taken then.
-Cursor *cursor_new(Desk *d, const Cursor *from);
+// the world was dropped meanwhile, or something was erased from it; nothing is taken then.
+Cursor *cursor_new(Desk *d, const Cursor *from, bool *dropped);
 // The cursor and offset of a token, or NULL: not one of ours, or gone.
 Cursor *cursor_find(Desk *d, Str token, int64_t *at);
 // The token for the rows behind `at`.

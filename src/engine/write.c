@@ -3,6 +3,7 @@
 #include "engine/points.h"
 #include "base/check.h"
 #include "engine/derive.h"
+#include "engine/erase.h"
 #include "engine/retention.h"
 #include "engine/pasts.h"
 #include "world/past.h"
@@ -171,6 +172,7 @@ static void run_in(Sosia *e, Realm *r, Task *c) {
     case SOSIA_INGEST_CSV:
     case OP_POINTS: points_run(e, r, c); break;
     case SOSIA_IMPORT: lines_run(e, r, c); break;
+    case OP_ERASE: erase_task(e, r, c); break;
     case OP_SNAPSHOT: run_snapshot(e, r, c); break;
     default: run_batch(e, r, c); break;
     }

@@ -1,0 +1,628 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/erase.h"
+#include <errno.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include "base/check.h"
+#include "base/sha256.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "codec/json.h"
+#include "engine/pasts.h"
+#include "engine/places.h"
+#include "store/scrub.h"
+#include "world/forget.h"
+
+#define ERASE_KIND "sosia.erase" // what is to be erased
+#define ERASED_KIND "erasure"    // what was
+#define LOOK_NS (50 * NS_PER_MS) // between looks whether the engine closes
+
+typedef struct Job {
+    struct Job *next;
+    Arena arena; // of everything below
+    char id[40];
+    Str twin, property, by;
+    Str why; // of a failure, when the writer said
+    int64_t asked_ns, done_ns;
+    SosiaDoneFn done; // NULL: nobody waits any more
+    void *arg;
+    // found
+    uint64_t *twins; // of that name, dead ones too
+    int64_t twin_count;
+    HistoryErase *spans;
+    int64_t span_count, span_cap;
+    uint64_t *links; // ascending, of whole twins
+    int64_t link_count, link_cap;
+    uint32_t *columns; // ascending
+    int64_t column_count, column_cap;
+    bool telemetry; // the property is the name of one
+    // done
+    uint64_t seq;
+    int64_t time; // of that batch
+    int64_t points, rows, zeroed;
+    Eraser *eraser;
+    Str receipt;
+    bool scrubbed; // under the eraser's lock
+    Err scrub_err;
+    Err err;
+} Job;
+
+struct Eraser {
+    Sosia *engine;
+    Thread thread;
+    pthread_mutex_t lock; // guards the rest
+    pthread_cond_t more;
+    Job *first, *last;
+    int64_t count;
+    bool stop;
+    Job *left; // not finished when the engine closed
+};
+
+// ---- asking -------------------------------------------------------------------------------------------------------
+
+static Job *job_new(Str twin, Str property, Str by, int64_t asked_ns) {
+    Job *j = mem_alloc(sizeof *j);
+    arena_init(&j->arena, 0);
+    j->twin = arena_str(&j->arena, twin);
+    j->property = arena_str(&j->arena, property);
+    j->by = arena_str(&j->arena, by);
+    j->asked_ns = asked_ns;
+    return j;
+}
+
+static void job_free(Job *j) {
+    mem_free(j->twins);
+    mem_free(j->spans);
+    mem_free(j->links);
+    mem_free(j->columns);
+    arena_free(&j->arena);
+    mem_free(j);
+}
+
+// False: too many wait.
+static bool job_push(Eraser *x, Job *j) {
+    pthread_mutex_lock(&x->lock);
+    bool room = x->count < ERASES_MAX && !x->stop;
+    if (room) {
+        if (x->last) x->last->next = j;
+        else x->first = j;
+        x->last = j;
+        x->count++;
+        pthread_cond_signal(&x->more);
+    }
+    pthread_mutex_unlock(&x->lock);
+    return room;
+}
+
+static void put_time(Buf *out, const char *name, int64_t ns) {
+    buf_printf(out, ",\"%s\":\"", name);
+    time_print(ns, 7, out);
+    buf_byte(out, '"');
+}
+
+static void subject_of(const Job *j, char hex[65]) {
+    Buf b = {0};
+    buf_printf(&b, "sosia.erasure\n%s\n%.*s\n%.*s\n", j->id, STR_ARG(j->twin), STR_ARG(j->property));
+    sha256_hex(buf_str(&b), hex);
+    buf_free(&b);
+}
+
+// It names nothing.
+static void receipt_put(const Job *j, Buf *out) {
+    char subject[65];
+    subject_of(j, subject);
+    buf_printf(out, "{\"id\":\"%s\"", j->id);
+    put_time(out, "asked", j->asked_ns);
+    put_time(out, "completed", j->done_ns);
+    buf_printf(out, ",\"subject\":\"%s\",\"kind\":\"%s\"", subject, j->property.n ? "property" : "twin");
+    buf_printf(out, ",\"twins\":%lld,\"sequence\":%llu,\"values\":%lld,\"relationships\":%lld",
+               (long long)j->twin_count, (unsigned long long)j->seq, (long long)j->points, (long long)j->link_count);
+    buf_printf(out, ",\"journalRows\":%lld,\"zeroedBytes\":%lld}", (long long)j->rows, (long long)j->zeroed);
+}
+
+// Who waits is told.
+static void job_tell(Job *j) {
+    SosiaDone d = {.err = (SosiaErr)j->err, .seq = j->seq};
+    if (j->err) d.message = j->why.n ? j->why : str_of(err_text(j->err));
+    else d.body = j->receipt;
+    if (j->done) j->done(j->arg, &d);
+    j->done = NULL;
+}
+
+// By time, and not to be guessed: it salts the subject.
+static void id_make(Job *j) {
+    uint64_t salt = 0;
+    while (getrandom(&salt, sizeof salt, 0) != sizeof salt) CHECK(errno == EINTR);
+    snprintf(j->id, sizeof j->id, "%016llx%016llx", (unsigned long long)j->asked_ns, (unsigned long long)salt);
+}
+
+static void text_put(Buf *out, Str s) {
+    buf_varint(out, (uint64_t)s.n);
+    buf_str_put(out, s);
+}
+
+// What is asked, with the numbers of the twins: their names go before the end.
+static Err job_note(Eraser *x, Job *j) {
+    Buf text = {0};
+    text_put(&text, j->twin);
+    text_put(&text, j->property);
+    text_put(&text, j->by);
+    buf_u64(&text, (uint64_t)j->asked_ns);
+    for (int64_t i = 0; i < j->twin_count; i++) buf_u64(&text, j->twins[i]);
+    SosiaItem item = {.kind = STR(ERASE_KIND), .key = str_of(j->id), .value = buf_str(&text)};
+    Err err = (Err)sosia_items_put_wait(x->engine, &item, 1);
+    buf_free(&text);
+    return err;
+}
+
+static void twin_add(Job *j, uint64_t twin) {
+    for (int64_t i = 0; i < j->twin_count; i++)
+        if (j->twins[i] == twin) return;
+    j->twins = mem_grow(j->twins, (size_t)(j->twin_count + 1) * sizeof *j->twins);
+    j->twins[j->twin_count++] = twin;
+}
+
+static Str text_take(Cut *c) {
+    int64_t n = (int64_t)cut_varint(c);
+    return cut_bytes(c, n);
+}
+
+// One that was not finished when the engine closed.
+static bool take_item(void *ctx, SosiaStr key, SosiaStr value) {
+    Eraser *x = ctx;
+    Cut c = cut_of(value);
+    Str twin = text_take(&c), property = text_take(&c), by = text_take(&c);
+    Job *j = job_new(twin, property, by, (int64_t)cut_u64(&c));
+    while (!c.bad && c.p < c.end) twin_add(j, cut_u64(&c));
+    if (c.bad || key.n >= (int64_t)sizeof j->id) {
+        job_free(j);
+        return true;
+    }
+    memcpy(j->id, key.p, (size_t)key.n);
+    if (!job_push(x, j)) job_free(j);
+    return true;
+}
+
+SosiaErr sosia_erase(Sosia *s, const SosiaCaller *who, SosiaStr twin, SosiaStr property, SosiaDoneFn done, void *arg) {
+    if (!s->eraser) return SOSIA_UNSUPPORTED;
+    if (!twin.n) return SOSIA_ARGUMENT;
+    Job *j = job_new(twin, property, who ? who->principal : (Str){0}, s->now(s->now_ctx));
+    id_make(j);
+    j->done = done;
+    j->arg = arg;
+    Err err = job_push(s->eraser, j) ? ERR_OK : ERR_BUSY;
+    if (err) job_free(j);
+    return (SosiaErr)err;
+}
+
+// ---- what is meant ------------------------------------------------------------------------------------------------
+
+static void span_add(Job *j, HistoryErase e) {
+    if (j->span_count == j->span_cap) {
+        j->span_cap = j->span_cap ? j->span_cap * 2 : 64;
+        j->spans = mem_grow(j->spans, (size_t)j->span_cap * sizeof *j->spans);
+    }
+    if (e.to > j->time + 1) e.to = j->time + 1; // what comes later is not meant
+    if (e.from < e.to) j->spans[j->span_count++] = e;
+}
+
+static void column_add(Job *j, uint32_t col) {
+    int64_t at = 0;
+    while (at < j->column_count && j->columns[at] < col) at++;
+    if (at < j->column_count && j->columns[at] == col) return;
+    if (j->column_count == j->column_cap) {
+        j->column_cap = j->column_cap ? j->column_cap * 2 : 16;
+        j->columns = mem_grow(j->columns, (size_t)j->column_cap * sizeof *j->columns);
+    }
+    memmove(&j->columns[at + 1], &j->columns[at], (size_t)(j->column_count++ - at) * sizeof *j->columns);
+    j->columns[at] = col;
+}
+
+static bool take_dead(void *ctx, const StoreDead *d) {
+    twin_add(ctx, d->twin);
+    return true;
+}
+
+static Err find_live(View *v, void *ctx) {
+    Job *j = ctx;
+    uint64_t twin = view_find_twin(v, j->twin).v;
+    if (twin) twin_add(j, twin);
+    return ERR_OK;
+}
+
+static Err find_twins(Sosia *e, Job *j) {
+    TRY(engine_read(e, NULL, (Str){0}, find_live, j, NULL));
+    TRY(history_dead(e->history, j->twin, take_dead, j));
+    return j->twin_count ? ERR_OK : ERR_TWIN_NOT_FOUND;
+}
+
+// The columns of the property in a table, or all of them; then telemetry.
+static void place_add(Job *j, const Catalog *c, const TwinPlace *p) {
+    if (p->table >= (uint32_t)c->table_count) return;
+    const Table *t = &c->tables[p->table];
+    const Field *f = j->property.n ? model_field(t->model, j->property) : NULL;
+    int32_t first = f ? (int32_t)(f - t->model->fields) : 0, end = f ? f->end : t->model->field_count;
+    if (j->property.n && !f) end = first;
+    for (int32_t i = first; i < end; i++) {
+        uint32_t col = t->first + (uint32_t)i;
+        column_add(j, col);
+        span_add(j, (HistoryErase){.lane = trail_lane(col, 0), .row = p->row, .from = p->from, .to = p->to});
+    }
+    if (j->property.n && f) return;
+    j->telemetry |= j->property.n > 0;
+    span_add(j,
+             (HistoryErase){
+                 .lane = trail_lane(TRAIL_TELEMETRY_VEC + p->table, 0), .row = p->row, .from = p->from, .to = p->to});
+}
+
+typedef struct Finding {
+    Job *job;
+    Sosia *engine;
+} Finding;
+
+static bool take_place(void *ctx, const TwinPlace *p) {
+    Finding *x = ctx;
+    View v;
+    view_begin(&v, x->engine->live->world);
+    place_add(x->job, v.catalog, p);
+    view_end(&v);
+    return true;
+}
+
+static bool take_link(void *ctx, uint64_t row) {
+    Job *j = ((Finding *)ctx)->job;
+    int64_t lo = 0, hi = j->link_count;
+    while (lo < hi) {
+        int64_t mid = lo + (hi - lo) / 2;
+        if (j->links[mid] < row) lo = mid + 1;
+        else hi = mid;
+    }
+    if (lo < j->link_count && j->links[lo] == row) return true;
+    if (j->link_count == j->link_cap) {
+        j->link_cap = j->link_cap ? j->link_cap * 2 : 64;
+        j->links = mem_grow(j->links, (size_t)j->link_cap * sizeof *j->links);
+    }
+    memmove(&j->links[lo + 1], &j->links[lo], (size_t)(j->link_count++ - lo) * sizeof *j->links);
+    j->links[lo] = row;
+    return true;
+}
+
+static Str name_of(Job *j, uint64_t id) {
+    char room[32];
+    return arena_str(&j->arena, forget_name(id, room));
+}
+
+// Names and values of the relationships that were found.
+static void links_add(Sosia *e, Job *j) {
+    View v;
+    view_begin(&v, e->live->world);
+    const Catalog *c = v.catalog;
+    for (int64_t i = 0; i < j->link_count; i++) {
+        uint64_t id = j->links[i];
+        span_add(j, (HistoryErase){.lane = LANE_LINK_RID, .row = id, .to = INT64_MAX, .instead = name_of(j, id)});
+        for (int32_t k = 0; k < c->kind_count; k++) {
+            for (int32_t f = 0; f < c->kinds[k].rel->field_count; f++)
+                span_add(j, (HistoryErase){
+                                .lane = trail_lane(c->kinds[k].first + (uint32_t)f, 0), .row = id, .to = INT64_MAX});
+        }
+    }
+    view_end(&v);
+}
+
+// The spans of history that are erased.
+static Err find_spans(Sosia *e, Job *j) {
+    Finding x = {j, e};
+    for (int64_t i = 0; i < j->twin_count; i++) {
+        uint64_t twin = j->twins[i];
+        TRY(engine_twin_places(e->history, twin, take_place, &x));
+        if (j->property.n) continue;
+        span_add(j, (HistoryErase){.lane = LANE_NAME, .row = twin, .to = INT64_MAX, .instead = name_of(j, twin)});
+        TRY(history_find(e->history, LANE_LINK_SOURCE, LANE_ID_MASK, twin, take_link, &x));
+        TRY(history_find(e->history, LANE_LINK_TARGET, LANE_ID_MASK, twin, take_link, &x));
+    }
+    if (!j->property.n) links_add(e, j);
+    return ERR_OK;
+}
+
+// ---- the present --------------------------------------------------------------------------------------------------
+
+// Have the writer erase it in one world. *seq, *time: of the newest batch then.
+static Err erase_in(Sosia *e, Job *j, Realm *r, uint64_t *seq, int64_t *time) {
+    Task *c = task_new(OP_ERASE, NULL, NULL, 256);
+    c->realm = realm_ref(r); // the command's own
+    c->id = arena_str(&c->arena, j->twin);
+    c->sub = arena_str(&c->arena, j->property);
+    c->source = STR("erasure");
+    for (int64_t i = 0; i < j->twin_count; i++) buf_u64(&c->items, j->twins[i]);
+    Err err = task_wait(e, c, true);
+    if (!err) err = c->err;
+    if (err && c->message.n) j->why = arena_str(&j->arena, c->message);
+    *seq = c->seq;
+    *time = c->source_time;
+    task_free(c);
+    return err;
+}
+
+static Realm **forks_of(Sosia *e, int64_t *count) {
+    pthread_mutex_lock(&e->worlds_lock);
+    Realm **list = mem_alloc((size_t)(e->world_count + 1) * sizeof(Realm *));
+    *count = 0;
+    for (int64_t i = 0; i < e->world_count; i++) list[(*count)++] = realm_ref(e->worlds[i]);
+    pthread_mutex_unlock(&e->worlds_lock);
+    return list;
+}
+
+static void forks_free(Realm **list, int64_t count) {
+    for (int64_t i = 0; i < count; i++) realm_unref(list[i]);
+    mem_free(list);
+}
+
+static bool among(Realm *const *list, int64_t count, const Realm *r) {
+    for (int64_t i = 0; i < count; i++)
+        if (list[i] == r) return true;
+    return false;
+}
+
+// Those that were not there the time before: made of one of them before it was its turn.
+static Err erase_forks(Sosia *e, Job *j) {
+    Realm **before = NULL;
+    int64_t count = 0;
+    Err err = ERR_OK;
+    for (bool more = true; more && !err;) {
+        int64_t now, time;
+        uint64_t seq;
+        Realm **forks = forks_of(e, &now);
+        more = false;
+        for (int64_t i = 0; i < now && !err; i++) {
+            if (among(before, count, forks[i])) continue;
+            more = true;
+            err = erase_in(e, j, forks[i], &seq, &time);
+        }
+        forks_free(before, count);
+        before = forks;
+        count = now;
+    }
+    forks_free(before, count);
+    return err;
+}
+
+static Err erase_present(Sosia *e, Job *j) {
+    TRY(erase_in(e, j, e->live, &j->seq, &j->time));
+    return erase_forks(e, j);
+}
+
+// What the engine keeps in memory of batches and answers.
+static void erase_memory(Sosia *e, const Job *j) {
+    int64_t count;
+    Realm **forks = forks_of(e, &count);
+    hub_forget(e->live->hub, j->seq);
+    desk_renew(e->desk, e->live);
+    for (int64_t i = 0; i < count; i++) {
+        hub_forget(forks[i]->hub, UINT64_MAX);
+        desk_renew(e->desk, forks[i]);
+        realm_unref(forks[i]);
+    }
+    mem_free(forks);
+    pasts_forget(e);
+}
+
+// ---- the file -----------------------------------------------------------------------------------------------------
+
+// The store's thread: batches without what is erased.
+static Err forget_them(void *ctx, Str bytes, Buf *out) {
+    Job *j = ctx;
+    Buf from = {0}, to = {0};
+    Err err = ERR_OK;
+    bool any = false;
+    buf_str_put(&from, bytes);
+    for (int64_t i = 0; i < j->twin_count && !err; i++) {
+        Forget f = {.twin = j->twins[i],
+                    .columns = j->columns,
+                    .column_count = j->column_count,
+                    .all = !j->property.n,
+                    .links = j->links,
+                    .link_count = j->link_count,
+                    .telemetry = j->telemetry ? j->property : (Str){0}};
+        int64_t taken = 0;
+        buf_reset(&to);
+        err = forget_batches(&f, buf_str(&from), &to, &taken);
+        any |= taken > 0;
+        Buf was = from;
+        from = to;
+        to = was;
+    }
+    if (!err && any) buf_str_put(out, buf_str(&from));
+    buf_free(&from);
+    buf_free(&to);
+    return err;
+}
+
+static void on_scrub(void *arg, Err err, int64_t rows, int64_t zeroed) {
+    Job *j = arg;
+    pthread_mutex_lock(&j->eraser->lock);
+    j->rows += rows;
+    j->zeroed += zeroed;
+    j->scrub_err = err;
+    j->scrubbed = true;
+    pthread_cond_broadcast(&j->eraser->more);
+    pthread_mutex_unlock(&j->eraser->lock);
+}
+
+// Scrub and wait, with the writer asked for a checkpoint until there is one. CLOSED: the store still has the job.
+static Err scrub(Eraser *x, Job *j, bool journal) {
+    Sosia *e = x->engine;
+    j->scrubbed = false;
+    atomic_store(&e->checkpoint_wanted, j->seq);
+    store_scrub(e->store, j->seq, journal ? forget_them : NULL, j, on_scrub, j);
+    for (;;) {
+        pthread_mutex_lock(&x->lock);
+        struct timespec until = time_after(LOOK_NS);
+        if (!j->scrubbed && !x->stop) pthread_cond_timedwait(&x->more, &x->lock, &until);
+        bool ended = j->scrubbed, stop = x->stop;
+        pthread_mutex_unlock(&x->lock);
+        if (ended) return j->scrub_err;
+        if (stop) return ERR_CLOSED;
+        Task *c = task_new(OP_WAKE, NULL, NULL, 0);
+        Err err = task_wait(e, c, true);
+        task_free(c);
+        if (err == ERR_CLOSED) return err;
+    }
+}
+
+// ---- the job ------------------------------------------------------------------------------------------------------
+
+static Err put_receipt(Eraser *x, Job *j) {
+    Buf text = {0};
+    j->done_ns = x->engine->now(x->engine->now_ctx);
+    receipt_put(j, &text);
+    j->receipt = arena_str(&j->arena, buf_str(&text));
+    SosiaItem items[] = {{.kind = STR(ERASED_KIND), .key = str_of(j->id), .value = buf_str(&text)},
+                         {.kind = STR(ERASE_KIND), .key = str_of(j->id), .remove = true}};
+    Err err = (Err)sosia_items_put_wait(x->engine, items, 2);
+    buf_free(&text);
+    return err;
+}
+
+static Err erase_history(Sosia *e, Job *j) {
+    int64_t points = 0;
+    history_wait(e->history, j->seq);
+    TRY(find_spans(e, j));
+    TRY(history_erase(e->history, j->spans, j->span_count, &points));
+    j->points += points;
+    return j->property.n ? ERR_OK : history_erase_dead(e->history, j->twins, j->twin_count);
+}
+
+static Err job_run(Eraser *x, Job *j) {
+    Sosia *e = x->engine;
+    if (!j->twin_count) {
+        TRY(find_twins(e, j));
+        TRY(job_note(x, j));
+    }
+    TRY(erase_present(e, j));
+    TRY(erase_history(e, j));
+    erase_memory(e, j);
+    TRY(scrub(x, j, true));
+    TRY(put_receipt(x, j));
+    return scrub(x, j, false); // what asked for it leaves the file as well
+}
+
+static Job *job_take(Eraser *x) {
+    pthread_mutex_lock(&x->lock);
+    while (!x->first && !x->stop) pthread_cond_wait(&x->more, &x->lock);
+    Job *j = x->stop ? NULL : x->first;
+    if (j) x->first = j->next;
+    if (j && !x->first) x->last = NULL;
+    pthread_mutex_unlock(&x->lock);
+    return j;
+}
+
+static void job_done(Eraser *x, Job *j) {
+    job_tell(j);
+    pthread_mutex_lock(&x->lock);
+    x->count--;
+    bool stop = x->stop;
+    if (stop) j->next = x->left;
+    if (stop) x->left = j; // the store may still have it
+    pthread_mutex_unlock(&x->lock);
+    if (!stop) job_free(j);
+}
+
+static void *eraser_main(void *arg) {
+    Eraser *x = arg;
+    for (Job *j; (j = job_take(x));) {
+        j->eraser = x;
+        j->err = job_run(x, j);
+        job_done(x, j);
+    }
+    return NULL;
+}
+
+Err eraser_start(Sosia *e, Eraser **out) {
+    Eraser *x = mem_alloc(sizeof *x);
+    x->engine = e;
+    pthread_mutex_init(&x->lock, NULL);
+    cond_init_mono(&x->more);
+    *out = x;
+    TRY((Err)sosia_items_scan(e, STR(ERASE_KIND), (Str){0}, 0, take_item, x));
+    return thread_start(&x->thread, "sosia-erase", eraser_main, x);
+}
+
+void eraser_stop(Eraser *x) {
+    if (!x) return;
+    pthread_mutex_lock(&x->lock);
+    x->stop = true;
+    pthread_cond_broadcast(&x->more);
+    pthread_mutex_unlock(&x->lock);
+    thread_join(&x->thread);
+    for (Job *j = x->first, *next; j; j = next) {
+        next = j->next;
+        j->err = ERR_CLOSED;
+        job_tell(j);
+        job_free(j);
+    }
+    x->first = NULL;
+}
+
+void eraser_free(Eraser *x) {
+    if (!x) return;
+    for (Job *j = x->left, *next; j; j = next) {
+        next = j->next;
+        job_free(j);
+    }
+    pthread_mutex_destroy(&x->lock);
+    pthread_cond_destroy(&x->more);
+    mem_free(x);
+}
+
+// ---- receipts -----------------------------------------------------------------------------------------------------
+
+static bool list_receipt(void *ctx, SosiaStr key, SosiaStr value) {
+    Buf *out = ctx;
+    (void)key;
+    if (out->p[out->n - 1] != '[') buf_byte(out, ',');
+    buf_str_put(out, value);
+    return true;
+}
+
+static bool list_pending(void *ctx, SosiaStr key, SosiaStr value) {
+    Buf *out = ctx;
+    Cut c = cut_of(value);
+    for (int i = 0; i < 3; i++) text_take(&c);
+    int64_t asked_ns = (int64_t)cut_u64(&c);
+    if (c.bad) return true;
+    if (out->p[out->n - 1] != '[') buf_byte(out, ',');
+    buf_printf(out, "{\"id\":\"%.*s\"", STR_ARG(key));
+    put_time(out, "asked", asked_ns);
+    buf_byte(out, '}');
+    return true;
+}
+
+typedef struct Wanted {
+    Str id;
+    Buf *out;
+    bool found;
+} Wanted;
+
+static bool find_receipt(void *ctx, SosiaStr key, SosiaStr value) {
+    Wanted *x = ctx;
+    x->found = str_eq(key, x->id);
+    if (x->found) buf_str_put(x->out, value);
+    return !x->found;
+}
+
+SosiaErr sosia_erasures(Sosia *s, const SosiaCaller *who, SosiaStr id, SosiaOut *out) {
+    (void)who;
+    buf_reset(&out->body);
+    if (!s->eraser) return SOSIA_UNSUPPORTED;
+    if (id.n) {
+        Wanted x = {.id = id, .out = &out->body};
+        SosiaErr err = sosia_items_scan(s, STR(ERASED_KIND), (Str){0}, 0, find_receipt, &x);
+        return err || x.found ? err : SOSIA_ERASURE_NOT_FOUND;
+    }
+    buf_printf(&out->body, "{\"value\":[");
+    SosiaErr err = sosia_items_scan(s, STR(ERASED_KIND), (Str){0}, 0, list_receipt, &out->body);
+    buf_printf(&out->body, "],\"pending\":[");
+    if (!err) err = sosia_items_scan(s, STR(ERASE_KIND), (Str){0}, 0, list_pending, &out->body);
+    buf_printf(&out->body, "]}");
+    return err;
+}

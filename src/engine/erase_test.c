@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: Apache-2.0
+// Erasing through the public calls: a world with secrets in values, names, relationships, telemetry, forks, dead twins
+// and past places. After the receipt nothing of them is told by anybody, nor found in the file: every block of history
+// is decoded, what the journal tells again is searched, and so are the bytes of the file and its log. What was not
+// meant is told as before.
+#include <math.h>
+#include "base/mem.h"
+#include "base/sha256.h"
+#include "base/thread.h"
+#include "base/time.h"
+#include "codec/hblock.h"
+#include "engine/test_kit.h"
+#include "store/store.h"
+
+#define SECRET 4242.125
+
+static _Atomic int64_t test_clock;
+
+static int64_t test_now(void *ctx) {
+    (void)ctx;
+    return atomic_fetch_add(&test_clock, NS_PER_MS);
+}
+
+static void open_file(Kit *k, const char *path) {
+    kit_open(k, &(SosiaOpen){.path = kit_str(path), .checkpoint_interval_ns = -1, .now = test_now});
+}
+
+// ---- waiting for a receipt ----------------------------------------------------------------------------------------
+
+typedef struct Receipt {
+    _Atomic bool ended;
+    SosiaErr err;
+    char text[512];
+} Receipt;
+
+static void on_receipt(void *arg, const SosiaDone *d) {
+    Receipt *r = arg;
+    r->err = d->err;
+    snprintf(r->text, sizeof r->text, "%.*s", (int)d->body.n, d->body.p);
+    atomic_store(&r->ended, true);
+}
+
+static SosiaErr erase(Kit *k, const char *twin, const char *property, Receipt *r) {
+    *r = (Receipt){.err = SOSIA_OK};
+    SosiaErr err = sosia_erase(k->s, NULL, kit_str(twin), kit_str(property), on_receipt, r);
+    if (err) return err;
+    while (!atomic_load(&r->ended)) thread_sleep_ns(NS_PER_MS);
+    return r->err;
+}
+
+// ---- what everybody is told ---------------------------------------------------------------------------------------
+
+// What live and its past at some instants tell of a twin, and its history.
+static char *told_of(Kit *k, const char *id, const int64_t *at, int n) {
+    SosiaBuf b = {0}, world = {0};
+    for (int i = -1; i < n; i++) {
+        buf_reset(&world);
+        buf_printf(&world, "live");
+        if (i >= 0) buf_byte(&world, '@');
+        if (i >= 0) time_print(at[i], 9, &world);
+        buf_byte(&world, 0);
+        SosiaErr err = kit_get_in(k, world.p, SOSIA_GET_TWIN, id, "");
+        buf_printf(&b, "%s %.*s\n", sosia_err_name(err), err ? 0 : (int)k->out.body.n, k->out.body.p);
+        err = kit_get_in(k, world.p, SOSIA_GET_LINKS, id, "");
+        buf_printf(&b, "%s %.*s\n", sosia_err_name(err), err ? 0 : (int)k->out.body.n, k->out.body.p);
+    }
+    SosiaErr err =
+        sosia_history(k->s, NULL, &(SosiaHistory){.id = kit_str(id), .arrival = true, .sources = true}, &k->out);
+    buf_printf(&b, "%s %.*s\n", sosia_err_name(err), err ? 0 : (int)k->out.body.n, k->out.body.p);
+    buf_byte(&b, 0);
+    char *copy = strdup(b.p);
+    sosia_buf_free(&b);
+    sosia_buf_free(&world);
+    return copy;
+}
+
+// Everything the feed gives from its oldest batch on.
+static void feed_lacks(Kit *k, const char *secret) {
+    SosiaFeed *f;
+    SosiaBatch b;
+    assert_int_equal(sosia_feed_open(k->s, NULL, kit_str(""), SOSIA_FEED_OLDEST, &f, NULL), SOSIA_OK);
+    while (sosia_feed_next(f, 0, &b) == SOSIA_OK && b.seq) {
+        for (int64_t i = 0; i < b.count; i++) {
+            const SosiaChange *c = &b.changes[i];
+            bool text = c->value.kind == SOSIA_TEXT || c->value.kind == SOSIA_JSON;
+            SosiaStr texts[] = {c->twin, c->link, c->other, text ? c->value.s : (SosiaStr){0}};
+            for (int t = 0; t < 4; t++)
+                if (texts[t].n) assert_null(memmem(texts[t].p, (size_t)texts[t].n, secret, strlen(secret)));
+            assert_true(text || c->value.d != SECRET);
+        }
+    }
+    sosia_feed_close(f);
+}
+
+// ---- what the file holds ------------------------------------------------------------------------------------------
+
+typedef struct Search {
+    const char *text;
+    HWork *work;
+    Arena arena;
+    StoreReader *rows;
+    int64_t blocks, points;
+} Search;
+
+static void no_text(const Search *s, Str where) {
+    if (where.n && memmem(where.p, (size_t)where.n, s->text, strlen(s->text))) fail_msg("%s is still there", s->text);
+}
+
+static void no_bits(uint64_t bits) {
+    double v;
+    memcpy(&v, &bits, sizeof v);
+    assert_true(v != SECRET);
+}
+
+static bool look_at_block(void *ctx, const StoreHistory *at) {
+    Search *s = ctx;
+    StoreHistory row;
+    HBlock b;
+    const HPoint *p;
+    int64_t n;
+    arena_reset(&s->arena);
+    assert_int_equal(store_history_row(s->rows, at->id, &row), 0);
+    assert_int_equal(hblock_open(s->work, row.bytes, &s->arena, &b), 0);
+    HState *start = NEW(&s->arena, HState, HBLOCK_ROWS);
+    assert_int_equal(hblock_rows(s->work, &b, 0, HBLOCK_ROWS - 1, &s->arena, &p, &n, start), 0);
+    for (int64_t i = 0; i < n; i++) {
+        no_text(s, p[i].text);
+        no_bits(p[i].bits);
+    }
+    for (int i = 0; i < HBLOCK_ROWS && b.has_start; i++) {
+        no_text(s, start[i].text);
+        no_bits(start[i].bits);
+    }
+    s->blocks++;
+    s->points += n;
+    return true;
+}
+
+static void on_commit(void *ctx, uint64_t seq) { (void)ctx, (void)seq; }
+static void on_fail(void *ctx, Err err, const char *why) { (void)ctx, (void)err, (void)why; }
+
+static void look_at_replay(void *ctx, const BatchHead *head, Str trail) {
+    (void)head;
+    no_text(ctx, trail);
+    double v = SECRET;
+    assert_true(!trail.n || !memmem(trail.p, (size_t)trail.n, &v, sizeof v));
+}
+
+static void look_at_blocks(const char *path, Search *s) {
+    StoreOpen o = {
+        .path = kit_str(path), .ctx = s, .on_commit = on_commit, .on_fail = on_fail, .on_replay = look_at_replay};
+    Domain *domain = domain_new();
+    Store *store;
+    World *world;
+    Buf why = {0};
+    StoreReader *r;
+    assert_int_equal(store_open(&o, domain, 8192, &store, &world, &why), 0);
+    assert_int_equal(store_reader_begin(store, &r), 0);
+    assert_int_equal(store_reader_begin(store, &s->rows), 0);
+    assert_int_equal(store_history_scan(r, 0, INT32_MAX, look_at_block, s), 0);
+    store_reader_end(s->rows);
+    store_reader_end(r);
+    store_close(store);
+    world_free(world);
+    domain_free(domain);
+    buf_free(&why);
+}
+
+static void look_at_bytes(const Search *s, const char *path, const char *more) {
+    char name[80];
+    double v = SECRET;
+    snprintf(name, sizeof name, "%s%s", path, more);
+    FILE *f = fopen(name, "rb");
+    if (!f) return;
+    Buf b = {0};
+    char part[65536];
+    for (size_t n; (n = fread(part, 1, sizeof part, f)) > 0;) buf_str_put(&b, (Str){part, (int64_t)n});
+    fclose(f);
+    no_text(s, buf_str(&b));
+    assert_true(!b.n || !memmem(b.p, (size_t)b.n, &v, sizeof v));
+    buf_free(&b);
+}
+
+// While the file is open (its log too), then closed.
+static void file_lacks(Kit *k, const char *path, const char *text) {
+    Search s = {.text = text, .work = hwork_new()};
+    arena_init(&s.arena, 0);
+    look_at_bytes(&s, path, "");
+    look_at_bytes(&s, path, "-wal");
+    kit_close(k);
+    look_at_bytes(&s, path, "");
+    look_at_blocks(path, &s);
+    assert_true(s.blocks > 5 && s.points > 5);
+    hwork_free(s.work);
+    arena_free(&s.arena);
+    open_file(k, path);
+}
+
+// ---- a world with secrets -----------------------------------------------------------------------------------------
+
+static int64_t now_of(Kit *k) {
+    (void)k;
+    return test_now(NULL);
+}
+
+static void put_room(Kit *k, const char *id) {
+    kit_do(k, SOSIA_TWIN_PUT, id, "",
+           "{\"$metadata\":{\"$model\":\"dtmi:test:Room;1\"},\"thermostat\":{\"$metadata\":{}}}");
+}
+
+static void set_secret(Kit *k, const char *world, const char *id, int i) {
+    char body[256];
+    snprintf(body, sizeof body,
+             "[{\"op\":\"add\",\"path\":\"/label\",\"value\":\"hush-hush number %d\"},"
+             "{\"op\":\"add\",\"path\":\"/temperature\",\"value\":4242.125},"
+             "{\"op\":\"add\",\"path\":\"/count\",\"value\":%d}]",
+             i, i);
+    SosiaErr err = kit_write_in(k, world, SOSIA_TWIN_PATCH, id, "", body);
+    if (err) fail_msg("%s", kit_message(k));
+}
+
+// Two twins of the secret name one after the other, a neighbour, a relationship each way, a fork.
+static int fill(Kit *k, const char *path, int64_t at[8]) {
+    int n = 0;
+    open_file(k, path);
+    kit_do(k, SOSIA_MODELS_ADD, "", "", KIT_MODELS);
+    put_room(k, "neighbour");
+    put_room(k, "hush-twin");
+    for (int i = 0; i < 30; i++) {
+        set_secret(k, "", "hush-twin", i);
+        kit_do(k, SOSIA_TWIN_PATCH, "neighbour", "", "[{\"op\":\"add\",\"path\":\"/temperature\",\"value\":7.5}]");
+    }
+    kit_do(k, SOSIA_LINK_PUT, "hush-twin", "hush-link",
+           "{\"$relationshipName\":\"feeds\",\"$targetId\":\"neighbour\",\"flow\":4242.125}");
+    kit_do(k, SOSIA_LINK_PUT, "neighbour", "hush-back", "{\"$relationshipName\":\"near\",\"$targetId\":\"hush-twin\"}");
+    SosiaWrite w = {.op = SOSIA_TELEMETRY,
+                    .id = kit_str("hush-twin"),
+                    .body = kit_str("{\"heard\":\"hush\"}"),
+                    .message_id = kit_str("m1")};
+    assert_int_equal(sosia_write_wait(k->s, NULL, &w, &k->done, &k->keep), SOSIA_OK);
+    kit_do(k, SOSIA_INGEST, "", "",
+           "{\"id\":\"hush-twin\",\"property\":\"temperature\",\"value\":4242.125,\"time\":1500000000000}");
+    at[n++] = now_of(k);
+    assert_int_equal(sosia_fork(k->s, NULL, kit_str("live"), kit_str("try")), SOSIA_OK);
+    set_secret(k, "try", "hush-twin", 99);
+    kit_do(k, SOSIA_LINK_DELETE, "hush-twin", "hush-link", "");
+    kit_do(k, SOSIA_LINK_DELETE, "neighbour", "hush-back", "");
+    kit_do(k, SOSIA_TWIN_DELETE, "hush-twin", "", "");
+    put_room(k, "heir"); // perhaps in the row of the dead
+    kit_do(k, SOSIA_TWIN_PATCH, "heir", "", "[{\"op\":\"add\",\"path\":\"/temperature\",\"value\":8.5}]");
+    kit_close(k);
+    open_file(k, path);
+    at[n++] = now_of(k);
+    put_room(k, "hush-twin");
+    for (int i = 0; i < 30; i++) set_secret(k, "", "hush-twin", i);
+    kit_do(k, SOSIA_LINK_PUT, "hush-twin", "hush-link",
+           "{\"$relationshipName\":\"feeds\",\"$targetId\":\"neighbour\",\"flow\":4242.125}");
+    at[n++] = now_of(k);
+    return n;
+}
+
+static void check_gone(Kit *k, const int64_t *at, int n) {
+    char *told = told_of(k, "hush-twin", at, n);
+    assert_null(strstr(told, "hush-hush"));
+    assert_null(strstr(told, "4242"));
+    assert_null(strstr(told, "OK"));
+    free(told);
+    told = told_of(k, "neighbour", at, n);
+    assert_null(strstr(told, "hush"));
+    free(told);
+    feed_lacks(k, "hush");
+}
+
+static void check_receipt(Kit *k, const Receipt *r, const char *twin, const char *property) {
+    char text[256], hex[65], id[33];
+    assert_memory_equal(r->text, "{\"id\":\"", 7);
+    snprintf(id, sizeof id, "%.32s", r->text + 7);
+    snprintf(text, sizeof text, "sosia.erasure\n%s\n%s\n%s\n", id, twin, property);
+    sha256_hex(kit_str(text), hex);
+    assert_non_null(strstr(r->text, hex));
+    assert_int_equal(sosia_erasures(k->s, NULL, kit_str(id), &k->out), SOSIA_OK);
+    assert_int_equal(k->out.body.n, strlen(r->text));
+    assert_memory_equal(k->out.body.p, r->text, strlen(r->text));
+    assert_int_equal(sosia_erasures(k->s, NULL, kit_str(""), &k->out), SOSIA_OK);
+    buf_byte(&k->out.body, 0);
+    assert_non_null(strstr(k->out.body.p, r->text));
+    assert_non_null(strstr(k->out.body.p, "\"pending\":[]"));
+    assert_int_equal(sosia_erasures(k->s, NULL, kit_str("nothing"), &k->out), SOSIA_ERASURE_NOT_FOUND);
+}
+
+static void test_twin(void **state) {
+    (void)state;
+    char path[64];
+    int64_t at[8];
+    Kit k;
+    Receipt r;
+    kit_path(path);
+    atomic_store(&test_clock, INT64_C(1793520000000000000));
+    int n = fill(&k, path, at);
+    char *heir = told_of(&k, "heir", &at[1], n - 1);
+    assert_int_equal(erase(&k, "nobody", "", &r), SOSIA_TWIN_NOT_FOUND);
+    SosiaErr err = erase(&k, "hush-twin", "", &r);
+    if (err) fail_msg("%s", sosia_err_name(err));
+    assert_null(strstr(r.text, "hush"));
+    kit_has(r.text, "\"kind\":\"twin\",\"twins\":2");
+    check_receipt(&k, &r, "hush-twin", "");
+    check_gone(&k, at, n);
+    file_lacks(&k, path, "hush");
+    check_gone(&k, at, n);
+    char *after = told_of(&k, "heir", &at[1], n - 1);
+    assert_string_equal(heir, after);
+    free(heir);
+    free(after);
+    assert_int_equal(erase(&k, "hush-twin", "", &r), SOSIA_TWIN_NOT_FOUND);
+    kit_close(&k);
+    kit_unlink(path);
+}
+
+static void test_property(void **state) {
+    (void)state;
+    char path[64];
+    int64_t at[8];
+    Kit k;
+    Receipt r;
+    kit_path(path);
+    atomic_store(&test_clock, INT64_C(1793520000000000000));
+    int n = fill(&k, path, at);
+    SosiaErr err = erase(&k, "hush-twin", "label", &r);
+    if (err) fail_msg("%s", sosia_err_name(err));
+    char *told = told_of(&k, "hush-twin", at, n);
+    assert_null(strstr(told, "hush-hush"));
+    assert_non_null(strstr(told, "4242.125")); // the rest is there, then and now
+    assert_non_null(strstr(told, "\"count\":29"));
+    free(told);
+    kit_do(&k, SOSIA_TWIN_PATCH, "hush-twin", "", "[{\"op\":\"add\",\"path\":\"/label\",\"value\":\"later\"}]");
+    kit_has(kit_get(&k, SOSIA_GET_TWIN, "hush-twin", ""), "\"label\":\"later\"");
+    told = told_of(&k, "hush-twin", at, 0);
+    assert_non_null(strstr(told, "later"));
+    free(told);
+    kit_close(&k);
+    kit_unlink(path);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_twin),
+        cmocka_unit_test(test_property),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
