@@ -368,7 +368,7 @@ static int64_t world_end(Str path) {
 }
 
 // The page after this one: this very request with another token.
-static void put_next_link(Call *c, Str token, Buf *out) {
+void call_next_link(Call *c, Str token, Buf *out) {
     Buf url = {0};
     Str rest = c->view->query, key, value;
     char mark = '?';
@@ -406,7 +406,7 @@ static void answer_list(Call *c, SosiaErr err, SosiaOut *out) {
     }
     buf_str_put(&out->body, STR(",\"nextLink\":"));
     if (out->token[0]) {
-        put_next_link(c, str_of(out->token), &out->body);
+        call_next_link(c, str_of(out->token), &out->body);
     } else {
         buf_str_put(&out->body, STR("null"));
     }

@@ -25,7 +25,8 @@ struct Server {
     Thread worker;
     Queue reads; // calls for the readers: what looks at much and changes nothing
     Thread readers[SERVE_READERS];
-    _Atomic bool hurry; // the server stops: what nobody waits for any more ends
+    _Atomic bool hurry;        // the server stops: what nobody waits for any more ends
+    struct Erasures *erasures; // the key of receipts, and who waits for one; see own.h
     int32_t port_http, port_https;
     char address[64]; // for links when there is no Host header
 };
@@ -76,6 +77,9 @@ bool call_page_size(Call *c, int32_t *limit);
 void call_world(Call *c, Str name);
 // "http://host:port/worlds/NAME", in memory of the request.
 Str call_base_url(Call *c);
+
+// Append this request's URL with another continuation token, as a JSON string.
+void call_next_link(Call *c, Str token, Buf *out);
 
 // Run fn(c) with c->body as it was before the client packed it (Content-Encoding: gzip); unpacking is the worker's.
 // Answers NotSupported for other encodings, 400 for a body that is no gzip, 413 for one too large.

@@ -98,6 +98,16 @@ static const Schema SCHEMAS[] = {
     {"RetentionList", NULL,
      "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/"
      "Retention\"}}}}"},
+    {"Erasure", NULL,
+     "{\"type\":\"object\",\"required\":[\"twin\"],\"properties\":{\"twin\":" TEXT ",\"property\":" TEXT "}}"},
+    {"SignedReceipt", NULL,
+     "{\"type\":\"object\",\"description\":\"a flattened JWS (RFC 7515) with EdDSA; receipt is the payload for "
+     "people\","
+     "\"required\":[\"payload\",\"protected\",\"signature\"],\"properties\":{\"receipt\":{\"type\":\"object\"},"
+     "\"payload\":" TEXT ",\"protected\":" TEXT ",\"signature\":" TEXT "}}"},
+    {"ReceiptKey", NULL,
+     "{\"type\":\"object\",\"description\":\"a JWK (RFC 8037), and the same as PEM\",\"properties\":{\"kty\":" TEXT
+     ",\"crv\":" TEXT ",\"x\":" TEXT ",\"kid\":" TEXT ",\"alg\":" TEXT ",\"use\":" TEXT ",\"pem\":" TEXT "}}"},
     {"World", NULL,
      "{\"type\":\"object\",\"properties\":{\"name\":" TEXT ",\"parent\":" TEXT
      ",\"sequence\":{\"type\":\"integer\"},\"time\":" TEXT
@@ -142,6 +152,7 @@ static void put_parameters(Buf *out, const Route *r) {
     static const char *const lines[] = {"precision", "db", "bucket", NULL};
     static const char *const history[] = {"properties", "from",  "to",   "step",   "fn", "fill",
                                           "order",      "limit", "with", "format", NULL};
+    static const char *const key[] = {"format", NULL};
     static const char *const socket[] = {"source", "format", NULL};
     char comma = 0;
     buf_str_put(out, STR("\"parameters\":["));
@@ -167,6 +178,7 @@ static void put_parameters(Buf *out, const Route *r) {
         put_parameter(out, "Telemetry-Source-Time", "header", false, &comma);
     }
     if (strncmp(r->name, "History_", 8) == 0) put_queries(out, history, &comma);
+    if (strcmp(r->name, "Erasures_Key") == 0) put_queries(out, key, &comma);
     if (strcmp(r->name, "Changes") == 0) put_queries(out, changes, &comma);
     if (strcmp(r->name, "DigitalTwins_ListRelationships") == 0) {
         put_parameter(out, "relationshipName", "query", false, &comma);

@@ -32,6 +32,18 @@ void own_retention_get(Call *c);
 void own_retention_put(Call *c);
 void own_retention_delete(Call *c);
 
+// erasure.c: POST /erasures {"twin":"ID"[,"property":"PATH"]} is answered with the signed receipt (receipt.h) when
+// nothing of it is left, whether the client is still there or not. GET /erasures lists receipts without names,
+// GET /erasures/key tells the public key (?format=pem: as PEM).
+void own_erase(Call *c);
+void own_erasures(Call *c);
+void own_erasure_key(Call *c);
+struct Erasures *erasures_new(void);
+// The server has waited long enough: who still waits is told that the erasure goes on with the next start. Any thread.
+void erasures_hurry(struct Erasures *x);
+// Nobody waits any more; an erasure that is under way still may end after it.
+void erasures_free(struct Erasures *x);
+
 // worlds.c
 void own_twins(Call *c);
 void own_worlds(Call *c);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "serve/adt/adt.h"
+#include "serve/own.h"
 
 #define JOBS_MAX 256
 #define READS_MAX 1024
@@ -35,6 +36,7 @@ static void on_late(void *ctx) {
     const ServeConfig *c = &((Server *)ctx)->config;
     adt_query_stop(ctx);
     atomic_store(&((Server *)ctx)->hurry, true);
+    erasures_hurry(((Server *)ctx)->erasures);
     if (c->connect && c->connect_hurry) c->connect_hurry(c->connect);
 }
 
@@ -91,6 +93,7 @@ static void join_workers(Server *s) {
 static void free_server(Server *s) {
     for (int32_t i = 0; i < HTTP_THREADS_MAX; i++) sosia_out_free(&s->outs[i]);
     guard_free(&s->guard);
+    erasures_free(s->erasures);
     queue_free(&s->jobs);
     queue_free(&s->reads);
     arena_free(&s->keep);
@@ -110,6 +113,7 @@ Err serve_start(const ServeConfig *config, Sosia *engine, Server **out, Buf *why
     Server *s = mem_alloc(sizeof *s);
     s->engine = engine;
     s->metrics.started_ns = time_now_ns();
+    s->erasures = erasures_new();
     queue_init(&s->jobs, JOBS_MAX);
     queue_init(&s->reads, READS_MAX);
     keep_config(s, config);
