@@ -78,6 +78,7 @@ struct Realm {
     bool stored;           // batches go through the store
     uint64_t past_seq;     // of a fork: its past is live's up to here; 0: of live
     int64_t past_time;     // update time of that batch
+    World *base;           // of a fork: its parent as it was forked, frozen; NULL: ask the past for it
     struct Derive *derive; // derived values, the writer's; NULL: none so far
     _Atomic bool ready;    // readers may find it: everything it was made from is visible
     // Questions; guarded by the desk's lock.
@@ -148,7 +149,9 @@ struct Task {
     Str name;     // FORK, DROP
     Realm *realm; // FORK: the new one; SNAPSHOT: of this one, whatever `world` says
     World *fork;  // SNAPSHOT: the result
-    Buf items;    // ITEMS: see items.c
+    World *base;  // SNAPSHOT, with_base: of a fork's base, NULL when it has none
+    bool with_base;
+    Buf items; // ITEMS: see items.c
     // result
     Err err;
     Str message, details; // in the arena

@@ -80,6 +80,8 @@ static void fail(Sosia *e, Realm *r, Task *c, Err err, const Diag *d) {
 
 void erase_task(Sosia *e, Realm *r, Task *c) {
     Diag d;
+    if (r->base) world_free(r->base); // it has what is to go; history makes it again, without
+    r->base = NULL;
     diag_init(&d);
     for (bool left = true; left;) {
         batch_begin(e, r);

@@ -23,6 +23,7 @@ Task *task_new(int op, SosiaDoneFn done, void *arg, int64_t room) {
 
 void task_free(Task *c) {
     if (c->fork) world_free(c->fork);
+    if (c->base) world_free(c->base);
     if (c->realm) realm_unref(c->realm);
     lines_free(c->lines);
     points_free(c->points);

@@ -51,6 +51,7 @@ static void realm_free(Realm *r) {
     }
     desk_realm_free(r);
     derive_free(r);
+    if (r->base) world_free(r->base);
     world_free(r->world);
     mem_free((void *)r->name.p);
     mem_free((void *)r->parent.p);
@@ -171,6 +172,7 @@ static Err fork_begin(Sosia *e, Task *c, Realm *from) {
     Realm *r = realm_new(e, c->name, from->name, world_fork(from->world, ring), ring);
     r->past_seq = from->parent.n ? from->past_seq : world_seq(from->world);
     r->past_time = from->parent.n ? from->past_time : world_time(from->world);
+    r->base = world_fork(from->world, 0);
     Err err = table_add(e, r);
     if (err == ERR_WORLD_EXISTS) task_fail(c, err, "there is a world \"%.*s\" already", STR_ARG(c->name));
     else if (err) task_fail(c, err, "%d worlds are the limit", WORLDS_MAX);

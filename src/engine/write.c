@@ -156,6 +156,7 @@ static void run_batch(Sosia *e, Realm *r, Task *c) {
 static void run_snapshot(Sosia *e, Realm *r, Task *c) {
     if (atomic_load(&e->degraded)) commit_drain(e);
     c->fork = world_fork(r->world, 0);
+    if (c->with_base && r->base) c->base = world_fork(r->base, 0);
     batch_after(e, r, c);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What differs between two worlds. Walks both trees at once and goes down only where block pointers differ
-// (invariant 6); what it finds there it compares by twin and link id.
+// (invariant 6); what it finds there it compares by twin and link id. Pages of past worlds are made as they are needed:
+// there every page that either has is compared.
 #include "base/check.h"
 #include "world/core.h"
 
@@ -114,16 +115,53 @@ static uint32_t common_columns(const Catalog *a, const Catalog *b) {
     return next;
 }
 
-void world_diff(World *a, World *b, const DiffSink *sink) {
-    CHECK(a->domain == b->domain && !a->past && !b->past);
-    Diff d = {.a = view_writer(a), .b = view_writer(b), .sink = sink};
-    if (d.a.root == d.b.root) return;
-    walk_vec(&d, VECNO_HOT, visit_hot);
-    walk_vec(&d, VECNO_LINK, visit_links);
-    uint32_t end = common_columns(d.a.catalog, d.b.catalog);
-    for (uint32_t col = VECNO_COLUMNS; col < end; col++) {
+// Pages that a vector of rows up to `last` has.
+static uint64_t pages_to(uint64_t last) { return (last >> PAGE_SHIFT) + 1; }
+
+static uint64_t more(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+static bool useless(const Diff *d) { return d->a.overrun || d->b.overrun; }
+
+static void every_page(Diff *d, uint32_t vec, uint64_t pages, PageVisit visit) {
+    d->vec = vec;
+    for (uint64_t p = 0; p < pages && !useless(d); p++) visit(d, p);
+}
+
+static void walk(Diff *d, uint32_t vec, uint64_t pages, PageVisit visit) {
+    if (d->a.past || d->b.past) every_page(d, vec, pages, visit);
+    else walk_vec(d, vec, visit);
+}
+
+static void walk_columns(Diff *d, uint64_t id_pages) {
+    uint32_t end = common_columns(d->a.catalog, d->b.catalog);
+    for (uint32_t col = VECNO_COLUMNS; col < end && !useless(d); col++) {
         const Field *f;
-        if (catalog_column(d.b.catalog, col, &f)) walk_vec(&d, col, visit_values);
-        else if (catalog_link_column(d.b.catalog, col, &f)) walk_vec(&d, col, visit_link_values);
+        const Table *t = catalog_column(d->b.catalog, col, &f);
+        uint32_t table = t ? (uint32_t)(t - d->b.catalog->tables) : 0;
+        if (t) walk(d, col, pages_to(more(view_table_rows(&d->a, table), view_table_rows(&d->b, table))), visit_values);
+        else if (catalog_link_column(d->b.catalog, col, &f)) walk(d, col, id_pages, visit_link_values);
     }
+}
+
+static View look_at(World *w) {
+    View v;
+    if (!w->past) return view_writer(w);
+    view_begin(&v, w);
+    return v;
+}
+
+Err world_diff(World *a, World *b, const DiffSink *sink) {
+    CHECK(a->domain == b->domain);
+    Diff d = {.a = look_at(a), .b = look_at(b), .sink = sink};
+    if (a->past || b->past || d.a.root != d.b.root) {
+        uint64_t pages = pages_to(more(view_meta(&d.a, META_ID_MAX), view_meta(&d.b, META_ID_MAX)));
+        walk(&d, VECNO_HOT, pages, visit_hot);
+        walk(&d, VECNO_LINK, pages, visit_links);
+        walk_columns(&d, pages);
+    }
+    Err err = d.a.failed ? d.a.failed : d.b.failed;
+    if (!err && useless(&d)) err = ERR_OVERRUN;
+    if (a->past) view_end(&d.a);
+    if (b->past) view_end(&d.b);
+    return err;
 }

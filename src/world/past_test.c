@@ -519,6 +519,47 @@ static void touched_only_and_once(void **state) {
     scene_drop(x);
 }
 
+static void say_twin(void *ctx, TwinId id, bool before, bool after) {
+    buf_printf(ctx, "t%llu %d%d\n", (unsigned long long)id.v, before, after);
+}
+static void say_link(void *ctx, LinkId id, bool before, bool after) {
+    buf_printf(ctx, "l%llu %d%d\n", (unsigned long long)id.v, before, after);
+}
+static void say_value(void *ctx, TwinId twin, LinkId link, uint32_t col) {
+    buf_printf(ctx, "v%llu/%llu %u\n", (unsigned long long)twin.v, (unsigned long long)link.v, col);
+}
+
+static void diff_into(World *a, World *b, Buf *out) {
+    buf_free(out);
+    assert_int_equal(world_diff(a, b, &(DiffSink){out, say_twin, say_link, say_value}), ERR_OK);
+}
+
+// What differs between two instants is the same for forks kept from then, worlds of the past, and one of each.
+static void differences_of_instants(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        Scene *x = mem_alloc(sizeof *x);
+        scene_open(x, seed);
+        scene_run(x, 150);
+        assert_true(x->moment_count >= 2);
+        const Moment *m = &x->moments[0], *n = &x->moments[x->moment_count - 1];
+        World *p = past_of(x, m, m->at, NULL), *q = past_of(x, n, n->at, NULL);
+        Buf want = {0}, got = {0};
+        diff_into(m->fork, n->fork, &want);
+        assert_true(want.n > 0);
+        World *pairs[3][2] = {{p, q}, {p, n->fork}, {m->fork, q}};
+        for (int i = 0; i < 3; i++) {
+            diff_into(pairs[i][0], pairs[i][1], &got);
+            if (!str_eq(buf_str(&got), buf_str(&want))) fail_msg("seed %llu, pair %d", (unsigned long long)seed, i);
+        }
+        diff_into(p, m->fork, &got);
+        assert_int_equal(got.n, 0);
+        buf_free(&want), buf_free(&got);
+        world_free(p), world_free(q);
+        scene_drop(x);
+    }
+}
+
 // One row makes one group of it, the third the rest; and a mark is given only when all are there.
 static void a_group_at_a_time(void **state) {
     (void)state;
@@ -806,10 +847,11 @@ static void many_read_one(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(past_worlds_are_forks), cmocka_unit_test(touched_only_and_once),
-        cmocka_unit_test(a_group_at_a_time),     cmocka_unit_test(catalogs_of_then),
-        cmocka_unit_test(before_everything),     cmocka_unit_test(failures_are_not_kept),
-        cmocka_unit_test(lies_are_corrupt),      cmocka_unit_test(many_read_one),
+        cmocka_unit_test(past_worlds_are_forks),   cmocka_unit_test(touched_only_and_once),
+        cmocka_unit_test(a_group_at_a_time),       cmocka_unit_test(catalogs_of_then),
+        cmocka_unit_test(before_everything),       cmocka_unit_test(failures_are_not_kept),
+        cmocka_unit_test(differences_of_instants), cmocka_unit_test(lies_are_corrupt),
+        cmocka_unit_test(many_read_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

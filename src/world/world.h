@@ -304,8 +304,10 @@ typedef struct DiffSink {
     // a value (present in both twins, same model) differs; for a link, twin.v is 0
     void (*value)(void *ctx, TwinId twin, LinkId link, uint32_t col);
 } DiffSink;
-// a and b must not be written meanwhile. Twins whose model changed report every differing property of the new model.
-void world_diff(World *a, World *b, const DiffSink *sink);
+// a and b must not be written meanwhile; either may be a past world. Twins whose model changed report every differing
+// property of the new model. Errors: those of a past world's source; what was told then is worthless. Cost: that of what
+// differs; with a past world, that of all of it.
+MUST Err world_diff(World *a, World *b, const DiffSink *sink);
 
 // Where blocks are kept. put: store bytes, give their id (> 0). get: fetch. keep: a block that is stored already.
 typedef struct BlockStore {
