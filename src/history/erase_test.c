@@ -260,6 +260,7 @@ static void one_seed(uint64_t seed) {
     HistoryLab l;
     TestVfs *disk = test_vfs_new(VFS);
     history_lab_init(&l, seed, STR("plant.sosia"), VFS);
+    l.threads = seed % 2;
     l.open.head_bytes_max = seed % 2 ? 0 : 30000;
     l.open.cache_bytes_max = seed % 3 ? 0 : 5000;
     int64_t merged = 0;

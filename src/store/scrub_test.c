@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// LABELS: threads
 // After a scrub the file and its log hold nothing of what was erased: live rows are decoded and searched, free pages
 // are zeros, the log is empty.
 #include <stdarg.h>
@@ -11,9 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/mem.h"
+#include "base/thread.h"
 #include "base/time.h"
 #include "store/scrub.h"
 #include "store/store_inner.h"
+#include "store/test_vfs.h"
 #include "world/forget.h"
 
 #define SECRET "Ada Lovelace, 1815-12-10, O negative"
@@ -28,20 +31,26 @@ typedef struct Rig {
     Domain *domain;
     Store *store;
     World *world;
-    uint64_t acked, twins[TWINS];
+    _Atomic uint64_t acked;
+    uint64_t twins[TWINS];
     uint32_t col;
     Forget forget;
     Err err;
     int64_t rows, zeroed;
-    bool done;
+    _Atomic bool done;
+    const char *vfs;
 } Rig;
 
 static void on_commit(void *ctx, uint64_t last_seq) { ((Rig *)ctx)->acked = last_seq; }
 static void on_fail(void *ctx, Err err, const char *why) { fail_msg("%p %d %s", ctx, (int)err, why); }
 
 static void rig_open(Rig *r) {
-    StoreOpen o = {
-        .path = str_of(r->path), .journal_bytes_max = 64 << 20, .ctx = r, .on_commit = on_commit, .on_fail = on_fail};
+    StoreOpen o = {.path = str_of(r->path),
+                   .vfs = r->vfs,
+                   .journal_bytes_max = 64 << 20,
+                   .ctx = r,
+                   .on_commit = on_commit,
+                   .on_fail = on_fail};
     Buf why = {0};
     r->domain = domain_new();
     if (store_open(&o, r->domain, 1 << 16, &r->store, &r->world, &why)) fail_msg("%.*s", STR_ARG(buf_str(&why)));
@@ -127,7 +136,7 @@ static void on_scrubbed(void *arg, Err err, int64_t rows, int64_t zeroed) {
     r->err = err;
     r->rows = rows;
     r->zeroed = zeroed;
-    r->done = true;
+    atomic_store(&r->done, true);
 }
 
 // ---- looking for it -----------------------------------------------------------------------------------------------
@@ -268,10 +277,66 @@ static void a_store_that_closes_first_says_so(void **state) {
     rig_remove(&r);
 }
 
+// ---- readers meanwhile --------------------------------------------------------------------------------------------
+
+#define VFS "scrub"
+
+typedef struct Crowd {
+    Store *store;
+    _Atomic bool stop;
+    _Atomic int64_t begun;
+    _Atomic int failed;
+} Crowd;
+
+static void *read_again_and_again(void *arg) {
+    Crowd *x = arg;
+    while (!atomic_load(&x->stop)) {
+        StoreReader *r;
+        uint64_t pages;
+        Err err = store_reader_begin(x->store, &r);
+        if (!err) err = store_history_pages(r, 1, &pages);
+        if (err) atomic_store(&x->failed, (int)err);
+        else store_reader_end(r);
+        atomic_fetch_add(&x->begun, 1);
+    }
+    return NULL;
+}
+
+// Whoever begins to read while the log is being emptied waits for its turn, and is not refused.
+static void readers_come_at_any_moment(void **state) {
+    (void)state;
+    enum { THREADS = 3 };
+    TestVfs *disk = test_vfs_new(VFS);
+    Rig r = {.path = "plant.sosia", .vfs = VFS};
+    rig_open(&r);
+    assert_int_equal(store_start(r.store), ERR_OK);
+    rig_people(&r);
+    Crowd x = {.store = r.store};
+    Thread threads[THREADS] = {0};
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(thread_start(&threads[i], "reader", read_again_and_again, &x), ERR_OK);
+    for (int i = 0; i < 400; i++) {
+        rig_begin(&r);
+        rig_do(&r, (Change){.kind = CHANGE_SET, .cell = CELL_STR, .id = r.twins[1], .col = r.col, .text = STR("x")});
+        rig_end(&r);
+        atomic_store(&r.done, false);
+        store_scrub(r.store, 0, NULL, &r, on_scrubbed, &r);
+        while (!atomic_load(&r.done)) usleep(50);
+        assert_int_equal(r.err, ERR_OK);
+    }
+    atomic_store(&x.stop, true);
+    for (int i = 0; i < THREADS; i++) thread_join(&threads[i]);
+    assert_true(atomic_load(&x.begun) > 300);
+    assert_int_equal(atomic_load(&x.failed), ERR_OK);
+    rig_close(&r);
+    test_vfs_free(disk);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_of_what_was_erased_is_left),
         cmocka_unit_test(a_store_that_closes_first_says_so),
+        cmocka_unit_test(readers_come_at_any_moment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

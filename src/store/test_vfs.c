@@ -546,7 +546,11 @@ static int v_random(sqlite3_vfs *b, int n, char *out) {
     sqlite3_vfs *s = vfs_of(b)->system;
     return s->xRandomness(s, n, out);
 }
-static int v_sleep(sqlite3_vfs *b, int us) { return (void)b, us; } // nobody waits for anybody here
+// Connections of several threads wait for each other: SQLite gives up after some tries, not after some time.
+static int v_sleep(sqlite3_vfs *b, int us) {
+    sqlite3_vfs *s = vfs_of(b)->system;
+    return s->xSleep(s, us);
+}
 static int v_now(sqlite3_vfs *b, double *out) {
     sqlite3_vfs *s = vfs_of(b)->system;
     return s->xCurrentTime(s, out);
