@@ -18,6 +18,11 @@
 //  4. No clock, no threads, no globals, no random source but ctx->random. The same calls give the same bytes.
 //  5. An engine that stops at more instants than it asked for (others asked) gives the same results: between its own
 //     events it moves on by its own steps and tells values in between by interpolation.
+//  6. What moves in one lane alone does not concern the others: react looks at c->lane_mask, next likewise. An engine
+//     without SIM_CAN_LANES need not care: the host makes one instance of it a lane, each with lanes = 1.
+//  7. react may be called without anything to do (at the start every row of every input counts as moved; a row of a
+//     delta may have moved in another lane only). It handles all own events up to t: while next still gives t, the
+//     engine is asked again, in a further micro-step.
 // Calls on one instance come from one thread at a time; different instances run on different threads at once.
 #pragma once
 #include <stddef.h>
@@ -85,6 +90,13 @@ typedef struct sim_delta {
     uint8_t lane_mask; // lanes in which any of them moved
 } sim_delta;
 
+// An entry of the calendar that is due, as it was posted.
+typedef struct sim_due {
+    uint32_t kind;
+    uint16_t lane;
+    uint64_t arg;
+} sim_due;
+
 typedef struct sim_ctx sim_ctx;
 struct sim_ctx {
     const sim_topo *topo; // NULL: the engine asked for none
@@ -102,13 +114,20 @@ struct sim_ctx {
     void *host;
     // An output of mine moved.
     void (*touch)(sim_ctx *c, uint32_t col, sim_row row, uint16_t lane);
-    // An entry in the calendar: react is called at `at` (>= now) with kind and arg in ctx->due. Not kept in state: tell
-    // it again from `next`, or keep what is due in state and give its time by `next`.
+    // What was posted for this instant, in order; during react.
+    const sim_due *due;
+    uint32_t due_count;
+    // An entry in the calendar: react is called at `at` (>= now) with kind and arg in ctx->due. The host keeps it,
+    // saves it and copies it to forks.
     void (*post)(sim_ctx *c, sim_time at, uint32_t kind, uint64_t arg, uint16_t lane);
     // Philox4x32-10 of (seed, scenario, twin, stream) at counter: four words.
     void (*random)(const sim_ctx *c, uint16_t lane, uint64_t twin, uint32_t stream, uint64_t counter, uint32_t out[4]);
     // Make the state larger or smaller; contents are kept, new bytes are 0. Returns the state, which may have moved.
     void *(*resize)(sim_ctx *c, size_t size);
+    // Outputs of mine moved: n rows from `first` on, in the lanes of the mask.
+    void (*touch_rows)(sim_ctx *c, uint32_t col, sim_row first, uint32_t n, uint8_t lanes);
+    // The number that stands for a text in columns of symbols.
+    double (*symbol)(sim_ctx *c, const char *text, size_t n);
     // Stop the run; the message names the row's twin. Returns -1.
     int (*fail)(sim_ctx *c, sim_row row, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 };
@@ -127,10 +146,13 @@ typedef struct sim_engine {
     size_t (*state_size)(const sim_ctx *c);
     // The scenario begins at t: set up the state, touch outputs that have values now.
     int (*init)(sim_ctx *c, sim_time t);
-    // Earliest event of its own over the lanes, INFINITY: none. Not before the present instant.
+    // Earliest event of its own over the lanes of c->lane_mask, INFINITY: none. Not before the present instant. May be
+    // NULL.
     sim_time (*next)(const sim_ctx *c);
-    // Move on to `to`; with SIM_ROOTS *reached may be earlier (the first event in any lane). NULL: it does
-    // not move between events.
+    // Move on to `to`; with SIM_ROOTS *reached may be earlier (the first event in any lane; next gives that time for
+    // the lanes that have one there, until react has handled it). NULL: it does not move between events. May be called
+    // where nothing is delivered: at times of output, and where a run is paused. With several engines that have roots
+    // the host may take state and columns back and call it again with an earlier `to`.
     int (*advance)(sim_ctx *c, sim_time to, sim_time *reached);
     // Inputs moved, or an event of its own is due, at t.
     int (*react)(sim_ctx *c, sim_time t, const sim_delta *moved, uint32_t n);
