@@ -57,7 +57,9 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg) {
 }
 
 static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t d, curl_off_t e) {
-    (void)arg, (void)a, (void)b, (void)d, (void)e;
+    (void)a, (void)b, (void)d, (void)e;
+    Client *c = arg;
+    if (c->waiting) c->waiting(c->waiting_arg);
     return term_interrupted() != 0;
 }
 
@@ -84,6 +86,7 @@ static void set_options(Client *c, const Common *common) {
     curl_easy_setopt(c->curl, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(c->curl, CURLOPT_HEADERDATA, c);
     curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, c);
     curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(c->curl, CURLOPT_USERAGENT, "sosia/" SOSIA_VERSION);
     if (common->ca_file.n) curl_easy_setopt(c->curl, CURLOPT_CAINFO, arena_str(&c->keep, common->ca_file).p);
@@ -243,6 +246,7 @@ Err client_call(Client *c, const Call *call) {
         curl_easy_setopt(c->curl, CURLOPT_HTTPGET, 1L);
     }
     curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, call->method);
+    curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, call->patient ? 0L : CALL_TIMEOUT_MS);
     CURLcode code = curl_easy_perform(c->curl);
     curl_slist_free_all(headers);
     if (code != CURLE_OK) return no_answer(c, code);

@@ -11,19 +11,21 @@
 typedef struct Client Client;
 struct Client {
     CURL *curl;
-    struct curl_slist *auth; // headers of every request
-    Str url;                 // scheme://host:port, without a slash at the end
-    Str world;               // "" or the name of a fork or past world
-    Arena names;             // of it
-    Arena keep;              // url, paths of the current call, parsed bodies; see client_reset
-    Buf body;                // of the last answer
-    Buf message;             // sentence of the last failure
-    Buf code;                // wire code of the last failure
-    int64_t status;          // 0: no answer
-    int32_t retry_after_s;   // 0: none asked for
-    char etag[64];           // "" when there was none
-    Buf link;                // the Link header, empty when there was none
-    bool untrusted;          // no answer because of the server's certificate
+    struct curl_slist *auth;    // headers of every request
+    Str url;                    // scheme://host:port, without a slash at the end
+    Str world;                  // "" or the name of a fork or past world
+    Arena names;                // of it
+    Arena keep;                 // url, paths of the current call, parsed bodies; see client_reset
+    Buf body;                   // of the last answer
+    Buf message;                // sentence of the last failure
+    Buf code;                   // wire code of the last failure
+    int64_t status;             // 0: no answer
+    int32_t retry_after_s;      // 0: none asked for
+    char etag[64];              // "" when there was none
+    Buf link;                   // the Link header, empty when there was none
+    bool untrusted;             // no answer because of the server's certificate
+    void (*waiting)(void *arg); // called now and then while an answer is awaited; NULL: not
+    void *waiting_arg;
 };
 
 typedef struct Call {
@@ -34,6 +36,7 @@ typedef struct Call {
     Str if_match;
     Str if_none_match;
     int64_t page_size; // max-items-per-page; 0: the server's own
+    bool patient;      // wait for the answer as long as it takes, not 5 minutes
 } Call;
 
 // Take the options and the environment (SOSIA_URL, SOSIA_TOKEN). Nothing is sent yet. Errors: ARGUMENT, IO; told.
