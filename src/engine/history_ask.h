@@ -26,6 +26,7 @@
 typedef struct HistLane {
     uint64_t lane, row;
     uint64_t seq_from, seq_to; // batches that count
+    int64_t from, to;          // means that begin in [from, to) count
     bool moved_in, moved_on;   // the twin came from, and went to, another row with those batches
     const Field *field;        // NULL: telemetry
     Str component, member;     // telemetry: of this component's messages that member

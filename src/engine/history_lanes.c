@@ -3,22 +3,19 @@
 #include "engine/history_ask.h"
 #include <stdlib.h>
 #include "base/check.h"
+#include "engine/places.h"
 #include "expr/expr.h"
 #include "world/lane.h"
 
-// A stretch of batches that a twin lived in one row.
+// Where a twin lived, or a relationship (table: its kind).
 typedef struct Stay {
-    uint64_t seq_from, seq_to;
-    uint32_t table;
-    uint64_t row;
-    bool moved_in, moved_on;
+    TwinPlace at;
+    bool shared; // the row was another's too
 } Stay;
 
 typedef struct Life {
     uint64_t id;
-    bool alive; // now, as `place` and `link` say
-    Stay place;
-    uint64_t link;
+    uint64_t link; // now
     uint32_t link_kind;
 } Life;
 
@@ -64,8 +61,6 @@ static Err find_living(View *v, void *ctx) {
     TwinView t = view_twin_place(v, id);
     if (!t.alive) return ERR_OK;
     Life *life = life_add(l, id.v);
-    life->alive = true;
-    life->place = (Stay){.table = t.table, .row = t.row};
     if (!x->h->link.n) return ERR_OK;
     LinkId link = view_find_link(v, id, x->h->link);
     life->link = link.v;
@@ -86,62 +81,29 @@ static void stay_add(Lives *l, Stay s) {
     l->stays[l->stay_count++] = s;
 }
 
-typedef struct Placing {
-    Lives *l;
-    Stay open;
-    bool is_open, any;
-    int64_t first; // arrival of the first record
-} Placing;
-
-static bool on_place(void *ctx, const HistoryPoint *p) {
-    Placing *w = ctx;
-    uint32_t table;
-    uint64_t row;
-    if (p->kind != HPOINT_PUT && p->kind != HPOINT_CLEAR) return true;
-    if (!w->any) w->first = p->arrival;
-    w->any = true;
-    if (p->seq > w->l->x->bound) return false;
-    bool lives = p->kind == HPOINT_PUT && lane_place(p->bits, &table, &row);
-    bool moves = lives && w->is_open;
-    if (w->is_open) {
-        w->open.seq_to = p->seq;
-        w->open.moved_on = moves;
-        stay_add(w->l, w->open);
+// Places as they were known with the newest batch that counts.
+static bool on_place(void *ctx, const TwinPlace *p) {
+    Lives *l = ctx;
+    Stay s = {.at = *p};
+    if (p->seq_from > l->x->bound) return false;
+    if (p->seq_to > l->x->bound) {
+        s.at.seq_to = UINT64_MAX;
+        s.at.moved_on = false;
     }
-    w->is_open = lives;
-    if (lives)
-        w->open = (Stay){.seq_from = p->seq, .seq_to = UINT64_MAX, .table = table, .row = row, .moved_in = moves};
-    return hist_go_on(w->l->x);
-}
-
-// Of a twin that lived before its history began: where it was then.
-static Err place_before(Lives *l, const Life *life, Placing *w) {
-    HistAsk *x = l->x;
-    HistoryPoint p = {0};
-    w->open = (Stay){.seq_to = UINT64_MAX};
-    if (!w->any) {
-        w->open.table = life->place.table;
-        w->open.row = life->place.row;
-        w->is_open = life->alive;
-        return ERR_OK;
-    }
-    TRY(history_last(x->history, LANE_PLACE, &life->id, 1, w->first - 1, &x->arena, &p));
-    w->is_open = p.kind == HPOINT_PUT && lane_place(p.bits, &w->open.table, &w->open.row);
-    return ERR_OK;
+    stay_add(l, s);
+    return hist_go_on(l->x);
 }
 
 static Err places(Lives *l, const Life *life) {
-    HistorySeries s = {.lane = LANE_PLACE, .row = life->id, .from = INT64_MIN, .to = INT64_MAX, .arrival = true};
-    Placing first = {.l = l}, w = {.l = l};
-    int32_t before = l->stay_count;
-    TRY(history_series(l->x->history, &s, on_place, &first));
-    l->stay_count = before; // only the first record's time was wanted
-    w.any = first.any;
-    w.first = first.first;
-    TRY(place_before(l, life, &w));
-    TRY(history_series(l->x->history, &s, on_place, &w));
-    if (w.is_open) stay_add(l, w.open);
-    return l->x->stopped ? ERR_CLOSED : ERR_OK;
+    HistAsk *x = l->x;
+    int32_t first = l->stay_count;
+    TRY(engine_twin_places(x->history, life->id, on_place, l));
+    for (int32_t i = first; x->kept_from && i < l->stay_count; i++) {
+        Stay *s = &l->stays[i];
+        if (s->at.table >= (uint32_t)x->catalog->table_count) continue;
+        TRY(engine_place_shared(x->history, x->catalog, life->id, &s->at, &s->shared));
+    }
+    return x->stopped ? ERR_CLOSED : ERR_OK;
 }
 
 // ---- properties ---------------------------------------------------------------------------------------------------
@@ -183,11 +145,13 @@ static void field_add(HistAsk *x, const Stay *s, uint32_t first, const Field *fi
         p->class = HIST_MIXED;
     }
     HistLane lane = {.lane = trail_lane(first + (uint32_t)i, 0),
-                     .row = s->row,
-                     .seq_from = s->seq_from,
-                     .seq_to = s->seq_to,
-                     .moved_in = s->moved_in,
-                     .moved_on = s->moved_on,
+                     .row = s->at.row,
+                     .seq_from = s->at.seq_from,
+                     .seq_to = s->at.seq_to,
+                     .from = s->shared ? s->at.from : INT64_MIN,
+                     .to = s->shared ? s->at.to : INT64_MAX,
+                     .moved_in = s->at.moved_in,
+                     .moved_on = s->at.moved_on,
                      .field = f};
     lane_add(x, p, &lane);
 }
@@ -200,10 +164,10 @@ static void telemetry_add(HistAsk *x, const Stay *s, Str component, const Teleme
         p->schema = t->type->name;
         p->unit = t->unit;
     }
-    HistLane lane = {.lane = trail_lane(TRAIL_TELEMETRY_VEC + s->table, 0),
-                     .row = s->row,
-                     .seq_from = s->seq_from,
-                     .seq_to = s->seq_to,
+    HistLane lane = {.lane = trail_lane(TRAIL_TELEMETRY_VEC + s->at.table, 0),
+                     .row = s->at.row,
+                     .seq_from = s->at.seq_from,
+                     .seq_to = s->at.seq_to,
                      .component = component,
                      .member = t->name};
     lane_add(x, p, &lane);
@@ -218,7 +182,7 @@ static bool within(Str path, Str wanted) {
 
 // Add what of the model has the path, or lies inside it; all of it when none is wanted.
 static void model_add(HistAsk *x, const Stay *s, Str wanted) {
-    const Table *t = &x->catalog->tables[s->table];
+    const Table *t = &x->catalog->tables[s->at.table];
     const Model *m = t->model;
     const Field *one = wanted.n ? model_field(m, wanted) : NULL;
     int32_t from = one ? (int32_t)(one - m->fields) : 0, to = one ? one->end : wanted.n ? 0 : m->field_count;
@@ -237,7 +201,7 @@ static void model_add(HistAsk *x, const Stay *s, Str wanted) {
 }
 
 static void link_add(HistAsk *x, const Stay *s, Str wanted) {
-    const LinkKind *k = &x->catalog->kinds[s->table];
+    const LinkKind *k = &x->catalog->kinds[s->at.table];
     for (int32_t i = 0; i < k->rel->field_count; i++) {
         const Field *f = &k->rel->fields[i];
         if (!is_marker(f) && (!wanted.n || within(f->path, wanted))) field_add(x, s, k->first, k->rel->fields, i);
@@ -246,12 +210,12 @@ static void link_add(HistAsk *x, const Stay *s, Str wanted) {
 
 static void add(HistAsk *x, const Stay *s, Str wanted) {
     if (x->h->link.n) link_add(x, s, wanted);
-    else if (s->table < (uint32_t)x->catalog->table_count) model_add(x, s, wanted);
+    else if (s->at.table < (uint32_t)x->catalog->table_count) model_add(x, s, wanted);
 }
 
 static void names_of(HistAsk *x, const Stay *s, Str **names, int32_t *n, int32_t *cap) {
-    const LinkKind *k = x->h->link.n ? &x->catalog->kinds[s->table] : NULL;
-    const Model *m = k ? NULL : x->catalog->tables[s->table].model;
+    const LinkKind *k = x->h->link.n ? &x->catalog->kinds[s->at.table] : NULL;
+    const Model *m = k ? NULL : x->catalog->tables[s->at.table].model;
     int32_t count = k ? k->rel->field_count : m->field_count;
     for (int32_t i = 0; i < count; i++) {
         GROW(&x->arena, *names, Str, *n, *cap);
@@ -349,6 +313,10 @@ static HistorySeries whole(uint64_t lane, uint64_t row) {
     return (HistorySeries){.lane = lane, .row = row, .from = INT64_MIN, .to = INT64_MAX, .arrival = true};
 }
 
+static Stay link_stay(uint32_t kind, uint64_t id) {
+    return (Stay){.at = {.table = kind, .row = id, .to = INT64_MAX, .seq_to = UINT64_MAX}};
+}
+
 // A link that stood at the head of the twin's list once: is it of the name?
 static Err link_try(Lives *l, uint64_t id) {
     HistAsk *x = l->x;
@@ -357,14 +325,13 @@ static Err link_try(Lives *l, uint64_t id) {
     TRY(history_series(x->history, &rid, on_rid, &n));
     if (!n.match) return ERR_OK;
     TRY(history_series(x->history, &kind, on_kind, &n));
-    if (n.has_kind && n.kind < (uint32_t)x->catalog->kind_count)
-        stay_add(l, (Stay){.seq_to = UINT64_MAX, .table = n.kind, .row = id});
+    if (n.has_kind && n.kind < (uint32_t)x->catalog->kind_count) stay_add(l, link_stay(n.kind, id));
     return ERR_OK;
 }
 
 static int by_row(const void *a, const void *b) {
     const Stay *x = a, *y = b;
-    return x->row < y->row ? -1 : x->row > y->row;
+    return x->at.row < y->at.row ? -1 : x->at.row > y->at.row;
 }
 
 static Err links_of(Lives *l, const Life *life) {
@@ -378,7 +345,7 @@ static Err links_of(Lives *l, const Life *life) {
         err = hist_go_on(x) ? link_try(l, h.ids[i]) : ERR_CLOSED;
     }
     map_free(&h.seen);
-    if (!err && life->link) stay_add(l, (Stay){.seq_to = UINT64_MAX, .table = life->link_kind, .row = life->link});
+    if (!err && life->link) stay_add(l, link_stay(life->link_kind, life->link));
     if (l->stay_count > first) qsort(&l->stays[first], (size_t)(l->stay_count - first), sizeof *l->stays, by_row);
     return err;
 }

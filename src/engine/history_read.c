@@ -159,6 +159,7 @@ Err hist_lane_each(HistAsk *x, const HistProp *p, int32_t i, int64_t from, int64
 
 typedef struct MeanRun {
     HistAsk *x;
+    const HistLane *lane;
     uint64_t place;
     HistFn fn;
     void *ctx;
@@ -167,6 +168,7 @@ typedef struct MeanRun {
 static bool on_mean(void *ctx, const HistoryMean *m) {
     MeanRun *r = ctx;
     if (!hist_go_on(r->x)) return false;
+    if (m->time < r->lane->from || m->time >= r->lane->to) return true;
     r->x->downsampled = true;
     HistPoint point = {.time = m->time, .ordinal = r->place, .value = {.type = AGG_REAL, .d = m->mean}, .mean = m};
     return r->fn(r->ctx, &point);
@@ -174,7 +176,7 @@ static bool on_mean(void *ctx, const HistoryMean *m) {
 
 Err hist_lane_means(HistAsk *x, const HistProp *p, int32_t i, int64_t from, int64_t to, HistFn fn, void *ctx) {
     const HistLane *lane = &p->lanes[i];
-    MeanRun r = {.x = x, .place = (uint64_t)i << 32, .fn = fn, .ctx = ctx};
+    MeanRun r = {.x = x, .lane = lane, .place = (uint64_t)i << 32, .fn = fn, .ctx = ctx};
     HistorySeries s = {.lane = lane->lane, .row = lane->row, .from = from, .to = to};
     if (!x->kept_from || !lane->field || from >= to) return ERR_OK;
     TRY(history_means(x->history, &s, on_mean, &r));
