@@ -15,6 +15,7 @@ typedef struct Past {
     uint64_t bits;
     Str text; // owned
     bool valid;
+    ExprMean *mean; // owned; NULL, or what is kept of values that were let go
 } Past;
 
 // One property of one twin or relationship. Values ascend by own time, those of one time by arrival.
@@ -76,9 +77,16 @@ static Window *window_of(DerivePast *p, uint32_t col, uint64_t id) {
     return w;
 }
 
+static void free_values(Past *v, int32_t n) {
+    for (int32_t i = 0; i < n; i++) {
+        mem_free((void *)(uintptr_t)v[i].text.p);
+        mem_free(v[i].mean);
+    }
+}
+
 static void drop_first(DerivePast *p, Window *w, int32_t n) {
     if (n == 0) return;
-    for (int32_t i = 0; i < n; i++) mem_free((void *)(uintptr_t)w->v[i].text.p);
+    free_values(w->v, n);
     w->n -= n;
     p->values -= n;
     memmove(w->v, w->v + n, (size_t)w->n * sizeof *w->v);
@@ -311,9 +319,10 @@ static Err moments(void *ctx, View *v, const ExprReach *r, bool (*fn)(void *arg,
     while (i + 1 < w->n && w->v[i + 1].time <= r->from) i++;
     for (; i < w->n && w->v[i].time <= r->to; i++) {
         const Past *x = &w->v[i];
-        ExprMoment m = {.time = x->time, .valid = x->valid, .bits = x->bits, .text = x->text};
+        ExprMoment m = {.time = x->time, .valid = x->valid, .bits = x->bits, .text = x->text, .mean = x->mean};
+        if (m.time <= r->from && x->mean && x->mean->to <= r->from + 1) m.mean = NULL; // its last value stands
         if (m.time <= r->from && !m.valid) continue;
-        if (i + 1 < w->n && w->v[i + 1].time == x->time) continue; // of one time the last one counts
+        if (!x->mean && i + 1 < w->n && w->v[i + 1].time == x->time) continue; // of one time the last one counts
         if (m.time < r->from) m.time = r->from;
         if (!fn(arg, &m)) break;
     }
@@ -333,15 +342,24 @@ typedef struct Fill {
 
 static bool take_old(void *arg, const ExprMoment *m) {
     Fill *f = arg;
+    if (m->mean && !m->mean->count) { // values were let go, and nobody knows them
+        if (m->mean->to - 1 > f->w->lost) f->w->lost = m->mean->to - 1;
+        return true;
+    }
     if (f->n == f->cap) {
         f->cap = f->cap ? 2 * f->cap : 64;
         f->v = mem_grow(f->v, (size_t)f->cap * sizeof *f->v);
     }
-    f->v[f->n++] = (Past){.time = m->time, .bits = m->bits, .text = owned(m->text), .valid = m->valid};
+    f->v[f->n] = (Past){.time = m->time, .bits = m->bits, .text = owned(m->text), .valid = m->valid};
+    if (m->mean) {
+        f->v[f->n].mean = mem_alloc(sizeof *m->mean);
+        *f->v[f->n].mean = *m->mean;
+    }
+    f->n++;
     if (f->n < 2 * DERIVE_WINDOW_MAX) return true;
     int32_t half = DERIVE_WINDOW_MAX; // the newer half stays
     f->w->lost = f->v[half - 1].time;
-    for (int32_t i = 0; i < half; i++) mem_free((void *)(uintptr_t)f->v[i].text.p);
+    free_values(f->v, half);
     memmove(f->v, f->v + half, (size_t)(f->n - half) * sizeof *f->v);
     f->n -= half;
     return true;
@@ -381,7 +399,7 @@ static bool fill(DerivePast *p, Window *w, Realm *r, View *v, EnginePast *past, 
     if (w->over) return true;
     Err err = r->engine->history ? past->expr.moments(past->expr.ctx, v, &reach, take_old, &f) : ERR_OK;
     if (err && err != ERR_GONE) {
-        for (int32_t i = 0; i < f.n; i++) mem_free((void *)(uintptr_t)f.v[i].text.p);
+        free_values(f.v, f.n);
         mem_free(f.v);
         return false;
     }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/expr_past.h"
-#include "base/time.h"
+#include <math.h>
 #include "base/check.h"
+#include "base/time.h"
+#include "engine/past_means.h"
 #include "engine/places.h"
 #include "world/past.h"
 
@@ -19,6 +21,9 @@ typedef struct Reading {
     Arena *keep;     // of its text
     char *text;
     int64_t room;
+    const Field *field;
+    PastMeans means;
+    int64_t mean; // next to be told
 } Reading;
 
 static bool tell(Reading *x, const ExprMoment *m) {
@@ -36,11 +41,32 @@ static ExprMoment moment_of(const HistoryPoint *p, int64_t time) {
 
 static bool counts(const Reading *x, const HistoryPoint *p) { return p->seq <= x->seq && p->arrival >= x->born; }
 
+// A number as a cell of the field.
+static uint64_t bits_as(const Field *f, double d) {
+    if (f->cell == CELL_I64) return (uint64_t)llrint(d);
+    return f->cell == CELL_BOOL ? d != 0 : bits_of(d);
+}
+
+static bool tell_mean(Reading *x, int64_t time, const ExprMean *mean) {
+    ExprMoment m = {.time = time, .valid = true, .bits = bits_as(x->field, mean->last), .mean = mean};
+    return tell(x, &m);
+}
+
+// Means that begin up to `until`.
+static bool tell_means(Reading *x, int64_t until) {
+    for (bool go = true; x->mean < x->means.count && x->means.items[x->mean].from <= until; x->mean++) {
+        const ExprMean *m = &x->means.items[x->mean];
+        go = tell_mean(x, m->from, m);
+        if (!go) return false;
+    }
+    return true;
+}
+
 // What waits, now that no other of its time can come.
 static bool let_out(Reading *x) {
-    bool go = !x->waits || tell(x, &x->next);
+    if (!x->waits) return true;
     x->waits = false;
-    return go;
+    return tell_means(x, x->next.time) && tell(x, &x->next);
 }
 
 // Of one time the one that came last counts, so each waits for the next.
@@ -61,15 +87,15 @@ static bool take(void *ctx, const HistoryPoint *p) {
 
 // ---- since when the row is the twin's -------------------------------------------------------------------------------
 
-typedef struct Place {
-    const ExprReach *r;
+typedef struct Standing {
     uint32_t table;
-    int64_t born;
-} Place;
+    uint64_t row;
+    TwinPlace at; // the newest place there
+} Standing;
 
 static bool take_place(void *ctx, const TwinPlace *p) {
-    Place *x = ctx;
-    if (p->table == x->table && p->row == x->r->row) x->born = p->from;
+    Standing *x = ctx;
+    if (p->table == x->table && p->row == x->row) x->at = *p;
     return true;
 }
 
@@ -79,12 +105,16 @@ static bool table_of(const Catalog *c, uint32_t column, uint32_t *table) {
     return owner >= 0;
 }
 
-static Err birth(History *h, const View *v, const ExprReach *r, int64_t *born) {
-    Place p = {.r = r, .born = INT64_MAX}; // of a twin that history does not know nothing is told
-    *born = INT64_MIN;
-    if (r->kind != EXPR_TWIN || !table_of(v->catalog, r->column, &p.table)) return ERR_OK; // links are never used again
-    TRY(engine_twin_places(h, r->id, take_place, &p));
-    *born = p.born;
+// The place that the reach is of; false: it is a relationship's, whose row is never used again. Of a twin that history
+// does not know nothing is told.
+static Err place_of(History *h, const View *v, const ExprReach *r, TwinPlace *out, bool *some) {
+    Standing x = {.row = r->row, .at = {.from = INT64_MAX}};
+    *some = r->kind == EXPR_TWIN && table_of(v->catalog, r->column, &x.table);
+    if (!*some) return ERR_OK;
+    TRY(engine_twin_places(h, r->id, take_place, &x));
+    *out = x.at;
+    out->table = x.table;
+    out->row = x.row;
     return ERR_OK;
 }
 
@@ -120,16 +150,30 @@ static Err look_back(History *h, Stood *s) {
     }
 }
 
+// What stood is in no point: a mean that began before goes on, or its last value stands.
+static void tell_standing(Reading *x) {
+    const ExprMean *m = &x->means.standing;
+    if (m->to > x->r->from + 1) tell_mean(x, x->r->from, m);
+    else tell(x, &(ExprMoment){.time = x->r->from, .valid = true, .bits = bits_as(x->field, m->last)});
+}
+
 static Err stood(History *h, Reading *x) {
     Stood s = {.x = x, .keep = x->keep};
     Err err = history_last(h, x->lane, &x->r->row, 1, x->r->from, x->keep, &s.p);
     s.some = !err && s.p.kind && counts(x, &s.p);
     if (!err && s.p.kind && !s.some) err = look_back(h, &s);
-    if (!err && s.some && is_value(s.p.kind)) {
+    if (err) return err;
+    const ExprMean lost = {.from = x->r->from, .to = x->means.gone.time + 1};
+    if (past_means_lost(&x->means, x->r->from)) {
+        if (!tell_mean(x, x->r->from, &lost)) return ERR_OK;
+    }
+    if (x->means.stood && (!s.some || s.p.time < x->means.standing.from)) {
+        tell_standing(x);
+    } else if (s.some && is_value(s.p.kind)) {
         ExprMoment m = moment_of(&s.p, x->r->from);
         tell(x, &m);
     }
-    return err;
+    return ERR_OK;
 }
 
 // ---- what a fork wrote ----------------------------------------------------------------------------------------------
@@ -156,7 +200,7 @@ static Err read_all(EnginePast *p, Reading *x, const CellView *own, int64_t own_
     }
     HistorySeries s = {.lane = x->lane, .row = r->row, .from = r->from + 1, .to = r->to + 1, .everything = true};
     if (!x->stopped && r->to > r->from) TRY(history_series(p->history, &s, take, x));
-    if (!x->stopped) let_out(x);
+    if (!x->stopped && let_out(x)) tell_means(x, r->to);
     bool within = own && own_time > r->from && own_time <= r->to;
     if (x->stopped || !within) return ERR_OK;
     ExprMoment m = moment_of_cell(own, x->any && x->last > own_time ? x->last : own_time);
@@ -174,25 +218,52 @@ static Err moments(void *ctx, View *v, const ExprReach *r, bool (*fn)(void *arg,
         history_wait(p->history, x.seq);
         atomic_store_explicit(&p->had, x.seq, memory_order_relaxed);
     }
-    TRY(birth(p->history, v, r, &x.born));
+    TwinPlace place;
+    bool twin;
+    const Table *t;
+    const LinkKind *k;
+    TRY(place_of(p->history, v, r, &place, &twin));
+    x.born = twin ? place.from : INT64_MIN;
     bool own = own_value(p, v, r, &c, &time);
     Arena keep;
     arena_init(&keep, 256);
     x.keep = &keep;
-    Err err = read_all(p, &x, own ? &c : NULL, time);
+    x.field = catalog_field(v->catalog, r->column, &t, &k);
+    ExprReach known = *r;
+    if (p->seq && known.to > p->time) known.to = p->time > known.from ? p->time : known.from;
+    Err err = x.field ? past_means(p->history, v->catalog, &known, twin ? &place : NULL, &keep, &x.means) : ERR_OK;
+    if (!err) err = read_all(p, &x, own ? &c : NULL, time);
+    if (x.mean || x.means.stood) atomic_store_explicit(&p->meant, true, memory_order_relaxed);
     arena_free(&keep);
     return err;
 }
 
+static void gone(void *ctx, View *v, const ExprReach *r, Str func, Buf *why) {
+    EnginePast *p = ctx;
+    const Table *t;
+    const LinkKind *k;
+    const Field *f = catalog_field(v->catalog, r->column, &t, &k);
+    past_means_why(p->history, r, func, f ? f->path : (Str){0}, why);
+}
+
 const ExprPast *engine_past(EnginePast *p, const Realm *r) {
     p->history = r->engine->history;
-    p->expr = (ExprPast){.ctx = p, .moments = moments};
+    p->expr = (ExprPast){.ctx = p, .moments = moments, .gone = gone};
     p->seq = r->past_seq;
     p->before = 0;
     p->told = false;
     p->time = r->past_time;
     atomic_init(&p->had, 0);
+    atomic_init(&p->meant, false);
     return p->history ? &p->expr : NULL;
+}
+
+void engine_past_note(const EnginePast *p, Buf *notes) {
+    if (!p->history || !atomic_load_explicit(&p->meant, memory_order_relaxed)) return;
+    CHECK(notes->n >= 2);
+    notes->n--; // the bracket
+    if (notes->n > 1) buf_byte(notes, ',');
+    buf_str_put(notes, STR("\"some values were let go by retention: the means that are kept stand for them\"]"));
 }
 
 int64_t engine_past_now(const Realm *r) {

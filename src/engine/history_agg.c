@@ -17,7 +17,7 @@ static const struct {
     [AGG_AVG] = {"avg", false, false, true},        [AGG_MIN] = {"min", false, false, true},
     [AGG_MAX] = {"max", false, false, true},        [AGG_SUM] = {"sum", false, false, true},
     [AGG_COUNT] = {"count", true, true, true},      [AGG_FIRST] = {"first", true, true, true},
-    [AGG_LAST] = {"last", true, true, true},        [AGG_TWA] = {"twa", false, false, false},
+    [AGG_LAST] = {"last", true, true, true},        [AGG_TWA] = {"twa", false, false, true},
     [AGG_DELTA] = {"delta", false, false, false},   [AGG_RATE] = {"rate", false, false, false},
     [AGG_STDDEV] = {"stddev", false, false, false}, [AGG_VAR] = {"var", false, false, false},
     [AGG_MEDIAN] = {"median", false, false, false}, [AGG_PERCENTILE] = {"pNN", false, false, false},
@@ -114,7 +114,9 @@ typedef struct State {
 struct Agg {
     const AggPlan *plan;
     bool wants_values, wants_states;
-    Held standing;  // what stands now
+    Held standing; // what stands now,
+    double level;  // but until level_to the mean of what was let go does
+    int64_t level_to;
     int64_t at;     // up to here its time was counted
     bool counting;  // there was a number the next increase counts from
     double counter; // that number
@@ -168,6 +170,7 @@ void agg_reset(Agg *a, const AggValue *standing) {
     held_set(&a->standing, standing);
     a->counter = agg_number(standing);
     a->counting = !isnan(a->counter);
+    a->level_to = INT64_MIN;
 }
 
 void agg_begin(Agg *a, int64_t from) {
@@ -212,15 +215,20 @@ static State *state_of(Agg *a, const AggValue *v) {
     return s;
 }
 
+static void stand_at(Agg *a, double x, double ns) {
+    if (isnan(x) || ns <= 0) return;
+    sum_add(&a->area, x * ns);
+    a->covered += ns;
+}
+
 // What stands has stood until `to`.
 static Err stand(Agg *a, int64_t to) {
-    double ns = (double)(to - a->at), x = agg_number(&a->standing.v);
     if (to <= a->at) return ERR_OK;
+    int64_t turn = a->level_to < a->at ? a->at : a->level_to < to ? a->level_to : to;
+    double ns = (double)(to - a->at);
+    stand_at(a, a->level, (double)(turn - a->at));
+    stand_at(a, agg_number(&a->standing.v), (double)(to - turn));
     a->at = to;
-    if (!isnan(x)) {
-        sum_add(&a->area, x * ns);
-        a->covered += ns;
-    }
     if (!a->wants_states || a->standing.v.type == AGG_NONE) return ERR_OK;
     State *s = state_of(a, &a->standing.v);
     if (!s) return ERR_LIMIT;
@@ -265,6 +273,7 @@ Err agg_add(Agg *a, int64_t time, const AggValue *v) {
     if (v->type == AGG_REAL && isnan(x)) return ERR_OK;
     TRY(stand(a, time));
     held_set(&a->standing, v);
+    a->level_to = INT64_MIN;
     if (v->type == AGG_NONE) {
         a->counting = false;
         return ERR_OK;
@@ -283,19 +292,27 @@ Err agg_add(Agg *a, int64_t time, const AggValue *v) {
     return ERR_OK;
 }
 
+void agg_stand_mean(Agg *a, const AggMean *m) {
+    held_set(&a->standing, &(AggValue){.type = AGG_REAL, .d = m->last});
+    a->level = m->mean;
+    a->level_to = m->until;
+    a->counting = false;
+}
+
 Err agg_add_mean(Agg *a, const AggMean *m) {
     for (int32_t i = 0; i < a->plan->count; i++)
         if (!agg_for_means(a->plan->fns[i].kind)) return ERR_GONE;
     AggValue first = {.type = AGG_REAL, .d = m->first}, last = {.type = AGG_REAL, .d = m->last};
     AggValue min = {.type = AGG_REAL, .d = m->min}, max = {.type = AGG_REAL, .d = m->max};
     if (m->count <= 0) return ERR_OK;
+    TRY(stand(a, m->time));
+    agg_stand_mean(a, m);
     if (!a->count || m->time < a->first_at) {
         held_set(&a->first, &first);
         a->first_at = m->time;
     }
     if (!a->count || m->time >= a->last_at) {
         held_set(&a->last, &last);
-        held_set(&a->standing, &last);
         a->last_at = m->time;
     }
     if (a->min.type == AGG_NONE || less(&min, &a->min)) a->min = min;

@@ -68,9 +68,9 @@ typedef struct AggValue {
 // A value as a number; NaN for what is none.
 double agg_number(const AggValue *v);
 
-// Points that were let go, see history_means.
+// Points that were let go, see history_means: those of [time, until).
 typedef struct AggMean {
-    int64_t time; // of its first
+    int64_t time, until;
     double min, max, mean, first, last;
     int64_t count;
 } AggMean;
@@ -86,8 +86,11 @@ void agg_reset(Agg *a, const AggValue *standing);
 void agg_begin(Agg *a, int64_t from);
 // A point of the interval, not before the one told last. NONE: the value was cleared. Texts are copied. Errors: LIMIT.
 MUST Err agg_add(Agg *a, int64_t time, const AggValue *v);
-// Points that were let go. Errors: GONE, when a function of the plan needs the points themselves.
+// Points that were let go: their mean stands until the end of their interval, then the last of them. Errors: GONE, when
+// a function of the plan needs the points themselves.
 MUST Err agg_add_mean(Agg *a, const AggMean *m);
+// The same, of an interval that began before the first one: nothing but what stands.
+void agg_stand_mean(Agg *a, const AggMean *m);
 // How many values it has so far.
 int64_t agg_count(const Agg *a);
 // The interval ends at `to`: out[i] is what fns[i] says, texts in `keep`. What is not defined (nothing to speak of, one

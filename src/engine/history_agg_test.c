@@ -257,19 +257,20 @@ static void means_tell_what_they_can(void **state) {
     (void)state;
     Arena keep;
     arena_init(&keep, 0);
-    AggPlan plan = plan_of(&keep, "avg,min,max,sum,count,first,last,range"), other = plan_of(&keep, "avg,p95");
+    AggPlan plan = plan_of(&keep, "avg,min,max,sum,count,first,last,range,twa"), other = plan_of(&keep, "avg,p95");
     Agg *a = agg_new(&plan), *b = agg_new(&other);
     AggValue none = {0}, out[AGG_FNS_MAX];
-    AggMean one = {.time = 0, .min = 1, .max = 9, .mean = 4, .first = 2, .last = 3, .count = 10};
-    AggMean two = {.time = 60, .min = 0, .max = 5, .mean = 2, .first = 5, .last = 1, .count = 30};
+    AggMean one = {.time = 0, .until = 60, .min = 1, .max = 9, .mean = 4, .first = 2, .last = 3, .count = 10};
+    AggMean two = {.time = 60, .until = 120, .min = 0, .max = 5, .mean = 2, .first = 5, .last = 1, .count = 30};
     agg_reset(a, &none);
     agg_begin(a, 0);
     assert_int_equal(agg_add_mean(a, &one), ERR_OK);
     assert_int_equal(agg_add_mean(a, &two), ERR_OK);
     assert_int_equal(agg_add(a, 130, &(AggValue){.type = AGG_REAL, .d = 18}), ERR_OK);
     agg_end(a, 200, &keep, out);
-    double want[] = {118.0 / 41, 0, 18, 118, 41, 2, 18, 18};
-    for (int i = 0; i < 8; i++) near(agg_number(&out[i]), want[i], "means", 0);
+    // The means stand for their intervals, the last of the second from 120 to 130, 18 from then on.
+    double want[] = {118.0 / 41, 0, 18, 118, 41, 2, 18, 18, (4.0 * 60 + 2 * 60 + 1 * 10 + 18 * 70) / 200};
+    for (int i = 0; i < 9; i++) near(agg_number(&out[i]), want[i], "means", 0);
     agg_reset(b, &none);
     agg_begin(b, 0);
     assert_int_equal(agg_add_mean(b, &one), ERR_GONE);

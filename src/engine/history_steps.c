@@ -158,8 +158,8 @@ static Err refuse(Stepping *s, Err err) {
         Buf t = {0};
         time_print(x->kept_from, 0, &t);
         hist_fail(x, ERR_GONE,
-                  "fn: single values of \"%.*s\" from before %.*s were let go, and avg, min, max, sum, count, first, "
-                  "last and range are all that can be told of them: ask for those, or from a later time on",
+                  "fn: single values of \"%.*s\" from before %.*s were let go, and avg, twa, min, max, sum, count, "
+                  "first, last and range are all that can be told of them: ask for those, or from a later time on",
                   STR_ARG(s->p->path), STR_ARG(buf_str(&t)));
         buf_free(&t);
         return err;
@@ -177,6 +177,7 @@ static bool on_point(void *ctx, const HistPoint *p) {
     if (s->full) return false;
     if (p->mean) {
         AggMean m = {.time = p->mean->time,
+                     .until = p->mean->time + p->mean->step_ns,
                      .min = p->mean->min,
                      .max = p->mean->max,
                      .mean = p->mean->mean,

@@ -357,6 +357,7 @@ static void columns_put(const Query *q, Buf *out) {
 static void explain_put(Ask *a, Run *r) {
     SosiaAnswer *out = a->out;
     query_notes(r->cursor, &out->notes);
+    engine_past_note(&a->question->past, &out->notes);
     if (a->columns) columns_put(a->question->query, &out->columns);
     if (!a->explain) return;
     query_explain(r->cursor, &out->plan);

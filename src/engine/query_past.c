@@ -142,8 +142,26 @@ static void begin(Walk *w, const AggValue *standing) {
     w->begun = true;
 }
 
+// What was let go and stood at the start, or began since.
+static bool take_mean(Walk *w, const ExprMoment *m) {
+    const ExprMean *x = m->mean;
+    AggMean mean = {x->from, x->to, x->min, x->max, x->mean, x->first, x->last, x->count};
+    if (!w->begun) begin(w, &(AggValue){.type = AGG_NONE});
+    if (m->time < w->q->reach.from) {
+        if (x->count) agg_stand_mean(w->agg, &mean);
+        return true;
+    }
+    advance(w, m->time);
+    if (!w->stopped) w->err = agg_add_mean(w->agg, &mean);
+    return !w->stopped && !w->err;
+}
+
 static bool take(void *arg, const ExprMoment *m) {
     Walk *w = arg;
+    if (m->mean) {
+        w->looked++;
+        return take_mean(w, m);
+    }
     ExprValue value = expr_moment_value(w->q->leaf, m);
     AggValue v = agg_of(&value);
     w->looked++;

@@ -40,7 +40,8 @@
 // span look at the values with own times (source time, else arrival) in (now - span, now], in order of own time, of one
 // time by arrival. The value that stood at now - span counts for TWA, FIRST, DELTA, INCREASE, RATE, CHANGES and
 // TIME_TRUE alone. A value that was taken away, or is undefined, ends the one before it and counts nowhere. A span is
-// constant; LAST takes a time too.
+// constant; LAST takes a time too. Of values that retention let go AVG, TWA, MIN, MAX, SUM and COUNT of the property
+// itself use the means that are kept, each where it begins; others fail (GONE), as all do where none are kept.
 //
 // Types: `/` gives a double. Values of different kinds do not compare (undefined), but for: integers with doubles
 // (exactly); null, which equals null alone; times. A property of times is a text: beside a TIME, another such property
@@ -292,15 +293,23 @@ typedef struct ExprRow {
     uint64_t row; // TWIN: its row in the table; LINK: the id again
 } ExprRow;
 
+// What is known of values that were let go, those with own times in [from, to): numbers. count 0: nothing is.
+typedef struct ExprMean {
+    int64_t from, to;
+    double min, max, mean, first, last;
+    int64_t count;
+} ExprMean;
+
 // A value as it came: of a cell, or the news that it was taken away.
 typedef struct ExprMoment {
     int64_t time; // own time
     bool valid;   // false: taken away
     uint64_t bits;
-    Str text; // of text cells; during the call
+    Str text;             // of text cells; during the call
+    const ExprMean *mean; // NULL, or several values that were let go; valid then, bits: the last of them
 } ExprMoment;
 
-// The moment's value as a cell of the field gives it; its text is the moment's.
+// The moment's value as a cell of the field gives it; its text is the moment's. Of several their mean.
 ExprValue expr_moment_value(const Field *f, const ExprMoment *m);
 
 // The stretch of a cell's past that is asked for. kind, id: whose it is; what a row held before it was theirs is not
@@ -318,7 +327,12 @@ typedef struct ExprPast {
     void *ctx;
     // First, with time `from`, the value that stood then, if any; then those with own times in (from, to], ascending.
     // Of several of one time the one that came last counts. fn false: stop. What the view does not see is not told.
+    // Values that were let go are told as means, by the time at which these begin; first, with time `from`, those that
+    // began before and go on.
     Err (*moments)(void *ctx, View *v, const ExprReach *r, bool (*fn)(void *arg, const ExprMoment *m), void *arg);
+    // May be NULL. What was asked for cannot be told from means, so the evaluation fails with GONE. why: gets a
+    // sentence; may be NULL.
+    void (*gone)(void *ctx, View *v, const ExprReach *r, Str func, Buf *why);
 } ExprPast;
 
 #define EXPR_SPAN_VALUES_MAX 1000000 // values that one MEDIAN or PERCENTILE holds; of more it is undefined

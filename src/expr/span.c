@@ -8,6 +8,7 @@
 // Invariants
 //  1. s is told with time `from` and counts only where a value that stands matters; v1... have times in (from, to].
 //  2. A moment without a value ends the one before: from then on nothing stands.
+//  3. A mean is some values at once; its level stands until its end, from then on the last of them does.
 #include <math.h>
 #include <stdlib.h>
 #include "base/check.h"
@@ -34,6 +35,7 @@ typedef struct Span {
     Kept first, last, best; // of all; of all; least or greatest within
     int64_t changes;        //
     bool bad;               // overflow, or values that do not compare
+    bool gone;              // it would take values that were let go
     double sum, lost;       // Neumaier sum of those within
     double mean, square;    // Welford's
     ExprValue total;        // SUM, INCREASE as numbers of their own kind
@@ -42,6 +44,8 @@ typedef struct Span {
     bool stands;            // TWA, TIME_TRUE: a value stands
     bool is_true;           //
     double level;           //
+    int64_t level_to;       // of a mean: until then, if that is after `since`,
+    double next_level;      // then this
     int64_t since;          // from when on
     double area, area_lost; // of level over ns
     int64_t known_ns, true_ns;
@@ -75,6 +79,7 @@ static void keep(Span *x, Kept *k, const ExprValue *v) {
 
 ExprValue expr_moment_value(const Field *f, const ExprMoment *m) {
     if (!m->valid) return undefined();
+    if (m->mean) return m->mean->count ? of_f64(m->mean->mean) : undefined();
     if (f->cell == CELL_STR) return (ExprValue){.type = EXPR_STR, .s = m->text};
     if (f->cell == CELL_DOC) return (ExprValue){.type = EXPR_DOC, .s = m->text};
     return expr_value_of_bits(f, m->bits);
@@ -87,20 +92,28 @@ static ExprValue value_of(Span *x, const ExprMoment *m) {
     return x->b->args[0]->op == BOUND_MOMENT ? run->moment : expr_eval(x->b->args[0], run, NULL);
 }
 
-// What stood until `time` counts for that long.
-static void stand_until(Span *x, int64_t time) {
-    int64_t ns = time - x->since;
+static void stand_for(Span *x, int64_t ns) {
     if (!x->stands || ns <= 0) return;
     x->known_ns += ns;
     if (x->is_true) x->true_ns += ns;
     add(&x->area, &x->area_lost, x->level * (double)ns);
 }
 
+// What stood until `time` counts for that long.
+static void stand_until(Span *x, int64_t time) {
+    if (x->level_to > x->since && x->level_to < time) {
+        stand_for(x, x->level_to - x->since);
+        x->since = x->level_to;
+        x->level = x->next_level;
+    }
+    stand_for(x, time - x->since);
+}
+
 static void take_level(Span *x, const ExprValue *v, int64_t time) {
     stand_until(x, time);
     bool number = expr_is_number(v->type), test = v->type == EXPR_BOOL;
     x->stands = number || test;
-    x->since = time;
+    x->since = x->level_to = time;
     x->level = number ? f64_of(v) : 0;
     x->is_true = test && v->b;
 }
@@ -118,7 +131,7 @@ static void take_number(Span *x, const ExprValue *v) {
     x->mean += before / (double)x->count;
     x->square += before * (d - x->mean);
     if (x->b->func != FUNC_SPAN_SUM) return;
-    x->total = x->count == 1 ? *v : expr_value_arith(BOUND_ADD, &x->total, v);
+    x->total = x->total.type == EXPR_UNDEFINED ? *v : expr_value_arith(BOUND_ADD, &x->total, v);
     x->bad = x->bad || x->total.type == EXPR_UNDEFINED;
 }
 
@@ -163,12 +176,65 @@ static bool take_within(Span *x, const ExprValue *v) {
     }
 }
 
+// ---- means --------------------------------------------------------------------------------------------------------
+
+// A number of a mean as a value of the property.
+static ExprValue of_field(const Span *x, double d) {
+    ExprValue v = of_f64(d);
+    if (x->b->leaf->cell != CELL_I64) return v;
+    v.d = rint(v.d);
+    return expr_value_cast(&v, EXPR_I64, x->run->scratch);
+}
+
+static bool from_means(const Bound *b) {
+    switch (b->func) {
+    case FUNC_SPAN_AVG:
+    case FUNC_SPAN_TWA:
+    case FUNC_SPAN_MIN:
+    case FUNC_SPAN_MAX:
+    case FUNC_SPAN_SUM:
+    case FUNC_SPAN_COUNT: return b->args[0]->op == BOUND_MOMENT;
+    default: return false;
+    }
+}
+
+static void take_sum(Span *x, const ExprMean *m) {
+    ExprValue v = of_field(x, m->mean * (double)m->count);
+    add(&x->sum, &x->lost, m->mean * (double)m->count);
+    if (x->b->func != FUNC_SPAN_SUM) return;
+    x->total = x->total.type == EXPR_UNDEFINED ? v : expr_value_arith(BOUND_ADD, &x->total, &v);
+    x->bad = x->bad || x->total.type == EXPR_UNDEFINED;
+}
+
+static bool take_mean(Span *x, const ExprMoment *moment) {
+    const ExprMean *m = moment->mean;
+    x->gone = !m->count || !from_means(x->b);
+    if (x->gone) return false;
+    if (x->b->func == FUNC_SPAN_TWA) {
+        take_level(x, &(ExprValue){.type = EXPR_F64, .d = m->mean}, moment->time);
+        x->level_to = m->to;
+        x->next_level = m->last;
+    }
+    if (moment->time <= x->from) return true;
+    x->count += m->count;
+    ExprValue least = of_field(x, m->min), most = of_field(x, m->max);
+    switch (x->b->func) {
+    case FUNC_SPAN_MIN: take_best(x, &least, -1); break;
+    case FUNC_SPAN_MAX: take_best(x, &most, 1); break;
+    case FUNC_SPAN_AVG:
+    case FUNC_SPAN_SUM: take_sum(x, m); break;
+    default: break;
+    }
+    return !x->bad;
+}
+
 // What LAST looks for is told alone: what stood then, or nothing.
 static bool take(void *arg, const ExprMoment *m) {
     Span *x = arg;
     int32_t func = x->b->func;
     x->run->visited++;
     if (!expr_goes_on(x->run)) return false;
+    if (m->mean) return take_mean(x, m);
     ExprValue v = value_of(x, m);
     bool counts = bind_span_counts(func) ? expr_is_number(v.type) : v.type != EXPR_UNDEFINED && v.type != EXPR_NULL;
     if (func == FUNC_SPAN_TWA || func == FUNC_SPAN_TRUE) take_level(x, &v, m->time);
@@ -269,6 +335,11 @@ ExprValue expr_eval_span(const Bound *b, ExprRun *run, const ExprRow *rows) {
     if (!run->past || run->stopped || run->failed || !reach_of(b, run, rows, &reach)) return undefined();
     Span x = {.b = b, .run = run, .from = reach.from, .to = reach.to};
     Err err = run->past->moments(run->past->ctx, run->view, &reach, take, &x);
+    if (!err && x.gone) err = ERR_GONE;
+    if (x.gone && run->past->gone) {
+        Str func = str_of(expr_func_at(b->func).name);
+        run->past->gone(run->past->ctx, run->view, &reach, func, NULL);
+    }
     if (err) {
         run->failed = err;
         run->stopped = true;

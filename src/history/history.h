@@ -98,6 +98,10 @@ typedef struct HistoryMean {
     int64_t count;
 } HistoryMean;
 MUST Err history_means(History *h, const HistorySeries *s, bool (*fn)(void *ctx, const HistoryMean *m), void *ctx);
+// The newest of a row's points that were let go, as the state in which those that are kept begin tells it: a value, its
+// times, no source. kind 0: none is known of (there was none, it took the value away, history began with it). Its text
+// lives in `keep`.
+MUST Err history_let_go(History *h, uint64_t lane, uint64_t row, Arena *keep, HistoryPoint *out);
 
 // Every trail record with arrival in [from, to), in the order they were applied, for replay: batch by batch. `row` is
 // page << 10 | row of the lane. Holds about as much memory as the longest stretch of one checkpoint interval.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Means of one row: those of all blocks of its page put together, step by step.
+// Means of one row: those of all blocks of its page put together, step by step. And the newest point that went.
 #include "base/mem.h"
 #include "history/history_inner.h"
 #include "history/means.h"
@@ -86,5 +86,55 @@ Err history_means(History *h, const HistorySeries *s, bool (*fn)(void *ctx, cons
     for (int64_t i = 0; i < x.count; i++) means_free(&x.steps[i]);
     mem_free(x.steps);
     history_desk_give(h, x.desk);
+    return err;
+}
+
+// ---- what went ----------------------------------------------------------------------------------------------------
+
+static bool take_first(void *ctx, const StoreHistory *row) {
+    *(StoreHistory *)ctx = *row;
+    return false;
+}
+
+// The oldest block of a page; id 0: there is none.
+static Err first_row(StoreReader *r, uint64_t lane, uint64_t page, StoreHistory *out) {
+    const StoreHistoryAsk ask = {.lane = lane, .page = page, .from = INT64_MIN, .to = INT64_MAX};
+    *out = (StoreHistory){.id = 0};
+    return store_history_rows(r, &ask, take_first, out);
+}
+
+static Err start_of(History *h, StoreReader *r, HistoryDesk *d, const StoreHistory *first, uint32_t row, HState *out) {
+    CachedBlock *b;
+    const HPoint *p;
+    int64_t n;
+    HState *all = NEW(&d->arena, HState, HBLOCK_ROWS);
+    TRY(history_block(h, r, d, first, &b));
+    Err err = b->block.has_start ? hblock_rows(d->work, &b->block, row, row, &d->arena, &p, &n, all) : ERR_OK;
+    *out = all[row];
+    if (!err) out->text = arena_str(&d->arena, all[row].text);
+    history_block_drop(h, b);
+    return err;
+}
+
+Err history_let_go(History *h, uint64_t lane, uint64_t row, Arena *keep, HistoryPoint *out) {
+    StoreReader *r;
+    StoreHistory first, began;
+    HState s = {.valid = false};
+    *out = (HistoryPoint){.kind = 0};
+    TRY(store_reader_begin(h->store, &r));
+    HistoryDesk *d = history_desk_take(h);
+    Err err = first_row(r, lane, row / HBLOCK_ROWS, &first);
+    if (!err && first.id && first.start) err = first_row(r, LANE_BATCHES, 0, &began);
+    if (!err && first.id && first.start) err = start_of(h, r, d, &first, (uint32_t)(row % HBLOCK_ROWS), &s);
+    if (!err && s.valid && began.id && s.update_time > began.t0)
+        *out = (HistoryPoint){.kind = HPOINT_PUT,
+                              .row = (uint16_t)(row % HBLOCK_ROWS),
+                              .time = s.source_time ? s.source_time : s.update_time,
+                              .arrival = s.update_time,
+                              .source_time = s.source_time,
+                              .bits = s.bits,
+                              .text = arena_str(keep, s.text)};
+    store_reader_end(r);
+    history_desk_give(h, d);
     return err;
 }

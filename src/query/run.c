@@ -74,6 +74,19 @@ static Err moments(void *ctx, View *v, const ExprReach *r, bool (*fn)(void *arg,
     return err;
 }
 
+// Values that were let go would be needed.
+static void gone(void *ctx, View *v, const ExprReach *r, Str func, Buf *why) {
+    Exec *x = ctx;
+    Buf b = {0};
+    (void)why;
+    if (x->err != ERR_OK) return;
+    if (x->source->gone) x->source->gone(x->source->ctx, v, r, func, &b);
+    x->err = ERR_GONE;
+    x->why = (Why){.err = ERR_GONE, .at = -1, .end = -1};
+    x->why.text = b.n ? arena_str(&x->keep, buf_str(&b)) : str_of(err_text(ERR_GONE));
+    buf_free(&b);
+}
+
 void exec_init(Exec *x, const Plan *p, View *v, int64_t now, const ExprPast *past, Meter *m) {
     memset(x, 0, sizeof *x);
     x->plan = p;
@@ -86,7 +99,7 @@ void exec_init(Exec *x, const Plan *p, View *v, int64_t now, const ExprPast *pas
     x->step_rows = NEW(&x->keep, int64_t, p->q->edge_count + 1);
     x->run = (ExprRun){.now = now, .scratch = &x->scratch, .slots = x->slots, .goes = goes_on, .ctx = x};
     x->source = past;
-    x->past = (ExprPast){.ctx = x, .moments = moments};
+    x->past = (ExprPast){.ctx = x, .moments = moments, .gone = gone};
     if (past) x->run.past = &x->past;
     exec_view(x, v);
 }
