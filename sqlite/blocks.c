@@ -38,23 +38,27 @@ static Err ended(sqlite3_stmt *st, int rc) {
 
 // ---- the world --------------------------------------------------------------------------------------------------
 
-// States of rows [first, last] of a page at an instant: the newest block with a start, and what came behind it.
-static Err known(Blocks *b, uint64_t lane, uint64_t page, int64_t at, uint32_t first, uint32_t last, Arena *keep,
-                 HState *out) {
+static bool any_open(const uint8_t *open) {
+    for (int r = 0; r < HBLOCK_ROWS; r++)
+        if (open[r]) return true;
+    return false;
+}
+
+// States of rows of a page at an instant: blocks back to the newest one with a start, until nothing is open.
+static Err known(Blocks *b, uint64_t lane, uint64_t page, int64_t at, Arena *keep, uint8_t *open, HState *out) {
     TRY(use(b, &b->known,
             "SELECT bytes FROM history WHERE lane = ?1 AND page = ?2 AND tier < " MEANS " AND t0 <= ?3 AND t0 >= "
             "(SELECT max(t0) FROM history WHERE lane = ?1 AND page = ?2 AND tier < " MEANS
-            " AND start AND t0 <= ?3) ORDER BY t0"));
+            " AND start AND t0 <= ?3) ORDER BY t0 DESC"));
     sqlite3_bind_int64(b->known, 1, (int64_t)lane);
     sqlite3_bind_int64(b->known, 2, (int64_t)page);
     sqlite3_bind_int64(b->known, 3, at);
     Err e = ERR_OK;
-    int rc;
-    for (bool begin = true; (rc = sqlite3_step(b->known)) == SQLITE_ROW && e == ERR_OK; begin = false) {
+    int rc = SQLITE_ROW;
+    while (e == ERR_OK && any_open(open) && (rc = sqlite3_step(b->known)) == SQLITE_ROW) {
         HBlock block;
         e = hblock_open(b->work, blob_at(b->known, 0), keep, &block);
-        if (e == ERR_OK && begin && !block.has_start) e = ERR_CORRUPT;
-        if (e == ERR_OK) e = hblock_known(b->work, &block, first, last, at, begin, keep, out);
+        if (e == ERR_OK) e = hblock_known(b->work, &block, at, keep, open, out);
     }
     Err end = ended(b->known, rc);
     return e != ERR_OK ? e : end;
@@ -75,8 +79,10 @@ static Err put_rows(Blocks *b, int64_t at, uint32_t vec, uint64_t page, uint32_t
     for (uint32_t word = 0; word < (l->timed ? 1u : l->words) && e == ERR_OK; word++) {
         if (word && l->text_mask >> (word - 1) & 1) continue; // the second half of a text
         HState *states = NEW(&keep, HState, HBLOCK_ROWS);
-        e = known(b, trail_lane(vec, word), page, at, first, last, &keep, states);
-        for (uint32_t r = first; r <= last && e == ERR_OK; r++) put_row(to, l, word, r, &states[r - first]);
+        uint8_t open[HBLOCK_ROWS] = {0};
+        memset(open + first, l->timed ? HOPEN_ALL : HOPEN_VALUE, last - first + 1);
+        e = known(b, trail_lane(vec, word), page, at, &keep, open, states);
+        for (uint32_t r = first; r <= last && e == ERR_OK; r++) put_row(to, l, word, r, &states[r]);
         arena_reset(&keep);
     }
     arena_free(&keep);

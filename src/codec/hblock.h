@@ -66,6 +66,34 @@ static inline void hstate_apply(HState *s, const HPoint *p, int64_t time) {
     s->update_time = p->kind == HPOINT_MOVED ? p->update_time : time;
 }
 
+// What is not known yet of a row's state, when it is looked for from the newest point back.
+#define HOPEN_VALUE 1  // whether it is valid, its value, its update time
+#define HOPEN_SOURCE 2 // its source time
+#define HOPEN_ALL 3
+
+// What of the state a point settles, whatever was before it.
+static inline uint8_t hpoint_settles(const HPoint *p) {
+    if (p->kind == HPOINT_LATE) return 0;
+    if (p->kind == HPOINT_SOURCE) return HOPEN_SOURCE;
+    return p->kind == HPOINT_PUT && !p->source_time ? HOPEN_VALUE : HOPEN_ALL;
+}
+
+// A state that stands before what is known already: what is open is taken from it.
+static inline void hstate_fill(HState *s, uint8_t open, const HState *from) {
+    int64_t source_time = open & HOPEN_SOURCE ? from->source_time : s->source_time;
+    if (open & HOPEN_VALUE) *s = *from;
+    s->source_time = source_time;
+}
+
+// hstate_apply in the other direction: a point before all that were seen so far. *open: what is still open.
+static inline void hstate_recall(HState *s, uint8_t *open, const HPoint *p, int64_t time) {
+    HState x = {0};
+    uint8_t settles = hpoint_settles(p) & *open;
+    hstate_apply(&x, p, time);
+    hstate_fill(s, settles, &x);
+    *open &= (uint8_t)~settles;
+}
+
 typedef struct HBlockIn {
     HCell cell;
     const HBatch *batches; // ascending by seq; every one is used by a point
@@ -108,13 +136,16 @@ typedef struct HBlock {
 MUST Err hblock_open(HWork *w, Str bytes, Arena *keep, HBlock *out);
 // Decode the points of rows [first, last] ascending by row, those of a row in order of arrival, into `keep`.
 // start: HBLOCK_ROWS states, those of the rows are filled in when the block has them; may be NULL. Errors: CORRUPT.
-// Cost: that of the frames the rows lie in.
+// Cost: that of the rows, and a tenth of it for what else is in the frames they lie in.
 MUST Err hblock_rows(HWork *w, const HBlock *b, uint32_t first, uint32_t last, Arena *keep, const HPoint **points,
                      int64_t *count, HState *start);
-// States of rows [first, last] as of the batches that arrived at `at` or before; state[0] is that of row `first`.
-//   begin  state begins as the block's own start (b->has_start); else what is in it: as it was before the block
-// Texts in `keep`. Errors: CORRUPT; state is then of no use. Cost: one frame a row where the block has a start.
-MUST Err hblock_known(HWork *w, const HBlock *b, uint32_t first, uint32_t last, int64_t at, bool begin, Arena *keep,
-                      HState *state);
+// The same of rows with want[row] = 1, others 0.
+MUST Err hblock_pick(HWork *w, const HBlock *b, const uint8_t want[HBLOCK_ROWS], Arena *keep, const HPoint **points,
+                     int64_t *count, HState *start);
+// States of rows as of the batches that arrived at `at` or before, looked for from the newest block back: what the
+// block settles of what is open of a row (HOPEN_*) goes into its state and is no longer open. A block with a start
+// leaves nothing open. Texts in `keep`. Errors: CORRUPT; states are then of no use. Cost: as hblock_rows.
+MUST Err hblock_known(HWork *w, const HBlock *b, int64_t at, Arena *keep, uint8_t open[HBLOCK_ROWS],
+                      HState state[HBLOCK_ROWS]);
 // Everything is as it should be: all frames decode, counts and times agree. Errors: CORRUPT; `why` tells.
 MUST Err hblock_verify(HWork *w, Str bytes, Buf *why);

@@ -54,7 +54,7 @@ static void get_batches(HWork *w, Cut *c, HBlock *b, Arena *keep) {
     HBatch *batches = NEW(keep, HBatch, b->batch_count);
     uint64_t *v = hwork_slot(w, SLOT_NUMBERS, b->batch_count * 8);
     uint32_t count = (uint32_t)b->batch_count;
-    SeqRows rows = {&count, 1, b->batch_count};
+    SeqRows rows = {.counts = &count, .rows = 1, .total = b->batch_count};
     seq_get(w, c, v, &rows, 0);
     for (int64_t i = 0; i < b->batch_count && !c->bad; i++) {
         batches[i].seq = v[i];
@@ -137,7 +137,8 @@ typedef struct Frame {
     const uint64_t *batches, *values;
     const int64_t *sources, *updates;
     const Str *texts;
-    bool plain; // all points are values with a time of their source, and no texts
+    bool same;  // all points have one tag
+    bool plain; // all of them are values with a time of their source, and no texts
 } Frame;
 
 // Check, and read which rows there are. Errors: bad.
@@ -179,6 +180,7 @@ static void get_tags(HWork *w, Frame *f) {
     if (f->c.bad) return;
     const uint8_t *t = f->tags = (const uint8_t *)tags.p;
     bool same = tags.n > 1 && memcmp(t, t + 1, (size_t)tags.n - 1) == 0;
+    f->same = same || tags.n == 1;
     f->plain = same && *t == (HPOINT_PUT | TAG_SOURCE) && f->b->cell != HCELL_TEXT;
     for (int64_t i = 0; i < r->rows; i++) {
         uint32_t n = r->counts[i], values = 0, sources = 0, updates = 0;
@@ -198,26 +200,41 @@ static void get_tags(HWork *w, Frame *f) {
     }
 }
 
-static SeqRows rows_of(const FrameRows *r, const uint32_t *counts) {
-    SeqRows s = {counts, r->rows, 0};
+static SeqRows rows_of(const FrameRows *r, const uint32_t *counts, const uint32_t *want) {
+    SeqRows s = {.counts = counts, .rows = r->rows, .want = r->all ? NULL : want};
     for (int64_t i = 0; i < r->rows; i++) s.total += counts[i];
     return s;
 }
 
 static void get_batch_numbers(HWork *w, Frame *f) {
-    SeqRows rows = rows_of(&w->rows, w->rows.counts);
+    SeqRows rows = rows_of(&w->rows, w->rows.counts, w->rows.want);
     uint64_t *v = hwork_slot(w, SLOT_BATCHES, rows.total * 8);
     seq_get(w, &f->c, v, &rows, 0);
     if (f->c.bad) return;
     bool bad = false;
-    for (int64_t i = 0; i < rows.total; i++) bad |= v[i] < f->g->batch_first || v[i] > f->g->batch_last;
-    f->c.bad = bad;
     f->batches = v;
+    for (int64_t i = 0; i < rows.rows; v += rows.counts[i++]) {
+        for (uint32_t k = 0; k < w->rows.want[i]; k++) bad |= v[k] < f->g->batch_first || v[k] > f->g->batch_last;
+    }
+    f->c.bad = bad;
+}
+
+// The arrivals that source times of a row follow.
+static void get_arrivals(const Frame *f, uint8_t flags, const int64_t *updates, const uint8_t *tags,
+                         const uint64_t *numbers, uint32_t n, int64_t *out) {
+    const HBatch *batches = f->b->batches;
+    if (flags & START_SOURCE) *out++ = flags & START_UPDATE ? *updates : 0;
+    if (f->plain) {
+        for (uint32_t k = 0; k < n; k++) out[k] = batches[numbers[k]].time;
+        return;
+    }
+    for (uint32_t k = 0; k < n; k++)
+        if (tags[k] & TAG_SOURCE) *out++ = batches[numbers[k]].time;
 }
 
 static void get_times(HWork *w, Frame *f) {
     FrameRows *r = &w->rows;
-    SeqRows updates = rows_of(r, r->updates), sources = rows_of(r, r->sources);
+    SeqRows updates = rows_of(r, r->updates, r->want_updates), sources = rows_of(r, r->sources, r->want_sources);
     int64_t *u = hwork_slot(w, SLOT_UPDATES, updates.total * 8), *s = hwork_slot(w, SLOT_SOURCES, sources.total * 8);
     int64_t *a = hwork_slot(w, SLOT_ARRIVALS, sources.total * 8);
     seq_get(w, &f->c, (uint64_t *)u, &updates, (uint64_t)f->b->time_min);
@@ -227,19 +244,17 @@ static void get_times(HWork *w, Frame *f) {
     const uint64_t *batch = f->batches;
     const uint8_t *tag = f->tags;
     for (int64_t i = 0; i < r->rows; i++) {
-        int64_t update = 0;
-        if (r->flags[i] & START_UPDATE) update = *u++;
-        if (r->flags[i] & START_SOURCE) *a++ = update;
-        for (uint32_t k = 0; k < r->counts[i]; k++, tag++, batch++) {
-            if (*tag & TAG_UPDATE) u++;
-            if (*tag & TAG_SOURCE) *a++ = f->b->batches[*batch].time;
-        }
+        if (r->want_sources[i]) get_arrivals(f, r->flags[i], u, tag, batch, r->want[i], a);
+        tag += r->counts[i];
+        batch += r->counts[i];
+        u += r->updates[i];
+        a += r->sources[i];
     }
     time_get(w, &f->c, s, w->slot[SLOT_ARRIVALS].p, &sources, f->b->time_min);
 }
 
 static void get_values(HWork *w, Frame *f, Arena *keep) {
-    SeqRows rows = rows_of(&w->rows, w->rows.values);
+    SeqRows rows = rows_of(&w->rows, w->rows.values, w->rows.want_values);
     uint64_t *v = hwork_slot(w, SLOT_VALUES, rows.total * 8);
     int64_t texts = 0;
     f->values = v;
@@ -248,18 +263,44 @@ static void get_values(HWork *w, Frame *f, Arena *keep) {
     if (f->b->cell == HCELL_F64) f64_get(w, &f->c, v, &rows);
     else seq_get(w, &f->c, v, &rows, 0);
     if (f->c.bad || f->b->cell != HCELL_TEXT) return;
-    for (int64_t i = 0; i < rows.total; i++) {
-        if (v[i] >= (uint64_t)texts) f->c.bad = true;
+    for (int64_t i = 0; i < rows.rows; v += rows.counts[i++]) {
+        for (uint32_t k = 0; k < w->rows.want_values[i]; k++)
+            if (v[k] >= (uint64_t)texts) f->c.bad = true;
     }
 }
 
-static Err frame_get(HWork *w, const HBlock *b, const HGroup *g, Arena *keep, Frame *f) {
+// What each row has; which of them are wanted is said next.
+static Err frame_begin(HWork *w, const HBlock *b, const HGroup *g, Frame *f) {
     get_rows(w, b, g, f);
     if (!f->c.bad) get_tags(w, f);
-    if (!f->c.bad) get_batch_numbers(w, f);
+    return f->c.bad ? ERR_CORRUPT : ERR_OK;
+}
+
+static void want_row(FrameRows *r, int64_t i, bool want) {
+    r->want[i] = want ? r->counts[i] : 0;
+    r->want_values[i] = want ? r->values[i] : 0;
+    r->want_sources[i] = want ? r->sources[i] : 0;
+    r->want_updates[i] = want ? r->updates[i] : 0;
+    if (!want) r->all = false;
+}
+
+// The rows of a set, NULL: all.
+static void frame_want(HWork *w, const uint8_t *want) {
+    FrameRows *r = &w->rows;
+    r->all = true;
+    for (int64_t i = 0; i < r->rows; i++) want_row(r, i, !want || want[r->row[i]]);
+}
+
+// What is wanted behind the batch numbers.
+static Err frame_rest(HWork *w, Frame *f, Arena *keep) {
     if (!f->c.bad) get_times(w, f);
     if (!f->c.bad) get_values(w, f, keep);
     return f->c.bad || f->c.p != f->c.end ? ERR_CORRUPT : ERR_OK;
+}
+
+static Err frame_get(HWork *w, Frame *f, Arena *keep) {
+    get_batch_numbers(w, f);
+    return frame_rest(w, f, keep);
 }
 
 static void set_value(const Frame *f, uint64_t v, uint64_t *bits, Str *text) {
@@ -321,63 +362,76 @@ static void skip_row(const FrameRows *r, Frame *f, int64_t i) {
 
 // ---- rows ----------------------------------------------------------------------------------------------------------
 
-// How many points of rows [first, last] the group has; -1: corrupt.
-static int64_t count_points(HWork *w, const HBlock *b, const HGroup *g, uint32_t first, uint32_t last) {
+// Is a row of the group in the set?
+static bool touches(const HGroup *g, const uint8_t *set) {
+    for (uint32_t r = g->first; r <= g->last; r++)
+        if (set[r]) return true;
+    return false;
+}
+
+// How many points of a set's rows the group has; -1: corrupt.
+static int64_t count_points(HWork *w, const HBlock *b, const HGroup *g, const uint8_t *want) {
     Frame f;
     int64_t n = 0;
-    if (g->first >= first && g->last <= last) return g->points;
+    if (!want) return g->points;
+    if (!touches(g, want)) return 0;
     get_rows(w, b, g, &f);
     if (f.c.bad) return -1;
-    for (int64_t i = 0; i < w->rows.rows; i++) {
-        if (w->rows.row[i] >= first && w->rows.row[i] <= last) n += w->rows.counts[i];
-    }
+    for (int64_t i = 0; i < w->rows.rows; i++) n += want[w->rows.row[i]] ? w->rows.counts[i] : 0;
     return n;
 }
 
-// The first group that has rows from `first` on, and one past the last that has rows up to `last`.
-static void groups_of(const HBlock *b, uint32_t first, uint32_t last, int32_t *from, int32_t *to) {
-    const HGroup *g = b->directory;
-    int32_t lo = 0, hi = b->groups;
-    while (lo < hi) {
-        int32_t mid = (lo + hi) / 2;
-        if (g[mid].last < first) lo = mid + 1;
-        else hi = mid;
+static Err pick_group(HWork *w, const HBlock *b, const HGroup *g, const uint8_t *want, Arena *keep, HPoint **at,
+                      HState *start) {
+    Frame f;
+    TRY(frame_begin(w, b, g, &f));
+    frame_want(w, want);
+    TRY(frame_get(w, &f, keep));
+    for (int64_t k = 0; k < w->rows.rows; skip_row(&w->rows, &f, k), k++) {
+        uint32_t row = w->rows.row[k];
+        if (want && !want[row]) continue;
+        if (f.plain) get_plain(w, &f, k, *at);
+        else get_points(w, &f, k, *at);
+        *at += w->rows.counts[k];
+        if (start && !(g->continued && row == g->first)) get_start(w, &f, k, &start[row]);
     }
-    *from = lo;
-    while (lo < b->groups && g[lo].first <= last) lo++;
-    *to = lo;
+    return ERR_OK;
 }
 
-Err hblock_rows(HWork *w, const HBlock *b, uint32_t first, uint32_t last, Arena *keep, const HPoint **points,
-                int64_t *count, HState *start) {
-    CHECK(first <= last && last < HBLOCK_ROWS);
+// want NULL: all.
+static Err pick(HWork *w, const HBlock *b, const uint8_t *want, Arena *keep, const HPoint **points, int64_t *count,
+                HState *start) {
     const HGroup *groups = b->directory;
-    int32_t from, to;
     int64_t total = 0;
-    groups_of(b, first, last, &from, &to);
-    for (int32_t i = from; i < to; i++) {
-        int64_t n = count_points(w, b, &groups[i], first, last);
+    for (int32_t i = 0; i < b->groups; i++) {
+        int64_t n = count_points(w, b, &groups[i], want);
         if (n < 0) return ERR_CORRUPT;
         total += n;
     }
     HPoint *all = NEW(keep, HPoint, total), *at = all;
-    for (uint32_t r = first; start && r <= last; r++) start[r] = (HState){0};
-    for (int32_t i = from; i < to; i++) {
-        Frame f;
-        TRY(frame_get(w, b, &groups[i], keep, &f));
-        for (int64_t k = 0; k < w->rows.rows && w->rows.row[k] <= last; skip_row(&w->rows, &f, k), k++) {
-            uint32_t row = w->rows.row[k];
-            if (row < first) continue;
-            if (f.plain) get_plain(w, &f, k, at);
-            else get_points(w, &f, k, at);
-            at += w->rows.counts[k];
-            if (start && !(groups[i].continued && row == groups[i].first)) get_start(w, &f, k, &start[row]);
-        }
+    for (uint32_t r = 0; start && r < HBLOCK_ROWS; r++)
+        if (!want || want[r]) start[r] = (HState){0};
+    for (int32_t i = 0; i < b->groups; i++) {
+        if (!want || touches(&groups[i], want)) TRY(pick_group(w, b, &groups[i], want, keep, &at, start));
     }
     CHECK(at - all == total);
     *points = all;
     *count = total;
     return ERR_OK;
+}
+
+Err hblock_pick(HWork *w, const HBlock *b, const uint8_t want[HBLOCK_ROWS], Arena *keep, const HPoint **points,
+                int64_t *count, HState *start) {
+    return pick(w, b, want, keep, points, count, start);
+}
+
+Err hblock_rows(HWork *w, const HBlock *b, uint32_t first, uint32_t last, Arena *keep, const HPoint **points,
+                int64_t *count, HState *start) {
+    uint8_t want[HBLOCK_ROWS] = {0};
+    CHECK(first <= last && last < HBLOCK_ROWS);
+    if (first == 0 && last == HBLOCK_ROWS - 1) return pick(w, b, NULL, keep, points, count, start);
+    memset(want + first, 1, last - first + 1);
+    return pick(w, b, want, keep, points, count, start);
 }
 
 // ---- known ---------------------------------------------------------------------------------------------------------
@@ -393,64 +447,132 @@ static uint32_t batches_until(const HBlock *b, int64_t at) {
     return (uint32_t)lo;
 }
 
-// Fold points of row i of a plain frame, those of the first `batches` batches: only the last one counts.
-static void fold_plain(const HWork *w, const Frame *f, int64_t i, uint32_t batches, HState *s) {
+// Points of row i that came in the first `batches` batches.
+static uint32_t points_until(const HWork *w, const Frame *f, int64_t i, uint32_t batches) {
+    uint32_t lo = 0, hi = w->rows.counts[i];
+    while (lo < hi) {
+        uint32_t mid = (lo + hi) / 2;
+        if (f->batches[mid] < batches) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo;
+}
+
+// The first n points of row i of a plain frame: the last one settles everything.
+static void recall_plain(const HWork *w, const Frame *f, int64_t i, uint32_t n, uint8_t *open, HState *s) {
     const FrameRows *r = &w->rows;
-    uint32_t n = r->counts[i];
-    while (n && f->batches[n - 1] >= batches) n--;
     if (n == 0) return;
-    s->valid = true;
-    s->bits = f->values[n - 1 + (r->flags[i] & START_VALID ? 1 : 0)];
-    s->source_time = f->sources[n - 1 + (r->flags[i] & START_SOURCE ? 1 : 0)];
-    s->update_time = f->b->batches[f->batches[n - 1]].time;
-    s->text = (Str){0};
+    const HPoint p = {.kind = HPOINT_PUT,
+                      .bits = f->values[n - 1 + (r->flags[i] & START_VALID ? 1 : 0)],
+                      .source_time = f->sources[n - 1 + (r->flags[i] & START_SOURCE ? 1 : 0)]};
+    hstate_recall(s, open, &p, f->b->batches[f->batches[n - 1]].time);
 }
 
-static void fold_points(const HWork *w, const Frame *f, int64_t i, uint32_t batches, HState *s, HPoint *scratch) {
-    uint32_t n = w->rows.counts[i];
-    get_points(w, f, i, scratch);
-    for (uint32_t k = 0; k < n && scratch[k].batch < batches; k++)
-        hstate_apply(s, &scratch[k], f->b->batches[scratch[k].batch].time);
+static void recall_points(const HWork *w, const Frame *f, int64_t i, uint32_t n, uint8_t *open, HState *s) {
+    uint8_t flags = w->rows.flags[i];
+    const uint64_t *value = f->values + (flags & START_VALID ? 1 : 0);
+    const int64_t *source = f->sources + (flags & START_SOURCE ? 1 : 0);
+    const int64_t *update = f->updates + (flags & START_UPDATE ? 1 : 0);
+    for (uint32_t k = 0; k < n; k++) {
+        value += kind_has_value(f->tags[k] & TAG_KIND);
+        source += (f->tags[k] & TAG_SOURCE) != 0;
+        update += (f->tags[k] & TAG_UPDATE) != 0;
+    }
+    while (n-- && *open) {
+        uint8_t tag = f->tags[n];
+        HPoint p = {.kind = tag & TAG_KIND};
+        if (tag & TAG_SOURCE) p.source_time = *--source;
+        if (tag & TAG_UPDATE) p.update_time = *--update;
+        if (kind_has_value(p.kind)) set_value(f, *--value, &p.bits, &p.text);
+        hstate_recall(s, open, &p, f->b->batches[f->batches[n]].time);
+    }
 }
 
-// Rows [first, last] of one frame.
-static Err fold_frame(HWork *w, const HBlock *b, const HGroup *g, uint32_t first, uint32_t last, uint32_t batches,
-                      bool begin, Arena *keep, HState *state) {
+// A frame whose points say nothing of source times: rows of which only that is open need none of it but their start.
+static bool without_sources(const HWork *w, const Frame *f) {
+    const FrameRows *r = &w->rows;
+    if (r->points == 0) return true;
+    return f->same && *f->tags == HPOINT_PUT;
+}
+
+// Does the frame begin with the rest of a row?
+static bool begins_within(const HWork *w, const Frame *f) {
+    return f->g->continued && w->rows.rows && w->rows.row[0] == f->g->first;
+}
+
+// Want the rows that are open; false: nothing of the frame is needed.
+static bool want_open(HWork *w, const Frame *f, const uint8_t *open, bool need[HBLOCK_ROWS]) {
+    FrameRows *r = &w->rows;
+    bool bare = without_sources(w, f), any = false;
+    r->all = true;
+    for (int64_t i = 0; i < r->rows; i++) {
+        uint8_t o = open[r->row[i]];
+        bool some = !bare || o != HOPEN_SOURCE || r->flags[i] & START_SOURCE || (i == 0 && begins_within(w, f));
+        need[i] = o && some;
+        want_row(r, i, need[i]);
+        any |= need[i];
+    }
+    return any;
+}
+
+// Of a plain frame no more than the newest point up to `batches` is wanted of each row.
+static void want_newest(HWork *w, const Frame *f, uint32_t batches, const bool *need) {
+    FrameRows *r = &w->rows;
+    Frame at = *f;
+    r->all = false;
+    for (int64_t i = 0; i < r->rows; at.batches += r->counts[i++]) {
+        if (!need[i]) continue;
+        r->want[i] = points_until(w, &at, i, batches);
+        r->want_values[i] = r->want[i] + (r->flags[i] & START_VALID ? 1 : 0);
+        r->want_sources[i] = r->want[i] + (r->flags[i] & START_SOURCE ? 1 : 0);
+    }
+}
+
+static void recall_row(const HWork *w, const Frame *f, int64_t i, uint32_t batches, uint8_t *open, HState *s) {
+    uint32_t n = points_until(w, f, i, batches);
+    if (n == 0 && i == 0 && begins_within(w, f)) return; // it came later
+    if (f->plain) recall_plain(w, f, i, n, open, s);
+    else recall_points(w, f, i, n, open, s);
+    if (!f->b->has_start || !*open) return;
+    HState start;
+    get_start(w, f, i, &start);
+    hstate_fill(s, *open, &start);
+    *open = 0;
+}
+
+static Err recall_group(HWork *w, const HBlock *b, const HGroup *g, uint32_t batches, Arena *keep, uint8_t *open,
+                        HState *state) {
     Frame f;
-    TRY(frame_get(w, b, g, keep, &f));
-    HPoint *scratch = f.plain ? NULL : hwork_slot(w, SLOT_POINTS, w->rows.points * (int64_t)sizeof *scratch);
-    for (int64_t i = 0; i < w->rows.rows && w->rows.row[i] <= last; skip_row(&w->rows, &f, i), i++) {
-        if (w->rows.row[i] < first) continue;
-        if (g->continued && i == 0 && w->rows.row[0] == g->first && w->rows.counts[0] && f.batches[0] >= batches)
-            continue; // a part that came later
-        HState *s = &state[w->rows.row[i] - first];
-        if (begin) get_start(w, &f, i, s);
-        if (f.plain) fold_plain(w, &f, i, batches, s);
-        else fold_points(w, &f, i, batches, s, scratch);
+    bool need[HBLOCK_ROWS];
+    TRY(frame_begin(w, b, g, &f));
+    if (!want_open(w, &f, open, need)) return ERR_OK;
+    get_batch_numbers(w, &f);
+    if (f.plain && !f.c.bad) want_newest(w, &f, batches, need);
+    TRY(frame_rest(w, &f, keep));
+    for (int64_t i = 0; i < w->rows.rows; skip_row(&w->rows, &f, i), i++) {
+        uint32_t row = w->rows.row[i];
+        if (need[i]) recall_row(w, &f, i, batches, &open[row], &state[row]);
     }
     return ERR_OK;
 }
 
-// Is there nothing in the frame that is needed to know rows at `batches`, begun with the start of the block?
-static bool skip_frame(const HBlock *b, int32_t i, uint32_t batches) {
-    const HGroup *g = (const HGroup *)b->directory + i;
-    if (g->first != g->last) return false;
-    if (g->continued && (g->points == 0 || g->batch_first >= batches)) return true;
-    return i + 1 < b->groups && g[1].continued && g[1].points && g[1].batch_first < batches;
+// Is there nothing in the group that tells of rows at `batches`?
+static bool says_nothing(const HBlock *b, const HGroup *g, uint32_t batches) {
+    if (g->points && g->batch_first < batches) return false;
+    return !b->has_start || (g->continued && g->first == g->last);
 }
 
-Err hblock_known(HWork *w, const HBlock *b, uint32_t first, uint32_t last, int64_t at, bool begin, Arena *keep,
-                 HState *state) {
-    CHECK(first <= last && last < HBLOCK_ROWS);
-    CHECK(!begin || b->has_start);
-    uint32_t batches = batches_until(b, at);
+Err hblock_known(HWork *w, const HBlock *b, int64_t at, Arena *keep, uint8_t open[HBLOCK_ROWS],
+                 HState state[HBLOCK_ROWS]) {
     const HGroup *groups = b->directory;
-    int32_t from, to;
-    groups_of(b, first, last, &from, &to);
-    for (uint32_t i = 0; begin && i <= last - first; i++) state[i] = (HState){0};
-    for (int32_t i = from; i < to; i++) {
-        if (begin ? skip_frame(b, i, batches) : groups[i].batch_first >= batches || groups[i].points == 0) continue;
-        TRY(fold_frame(w, b, &groups[i], first, last, batches, begin, keep, state));
+    uint32_t batches = batches_until(b, at);
+    for (int32_t i = b->groups - 1; i >= 0; i--) {
+        if (says_nothing(b, &groups[i], batches) || !touches(&groups[i], open)) continue;
+        TRY(recall_group(w, b, &groups[i], batches, keep, open, state));
+    }
+    for (uint32_t r = 0; b->has_start && r < HBLOCK_ROWS; r++) { // of which the block says nothing at all
+        if (open[r]) hstate_fill(&state[r], open[r], &(HState){0});
+        open[r] = 0;
     }
     return ERR_OK;
 }

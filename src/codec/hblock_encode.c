@@ -66,7 +66,7 @@ static void gather_rows(HWork *w, const Frame *f) {
 }
 
 static SeqRows rows_of(const FrameRows *r, const uint32_t *counts) {
-    SeqRows s = {counts, r->rows, 0};
+    SeqRows s = {.counts = counts, .rows = r->rows};
     for (int64_t i = 0; i < r->rows; i++) s.total += counts[i];
     return s;
 }
@@ -254,7 +254,7 @@ static int64_t put_frames(HWork *w, const HBlockIn *in, int64_t origin) {
 static void put_batch_table(HWork *w, const HBlockIn *in, int64_t origin, Buf *out) {
     uint64_t *v = hwork_slot(w, SLOT_NUMBERS, in->batch_count * 8);
     uint32_t count = (uint32_t)in->batch_count;
-    SeqRows rows = {&count, 1, in->batch_count};
+    SeqRows rows = {.counts = &count, .rows = 1, .total = in->batch_count};
     for (int64_t i = 0; i < in->batch_count; i++) {
         CHECK(i == 0 || in->batches[i].seq > in->batches[i - 1].seq);
         v[i] = in->batches[i].seq;

@@ -79,6 +79,11 @@ static void hostile(HWork *w, uint8_t *bytes, int64_t n) {
                 b.cell, b.batches, b.batch_count, b.sources, b.source_count, p, count, b.has_start ? start : NULL, 0};
             round_trip(w, &in, &keep);
         }
+        uint8_t some[HBLOCK_ROWS], open[HBLOCK_ROWS];
+        for (int32_t i = 0; i < HBLOCK_ROWS; i++) some[i] = i % 7 == 0, open[i] = (uint8_t)(i % 4);
+        int64_t at = b.batch_count ? b.batches[b.batch_count / 2].time : 0;
+        (void)!hblock_pick(w, &b, some, &keep, &p, &count, start);
+        (void)!hblock_known(w, &b, at, &keep, open, start);
         (void)!hblock_verify(w, (Str){(char *)bytes, n}, &why);
     }
     buf_free(&why);

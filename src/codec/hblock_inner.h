@@ -46,7 +46,6 @@ typedef enum Slot {
     SLOT_STRS,    // Str an element
     SLOT_NUMBERS, // u64 a batch
     SLOT_DIRECTORY,
-    SLOT_POINTS, // HPoint a point
     SLOT_COUNT
 } Slot;
 
@@ -56,6 +55,9 @@ typedef struct FrameRows {
     uint16_t row[HBLOCK_ROWS];
     uint8_t flags[HBLOCK_ROWS]; // of the start
     uint32_t counts[HBLOCK_ROWS], values[HBLOCK_ROWS], sources[HBLOCK_ROWS], updates[HBLOCK_ROWS];
+    // Decoding: how many of each, from the first on, are wanted; `all`: all of all rows.
+    bool all;
+    uint32_t want[HBLOCK_ROWS], want_values[HBLOCK_ROWS], want_sources[HBLOCK_ROWS], want_updates[HBLOCK_ROWS];
 } FrameRows;
 
 struct HWork {
@@ -87,6 +89,7 @@ Str stream_get_exact(HWork *w, Cut *c, Slot slot, int64_t n);
 typedef struct SeqRows {
     const uint32_t *counts;
     int64_t rows, total;
+    const uint32_t *want; // reading: how many of each row's are wanted at least, from its first on; NULL: all
 } SeqRows;
 
 // Rows [row, row_end) and elements [first, end) of a sequence; zeroed: before the first.
@@ -96,6 +99,8 @@ typedef struct Strip {
 
 // The next strip; false at the end.
 bool strip_next(const SeqRows *rows, Strip *s);
+// How many elements of a strip, from its first on, are wanted; the others are left as they are.
+int64_t strip_wanted(const SeqRows *rows, const Strip *s);
 
 // Append a sequence; read it into v. origin: a number near the first element.
 void seq_put(HWork *w, Buf *out, const uint64_t *v, const SeqRows *rows, uint64_t origin);

@@ -45,6 +45,15 @@ bool strip_next(const SeqRows *rows, Strip *s) {
     return s->row_end > s->row;
 }
 
+int64_t strip_wanted(const SeqRows *rows, const Strip *s) {
+    int64_t n = s->end - s->first, last = s->row_end - 1;
+    if (!rows->want) return n;
+    if (rows->counts[last] == n) return rows->want[last]; // it is one row
+    for (int64_t r = s->row; r <= last; r++)
+        if (rows->want[r]) return n;
+    return 0;
+}
+
 static uint64_t zigzag(int64_t v) { return (uint64_t)v << 1 ^ (uint64_t)(v >> 63); }
 static int64_t unzigzag(uint64_t z) { return (int64_t)(z >> 1 ^ (0 - (z & 1))); }
 static int64_t minus(int64_t a, int64_t b) { return (int64_t)((uint64_t)a - (uint64_t)b); }
@@ -259,7 +268,7 @@ static int bits_below(uint64_t z) {
     return n > 3 ? n - 3 : 0;
 }
 
-static int bits_behind(uint8_t symbol) { return symbol < 8 ? 0 : (symbol >> 2) - 1; }
+static int bits_behind(uint8_t symbol) { return (symbol >> 2) - (symbol > 3); }
 
 static void buckets_put(HWork *w, Buf *out, const uint64_t *z, int64_t n) {
     uint8_t *symbols = hwork_slot(w, SLOT_SYMBOLS, n), *extra = hwork_slot(w, SLOT_EXTRA, n * 8 + 16), *at = extra;
@@ -289,42 +298,95 @@ static void buckets_put(HWork *w, Buf *out, const uint64_t *z, int64_t n) {
     buf_put(out, extra, at - extra);
 }
 
-static void buckets_fill(const uint8_t *sym, const uint8_t *extra, uint64_t *z, int64_t n) {
-    uint64_t at = 0;
-    for (int64_t i = 0; i < n; i++) {
-        int bits = bits_behind(sym[i]);
-        uint64_t word;
-        memcpy(&word, extra + (at >> 3), 8);
-        word >>= at & 7;
-        if (__builtin_expect(bits > 56, 0) && (at & 7)) word |= (uint64_t)extra[(at >> 3) + 8] << (64 - (at & 7));
-        z[i] = (uint64_t)(sym[i] - 4 * bits) << bits | (word & (((uint64_t)1 << bits) - 1));
-        at += (uint64_t)bits;
-    }
+// Eight symbols at a time: the bits behind them, two and two in 16 bits; *bad: some are no symbols.
+static uint64_t bits_behind_8(const uint8_t *symbols, uint64_t *bad) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), pairs = UINT64_C(0x00ff00ff00ff00ff);
+    uint64_t x;
+    memcpy(&x, symbols, 8);
+    uint64_t quarter = x >> 2 & 63 * ones, some = (quarter + 127 * ones) >> 7 & ones, bits = quarter - some;
+    *bad |= ((63 * ones - quarter + 127 * ones) >> 7 & ones) ^ ones; // 63 quarters are SYMBOLS and more
+    return (bits & pairs) + (bits >> 8 & pairs);
 }
 
-static void buckets_get(HWork *w, Cut *c, uint64_t *z, int64_t n) {
+static uint64_t bits_behind_all(const uint8_t *symbols, int64_t n, bool *bad) {
+    uint64_t sum = 0, wrong = 0;
+    int64_t i = 0;
+    for (int64_t end; n - i >= 8; i = end) {
+        uint64_t pairs = 0;
+        end = n - i > 4096 ? i + 4096 : i + ((n - i) & ~7); // 512 times 124 is below 1 << 16
+        for (int64_t k = i; k < end; k += 8) pairs += bits_behind_8(symbols + k, &wrong);
+        sum += (pairs & 0xffff) + (pairs >> 16 & 0xffff) + (pairs >> 32 & 0xffff) + (pairs >> 48);
+    }
+    for (; i < n; i++) {
+        sum += (uint64_t)bits_behind(symbols[i]);
+        wrong |= symbols[i] >= SYMBOLS;
+    }
+    *bad |= wrong != 0;
+    return sum;
+}
+
+// Residuals, strip by strip.
+typedef struct Residuals {
+    const uint8_t *symbols; // buckets: those that are left, and where their bits are
+    const uint8_t *extra;
+    uint64_t at;
+    const uint64_t *varints; // that are left
+    uint64_t *z;             // room for those of a strip
+} Residuals;
+
+static void buckets_fill(Residuals *r, int64_t n) {
+    uint64_t at = r->at;
+    for (int64_t i = 0; i < n; i++) {
+        int bits = bits_behind(r->symbols[i]);
+        uint64_t word;
+        memcpy(&word, r->extra + (at >> 3), 8);
+        word >>= at & 7;
+        if (__builtin_expect(bits > 56, 0) && (at & 7)) word |= (uint64_t)r->extra[(at >> 3) + 8] << (64 - (at & 7));
+        r->z[i] = (uint64_t)(r->symbols[i] - 4 * bits) << bits | (word & (((uint64_t)1 << bits) - 1));
+        at += (uint64_t)bits;
+    }
+    r->at = at;
+}
+
+// The next n.
+static const uint64_t *residuals_take(Residuals *r, int64_t n) {
+    const uint64_t *z = r->z;
+    if (!r->symbols) {
+        z = r->varints;
+        r->varints += n;
+        return z;
+    }
+    if (r->extra) buckets_fill(r, n);
+    else
+        for (int64_t i = 0; i < n; i++) r->z[i] = r->symbols[i];
+    r->symbols += n;
+    return z;
+}
+
+static void residuals_skip(Residuals *r, int64_t n) {
+    bool bad = false;
+    if (n == 0) return;
+    if (!r->symbols) {
+        r->varints += n;
+        return;
+    }
+    if (r->extra) r->at += bits_behind_all(r->symbols, n, &bad);
+    r->symbols += n;
+}
+
+static void buckets_get(HWork *w, Cut *c, int64_t n, Residuals *r) {
     Str symbols = stream_get_exact(w, c, SLOT_SYMBOLS, n);
-    uint64_t size = cut_varint(c), bits = 0;
+    uint64_t size = cut_varint(c);
     if (size > (uint64_t)(c->end - c->p)) c->bad = true;
     Str raw = cut_bytes(c, c->bad ? 0 : (int64_t)size);
     if (c->bad) return;
-    const uint8_t *sym = (const uint8_t *)symbols.p;
-    uint8_t most = 0;
-    for (int64_t i = 0; i < n; i++) {
-        most = sym[i] > most ? sym[i] : most;
-        bits += (uint64_t)bits_behind(sym[i]);
-    }
-    if (most >= SYMBOLS || (bits + 7) / 8 != size) {
-        c->bad = true;
-        return;
-    }
-    if (bits == 0) {
-        for (int64_t i = 0; i < n; i++) z[i] = sym[i];
-        return;
-    }
+    r->symbols = (const uint8_t *)symbols.p;
+    uint64_t bits = bits_behind_all(r->symbols, n, &c->bad);
+    if ((bits + 7) / 8 != size) c->bad = true;
+    if (c->bad || bits == 0) return;
     uint8_t *extra = hwork_slot(w, SLOT_EXTRA, raw.n); // it has room behind to read words
     memcpy(extra, raw.p, (size_t)raw.n);
-    buckets_fill(sym, extra, z, n);
+    r->extra = extra;
 }
 
 static void varints_put(HWork *w, Buf *out, const uint64_t *z, int64_t n) {
@@ -337,10 +399,11 @@ static void varints_put(HWork *w, Buf *out, const uint64_t *z, int64_t n) {
     stream_put(w, out, bytes, at - bytes);
 }
 
-static void varints_get(HWork *w, Cut *c, uint64_t *z, int64_t n) {
+static void varints_get(HWork *w, Cut *c, int64_t n, Residuals *r) {
     Cut v = cut_of(stream_get(w, c, SLOT_VARINTS, n * 10));
-    for (int64_t i = 0; i < n; i++) z[i] = v.p < v.end && *v.p < 0x80 ? *v.p++ : cut_varint(&v);
+    for (int64_t i = 0; i < n; i++) r->z[i] = v.p < v.end && *v.p < 0x80 ? *v.p++ : cut_varint(&v);
     if (v.bad || v.p != v.end) c->bad = true;
+    r->varints = r->z;
 }
 
 // What both layouts come to; the smaller one is kept.
@@ -410,30 +473,50 @@ void seq_put(HWork *w, Buf *out, const uint64_t *v, const SeqRows *rows, uint64_
     if (n) layout_put(w, out, z, n);
 }
 
-static void grid_get(const Plan *p, const uint64_t *z, const SeqRows *rows, const Strip *s, uint64_t *v) {
+// Rows of the first n elements of a strip.
+static void grid_get(const Plan *p, const uint64_t *z, const SeqRows *rows, const Strip *s, uint64_t *v, int64_t n) {
     uint64_t q = 0, step = p->unit * (uint64_t)p->step;
     for (int64_t r = s->row; r < s->row_end; r++) {
-        int64_t m = rows->counts[r];
+        int64_t m = rows->counts[r] < n ? rows->counts[r] : n;
         if (m == 0) continue;
         q += (uint64_t)unzigzag(*z++);
         uint64_t first = p->base + p->unit * q;
         for (int64_t i = 0; i < m; i++) v[i] = first + step * (uint64_t)i;
         v += m;
+        n -= m;
     }
 }
 
-static void strip_get(const Plan *p, const uint64_t *z, const SeqRows *rows, const Strip *s, uint64_t *v) {
-    int64_t before = 0, n = s->end - s->first;
+static void strip_get(const Plan *p, const uint64_t *z, const SeqRows *rows, const Strip *s, uint64_t *v, int64_t n) {
+    int64_t before = 0, left = n;
     uint64_t *to = v;
     for (int64_t r = s->row; r < s->row_end; r++) {
-        int64_t m = rows->counts[r];
+        int64_t m = rows->counts[r] < left ? rows->counts[r] : left;
         if (m == 0) continue;
         restore_row(p, before, z, m, (int64_t *)to);
         before = (int64_t)to[0];
         to += m;
         z += m;
+        left -= m;
     }
-    for (int64_t i = 0; i < n; i++) v[i] = p->base + p->unit * v[i];
+    if (p->unit == 1)
+        for (int64_t i = 0; i < n; i++) v[i] += p->base;
+    else
+        for (int64_t i = 0; i < n; i++) v[i] = p->base + p->unit * v[i];
+}
+
+// The first n > 0 elements of a strip, whose residuals come next.
+static void strip_restore(const Plan *p, Residuals *from, const SeqRows *rows, const Strip *s, uint64_t *v, int64_t n) {
+    int64_t residuals = residuals_of(p, rows, s), taken = residuals < n ? residuals : n;
+    const uint64_t *z = taken ? residuals_take(from, taken) : NULL;
+    if (p->predict == PREDICT_SAME) {
+        for (int64_t i = 0; i < n; i++) v[i] = p->base;
+    } else if (p->predict == PREDICT_GRID) {
+        grid_get(p, z, rows, s, v, n);
+    } else {
+        strip_get(p, z, rows, s, v, n);
+    }
+    residuals_skip(from, residuals - taken);
 }
 
 // The plans of all strips with elements, and how many residuals there are.
@@ -458,24 +541,19 @@ void seq_get(HWork *w, Cut *c, uint64_t *v, const SeqRows *rows, uint64_t origin
     int64_t n;
     const Plan *p = plans_get(w, c, rows, origin, &n);
     if (c->bad) return;
-    uint64_t *z = hwork_slot(w, SLOT_ZIGZAG, n * 8);
+    Residuals r = {.z = hwork_slot(w, SLOT_ZIGZAG, n * 8)};
     if (n) {
         uint8_t layout = cut_byte(c);
-        if (layout == LAYOUT_BUCKETS) buckets_get(w, c, z, n);
-        else if (layout == LAYOUT_VARINTS) varints_get(w, c, z, n);
+        if (layout == LAYOUT_BUCKETS) buckets_get(w, c, n, &r);
+        else if (layout == LAYOUT_VARINTS) varints_get(w, c, n, &r);
         else c->bad = true;
     }
     if (c->bad) return;
     for (Strip s = {0}; strip_next(rows, &s);) {
-        int64_t m = s.end - s.first;
-        if (m == 0) continue;
-        if (p->predict == PREDICT_SAME) {
-            for (int64_t i = s.first; i < s.end; i++) v[i] = p->base;
-        } else if (p->predict == PREDICT_GRID) {
-            grid_get(p, z, rows, &s, v + s.first);
-        } else {
-            strip_get(p, z, rows, &s, v + s.first);
-        }
-        z += residuals_of(p++, rows, &s);
+        if (s.end == s.first) continue;
+        int64_t m = strip_wanted(rows, &s);
+        if (m) strip_restore(p, &r, rows, &s, v + s.first, m);
+        else residuals_skip(&r, residuals_of(p, rows, &s));
+        p++;
     }
 }

@@ -199,32 +199,59 @@ static void check_rows(HWork *w, const HBlock *b, const Made *m, uint32_t first,
     arena_free(&keep);
 }
 
-// States as of instants, by folding and by asking; with the block's own start and without.
+// States as of instants, by folding and by asking for some rows, of some of which a part is known already.
 static void check_known(HWork *w, Rng *g, const HBlock *b, const Made *m) {
     static HState want[HBLOCK_ROWS], got[HBLOCK_ROWS];
+    static uint8_t open[HBLOCK_ROWS], was[HBLOCK_ROWS], settled[HBLOCK_ROWS];
     for (int i = 0; i < 6; i++) {
-        uint32_t first = (uint32_t)rng_below(g, HBLOCK_ROWS),
-                 last = first + (uint32_t)rng_below(g, HBLOCK_ROWS - first);
-        if (i == 0) first = 0, last = HBLOCK_ROWS - 1;
         int64_t at = m->batches[rng_below(g, (uint64_t)m->in.batch_count)].time - (int64_t)rng_below(g, 2);
-        bool begin = m->start && i % 2 == 0;
+        uint64_t some = rng_below(g, 4);
         Arena keep;
         arena_init(&keep, 0);
         for (uint32_t r = 0; r < HBLOCK_ROWS; r++) {
-            got[r] = want[r] = (HState){.valid = true, .bits = r, .update_time = 5};
-            if (begin) want[r] = m->start[r];
+            open[r] = was[r] = (uint8_t)(i == 0 ? HOPEN_ALL : some && rng_below(g, some) ? 0 : rng_below(g, 4));
+            got[r] = (HState){.valid = true, .bits = r, .update_time = 5, .source_time = 7};
+            want[r] = m->start ? m->start[r] : (HState){0};
+            settled[r] = m->start ? HOPEN_ALL : 0;
         }
         for (int64_t k = 0; k < m->in.count; k++) {
             const HPoint *p = &m->points[k];
-            if (m->batches[p->batch].time <= at) hstate_apply(&want[p->row], p, m->batches[p->batch].time);
+            if (m->batches[p->batch].time > at) continue;
+            hstate_apply(&want[p->row], p, m->batches[p->batch].time);
+            settled[p->row] |= hpoint_settles(p);
         }
-        CHECK(hblock_known(w, b, first, last, at, begin, &keep, got) == ERR_OK);
-        for (uint32_t r = first; r <= last; r++) {
-            if (!begin && got[r - first].update_time == 5) want[r].bits = got[r - first].bits; // as it was given
-            same_state(&got[r - first], &want[r]);
+        CHECK(hblock_known(w, b, at, &keep, open, got) == ERR_OK);
+        for (uint32_t r = 0; r < HBLOCK_ROWS; r++) {
+            uint8_t told = was[r] & settled[r];
+            CHECK(open[r] == (was[r] & ~told));
+            HState x = {.valid = true, .bits = r, .update_time = 5, .source_time = 7};
+            hstate_fill(&x, told, &want[r]);
+            same_state(&got[r], &x);
         }
         arena_free(&keep);
     }
+}
+
+// Rows here and there.
+static void check_pick(HWork *w, Rng *g, const HBlock *b, const Made *m) {
+    static HState start[HBLOCK_ROWS];
+    uint8_t want[HBLOCK_ROWS];
+    Arena keep;
+    const HPoint *p;
+    int64_t n, at = 0;
+    uint64_t one_in = 1 + rng_below(g, 40);
+    for (uint32_t r = 0; r < HBLOCK_ROWS; r++) want[r] = rng_below(g, one_in) == 0;
+    arena_init(&keep, 0);
+    CHECK(hblock_pick(w, b, want, &keep, &p, &n, start) == ERR_OK);
+    for (int64_t i = 0; i < m->in.count; i++) {
+        if (!want[m->points[i].row]) continue;
+        CHECK(at < n);
+        same_point(&p[at++], &m->points[i]);
+    }
+    CHECK(at == n);
+    for (uint32_t r = 0; r < HBLOCK_ROWS; r++)
+        if (want[r]) same_state(&start[r], m->start ? &m->start[r] : &(HState){0});
+    arena_free(&keep);
 }
 
 static void check_head(const HBlock *b, const Made *m) {
@@ -262,6 +289,7 @@ static int64_t round_trip(HWork *w, Rng *g, const Made *m) {
         check_rows(w, &b, m, first, first + more);
     }
     if (m->in.batch_count) check_known(w, g, &b, m);
+    check_pick(w, g, &b, m);
     if (m->in.count) check_rows(w, &b, m, m->points[m->in.count / 2].row, m->points[m->in.count / 2].row);
     CHECK(hblock_verify(w, bytes, &why) == ERR_OK);
     CHECK(why.n == 0);

@@ -203,7 +203,7 @@ void f64_get(HWork *w, Cut *c, uint64_t *bits, const SeqRows *rows) {
             c->bad = true;
             return;
         }
-        f64_restore(bits + s.first, s.end - s.first, how);
+        f64_restore(bits + s.first, strip_wanted(rows, &s), how);
     }
     if (mode.p != mode.end) c->bad = true;
     odd_get(places, kinds, odds, bits, rows->total, c);
@@ -304,7 +304,8 @@ void time_get(HWork *w, Cut *c, int64_t *times, const int64_t *arrivals, const S
             c->bad = true;
             return;
         }
-        for (int64_t i = s.first; how && i < s.end; i++) {
+        int64_t end = how ? s.first + strip_wanted(rows, &s) : 0;
+        for (int64_t i = s.first; i < end; i++) {
             uint64_t t = (uint64_t)times[i] + (uint64_t)in_unit(arrivals[i], how);
             times[i] = (int64_t)(t * (uint64_t)UNITS[how - 1]);
         }

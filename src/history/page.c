@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of a page as they were known at an instant: the state at the start of the newest block before it that has one,
-// then what came, block by block and from heads, up to it.
+// Rows of a page as they were known at an instant, from the newest point back: heads, then block by block, until nothing
+// is open of any row, at the latest with the newest block that has the state at its start.
 #include "base/check.h"
 #include "base/mem.h"
 #include "history/history_inner.h"
@@ -30,64 +30,74 @@ static bool keep_row(void *ctx, const StoreHistory *row) {
     return true;
 }
 
-// What is asked for: rows [first, last] of a page at an instant; out[0] is row `first`.
+// What is asked for: rows [first, last] of a page at an instant; what is not known yet of each, and what is.
 typedef struct Known {
     History *h;
     HistoryDesk *d;
     uint64_t lane, page;
     int64_t at;
     uint32_t first, last;
-    HState *out;
+    uint8_t open[HBLOCK_ROWS]; // HOPEN_*
+    HState state[HBLOCK_ROWS];
 } Known;
 
-static Err apply_block(const Known *k, const CachedBlock *b, bool begin) {
-    return hblock_known(k->d->work, &b->block, k->first, k->last, k->at, begin, &k->d->arena, k->out);
+static bool all_known(const Known *k) {
+    for (uint32_t r = k->first; r <= k->last; r++)
+        if (k->open[r]) return false;
+    return true;
 }
 
-static Err apply_blocks(const Known *k, StoreReader *r, uint64_t *last) {
-    Rows rows = {.arena = &k->d->arena};
-    const StoreHistoryAsk ask = {.lane = k->lane, .page = k->page, .known = true, .at = k->at};
-    TRY(store_history_rows(r, &ask, keep_row, &rows));
-    if (rows.count && !rows.rows[0].start) return k->at < history_from(k->h) ? ERR_GONE : ERR_CORRUPT;
-    for (int64_t i = 0; i < rows.count; i++) {
+// The blocks, newest first, until nothing is open.
+static Err recall_blocks(Known *k, StoreReader *r, const Rows *rows) {
+    if (rows->count && !rows->rows[0].start) return k->at < history_from(k->h) ? ERR_GONE : ERR_CORRUPT;
+    for (int64_t i = rows->count - 1; i >= 0 && !all_known(k); i--) {
         CachedBlock *b;
-        TRY(history_block(k->h, r, k->d, &rows.rows[i], &b));
-        Err e = apply_block(k, b, i == 0);
+        TRY(history_block(k->h, r, k->d, &rows->rows[i], &b));
+        Err e = hblock_known(k->d->work, &b->block, k->at, &k->d->arena, k->open, k->state);
         history_block_drop(k->h, b);
         if (e != ERR_OK) return e;
-        *last = rows.rows[i].last;
     }
     return ERR_OK;
 }
 
-static void apply_run(const Known *k, const HeadRun *run, uint64_t after) {
+// Runs come in order of time, and know nothing of what was before.
+static void apply_run(Known *k, const HeadRun *run, uint64_t after) {
     HeadCursor c = head_cursor(run, UINT64_MAX);
-    for (HeadPoint x; head_next(&c, &x);) {
-        if (x.time > k->at) return;
+    for (HeadPoint x; head_next(&c, &x) && x.time <= k->at;) {
         if (x.seq <= after || x.p.row < k->first || x.p.row > k->last) continue;
-        HState *s = &k->out[x.p.row - k->first];
-        hstate_apply(s, &x.p, x.time);
+        hstate_apply(&k->state[x.p.row], &x.p, x.time);
+        k->open[x.p.row] &= (uint8_t)~hpoint_settles(&x.p);
     }
+}
+
+static Err recall(Known *k, StoreReader *r, const HeadView *v) {
+    Rows rows = {.arena = &k->d->arena};
+    const StoreHistoryAsk ask = {.lane = k->lane, .page = k->page, .known = true, .at = k->at};
+    TRY(store_history_rows(r, &ask, keep_row, &rows));
+    for (int32_t i = 0; i < v->count; i++) apply_run(k, v->runs[i], rows.count ? rows.rows[rows.count - 1].last : 0);
+    for (uint32_t i = k->first; i <= k->last && v->count; i++) {
+        HState *s = &k->state[i];
+        if (s->text.n) s->text = arena_str(&k->d->arena, s->text);
+    }
+    return recall_blocks(k, r, &rows);
 }
 
 Err history_states(History *h, HistoryDesk *d, uint64_t lane, uint64_t page, int64_t at, uint32_t first, uint32_t last,
                    HState *out) {
     CHECK(first <= last && last < HBLOCK_ROWS);
-    const Known k = {.h = h, .d = d, .lane = lane, .page = page, .at = at, .first = first, .last = last, .out = out};
-    uint64_t after = 0;
+    Known *k = NEW(&d->arena, Known, 1);
+    *k = (Known){.h = h, .d = d, .lane = lane, .page = page, .at = at, .first = first, .last = last};
+    bool timed = lane_vec(lane) >= VECNO_COLUMNS; // others have no times that anybody asks for
+    memset(k->open + first, timed ? HOPEN_ALL : HOPEN_VALUE, last - first + 1);
     StoreReader *r;
-    memset(out, 0, (last - first + 1) * sizeof *out);
     HeadView v = head_view(h, lane, page);
     Err e = store_reader_begin(h->store, &r);
     if (e == ERR_OK) {
-        e = apply_blocks(&k, r, &after);
+        e = recall(k, r, &v);
         store_reader_end(r);
     }
-    for (int32_t i = 0; i < v.count && e == ERR_OK; i++) apply_run(&k, v.runs[i], after);
-    for (uint32_t i = 0; i <= last - first && v.count; i++) {
-        if (out[i].text.n) out[i].text = arena_str(&d->arena, out[i].text);
-    }
     head_view_free(&v);
+    memcpy(out, &k->state[first], (last - first + 1) * sizeof *out);
     return e;
 }
 

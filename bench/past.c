@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+// Worlds as they were, through sosia.h, after a stream of values for some time: one twin, a question over two hops, all
+// twins, and a hundred instants in a row with a screen of twins. Each instant is a new one: nothing was touched before.
+//   past_run_bench [SECONDS [TWINS [FILE [NAMES]]]]   of the stream (60); 1,000,000; a world that is kept, and asked
+//                                                     without a stream when it is there; of figures to take (all)
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/bench.h"
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/thread.h"
+#include "sosia/sosia.h"
+
+#define FIELDS 5
+#define BATCH 5000
+#define UNDER_WAY 32
+#define FEEDS 3 // relationships a pump
+#define ROUNDS 21
+#define SCANS 5
+#define SCREEN_TWINS 200
+#define SCRUB_INSTANTS 100
+#define SCRUB_ROUNDS 3
+
+typedef struct Past {
+    char dir[40], path[256];
+    bool kept;
+    Sosia *s;
+    int64_t twins, from, to;
+    SosiaHandle *at; // twins x FIELDS
+    SosiaUpdate *updates;
+    Rng rng;
+    _Atomic int64_t out, failed;
+} Past;
+
+static void must(SosiaErr err, const char *what) {
+    if (!err) return;
+    fprintf(stderr, "%s: %s\n", what, sosia_err_name(err));
+    exit(1);
+}
+
+// ---- the world ----------------------------------------------------------------------------------------------------
+
+static void write_all(Past *x, SosiaOp op, const Buf *body) {
+    SosiaDone done;
+    SosiaBuf keep = {0};
+    must(sosia_write_wait(x->s, NULL, &(SosiaWrite){.op = op, .body = buf_str(body)}, &done, &keep), "load");
+    if (op == SOSIA_IMPORT && str_find_str(done.body, STR("\"rejected\":0")) < 0) must(SOSIA_ARGUMENT, keep.p);
+    sosia_buf_free(&keep);
+}
+
+static void put_model(Buf *b) {
+    buf_reset(b);
+    buf_str_put(b, STR("[{\"@id\":\"dtmi:bench:Pump;1\",\"@type\":\"Interface\",\"@context\":\"dtmi:dtdl:context;2\","
+                       "\"contents\":[{\"@type\":\"Relationship\",\"name\":\"feeds\"}"));
+    for (int i = 0; i < FIELDS; i++)
+        buf_printf(b, ",{\"@type\":\"Property\",\"name\":\"p%d\",\"schema\":\"double\"}", i);
+    buf_str_put(b, STR("]}]"));
+}
+
+// Pumps, and what each of them feeds.
+static void load(Past *x) {
+    Buf b = {0};
+    put_model(&b);
+    write_all(x, SOSIA_MODELS_ADD, &b);
+    buf_reset(&b);
+    buf_str_put(&b, STR("{\"Section\":\"Twins\"}\n"));
+    for (int64_t i = 0; i < x->twins; i++)
+        buf_printf(&b, "{\"$dtId\":\"pump-%d\",\"$metadata\":{\"$model\":\"dtmi:bench:Pump;1\"}}\n", (int)i);
+    buf_str_put(&b, STR("{\"Section\":\"Relationships\"}\n"));
+    for (int64_t i = 0; i < x->twins * FEEDS; i++) {
+        int to = (int)((i / FEEDS + 1 + (int64_t)rng_below(&x->rng, (uint64_t)x->twins - 1)) % x->twins);
+        buf_printf(&b,
+                   "{\"$sourceId\":\"pump-%d\",\"$relationshipId\":\"f%d\",\"$targetId\":\"pump-%d\","
+                   "\"$relationshipName\":\"feeds\"}\n",
+                   (int)(i / FEEDS), (int)i, to);
+    }
+    write_all(x, SOSIA_IMPORT, &b);
+    buf_free(&b);
+}
+
+static void resolve(Past *x) {
+    x->at = mem_alloc(sizeof(SosiaHandle) * (size_t)(x->twins * FIELDS));
+    for (int64_t i = 0; i < x->twins * FIELDS; i++) {
+        char id[24], path[8];
+        snprintf(id, sizeof id, "pump-%d", (int)(i / FIELDS));
+        snprintf(path, sizeof path, "p%d", (int)(i % FIELDS));
+        must(sosia_resolve(x->s, (SosiaStr){0}, str_of(id), str_of(path), &x->at[i]), "resolve");
+    }
+}
+
+static void on_done(void *arg, const SosiaDone *d) {
+    Past *x = arg;
+    if (d->err) atomic_fetch_add(&x->failed, 1);
+    atomic_fetch_sub(&x->out, 1);
+}
+
+static void wait_below(Past *x, int64_t max) {
+    while (atomic_load(&x->out) >= max) thread_sleep_ns(20000);
+}
+
+// Decimal sensor values: a tenth of a degree around what it was.
+static void one_batch(Past *x, int64_t clock) {
+    int64_t points = x->twins * FIELDS;
+    for (int i = 0; i < BATCH; i++) {
+        int64_t at = (int64_t)rng_below(&x->rng, (uint64_t)points);
+        double v = (double)(200 + at % 90 + (int64_t)rng_below(&x->rng, 7)) / 10;
+        x->updates[i] = (SosiaUpdate){.at = x->at[at], .value = {.kind = SOSIA_F64, .d = v}, .source_time_ns = clock};
+    }
+    wait_below(x, UNDER_WAY);
+    atomic_fetch_add(&x->out, 1);
+    must(sosia_apply_async(x->s, NULL, (SosiaStr){0}, x->updates, BATCH, on_done, x), "apply");
+}
+
+static void stream(Past *x, double seconds) {
+    int64_t start = time_mono_ns(), clock = INT64_C(1700000000) * NS_PER_S, n = 0;
+    x->updates = mem_alloc(sizeof(SosiaUpdate) * BATCH);
+    x->from = time_now_ns();
+    for (; bench_seconds(start) < seconds; n++) one_batch(x, clock += NS_PER_MS);
+    wait_below(x, 1);
+    x->to = time_now_ns();
+    if (atomic_load(&x->failed)) must(SOSIA_STORAGE, "batches");
+    fprintf(stderr, "stream: %.1f M values at %.2f M/s\n", (double)(n * BATCH) / 1e6,
+            (double)(n * BATCH) / bench_seconds(start) / 1e6);
+    mem_free(x->updates);
+}
+
+// Where the span of the stream of a kept world is written.
+static void span_path(const Past *x, char *out, size_t n) { snprintf(out, n, "%s.span", x->path); }
+
+static bool read_span(Past *x) {
+    char path[280];
+    long long from, to, twins;
+    span_path(x, path, sizeof path);
+    FILE *f = fopen(path, "r");
+    bool ok = f && fscanf(f, "%lld %lld %lld", &from, &to, &twins) == 3;
+    if (f) fclose(f);
+    if (ok) x->from = from, x->to = to, x->twins = twins;
+    return ok;
+}
+
+static void write_span(const Past *x) {
+    char path[280];
+    span_path(x, path, sizeof path);
+    FILE *f = fopen(path, "w");
+    if (!f) must(SOSIA_IO, path);
+    fprintf(f, "%lld %lld %lld\n", (long long)x->from, (long long)x->to, (long long)x->twins);
+    fclose(f);
+}
+
+static void past_open(Past *x, const char *path) {
+    x->kept = path != NULL;
+    snprintf(x->dir, sizeof x->dir, "/var/tmp/sosia-bench-XXXXXX");
+    if (!x->kept && !mkdtemp(x->dir)) must(SOSIA_IO, x->dir);
+    if (x->kept) snprintf(x->path, sizeof x->path, "%s", path);
+    else snprintf(x->path, sizeof x->path, "%s/b.sosia", x->dir);
+    SosiaBuf why = {0};
+    SosiaErr err = sosia_open(&(SosiaOpen){.path = str_of(x->path), .ring_records = 0}, &x->s, &why);
+    if (err) fprintf(stderr, "%.*s\n", (int)why.n, why.p);
+    must(err, x->path);
+}
+
+static void past_close(Past *x) {
+    sosia_close(x->s);
+    mem_free(x->at);
+    if (x->kept) return;
+    unlink(x->path);
+    rmdir(x->dir);
+}
+
+// ---- what it answers ----------------------------------------------------------------------------------------------
+
+static void world_at(char *out, size_t n, int64_t at) {
+    Buf b = {0};
+    time_print(at, 7, &b);
+    snprintf(out, n, "live@%.*s", (int)b.n, b.p);
+    buf_free(&b);
+}
+
+static void read_twin(Past *x, const char *world, int64_t twin) {
+    char id[24];
+    SosiaOut out = {.etag = ""};
+    snprintf(id, sizeof id, "pump-%d", (int)twin);
+    SosiaRead r = {.what = SOSIA_GET_TWIN, .world = str_of(world), .id = str_of(id)};
+    must(sosia_read(x->s, NULL, &r, &out), world);
+    sosia_out_free(&out);
+}
+
+static int64_t instant(const Past *x, int i, int n) { return x->from + (x->to - x->from) / n * i; }
+
+static int64_t any_twin(Past *x) { return (int64_t)rng_below(&x->rng, (uint64_t)x->twins); }
+
+static double ask(Past *x, const char *world, const char *text) {
+    SosiaAnswer a = {.token = ""};
+    SosiaQuery q = {.world = str_of(world), .text = str_of(text)};
+    int64_t start = time_mono_ns();
+    must(sosia_query(x->s, NULL, &q, &a), text);
+    double ms = bench_seconds(start) * 1e3;
+    sosia_answer_free(&a);
+    return ms;
+}
+
+// Processor time of this thread, which all reads run in, but the larger parts of questions.
+static double cpu_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+// Print with the processor time of a round on the side.
+static void tell(Bench *b, double cpu) {
+    fprintf(stderr, "%s: %.2f ms of this thread a round\n", b->name, (cpu_ms() - cpu) / b->rounds);
+    bench_print(b);
+}
+
+static void one_twin(Past *x) {
+    Bench b = {.name = "past.one_twin", .unit = "ms", .goal = 5, .less = true};
+    char world[64];
+    double cpu = cpu_ms();
+    for (int i = 1; i <= ROUNDS; i++) {
+        world_at(world, sizeof world, instant(x, i, ROUNDS + 1));
+        int64_t start = time_mono_ns();
+        read_twin(x, world, any_twin(x));
+        bench_add(&b, bench_seconds(start) * 1e3);
+    }
+    tell(&b, cpu);
+}
+
+static void hop2(Past *x) {
+    Bench b = {.name = "past.hop2", .unit = "ms", .goal = 20, .less = true};
+    char world[64], text[256];
+    double cpu = cpu_ms();
+    for (int i = 1; i <= ROUNDS; i++) {
+        world_at(world, sizeof world, instant(x, i, ROUNDS + 1) + 1000);
+        snprintf(text, sizeof text,
+                 "SELECT C.$dtId FROM DIGITALTWINS A JOIN B RELATED A.feeds JOIN C RELATED B.feeds "
+                 "WHERE A.$dtId = 'pump-%d' AND C.p0 > 24",
+                 (int)any_twin(x));
+        bench_add(&b, ask(x, world, text));
+    }
+    tell(&b, cpu);
+}
+
+static void scan(Past *x) {
+    Bench b = {.name = "past.scan", .unit = "ms", .goal = 3000, .less = true};
+    char world[64];
+    double cpu = cpu_ms();
+    for (int i = 1; i <= SCANS; i++) {
+        world_at(world, sizeof world, instant(x, i, SCANS + 1) + 2000);
+        bench_add(&b, ask(x, world, "SELECT COUNT() FROM DIGITALTWINS T WHERE T.p0 > 24"));
+    }
+    tell(&b, cpu);
+}
+
+// A slider moved over the last part of the stream: all of it, a tenth, a hundredth.
+static void scrub(Past *x) {
+    Bench b = {.name = "past.scrub_100", .unit = "ms", .goal = 2000, .less = true};
+    char world[64];
+    double cpu = cpu_ms();
+    for (int k = 0; k < SCRUB_ROUNDS; k++) {
+        int64_t first = any_twin(x) % (x->twins - SCREEN_TWINS), start = time_mono_ns();
+        for (int i = 0; i < SCRUB_INSTANTS; i++) {
+            world_at(world, sizeof world, instant(x, i, SCRUB_INSTANTS) + 3000 + k * 1000);
+            for (int64_t t = 0; t < SCREEN_TWINS; t++) read_twin(x, world, first + t);
+        }
+        bench_add(&b, bench_seconds(start) * 1e3);
+    }
+    tell(&b, cpu);
+}
+
+int main(int argc, char **argv) {
+    static Past x;
+    double seconds = argc > 1 ? atof(argv[1]) : 60;
+    x.rng = rng_make(7, 0);
+    x.twins = argc > 2 ? atoll(argv[2]) : 1000000;
+    past_open(&x, argc > 3 ? argv[3] : NULL);
+    if (!read_span(&x)) {
+        load(&x);
+        resolve(&x);
+        stream(&x, seconds);
+        if (x.kept) write_span(&x);
+    }
+    static void (*const all[])(Past *) = {one_twin, hop2, scan, scrub};
+    static const char *const names[] = {"one_twin", "hop2", "scan", "scrub"};
+    for (int i = 0; i < 4; i++)
+        if (argc <= 4 || strstr(argv[4], names[i])) all[i](&x);
+    past_close(&x);
+    return 0;
+}
