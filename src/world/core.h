@@ -68,11 +68,16 @@ struct World {
     uint64_t begin_seq;
     Buf batch; // encoded changes of the open batch
     int64_t batch_count;
-    uint64_t link_said; // the link the open batch named last
-    StreamTally tally;  // of the open batch
-    bool keep_trail;    // see world/trail.h
-    Buf trail;          // of the open batch, or the one before
-    struct Past *past;  // see world/past.h; NULL: an ordinary world
+    uint64_t link_said;    // the link the open batch named last
+    StreamTally tally;     // of the open batch
+    bool keep_trail;       // see world/trail.h
+    Buf trail;             // of the open batch, or the one before
+    struct Past *past;     // see world/past.h; NULL: an ordinary world
+    _Atomic int32_t overs; // past worlds: worlds that lie over it, which keep it
+    struct World *base;    // of a world over a past one: that
+    _Atomic int broken;    // Err: a page of the base could not be made for the writer, see over.c
+    struct World *scrap;   // where a broken batch writes
+    struct Page *scrap_page;
     TextTrails graves, births;
     BatchTrails batches;
     VecCache *cache;
@@ -156,7 +161,22 @@ MUST Err catalog_load(View *v, Catalog **out);
 const Table *catalog_column(const Catalog *c, uint32_t col, const Field **field);
 const LinkKind *catalog_link_column(const Catalog *c, uint32_t col, const Field **field);
 
+// ---- worlds over a past one (over.c) ----
+
+// The past that readers of a world look into, or NULL.
+static inline struct Past *world_past_of(const World *w) { return w->base ? w->base->past : w->past; }
+// One more world over the past world w; it is let go of with world_free.
+World *over_base(World *w);
+// For the writer: the base's page with those groups, NULL when there is nothing, or when the world is broken by it.
+const Page *over_page(World *w, uint32_t vec, uint64_t page_no, uint32_t groups);
+// A pen for what a broken batch writes: it goes nowhere.
+Pen over_scrap(World *w, uint32_t vec, VecShape shape, uint64_t row);
+void over_free(World *w);
+
 // ---- past worlds (past.c) ----
+
+// A page of a past world itself, see past_page.
+const Page *past_made(View *v, uint32_t vec, uint64_t page_no, uint32_t groups);
 
 // With the world: its pages and the source.
 void past_free(World *w);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What differs between two worlds. Walks both trees at once and goes down only where block pointers differ
 // (invariant 6); what it finds there it compares by twin and link id. Pages of past worlds are made as they are needed:
-// there every page that either has is compared.
+// there every page that either has is compared. Of two worlds over the same past, every page that either wrote.
 #include "base/check.h"
 #include "world/core.h"
 
@@ -122,9 +122,15 @@ static uint64_t more(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
 static bool useless(const Diff *d) { return d->a.overrun || d->b.overrun; }
 
+// What neither of two worlds over the same past wrote is the same.
+static bool both_below(const Diff *d, uint32_t vec, uint64_t page_no) {
+    return d->a.past == d->b.past && tree_page(d->a.root, vec, page_no) == tree_page(d->b.root, vec, page_no);
+}
+
 static void every_page(Diff *d, uint32_t vec, uint64_t pages, PageVisit visit) {
     d->vec = vec;
-    for (uint64_t p = 0; p < pages && !useless(d); p++) visit(d, p);
+    for (uint64_t p = 0; p < pages && !useless(d); p++)
+        if (!both_below(d, vec, p)) visit(d, p);
 }
 
 static void walk(Diff *d, uint32_t vec, uint64_t pages, PageVisit visit) {

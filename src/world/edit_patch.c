@@ -7,6 +7,7 @@
 //   $metadata            only .../sourceTime and, in a whole twin, $model
 #include "base/check.h"
 #include "world/edit_inner.h"
+#include "world/past.h"
 
 // ---- reading the patch -------------------------------------------------------------------------------------------
 
@@ -193,7 +194,7 @@ static Err patch_twin(World *w, TwinId id, Str name, const Json *doc, Arena *are
 static Err check_twin_etag(World *w, TwinId id, Str name, Precondition pre, Diag *d) {
     View v = view_writer(w);
     char etag[48];
-    etag_of_twin(id, view_twin_place(&v, id).update_time, etag);
+    etag_of_twin(id, view_twin_time(&v, id), etag);
     return edit_precondition(pre, false, str_of(etag), ERR_TWIN_NOT_FOUND, name, d);
 }
 

@@ -2,12 +2,13 @@
 // Twins: put, delete, telemetry. Everything is checked before the first change.
 #include "base/check.h"
 #include "world/edit_inner.h"
+#include "world/past.h"
 #include "world/show.h"
 
 static Err twin_precondition(World *w, TwinId id, Str name, Precondition pre, bool put, Diag *d) {
     char etag[48] = "";
     View v = view_writer(w);
-    if (id.v) etag_of_twin(id, view_twin_place(&v, id).update_time, etag);
+    if (id.v) etag_of_twin(id, view_twin_time(&v, id), etag);
     return edit_precondition(pre, put, str_of(etag), ERR_TWIN_NOT_FOUND, name, d);
 }
 

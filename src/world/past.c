@@ -308,7 +308,7 @@ static Err make_locked(World *w, uint32_t vec, uint64_t page_no, uint32_t groups
     return e;
 }
 
-const Page *past_page(View *v, uint32_t vec, uint64_t page_no, uint32_t groups) {
+const Page *past_made(View *v, uint32_t vec, uint64_t page_no, uint32_t groups) {
     Past *past = v->past;
     if (v->failed != ERR_OK) return fail(v, v->failed);
     if (vec >= past->vec_count || page_no >= pages_of(v, vec)) return NULL;
@@ -322,7 +322,39 @@ const Page *past_page(View *v, uint32_t vec, uint64_t page_no, uint32_t groups) 
     }
 }
 
-uint64_t past_mark_page(View *v, uint32_t vec, uint64_t page_no, const Page **page) {
+// The view of the past world below that a world over it has.
+static View below(const View *v) {
+    const World *w = v->world->base;
+    return (View){
+        .world = w,
+        .root = atomic_load_explicit(&w->root, memory_order_relaxed),
+        .catalog = atomic_load_explicit(&w->catalog, memory_order_relaxed),
+        .seq = w->seq,
+        .slot = -1,
+        .failed = v->failed,
+        .past = w->past,
+    };
+}
+
+static void failed_below(View *v, const View *b) {
+    if (b->failed == ERR_OK) return;
+    fail(v, b->failed);
+    // The writer goes on with what it believes to have read: it must not.
+    bool writer = v->seq == UINT64_MAX;
+    if (writer) atomic_store(&((World *)(uintptr_t)v->world)->broken, (int)b->failed); // NOLINT: const to readers
+}
+
+const Page *past_page(View *v, uint32_t vec, uint64_t page_no, uint32_t groups) {
+    if (!v->world->base) return past_made(v, vec, page_no, groups);
+    const Page *own = tree_page(v->root, vec, page_no);
+    if (own) return own;
+    View b = below(v);
+    own = past_made(&b, vec, page_no, groups);
+    failed_below(v, &b);
+    return own;
+}
+
+static uint64_t mark_made(View *v, uint32_t vec, uint64_t page_no, const Page **page) {
     *page = NULL;
     if (v->failed != ERR_OK) return 0;
     if (vec >= v->past->vec_count || page_no >= pages_of(v, vec)) return v->failed != ERR_OK ? 0 : PAGE_MARK_NONE;
@@ -332,9 +364,25 @@ uint64_t past_mark_page(View *v, uint32_t vec, uint64_t page_no, const Page **pa
     return 0;
 }
 
-uint64_t past_pages(View *v, uint32_t vec) {
+uint64_t past_mark_page(View *v, uint32_t vec, uint64_t page_no, const Page **page) {
+    if (!v->world->base) return mark_made(v, vec, page_no, page);
+    View b = below(v);
+    uint64_t mark = mark_made(&b, vec, page_no, page);
+    failed_below(v, &b);
+    return mark;
+}
+
+static uint64_t pages_made(View *v, uint32_t vec) {
     if (v->failed != ERR_OK) fail(v, v->failed);
     return vec < v->past->vec_count ? pages_of(v, vec) : 0;
+}
+
+uint64_t past_pages(View *v, uint32_t vec) {
+    if (!v->world->base) return pages_made(v, vec);
+    View b = below(v);
+    uint64_t pages = pages_made(&b, vec);
+    failed_below(v, &b);
+    return pages;
 }
 
 // ---- names -------------------------------------------------------------------------------------------------------

@@ -3,6 +3,11 @@
 // made by a source (history), a group of 64 rows at a time, and kept; a page of which a third group is wanted is made
 // whole. Every function that reads a world works on it.
 //
+// Worlds over a past one (world_fork of it) are writable: what they write they copy from below first, a page at a time,
+// into a tree of their own; all else is looked up below. Any number of them share one past world. When a page cannot be
+// made for the writer of such a world, the batch is broken: world_do refuses with the reason and what follows, and the
+// batch must be rolled back; nothing of it stays.
+//
 // Any number of threads read one; pages that two want at once are made once. There is no ring: nobody writes.
 // A source that fails sets View.failed; what was read must be thrown away, and a later view tries again.
 #pragma once
@@ -39,6 +44,8 @@ VecShape past_shape(const PastRows *to);
 // Errors: those of the source; CORRUPT. Cost: a few pages; with other models than now, building their schema.
 MUST Err world_past(Domain *d, const PastSource *src, uint64_t seq, int64_t at, const World *live, World **out);
 bool world_is_past(const World *w);
+// The past world that `w` lies over; NULL: it is no such world.
+World *world_base(const World *w);
 int64_t world_past_at(const World *w);
 // Bytes of the pages made so far.
 int64_t world_past_bytes(const World *w);

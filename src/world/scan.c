@@ -179,8 +179,8 @@ static uint64_t mark_of(Domain *d, Page *p) {
 uint64_t view_page_mark(View *v, uint32_t vec, uint64_t page_no) {
     const Page *found;
     uint64_t none = PAGE_MARK_NONE;
-    if (v->past) none = past_mark_page(v, vec, page_no, &found);
-    else found = tree_page(v->root, vec, page_no);
+    found = tree_page(v->root, vec, page_no);
+    if (!found && v->past) none = past_mark_page(v, vec, page_no, &found);
     if (!found) return none;
     Page *p = (Page *)(uintptr_t)found; // NOLINT: a mark is no part of the contents
     uint64_t version = atomic_load_explicit(&p->version, memory_order_acquire);
@@ -211,12 +211,15 @@ static uint64_t pages_below(const Node *n, uint64_t first) {
     return 0;
 }
 
-uint64_t view_pages(View *v, uint32_t vec) {
-    if (v->past) return past_pages(v, vec);
-    const Node *n = v->root;
+static uint64_t tree_pages(const Node *n, uint32_t vec) {
     if ((uint64_t)vec >> NODE_SHIFT * (n->b.level + 1)) return 0;
     for (int level = n->b.level; level >= 0 && n; level--)
         n = (const Node *)atomic_load_explicit(&n->child[vec >> NODE_SHIFT * level & (NODE_FAN - 1)],
                                                memory_order_acquire);
     return n ? pages_below(n, 0) : 0;
+}
+
+uint64_t view_pages(View *v, uint32_t vec) {
+    uint64_t own = tree_pages(v->root, vec), below = v->past ? past_pages(v, vec) : 0;
+    return own > below ? own : below;
 }

@@ -253,6 +253,7 @@ Err twin_del(World *w, const Change *c, Change *full) {
     if (!place_of(w, c->id, &at)) return ERR_TWIN_NOT_FOUND;
     if (core_get(w, VECNO_COLD, c->id, COLD_OUT) || core_get(w, VECNO_COLD, c->id, COLD_IN)) return ERR_LINKS_LEFT;
     Page *cold = core_page(w, VECNO_COLD, c->id >> PAGE_SHIFT);
+    TRY(world_broken(w));
     const Text *name =
         (const Text *)(const void *)&cold->words[page_cell_word(cold, (uint32_t)(c->id & (PAGE_ROWS - 1)))];
     full->text = text_str(name); // the name stays: feeds and history speak of dead twins

@@ -26,7 +26,7 @@ void view_begin(View *v, const World *w) {
         .ring = w->ring,
         .seq = seq,
         .slot = slot,
-        .past = w->past,
+        .past = world_past_of(w),
     };
 }
 
@@ -37,7 +37,7 @@ View view_writer(World *w) {
         .catalog = atomic_load_explicit(&w->catalog, memory_order_relaxed),
         .seq = UINT64_MAX,
         .slot = -1,
-        .past = w->past,
+        .past = world_past_of(w),
     };
 }
 

@@ -39,9 +39,10 @@ World *world_adopt(Domain *d, int64_t ring_records, Node *root, Catalog *catalog
 }
 
 World *world_fork(World *w, int64_t ring_records) {
-    CHECK(!w->open && !w->past);
+    CHECK(!w->open);
     World *f = world_make(w->domain, ring_records);
     Node *root = atomic_load_explicit(&w->root, memory_order_relaxed);
+    if (w->past || w->base) f->base = over_base(w->past ? w : w->base);
     Catalog *catalog = atomic_load_explicit(&w->catalog, memory_order_relaxed);
     block_ref(&root->b);
     catalog_ref(catalog);
@@ -51,7 +52,7 @@ World *world_fork(World *w, int64_t ring_records) {
     f->seq = f->base_seq = w->seq;
     f->time = w->time;
     f->future_ns = w->future_ns;
-    w->epoch = domain_next_epoch(w->domain); // invariant 2: what was shared is nobody's to write
+    if (!w->past) w->epoch = domain_next_epoch(w->domain); // invariant 2: what was shared is nobody's to write
     return f;
 }
 
@@ -67,9 +68,11 @@ static void retire_catalog(World *w, Catalog *c) { domain_retire(w->domain, c, c
 
 void world_free(World *w) {
     if (!w) return;
+    if (w->past && atomic_fetch_sub(&w->overs, 1) > 0) return; // the last world over it frees it
     for (TextTrails *q = &w->graves; q->count; q->count--) text_retire(w->domain, q->p[q->head++ & (q->cap - 1)].text);
     block_unref(w->domain, (Block *)atomic_load(&w->root));
     if (w->past) past_free(w);
+    if (w->base) over_free(w);
     for (Catalog *c = atomic_load(&w->catalog); c;) {
         Catalog *prev = c->since > atomic_load(&w->visible) ? atomic_load(&c->prev) : NULL;
         retire_catalog(w, c);
@@ -100,6 +103,7 @@ void world_begin(World *w, uint64_t seq, int64_t time) {
     CHECK(!w->open && !w->past);
     CHECK(seq > w->seq);
     CHECK(time > w->time || w->seq == 0);
+    atomic_store_explicit(&w->broken, ERR_OK, memory_order_relaxed);
     if (!w->writes) domain_count_writer(w->domain, 1);
     w->writes = w->open = true;
     w->begin_pos = w->ring ? atomic_load_explicit(&w->ring->head, memory_order_relaxed) : 0;
@@ -139,11 +143,11 @@ static void batch_trail(World *w) {
 }
 
 void world_end(World *w) {
-    CHECK(w->open);
+    CHECK(w->open && !world_broken(w));
     w->open = false;
     if (w->ring) batch_trail(w);
 #ifdef SOSIA_DEBUG
-    if (w->seq % 64 == 0) world_verify(w);
+    if (w->seq % 64 == 0 && !w->base) world_verify(w); // not all that lies below
 #endif
 }
 
@@ -166,6 +170,7 @@ static void floor_raise(World *w) {
 
 void world_rollback(World *w) {
     CHECK(w->open);
+    atomic_store_explicit(&w->broken, ERR_OK, memory_order_relaxed); // what is put back is all the world's own
     core_rewind(w, w->begin_pos, w->begin_seq);
     rewind_catalogs(w, w->begin_seq);
     w->open = false;
@@ -178,6 +183,7 @@ void world_rollback(World *w) {
 
 void world_undo_to(World *w, uint64_t seq) {
     CHECK(!w->open && seq >= world_visible(w));
+    atomic_store_explicit(&w->broken, ERR_OK, memory_order_relaxed);
     BatchTrails *q = &w->batches;
     while (q->count && q->p[(q->head + q->count - 1) & (q->cap - 1)].seq > seq) q->count--;
     const BatchTrail *last = q->count ? &q->p[(q->head + q->count - 1) & (q->cap - 1)] : NULL;
@@ -230,6 +236,7 @@ void world_settle(World *w, uint64_t seq) {
 }
 
 int64_t world_room(const World *w) { return core_room(w); }
+Err world_broken(const World *w) { return (Err)atomic_load_explicit(&w->broken, memory_order_relaxed); }
 uint64_t world_seq(const World *w) { return w->seq; }
 uint64_t world_visible(const World *w) { return atomic_load_explicit(&w->visible, memory_order_acquire); }
 int64_t world_time(const World *w) { return w->time; }
@@ -378,9 +385,12 @@ static void link_say(World *w, const Change *c) {
 Err world_do(World *w, const Change *c) {
     DEBUG_CHECK(w->open);
     int64_t cost = cost_max(w, c);
+    TRY(world_broken(w));
     if (cost == INT64_MAX || (!w->replaying && core_room(w) < cost)) return ERR_LIMIT;
     Change full = *c;
-    TRY(apply(w, c, &full));
+    Err e = apply(w, c, &full);
+    TRY(world_broken(w));
+    TRY(e);
     if (full.kind != c->kind) {
         w->tally.late += full.kind == CHANGE_LATE;
         w->tally.duplicates += full.kind == 0;

@@ -112,7 +112,8 @@ typedef struct World World;
 // An empty live world. ring_records: power of two, 0 = no ring (nobody reads while it is written, no rollback).
 World *world_new(Domain *d, int64_t ring_records);
 // A writable copy of everything applied so far; its own ring when ring_records > 0. O(1): copies one root.
-// Call on the writer thread of w. Everything applied is visible in the copy.
+// Call on the writer thread of w. Everything applied is visible in the copy. Of a past world (any thread): a writable
+// world over it, see world/past.h; the past world stays until the last one over it is freed.
 World *world_fork(World *w, int64_t ring_records);
 // How far ahead of a batch's time a stream's clock may be (forks inherit it); INT64_MAX: as far as it likes. Decided
 // when a value arrives and written down, so it may differ from run to run.
@@ -165,6 +166,9 @@ void world_settle(World *w, uint64_t seq);
 // Before-images that fit before one of a not yet settled batch would be lost; the engine settles or waits for commits
 // before it starts a batch with little room. world_do answers LIMIT when a change might not fit.
 int64_t world_room(const World *w);
+// Of a world over a past one, see world/past.h: why a page below could not be made for the writer since the newest
+// world_begin, else OK. The open batch must then be rolled back; world_do refuses all that follows.
+Err world_broken(const World *w);
 // Replay one journalled batch (recovery): begin, changes, end, settle. Errors: CORRUPT and those of world_do.
 MUST Err world_replay(World *w, Cut *bytes, BatchHead *head);
 

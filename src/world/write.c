@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "world/core.h"
+#include "world/past.h"
 
 // ---- ownership ----
 
@@ -103,13 +104,17 @@ static Node *own_vec(World *w, uint32_t vec, VecShape shape, uint64_t page_no) {
     return c->root;
 }
 
+// NULL: the page below could not be made, see over.c.
 static Page *own_page(World *w, uint32_t vec, VecShape shape, uint64_t page_no, uint32_t rows, bool sources) {
     Node *leaf = descend(w, own_vec(w, vec, shape, page_no), shape, page_no);
     _Atomic(Block *) *slot = &leaf->child[page_no & (NODE_FAN - 1)];
     Block *b = atomic_load_explicit(slot, memory_order_relaxed);
     Page *p = (Page *)b;
     if (!b) {
-        p = page_new(shape, rows, sources, w->epoch);
+        const Page *below = w->base ? over_page(w, vec, page_no, PAST_WHOLE) : NULL;
+        if (w->base && world_broken(w)) return NULL;
+        p = below ? page_copy(below, rows, sources, w->epoch) : page_new(shape, rows, sources, w->epoch);
+        if (below) own_page_chain(w, p);
         swap_block(w, slot, NULL, &p->b);
         return p;
     }
@@ -124,7 +129,7 @@ static Page *own_page(World *w, uint32_t vec, VecShape shape, uint64_t page_no, 
     return p;
 }
 
-Page *core_page(World *w, uint32_t vec, uint64_t page_no) {
+static Page *tree_own(World *w, uint32_t vec, uint64_t page_no) {
     if (vec < w->cache_cap && w->cache[vec].epoch == w->epoch) {
         Node *n = w->cache[vec].root;
         if (page_no >> NODE_SHIFT * (n->b.level + 1)) return NULL;
@@ -136,13 +141,34 @@ Page *core_page(World *w, uint32_t vec, uint64_t page_no) {
     return (Page *)(uintptr_t)tree_page(atomic_load_explicit(&w->root, memory_order_relaxed), vec, page_no);
 }
 
+// Of a world over a past one: its own, or as much of the page below as is asked for. The page below is not written.
+static Page *over_or_own(World *w, uint32_t vec, uint64_t page_no, uint32_t groups) {
+    if (world_broken(w)) return NULL;
+    Page *p = tree_own(w, vec, page_no);
+    return p ? p : (Page *)(uintptr_t)over_page(w, vec, page_no, groups); // NOLINT
+}
+
+Page *core_page(World *w, uint32_t vec, uint64_t page_no) {
+    if (__builtin_expect(w->base != NULL, 0)) return over_or_own(w, vec, page_no, PAST_WHOLE);
+    return tree_own(w, vec, page_no);
+}
+
+// The page that holds a row, with that row.
+static Page *row_page(World *w, uint32_t vec, uint64_t row) {
+    if (__builtin_expect(w->base != NULL, 0))
+        return over_or_own(w, vec, row >> PAGE_SHIFT, 1u << (row / PAST_GROUP_ROWS % PAST_GROUPS));
+    return tree_own(w, vec, row >> PAGE_SHIFT);
+}
+
 // ---- the pen ----
 
 Pen pen_open(World *w, uint32_t vec, VecShape shape, uint64_t row, bool sources) {
     uint64_t page_no = row >> PAGE_SHIFT;
     CHECK(page_no <= UINT32_MAX);
     uint32_t in_page = (uint32_t)(row & (PAGE_ROWS - 1));
+    if (__builtin_expect(w->base != NULL, 0) && world_broken(w)) return over_scrap(w, vec, shape, row);
     Page *p = own_page(w, vec, shape, page_no, in_page + 1, sources);
+    if (__builtin_expect(p == NULL, 0)) return over_scrap(w, vec, shape, row);
     DEBUG_CHECK(p->b.shape == shape);
     uint64_t version = atomic_load_explicit(&p->version, memory_order_relaxed);
     DEBUG_CHECK((version & 1) == 0);
@@ -229,7 +255,7 @@ void pen_put_text(Pen *pen, uint32_t word, Text t) {
 }
 
 uint64_t core_get(World *w, uint32_t vec, uint64_t row, uint32_t k) {
-    Page *p = core_page(w, vec, row >> PAGE_SHIFT);
+    Page *p = row_page(w, vec, row);
     uint32_t r = (uint32_t)(row & (PAGE_ROWS - 1));
     if (!p || r >= p->cap) return 0;
     return atomic_load_explicit(&p->words[page_cell_word(p, r) + k], memory_order_relaxed);
