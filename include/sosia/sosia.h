@@ -431,6 +431,42 @@ SosiaErr sosia_fork(Sosia *s, const SosiaCaller *who, SosiaStr from, SosiaStr na
 // Free a fork. "live" cannot be dropped.
 SosiaErr sosia_drop(Sosia *s, const SosiaCaller *who, SosiaStr name);
 
+// What differs between two worlds: values, twins, relationships, models and documents (definitions). Times are no
+// difference.
+typedef struct SosiaDiff {
+    SosiaStr world;   // the changed one
+    SosiaStr against; // "": its parent as it was when it was forked; else any world, also of the past
+    // Only twins of this model (and those that extend it), this twin, this property (and what lies in it); "": all
+    SosiaStr model, twin, property;
+    double tolerance,
+        relative;   // numbers that differ by no more, in their unit or as a part of the larger, are the same
+    SosiaStr token; // continuation token of the page before, or ""
+    int32_t limit;  // changes a page; 0: 1,000, at most 10,000
+} SosiaDiff;
+// {"world","against","counts":{"values","twinsMade","twinsDeleted","relationshipsMade","relationshipsDeleted","models",
+// "documents"},"changes":[{"what":"value","twin","property","before","after","unit"},{"what":"twin","change":"made",...}]}.
+// Every page compares anew. Errors: those of worlds, ARGUMENT, LIMIT (over 1,000,000), TOKEN. Waits for the writer.
+SosiaErr sosia_diff(Sosia *s, const SosiaCaller *who, const SosiaDiff *d, SosiaOut *out);
+
+// Take what a fork changed since it was forked into another world, as one batch: three-way, against the instant of the
+// fork. What the other world has changed too, otherwise, is a conflict: listed and never overwritten.
+typedef struct SosiaMergeOnly {
+    SosiaStr twin, property; // property "": the whole twin with its relationships
+} SosiaMergeOnly;
+typedef struct SosiaMerge {
+    SosiaStr world, into; // into "": live
+    const SosiaMergeOnly *only;
+    int32_t only_count; // 0: everything
+    double tolerance, relative;
+    bool dry_run;        // tell what would happen
+    bool skip_conflicts; // merge the rest; else nothing is done when there is a conflict
+} SosiaMerge;
+// {"world","into","merged":n,"same":n,"derived":n,"conflicts":[{"what",...,"before","after","there","why"}],"dryRun",
+// "changes":[...]}: what was merged (at most 1,000 of them). same: the other world has it already; derived: it computes
+// it itself. Errors: WORLD_CONFLICT (the body tells which), those of worlds, LIMIT (too much for one batch). seq: when it
+// became visible.
+SosiaErr sosia_merge(Sosia *s, const SosiaCaller *who, const SosiaMerge *m, SosiaOut *out);
+
 // ---- the feed -----------------------------------------------------------------------------------------------------
 
 typedef enum SosiaEvent {

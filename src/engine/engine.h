@@ -129,6 +129,7 @@ enum {              // beside SosiaOp
     OP_ITEMS,       // items, where there is no file
     OP_WAKE,        // nothing but a round of the writer
     OP_ERASE,       // what stands of id (sub: of one property) goes; see erase.h
+    OP_MERGE,       // merge, see merge.h
     OP_SETTLE,      // everything applied so far visible, and later batches of later times; see pasts.h
 };
 
@@ -151,7 +152,8 @@ struct Task {
     World *fork;  // SNAPSHOT: the result
     World *base;  // SNAPSHOT, with_base: of a fork's base, NULL when it has none
     bool with_base;
-    Buf items; // ITEMS: see items.c
+    struct Merge *merge; // MERGE: of the caller, who waits
+    Buf items;           // ITEMS: see items.c
     // result
     Err err;
     Str message, details; // in the arena

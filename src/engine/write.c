@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "engine/derive.h"
 #include "engine/erase.h"
+#include "engine/merge.h"
 #include "engine/retention.h"
 #include "engine/pasts.h"
 #include "world/past.h"
@@ -108,6 +109,7 @@ static Err edit(World *w, Realm *r, Task *c, Diag *d) {
     case SOSIA_RETENTION_PUT: return retention_put(r, c, d);
     case SOSIA_RETENTION_DELETE: return retention_delete(r, c, d);
     case OP_APPLY: return apply_sets(w, c, d);
+    case OP_MERGE: return merge_edit(w, c->merge, d);
     default: return ERR_ARGUMENT; // not an operation of one batch
     }
 }

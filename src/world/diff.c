@@ -54,6 +54,7 @@ static bool same_cell(const CellView *x, const CellView *y, bool text) {
 // A twin that stands elsewhere in b than in a: compare property by property of b's model.
 static void compare_moved(Diff *d, TwinId id, const TwinView *ta, const TwinView *tb) {
     const Table *a = &d->a.catalog->tables[ta->table], *b = &d->b.catalog->tables[tb->table];
+    if (d->sink->retyped && !str_eq(a->model->id, b->model->id)) d->sink->retyped(d->sink->ctx, id);
     for (int32_t i = 0; i < b->model->field_count; i++) {
         const Field *f = &b->model->fields[i], *g = model_field(a->model, f->path);
         CellView x = {0}, y = view_cell(&d->b, b->first + (uint32_t)i, tb->row);

@@ -119,7 +119,7 @@ static void say_value(void *ctx, TwinId twin, LinkId link, uint32_t col) {
 
 static void diff_into(World *a, World *b, Buf *out) {
     buf_free(out);
-    assert_int_equal(world_diff(a, b, &(DiffSink){out, say_twin, say_link, say_value}), ERR_OK);
+    assert_int_equal(world_diff(a, b, &(DiffSink){out, say_twin, say_link, say_value, NULL}), ERR_OK);
 }
 
 // What differs between two instants is the same for forks kept from then, worlds of the past, and one of each.

@@ -307,10 +307,11 @@ typedef struct DiffSink {
     void (*link)(void *ctx, LinkId id, bool before, bool after);
     // a value (present in both twins, same model) differs; for a link, twin.v is 0
     void (*value)(void *ctx, TwinId twin, LinkId link, uint32_t col);
+    void (*retyped)(void *ctx, TwinId id); // it has another model in b; before its values. May be NULL
 } DiffSink;
 // a and b must not be written meanwhile; either may be a past world. Twins whose model changed report every differing
-// property of the new model. Errors: those of a past world's source; what was told then is worthless. Cost: that of what
-// differs; with a past world, that of all of it.
+// property of the new model. Errors: those of a past world's source; what was told then is worthless. Cost: that of
+// what differs; with a past world, that of all of it.
 MUST Err world_diff(World *a, World *b, const DiffSink *sink);
 
 // Where blocks are kept. put: store bytes, give their id (> 0). get: fetch. keep: a block that is stored already.

@@ -277,7 +277,7 @@ static void test_diff(void **state) {
             step(&b, &rng), settle_all(&b);
         }
         DiffLog log = {.b = b.w};
-        assert_int_equal(world_diff(a.w, b.w, &(DiffSink){&log, on_twin, on_link, on_value}), ERR_OK);
+        assert_int_equal(world_diff(a.w, b.w, &(DiffSink){&log, on_twin, on_link, on_value, NULL}), ERR_OK);
         View v = view_writer(b.w);
         expect_lives(&a.now, &b.now, &log);
         expect_values(v.catalog, &a.now, &b.now, &log);
