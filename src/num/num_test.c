@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shows: Rk45 meets closed forms within its tolerance; a lane does not know of the others; looking in between changes
-// nothing; kinks are hit; rests and undefined rates. Roots to the last bits. Moments of the distributions. CVODE against
-// a closed form and van der Pol's equation.
+// Shows: Rk45 meets closed forms within its tolerance; a lane does not know of the others; looking in between
+// changes nothing; kinks are hit; rests and undefined rates. Roots to the last bits. Moments of the distributions.
+// CVODE against a closed form and van der Pol's equation.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rk45: explicit Runge-Kutta of order 5(4) for many independent initial value problems of one shape side by side. Lane w
-// holds y[i * lanes + w]; every lane has its own time and step. Steps are natural: their ends follow from the problem and
-// its tolerances alone, never from where somebody wants to look; values in between come from the dense output of the last
-// accepted step. What a lane gives does not depend on the other lanes. Any thread; one thread a solver.
+// Rk45: explicit Runge-Kutta of order 5(4) for many independent initial value problems of one shape side by side.
+// Lane w holds y[i * lanes + w]; every lane has its own time and step. Steps are natural: their ends follow from the
+// problem and its tolerances alone, never from where somebody wants to look; values in between come from the dense
+// output of the last accepted step. What a lane gives does not depend on the other lanes. Any thread; one thread a
+// solver.
 //
-// Method: Dormand and Prince 1980, "A family of embedded Runge-Kutta formulae", J. Comp. Appl. Math. 6, RK5(4)7M; dense
-// output, step control (PI: Gustafsson 1991) and the test of stiffness as in Hairer, Norsett, Wanner, "Solving Ordinary
-// Differential Equations I", II.4-II.6 and IV.2. The error is measured in the largest of its components, each by
-// atol + rtol * |y|.
+// Method: Dormand and Prince 1980, "A family of embedded Runge-Kutta formulae", J. Comp. Appl. Math. 6, RK5(4)7M;
+// dense output, step control (PI: Gustafsson 1991) and the test of stiffness as in Hairer, Norsett, Wanner, "Solving
+// Ordinary Differential Equations I", II.4-II.6 and IV.2. The error is measured in the largest of its components,
+// each by atol + rtol * |y|.
 //
 // Undefined rates: a component whose rate is NaN where a step begins rests during that step. A rate that becomes NaN
 // within a step makes the step smaller.

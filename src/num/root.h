@@ -4,7 +4,8 @@
 
 typedef double (*RootFn)(void *ctx, double x);
 
-// Narrow [*lo, *hi], where f has opposite signs (or is 0) at the ends, until it is no wider than tol or the next double.
+// Narrow [*lo, *hi], where f has opposite signs (or is 0) at the ends, until it is no wider than tol or the next
+// double.
 //   flo, fhi   values at the ends; a sign of 0 counts as that of the other end's opposite
 // Afterwards f changes sign between *lo and *hi. Cost: a few calls for smooth f, never more than bisection plus one.
 // Method: ITP, Oliveira and Takahashi 2020, "An enhancement of the bisection method average performance preserving
