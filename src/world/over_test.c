@@ -104,7 +104,8 @@ static void log_value(void *ctx, TwinId twin, LinkId link, uint32_t col) {
 
 static void same_diff(const Twofold *t) {
     Buf plain = {0}, over = {0};
-    DiffSink a = {&plain, log_twin, log_link, log_value}, b = {&over, log_twin, log_link, log_value};
+    DiffSink a = {.ctx = &plain, .twin = log_twin, .link = log_link, .value = log_value}, b = a;
+    b.ctx = &over;
     World *base = world_base(t->over);
     assert_int_equal(world_diff(t->m->fork, t->fork, &a), ERR_OK);
     assert_int_equal(world_diff(base, t->over, &b), ERR_OK);
