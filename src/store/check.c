@@ -469,6 +469,52 @@ static void look_invariants(Look *l) {
     if (broken) found(l, STR("world"), "an invariant does not hold: %s", broken);
 }
 
+// ---- other worlds -------------------------------------------------------------------------------------------------
+
+static void look_worlds(Look *l) {
+    sqlite3_stmt *st = ask(l, "world", "SELECT id, crc, bytes FROM world ORDER BY id");
+    while (next(l, "world", st)) {
+        uint64_t id = u64_at(st, 0);
+        if (world_row_check(id, blob_at(st, 2)) != (uint32_t)sqlite3_column_int64(st, 1))
+            found_row(l, "world", (int64_t)id, "does not match its check");
+    }
+    sqlite3_finalize(st);
+}
+
+// The batches of a row can be read, one behind the other.
+static bool batches_whole(Look *l, const ScenarioRow *r) {
+    uint64_t last = 0;
+    for (Cut c = cut_of(r->bytes); c.p < c.end;) {
+        BatchHead head;
+        Change change;
+        if (batch_decode(&c, &head) != ERR_OK || head.seq <= last || head.seq > r->seq) return false;
+        if (!last && head.seq != r->first) return false;
+        for (int64_t i = 0; i < head.count; i++)
+            if (change_decode(&c, &change) != ERR_OK) return false;
+        last = head.seq;
+        l->c->batches++;
+    }
+    return last == r->seq;
+}
+
+static void look_scenarios(Look *l) {
+    sqlite3_stmt *st = ask(l, "scenario",
+                           "SELECT id, world, seq, prev, first, ids, crc, bytes FROM scenario"
+                           " WHERE world IN (SELECT id FROM world) ORDER BY world, seq");
+    uint64_t world = 0, at = 0;
+    for (; next(l, "scenario", st); l->c->journal_rows++) {
+        ScenarioRow r;
+        if (!scenario_row(st, &r)) found_row(l, "scenario", r.id, "does not match its check");
+        else if (!batches_whole(l, &r)) found_row(l, "scenario", r.id, "does not hold the batches it should");
+        if (r.world == world && r.prev != at)
+            found_row(l, "scenario", r.id, "does not follow the row before it, %llu: %llu is missing",
+                      (unsigned long long)at, (unsigned long long)r.prev);
+        world = r.world;
+        at = r.seq;
+    }
+    sqlite3_finalize(st);
+}
+
 // ---- all of it ----------------------------------------------------------------------------------------------------
 
 static void look_all(Look *l) {
@@ -485,6 +531,9 @@ static void look_all(Look *l) {
     if (meta_words(l, "history", mark)) l->mark = mark[0];
     look_history(l);
     look_dead(l);
+    if (l->format < 4) return;
+    look_worlds(l);
+    look_scenarios(l);
 }
 
 Err check_file(Str path, bool sample, StoreCheck *c, Buf *why) {

@@ -151,7 +151,7 @@ void checkpoint_run(Store *s, World *fork, uint64_t seq) {
 
 // ---- deleting -----------------------------------------------------------------------------------------------------
 
-bool gc_pending(const Store *s) { return !s->gc_stuck && (s->trim_to || s->garbage.count); }
+bool gc_pending(const Store *s) { return !s->gc_stuck && (s->trim_to || s->garbage.count || s->gone_count); }
 
 // The sequence up to which one slice deletes journal rows, 0 when there is none; what is kept then. *last: no further
 // slice is needed.
@@ -218,6 +218,6 @@ static Err delete_pages(Store *s) {
 }
 
 void gc_slice(Store *s) {
-    Err e = s->trim_to ? trim(s) : delete_pages(s);
+    Err e = s->trim_to ? trim(s) : s->garbage.count ? delete_pages(s) : scenario_delete(s);
     if (e != ERR_OK) s->gc_stuck = true; // tried again by the next checkpoint or probe
 }

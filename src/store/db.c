@@ -39,6 +39,13 @@ static const char *const history_sql =
     "CREATE TABLE dead(id INTEGER PRIMARY KEY, name BLOB NOT NULL, time INTEGER NOT NULL, crc INTEGER NOT NULL) STRICT;"
     "CREATE INDEX dead_name ON dead(name, time);";
 
+// What format 4 added: worlds beside the live one, and their journals.
+static const char *const worlds_sql =
+    "CREATE TABLE world(id INTEGER PRIMARY KEY, crc INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;"
+    "CREATE TABLE scenario(id INTEGER PRIMARY KEY, world INTEGER NOT NULL, seq INTEGER NOT NULL, prev INTEGER NOT NULL,"
+    " first INTEGER NOT NULL, ids INTEGER NOT NULL, crc INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;"
+    "CREATE UNIQUE INDEX scenario_world ON scenario(world, seq, ids);";
+
 _Static_assert(STORE_TIER_MEANS == 16, "stored in the indexes");
 
 #define HISTORY_COLUMNS "id, lane, page, tier, start, first, last, t0, t1, s0, s1, points, late, size, crc"
@@ -77,6 +84,13 @@ static const char *const db_sql[DB_STATEMENT_COUNT] = {
     "UPDATE journal SET crc = ?2, bytes = ?3 WHERE seq = ?1",
     "PRAGMA freelist_count",
     "INSERT INTO page(id, bytes) VALUES(?1, zeroblob(?2))",
+    "INSERT OR REPLACE INTO world(id, crc, bytes) VALUES(?1, ?2, ?3)",
+    "DELETE FROM world WHERE id = ?1",
+    "INSERT INTO scenario(world, seq, prev, first, ids, crc, bytes) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    "DELETE FROM scenario WHERE id IN (SELECT id FROM scenario WHERE world = ?1 ORDER BY seq LIMIT ?2)",
+    "UPDATE scenario SET crc = ?2, bytes = ?3 WHERE id = ?1",
+    "SELECT id, world, seq, prev, first, ids, crc, bytes FROM scenario WHERE id > ?1 ORDER BY id LIMIT 1",
+    "SELECT DISTINCT world FROM scenario WHERE world NOT IN (SELECT id FROM world)",
     "BEGIN",
     "ROLLBACK",
     "SELECT seq FROM root",
@@ -95,6 +109,9 @@ static const char *const db_sql[DB_STATEMENT_COUNT] = {
     "SELECT " HISTORY_COLUMNS ", NULL FROM history NOT INDEXED WHERE id > ?1 AND tier <= ?2 ORDER BY id",
     "SELECT " HISTORY_COLUMNS ", bytes FROM history WHERE id = ?1",
     "SELECT id, name, time, crc FROM dead WHERE name = ?1 ORDER BY time DESC, id DESC",
+    "SELECT id, crc, bytes FROM world ORDER BY id",
+    "SELECT id, world, seq, prev, first, ids, crc, bytes FROM scenario WHERE world = ?1 AND seq > ?2 ORDER BY seq",
+    "SELECT ifnull(max(world), 0), ifnull(max(ids), 0) FROM scenario",
 };
 
 Err db_say(Db *db, Err e, const char *fmt, ...) {
@@ -217,7 +234,8 @@ static Err create_format(Db *db, int64_t format) {
              DB_FORMAT);
     Err e = format < 1 ? exec(db, schema_sql) : ERR_OK;
     if (e == ERR_OK && format < 2) e = exec(db, items_sql);
-    if (e == ERR_OK) e = exec(db, history_sql);
+    if (e == ERR_OK && format < 3) e = exec(db, history_sql);
+    if (e == ERR_OK) e = exec(db, worlds_sql);
     if (e == ERR_OK) e = exec(db, sql);
     return e;
 }

@@ -11,7 +11,8 @@
 #include "store/lock.h"
 
 #define DB_APPLICATION_ID 0x534F5349 // "SOSI"
-#define DB_FORMAT 3                  // user_version; 1 had no items, 2 no history: both are brought up to 3 when opened
+// user_version; 1 had no items, 2 no history, 3 no scenarios: they are brought up to 4 when opened
+#define DB_FORMAT 4
 #define DB_PAGE_BYTES 8192
 // The log is moved into the file when it has grown past this: what a commit may have to wait for.
 #define DB_LOG_BYTES (4 << 20)
@@ -49,6 +50,13 @@ typedef enum DbStatement {
     DB_JOURNAL_EDIT,
     DB_FREE_PAGES,
     DB_PAGE_ZERO,
+    DB_WORLD_PUT,
+    DB_WORLD_DEL,
+    DB_SCENARIO_PUT,
+    DB_SCENARIO_DEL,
+    DB_SCENARIO_EDIT,
+    DB_SCENARIO_NEXT,
+    DB_SCENARIO_GONE,
     DB_READ_BEGIN,
     DB_READ_END,
     DB_LOOK,
@@ -62,6 +70,9 @@ typedef enum DbStatement {
     DB_HISTORY_SCAN,
     DB_HISTORY_ROW,
     DB_DEAD_SCAN,
+    DB_WORLD_SCAN,
+    DB_SCENARIO_SCAN,
+    DB_SCENARIO_LAST,
     DB_STATEMENT_COUNT,
     DB_READER_FIRST = DB_READ_BEGIN, // from here on: those of a reader, which are the writer's too
 } DbStatement;

@@ -901,6 +901,8 @@ static void others_may_read(void **state) {
 static void make_format_2(void) {
     sql("DROP TABLE history");
     sql("DROP TABLE dead");
+    sql("DROP TABLE world");
+    sql("DROP TABLE scenario");
     sql("DELETE FROM meta WHERE key = 'history'");
     sql("PRAGMA user_version = 2");
 }
@@ -918,7 +920,7 @@ static void check_migrated(Rig *r, uint64_t seq) {
     assert_int_equal(t.ok, 1);
     assert_int_equal(rows_of(r->store, 1, 0), 1);
     rig_close(r);
-    assert_int_equal(sql("PRAGMA user_version"), 3);
+    assert_int_equal(sql("PRAGMA user_version"), 4);
     assert_int_equal(sql("SELECT count(*) FROM item"), 1);
 }
 

@@ -500,6 +500,8 @@ static void make_format_1(void) {
     sql("DROP TABLE item");
     sql("DROP TABLE history");
     sql("DROP TABLE dead");
+    sql("DROP TABLE world");
+    sql("DROP TABLE scenario");
     sql("DELETE FROM meta WHERE key = 'kept'");
     sql("PRAGMA user_version = 1");
 }
@@ -516,7 +518,7 @@ static void check_migrated(Rig *r, const Buf *before) {
     store_drain(r->store);
     assert_int_equal(t.ok, 1);
     rig_close(r);
-    assert_int_equal(sql("PRAGMA user_version"), 3);
+    assert_int_equal(sql("PRAGMA user_version"), 4);
     rig_open(r);
     value_is(r, "a", "1");
     check_kept(r);

@@ -116,6 +116,10 @@ void store_reader_end(StoreReader *r) {
 }
 
 const char *store_reader_why(const StoreReader *r) { return r->db.why; }
+Db *reader_db(StoreReader *r) {
+    close_rows(r);
+    return &r->db;
+}
 
 // ---- the log ------------------------------------------------------------------------------------------------------
 

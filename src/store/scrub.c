@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// ROOT -> JOURNAL -> GARBAGE -> FILL -> LOG, one scrub after the other.
+// ROOT -> JOURNAL -> SCENARIOS -> GARBAGE -> FILL -> LOG, one scrub after the other.
 //
 // Deleted cells are zeroed within their pages (secure_delete = FAST); pages that fell free are not. FILL takes them all
 // into rows of zeros and lets those go again: SQLite uses free pages before it makes the file longer. A crash in
@@ -14,12 +14,20 @@
 #define LOG_WAIT_NS (20 * NS_PER_MS)       // between tries to empty the log
 #define OVERFLOW_BYTES (DB_PAGE_BYTES - 4) // of a blob in a page of its own
 
-typedef enum ScrubState { SCRUB_ROOT, SCRUB_JOURNAL, SCRUB_GARBAGE, SCRUB_FILL, SCRUB_LET_GO, SCRUB_LOG } ScrubState;
+typedef enum ScrubState {
+    SCRUB_ROOT,
+    SCRUB_JOURNAL,
+    SCRUB_SCENARIOS,
+    SCRUB_GARBAGE,
+    SCRUB_FILL,
+    SCRUB_LET_GO,
+    SCRUB_LOG
+} ScrubState;
 
 struct Scrub {
     struct Scrub *next;
     ScrubState state;
-    uint64_t seq, at; // at: journal rows up to here were looked at
+    uint64_t seq, at; // at: journal rows up to here were looked at; SCENARIOS: rows of other worlds up to this id
     StoreForgetFn forget;
     void *ctx;
     StoreScrubFn done;
@@ -133,6 +141,60 @@ static Err journal_slice(Store *s, Scrub *x, bool *more) {
     return err;
 }
 
+// ---- journals of other worlds -------------------------------------------------------------------------------------
+
+static Err next_scenario(Store *s, Scrub *x, ScenarioRow *r, Buf *keep, bool *more) {
+    sqlite3_stmt *st = db_use(&s->db, DB_SCENARIO_NEXT);
+    sqlite3_bind_int64(st, 1, (int64_t)x->at);
+    TRY(db_step(&s->db, DB_SCENARIO_NEXT, more));
+    if (!*more) return ERR_OK;
+    bool good = scenario_row(st, r);
+    buf_reset(keep);
+    buf_str_put(keep, r->bytes);
+    r->bytes = buf_str(keep);
+    db_reset(&s->db, DB_SCENARIO_NEXT);
+    if (!good) return db_say(&s->db, ERR_CORRUPT, "scenario row %lld does not match its check", (long long)r->id);
+    return ERR_OK;
+}
+
+static Err write_scenario(Store *s, const ScenarioRow *r) {
+    sqlite3_stmt *st = db_use(&s->db, DB_SCENARIO_EDIT);
+    sqlite3_bind_int64(st, 1, r->id);
+    sqlite3_bind_int64(st, 2, scenario_check(r));
+    sqlite3_bind_blob64(st, 3, r->bytes.p, (uint64_t)r->bytes.n, SQLITE_STATIC);
+    return db_run(&s->db, DB_SCENARIO_EDIT);
+}
+
+static Err scenario_rows(Store *s, Scrub *x, Buf *keep, Buf *out, bool *more) {
+    ScenarioRow r = {0};
+    for (int64_t bytes = 0; bytes < STORE_SLICE_BYTES;) {
+        TRY(next_scenario(s, x, &r, keep, more));
+        if (!*more) return ERR_OK;
+        buf_reset(out);
+        bytes += r.bytes.n;
+        x->at = (uint64_t)r.id;
+        TRY(x->forget(x->ctx, r.bytes, out));
+        if (!out->n) continue;
+        r.bytes = buf_str(out);
+        TRY(write_scenario(s, &r));
+        x->rows++;
+    }
+    return ERR_OK;
+}
+
+// As journal_slice, of the other worlds' journals.
+static Err scenario_slice(Store *s, Scrub *x, bool *more) {
+    Buf keep = {0}, out = {0};
+    Err err = db_run(&s->db, DB_BEGIN);
+    *more = true;
+    if (!err) err = scenario_rows(s, x, &keep, &out, more);
+    if (!err) err = db_run(&s->db, DB_COMMIT);
+    if (err) db_rollback(&s->db);
+    buf_free(&keep);
+    buf_free(&out);
+    return err;
+}
+
 // ---- free pages ---------------------------------------------------------------------------------------------------
 
 static Err free_pages(Store *s, int64_t *out) {
@@ -185,6 +247,12 @@ static Err scrub_step(Store *s, Scrub *x, bool *ended) {
     case SCRUB_ROOT: x->state = x->forget ? SCRUB_JOURNAL : SCRUB_GARBAGE; break;
     case SCRUB_JOURNAL:
         TRY(journal_slice(s, x, &more));
+        if (more) break;
+        x->state = SCRUB_SCENARIOS;
+        x->at = 0;
+        break;
+    case SCRUB_SCENARIOS:
+        TRY(scenario_slice(s, x, &more));
         if (!more) x->state = SCRUB_GARBAGE;
         break;
     case SCRUB_GARBAGE: x->state = SCRUB_FILL; break;

@@ -11,7 +11,8 @@ typedef Err (*StoreForgetFn)(void *ctx, Str bytes, Buf *out);
 // written again; zeroed: bytes of free pages that were overwritten.
 typedef void (*StoreScrubFn)(void *arg, Err err, int64_t rows, int64_t zeroed);
 
-// 1. Wait for a root at `seq` or behind it. 2. Write journal rows up to there again (forget NULL: none). 3. Let go of
+// 1. Wait for a root at `seq` or behind it. 2. Write journal rows up to there, and the journals of other worlds, again
+// (forget NULL: none). 3. Let go of
 // what no root names. 4. Fill the file's free pages with zeros. 5. Move the log into the file and empty it. All in
 // slices between commits; readers are waited for. `done` runs exactly once, on the store's thread. Any thread.
 void store_scrub(Store *s, uint64_t seq, StoreForgetFn forget, void *ctx, StoreScrubFn done, void *arg);

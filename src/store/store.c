@@ -42,20 +42,30 @@ static void chunk_recycle(Store *s, Chunk *c) {
     s->spare = c;
 }
 
-static void chunk_append(Store *s, uint64_t seq, Str bytes) {
+Chunk *chunk_for(Store *s, ChunkKind kind, uint64_t world, int64_t bytes) {
     Chunk *c = s->tail;
-    if (!c || c->bytes.n + bytes.n > s->o.row_bytes_max) {
+    bool batches = kind == CHUNK_LIVE || kind == CHUNK_SCENARIO;
+    bool same = c && batches && c->kind == (uint8_t)kind && c->world == world;
+    if (!same || c->bytes.n + bytes > s->o.row_bytes_max) {
         c = chunk_new(s);
-        c->first = seq;
+        c->kind = (uint8_t)kind;
+        c->world = world;
         if (s->tail) s->tail->next = c;
         else s->head = c;
         s->tail = c;
     }
+    c->ticket = s->tickets;
+    s->queue_bytes += bytes;
+    return c;
+}
+
+static void chunk_append(Store *s, uint64_t seq, Str bytes) {
+    Chunk *c = chunk_for(s, CHUNK_LIVE, STORE_WORLD_LIVE, bytes.n);
+    if (!c->batches) c->first = seq;
     buf_put(&c->bytes, bytes.p, bytes.n);
     CHECK(!c->bytes.full);
     c->last = seq;
     c->batches++;
-    s->queue_bytes += bytes.n;
     s->submitted = seq;
 }
 
@@ -120,7 +130,8 @@ static Err journal_put(Store *s, const Chunk *c, uint64_t prev) {
 
 static void count_commit(Store *s, const Chunk *group, int64_t ns, int64_t file_bytes) {
     for (const Chunk *c = group; c; c = c->next) {
-        s->committed = c->last;
+        if (c->kind == CHUNK_LIVE) s->committed = c->last;
+        s->tickets_done = c->ticket;
         s->queue_bytes -= c->bytes.n;
         s->stats.batches += c->batches;
         s->stats.bytes += c->bytes.n;
@@ -133,24 +144,31 @@ static void count_commit(Store *s, const Chunk *group, int64_t ns, int64_t file_
 
 // A group, items, or both, in one transaction.
 static Err write_group(Store *s, const Chunk *group, uint64_t prev, const ItemPut *items) {
-    if (!items && !group->next) return journal_put(s, group, prev);
+    if (!items && !group->next && group->kind == CHUNK_LIVE) return journal_put(s, group, prev);
     TRY(db_run(&s->db, DB_BEGIN));
     for (const Chunk *c = group; c; c = c->next) {
-        TRY(journal_put(s, c, prev));
-        prev = c->last;
+        bool live = c->kind == CHUNK_LIVE;
+        TRY(live ? journal_put(s, c, prev) : scenario_write(s, c));
+        if (live) prev = c->last;
     }
     TRY(items_write(s, items));
     return db_run(&s->db, DB_COMMIT);
 }
 
+// Only this thread changes what is told.
+static void tell_commit(Store *s) {
+    if (s->o.on_group) s->o.on_group(s->o.ctx, s->committed, s->tickets_done);
+    else if (s->o.on_commit) s->o.on_commit(s->o.ctx, s->committed);
+}
+
 // The group is on the disk, or was refused.
 static void group_end(Store *s, Chunk *group, int64_t ns, Err e) {
     int64_t file_bytes = e == ERR_OK ? db_file_bytes(&s->db) : 0, bytes = 0;
-    uint64_t last = 0;
     for (const Chunk *c = group; c; c = c->next) {
         bytes += c->bytes.n;
-        last = c->last;
-        if (e == ERR_OK) rows_push(&s->behind, last, c->bytes.n);
+        if (e != ERR_OK) continue;
+        if (c->kind == CHUNK_LIVE) rows_push(&s->behind, c->last, c->bytes.n);
+        else scenario_written(s, c);
     }
     pthread_mutex_lock(&s->lock);
     if (e == ERR_OK) count_commit(s, group, ns, file_bytes);
@@ -159,7 +177,7 @@ static void group_end(Store *s, Chunk *group, int64_t ns, Err e) {
     pthread_cond_broadcast(&s->room);
     pthread_mutex_unlock(&s->lock);
     if (e != ERR_OK) fail(s, e);
-    else if (s->o.on_commit) s->o.on_commit(s->o.ctx, last);
+    else tell_commit(s);
 }
 
 static bool commit_next(Store *s) {
@@ -193,7 +211,7 @@ static void probe(Store *s, int64_t n) {
         return;
     }
     s->gc_stuck = false;
-    if (s->o.on_commit) s->o.on_commit(s->o.ctx, s->committed); // only this thread changes it
+    tell_commit(s);
 }
 
 static bool probe_serve(Store *s) {
@@ -289,6 +307,7 @@ void store_wait(Store *s) {
 void store_submit(Store *s, uint64_t seq, Str bytes) {
     CHECK(bytes.n > 0);
     pthread_mutex_lock(&s->lock);
+    s->tickets++;
     while (!s->failed && s->queue_bytes && s->queue_bytes + bytes.n > s->o.queue_bytes_max) store_wait(s);
     if (!s->failed) {
         CHECK(seq > s->submitted);
@@ -361,6 +380,7 @@ static void release(Store *s) {
     idset_free(&s->others);
     idset_free(&s->garbage);
     mem_free(s->behind.rows);
+    mem_free(s->gone);
     if (s->fork) world_free(s->fork);
     for (Chunk *c; (c = s->head);) {
         s->head = c->next;

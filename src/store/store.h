@@ -12,6 +12,8 @@
 //           bytes BLOB)                                                blocks of codec/hblock.h, see StoreHistory
 //     by (lane, page, t0) of points, the same of means                 of points unique
 //   dead(id INTEGER PRIMARY KEY = twin, name BLOB, time, crc), by name twins that were deleted
+//   world(id INTEGER PRIMARY KEY, crc, bytes BLOB)                     the other worlds that are kept, see StoreBatch
+//   scenario(id INTEGER PRIMARY KEY, world, seq, prev, first, ids, crc, bytes BLOB)   their journals, whole
 //   meta(key, value)                                                   application_id and user_version tell the format
 //
 // Other connections and processes may read the file while it is open (WAL); a lock on PATH.lock keeps writers out.
@@ -41,6 +43,9 @@ typedef struct StoreOpen {
     // Everything up to last_seq is durable. Store thread; must not block for long. It may call store_probe,
     // store_resume, store_stats, nothing else of the store.
     void (*on_commit)(void *ctx, uint64_t last_seq);
+    // Instead of on_commit, when it is set: everything up to the submission of number `ticket` is durable, be it of the
+    // live world (up to last_seq) or of others. Submissions are counted from 1 since opening, refused ones too.
+    void (*on_group)(void *ctx, uint64_t last_seq, uint64_t ticket);
     // Writing failed with STORAGE_FULL or STORAGE; nothing after the last on_commit is durable. why: a sentence, valid
     // during the call. Same thread and limits.
     void (*on_fail)(void *ctx, Err err, const char *why);
@@ -61,6 +66,22 @@ MUST Err store_start(Store *s);
 // Hand over one encoded batch (batch_encode). Copies the bytes. Sequences ascend. Waits while the queue is over its
 // limit. Cost: one memcpy.
 void store_submit(Store *s, uint64_t seq, Str bytes);
+
+// Other worlds: their journals are kept whole, until the world goes. Like store_submit these are submissions: durable in
+// their order with the live world's, refused and dropped with them. The store knows nothing of what such worlds are.
+//
+// A batch of another world. prev: sequence of the batch of that world before it, or where the world began; ids: no id of
+// a twin or link in it, or in any before it, is higher.
+typedef struct StoreBatch {
+    uint64_t world; // its number, > 0
+    uint64_t prev, seq, ids;
+    Str bytes;
+} StoreBatch;
+void store_submit_to(Store *s, const StoreBatch *b);
+// Keep `bytes` (at most 64 KiB) of a world, in place of what was kept; it is no more: that goes, and its journal.
+#define STORE_WORLD_BYTES_MAX (1 << 16)
+void store_world_put(Store *s, uint64_t world, Str bytes);
+void store_world_del(Store *s, uint64_t world);
 // After on_fail and the undo: go on. Batches are accepted again.
 void store_resume(Store *s);
 // Try whether a commit would succeed now (full disk): write and commit about as much as was refused, at most 1 MiB, and
@@ -206,6 +227,17 @@ MUST Err store_history_scan(StoreReader *r, int64_t after, int32_t tier, bool (*
                             void *ctx);
 // Dead twins of a name, newest first.
 MUST Err store_history_dead(StoreReader *r, Str name, bool (*fn)(void *ctx, const StoreDead *d), void *ctx);
+
+// ---- other worlds ---------------------------------------------------------------------------------------------------
+
+// What is kept of each, ascending by number. fn false: stop. Errors: STORAGE, CORRUPT (a row does not match its check).
+MUST Err store_worlds(StoreReader *r, bool (*fn)(void *ctx, uint64_t world, Str bytes), void *ctx);
+// Append about bytes_max bytes of the journal of one behind `after`, at least one row when there is any: whole rows of
+// encoded batches. *after: the last of them. Errors: STORAGE, CORRUPT (a row does not match its check, or the one before
+// it is missing).
+MUST Err store_world_journal(StoreReader *r, uint64_t world, uint64_t *after, int64_t bytes_max, Buf *out);
+// The highest number of a world that there is anything of, and the highest of all StoreBatch.ids. Errors: STORAGE.
+MUST Err store_worlds_highest(StoreReader *r, uint64_t *world, uint64_t *ids);
 
 // ---- whole files --------------------------------------------------------------------------------------------------
 

@@ -27,7 +27,19 @@ typedef struct Chunk {
     Buf bytes;
     uint64_t first, last; // sequences of its first and last batch
     int64_t batches;
+    uint64_t ticket; // of the last submission in it
+    uint8_t kind;    // ChunkKind
+    uint64_t world;  // all but CHUNK_LIVE
+    uint64_t prev;   // SCENARIO: sequence of the world's batch before it
+    uint64_t ids;    // SCENARIO: see StoreBatch
 } Chunk;
+
+typedef enum ChunkKind {
+    CHUNK_LIVE,      // batches of the live world
+    CHUNK_SCENARIO,  // of another
+    CHUNK_WORLD,     // bytes: what to keep of a world
+    CHUNK_WORLD_GONE // it is no more
+} ChunkKind;
 
 // A journal row by what it needs.
 typedef struct RowSize {
@@ -110,6 +122,8 @@ struct Store {
     RowSizes behind;  // journal rows behind the newest root
     Kept kept;        // journal rows before it
     uint64_t page_next;
+    uint64_t *gone; // worlds that are no more, whose journals are to be deleted
+    int64_t gone_count, gone_cap;
     bool gc_stuck;        // deleting failed: wait for a sign that writing works
     int64_t history_next; // id of the next block of history
     HistoryAhead ahead;
@@ -123,6 +137,7 @@ struct Store {
     int64_t queue_bytes;   // in waiting chunks and the one being committed
     int64_t refused_bytes; // size of the newest group that failed
     uint64_t submitted, committed;
+    uint64_t tickets, tickets_done; // submissions so far; the last of the newest group that is on the disk
     bool failed, probe, stop, busy;
     bool checkpointing;
     World *fork; // checkpoint that has not begun
@@ -171,6 +186,29 @@ bool history_row(sqlite3_stmt *st, StoreHistory *out);
 // The checks of rows; the size is that of the bytes.
 int64_t history_check(const StoreHistory *h);
 uint32_t dead_check(const StoreDead *d);
+
+// Take or make the chunk that the next bytes of that kind and world go to. Caller holds the lock and has made sure that
+// nothing failed.
+Chunk *chunk_for(Store *s, ChunkKind kind, uint64_t world, int64_t bytes);
+// Write a chunk that is not the live world's into the open transaction.
+MUST Err scenario_write(Store *s, const Chunk *c);
+// It is on the disk.
+void scenario_written(Store *s, const Chunk *c);
+// After opening: find what is left of worlds that are no more. Errors: STORAGE, CORRUPT.
+MUST Err scenario_load(Store *s);
+// Delete some of it, in one transaction. Errors: STORAGE.
+MUST Err scenario_delete(Store *s);
+// A row of the journals of other worlds, as DB_SCENARIO_SCAN gives it. False: it does not match its check.
+typedef struct ScenarioRow {
+    int64_t id;
+    uint64_t world, seq, prev, first, ids;
+    Str bytes;
+} ScenarioRow;
+bool scenario_row(sqlite3_stmt *st, ScenarioRow *out);
+uint32_t scenario_check(const ScenarioRow *r);
+uint32_t world_row_check(uint64_t world, Str bytes);
+// The connection of a reader, for the files that ask through one; no statement of it is left open, and they leave none.
+Db *reader_db(StoreReader *r);
 
 // Nobody reads yet.
 void readers_init(Store *s);

@@ -476,7 +476,7 @@ static void refuses_damage(void **state) {
         {"UPDATE root SET ids = x'00'", "root row 0"},
         {"DROP TABLE meta", "a table is missing"},
         {"DROP TABLE item", "a table is missing"},
-        {"PRAGMA user_version = 4", "written by a newer one"},
+        {"PRAGMA user_version = 5", "written by a newer one"},
         {"PRAGMA application_id = 5", "not a Sosia store"},
     };
     Rig *r = *state;
