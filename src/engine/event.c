@@ -212,7 +212,8 @@ static Err one_change(Decoding *x, const Change *c) {
     case CHANGE_LINK_UNSET: link_value_changed(x, c); break;
     case CHANGE_TELEMETRY: telemetry(x, c); break;
     case CHANGE_DOC:
-    case CHANGE_TICK: break; // what follows from them comes as changes of its own
+    case CHANGE_TICK:          // what follows from them comes as changes of its own
+    case CHANGE_ERASED: break; // a name that nobody shall be told of
     case CHANGE_TWIN_WAS:
     case CHANGE_LINK_WAS: x->was = *c; break;
     case CHANGE_LINK_AT: x->link = *c; break;
