@@ -407,6 +407,19 @@ class Past(HistoryCase):
         self.assertEqual([v for _, v in self.pairs("f", properties="count", world="/worlds/what-if")], list(range(5)))
         self.assertEqual(len(self.pairs("f", properties="count")), 6)
 
+    def test_forks_say_that_they_keep_none_of_their_own(self):
+        self.twin("g")
+        self.ok("POST", "/worlds", {"name": "own"})
+        self.ok("PUT", "/worlds/own/digitaltwins/new", {"$metadata": {"$model": "dtmi:test:Room;1"},
+                                                        "thermostat": {"$metadata": {}}})
+        told = json.loads(self.ok("GET", path_of("g", world="/worlds/own")))
+        self.assertLess(abs(ns_of(told["knownUntil"]) - time.time_ns()), 60 * 10**9)
+        self.assertNotIn("knownUntil", self.ok("GET", path_of("g")))
+        message = "\"own\" is a fork and has the history of its parent up to 20"
+        self.refused(path_of("g", world="/worlds/own", **{"from": "now"}), 400, message)
+        self.refused(path_of("new", world="/worlds/own"), 404, message)
+        self.refused("/worlds/own@2026-01-01T00:00:00Z/digitaltwins/g", 404, "forks keep no past of their own")
+
 
 class CommandLine(HistoryCase):
     @classmethod

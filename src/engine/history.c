@@ -4,6 +4,7 @@
 // A page ends before a row, and the next one begins with it: the token has the key of that row, which nothing that
 // comes later changes, the newest batch that counts, and the time of the first page.
 #include "engine/history_ask.h"
+#include "base/time.h"
 #include "engine/pasts.h"
 
 Err hist_fail(HistAsk *x, Err err, const char *fmt, ...) {
@@ -195,6 +196,13 @@ static Err check_props(HistAsk *x) {
 
 // ---- the world ----------------------------------------------------------------------------------------------------
 
+void hist_fail_fork(HistAsk *x) {
+    if (x->forked == INT64_MAX) return;
+    buf_printf(&x->out->message, "; \"%.*s\" is a fork and has the history of its parent up to ", STR_ARG(x->h->world));
+    time_print(x->forked, 0, &x->out->message);
+    buf_printf(&x->out->message, ": of what it wrote itself none is kept");
+}
+
 // The newest batch that counts, and the time up to which values stand. A fork has the past of its parent.
 static Err find_bound(HistAsk *x) {
     Sosia *e = x->engine;
@@ -209,10 +217,13 @@ static Err find_bound(HistAsk *x) {
     x->bound = world_visible(r->world);
     if (r->parent.n) {
         x->bound = r->past_seq;
-        x->now = r->past_time;
+        x->now = x->forked = r->past_time;
     }
     realm_unref(r);
-    return ERR_OK;
+    if (x->forked == INT64_MAX || x->h->from_ns <= x->forked) return ERR_OK;
+    Err none = hist_fail(x, ERR_UNSUPPORTED, "there is no history from then on");
+    hist_fail_fork(x);
+    return none;
 }
 
 // ---- the call -----------------------------------------------------------------------------------------------------
@@ -241,7 +252,7 @@ static void ask_free(HistAsk *x) {
 }
 
 SosiaErr sosia_history(Sosia *s, const SosiaCaller *who, const SosiaHistory *h, SosiaOut *out) {
-    HistAsk x = {.engine = s, .history = s->history, .h = h, .who = who, .out = out};
+    HistAsk x = {.engine = s, .history = s->history, .h = h, .who = who, .out = out, .forked = INT64_MAX};
     buf_reset(&out->body);
     buf_reset(&out->message);
     out->etag[0] = out->token[0] = 0;

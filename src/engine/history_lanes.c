@@ -365,17 +365,22 @@ static Err find_lives(Lives *l) {
     return ERR_OK;
 }
 
+static Err never(HistAsk *x, Err err) {
+    if (err == ERR_TWIN_NOT_FOUND) hist_fail(x, err, "there never was a twin \"%.*s\"", STR_ARG(x->h->id));
+    else hist_fail(x, err, "twin \"%.*s\" never had a relationship \"%.*s\"", STR_ARG(x->h->id), STR_ARG(x->h->link));
+    hist_fail_fork(x);
+    return err;
+}
+
 Err hist_lanes(HistAsk *x) {
     Lives l = {.x = x};
     TRY(find_lives(&l));
     for (int32_t i = 0; i < l.count; i++) TRY(places(&l, &l.lives[i]));
-    if (!l.stay_count) return hist_fail(x, ERR_TWIN_NOT_FOUND, "there never was a twin \"%.*s\"", STR_ARG(x->h->id));
+    if (!l.stay_count) return never(x, ERR_TWIN_NOT_FOUND);
     if (x->h->link.n) {
         l.stay_count = 0;
         for (int32_t i = 0; i < l.count; i++) TRY(links_of(&l, &l.lives[i]));
-        if (!l.stay_count)
-            return hist_fail(x, ERR_LINK_NOT_FOUND, "twin \"%.*s\" never had a relationship \"%.*s\"",
-                             STR_ARG(x->h->id), STR_ARG(x->h->link));
+        if (!l.stay_count) return never(x, ERR_LINK_NOT_FOUND);
     }
     TRY(name_props(&l));
     for (int32_t i = 0; i < x->prop_count; i++) lanes_turn(&x->props[i]);

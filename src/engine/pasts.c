@@ -68,11 +68,24 @@ static void why_gone(Sosia *e, Buf *out) {
     buf_printf(out, " on");
 }
 
+static bool is_fork(Sosia *e, Str name) {
+    Realm *r = realm_find(e, name);
+    bool yes = r && r->parent.n;
+    if (r) realm_unref(r);
+    return yes;
+}
+
 void pasts_why(Sosia *e, Str name, Err err, Buf *out) {
     int64_t at;
     bool parsed = pasts_parse(name, &at);
     buf_reset(out);
-    if (err == ERR_WORLD_NOT_FOUND && pasts_named(name) && !parsed)
+    Str base = str_sub(name, 0, pasts_named(name) ? str_find(name, '@', 0) : name.n);
+    if (err == ERR_WORLD_NOT_FOUND && pasts_named(name) && is_fork(e, base))
+        buf_printf(out,
+                   "there is no world \"%.*s\": forks keep no past of their own; of their parent ask live@ and the "
+                   "instant",
+                   STR_ARG(name));
+    else if (err == ERR_WORLD_NOT_FOUND && pasts_named(name) && !parsed)
         buf_printf(out,
                    "there is no world \"%.*s\": an instant of the past is live@ and a time with a zone or an offset, "
                    "as in live@2026-11-01T08:00:00Z",
