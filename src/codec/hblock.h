@@ -116,6 +116,9 @@ void hwork_free(HWork *w); // NULL is fine
 // texts of a frame are over HBLOCK_TEXT_MAX bytes. Cost: about 60 ns a point.
 void hblock_encode(HWork *w, const HBlockIn *in, Buf *out);
 
+// Frames of an opened block that stay decoded for who asks again, about 20 bytes a point.
+typedef struct HKept HKept;
+
 // An opened block: head, batches, directory. Borrows the bytes and the arena.
 typedef struct HBlock {
     HCell cell;
@@ -130,10 +133,17 @@ typedef struct HBlock {
     Str bytes;
     const void *directory;
     int32_t groups;
+    HKept *kept; // NULL: nothing stays decoded
 } HBlock;
 
 // Check head, batches and directory. Errors: CORRUPT.
 MUST Err hblock_open(HWork *w, Str bytes, Arena *keep, HBlock *out);
+// For HBlock.kept: what hblock_rows, hblock_pick and hblock_known ask for the second time stays decoded, of frames whose
+// points are all values with times of their source. Any number of threads may ask at once. The block stays where it is
+// until hkept_free.
+HKept *hkept_new(const HBlock *b);
+void hkept_free(HKept *k); // NULL is fine
+int64_t hkept_bytes(const HKept *k);
 // Decode the points of rows [first, last] ascending by row, those of a row in order of arrival, into `keep`.
 // start: HBLOCK_ROWS states, those of the rows are filled in when the block has them; may be NULL. Errors: CORRUPT.
 // Cost: that of the rows, and a tenth of it for what else is in the frames they lie in.

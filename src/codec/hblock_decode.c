@@ -375,16 +375,47 @@ static int64_t count_points(HWork *w, const HBlock *b, const HGroup *g, const ui
     int64_t n = 0;
     if (!want) return g->points;
     if (!touches(g, want)) return 0;
+    const HFrame *kept = hkept_frame(b, g);
+    for (int64_t i = 0; kept && i < kept->rows; i++) n += want[kept->row[i]] ? kept->first[i + 1] - kept->first[i] : 0;
+    if (kept) return n;
     get_rows(w, b, g, &f);
     if (f.c.bad) return -1;
     for (int64_t i = 0; i < w->rows.rows; i++) n += want[w->rows.row[i]] ? w->rows.counts[i] : 0;
     return n;
 }
 
+static void pick_kept(const HFrame *f, const HGroup *g, const uint8_t *want, HPoint **at, HState *start) {
+    for (int64_t i = 0; i < f->rows; i++) {
+        uint16_t row = f->row[i];
+        if (!want[row]) continue;
+        for (uint32_t k = f->first[i]; k < f->first[i + 1]; k++)
+            *(*at)++ = (HPoint){.batch = f->batches[k],
+                                .row = row,
+                                .kind = HPOINT_PUT,
+                                .source_time = f->sources[k],
+                                .bits = f->values[k]};
+        if (start && f->start && !(g->continued && row == g->first)) start[row] = f->start[i];
+    }
+}
+
+// Decode all rows of a plain frame, to be kept.
+static Err keep_frame(HWork *w, Frame *f, Arena *keep, const HFrame **out) {
+    frame_want(w, NULL);
+    TRY(frame_get(w, f, keep));
+    *out = hkept_put(f->b, f->g, &w->rows, &(FrameArrays){f->batches, f->values, f->sources, f->updates});
+    return ERR_OK;
+}
+
 static Err pick_group(HWork *w, const HBlock *b, const HGroup *g, const uint8_t *want, Arena *keep, HPoint **at,
                       HState *start) {
     Frame f;
-    TRY(frame_begin(w, b, g, &f));
+    const HFrame *kept = want ? hkept_frame(b, g) : NULL;
+    if (!kept) TRY(frame_begin(w, b, g, &f));
+    if (!kept && want && f.plain && hkept_again(b, g)) TRY(keep_frame(w, &f, keep, &kept));
+    if (kept) {
+        pick_kept(kept, g, want, at, start);
+        return ERR_OK;
+    }
     frame_want(w, want);
     TRY(frame_get(w, &f, keep));
     for (int64_t k = 0; k < w->rows.rows; skip_row(&w->rows, &f, k), k++) {
@@ -540,11 +571,37 @@ static void recall_row(const HWork *w, const Frame *f, int64_t i, uint32_t batch
     *open = 0;
 }
 
+static void recall_kept(const HBlock *b, const HGroup *g, const HFrame *f, uint32_t batches, uint8_t *open,
+                        HState *state) {
+    for (int64_t i = 0; i < f->rows; i++) {
+        uint32_t row = f->row[i], first = f->first[i], lo = first, hi = f->first[i + 1];
+        if (!open[row]) continue;
+        while (lo < hi) {
+            uint32_t mid = lo + (hi - lo) / 2;
+            if (f->batches[mid] < batches) lo = mid + 1;
+            else hi = mid;
+        }
+        if (lo > first) {
+            const HPoint p = {.kind = HPOINT_PUT, .bits = f->values[lo - 1], .source_time = f->sources[lo - 1]};
+            hstate_recall(&state[row], &open[row], &p, b->batches[f->batches[lo - 1]].time);
+        } else if (f->start && !(g->continued && row == g->first)) {
+            hstate_fill(&state[row], open[row], &f->start[i]);
+            open[row] = 0;
+        }
+    }
+}
+
 static Err recall_group(HWork *w, const HBlock *b, const HGroup *g, uint32_t batches, Arena *keep, uint8_t *open,
                         HState *state) {
     Frame f;
     bool need[HBLOCK_ROWS];
-    TRY(frame_begin(w, b, g, &f));
+    const HFrame *kept = hkept_frame(b, g);
+    if (!kept) TRY(frame_begin(w, b, g, &f));
+    if (!kept && f.plain && hkept_again(b, g)) TRY(keep_frame(w, &f, keep, &kept));
+    if (kept) {
+        recall_kept(b, g, kept, batches, open, state);
+        return ERR_OK;
+    }
     if (!want_open(w, &f, open, need)) return ERR_OK;
     get_batch_numbers(w, &f);
     if (f.plain && !f.c.bad) want_newest(w, &f, batches, need);

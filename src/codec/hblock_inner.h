@@ -6,6 +6,7 @@
 // after row. Both sides know how many each row has. A *strip* is a stretch of it with parameters of its own: one long
 // row, or some short ones.
 #pragma once
+#include <stdatomic.h>
 #include "codec/hblock.h"
 
 #define HBLOCK_MAGIC 0x31424853u // "SHB1"
@@ -146,3 +147,28 @@ typedef struct HGroup {
     int64_t points;
     int64_t at, size; // frame in the block's bytes
 } HGroup;
+
+// ---- frames that stay decoded --------------------------------------------------------------------------------------
+
+// A plain frame: points of row i are [first[i], first[i + 1]).
+typedef struct HFrame {
+    int64_t rows;
+    uint16_t *row;
+    uint32_t *first, *batches;
+    int64_t *sources;
+    uint64_t *values;
+    HState *start; // a row; NULL: the block has none
+} HFrame;
+
+// What its sequences are when it is decoded.
+typedef struct FrameArrays {
+    const uint64_t *batches, *values;
+    const int64_t *sources, *updates;
+} FrameArrays;
+
+// The frame of a group when it is kept, else NULL.
+const HFrame *hkept_frame(const HBlock *b, const HGroup *g);
+// A frame that is not kept is decoded: was it asked for before?
+bool hkept_again(const HBlock *b, const HGroup *g);
+// Keep a plain frame all rows of which are decoded.
+const HFrame *hkept_put(const HBlock *b, const HGroup *g, const FrameRows *r, const FrameArrays *from);

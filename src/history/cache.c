@@ -12,6 +12,7 @@ static CachedBlock **slot_of(const Cache *c, int64_t id) {
 }
 
 static void cached_delete(CachedBlock *b) {
+    hkept_free(b->block.kept);
     arena_free(&b->keep);
     buf_free(&b->bytes);
     mem_free(b);
@@ -61,6 +62,13 @@ static void take_out(Cache *c, CachedBlock *b) {
     if (b->refs == 0) cached_delete(b);
 }
 
+static void shrink(Cache *c, int64_t bytes_max) {
+    for (CachedBlock *old = c->oldest, *newer; old && c->bytes > bytes_max; old = newer) {
+        newer = old->newer;
+        if (old->refs == 0) take_out(c, old);
+    }
+}
+
 static void insert(Cache *c, CachedBlock *b, int64_t bytes_max) {
     if (c->count >= c->cap) grow(c);
     CachedBlock **s = slot_of(c, b->id);
@@ -70,10 +78,16 @@ static void insert(Cache *c, CachedBlock *b, int64_t bytes_max) {
     c->count++;
     c->bytes += b->size;
     b->cached = true;
-    for (CachedBlock *old = c->oldest, *newer; old && c->bytes > bytes_max; old = newer) {
-        newer = old->newer;
-        if (old->refs == 0) take_out(c, old);
-    }
+    shrink(c, bytes_max);
+}
+
+// More of it may have been decoded since.
+static void weigh(Cache *c, CachedBlock *b, int64_t bytes_max) {
+    int64_t size = b->fixed_size + hkept_bytes(b->block.kept);
+    if (size == b->size) return;
+    c->bytes += size - b->size;
+    b->size = size;
+    shrink(c, bytes_max);
 }
 
 // ---- blocks ----
@@ -101,7 +115,9 @@ static Err fetch(StoreReader *r, HistoryDesk *d, int64_t id, CachedBlock *b) {
     b->row = row;
     b->row.bytes = buf_str(&b->bytes);
     TRY(hblock_open(d->work, b->row.bytes, &b->keep, &b->block));
-    b->size = b->bytes.cap + b->keep.used + (int64_t)sizeof *b;
+    b->block.kept = hkept_new(&b->block);
+    b->fixed_size = b->bytes.cap + b->keep.used + (int64_t)sizeof *b;
+    b->size = b->fixed_size + hkept_bytes(b->block.kept);
     return ERR_OK;
 }
 
@@ -131,6 +147,7 @@ void history_block_drop(History *h, CachedBlock *b) {
     pthread_mutex_lock(&h->cache.lock);
     CHECK(b->refs > 0);
     bool last = --b->refs == 0 && !b->cached;
+    if (b->cached) weigh(&h->cache, b, h->o.cache_bytes_max); // may free it
     pthread_mutex_unlock(&h->cache.lock);
     if (last) cached_delete(b);
 }

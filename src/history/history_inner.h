@@ -191,7 +191,7 @@ struct CachedBlock {
     // of the cache
     Arena keep;
     Buf bytes;
-    int64_t size;
+    int64_t size, fixed_size; // fixed: without what stays decoded
     int32_t refs;
     bool cached;
     CachedBlock *newer, *older, *chain;

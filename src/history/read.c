@@ -8,8 +8,6 @@
 #include "base/mem.h"
 #include "history/history_inner.h"
 
-enum { SPAN_GAP = 16 }; // rows of one page that are decoded in vain, so that a frame is not decoded twice
-
 // ---- rows of a page ----
 
 typedef struct Rows {
@@ -272,21 +270,6 @@ static void offer_state(Last *l, uint32_t r, const HState *s) {
                            .text = arena_str(&l->d->arena, s->text)};
 }
 
-static Err offer_span(Last *l, const CachedBlock *b, uint32_t first, uint32_t last, bool oldest) {
-    const HPoint *p;
-    int64_t n;
-    HState *start = oldest && b->block.has_start ? NEW(&l->d->arena, HState, HBLOCK_ROWS) : NULL;
-    TRY(hblock_rows(l->d->work, &b->block, first, last, &l->d->arena, &p, &n, start));
-    for (int64_t i = 0; i < n; i++) {
-        const HBatch *batch = &b->block.batches[p[i].batch];
-        Str source = b->block.source_count ? b->block.sources[batch->source] : (Str){0};
-        HistoryPoint x = point_of(&p[i], batch->seq, batch->time, source);
-        offer(l, &x);
-    }
-    for (uint32_t r = first; r <= last && start; r++) offer_state(l, r, &start[r]);
-    return ERR_OK;
-}
-
 static uint32_t row_at(const Last *l, int64_t i) { return (uint32_t)(l->rows[i].row & (PAGE_ROWS - 1)); }
 
 // Could a block have something newer for a wish?
@@ -304,22 +287,36 @@ static void keep_texts(Last *l) {
     }
 }
 
-static Err offer_block(Last *l, const StoreHistory *row, bool oldest) {
-    CachedBlock *b = NULL;
-    Err e = ERR_OK;
-    for (int64_t i = 0; i < l->n && e == ERR_OK;) {
-        if (!open_wish(l, i, row)) {
-            i++;
-            continue;
-        }
-        uint32_t first = row_at(l, i), last = first;
-        for (i++; i < l->n && row_at(l, i) - last <= SPAN_GAP; i++) {
-            if (open_wish(l, i, row)) last = row_at(l, i);
-        }
-        if (!b) e = history_block(l->h, l->r, l->d, row, &b);
-        if (e == ERR_OK) e = offer_span(l, b, first, last, oldest);
+// The points of the rows that are wanted.
+static Err offer_rows(Last *l, const CachedBlock *b, const uint8_t want[HBLOCK_ROWS], bool oldest) {
+    const HPoint *p;
+    int64_t n;
+    HState *start = oldest && b->block.has_start ? NEW(&l->d->arena, HState, HBLOCK_ROWS) : NULL;
+    TRY(hblock_pick(l->d->work, &b->block, want, &l->d->arena, &p, &n, start));
+    for (int64_t i = 0; i < n; i++) {
+        const HBatch *batch = &b->block.batches[p[i].batch];
+        Str source = b->block.source_count ? b->block.sources[batch->source] : (Str){0};
+        HistoryPoint x = point_of(&p[i], batch->seq, batch->time, source);
+        offer(l, &x);
     }
-    if (b) keep_texts(l);
+    for (uint32_t r = 0; start && r < HBLOCK_ROWS; r++)
+        if (want[r]) offer_state(l, r, &start[r]);
+    return ERR_OK;
+}
+
+static Err offer_block(Last *l, const StoreHistory *row, bool oldest) {
+    uint8_t want[HBLOCK_ROWS] = {0};
+    CachedBlock *b;
+    bool any = false;
+    for (int64_t i = 0; i < l->n; i++) {
+        if (!open_wish(l, i, row)) continue;
+        want[row_at(l, i)] = 1;
+        any = true;
+    }
+    if (!any) return ERR_OK;
+    TRY(history_block(l->h, l->r, l->d, row, &b));
+    Err e = offer_rows(l, b, want, oldest);
+    keep_texts(l);
     history_block_drop(l->h, b);
     return e;
 }
