@@ -119,6 +119,20 @@ static const Schema SCHEMAS[] = {
      "\"relationships\":{\"type\":\"integer\"}}}}}}"},
     {"Fork", NULL,
      "{\"type\":\"object\",\"required\":[\"name\"],\"properties\":{\"name\":" TEXT ",\"from\":" TEXT "}}"},
+    {"Diff", NULL,
+     "{\"type\":\"object\",\"properties\":{\"world\":" TEXT ",\"against\":{},\"counts\":{\"type\":\"object\"},"
+     "\"changes\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"nextLink\":{}}}"},
+    {"Merge", NULL,
+     "{\"type\":\"object\",\"properties\":{\"into\":" TEXT ",\"only\":{\"type\":\"array\",\"items\":{\"type\":"
+     "\"object\",\"required\":[\"twin\"],\"properties\":{\"twin\":" TEXT ",\"property\":" TEXT
+     "}}},\"dryRun\":{\"type\":\"boolean\"},\"skipConflicts\":{\"type\":\"boolean\"},\"tolerance\":{\"type\":"
+     "\"number\"},\"relative\":{\"type\":\"number\"}}}"},
+    {"Merged", NULL,
+     "{\"type\":\"object\",\"properties\":{\"world\":" TEXT ",\"into\":" TEXT
+     ",\"dryRun\":{\"type\":\"boolean\"},\"done\":{\"type\":\"boolean\"},\"merged\":{\"type\":\"integer\"},"
+     "\"same\":{\"type\":\"integer\"},\"derived\":{\"type\":\"integer\"},\"conflictCount\":{\"type\":\"integer\"},"
+     "\"conflicts\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"changes\":{\"type\":\"array\",\"items\":"
+     "{\"type\":\"object\"}}}}"},
     {"Health", NULL, "{\"type\":\"object\",\"properties\":{\"status\":" TEXT ",\"version\":" TEXT "}}"},
 };
 

@@ -51,6 +51,12 @@ void own_world(Call *c);
 void own_world_add(Call *c);
 void own_world_delete(Call *c);
 
+// diff.c: GET /worlds/NAME/diff?against=&model=&twin=&property=&tolerance=&relative= is a page of what differs (see
+// sosia_diff); POST /worlds/NAME/merge {"into","only":[{"twin","property"}],"dryRun","skipConflicts","tolerance",
+// "relative"} merges (see sosia_merge); 409 with a detail for each conflict.
+void own_diff(Call *c);
+void own_merge(Call *c);
+
 // changes.c: what changes, as server-sent events or, with an upgrade, through a WebSocket. A stream begins with
 //     event: ready
 //     data: {"world":"live","since":41}

@@ -108,6 +108,12 @@ static const Route ROUTES[] = {
     {"POST", "/worlds", own_world_add, ROUTE_WRITE, "Worlds_Fork", "Fork a world as it is now", "Fork", 201, "World"},
     {"DELETE", "/worlds/{id}", own_world_delete, ROUTE_WRITE, "Worlds_Delete", "Drop a fork", NULL, 204, NULL},
 
+    {"GET", "/diff", own_diff, OWN | ROUTE_PAGED, "Worlds_Diff",
+     "What differs between this world and its parent as it was forked, or another world", NULL, 200, "Diff"},
+    {"POST", "/merge", own_merge, OWN | ROUTE_WRITE, "Worlds_Merge",
+     "Take what this fork changed into another world, three-way; conflicts are listed and never overwritten", "Merge",
+     200, "Merged"},
+
     {"GET", "/connections", own_connections, 0, "Connections_List", "All connections with their state", NULL, 200,
      "Connections"},
     {"GET", "/connections/{id}", own_connections, 0, "Connections_Get", "One connection with its state", NULL, 200,
