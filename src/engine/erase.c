@@ -236,6 +236,48 @@ static Err find_twins(Sosia *e, Job *j) {
     return j->twin_count ? ERR_OK : ERR_TWIN_NOT_FOUND;
 }
 
+// ---- whether there is such a property -------------------------------------------------------------------------------
+
+typedef struct Knowing {
+    Sosia *engine;
+    Str property;
+    bool known;
+} Knowing;
+
+static bool model_knows(const Model *m, Str property) {
+    if (model_field(m, property) || model_telemetry(m, property)) return true;
+    for (int32_t i = 0; i < m->field_count; i++) { // telemetry of a component
+        const Field *f = &m->fields[i];
+        bool inside =
+            f->component && str_starts(property, f->path) && property.n > f->path.n && property.p[f->path.n] == '.';
+        if (inside && model_telemetry(f->component, str_sub(property, f->path.n + 1, property.n))) return true;
+    }
+    return false;
+}
+
+static bool look_at_place(void *ctx, const TwinPlace *p) {
+    Knowing *k = ctx;
+    View v;
+    view_begin(&v, k->engine->live->world);
+    k->known =
+        p->table < (uint32_t)v.catalog->table_count && model_knows(v.catalog->tables[p->table].model, k->property);
+    view_end(&v);
+    return !k->known;
+}
+
+// A receipt for a name with a slip of the pen would say that something is gone which is not.
+static Err check_property(Sosia *e, Job *j) {
+    Knowing k = {.engine = e, .property = j->property};
+    if (!j->property.n) return ERR_OK;
+    history_wait(e->history, world_visible(e->live->world));
+    for (int64_t i = 0; i < j->twin_count && !k.known; i++)
+        TRY(engine_twin_places(e->history, j->twins[i], look_at_place, &k));
+    if (k.known) return ERR_OK;
+    j->why = arena_printf(&j->arena, "no model that the twin ever had knows a property or telemetry \"%.*s\"",
+                          STR_ARG(j->property));
+    return ERR_VALIDATION;
+}
+
 // The columns of the property in a table, or all of them; then telemetry.
 static void place_add(Job *j, const Catalog *c, const TwinPlace *p) {
     if (p->table >= (uint32_t)c->table_count) return;
@@ -496,6 +538,7 @@ static Err job_run(Eraser *x, Job *j) {
     Sosia *e = x->engine;
     if (!j->twin_count) {
         TRY(find_twins(e, j));
+        TRY(check_property(e, j));
         TRY(job_note(x, j));
     }
     TRY(erase_present(e, j));
