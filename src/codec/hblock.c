@@ -7,9 +7,10 @@
 
 #define SLOT_PAD 16
 #define STREAM_ZSTD_MIN 24    // bytes: shorter ones gain nothing
-#define STREAM_TWICE_MIN 1024 // longer ones are worth a second try
+#define STREAM_TWICE_MIN 1024 // longer ones are worth a second try, and a third
+#define RANS_GAIN 64          // it takes longer to read: for one in so many bytes at least
 
-enum { STREAM_RAW, STREAM_SAME, STREAM_ZSTD };
+enum { STREAM_RAW, STREAM_SAME, STREAM_ZSTD, STREAM_RANS };
 
 HWork *hwork_new(void) { return mem_alloc(sizeof(HWork)); }
 
@@ -57,10 +58,18 @@ static int64_t zstd(HWork *w, Slot slot, const void *p, int64_t n, int level, bo
 // True when it was packed and is smaller that way.
 static bool put_packed(HWork *w, Buf *out, const void *p, int64_t n) {
     Slot slot = SLOT_PACKED;
+    const uint8_t *rans;
     int64_t size = zstd(w, slot, p, n, w->level, false);
     if (w->level > 1 && n >= STREAM_TWICE_MIN) {
         int64_t other = zstd(w, SLOT_PACKED_TOO, p, n, 1, size > n / 4);
         if (other < size) size = other, slot = SLOT_PACKED_TOO;
+        other = rans_put(w, p, n, (size < n ? size : n) - size / RANS_GAIN - 2, &rans);
+        if (other) {
+            stream_head(out, n, STREAM_RANS);
+            buf_varint(out, (uint64_t)other);
+            buf_put(out, rans, other);
+            return true;
+        }
     }
     if (size + 2 >= n) return false;
     stream_head(out, n, STREAM_ZSTD);
@@ -92,6 +101,14 @@ static Str unpack(HWork *w, Str packed, Slot slot, int64_t n, Cut *c) {
     return c->bad ? (Str){0} : (Str){to, n};
 }
 
+static Str unrans(HWork *w, Str packed, Slot slot, int64_t n, Cut *c) {
+    uint8_t *to = hwork_slot(w, slot, n);
+    Cut from = cut_of(packed);
+    rans_get(&from, to, n);
+    c->bad |= from.bad;
+    return c->bad ? (Str){0} : (Str){(char *)to, n};
+}
+
 Str stream_get(HWork *w, Cut *c, Slot slot, int64_t max) {
     uint64_t head = cut_varint(c), n = head >> 2;
     if (c->bad || n > (uint64_t)max) {
@@ -106,14 +123,23 @@ Str stream_get(HWork *w, Cut *c, Slot slot, int64_t max) {
         memset(to, byte, n);
         return c->bad ? (Str){0} : (Str){to, (int64_t)n};
     }
-    case STREAM_ZSTD: {
+    default: {
         uint64_t size = cut_varint(c);
         if (size > (uint64_t)(c->end - c->p)) c->bad = true;
         Str packed = cut_bytes(c, c->bad ? 0 : (int64_t)size);
-        return c->bad ? (Str){0} : unpack(w, packed, slot, (int64_t)n, c);
+        if (c->bad) return (Str){0};
+        return (head & 3) == STREAM_ZSTD ? unpack(w, packed, slot, (int64_t)n, c)
+                                         : unrans(w, packed, slot, (int64_t)n, c);
     }
-    default: c->bad = true; return (Str){0};
     }
+}
+
+void stream_skip(Cut *c) {
+    uint64_t head = cut_varint(c), n = head >> 2;
+    if ((head & 3) == STREAM_SAME) n = 1;
+    else if ((head & 3) != STREAM_RAW) n = cut_varint(c);
+    if (n > (uint64_t)(c->end - c->p)) c->bad = true;
+    if (!c->bad) cut_bytes(c, (int64_t)n);
 }
 
 Str stream_get_exact(HWork *w, Cut *c, Slot slot, int64_t n) {

@@ -5,9 +5,11 @@
 
 // ---- head ----------------------------------------------------------------------------------------------------------
 
+static bool version_ok(uint8_t version) { return version >= HBLOCK_VERSION_OLDEST && version <= HBLOCK_VERSION; }
+
 static bool open_head(Str bytes, Cut *head, int64_t *frames_at) {
     Cut c = cut_of(bytes);
-    if (cut_u32(&c) != HBLOCK_MAGIC || cut_byte(&c) != HBLOCK_VERSION) return false;
+    if (cut_u32(&c) != HBLOCK_MAGIC || !version_ok(cut_byte(&c))) return false;
     uint64_t n = cut_varint(&c);
     if (c.bad || n > (uint64_t)(c.end - c.p)) return false;
     *head = cut_of(cut_bytes(&c, (int64_t)n));

@@ -75,8 +75,9 @@ static void hostile(HWork *w, uint8_t *bytes, int64_t n) {
         for (int32_t i = 0; i < b.groups; i++) put_u32(bytes + g[i].at, crc32c(0, bytes + g[i].at + 4, g[i].size - 4));
         if (hblock_rows(w, &b, 0, HBLOCK_ROWS - 1, &keep, &p, &count, start) == ERR_OK) {
             CHECK(count == b.count);
-            HBlockIn in = {
-                b.cell, b.batches, b.batch_count, b.sources, b.source_count, p, count, b.has_start ? start : NULL, 0};
+            HBlockIn in = {b.cell,           b.batches, b.batch_count, b.sources,
+                           b.source_count,   p,         count,         b.has_start ? start : NULL,
+                           count % 2 ? 3 : 0};
             round_trip(w, &in, &keep);
         }
         uint8_t some[HBLOCK_ROWS], open[HBLOCK_ROWS];
@@ -114,6 +115,7 @@ static void points(HWork *w, Cut c) {
         batch += cut_byte(&c) & 7;
         if (step == 3 || batch > 255) row += 1 + cut_byte(&c) % 7, batch = 0;
     }
+    in.level = in.count % 2 ? 3 : 0;
     round_trip(w, &in, &keep);
     arena_free(&keep);
 }

@@ -10,7 +10,8 @@
 #include "codec/hblock.h"
 
 #define HBLOCK_MAGIC 0x31424853u // "SHB1"
-#define HBLOCK_VERSION 1
+#define HBLOCK_VERSION 2         // 1: without ranks, drifts and parts of residuals
+#define HBLOCK_VERSION_OLDEST 1
 #define HEAD_START 1             // flag of the head: it has the state at its start
 #define HBLOCK_FRAME_POINTS 8192 // points that a frame should have
 #define HBLOCK_FRAME_TEXT (1 << 20)
@@ -37,6 +38,14 @@ typedef enum Slot {
     SLOT_ODD_KINDS,
     SLOT_PARAMS,
     SLOT_MODES,
+    SLOT_CUTS,   // i64
+    SLOT_RANKED, // i64 an element of a strip
+    SLOT_RANK_HASH,
+    SLOT_RANK_TABLE, // u64 a rank
+    SLOT_TRIED,      // u64 an element of a strip
+    SLOT_WHOLE,      // i64 an element of a strip
+    SLOT_ALIKE,
+    SLOT_RANS,
     SLOT_GAPS,
     SLOT_COUNTS,
     SLOT_FLAGS,
@@ -81,8 +90,15 @@ void *hwork_slot(HWork *w, Slot s, int64_t bytes);
 void stream_put(HWork *w, Buf *out, const void *p, int64_t n);
 // The next one, borrowed from the bytes or from the slot. At most `max` bytes long, else bad.
 Str stream_get(HWork *w, Cut *c, Slot slot, int64_t max);
+// Past the next one.
+void stream_skip(Cut *c);
 // The same where it must be exactly n long.
 Str stream_get_exact(HWork *w, Cut *c, Slot slot, int64_t n);
+
+// The n bytes by how often each comes, in a slot (*out); how many they are now, 0: no fewer than `below`.
+int64_t rans_put(HWork *w, const uint8_t *p, int64_t n, int64_t below, const uint8_t **out);
+// All that is left, to n bytes.
+void rans_get(Cut *c, uint8_t *to, int64_t n);
 
 // ---- sequences ----------------------------------------------------------------------------------------------------
 
@@ -102,6 +118,38 @@ typedef struct Strip {
 bool strip_next(const SeqRows *rows, Strip *s);
 // How many elements of a strip, from its first on, are wanted; the others are left as they are.
 int64_t strip_wanted(const SeqRows *rows, const Strip *s);
+
+// Append residuals; `cuts`: places in them, ascending, where something else begins.
+void residuals_put(HWork *w, Buf *out, const uint64_t *z, int64_t n, const int64_t *cuts, int64_t cut_count);
+// Those being read, from the first on. What is bad is told by the cut.
+typedef struct Residuals {
+    HWork *w;
+    Cut *c;
+    bool parts;
+    int64_t left;           // not yet in a part that was begun
+    int64_t in_part;        // left in the part
+    int fine;               // buckets: how many to an octave
+    const uint8_t *symbols; // buckets: those left, and where their bits are, NULL: there are none
+    const uint8_t *extra;
+    uint64_t at;
+    const uint64_t *varints; // those left
+    uint64_t *z;             // room for all
+} Residuals;
+
+// Begin to read n residuals.
+void residuals_open(Residuals *r, HWork *w, Cut *c, int64_t n);
+// The next n, all of one part; valid until more are taken. NULL: bad.
+const uint64_t *residuals_take(Residuals *r, int64_t n);
+// Past the next n; parts among them are not unpacked.
+void residuals_skip(Residuals *r, int64_t n);
+// All must have been taken.
+void residuals_close(Residuals *r);
+
+// Number the distinct ones of q by size: *table, ascending, and the rank of each element, both of slots. How many there
+// are; 0: too many, or only one. Elements are at least 64.
+int64_t ranks_of(HWork *w, const int64_t *q, int64_t n, int64_t **table, int64_t **ranks);
+// About what residuals come to, in bits.
+double residuals_bits(const uint64_t *z, int64_t n);
 
 // Append a sequence; read it into v. origin: a number near the first element.
 void seq_put(HWork *w, Buf *out, const uint64_t *v, const SeqRows *rows, uint64_t origin);

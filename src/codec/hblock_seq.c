@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sequences of integers. A strip's elements are v = base + unit * q (mod 2^64); of q only what a predictor missed is
-// kept, zigzagged. Those residuals of all strips are laid out in one of two ways, whichever is smaller:
-//   buckets  a symbol a residual, four to an octave, packed by zstd (its Huffman stage is what counts), and the bits
-//            below the bucket as they are: near the entropy of whatever distribution there is
-//   varints  LEB128, packed by zstd: for residuals that repeat in patterns
+// kept, zigzagged (hblock_layout.c). Where few values come again and again, q are their ranks in a table of the strip.
 #include "base/check.h"
 #include "codec/hblock_inner.h"
 
@@ -15,21 +12,27 @@ enum {
     PREDICT_MEAN,   // mean of those before, weights falling by 3/4
     PREDICT_SAME,   // all are base; no residuals
     PREDICT_GRID,   // as DELTA where nothing is missed: residuals of the first of each row only
+    PREDICT_PLAIN,  // 0, and no zigzag
+    PREDICT_DRIFT,  // `step` further than the mean of those before less their steps, weights falling by 15/16
     PREDICT_KINDS
 };
 #define PREDICT_MASK 7
 #define UNIT_AS_BEFORE 8
-
-enum { LAYOUT_BUCKETS, LAYOUT_VARINTS };
+#define RANKED 16 // a table of values follows
+#define HOW_MOST 31
 
 #define SAMPLE 256 // elements a predictor is tried on, in each of two windows
 #define MEAN_SHIFT 4
-#define SYMBOLS 252 // 4 * 61 + 7 is the largest
+#define DRIFT_SHIFT 4
+#define PART_MIN 512 // residuals of a strip that may begin a part of its own
+#define RANK_MIN 512 // elements of a strip that are worth a table
 
 typedef struct Plan {
     uint64_t base, unit;
     int64_t step;
     uint8_t predict;
+    int64_t ranks;        // values in the table; 0: there is none
+    const int64_t *table; // while it is written: q of them
 } Plan;
 
 bool strip_next(const SeqRows *rows, Strip *s) {
@@ -118,6 +121,10 @@ static void predict_row(const Plan *p, int64_t before, const int64_t *q, int64_t
         for (int64_t i = 0; i < n; i++) z[i] = zigzag(minus(q[i], p->step));
         return;
     }
+    if (p->predict == PREDICT_PLAIN) {
+        memcpy(z, q, (size_t)n * 8);
+        return;
+    }
     z[0] = zigzag(minus(q[0], before));
     if (p->predict == PREDICT_DELTA) {
         for (int64_t i = 1; i < n; i++) z[i] = zigzag(minus(minus(q[i], q[i - 1]), p->step));
@@ -127,6 +134,13 @@ static void predict_row(const Plan *p, int64_t before, const int64_t *q, int64_t
             int64_t d = minus(q[i], q[i - 1]);
             z[i] = zigzag(minus(d, slope));
             slope = d;
+        }
+    } else if (p->predict == PREDICT_DRIFT) {
+        uint64_t level = (uint64_t)q[0] << DRIFT_SHIFT, step = (uint64_t)p->step << DRIFT_SHIFT;
+        for (int64_t i = 1; i < n; i++) {
+            level += step;
+            z[i] = zigzag(minus(q[i], (int64_t)level >> DRIFT_SHIFT));
+            level += (uint64_t)((int64_t)(((uint64_t)q[i] << DRIFT_SHIFT) - level) >> DRIFT_SHIFT);
         }
     } else {
         uint64_t level = (uint64_t)q[0] << MEAN_SHIFT;
@@ -144,6 +158,10 @@ static void restore_row(const Plan *p, int64_t before, const uint64_t *z, int64_
         for (int64_t i = 0; i < n; i++) q[i] = plus(unzigzag(z[i]), p->step);
         return;
     }
+    if (p->predict == PREDICT_PLAIN) {
+        memmove(q, z, (size_t)n * 8);
+        return;
+    }
     int64_t last = q[0] = plus(unzigzag(z[0]), before);
     if (p->predict == PREDICT_DELTA) {
         for (int64_t i = 1; i < n; i++) q[i] = last = plus(last, plus(unzigzag(z[i]), p->step));
@@ -152,6 +170,13 @@ static void restore_row(const Plan *p, int64_t before, const uint64_t *z, int64_
         for (int64_t i = 1; i < n; i++) {
             slope = plus(slope, unzigzag(z[i]));
             q[i] = last = plus(last, slope);
+        }
+    } else if (p->predict == PREDICT_DRIFT) {
+        uint64_t level = (uint64_t)last << DRIFT_SHIFT, step = (uint64_t)p->step << DRIFT_SHIFT;
+        for (int64_t i = 1; i < n; i++) {
+            level += step;
+            q[i] = plus(unzigzag(z[i]), (int64_t)level >> DRIFT_SHIFT);
+            level += (uint64_t)((int64_t)(((uint64_t)q[i] << DRIFT_SHIFT) - level) >> DRIFT_SHIFT);
         }
     } else {
         uint64_t level = (uint64_t)last << MEAN_SHIFT;
@@ -237,195 +262,81 @@ static void plan_predictor(HWork *w, Plan *p, const int64_t *q, const SeqRows *r
         best = cost;
         *p = tried;
     }
+    if (best == 0 || s->end - s->first < SAMPLE) return;
+    tried.predict = PREDICT_DRIFT;
+    tried.step = step;
+    if (cost_of(w, &tried, q, rows, s) < best) *p = tried;
 }
+
+// Steps of a table to z.
+static void table_put(const int64_t *table, int64_t n, uint64_t *z) {
+    for (int64_t i = 1; i < n; i++) z[i - 1] = (uint64_t)minus(table[i], table[i - 1]);
+}
+
+// Take ranks instead of the elements q of a long row, when that is less. Returns what there is to predict now.
+static const int64_t *plan_ranks(HWork *w, Plan *p, const int64_t *q, int64_t n) {
+    static const uint8_t TRIED[] = {PREDICT_DELTA, PREDICT_CENTER, PREDICT_MEAN, PREDICT_PLAIN};
+    int64_t *table, *ranks, count = ranks_of(w, q, n, &table, &ranks);
+    if (count == 0) return q;
+    uint64_t *z = hwork_slot(w, SLOT_TRIED, n * 8);
+    predict_row(p, 0, q, n, z);
+    double best = residuals_bits(z, n);
+    table_put(table, count, z);
+    best -= residuals_bits(z, count - 1);
+    uint64_t least = p->base + p->unit * (uint64_t)table[0];
+    bool found = false;
+    for (size_t i = 0; i < sizeof TRIED; i++) {
+        Plan tried = {.base = least, .unit = p->unit, .predict = TRIED[i]};
+        tried.ranks = count;
+        tried.table = table;
+        tried.step = TRIED[i] == PREDICT_CENTER ? center_of(ranks, n) : 0;
+        predict_row(&tried, 0, ranks, n, z);
+        double bits = residuals_bits(z, n);
+        if (bits >= best) continue;
+        best = bits;
+        *p = tried;
+        found = true;
+    }
+    return found ? ranks : q;
+}
+
+static bool has_step(const Plan *p) { return p->predict != PREDICT_MEAN && p->predict != PREDICT_PLAIN; }
 
 static void plan_put(Buf *out, const Plan *p, const Plan *before) {
     bool same_unit = p->unit == before->unit;
-    buf_byte(out, (char)(p->predict | (same_unit ? UNIT_AS_BEFORE : 0)));
+    buf_byte(out, (char)(p->predict | (same_unit ? UNIT_AS_BEFORE : 0) | (p->ranks ? RANKED : 0)));
     buf_varint_signed(out, (int64_t)(p->base - before->base));
     if (p->predict == PREDICT_SAME) return;
     if (!same_unit) buf_varint(out, p->unit);
-    if (p->predict != PREDICT_MEAN) buf_varint_signed(out, p->step);
+    if (has_step(p)) buf_varint_signed(out, p->step);
+    if (p->ranks) buf_varint(out, (uint64_t)p->ranks);
 }
 
-static Plan plan_get(Cut *c, const Plan *before) {
-    Plan p = *before;
+// most: elements of the strip.
+static Plan plan_get(Cut *c, const Plan *before, int64_t most) {
+    Plan p = {.unit = before->unit};
     uint8_t how = cut_byte(c);
     p.predict = how & PREDICT_MASK;
-    if (p.predict >= PREDICT_KINDS) c->bad = true;
+    if (how > HOW_MOST) c->bad = true;
     p.base = before->base + (uint64_t)cut_varint_signed(c);
     if (p.predict == PREDICT_SAME) return p;
     if (!(how & UNIT_AS_BEFORE)) p.unit = cut_varint(c);
-    p.step = p.predict == PREDICT_MEAN ? 0 : cut_varint_signed(c);
+    p.step = has_step(&p) ? cut_varint_signed(c) : 0;
+    if (!(how & RANKED)) return p;
+    uint64_t n = cut_varint(c);
+    if (n == 0 || n > (uint64_t)most || p.predict == PREDICT_GRID) c->bad = true;
+    p.ranks = c->bad ? 0 : (int64_t)n;
     return p;
-}
-
-// ---- layouts ------------------------------------------------------------------------------------------------------
-
-// Bits below the bucket of z; its symbol is 4 * bits + (z >> bits), which leaves those below 8 as they are.
-static int bits_below(uint64_t z) {
-    int n = bit_length(z);
-    return n > 3 ? n - 3 : 0;
-}
-
-static int bits_behind(uint8_t symbol) { return (symbol >> 2) - (symbol > 3); }
-
-static void buckets_put(HWork *w, Buf *out, const uint64_t *z, int64_t n) {
-    uint8_t *symbols = hwork_slot(w, SLOT_SYMBOLS, n), *extra = hwork_slot(w, SLOT_EXTRA, n * 8 + 16), *at = extra;
-    uint64_t acc = 0;
-    int used = 0; // bits of acc, below 8 between two residuals
-    for (int64_t i = 0; i < n; i++) {
-        int bits = bits_below(z[i]);
-        symbols[i] = (uint8_t)(4 * bits + (int)(z[i] >> bits));
-        uint64_t low = z[i] & (((uint64_t)1 << bits) - 1);
-        acc |= low << used;
-        memcpy(at, &acc, 8);
-        if (used + bits > 63) { // a few more bits than a word has
-            at += 8;
-            acc = used ? low >> (64 - used) : 0;
-            used += bits - 64;
-        } else {
-            used += bits;
-            at += used >> 3;
-            acc >>= used & 56;
-            used &= 7;
-        }
-    }
-    memcpy(at, &acc, 8);
-    at += (used + 7) / 8;
-    stream_put(w, out, symbols, n);
-    buf_varint(out, (uint64_t)(at - extra));
-    buf_put(out, extra, at - extra);
-}
-
-// Eight symbols at a time: the bits behind them, two and two in 16 bits; *bad: some are no symbols.
-static uint64_t bits_behind_8(const uint8_t *symbols, uint64_t *bad) {
-    const uint64_t ones = UINT64_C(0x0101010101010101), pairs = UINT64_C(0x00ff00ff00ff00ff);
-    uint64_t x;
-    memcpy(&x, symbols, 8);
-    uint64_t quarter = x >> 2 & 63 * ones, some = (quarter + 127 * ones) >> 7 & ones, bits = quarter - some;
-    *bad |= ((63 * ones - quarter + 127 * ones) >> 7 & ones) ^ ones; // 63 quarters are SYMBOLS and more
-    return (bits & pairs) + (bits >> 8 & pairs);
-}
-
-static uint64_t bits_behind_all(const uint8_t *symbols, int64_t n, bool *bad) {
-    uint64_t sum = 0, wrong = 0;
-    int64_t i = 0;
-    for (int64_t end; n - i >= 8; i = end) {
-        uint64_t pairs = 0;
-        end = n - i > 4096 ? i + 4096 : i + ((n - i) & ~7); // 512 times 124 is below 1 << 16
-        for (int64_t k = i; k < end; k += 8) pairs += bits_behind_8(symbols + k, &wrong);
-        sum += (pairs & 0xffff) + (pairs >> 16 & 0xffff) + (pairs >> 32 & 0xffff) + (pairs >> 48);
-    }
-    for (; i < n; i++) {
-        sum += (uint64_t)bits_behind(symbols[i]);
-        wrong |= symbols[i] >= SYMBOLS;
-    }
-    *bad |= wrong != 0;
-    return sum;
-}
-
-// Residuals, strip by strip.
-typedef struct Residuals {
-    const uint8_t *symbols; // buckets: those that are left, and where their bits are
-    const uint8_t *extra;
-    uint64_t at;
-    const uint64_t *varints; // that are left
-    uint64_t *z;             // room for those of a strip
-} Residuals;
-
-static void buckets_fill(Residuals *r, int64_t n) {
-    uint64_t at = r->at;
-    for (int64_t i = 0; i < n; i++) {
-        int bits = bits_behind(r->symbols[i]);
-        uint64_t word;
-        memcpy(&word, r->extra + (at >> 3), 8);
-        word >>= at & 7;
-        if (__builtin_expect(bits > 56, 0) && (at & 7)) word |= (uint64_t)r->extra[(at >> 3) + 8] << (64 - (at & 7));
-        r->z[i] = (uint64_t)(r->symbols[i] - 4 * bits) << bits | (word & (((uint64_t)1 << bits) - 1));
-        at += (uint64_t)bits;
-    }
-    r->at = at;
-}
-
-// The next n.
-static const uint64_t *residuals_take(Residuals *r, int64_t n) {
-    const uint64_t *z = r->z;
-    if (!r->symbols) {
-        z = r->varints;
-        r->varints += n;
-        return z;
-    }
-    if (r->extra) buckets_fill(r, n);
-    else
-        for (int64_t i = 0; i < n; i++) r->z[i] = r->symbols[i];
-    r->symbols += n;
-    return z;
-}
-
-static void residuals_skip(Residuals *r, int64_t n) {
-    bool bad = false;
-    if (n == 0) return;
-    if (!r->symbols) {
-        r->varints += n;
-        return;
-    }
-    if (r->extra) r->at += bits_behind_all(r->symbols, n, &bad);
-    r->symbols += n;
-}
-
-static void buckets_get(HWork *w, Cut *c, int64_t n, Residuals *r) {
-    Str symbols = stream_get_exact(w, c, SLOT_SYMBOLS, n);
-    uint64_t size = cut_varint(c);
-    if (size > (uint64_t)(c->end - c->p)) c->bad = true;
-    Str raw = cut_bytes(c, c->bad ? 0 : (int64_t)size);
-    if (c->bad) return;
-    r->symbols = (const uint8_t *)symbols.p;
-    uint64_t bits = bits_behind_all(r->symbols, n, &c->bad);
-    if ((bits + 7) / 8 != size) c->bad = true;
-    if (c->bad || bits == 0) return;
-    uint8_t *extra = hwork_slot(w, SLOT_EXTRA, raw.n); // it has room behind to read words
-    memcpy(extra, raw.p, (size_t)raw.n);
-    r->extra = extra;
-}
-
-static void varints_put(HWork *w, Buf *out, const uint64_t *z, int64_t n) {
-    uint8_t *bytes = hwork_slot(w, SLOT_VARINTS, n * 10), *at = bytes;
-    for (int64_t i = 0; i < n; i++) {
-        uint64_t v = z[i];
-        for (; v >= 0x80; v >>= 7) *at++ = (uint8_t)(v | 0x80);
-        *at++ = (uint8_t)v;
-    }
-    stream_put(w, out, bytes, at - bytes);
-}
-
-static void varints_get(HWork *w, Cut *c, int64_t n, Residuals *r) {
-    Cut v = cut_of(stream_get(w, c, SLOT_VARINTS, n * 10));
-    for (int64_t i = 0; i < n; i++) r->z[i] = v.p < v.end && *v.p < 0x80 ? *v.p++ : cut_varint(&v);
-    if (v.bad || v.p != v.end) c->bad = true;
-    r->varints = r->z;
-}
-
-// What both layouts come to; the smaller one is kept.
-static void layout_put(HWork *w, Buf *out, const uint64_t *z, int64_t n) {
-    int64_t at = out->n;
-    buf_byte(out, LAYOUT_BUCKETS);
-    buckets_put(w, out, z, n);
-    if (out->n - at < n / 8) return; // nothing to win
-    buf_reset(&w->packed);
-    buf_byte(&w->packed, LAYOUT_VARINTS);
-    varints_put(w, &w->packed, z, n);
-    if (w->packed.n >= out->n - at || out->full) return;
-    out->n = at;
-    buf_str_put(out, buf_str(&w->packed));
 }
 
 // ---- sequences ----------------------------------------------------------------------------------------------------
 
-// Residuals the strip has.
+static int64_t steps_of(const Plan *p) { return p->ranks ? p->ranks - 1 : 0; }
+
+// Residuals the strip has: steps of its table, then what predictors missed.
 static int64_t residuals_of(const Plan *p, const SeqRows *rows, const Strip *s) {
     if (p->predict == PREDICT_SAME) return 0;
-    if (p->predict != PREDICT_GRID) return s->end - s->first;
+    if (p->predict != PREDICT_GRID) return s->end - s->first + steps_of(p);
     int64_t n = 0;
     for (int64_t r = s->row; r < s->row_end; r++) n += rows->counts[r] != 0;
     return n;
@@ -445,14 +356,18 @@ static int64_t strip_put(HWork *w, const uint64_t *v, const SeqRows *rows, const
     int64_t *q = hwork_slot(w, SLOT_SCALED, n * 8);
     scale(v, n, &p, q);
     plan_predictor(w, &p, q, rows, s);
+    const int64_t *from = q;
+    if (n >= RANK_MIN && w->level > 1 && p.predict != PREDICT_GRID) from = plan_ranks(w, &p, q, n);
     plan_put(&w->params, &p, before);
     *before = p;
+    table_put(p.table, p.ranks, z);
+    z += steps_of(&p);
     for (int64_t r = s->row; r < s->row_end; r++) {
         int64_t m = rows->counts[r], k = p.predict == PREDICT_GRID && m ? 1 : m;
         if (m == 0) continue;
-        predict_row(&p, row_before, q, k, z);
-        row_before = q[0];
-        q += m;
+        predict_row(&p, row_before, from, k, z);
+        row_before = from[0];
+        from += m;
         z += k;
     }
     return residuals_of(&p, rows, s);
@@ -462,15 +377,19 @@ void seq_put(HWork *w, Buf *out, const uint64_t *v, const SeqRows *rows, uint64_
     if (rows->total == 0) return;
     Strip s = {0};
     Plan before = {.base = origin, .unit = 1};
-    int64_t n = 0;
-    uint64_t *z = hwork_slot(w, SLOT_ZIGZAG, rows->total * 8);
+    int64_t n = 0, cuts = 0;
+    uint64_t *z = hwork_slot(w, SLOT_ZIGZAG, 2 * rows->total * 8);
+    int64_t *cut = hwork_slot(w, SLOT_CUTS, 3 * rows->rows * 8);
     buf_reset(&w->params);
     while (strip_next(rows, &s)) {
-        if (s.end > s.first) n += strip_put(w, v + s.first, rows, &s, &before, z + n);
+        if (s.end == s.first) continue;
+        int64_t m = strip_put(w, v + s.first, rows, &s, &before, z + n);
+        if (m >= PART_MIN) cut[cuts++] = n, cut[cuts++] = n + steps_of(&before), cut[cuts++] = n + m;
+        n += m;
     }
     CHECK(s.end == rows->total);
     stream_put(w, out, w->params.p, w->params.n);
-    if (n) layout_put(w, out, z, n);
+    if (n) residuals_put(w, out, z, n, cut, cuts);
 }
 
 // Rows of the first n elements of a strip.
@@ -487,7 +406,29 @@ static void grid_get(const Plan *p, const uint64_t *z, const SeqRows *rows, cons
     }
 }
 
-static void strip_get(const Plan *p, const uint64_t *z, const SeqRows *rows, const Strip *s, uint64_t *v, int64_t n) {
+// The values that have ranks; NULL: bad.
+static const uint64_t *table_get(HWork *w, const Plan *p, Residuals *from) {
+    uint64_t *table = hwork_slot(w, SLOT_RANK_TABLE, p->ranks * 8);
+    const uint64_t *z = residuals_take(from, p->ranks - 1);
+    table[0] = p->base;
+    for (int64_t i = 1; z && i < p->ranks; i++) table[i] = table[i - 1] + p->unit * z[i - 1];
+    return z ? table : NULL;
+}
+
+// Values of ranks; false: there is no such rank.
+static bool ranks_get(const Plan *p, const uint64_t *table, uint64_t *v, int64_t n) {
+    bool bad = false;
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t rank = v[i];
+        bad |= rank >= (uint64_t)p->ranks;
+        v[i] = table[rank < (uint64_t)p->ranks ? rank : 0];
+    }
+    return !bad;
+}
+
+// The first n elements of a strip by their residuals z. table: of ranks.
+static bool strip_get(const Plan *p, const uint64_t *z, const uint64_t *table, const SeqRows *rows, const Strip *s,
+                      uint64_t *v, int64_t n) {
     int64_t before = 0, left = n;
     uint64_t *to = v;
     for (int64_t r = s->row; r < s->row_end; r++) {
@@ -499,29 +440,35 @@ static void strip_get(const Plan *p, const uint64_t *z, const SeqRows *rows, con
         z += m;
         left -= m;
     }
+    if (table) return ranks_get(p, table, v, n);
     if (p->unit == 1)
         for (int64_t i = 0; i < n; i++) v[i] += p->base;
     else
         for (int64_t i = 0; i < n; i++) v[i] = p->base + p->unit * v[i];
+    return true;
 }
 
-// The first n > 0 elements of a strip, whose residuals come next.
-static void strip_restore(const Plan *p, Residuals *from, const SeqRows *rows, const Strip *s, uint64_t *v, int64_t n) {
-    int64_t residuals = residuals_of(p, rows, s), taken = residuals < n ? residuals : n;
-    const uint64_t *z = taken ? residuals_take(from, taken) : NULL;
+// The first n > 0 elements of a strip, whose residuals come next; false: bad.
+static bool strip_restore(HWork *w, const Plan *p, Residuals *from, const SeqRows *rows, const Strip *s, uint64_t *v,
+                          int64_t n) {
+    int64_t residuals = residuals_of(p, rows, s) - steps_of(p), taken = residuals < n ? residuals : n;
+    const uint64_t *table = p->ranks ? table_get(w, p, from) : NULL, *z = NULL;
+    if (p->ranks && !table) return false;
+    if (taken && !(z = residuals_take(from, taken))) return false;
     if (p->predict == PREDICT_SAME) {
         for (int64_t i = 0; i < n; i++) v[i] = p->base;
     } else if (p->predict == PREDICT_GRID) {
         grid_get(p, z, rows, s, v, n);
-    } else {
-        strip_get(p, z, rows, s, v, n);
+    } else if (!strip_get(p, z, table, rows, s, v, n)) {
+        return false;
     }
     residuals_skip(from, residuals - taken);
+    return true;
 }
 
 // The plans of all strips with elements, and how many residuals there are.
 static Plan *plans_get(HWork *w, Cut *c, const SeqRows *rows, uint64_t origin, int64_t *residuals) {
-    Str bytes = stream_get(w, c, SLOT_PARAMS, (rows->rows + 1) * 32);
+    Str bytes = stream_get(w, c, SLOT_PARAMS, (rows->rows + 1) * 42);
     Cut from = cut_of(bytes);
     Plan *plans = hwork_slot(w, SLOT_SCALED, (rows->rows + 1) * (int64_t)sizeof *plans);
     Plan before = {.base = origin, .unit = 1};
@@ -529,7 +476,8 @@ static Plan *plans_get(HWork *w, Cut *c, const SeqRows *rows, uint64_t origin, i
     *residuals = 0;
     for (int64_t i = 0; strip_next(rows, &s);) {
         if (s.end == s.first) continue;
-        plans[i++] = before = plan_get(&from, &before);
+        plans[i++] = before = plan_get(&from, &before, s.end - s.first);
+        if (from.bad) break;
         *residuals += residuals_of(&before, rows, &s);
     }
     if (from.bad || from.p != from.end) c->bad = true;
@@ -541,19 +489,14 @@ void seq_get(HWork *w, Cut *c, uint64_t *v, const SeqRows *rows, uint64_t origin
     int64_t n;
     const Plan *p = plans_get(w, c, rows, origin, &n);
     if (c->bad) return;
-    Residuals r = {.z = hwork_slot(w, SLOT_ZIGZAG, n * 8)};
-    if (n) {
-        uint8_t layout = cut_byte(c);
-        if (layout == LAYOUT_BUCKETS) buckets_get(w, c, n, &r);
-        else if (layout == LAYOUT_VARINTS) varints_get(w, c, n, &r);
-        else c->bad = true;
-    }
-    if (c->bad) return;
-    for (Strip s = {0}; strip_next(rows, &s);) {
+    Residuals r;
+    residuals_open(&r, w, c, n);
+    for (Strip s = {0}; strip_next(rows, &s) && !c->bad;) {
         if (s.end == s.first) continue;
         int64_t m = strip_wanted(rows, &s);
-        if (m) strip_restore(p, &r, rows, &s, v + s.first, m);
-        else residuals_skip(&r, residuals_of(p, rows, &s));
+        if (m == 0) residuals_skip(&r, residuals_of(p, rows, &s));
+        else if (!strip_restore(w, p, &r, rows, &s, v + s.first, m)) c->bad = true;
         p++;
     }
+    residuals_close(&r);
 }

@@ -10,7 +10,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "codec/hblock.h"
+#include "codec/hblock_inner.h"
 
 #define SECOND 1000000000LL
 #define T0 1700000000000000000LL
@@ -57,7 +57,10 @@ static uint64_t nasty(Rng *g) {
     return rng_below(g, 3) ? LIST[rng_below(g, sizeof LIST / sizeof *LIST)] : rng_u64(g);
 }
 
-enum { SHAPE_KINDS = 10 };
+enum { SHAPE_KINDS = 13 };
+
+// One of some values with all their digits.
+static uint64_t few(uint64_t i) { return bits_of((double)(i * i + 1) / 7); }
 
 static uint64_t number(Rng *g, int shape, int64_t i, double *level) {
     switch (shape) {
@@ -70,7 +73,10 @@ static uint64_t number(Rng *g, int shape, int64_t i, double *level) {
     case 6: return rng_below(g, 5) ? bits_of((double)(i * 7)) : nasty(g);
     case 7: return bits_of((double)rng_below(g, 100) * 1e15 + 0.5);
     case 8: return bits_of((double)(int64_t)(rng_normal(g) * 1e9) / 1e11);
-    default: *level += (double)(int64_t)(rng_normal(g) * 10) / 10; return bits_of(*level); // sums: off by a bit
+    case 9: *level += (double)(int64_t)(rng_normal(g) * 10) / 10; return bits_of(*level); // sums: off by a bit
+    case 10: return few(rng_below(g, 40));                                                // again and again
+    case 11: return bits_of((double)(100 + rng_below(g, 60)) * 0.1 * 3); // the same are off by the same
+    default: return rng_below(g, 30) ? few(rng_below(g, 5)) : nasty(g);
     }
 }
 
@@ -434,12 +440,100 @@ static void damage_is_told(void **state) {
     hwork_free(w);
 }
 
+// Blocks as they were written first, by points made in the same way.
+static void blocks_of_version_1_are_read(void **state) {
+    (void)state;
+    HWork *w = hwork_new();
+    for (int cell = HCELL_F64; cell <= HCELL_TEXT; cell++) {
+        Rng g = rng_make(1, (uint64_t)cell);
+        Made m = make(&g, (HCell)cell, 20, 60, true);
+        static char bytes[1 << 16];
+        char path[64];
+        HBlock b;
+        snprintf(path, sizeof path, "fuzz/corpus/hblock/version-1-%d", cell);
+        FILE *f = fopen(path, "rb");
+        CHECK(f);
+        int64_t n = (int64_t)fread(bytes, 1, sizeof bytes, f) - 1; // the first byte is for the fuzzer
+        fclose(f);
+        CHECK(n > 100 && bytes[5] == 1);
+        CHECK(hblock_open(w, (Str){bytes + 1, n}, &m.keep, &b) == ERR_OK);
+        check_head(&b, &m);
+        check_rows(w, &b, &m, 0, HBLOCK_ROWS - 1);
+        check_known(w, &g, &b, &m);
+        arena_free(&m.keep);
+    }
+    hwork_free(w);
+}
+
+// A block of one row of n doubles, a second apart; returns its bytes for a point.
+static double bytes_a_point(HWork *w, Rng *g, int64_t n, int shape) {
+    Made m = {.in = {.cell = HCELL_F64, .sources = SOURCES, .source_count = 3, .level = 3}};
+    double level = 1000;
+    arena_init(&m.keep, 1 << 20);
+    m.batches = NEW(&m.keep, HBatch, n);
+    m.points = NEW(&m.keep, HPoint, n);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t time = T0 + i * SECOND;
+        m.batches[i] = (HBatch){(uint64_t)i + 1, time + 1000 * (2000 + (int64_t)rng_below(g, 1000)), 0};
+        m.points[i] = (HPoint){.batch = (uint32_t)i, .kind = HPOINT_PUT, .source_time = time};
+        m.points[i].bits = number(g, shape, i, &level);
+    }
+    m.in.batches = m.batches;
+    m.in.points = m.points;
+    m.in.batch_count = m.in.count = n;
+    double size = (double)round_trip(w, g, &m) / (double)n;
+    arena_free(&m.keep);
+    return size;
+}
+
+static void long_rows_take_little(void **state) {
+    (void)state;
+    HWork *w = hwork_new();
+    Rng g = rng_make(21, 0);
+    double arrivals = 10 / 8.0;                                         // 1,000 microseconds that are as likely
+    CHECK(bytes_a_point(w, &g, 20000, 10) < arrivals + 5.33 / 8 + 0.1); // ranks of 40
+    CHECK(bytes_a_point(w, &g, 20000, 11) < arrivals + 5.91 / 8 + 0.1); // 60, many of which are off by a bit
+    CHECK(bytes_a_point(w, &g, 20000, 0) < arrivals + 3.64 / 8 + 0.1);  // a gauge that wanders, off by three or so
+    hwork_free(w);
+}
+
+// Bytes of any distribution, in all lengths.
+static void streams_come_back(void **state) {
+    (void)state;
+    HWork *w = hwork_new();
+    w->level = 3;
+    for (uint64_t seed = 1; seed <= 400; seed++) {
+        Rng g = rng_make(seed, 3);
+        int64_t n = (int64_t)rng_below(&g, 5000) + 1;
+        uint64_t kinds = 1 + rng_below(&g, rng_below(&g, 2) ? 4 : 256), rare = 1 + rng_below(&g, 300);
+        uint8_t *bytes = mem_alloc((size_t)n);
+        for (int64_t i = 0; i < n; i++)
+            bytes[i] = (uint8_t)(rng_below(&g, rare) ? 255 - rng_below(&g, kinds) : (uint64_t)(i * i));
+        Buf out = {0};
+        stream_put(w, &out, bytes, n);
+        for (int64_t size = 0; size <= out.n; size += size < 40 || size > out.n - 10 ? 1 : 97) {
+            char *cut = mem_alloc((size_t)size); // of its own: reads beyond are seen
+            if (size) memcpy(cut, out.p, (size_t)size);
+            Cut c = cut_of((Str){cut, size}), past = c;
+            Str got = stream_get_exact(w, &c, SLOT_SYMBOLS, n);
+            stream_skip(&past);
+            CHECK(c.bad == (size < out.n) && past.bad == c.bad);
+            CHECK(c.bad || (c.p == c.end && past.p == c.end && memcmp(got.p, bytes, (size_t)n) == 0));
+            mem_free(cut);
+        }
+        buf_free(&out);
+        mem_free(bytes);
+    }
+    hwork_free(w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_points_come_back),    cmocka_unit_test(edges_come_back),
         cmocka_unit_test(one_long_row_comes_back), cmocka_unit_test(a_block_without_points_keeps_its_start),
         cmocka_unit_test(nasty_doubles_come_back), cmocka_unit_test(long_texts_are_cut_into_frames),
-        cmocka_unit_test(damage_is_told),
+        cmocka_unit_test(damage_is_told),          cmocka_unit_test(blocks_of_version_1_are_read),
+        cmocka_unit_test(long_rows_take_little),   cmocka_unit_test(streams_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,12 +4,14 @@
 //            m / 10^k; the same rounded to single precision (sensors that send floats); bits in order of size
 //   times    as they are; or in units of 100 ns .. 1 s, less the arrival of their point
 //   texts    numbers of the distinct ones
+#include <math.h>
 #include "base/check.h"
 #include "codec/hblock_inner.h"
 
 // ORDER F64MODE: stored. 0: bits in order of size.
 #define MODE_DOUBLE 1 // + k
 #define MODE_SINGLE 32
+#define MODE_ALIKE 64 // + k; the same m is off by the same again, mostly: odd are those where that is not so
 #define POWERS 17
 
 #define SINGLE_MAX 0x1p24   // integers above have no meaning for a float
@@ -17,7 +19,13 @@
 #define ROUND 0x1.8p52
 #define NEAR 4            // in units of the last place
 #define NEAR_BELOW 0x1p40 // so short a number is not as near by chance
-#define SAMPLES 32
+#define SAMPLES 64
+#define DIGIT_BITS 3.32 // of a value that changes
+#define ODD_BITS 80.0
+#define SINGLE_OVER 20.0 // bits: values of single precision may be less then
+#define SINGLE_LESS 9.0
+#define ALIKE_MIN 512    // elements of a strip that may be of MODE_ALIKE
+#define ALIKE_CACHE 4096 // last known ones
 
 static const double POWER[POWERS] = {1e0, 1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7, 1e8,
                                      1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16};
@@ -61,17 +69,24 @@ static unsigned scale_of(uint64_t bits, unsigned k, bool single) {
     return k;
 }
 
-// A scale for most of the values by a sample; POWERS when there is none.
-static unsigned guess_scale(const uint64_t *bits, int64_t n, bool single) {
-    int64_t step = n / SAMPLES + 1, bad = 0, seen = 0;
-    unsigned k = 0;
-    for (int64_t i = 0; i < n; i += step) {
-        unsigned need = scale_of(bits[i], k, single);
-        seen++;
-        if (need < POWERS) k = need;
-        else if (2 * ++bad > SAMPLES) return POWERS; // even NaN are never more than half
+// The scale that is best by a sample: digits cost where values change, odd ones wherever they are. Returns about what a
+// value comes to, in bits; *k: POWERS when even NaN would be more than half.
+static double guess_scale(const uint64_t *bits, int64_t n, bool single, unsigned *k) {
+    int64_t step = n / SAMPLES + 1, seen = 0, changed = 0, odd = 0, need[POWERS + 1] = {0};
+    for (int64_t i = 0; i < n; i += step, seen++) {
+        need[scale_of(bits[i], 0, single)]++;
+        changed += i == 0 || bits[i] != bits[i - 1];
     }
-    return 2 * bad > seen ? POWERS : k;
+    double best = INFINITY;
+    *k = POWERS;
+    odd = need[POWERS];
+    for (unsigned i = POWERS; i-- > 0; odd += need[i]) {
+        double cost = DIGIT_BITS * i * (double)changed / (double)seen + ODD_BITS * (double)odd / (double)seen;
+        if (2 * odd > seen || cost > best) continue;
+        best = cost;
+        *k = i;
+    }
+    return best;
 }
 
 // Integers at a scale; returns how many are odd, and the largest scale that an odd one could live with.
@@ -93,12 +108,10 @@ static int64_t scale_strip(const uint64_t *bits, int64_t n, unsigned k, bool sin
 
 // Find the mode of a strip and its integers; false: none is worth it.
 static bool choose_scale(const uint64_t *bits, int64_t n, uint8_t *mode, int64_t *m) {
+    unsigned k, s, deeper;
+    double cost = guess_scale(bits, n, false, &k);
     bool single = false;
-    unsigned k = guess_scale(bits, n, false), deeper;
-    if (k > 6) {
-        unsigned s = guess_scale(bits, n, true);
-        if (s + 2 < k) k = s, single = true;
-    }
+    if (cost > SINGLE_OVER && guess_scale(bits, n, true, &s) + SINGLE_LESS < cost) k = s, single = true;
     if (k == POWERS) return false;
     int64_t odd = scale_strip(bits, n, k, single, m, &deeper);
     // A digit costs 3.3 bits everywhere, an odd one about 9 bytes.
@@ -113,15 +126,51 @@ static bool choose_scale(const uint64_t *bits, int64_t n, uint8_t *mode, int64_t
 // ORDER ODD: stored. A byte an odd one: ODD_RAW: its bits are beside; else NEAR + 1 + what its bits have more.
 #define ODD_RAW 0
 
+// What was off by how much.
+typedef struct Alike {
+    int64_t m, off;
+} Alike;
+
+static uint64_t alike_at(int64_t m) { return (uint64_t)m * UINT64_C(0x9e3779b97f4a7c15) >> 52; }
+
+// How much m should be off, and now it is known that it is off by `off`.
+static int64_t alike(Alike *known, int64_t m, int64_t off) {
+    Alike *a = &known[alike_at(m)];
+    int64_t want = a->m == m ? a->off : 0;
+    if (want != off) *a = (Alike){m, off};
+    return want;
+}
+
+static Alike *alike_none(HWork *w) {
+    Alike *known = hwork_slot(w, SLOT_ALIKE, ALIKE_CACHE * (int64_t)sizeof *known);
+    memset(known, 0, ALIKE_CACHE * sizeof *known);
+    return known;
+}
+
+// Is it less when what is off is taken to be alike?
+static bool is_alike(HWork *w, const uint64_t *bits, int64_t n, unsigned k) {
+    Alike *known = NULL;
+    int64_t near = 0, other = 0, m, off;
+    for (int64_t i = 0; i < n; i++) {
+        Fit fit = rescale(bits[i], k, false, &m, &off);
+        if (fit == FIT_NONE || (fit == FIT_EXACT && !known)) continue;
+        if (!known) known = alike_none(w);
+        near += fit == FIT_NEAR;
+        other += alike(known, m, off) != off;
+    }
+    return near * 64 > n && other * 8 < near * 7;
+}
+
 static void put_odd(HWork *w, const uint64_t *bits, int64_t from, int64_t n, uint8_t mode, int64_t *last) {
-    bool single = mode >= MODE_SINGLE;
-    unsigned k = (unsigned)mode - (single ? MODE_SINGLE : MODE_DOUBLE);
+    bool single = mode >= MODE_SINGLE && mode < MODE_ALIKE;
+    unsigned k = (unsigned)mode - (mode >= MODE_ALIKE ? MODE_ALIKE : single ? MODE_SINGLE : MODE_DOUBLE);
+    Alike *known = mode >= MODE_ALIKE ? alike_none(w) : NULL;
     int64_t m, off;
     for (int64_t i = from; i < from + n; i++) {
         Fit fit = rescale(bits[i], k, single, &m, &off);
-        if (fit == FIT_EXACT) continue;
+        if (fit != FIT_NONE && off == (known ? alike(known, m, off) : 0)) continue;
         buf_varint(&w->odd_at, (uint64_t)(i - *last));
-        buf_byte(&w->small, (char)(fit == FIT_NEAR ? NEAR + 1 + off : ODD_RAW));
+        buf_byte(&w->small, (char)(fit == FIT_NONE ? ODD_RAW : NEAR + 1 + off));
         if (fit == FIT_NONE) buf_u64(&w->odd, bits[i]);
         *last = i;
     }
@@ -129,11 +178,13 @@ static void put_odd(HWork *w, const uint64_t *bits, int64_t from, int64_t n, uin
 
 static uint8_t f64_strip(HWork *w, uint64_t *bits, int64_t from, int64_t n, int64_t *last) {
     uint8_t mode = 0;
-    int64_t *m = hwork_slot(w, SLOT_SCALED, n * 8);
+    int64_t *m = hwork_slot(w, SLOT_WHOLE, n * 8);
     if (!choose_scale(bits + from, n, &mode, m)) {
         for (int64_t i = from; i < from + n; i++) bits[i] = by_size(bits[i]);
         return 0;
     }
+    if (n >= ALIKE_MIN && w->level > 1 && mode < MODE_SINGLE && is_alike(w, bits + from, n, mode - MODE_DOUBLE))
+        mode += MODE_ALIKE - MODE_DOUBLE;
     put_odd(w, bits, from, n, mode, last);
     memcpy(bits + from, m, (size_t)n * 8);
     return mode;
@@ -156,7 +207,7 @@ void f64_put(HWork *w, Buf *out, uint64_t *bits, const SeqRows *rows) {
 
 static bool f64_mode_ok(uint8_t mode) {
     return mode == 0 || (mode >= MODE_DOUBLE && mode < MODE_DOUBLE + POWERS) ||
-           (mode >= MODE_SINGLE && mode < MODE_SINGLE + POWERS);
+           (mode >= MODE_SINGLE && mode < MODE_SINGLE + POWERS) || (mode >= MODE_ALIKE && mode < MODE_ALIKE + POWERS);
 }
 
 static void f64_restore(uint64_t *v, int64_t n, uint8_t mode) {
@@ -171,31 +222,66 @@ static void f64_restore(uint64_t *v, int64_t n, uint8_t mode) {
     }
 }
 
-// Set the odd ones right.
-static void odd_get(Cut places, Cut kinds, Cut odds, uint64_t *bits, int64_t n, Cut *c) {
-    uint64_t i = 0;
-    while (places.p < places.end) {
-        uint64_t gap = cut_varint(&places);
-        uint8_t kind = cut_byte(&kinds);
-        i += gap;
-        if (places.bad || kinds.bad || odds.bad || gap >= (uint64_t)n || i >= (uint64_t)n || kind > 2 * NEAR + 1) {
-            c->bad = true;
-            return;
-        }
-        if (kind == ODD_RAW) bits[i] = cut_u64(&odds);
-        else bits[i] += (uint64_t)kind - (NEAR + 1);
+// The odd ones, one by one.
+typedef struct Odds {
+    Cut places, kinds, bits;
+    int64_t at, total; // of the next one; total: there is none
+    uint8_t kind;
+    bool bad;
+} Odds;
+
+static void odds_next(Odds *o) {
+    bool first = o->at < 0;
+    if (first) o->at = 0;
+    if (o->places.p == o->places.end) {
+        o->at = o->total;
+        return;
     }
-    if (kinds.p != kinds.end || odds.bad || odds.p != odds.end) c->bad = true;
+    uint64_t gap = cut_varint(&o->places);
+    o->kind = cut_byte(&o->kinds);
+    o->bad |= o->places.bad || o->kinds.bad || o->kind > 2 * NEAR + 1 || (gap == 0 && !first) ||
+              gap >= (uint64_t)(o->total - o->at);
+    o->at = o->bad ? o->total : o->at + (int64_t)gap;
+}
+
+// Bits of the odd one that is next, where m / 10^k has `bits`.
+static uint64_t odds_take(Odds *o, uint64_t bits) {
+    return o->kind == ODD_RAW ? cut_u64(&o->bits) : bits + (uint64_t)o->kind - (NEAR + 1);
+}
+
+// Integers of MODE_ALIKE, elements [from, from + n) of all.
+static void alike_restore(uint64_t *v, int64_t from, int64_t n, double power, Alike *known, Odds *o) {
+    for (int64_t i = 0; i < n; i++) {
+        int64_t m = (int64_t)v[i];
+        uint64_t bits = bits_of((double)m / power);
+        const Alike *a = &known[alike_at(m)];
+        if (from + i != o->at) {
+            v[i] = bits + (a->m == m ? (uint64_t)a->off : 0);
+            continue;
+        }
+        v[i] = odds_take(o, bits);
+        if (o->kind != ODD_RAW) alike(known, m, (int64_t)(v[i] - bits));
+        odds_next(o);
+    }
+}
+
+// The first n elements of a strip.
+static void strip_restore(HWork *w, uint64_t *bits, const Strip *s, int64_t n, uint8_t mode, Odds *o) {
+    if (mode < MODE_ALIKE) f64_restore(bits + s->first, n, mode);
+    else if (n) alike_restore(bits + s->first, s->first, n, POWER[mode - MODE_ALIKE], alike_none(w), o);
+    for (; o->at < s->end; odds_next(o)) bits[o->at] = odds_take(o, bits[o->at]);
 }
 
 void f64_get(HWork *w, Cut *c, uint64_t *bits, const SeqRows *rows) {
     if (rows->total == 0) return;
     Cut mode = cut_of(stream_get(w, c, SLOT_MODES, rows->rows));
-    Cut places = cut_of(stream_get(w, c, SLOT_ODD_AT, rows->total * 10));
-    Cut kinds = cut_of(stream_get(w, c, SLOT_ODD_KINDS, rows->total));
-    Cut odds = cut_of(stream_get(w, c, SLOT_ODD, rows->total * 8));
+    Odds o = {.at = -1, .total = rows->total};
+    o.places = cut_of(stream_get(w, c, SLOT_ODD_AT, rows->total * 10));
+    o.kinds = cut_of(stream_get(w, c, SLOT_ODD_KINDS, rows->total));
+    o.bits = cut_of(stream_get(w, c, SLOT_ODD, rows->total * 8));
     seq_get(w, c, bits, rows, 0);
     if (c->bad) return;
+    odds_next(&o);
     for (Strip s = {0}; strip_next(rows, &s);) {
         if (s.end == s.first) continue;
         uint8_t how = cut_byte(&mode);
@@ -203,10 +289,9 @@ void f64_get(HWork *w, Cut *c, uint64_t *bits, const SeqRows *rows) {
             c->bad = true;
             return;
         }
-        f64_restore(bits + s.first, strip_wanted(rows, &s), how);
+        strip_restore(w, bits, &s, strip_wanted(rows, &s), how, &o);
     }
-    if (mode.p != mode.end) c->bad = true;
-    odd_get(places, kinds, odds, bits, rows->total, c);
+    if (mode.p != mode.end || o.bad || o.kinds.p != o.kinds.end || o.bits.bad || o.bits.p != o.bits.end) c->bad = true;
 }
 
 // ---- times --------------------------------------------------------------------------------------------------------
