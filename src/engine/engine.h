@@ -353,6 +353,7 @@ struct Sosia {
     int64_t queue_max, ring_records, checkpoint_interval_ns, feed_bytes_max, tick_ns;
     int64_t (*now)(void *ctx);
     void *now_ctx;
+    int64_t clock_grain; // ns: times of batches are whole ones of it, unless they would be too early
     int64_t opened_mono_ns;
     Realm *live; // own reference
     Thread writer;

@@ -297,6 +297,7 @@ void pasts_task(Sosia *e, Task *c) {
 
 int64_t pasts_clock(Sosia *e) {
     int64_t now = e->now(e->now_ctx), later = e->past_time + TIME_GRAIN;
+    now -= now % e->clock_grain;
     return now >= later ? now : later;
 }
 
