@@ -3,6 +3,7 @@
 // and relationships one by one, in the order they happened.
 #include "cli/replay_past.h"
 #include "base/time.h"
+#include "cli/derived_here.h"
 #include "cli/feed.h"
 #include "cli/watch.h"
 #include "cli/term.h"
@@ -15,7 +16,8 @@ typedef struct Past {
     SseEvent event;
     Arena scratch;
     Feeder feeder;
-    int64_t batches, changes, skipped;
+    DerivedHere derived; // of the world it goes into
+    int64_t batches, changes, skipped, derived_count;
     bool ended;
 } Past;
 
@@ -32,7 +34,11 @@ static Err call_now(Past *p, const char *method, Str path, Str body, const char 
 
 static Err put_value(Past *p, const Json *change, Str twin, Str path, bool unset) {
     const Json *value = json_get(change, STR("value"));
+    bool derived;
     if (!unset && !value) return ERR_OK; // a new source time of the value as it is
+    TRY(derived_here(&p->derived, twin, path, &derived));
+    p->derived_count += derived;
+    if (derived) return ERR_OK; // it follows there from what it follows from
     Buf line = {0};
     buf_str_put(&line, STR("{\"id\":"));
     json_put_str(&line, twin);
@@ -96,6 +102,7 @@ static Err apply(Past *p, const Json *change) {
     if (str_eq(op, STR("set")) && !str_starts(path, STR("$"))) return put_value(p, change, twin, path, false);
     if (str_eq(op, STR("unset"))) return put_value(p, change, twin, path, true);
     TRY(feeder_flush(&p->feeder)); // values before it come first; before a path is made, which this forgets
+    if (str_starts(op, STR("twin_"))) derived_here_forget(&p->derived);
     if (str_eq(op, STR("twin_put"))) return put_twin(p, twin, text_in(change, STR("model")));
     if (str_eq(op, STR("twin_delete")))
         return call_now(p, "DELETE", client_path(&p->into, "/digitaltwins/{}", &twin), (Str){0}, NULL);
@@ -188,13 +195,15 @@ static Err report(const Past *p) {
     if (!p->o->into.n) return ERR_OK;
     Buf line = {0};
     if (p->o->common->json)
-        buf_printf(&line, "{\"batches\":%lld,\"changes\":%lld,\"skipped\":%lld,\"accepted\":%lld,\"rejected\":%lld}\n",
-                   (long long)p->batches, (long long)p->changes, (long long)p->skipped, (long long)p->feeder.accepted,
-                   (long long)p->feeder.rejected);
+        buf_printf(&line,
+                   "{\"batches\":%lld,\"changes\":%lld,\"skipped\":%lld,\"derived\":%lld,\"accepted\":%lld,"
+                   "\"rejected\":%lld}\n",
+                   (long long)p->batches, (long long)p->changes, (long long)p->skipped, (long long)p->derived_count,
+                   (long long)p->feeder.accepted, (long long)p->feeder.rejected);
     else
-        buf_printf(&line, "%lld changes of %lld batches went into %.*s; %lld values taken, %lld refused%s\n",
+        buf_printf(&line, "%lld changes of %lld batches went into %.*s; %lld values taken, %lld refused%s%s\n",
                    (long long)p->changes, (long long)p->batches, STR_ARG(p->o->into), (long long)p->feeder.accepted,
-                   (long long)p->feeder.rejected,
+                   (long long)p->feeder.rejected, p->derived_count ? "; what it derives was left to it" : "",
                    p->skipped ? "; models, telemetry and changes of model were left out" : "");
     Err err = say(buf_str(&line));
     buf_free(&line);
@@ -209,12 +218,14 @@ Err replay_past(const ReplayPast *o) {
     arena_init(&p.scratch, 0);
     Err err = client_open(&p.tail, o->common);
     if (!err && o->into.n) err = client_open(&p.into, &target);
+    if (!err && o->into.n) err = derived_here_open(&p.derived, &p.into);
     if (!err) feeder_init(&p.feeder, &p.into, STR("the past"), 1000);
     if (!err) err = subscribe(&p);
     if (!err) err = follow(&p);
     if (!err) err = report(&p);
     client_stream_close(&p.stream);
     feeder_free(&p.feeder);
+    derived_here_close(&p.derived);
     client_close(&p.tail);
     client_close(&p.into);
     arena_free(&p.scratch);
