@@ -21,7 +21,10 @@
 #define BATCH 5000
 #define UNDER_WAY 32
 #define FEEDS 3 // relationships a pump
+#define IMPORT_BYTES (16 << 20)
 #define ROUNDS 21
+#define PEER_ROWS 2000000
+#define PEER_TWINS 100000
 #define SCANS 5
 #define SCREEN_TWINS 200
 #define SCRUB_INSTANTS 100
@@ -63,24 +66,33 @@ static void put_model(Buf *b) {
     buf_str_put(b, STR("]}]"));
 }
 
+// Send what is in `b` when it is long, and begin again with a section.
+static void flush(Past *x, Buf *b, Str section, bool now) {
+    if (!now && b->n < IMPORT_BYTES) return;
+    if (b->n > section.n) write_all(x, SOSIA_IMPORT, b);
+    buf_reset(b);
+    buf_str_put(b, section);
+}
+
 // Pumps, and what each of them feeds.
 static void load(Past *x) {
+    const Str twins = STR("{\"Section\":\"Twins\"}\n"), links = STR("{\"Section\":\"Relationships\"}\n");
     Buf b = {0};
     put_model(&b);
     write_all(x, SOSIA_MODELS_ADD, &b);
     buf_reset(&b);
-    buf_str_put(&b, STR("{\"Section\":\"Twins\"}\n"));
-    for (int64_t i = 0; i < x->twins; i++)
+    flush(x, &b, twins, true);
+    for (int64_t i = 0; i < x->twins; i++, flush(x, &b, twins, false))
         buf_printf(&b, "{\"$dtId\":\"pump-%d\",\"$metadata\":{\"$model\":\"dtmi:bench:Pump;1\"}}\n", (int)i);
-    buf_str_put(&b, STR("{\"Section\":\"Relationships\"}\n"));
-    for (int64_t i = 0; i < x->twins * FEEDS; i++) {
+    flush(x, &b, links, true);
+    for (int64_t i = 0; i < x->twins * FEEDS; i++, flush(x, &b, links, false)) {
         int to = (int)((i / FEEDS + 1 + (int64_t)rng_below(&x->rng, (uint64_t)x->twins - 1)) % x->twins);
         buf_printf(&b,
                    "{\"$sourceId\":\"pump-%d\",\"$relationshipId\":\"f%d\",\"$targetId\":\"pump-%d\","
                    "\"$relationshipName\":\"feeds\"}\n",
                    (int)(i / FEEDS), (int)i, to);
     }
-    write_all(x, SOSIA_IMPORT, &b);
+    flush(x, &b, links, true);
     buf_free(&b);
 }
 
@@ -218,8 +230,76 @@ static void tell(Bench *b, double cpu) {
     bench_print(b);
 }
 
+// ---- a peer -------------------------------------------------------------------------------------------------------
+
+static void peer_must(sqlite3 *db, bool ok) {
+    if (ok) return;
+    fprintf(stderr, "SQLite: %s\n", sqlite3_errmsg(db));
+    exit(1);
+}
+
+// A row a value, an index by series and time; values come as in the stream, a batch a transaction.
+static void peer_load(sqlite3 *db, Rng *rng) {
+    sqlite3_stmt *st;
+    const char *sql = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; CREATE TABLE value(series INTEGER, time "
+                      "INTEGER, value REAL, PRIMARY KEY(series, time)) WITHOUT ROWID; BEGIN";
+    peer_must(db, sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
+    peer_must(db,
+              sqlite3_prepare_v2(db, "INSERT OR REPLACE INTO value VALUES(?1, ?2, ?3)", -1, &st, NULL) == SQLITE_OK);
+    for (int i = 0; i < PEER_ROWS; i++) {
+        sqlite3_bind_int64(st, 1, (int64_t)rng_below(rng, PEER_TWINS * FIELDS));
+        sqlite3_bind_int64(st, 2, i);
+        sqlite3_bind_double(st, 3, (double)(200 + i % 90) / 10);
+        peer_must(db, sqlite3_step(st) == SQLITE_DONE);
+        sqlite3_reset(st);
+    }
+    sqlite3_finalize(st);
+    peer_must(db, sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK);
+}
+
+// The values of one twin at an instant, by a connection that has nothing cached.
+static double peer_ask(const char *path, int64_t twin, int64_t at) {
+    sqlite3 *db;
+    sqlite3_stmt *st;
+    peer_must(NULL, sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK);
+    int64_t start = time_mono_ns();
+    const char *sql = "SELECT value FROM value WHERE series = ?1 AND time <= ?2 ORDER BY time DESC LIMIT 1";
+    peer_must(db, sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK);
+    for (int64_t i = 0; i < FIELDS; i++) {
+        sqlite3_bind_int64(st, 1, twin * FIELDS + i);
+        sqlite3_bind_int64(st, 2, at);
+        int rc = sqlite3_step(st);
+        peer_must(db, rc == SQLITE_ROW || rc == SQLITE_DONE);
+        sqlite3_reset(st);
+    }
+    double ms = bench_seconds(start) * 1e3;
+    sqlite3_finalize(st);
+    sqlite3_close(db);
+    return ms;
+}
+
+static double peer_one_twin(const Past *x) {
+    char path[300];
+    double ms[ROUNDS];
+    sqlite3 *db;
+    Rng rng = rng_make(3, 3);
+    snprintf(path, sizeof path, "%s.peer", x->path);
+    unlink(path);
+    peer_must(NULL, sqlite3_open(path, &db) == SQLITE_OK);
+    peer_load(db, &rng);
+    sqlite3_close(db);
+    for (int i = 0; i < ROUNDS; i++)
+        ms[i] = peer_ask(path, (int64_t)rng_below(&rng, PEER_TWINS), (int64_t)rng_below(&rng, PEER_ROWS));
+    unlink(path);
+    return bench_median(ms, ROUNDS);
+}
+
+// ---- figures ------------------------------------------------------------------------------------------------------
+
 static void one_twin(Past *x) {
     Bench b = {.name = "past.one_twin", .unit = "ms", .goal = 5, .less = true};
+    b.peer = "SQLite, a row a value, 2 M of them";
+    b.peer_value = peer_one_twin(x);
     char world[64];
     double cpu = cpu_ms();
     for (int i = 1; i <= ROUNDS; i++) {

@@ -138,9 +138,9 @@ typedef struct HBlock {
 
 // Check head, batches and directory. Errors: CORRUPT.
 MUST Err hblock_open(HWork *w, Str bytes, Arena *keep, HBlock *out);
-// For HBlock.kept: what hblock_rows, hblock_pick and hblock_known ask for the second time stays decoded, of frames whose
-// points are all values with times of their source. Any number of threads may ask at once. The block stays where it is
-// until hkept_free.
+// For HBlock.kept: what hblock_rows, hblock_pick and hblock_known ask for the second time stays decoded, of frames
+// whose points are all values with times of their source. Any number of threads may ask at once. The block stays where
+// it is until hkept_free.
 HKept *hkept_new(const HBlock *b);
 void hkept_free(HKept *k); // NULL is fine
 int64_t hkept_bytes(const HKept *k);

@@ -17,7 +17,6 @@
 #include "world/scan.h"
 
 #define LOCKS 64
-#define AHEAD 2 // groups after which the rest of a page is made at once: a question costs a source more than its rows
 #define ROWS_END ((uint64_t)1 << 42) // no vector has more rows
 
 typedef struct Past Past;
@@ -286,7 +285,7 @@ static Err make(World *w, uint32_t vec, uint64_t page_no, uint32_t groups) {
     if (old == past->absent) return ERR_OK;
     PastRows rows = {.w = w, .page = old ? old : fresh_page(w, pv, page_no), .shape = pv->shape};
     uint32_t have = old ? made(old) : 0;
-    if ((uint32_t)__builtin_popcount(have) >= AHEAD && groups & ~have) groups = PAST_WHOLE;
+    if ((uint32_t)__builtin_popcount(have) >= PAST_AHEAD && groups & ~have) groups = PAST_WHOLE;
     rows.groups = groups & groups_of(rows.page) & ~have;
     Err e = rows.groups ? fill(w, vec, page_no, &rows) : ERR_OK;
     if (e != ERR_OK) {
