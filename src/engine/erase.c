@@ -451,7 +451,7 @@ static void erase_memory(Sosia *e, const Job *j) {
 // ---- the file -----------------------------------------------------------------------------------------------------
 
 // The store's thread: batches without what is erased.
-static Err forget_them(void *ctx, Str bytes, Buf *out) {
+static Err forget_them(void *ctx, uint64_t world, Str bytes, Buf *out) {
     Job *j = ctx;
     Buf from = {0}, to = {0};
     Err err = ERR_OK;
@@ -464,7 +464,8 @@ static Err forget_them(void *ctx, Str bytes, Buf *out) {
                     .all = !j->property.n,
                     .links = j->links,
                     .link_count = j->link_count,
-                    .telemetry = j->telemetry ? j->property : (Str){0}};
+                    .telemetry = j->telemetry ? j->property : (Str){0},
+                    .seq_max = world ? 0 : j->seq};
         int64_t taken = 0;
         buf_reset(&to);
         err = forget_batches(&f, buf_str(&from), &to, &taken);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "history/merge_inner.h"
 #include "world/forget.h"
 
@@ -62,10 +63,11 @@ typedef struct Seen {
 } Seen;
 
 // The span that a point falls to; NULL: it stays.
-static const HistoryErase *span_of(const EraseJob *j, uint32_t row, const Seen *p) {
+static const HistoryErase *span_of(const EraseJob *j, uint32_t row, const Seen *p, Str text) {
     for (int64_t i = j->first[row]; i < j->first[row + 1]; i++) {
         const HistoryErase *e = &j->spans[i];
         if (p->time == e->from && p->kind == HPOINT_CLEAR) continue; // whose the row was before
+        if (e->member.n && !forget_tells(text, e->member)) continue;
         if (p->time >= e->from && p->time < e->to) return e;
         if (p->time == e->to && p->cleared) return e;
     }
@@ -78,7 +80,7 @@ static bool has_value(uint8_t kind) { return kind == HPOINT_PUT || kind == HPOIN
 
 // What becomes of a point: stays, goes, or gets another text. *changed: not the first.
 static bool keep_point(EraseJob *j, const Seen *seen, HPoint *p, bool *changed) {
-    const HistoryErase *e = span_of(j, p->row, seen);
+    const HistoryErase *e = span_of(j, p->row, seen, p->text);
     *changed = false;
     if (!e) return true;
     *changed = !e->instead.n || (has_value(p->kind) && !str_eq(p->text, e->instead));
@@ -578,6 +580,19 @@ static Err died(History *h, uint64_t twin, int64_t *time) {
     return history_series(h, &s, see_end, time);
 }
 
+// The store has too much to do: again when it has less.
+static Err put_dead(History *h, const StoreDead *dead, int64_t count) {
+    for (;;) {
+        Err err = history_put_now(h, &(StoreHistoryPut){.dead = dead, .dead_count = count});
+        pthread_mutex_lock(&h->lock);
+        bool closed = h->stop;
+        pthread_mutex_unlock(&h->lock);
+        if (err != ERR_BUSY || closed) return err;
+        thread_sleep_ns(NS_PER_MS);
+        store_help(h->store);
+    }
+}
+
 Err history_erase_dead(History *h, const uint64_t *twins, int64_t n) {
     EraseJob j = {.dead = twins, .dead_count = n};
     StoreDead *dead = mem_alloc((size_t)n * sizeof *dead);
@@ -588,7 +603,7 @@ Err history_erase_dead(History *h, const uint64_t *twins, int64_t n) {
         err = died(h, twins[i], &time);
         if (!err && time) dead[count++] = (StoreDead){.twin = twins[i], .name = name_of(twins[i]), .time = time};
     }
-    if (!err && count) err = history_put_now(h, &(StoreHistoryPut){.dead = dead, .dead_count = count});
+    if (!err && count) err = put_dead(h, dead, count);
     for (int64_t i = 0; i < count; i++) mem_free((void *)(uintptr_t)dead[i].name.p);
     mem_free(dead);
     job_free(&j);

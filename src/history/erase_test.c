@@ -451,11 +451,42 @@ static void rows_are_found_and_names_go(void **state) {
     test_vfs_free(disk);
 }
 
+// A root waits for what nobody seals, for there is no thread; names go all the same.
+static void names_go_while_a_checkpoint_waits(void **state) {
+    (void)state;
+    HistoryLab l;
+    char room[32];
+    TestVfs *disk = test_vfs_new(VFS);
+    history_lab_init(&l, env("SOSIA_SEED", 7), STR("plant.sosia"), VFS);
+    assert_int_equal(history_lab_open(&l), ERR_OK);
+    const LabPoint *dead = NULL;
+    for (int i = 0; i < 400 && !dead; i++) {
+        assert_int_equal(history_lab_write(&l, 20), ERR_OK);
+        for (int64_t k = 0; k < l.point_count; k++)
+            if (l.points[k].p.kind == TRAIL_DEAD) dead = &l.points[k];
+    }
+    assert_non_null(dead);
+    uint64_t twin = dead->p.row;
+    Str name = arena_str(&l.keep, dead->p.text);
+    history_lab_check(&l, 1); // it is in heads
+    history_lab_checkpoint(&l);
+    assert_true(store_checkpointing(l.store));
+    assert_int_equal(history_erase_dead(l.h, &twin, 1), ERR_OK);
+    assert_true(has_dead(&l, forget_name(twin, room), twin));
+    assert_false(has_dead(&l, name, twin));
+    history_lab_rest(&l);
+    assert_true(has_dead(&l, forget_name(twin, room), twin));
+    history_lab_close(&l);
+    history_lab_free(&l);
+    test_vfs_free(disk);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_if_it_had_never_been),
         cmocka_unit_test(nothing_of_a_row_is_left),
         cmocka_unit_test(rows_are_found_and_names_go),
+        cmocka_unit_test(names_go_while_a_checkpoint_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

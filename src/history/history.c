@@ -30,7 +30,7 @@ History *history_new(const HistoryOpen *o) {
     pthread_condattr_init(&mono);
     pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
     pthread_cond_init(&h->work, &mono);
-    pthread_cond_init(&h->moved, NULL);
+    pthread_cond_init(&h->moved, &mono);
     pthread_condattr_destroy(&mono);
     pthread_mutex_init(&h->cache.lock, NULL);
     arena_init(&h->scratch, 0);
@@ -214,6 +214,11 @@ void history_drain(History *h) {
 
 // ---- puts ----
 
+static struct timespec in_ns(int64_t ns) {
+    int64_t t = time_mono_ns() + ns;
+    return (struct timespec){.tv_sec = (time_t)(t / NS_PER_S), .tv_nsec = (long)(t % NS_PER_S)};
+}
+
 // The store's thread, or who does its work.
 static void put_done(void *arg, Err err, const char *why) {
     (void)why;
@@ -267,8 +272,14 @@ Err history_put(History *h, const StoreHistoryPut *put, HistoryPutFn then, void 
 Err history_put_now(History *h, const StoreHistoryPut *put) {
     PutEnd *e = end_new(h, put, NULL, NULL);
     TRY(put_send(h, put, e));
-    if (!h->thread.running) store_drain(h->store);
     pthread_mutex_lock(&h->lock);
+    while (!e->ended && !h->thread.running) { // perhaps the store has no thread either
+        pthread_mutex_unlock(&h->lock);
+        store_help(h->store);
+        pthread_mutex_lock(&h->lock);
+        struct timespec until = in_ns(NS_PER_MS);
+        if (!e->ended) pthread_cond_timedwait(&h->moved, &h->lock, &until);
+    }
     while (!e->ended) pthread_cond_wait(&h->moved, &h->lock);
     pthread_mutex_unlock(&h->lock);
     Err err = e->err;
@@ -341,11 +352,6 @@ bool history_step(History *h) {
     did |= take_batches(h);
     did |= seal_step(h);
     return did;
-}
-
-static struct timespec in_ns(int64_t ns) {
-    int64_t t = time_mono_ns() + ns;
-    return (struct timespec){.tv_sec = (time_t)(t / NS_PER_S), .tv_nsec = (long)(t % NS_PER_S)};
 }
 
 // Wait for a poke, at most until sealing is to be tried again.

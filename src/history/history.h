@@ -150,6 +150,7 @@ void history_retain(History *h, int64_t now);
 typedef struct HistoryErase {
     uint64_t lane, row;
     int64_t from, to;
+    Str member;  // telemetry lanes: only messages that have this member; "": all
     Str instead; // text lanes: stands in place of every text there was; "": the points go
 } HistoryErase;
 MUST Err history_erase(History *h, const HistoryErase *what, int64_t n, int64_t *points);

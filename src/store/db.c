@@ -210,6 +210,10 @@ static Err exec(Db *db, const char *sql) {
     return rc == SQLITE_OK ? ERR_OK : db_failed(db, rc);
 }
 
+Err db_zero_freed(Db *db, bool on) {
+    return exec(db, on ? "PRAGMA secure_delete = ON" : "PRAGMA secure_delete = FAST");
+}
+
 // First column of the first row of `sql`; *number when it is one. The text "wal" is told by is_wal.
 static Err ask(Db *db, const char *sql, int64_t *number, bool *is_wal) {
     sqlite3_stmt *st;
@@ -327,6 +331,7 @@ Err db_open(Db *db, Str path, const char *vfs) {
         e = take_lock(db);
     }
     if (e == ERR_OK) e = open_file(db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs);
+    if (e == ERR_OK) clean_writes(&db->clean, db->h);
     if (e == ERR_OK) e = setup(db);
     if (e != ERR_OK) db_close(db);
     return e;

@@ -8,6 +8,7 @@
 #include <sqlite3.h>
 #include "base/buf.h"
 #include "base/err.h"
+#include "store/clean.h"
 #include "store/lock.h"
 
 #define DB_APPLICATION_ID 0x534F5349 // "SOSI"
@@ -85,6 +86,7 @@ typedef struct Db {
     bool ready;             // opening is over
     int64_t log_pages;      // in the write-ahead log and not known to be in the file
     int64_t backfill_after; // next db_backfill when log_pages passes this
+    Clean clean;            // of the one that writes
     char why[512];          // a sentence about the newest failure, starting with the path
 } Db;
 
@@ -123,5 +125,7 @@ void db_backfill(Db *db);
 bool db_move_log(Db *db);
 // Give back what SQLite caches, after work that went through many pages once.
 void db_forget(Db *db);
+// Pages that fall free are zeroed at once (on), or not. Errors: STORAGE.
+MUST Err db_zero_freed(Db *db, bool on);
 // Size of the file, without the log.
 int64_t db_file_bytes(Db *db);

@@ -25,6 +25,13 @@ void rows_drop(RowSizes *r, uint64_t seq) {
     for (; r->count && r->rows[r->head].seq <= seq; r->count--) r->head = (r->head + 1) & (r->cap - 1);
 }
 
+void rows_resize(RowSizes *r, uint64_t seq, int64_t bytes) {
+    for (int64_t i = 0; i < r->count; i++) {
+        RowSize *row = &r->rows[(r->head + i) & (r->cap - 1)];
+        if (row->seq == seq) row->bytes = bytes;
+    }
+}
+
 // ---- what is kept before it ---------------------------------------------------------------------------------------
 
 Kept rows_kept(const Store *s, uint64_t seq) {

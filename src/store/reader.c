@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "store/scrub_inner.h"
 #include "store/store_inner.h"
 
 // The log is long.
@@ -140,6 +141,7 @@ static void readers_let_go(Store *s) {
 }
 
 void store_move_log(Store *s) {
+    if (scrub_walks(s)) return;
     int64_t bytes = db_log_bytes(&s->db);
     bool held = s->readers.hold; // this thread alone changes it
     if (bytes < LOG_LONG_BYTES) s->readers.hold_after = LOG_LONG_BYTES;

@@ -1,18 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// ROOT -> JOURNAL -> SCENARIOS -> GARBAGE -> FILL -> LOG, one scrub after the other.
+// ROOT -> JOURNAL -> SCENARIOS -> GARBAGE -> FILL -> LOG -> TAILS -> LOG_AGAIN, one scrub after the other.
 //
-// Deleted cells are zeroed within their pages (secure_delete = FAST); pages that fell free are not. FILL takes them all
-// into rows of zeros and lets those go again: SQLite uses free pages before it makes the file longer. A crash in
-// between leaves rows of `page` that no root names, which recovery deletes.
+// Deleted cells are zeroed within their pages (secure_delete = FAST, and clean.h); pages that fell free are not. FILL
+// takes them all into rows of zeros and lets those go again: SQLite uses free pages before it makes the file longer. A
+// crash in between leaves rows of `page` that no root names, which recovery deletes.
+//
+// When the log is empty, what rows left behind their ends in pages in use goes too, see tails.h: until that is done the
+// log is not moved into the file, and pages that fall free are zeroed at once, so that no new row gets an old page with
+// something in it.
 #include "store/scrub.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "store/scrub_inner.h"
 #include "store/store_inner.h"
+#include "store/tails.h"
 
 #define FILL_BYTES (512 << 10)             // of zeros in one transaction
+#define LOOKS 500                          // at pages of the file in one slice
 #define LOG_WAIT_NS (20 * NS_PER_MS)       // between tries to empty the log
 #define OVERFLOW_BYTES (DB_PAGE_BYTES - 4) // of a blob in a page of its own
+
+#define LOCAL_BYTES ((DB_PAGE_BYTES - 12) * 32 / 255 - 23) // of it in the page of its row, when the others are full
+#define ROW_HEAD_BYTES 5                                   // of a row (NULL, blob of 8,186 to 1,048,569 bytes)
 
 typedef enum ScrubState {
     SCRUB_ROOT,
@@ -21,7 +30,9 @@ typedef enum ScrubState {
     SCRUB_GARBAGE,
     SCRUB_FILL,
     SCRUB_LET_GO,
-    SCRUB_LOG
+    SCRUB_LOG,
+    SCRUB_TAILS,
+    SCRUB_LOG_AGAIN
 } ScrubState;
 
 struct Scrub {
@@ -35,6 +46,8 @@ struct Scrub {
     int64_t rows, zeroed;
     IdSet zeros;      // rows of zeros: garbage when all free pages are taken, not before
     int64_t retry_ns; // mono; LOG: not before
+    Tails tails;
+    bool walks; // TAILS
 };
 
 void store_scrub(Store *s, uint64_t seq, StoreForgetFn forget, void *ctx, StoreScrubFn done, void *arg) {
@@ -53,8 +66,24 @@ static void let_go(Store *s, Scrub *x) {
     idset_free(&x->zeros);
 }
 
+static Err walk_begin(Store *s, Scrub *x) {
+    x->walks = true;
+    TRY(db_zero_freed(&s->db, true));
+    return tails_begin(&x->tails, &s->db);
+}
+
+static void walk_end(Store *s, Scrub *x) {
+    Err err = x->walks ? db_zero_freed(&s->db, false) : ERR_OK; // if not: slower, that is all
+    (void)err;
+    x->walks = false;
+    tails_free(&x->tails);
+}
+
+bool scrub_walks(const Store *s) { return s->scrubs && s->scrubs->walks; }
+
 static void scrub_end(Store *s, Scrub *x, Err err) {
     let_go(s, x);
+    walk_end(s, x);
     pthread_mutex_lock(&s->lock);
     s->scrubs = x->next;
     pthread_mutex_unlock(&s->lock);
@@ -69,7 +98,8 @@ void scrub_refuse_all(Store *s) {
 int64_t scrub_wait_ns(const Store *s, int64_t now_mono_ns) {
     const Scrub *x = s->scrubs;
     if (!x || (x->state == SCRUB_ROOT && s->root_seq < x->seq)) return -1;
-    if (x->state == SCRUB_LOG && x->retry_ns > now_mono_ns) return x->retry_ns - now_mono_ns;
+    bool log = x->state == SCRUB_LOG || x->state == SCRUB_LOG_AGAIN;
+    if (log && x->retry_ns > now_mono_ns) return x->retry_ns - now_mono_ns;
     return 0;
 }
 
@@ -80,7 +110,8 @@ typedef struct JournalRow {
     Buf bytes, out;
 } JournalRow;
 
-// The next row behind x->at that the root has; *more false: there is none.
+// The next row behind x->at that begins before what was erased had ended; *more false: there is none. It may end behind
+// the root: recovery leaves out of it what the root has.
 static Err next_row(Store *s, Scrub *x, JournalRow *r, bool *more) {
     sqlite3_stmt *st = db_use(&s->db, DB_JOURNAL_SCAN);
     sqlite3_bind_int64(st, 1, STORE_WORLD_LIVE);
@@ -96,18 +127,21 @@ static Err next_row(Store *s, Scrub *x, JournalRow *r, bool *more) {
     db_reset(&s->db, DB_JOURNAL_SCAN);
     if (!good)
         return db_say(&s->db, ERR_CORRUPT, "journal row %llu does not match its check", (unsigned long long)r->seq);
-    *more = r->seq <= s->root_seq;
+    *more = r->first <= x->seq;
     return ERR_OK;
 }
 
-static Err write_row(Store *s, const JournalRow *r) {
+// *behind: it ends behind the root, so what is kept before that is as it was.
+static Err write_row(Store *s, const JournalRow *r, bool *behind) {
     Kept kept = s->kept;
+    *behind = r->seq > s->root_seq;
     kept.bytes += r->out.n - r->bytes.n;
     sqlite3_stmt *st = db_use(&s->db, DB_JOURNAL_EDIT);
     sqlite3_bind_int64(st, 1, (int64_t)r->seq);
     sqlite3_bind_int64(st, 2, journal_check(r->seq, r->prev, r->first, buf_str(&r->out)));
     sqlite3_bind_blob64(st, 3, r->out.p, (uint64_t)r->out.n, SQLITE_STATIC);
     TRY(db_run(&s->db, DB_JOURNAL_EDIT));
+    if (*behind) return ERR_OK;
     TRY(kept_put(s, kept));
     kept_set(s, kept);
     return ERR_OK;
@@ -117,15 +151,19 @@ static Err write_row(Store *s, const JournalRow *r) {
 static Err journal_slice(Store *s, Scrub *x, bool *more) {
     JournalRow r = {0};
     Kept before = s->kept;
+    uint64_t last = 0; // the one row that ends behind the root
+    int64_t last_bytes = 0;
     Err err = db_run(&s->db, DB_BEGIN);
     *more = true;
     for (int64_t bytes = 0; !err && bytes < STORE_SLICE_BYTES;) {
         err = next_row(s, x, &r, more);
         if (err || !*more) break;
         buf_reset(&r.out);
-        err = x->forget(x->ctx, buf_str(&r.bytes), &r.out);
+        err = x->forget(x->ctx, 0, buf_str(&r.bytes), &r.out);
         if (!err && r.out.n) {
-            err = write_row(s, &r);
+            bool behind;
+            err = write_row(s, &r, &behind);
+            if (behind) last = r.seq, last_bytes = r.out.n;
             x->rows++;
         }
         bytes += r.bytes.n;
@@ -135,6 +173,8 @@ static Err journal_slice(Store *s, Scrub *x, bool *more) {
     if (err) {
         db_rollback(&s->db);
         kept_set(s, before);
+    } else if (last) {
+        rows_resize(&s->behind, last, last_bytes);
     }
     buf_free(&r.bytes);
     buf_free(&r.out);
@@ -173,7 +213,7 @@ static Err scenario_rows(Store *s, Scrub *x, Buf *keep, Buf *out, bool *more) {
         buf_reset(out);
         bytes += r.bytes.n;
         x->at = (uint64_t)r.id;
-        TRY(x->forget(x->ctx, r.bytes, out));
+        TRY(x->forget(x->ctx, r.world, r.bytes, out));
         if (!out->n) continue;
         r.bytes = buf_str(out);
         TRY(write_scenario(s, &r));
@@ -205,12 +245,14 @@ static Err free_pages(Store *s, int64_t *out) {
     return ERR_OK;
 }
 
-// One row of zeros that takes about `pages` pages.
+// One row of zeros that takes about `pages` pages, each of them whole: what is left of a page is not written over.
+// SQLite file format, section 1.6: a row that is too long for its page keeps LOCAL bytes of it there, or up to a page
+// less when the rest fills whole pages then.
 static Err zero_row(Store *s, Scrub *x, int64_t pages) {
     uint64_t id = s->page_next++;
     sqlite3_stmt *st = db_use(&s->db, DB_PAGE_ZERO);
     sqlite3_bind_int64(st, 1, (int64_t)id);
-    sqlite3_bind_int64(st, 2, pages * OVERFLOW_BYTES);
+    sqlite3_bind_int64(st, 2, LOCAL_BYTES - ROW_HEAD_BYTES + pages * OVERFLOW_BYTES);
     TRY(db_run(&s->db, DB_PAGE_ZERO));
     idset_add(&x->zeros, id);
     return ERR_OK;
@@ -236,8 +278,11 @@ static Err fill_slice(Store *s, Scrub *x, bool *more) {
 // Readers of older states must end first; new ones do not.
 static bool empty_log(Store *s, Scrub *x) {
     int rc = sqlite3_wal_checkpoint_v2(s->db.h, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-    if (rc == SQLITE_OK) s->db.log_pages = 0;
-    x->retry_ns = time_mono_ns() + LOG_WAIT_NS;
+    if (rc == SQLITE_OK) {
+        s->db.log_pages = 0;
+        db_forget(&s->db); // pages in memory may tell more than the same in the file, see clean.h
+    }
+    if (rc != SQLITE_OK) x->retry_ns = time_mono_ns() + LOG_WAIT_NS;
     return rc == SQLITE_OK;
 }
 
@@ -263,7 +308,18 @@ static Err scrub_step(Store *s, Scrub *x, bool *ended) {
         x->state = SCRUB_LET_GO;
         break;
     case SCRUB_LET_GO: x->state = SCRUB_LOG; break;
-    case SCRUB_LOG: *ended = empty_log(s, x); break;
+    case SCRUB_LOG:
+        if (!empty_log(s, x)) break;
+        x->state = SCRUB_TAILS;
+        return walk_begin(s, x);
+    case SCRUB_TAILS:
+        TRY(tails_step(&x->tails, &s->db, LOOKS, &more));
+        if (more) break;
+        x->zeroed += x->tails.zeroed;
+        walk_end(s, x);
+        x->state = SCRUB_LOG_AGAIN;
+        break;
+    case SCRUB_LOG_AGAIN: *ended = empty_log(s, x); break;
     }
     return ERR_OK;
 }

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/mem.h"
+#include "base/rng.h"
 #include "base/thread.h"
 #include "base/time.h"
 #include "store/scrub.h"
@@ -20,6 +21,8 @@
 #include "world/forget.h"
 
 #define SECRET "Ada Lovelace, 1815-12-10, O negative"
+
+#define VFS "scrub"
 
 enum { TWINS = 300 };
 
@@ -39,6 +42,7 @@ typedef struct Rig {
     int64_t rows, zeroed;
     _Atomic bool done;
     const char *vfs;
+    bool hold; // what ends is not committed before more was submitted
 } Rig;
 
 static void on_commit(void *ctx, uint64_t last_seq) { ((Rig *)ctx)->acked = last_seq; }
@@ -77,6 +81,7 @@ static void rig_end(Rig *r) {
     world_end(r->world);
     store_submit(r->store, head.seq, buf_str(&bytes));
     buf_free(&bytes);
+    if (r->hold) return;
     store_drain(r->store);
     world_settle(r->world, r->acked);
 }
@@ -124,7 +129,8 @@ static void rig_erase(Rig *r) {
     r->forget = (Forget){.twin = r->twins[0], .all = true};
 }
 
-static Err forget(void *ctx, Str bytes, Buf *out) {
+static Err forget(void *ctx, uint64_t world, Str bytes, Buf *out) {
+    (void)world;
     int64_t taken;
     Err err = forget_batches(&((Rig *)ctx)->forget, bytes, out, &taken);
     if (!taken) buf_reset(out);
@@ -264,6 +270,52 @@ static void nothing_of_what_was_erased_is_left(void **state) {
     buf_free(&after);
 }
 
+// One commit had what was erased, the root's sequence and more: one row of the journal, which ends behind the root.
+static void a_row_that_ends_behind_the_root(void **state) {
+    (void)state;
+    TestVfs *disk = test_vfs_new(VFS);
+    Rig r = {.path = "plant.sosia", .vfs = VFS};
+    rig_open(&r);
+    rig_people(&r);
+    r.hold = true;
+    rig_begin(&r);
+    rig_do(&r, (Change){.kind = CHANGE_SET, .cell = CELL_STR, .id = r.twins[0], .col = r.col, .text = STR(SECRET)});
+    rig_end(&r);
+    rig_erase(&r);
+    uint64_t erased = world_seq(r.world);
+    World *fork = world_fork(r.world, 0);
+    for (int i = 0; i < 3; i++) {
+        rig_begin(&r);
+        rig_do(&r,
+               (Change){.kind = CHANGE_SET, .cell = CELL_STR, .id = r.twins[1], .col = r.col, .text = STR("later")});
+        rig_end(&r);
+    }
+    assert_true(store_checkpoint(r.store, fork, erased));
+    r.hold = false;
+    store_drain(r.store);
+    r.forget.seq_max = erased;
+    store_scrub(r.store, erased, forget, &r, on_scrubbed, &r);
+    for (int i = 0; i < 10000 && !r.done; i++)
+        if (!store_step(r.store)) usleep(1000);
+    assert_true(r.done);
+    assert_int_equal(r.err, ERR_OK);
+    assert_true(r.rows > 0);
+    assert_false(holds(buf_str(test_vfs_file(disk, "plant.sosia")), "Lovelace"));
+    rig_checkpoint(&r);
+    StoreStats st;
+    store_stats(r.store, &st);
+    int64_t kept = st.kept_bytes;
+    rig_close(&r);
+    rig_open(&r);
+    View v = view_writer(r.world);
+    CellView later = view_cell(&v, r.col, view_twin_place(&v, (TwinId){r.twins[1]}).row);
+    assert_true(text_eq(&later.text, STR("later")));
+    store_stats(r.store, &st);
+    assert_int_equal(st.kept_bytes, kept);
+    rig_close(&r);
+    test_vfs_free(disk);
+}
+
 static void a_store_that_closes_first_says_so(void **state) {
     (void)state;
     Rig r = {0};
@@ -278,8 +330,6 @@ static void a_store_that_closes_first_says_so(void **state) {
 }
 
 // ---- readers meanwhile --------------------------------------------------------------------------------------------
-
-#define VFS "scrub"
 
 typedef struct Crowd {
     Store *store;
@@ -332,11 +382,123 @@ static void readers_come_at_any_moment(void **state) {
     test_vfs_free(disk);
 }
 
+// ---- unused bytes of pages in use ---------------------------------------------------------------------------------
+
+enum { NAMES = 3000 };
+
+static int dead_name(char out[400], int i) { return snprintf(out, 400, "tag-%06d-%*d", i, 5 + i * 37 % 300, i); }
+
+static void on_put(void *arg, Err err, const char *why) {
+    (void)why;
+    assert_int_equal(err, ERR_OK);
+    *(bool *)arg = true;
+}
+
+static void put_name(Rig *r, uint64_t twin, Str name) {
+    bool done = false;
+    StoreDead d = {.twin = twin, .name = name, .time = (int64_t)twin};
+    assert_int_equal(store_history_put(r->store, &(StoreHistoryPut){.dead = &d, .dead_count = 1}, on_put, &done), 0);
+    store_drain(r->store);
+    assert_true(done);
+}
+
+enum { BLOCKS = 150, BLOCK_MAX = 40000 };
+
+static Str some_bytes(Rng *rng, const char *tag, char *room) {
+    int64_t n = 2000 + (int64_t)rng_below(rng, BLOCK_MAX - 2000), step = (int64_t)strlen(tag);
+    for (int64_t i = 0; i < n; i++) room[i] = tag[i % step];
+    return (Str){room, n};
+}
+
+static bool see_id(void *ctx, const StoreHistory *h) {
+    ((int64_t *)ctx)[h->page] = h->id;
+    return true;
+}
+
+static void put_block(Rig *r, uint64_t page, Str bytes, int64_t gone) {
+    bool done = false;
+    StoreHistory h = {.lane = 8, .page = page, .first = 1, .last = 1, .t0 = 1, .t1 = 1, .points = 1, .bytes = bytes};
+    StoreHistoryPut put = {.gone = &gone, .gone_count = gone != 0, .rows = &h, .row_count = 1};
+    assert_int_equal(store_history_put(r->store, &put, on_put, &done), 0);
+    store_drain(r->store);
+    assert_true(done);
+}
+
+// A long row that takes the pages of another in the same transaction does not fill its last page.
+static void what_is_behind_the_end_of_a_row_goes(void **state) {
+    (void)state;
+    static char bytes[BLOCK_MAX];
+    int64_t ids[BLOCKS];
+    TestVfs *disk = test_vfs_new(VFS);
+    Rng rng = rng_make(6, 1);
+    Rig r = {.path = "plant.sosia", .vfs = VFS};
+    StoreReader *reader;
+    rig_open(&r);
+    for (uint64_t i = 0; i < BLOCKS; i++) put_block(&r, i, some_bytes(&rng, "hush-hush ", bytes), 0);
+    assert_int_equal(store_reader_begin(r.store, &reader), 0);
+    assert_int_equal(store_history_scan(reader, 0, 0, see_id, ids), 0);
+    store_reader_end(reader);
+    for (uint64_t i = 0; i < BLOCKS; i++) put_block(&r, i, some_bytes(&rng, "x", bytes), ids[i]);
+    store_scrub(r.store, 0, NULL, &r, on_scrubbed, &r);
+    for (int i = 0; i < 10000 && !r.done; i++)
+        if (!store_step(r.store)) usleep(1000);
+    assert_true(r.done);
+    assert_int_equal(r.err, ERR_OK);
+    put_block(&r, BLOCKS, some_bytes(&rng, "y", bytes), 0); // nor does what is written from now on
+    Str file = buf_str(test_vfs_file(disk, "plant.sosia")), log = buf_str(test_vfs_file(disk, "plant.sosia-wal"));
+    assert_false(holds(file, "hush"));
+    assert_false(holds(log, "hush"));
+    rig_close(&r);
+    rig_open(&r);
+    assert_int_equal(store_reader_begin(r.store, &reader), 0);
+    for (uint64_t i = 0; i < BLOCKS; i++) {
+        StoreHistoryAsk ask = {.lane = 8, .page = i, .bytes = true, .from = INT64_MIN, .to = INT64_MAX};
+        assert_int_equal(store_history_rows(reader, &ask, see_id, ids), 0); // each matches its check
+    }
+    store_reader_end(reader);
+    rig_close(&r);
+    test_vfs_free(disk);
+}
+
+// Rows of all sizes come and go, so that SQLite moves them between pages; then most names go.
+static void a_page_in_use_tells_nothing_either(void **state) {
+    (void)state;
+    static uint64_t twins[NAMES];
+    TestVfs *disk = test_vfs_new(VFS);
+    Rng rng = rng_make(5, 1);
+    Rig r = {.path = "plant.sosia", .vfs = VFS};
+    char name[400], room[32];
+    rig_open(&r);
+    for (int i = 0; i < NAMES; i++) {
+        twins[i] = 1 + rng_below(&rng, (uint64_t)1 << 36);
+        put_name(&r, twins[i], (Str){name, dead_name(name, i)});
+        int old = (int)rng_below(&rng, (uint64_t)i + 1);
+        if (i % 3 == 0) put_name(&r, twins[old], forget_name(twins[old], room));
+    }
+    for (int i = 0; i < NAMES; i++)
+        if (i % 10) put_name(&r, twins[i], forget_name(twins[i], room));
+    store_scrub(r.store, 0, NULL, &r, on_scrubbed, &r);
+    for (int i = 0; i < 10000 && !r.done; i++)
+        if (!store_step(r.store)) usleep(1000);
+    assert_true(r.done);
+    put_name(&r, twins[1], forget_name(twins[1], room)); // nor does what is written from now on
+    Str file = buf_str(test_vfs_file(disk, "plant.sosia")), log = buf_str(test_vfs_file(disk, "plant.sosia-wal"));
+    int left = 0;
+    for (int i = 0; i < NAMES; i++) {
+        if (i % 10 == 0) continue;
+        snprintf(name, sizeof name, "tag-%06d-", i);
+        left += holds(file, name) || (log.n && holds(log, name));
+    }
+    assert_int_equal(left, 0);
+    rig_close(&r);
+    test_vfs_free(disk);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_of_what_was_erased_is_left),
-        cmocka_unit_test(a_store_that_closes_first_says_so),
-        cmocka_unit_test(readers_come_at_any_moment),
+        cmocka_unit_test(nothing_of_what_was_erased_is_left),   cmocka_unit_test(a_row_that_ends_behind_the_root),
+        cmocka_unit_test(a_store_that_closes_first_says_so),    cmocka_unit_test(a_page_in_use_tells_nothing_either),
+        cmocka_unit_test(what_is_behind_the_end_of_a_row_goes), cmocka_unit_test(readers_come_at_any_moment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

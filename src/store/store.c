@@ -358,6 +358,10 @@ void store_drain(Store *s) {
     pthread_mutex_unlock(&s->lock);
 }
 
+void store_help(Store *s) {
+    if (!s->thread.running) store_step(s);
+}
+
 void store_stats(Store *s, StoreStats *out) {
     pthread_mutex_lock(&s->lock);
     *out = s->stats;

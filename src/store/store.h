@@ -100,6 +100,8 @@ bool store_checkpoint(Store *s, World *fork, uint64_t seq);
 bool store_checkpointing(const Store *s);
 // Wait until everything submitted is committed (or failed), no checkpoint runs and nothing is left to delete.
 void store_drain(Store *s);
+// Before store_start: do a piece of the store's work, for who waits for one thing only. Later: nothing.
+void store_help(Store *s);
 // Drain, stop the thread, close the file. NULL is fine.
 void store_close(Store *s);
 

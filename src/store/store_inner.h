@@ -220,6 +220,7 @@ void store_move_log(Store *s);
 // A journal row has come; rows up to seq are before the root now.
 void rows_push(RowSizes *r, uint64_t seq, int64_t bytes);
 void rows_drop(RowSizes *r, uint64_t seq);
+void rows_resize(RowSizes *r, uint64_t seq, int64_t bytes);
 // What is kept when the root has moved to seq.
 Kept rows_kept(const Store *s, uint64_t seq);
 // Write `kept` into the open transaction. On failure it is rolled back.

@@ -25,8 +25,7 @@ static bool has_link(const Forget *f, uint64_t id) {
     return lo < f->link_count && f->links[lo] == id;
 }
 
-// Does a payload have this member? A member of the same name deeper inside counts too: rather one too many.
-static bool tells(Str payload, Str member) {
+bool forget_tells(Str payload, Str member) {
     for (int64_t at = 0; at + member.n + 2 <= payload.n; at++) {
         if (payload.p[at] == '"' && payload.p[at + member.n + 1] == '"' &&
             memcmp(payload.p + at + 1, member.p, (size_t)member.n) == 0)
@@ -64,7 +63,7 @@ static Fate fate_of(const Forget *f, const Change *c) {
     case CHANGE_LINK_UNSET: return f->all && has_link(f, c->id) ? FATE_DROP : FATE_KEEP;
     case CHANGE_TELEMETRY:
         if (c->id != f->twin) return FATE_KEEP;
-        return f->all || (f->telemetry.n && tells(c->text, f->telemetry)) ? FATE_DROP : FATE_KEEP;
+        return f->all || (f->telemetry.n && forget_tells(c->text, f->telemetry)) ? FATE_DROP : FATE_KEEP;
     default: return FATE_KEEP;
     }
 }
@@ -78,7 +77,7 @@ static Err forget_batch(const Forget *f, Cut *c, Buf *changes, Buf *out, int64_t
     buf_reset(changes);
     for (int64_t i = 0; i < head.count; i++) {
         TRY(change_decode(c, &x));
-        Fate fate = fate_of(f, &x);
+        Fate fate = f->seq_max && head.seq > f->seq_max ? FATE_KEEP : fate_of(f, &x);
         *taken += fate != FATE_KEEP;
         if (fate == FATE_DROP) continue;
         if (fate == FATE_RENAME) x.text = forget_name(x.id, room);

@@ -13,9 +13,12 @@ typedef struct Forget {
     bool all;              // every value, the names of the twin and of its relationships, their values
     const uint64_t *links; // all: ascending; relationships of the twin, dead ones too
     int64_t link_count;
-    Str telemetry; // with columns: telemetry messages with this member go too; "": none
+    Str telemetry;    // with columns: telemetry messages with this member go too; "": none
+    uint64_t seq_max; // batches behind it stay as they are; 0: none do
 } Forget;
 
+// Does a JSON text have this member? One of the same name deeper inside counts too: rather one too many.
+bool forget_tells(Str payload, Str member);
 // The name that stands in place of an erased one: "erased:ID".
 Str forget_name(uint64_t id, char room[32]);
 // Copy the batches in `bytes`, one after the other, to `out` without what is erased; *taken counts changes that were

@@ -84,6 +84,21 @@ static void one_property_goes(void **state) {
     buf_free(&out);
 }
 
+static void what_comes_later_stays(void **state) {
+    (void)state;
+    Buf in = {0}, out = {0};
+    int64_t taken;
+    scene(&in); // batches 4 and 5
+    Forget f = {.twin = 7, .all = true, .links = LINKS, .link_count = 2, .seq_max = 4};
+    assert_int_equal(forget_batches(&f, buf_str(&in), &out, &taken), ERR_OK);
+    assert_int_equal(taken, 5);
+    assert_false(holds(&out, "secret value"));
+    assert_false(holds(&out, "secret pulse"));
+    assert_true(holds(&out, "secret dose"));
+    buf_free(&in);
+    buf_free(&out);
+}
+
 static void the_rest_stays_as_it_is(void **state) {
     (void)state;
     Buf in = {0}, out = {0};
@@ -103,6 +118,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_of_a_twin_goes),
         cmocka_unit_test(one_property_goes),
+        cmocka_unit_test(what_comes_later_stays),
         cmocka_unit_test(the_rest_stays_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
