@@ -54,6 +54,8 @@ typedef struct SimGraph {
     uint32_t *out_ptr, *out_link, *in_ptr, *in_link; // CSR by twin; links of one twin ascend by number
     char *names;                                     // of all twins, one behind the other
     uint64_t *name_at;                               // where each begins, twins + 1
+    uint32_t *slots;                                 // by hash of a twin's id: dense number + 1
+    uint32_t slot_mask;
 } SimGraph;
 
 // Gather it. Errors: LIMIT (more than SIM_TWINS_MAX), and OVERRUN (try again with a new view).
@@ -92,7 +94,7 @@ typedef struct SimOpen {
 } SimOpen;
 
 #define SIM_TWINS_MAX 16000000 // twins of one simulation
-#define SIM_MICRO_MAX 50       // micro-steps of one instant, after which it is an algebraic loop
+#define SIM_MICRO_MAX 50       // micro-steps of one instant, after which an algebraic loop is looked for
 
 // Nothing in it yet; takes a reference of the graph. Free it with sim_free.
 Sim *sim_new(const SimOpen *o);
