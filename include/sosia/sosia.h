@@ -88,6 +88,9 @@ typedef enum SosiaOp {
     SOSIA_DERIVED_DELETE,   // id: name; the values stay, as they are
     SOSIA_RETENTION_PUT,    // id: name; body: {"model" or "twin","property","raw":"P30D","step":"PT1M","keep":"P2Y"}
     SOSIA_RETENTION_DELETE, // id: name; what is gone stays gone
+    // sub: behaviours, mappings, kpis or whatifs; id: name; body: JSON object. Result body: it (docs/worlds.md)
+    SOSIA_DEFINITION_PUT,
+    SOSIA_DEFINITION_DELETE, // sub, id
     SOSIA_IMPORT, // body: NDJSON with {"Section":...} lines (Azure Digital Twins bulk format); entity by entity
 } SosiaOp;
 
@@ -142,6 +145,7 @@ typedef enum SosiaGet {
     SOSIA_GET_TWINS,     // filter: model (with subtypes) or "" -> JSON array of twins in order of creation
     SOSIA_GET_DERIVED,   // id, or "" -> JSON array of all definitions by name
     SOSIA_GET_RETENTION, // id, or "" -> JSON array of all policies by name
+    SOSIA_GET_DEFINITION, // sub: collection; id, or "" -> JSON array of all
     SOSIA_GET_WORLDS,    // JSON array of {"name","parent","sequence","time","twins","relationships"}; id: one of them,
                          // also of the past, as an object
     SOSIA_GET_STATS,     // JSON object of counters and sizes (see docs/metrics.md)

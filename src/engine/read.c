@@ -3,6 +3,7 @@
 //
 // Pages are cut by id: twins ascending, links descending (the order of their lists), models by place of upload. Ids are
 // never reused, so whatever is added or removed between two pages, nothing that stays is skipped or shown twice.
+#include "engine/definition.h"
 #include "engine/derive.h"
 #include "engine/retention.h"
 #include "engine/pasts.h"
@@ -278,6 +279,13 @@ static Err read_models(View *v, Reading *x) {
 
 // ---- the call -----------------------------------------------------------------------------------------------------
 
+static Err read_definition(View *v, Reading *x) {
+    Err err = definition_show(v, x->r->sub, x->r->id, &x->out->body);
+    if (err == ERR_ARGUMENT) return fail(x, err, "there are no definitions called \"%.*s\"", STR_ARG(x->r->sub));
+    if (!err) return ERR_OK;
+    return fail(x, err, "there is no definition \"%.*s\" among the %.*s", STR_ARG(x->r->id), STR_ARG(x->r->sub));
+}
+
 static void out_reset(SosiaOut *out) {
     buf_reset(&out->body);
     buf_reset(&out->message);
@@ -298,6 +306,7 @@ static Err read_view(View *v, void *ctx) {
     case SOSIA_GET_TWINS: return read_twins(v, x);
     case SOSIA_GET_DERIVED: return read_derived(v, x);
     case SOSIA_GET_RETENTION: return read_retention(v, x);
+    case SOSIA_GET_DEFINITION: return read_definition(v, x);
     default: return fail(x, ERR_ARGUMENT, "there is no such thing to read");
     }
 }

@@ -189,6 +189,7 @@ static bool has_document(int op) {
     case SOSIA_LINK_PATCH:
     case SOSIA_DERIVED_PUT:
     case SOSIA_RETENTION_PUT:
+    case SOSIA_DEFINITION_PUT:
     case SOSIA_TELEMETRY: return true;
     default: return false;
     }

@@ -2,6 +2,7 @@
 // The writer's side of one command that is one batch: edit, render the result, finish the batch.
 #include "engine/points.h"
 #include "base/check.h"
+#include "engine/definition.h"
 #include "engine/derive.h"
 #include "engine/erase.h"
 #include "engine/merge.h"
@@ -54,6 +55,11 @@ static void result_retention(Realm *r, Task *c) {
     CHECK(retention_show(&v, c->id, &c->out) == ERR_OK);
 }
 
+static void result_definition(Realm *r, Task *c) {
+    View v = view_writer(r->world);
+    CHECK(definition_show(&v, c->sub, c->id, &c->out) == ERR_OK);
+}
+
 static void render(Realm *r, Task *c) {
     switch (c->op) {
     case SOSIA_MODELS_ADD: result_models(r, c); break;
@@ -64,6 +70,7 @@ static void render(Realm *r, Task *c) {
     case SOSIA_LINK_PATCH: result_link(r, c, false); break;
     case SOSIA_DERIVED_PUT: result_derived(r, c); break;
     case SOSIA_RETENTION_PUT: result_retention(r, c); break;
+    case SOSIA_DEFINITION_PUT: result_definition(r, c); break;
     default: break;
     }
 }
@@ -108,6 +115,8 @@ static Err edit(World *w, Realm *r, Task *c, Diag *d) {
     case SOSIA_DERIVED_DELETE: return derive_delete(r, c, d);
     case SOSIA_RETENTION_PUT: return retention_put(r, c, d);
     case SOSIA_RETENTION_DELETE: return retention_delete(r, c, d);
+    case SOSIA_DEFINITION_PUT: return definition_put(r, c, d);
+    case SOSIA_DEFINITION_DELETE: return definition_delete(r, c, d);
     case OP_APPLY: return apply_sets(w, c, d);
     case OP_MERGE: return merge_edit(w, c->merge, d);
     default: return ERR_ARGUMENT; // not an operation of one batch

@@ -119,6 +119,10 @@ static const Schema SCHEMAS[] = {
      "\"relationships\":{\"type\":\"integer\"}}}}}}"},
     {"Fork", NULL,
      "{\"type\":\"object\",\"required\":[\"name\"],\"properties\":{\"name\":" TEXT ",\"from\":" TEXT "}}"},
+    {"Definition", NULL, "{\"type\":\"object\",\"description\":\"see docs/worlds.md\",\"additionalProperties\":true}"},
+    {"Definitions", NULL,
+     "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/"
+     "Definition\"}}}}"},
     {"Diff", NULL,
      "{\"type\":\"object\",\"properties\":{\"world\":" TEXT ",\"against\":{},\"counts\":{\"type\":\"object\"},"
      "\"changes\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"nextLink\":{}}}"},

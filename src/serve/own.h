@@ -32,6 +32,12 @@ void own_retention_get(Call *c);
 void own_retention_put(Call *c);
 void own_retention_delete(Call *c);
 
+// definition.c: what people define for simulation, below /behaviours, /mappings, /kpis and /whatifs.
+void own_definition_list(Call *c);
+void own_definition_get(Call *c);
+void own_definition_put(Call *c);
+void own_definition_delete(Call *c);
+
 // erasure.c: POST /erasures {"twin":"ID"[,"property":"PATH"]} is answered with the signed receipt (receipt.h) when
 // nothing of it is left, whether the client is still there or not. GET /erasures lists receipts without names,
 // GET /erasures/key tells the public key (?format=pem: as PEM).
