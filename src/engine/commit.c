@@ -297,7 +297,8 @@ void commit_drain(Sosia *e) {
 // ---- checkpoints --------------------------------------------------------------------------------------------------
 
 static bool checkpoint_due(const Sosia *e, int64_t now_ns) {
-    if (atomic_load(&e->checkpoint_wanted) > e->checkpoint_seq) return true;
+    uint64_t wanted = atomic_load(&e->checkpoint_wanted);
+    if (wanted && wanted > e->checkpoint_seq) return true;
     if (e->checkpoint_interval_ns < 0) return false;
     return now_ns - e->checkpoint_mono_ns >= e->checkpoint_interval_ns || e->bytes_since_checkpoint >= CHECKPOINT_BYTES;
 }
@@ -335,7 +336,9 @@ int64_t checkpoint_poll(Sosia *e, bool force) {
     int64_t wait = e->checkpoint_interval_ns > 0 ? e->checkpoint_interval_ns : 3600 * NS_PER_S;
     if (!e->store) return wait;
     int64_t now = time_mono_ns();
-    bool degraded = atomic_load(&e->degraded), due = force || checkpoint_due(e, now);
+    bool degraded = atomic_load(&e->degraded);
+    if (atomic_load(&e->checkpoint_wanted)) checkpoint_look_back(e); // one that failed is made again
+    bool due = force || checkpoint_due(e, now);
     if (force) store_drain(e->store);
     if (due) checkpoint_look_back(e);
     bool changed = world_seq(e->live->world) > e->checkpoint_seq;

@@ -256,8 +256,9 @@ void hub_notify(Hub *h);
 void hub_close(Hub *h);
 // The same without waiting: cursors at work hold references to the realm.
 void hub_end(Hub *h);
-// Keep no batches up to `seq`, nor what was read of the journal: they are not what they were.
-void hub_forget(Hub *h, uint64_t seq);
+// The journal was written again: what was read of it before is not given any more, and batches in memory are what
+// fn(ctx, bytes, out) leaves of them (out empty: all). Errors: those of fn.
+MUST Err hub_forget(Hub *h, Err (*fn)(void *ctx, Str bytes, Buf *out), void *ctx);
 int64_t hub_bytes(Hub *h);
 
 typedef struct Holds Holds;

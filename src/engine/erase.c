@@ -17,15 +17,30 @@
 #define ERASED_KIND "erasure"    // what was
 #define LOOK_NS (50 * NS_PER_MS) // between looks whether the engine closes
 
+typedef enum JobState {
+    JOB_ASKED = 1, // stored
+    JOB_GONE,      // from every world; durable at seq
+    JOB_WASH,      // from everywhere; what asked for it is to leave the file too
+} JobState;
+
+// A fork that it was erased from, and its sequence then.
+typedef struct ForkDone {
+    Realm *realm; // reference
+    uint64_t seq;
+} ForkDone;
+
 typedef struct Job {
     struct Job *next;
     Arena arena; // of everything below
-    char id[40];
+    JobState state;
+    char id[40], subject[65];
     Str twin, property, by;
-    Str why; // of a failure, when the writer said
+    bool whole; // no property
+    Str why;    // of a failure, when the writer said
     int64_t asked_ns, done_ns;
     SosiaDoneFn done; // NULL: nobody waits any more
     void *arg;
+    int64_t again_ns; // mono; not before
     // found
     uint64_t *twins; // of that name, dead ones too
     int64_t twin_count;
@@ -36,6 +51,9 @@ typedef struct Job {
     uint32_t *columns; // ascending
     int64_t column_count, column_cap;
     bool telemetry; // the property is the name of one
+    bool known;     // some model had it, or some message
+    ForkDone *forks;
+    int64_t fork_count;
     // done
     uint64_t seq;
     int64_t time; // of that batch
@@ -52,7 +70,7 @@ struct Eraser {
     Thread thread;
     pthread_mutex_t lock; // guards the rest
     pthread_cond_t more;
-    Job *first, *last;
+    Job *first; // in order
     int64_t count;
     bool stop;
     Job *left; // not finished when the engine closed
@@ -63,14 +81,24 @@ struct Eraser {
 static Job *job_new(Str twin, Str property, Str by, int64_t asked_ns) {
     Job *j = mem_alloc(sizeof *j);
     arena_init(&j->arena, 0);
+    j->state = JOB_ASKED;
     j->twin = arena_str(&j->arena, twin);
     j->property = arena_str(&j->arena, property);
+    j->whole = !property.n;
     j->by = arena_str(&j->arena, by);
     j->asked_ns = asked_ns;
     return j;
 }
 
+static void forks_drop(Job *j) {
+    for (int64_t i = 0; i < j->fork_count; i++) realm_unref(j->forks[i].realm);
+    mem_free(j->forks);
+    j->forks = NULL;
+    j->fork_count = 0;
+}
+
 static void job_free(Job *j) {
+    forks_drop(j);
     mem_free(j->twins);
     mem_free(j->spans);
     mem_free(j->links);
@@ -79,19 +107,23 @@ static void job_free(Job *j) {
     mem_free(j);
 }
 
-// False: too many wait.
-static bool job_push(Eraser *x, Job *j) {
+static void job_append(Eraser *x, Job *j) {
+    Job **at = &x->first;
+    while (*at) at = &(*at)->next;
+    *at = j;
+    j->next = NULL;
+    j->eraser = x;
+    x->count++;
+    pthread_cond_broadcast(&x->more);
+}
+
+// BUSY: too many wait. CLOSED.
+static Err job_push(Eraser *x, Job *j) {
     pthread_mutex_lock(&x->lock);
-    bool room = x->count < ERASES_MAX && !x->stop;
-    if (room) {
-        if (x->last) x->last->next = j;
-        else x->first = j;
-        x->last = j;
-        x->count++;
-        pthread_cond_signal(&x->more);
-    }
+    Err err = x->stop ? ERR_CLOSED : x->count >= ERASES_MAX ? ERR_BUSY : ERR_OK;
+    if (!err) job_append(x, j);
     pthread_mutex_unlock(&x->lock);
-    return room;
+    return err;
 }
 
 static void put_time(Buf *out, const char *name, int64_t ns) {
@@ -100,27 +132,18 @@ static void put_time(Buf *out, const char *name, int64_t ns) {
     buf_byte(out, '"');
 }
 
-static void subject_of(const Job *j, char hex[65]) {
-    Buf b = {0};
-    buf_printf(&b, "sosia.erasure\n%s\n%.*s\n%.*s\n", j->id, STR_ARG(j->twin), STR_ARG(j->property));
-    sha256_hex(buf_str(&b), hex);
-    buf_free(&b);
-}
-
 // It names nothing.
 static void receipt_put(const Job *j, Buf *out) {
-    char subject[65];
-    subject_of(j, subject);
     buf_printf(out, "{\"id\":\"%s\"", j->id);
     put_time(out, "asked", j->asked_ns);
     put_time(out, "completed", j->done_ns);
-    buf_printf(out, ",\"subject\":\"%s\",\"kind\":\"%s\"", subject, j->property.n ? "property" : "twin");
+    buf_printf(out, ",\"subject\":\"%s\",\"kind\":\"%s\"", j->subject, j->whole ? "twin" : "property");
     buf_printf(out, ",\"twins\":%lld,\"sequence\":%llu,\"values\":%lld,\"relationships\":%lld",
                (long long)j->twin_count, (unsigned long long)j->seq, (long long)j->points, (long long)j->link_count);
     buf_printf(out, ",\"journalRows\":%lld,\"zeroedBytes\":%lld}", (long long)j->rows, (long long)j->zeroed);
 }
 
-// Who waits is told.
+// Who waits is told, once.
 static void job_tell(Job *j) {
     SosiaDone d = {.err = (SosiaErr)j->err, .seq = j->seq};
     if (j->err) d.message = j->why.n ? j->why : str_of(err_text(j->err));
@@ -132,27 +155,12 @@ static void job_tell(Job *j) {
 // By time, and not to be guessed: it salts the subject.
 static void id_make(Job *j) {
     uint64_t salt = 0;
+    Buf b = {0};
     while (getrandom(&salt, sizeof salt, 0) != sizeof salt) CHECK(errno == EINTR);
     snprintf(j->id, sizeof j->id, "%016llx%016llx", (unsigned long long)j->asked_ns, (unsigned long long)salt);
-}
-
-static void text_put(Buf *out, Str s) {
-    buf_varint(out, (uint64_t)s.n);
-    buf_str_put(out, s);
-}
-
-// What is asked, with the numbers of the twins: their names go before the end.
-static Err job_note(Eraser *x, Job *j) {
-    Buf text = {0};
-    text_put(&text, j->twin);
-    text_put(&text, j->property);
-    text_put(&text, j->by);
-    buf_u64(&text, (uint64_t)j->asked_ns);
-    for (int64_t i = 0; i < j->twin_count; i++) buf_u64(&text, j->twins[i]);
-    SosiaItem item = {.kind = STR(ERASE_KIND), .key = str_of(j->id), .value = buf_str(&text)};
-    Err err = (Err)sosia_items_put_wait(x->engine, &item, 1);
-    buf_free(&text);
-    return err;
+    buf_printf(&b, "sosia.erasure\n%s\n%.*s\n%.*s\n", j->id, STR_ARG(j->twin), STR_ARG(j->property));
+    sha256_hex(buf_str(&b), j->subject);
+    buf_free(&b);
 }
 
 static void twin_add(Job *j, uint64_t twin) {
@@ -162,27 +170,6 @@ static void twin_add(Job *j, uint64_t twin) {
     j->twins[j->twin_count++] = twin;
 }
 
-static Str text_take(Cut *c) {
-    int64_t n = (int64_t)cut_varint(c);
-    return cut_bytes(c, n);
-}
-
-// One that was not finished when the engine closed.
-static bool take_item(void *ctx, SosiaStr key, SosiaStr value) {
-    Eraser *x = ctx;
-    Cut c = cut_of(value);
-    Str twin = text_take(&c), property = text_take(&c), by = text_take(&c);
-    Job *j = job_new(twin, property, by, (int64_t)cut_u64(&c));
-    while (!c.bad && c.p < c.end) twin_add(j, cut_u64(&c));
-    if (c.bad || key.n >= (int64_t)sizeof j->id) {
-        job_free(j);
-        return true;
-    }
-    memcpy(j->id, key.p, (size_t)key.n);
-    if (!job_push(x, j)) job_free(j);
-    return true;
-}
-
 SosiaErr sosia_erase(Sosia *s, const SosiaCaller *who, SosiaStr twin, SosiaStr property, SosiaDoneFn done, void *arg) {
     if (!s->eraser) return SOSIA_UNSUPPORTED;
     if (!twin.n) return SOSIA_ARGUMENT;
@@ -190,9 +177,101 @@ SosiaErr sosia_erase(Sosia *s, const SosiaCaller *who, SosiaStr twin, SosiaStr p
     id_make(j);
     j->done = done;
     j->arg = arg;
-    Err err = job_push(s->eraser, j) ? ERR_OK : ERR_BUSY;
+    Err err = job_push(s->eraser, j);
     if (err) job_free(j);
     return (SosiaErr)err;
+}
+
+// ---- what is kept of it -------------------------------------------------------------------------------------------
+// The value of an item: state, time it was asked for, sequence and time of the batch after which it is gone, subject;
+// then what is meant (names, who asked, numbers of the twins), or, when that is to be forgotten, counts.
+
+static void text_put(Buf *out, Str s) {
+    buf_varint(out, (uint64_t)s.n);
+    buf_str_put(out, s);
+}
+
+static Str text_take(Cut *c) {
+    int64_t n = (int64_t)cut_varint(c);
+    return cut_bytes(c, n);
+}
+
+static void job_encode(const Job *j, Buf *out) {
+    buf_varint(out, (uint64_t)j->state);
+    buf_u64(out, (uint64_t)j->asked_ns);
+    buf_u64(out, j->seq);
+    buf_u64(out, (uint64_t)j->time);
+    text_put(out, str_of(j->subject));
+    if (j->state == JOB_WASH) {
+        const int64_t counts[] = {j->whole, j->twin_count, j->points, j->link_count, j->rows, j->zeroed};
+        for (int i = 0; i < 6; i++) buf_u64(out, (uint64_t)counts[i]);
+        return;
+    }
+    text_put(out, j->twin);
+    text_put(out, j->property);
+    text_put(out, j->by);
+    for (int64_t i = 0; i < j->twin_count; i++) buf_u64(out, j->twins[i]);
+}
+
+static Job *job_decode(Str id, Str value) {
+    Cut c = cut_of(value);
+    Job *j = job_new((Str){0}, (Str){0}, (Str){0}, 0);
+    j->state = (JobState)cut_varint(&c);
+    j->asked_ns = (int64_t)cut_u64(&c);
+    j->seq = cut_u64(&c);
+    j->time = (int64_t)cut_u64(&c);
+    Str subject = text_take(&c);
+    bool good = subject.n == 64 && id.n < (int64_t)sizeof j->id && j->state >= JOB_ASKED && j->state <= JOB_WASH;
+    if (good) memcpy(j->subject, subject.p, 64);
+    if (good) memcpy(j->id, id.p, (size_t)id.n);
+    if (good && j->state == JOB_WASH) {
+        int64_t *const counts[] = {&j->twin_count, &j->points, &j->link_count, &j->rows, &j->zeroed};
+        j->whole = cut_u64(&c) != 0;
+        for (int i = 0; i < 5; i++) *counts[i] = (int64_t)cut_u64(&c);
+    } else if (good) {
+        j->twin = arena_str(&j->arena, text_take(&c));
+        j->property = arena_str(&j->arena, text_take(&c));
+        j->by = arena_str(&j->arena, text_take(&c));
+        j->whole = !j->property.n;
+        while (!c.bad && c.p < c.end) twin_add(j, cut_u64(&c));
+    }
+    if (good && !c.bad) return j;
+    job_free(j);
+    return NULL;
+}
+
+// One that was not finished when the engine closed. Nobody is refused: it was asked for.
+static bool take_item(void *ctx, SosiaStr key, SosiaStr value) {
+    Eraser *x = ctx;
+    Job *j = job_decode(key, value);
+    if (j) job_append(x, j);
+    return true;
+}
+
+static bool stopped(Eraser *x) {
+    pthread_mutex_lock(&x->lock);
+    bool stop = x->stop;
+    pthread_mutex_unlock(&x->lock);
+    return stop;
+}
+
+// The store may have too much to do.
+static Err put_items(Eraser *x, const SosiaItem *items, int64_t n) {
+    for (;;) {
+        Err err = (Err)sosia_items_put_wait(x->engine, items, n);
+        if (err != ERR_BUSY) return err;
+        if (stopped(x)) return ERR_CLOSED;
+        thread_sleep_ns(LOOK_NS);
+    }
+}
+
+static Err job_note(Eraser *x, Job *j) {
+    Buf text = {0};
+    job_encode(j, &text);
+    SosiaItem item = {.kind = STR(ERASE_KIND), .key = str_of(j->id), .value = buf_str(&text)};
+    Err err = put_items(x, &item, 1);
+    buf_free(&text);
+    return err;
 }
 
 // ---- what is meant ------------------------------------------------------------------------------------------------
@@ -230,52 +309,30 @@ static Err find_live(View *v, void *ctx) {
     return ERR_OK;
 }
 
+static Realm **forks_of(Sosia *e, int64_t *count) {
+    pthread_mutex_lock(&e->worlds_lock);
+    Realm **list = mem_alloc((size_t)(e->world_count + 1) * sizeof(Realm *));
+    *count = 0;
+    for (int64_t i = 0; i < e->world_count; i++) list[(*count)++] = realm_ref(e->worlds[i]);
+    pthread_mutex_unlock(&e->worlds_lock);
+    return list;
+}
+
+static void forks_free(Realm **list, int64_t count) {
+    for (int64_t i = 0; i < count; i++) realm_unref(list[i]);
+    mem_free(list);
+}
+
+// In every world: a fork may have made one of that name.
 static Err find_twins(Sosia *e, Job *j) {
-    TRY(engine_read(e, NULL, (Str){0}, find_live, j, NULL));
+    int64_t count;
+    Realm **forks = forks_of(e, &count);
+    Err err = engine_read(e, NULL, (Str){0}, find_live, j, NULL);
+    for (int64_t i = 0; i < count && !err; i++) err = engine_read_realm(forks[i], NULL, find_live, j, NULL);
+    forks_free(forks, count);
+    TRY(err);
     TRY(history_dead(e->history, j->twin, take_dead, j));
     return j->twin_count ? ERR_OK : ERR_TWIN_NOT_FOUND;
-}
-
-// ---- whether there is such a property -------------------------------------------------------------------------------
-
-typedef struct Knowing {
-    Sosia *engine;
-    Str property;
-    bool known;
-} Knowing;
-
-static bool model_knows(const Model *m, Str property) {
-    if (model_field(m, property) || model_telemetry(m, property)) return true;
-    for (int32_t i = 0; i < m->field_count; i++) { // telemetry of a component
-        const Field *f = &m->fields[i];
-        bool inside =
-            f->component && str_starts(property, f->path) && property.n > f->path.n && property.p[f->path.n] == '.';
-        if (inside && model_telemetry(f->component, str_sub(property, f->path.n + 1, property.n))) return true;
-    }
-    return false;
-}
-
-static bool look_at_place(void *ctx, const TwinPlace *p) {
-    Knowing *k = ctx;
-    View v;
-    view_begin(&v, k->engine->live->world);
-    k->known =
-        p->table < (uint32_t)v.catalog->table_count && model_knows(v.catalog->tables[p->table].model, k->property);
-    view_end(&v);
-    return !k->known;
-}
-
-// A receipt for a name with a slip of the pen would say that something is gone which is not.
-static Err check_property(Sosia *e, Job *j) {
-    Knowing k = {.engine = e, .property = j->property};
-    if (!j->property.n) return ERR_OK;
-    history_wait(e->history, world_visible(e->live->world));
-    for (int64_t i = 0; i < j->twin_count && !k.known; i++)
-        TRY(engine_twin_places(e->history, j->twins[i], look_at_place, &k));
-    if (k.known) return ERR_OK;
-    j->why = arena_printf(&j->arena, "no model that the twin ever had knows a property or telemetry \"%.*s\"",
-                          STR_ARG(j->property));
-    return ERR_VALIDATION;
 }
 
 // The columns of the property in a table, or all of them; then telemetry.
@@ -290,11 +347,13 @@ static void place_add(Job *j, const Catalog *c, const TwinPlace *p) {
         column_add(j, col);
         span_add(j, (HistoryErase){.lane = trail_lane(col, 0), .row = p->row, .from = p->from, .to = p->to});
     }
-    if (j->property.n && f) return;
-    j->telemetry |= j->property.n > 0;
-    span_add(j,
-             (HistoryErase){
-                 .lane = trail_lane(TRAIL_TELEMETRY_VEC + p->table, 0), .row = p->row, .from = p->from, .to = p->to});
+    j->known |= f || model_telemetry(t->model, j->property);
+    j->telemetry |= !j->whole;
+    span_add(j, (HistoryErase){.lane = trail_lane(TRAIL_TELEMETRY_VEC + p->table, 0),
+                               .row = p->row,
+                               .from = p->from,
+                               .to = p->to,
+                               .member = j->property});
 }
 
 typedef struct Finding {
@@ -354,16 +413,42 @@ static void links_add(Sosia *e, Job *j) {
 // The spans of history that are erased.
 static Err find_spans(Sosia *e, Job *j) {
     Finding x = {j, e};
+    j->span_count = j->link_count = j->column_count = 0;
     for (int64_t i = 0; i < j->twin_count; i++) {
         uint64_t twin = j->twins[i];
         TRY(engine_twin_places(e->history, twin, take_place, &x));
-        if (j->property.n) continue;
+        if (!j->whole) continue;
         span_add(j, (HistoryErase){.lane = LANE_NAME, .row = twin, .to = INT64_MAX, .instead = name_of(j, twin)});
         TRY(history_find(e->history, LANE_LINK_SOURCE, LANE_ID_MASK, twin, take_link, &x));
         TRY(history_find(e->history, LANE_LINK_TARGET, LANE_ID_MASK, twin, take_link, &x));
     }
-    if (!j->property.n) links_add(e, j);
+    if (j->whole) links_add(e, j);
     return ERR_OK;
+}
+
+static bool see_message(void *ctx, const HistoryPoint *p) {
+    Job *j = ctx;
+    j->known |= forget_tells(p->text, j->property);
+    return !j->known;
+}
+
+// A name that no model and no message had is a mistake: nobody shall believe that it was erased.
+static Err check_property(Sosia *e, Job *j) {
+    if (j->whole) return ERR_OK;
+    j->time = INT64_MAX - 1;
+    TRY(find_spans(e, j));
+    for (int64_t i = 0; i < j->span_count && !j->known; i++) {
+        const HistoryErase *s = &j->spans[i];
+        HistorySeries h = {.lane = s->lane, .row = s->row, .from = s->from, .to = s->to, .arrival = true};
+        if (s->member.n) TRY(history_series(e->history, &h, see_message, j));
+    }
+    j->time = 0;
+    if (j->known || !j->span_count) return ERR_OK; // of a twin that only a fork had nothing is known here
+    Buf why = {0};
+    buf_printf(&why, "\"%.*s\" has and had no property or telemetry \"%.*s\"", STR_ARG(j->twin), STR_ARG(j->property));
+    j->why = arena_str(&j->arena, buf_str(&why));
+    buf_free(&why);
+    return ERR_VALIDATION;
 }
 
 // ---- the present --------------------------------------------------------------------------------------------------
@@ -385,46 +470,35 @@ static Err erase_in(Sosia *e, Job *j, Realm *r, uint64_t *seq, int64_t *time) {
     return err;
 }
 
-static Realm **forks_of(Sosia *e, int64_t *count) {
-    pthread_mutex_lock(&e->worlds_lock);
-    Realm **list = mem_alloc((size_t)(e->world_count + 1) * sizeof(Realm *));
-    *count = 0;
-    for (int64_t i = 0; i < e->world_count; i++) list[(*count)++] = realm_ref(e->worlds[i]);
-    pthread_mutex_unlock(&e->worlds_lock);
-    return list;
-}
-
-static void forks_free(Realm **list, int64_t count) {
-    for (int64_t i = 0; i < count; i++) realm_unref(list[i]);
-    mem_free(list);
-}
-
-static bool among(Realm *const *list, int64_t count, const Realm *r) {
-    for (int64_t i = 0; i < count; i++)
-        if (list[i] == r) return true;
+static bool is_done(const Job *j, const Realm *r) {
+    for (int64_t i = 0; i < j->fork_count; i++)
+        if (j->forks[i].realm == r) return true;
     return false;
 }
 
-// Those that were not there the time before: made of one of them before it was its turn.
+static Err erase_fork(Sosia *e, Job *j, Realm *r) {
+    uint64_t seq;
+    int64_t time;
+    TRY(erase_in(e, j, r, &seq, &time));
+    j->forks = mem_grow(j->forks, (size_t)(j->fork_count + 1) * sizeof *j->forks);
+    j->forks[j->fork_count++] = (ForkDone){realm_ref(r), seq};
+    return ERR_OK;
+}
+
+// Until none is left that was made of another before it was its turn.
 static Err erase_forks(Sosia *e, Job *j) {
-    Realm **before = NULL;
-    int64_t count = 0;
     Err err = ERR_OK;
     for (bool more = true; more && !err;) {
-        int64_t now, time;
-        uint64_t seq;
-        Realm **forks = forks_of(e, &now);
+        int64_t count;
+        Realm **forks = forks_of(e, &count);
         more = false;
-        for (int64_t i = 0; i < now && !err; i++) {
-            if (among(before, count, forks[i])) continue;
+        for (int64_t i = 0; i < count && !err; i++) {
+            if (is_done(j, forks[i])) continue;
             more = true;
-            err = erase_in(e, j, forks[i], &seq, &time);
+            err = erase_fork(e, j, forks[i]);
         }
-        forks_free(before, count);
-        before = forks;
-        count = now;
+        forks_free(forks, count);
     }
-    forks_free(before, count);
     return err;
 }
 
@@ -433,26 +507,10 @@ static Err erase_present(Sosia *e, Job *j) {
     return erase_forks(e, j);
 }
 
-// What the engine keeps in memory of batches and answers.
-static void erase_memory(Sosia *e, const Job *j) {
-    int64_t count;
-    Realm **forks = forks_of(e, &count);
-    hub_forget(e->live->hub, j->seq);
-    desk_renew(e->desk, e->live);
-    for (int64_t i = 0; i < count; i++) {
-        hub_forget(forks[i]->hub, UINT64_MAX);
-        desk_renew(e->desk, forks[i]);
-        realm_unref(forks[i]);
-    }
-    mem_free(forks);
-    pasts_forget(e);
-}
+// ---- batches ------------------------------------------------------------------------------------------------------
 
-// ---- the file -----------------------------------------------------------------------------------------------------
-
-// The store's thread: batches without what is erased.
-static Err forget_them(void *ctx, uint64_t world, Str bytes, Buf *out) {
-    Job *j = ctx;
+// Batches without what is erased; out stays empty when they tell nothing of it. seq_max 0: all of them.
+static Err forget_up_to(const Job *j, uint64_t seq_max, Str bytes, Buf *out) {
     Buf from = {0}, to = {0};
     Err err = ERR_OK;
     bool any = false;
@@ -461,11 +519,11 @@ static Err forget_them(void *ctx, uint64_t world, Str bytes, Buf *out) {
         Forget f = {.twin = j->twins[i],
                     .columns = j->columns,
                     .column_count = j->column_count,
-                    .all = !j->property.n,
+                    .all = j->whole,
                     .links = j->links,
                     .link_count = j->link_count,
                     .telemetry = j->telemetry ? j->property : (Str){0},
-                    .seq_max = world ? 0 : j->seq};
+                    .seq_max = seq_max};
         int64_t taken = 0;
         buf_reset(&to);
         err = forget_batches(&f, buf_str(&from), &to, &taken);
@@ -479,6 +537,36 @@ static Err forget_them(void *ctx, uint64_t world, Str bytes, Buf *out) {
     buf_free(&to);
     return err;
 }
+
+// The store's thread. Whatever was erased from another world is durable before.
+static Err forget_stored(void *ctx, uint64_t world, Str bytes, Buf *out) {
+    const Job *j = ctx;
+    return forget_up_to(j, world ? 0 : j->seq, bytes, out);
+}
+
+typedef struct HubJob {
+    const Job *job;
+    uint64_t seq;
+} HubJob;
+
+static Err forget_kept(void *ctx, Str bytes, Buf *out) {
+    const HubJob *x = ctx;
+    return forget_up_to(x->job, x->seq, bytes, out);
+}
+
+// What the engine keeps in memory of batches and answers. The journal was written again.
+static Err erase_memory(Sosia *e, const Job *j) {
+    TRY(hub_forget(e->live->hub, forget_kept, &(HubJob){j, j->seq}));
+    desk_renew(e->desk, e->live);
+    for (int64_t i = 0; i < j->fork_count; i++) {
+        TRY(hub_forget(j->forks[i].realm->hub, forget_kept, &(HubJob){j, j->forks[i].seq}));
+        desk_renew(e->desk, j->forks[i].realm);
+    }
+    pasts_forget(e);
+    return ERR_OK;
+}
+
+// ---- the file -----------------------------------------------------------------------------------------------------
 
 static void on_scrub(void *arg, Err err, int64_t rows, int64_t zeroed) {
     Job *j = arg;
@@ -496,13 +584,14 @@ static Err scrub(Eraser *x, Job *j, bool journal) {
     Sosia *e = x->engine;
     j->scrubbed = false;
     atomic_store(&e->checkpoint_wanted, j->seq);
-    store_scrub(e->store, j->seq, journal ? forget_them : NULL, j, on_scrub, j);
+    store_scrub(e->store, j->seq, journal ? forget_stored : NULL, j, on_scrub, j);
     for (;;) {
         pthread_mutex_lock(&x->lock);
         struct timespec until = time_after(LOOK_NS);
         if (!j->scrubbed && !x->stop) pthread_cond_timedwait(&x->more, &x->lock, &until);
         bool ended = j->scrubbed, stop = x->stop;
         pthread_mutex_unlock(&x->lock);
+        if (ended || stop) atomic_store(&e->checkpoint_wanted, 0);
         if (ended) return j->scrub_err;
         if (stop) return ERR_CLOSED;
         Task *c = task_new(OP_WAKE, NULL, NULL, 0);
@@ -521,7 +610,7 @@ static Err put_receipt(Eraser *x, Job *j) {
     j->receipt = arena_str(&j->arena, buf_str(&text));
     SosiaItem items[] = {{.kind = STR(ERASED_KIND), .key = str_of(j->id), .value = buf_str(&text)},
                          {.kind = STR(ERASE_KIND), .key = str_of(j->id), .remove = true}};
-    Err err = (Err)sosia_items_put_wait(x->engine, items, 2);
+    Err err = put_items(x, items, 2);
     buf_free(&text);
     return err;
 }
@@ -532,49 +621,75 @@ static Err erase_history(Sosia *e, Job *j) {
     TRY(find_spans(e, j));
     TRY(history_erase(e->history, j->spans, j->span_count, &points));
     j->points += points;
-    return j->property.n ? ERR_OK : history_erase_dead(e->history, j->twins, j->twin_count);
+    return j->whole ? history_erase_dead(e->history, j->twins, j->twin_count) : ERR_OK;
 }
 
-static Err job_run(Eraser *x, Job *j) {
+static Err erase_worlds(Eraser *x, Job *j) {
     Sosia *e = x->engine;
     if (!j->twin_count) {
+        history_wait(e->history, world_visible(e->live->world));
         TRY(find_twins(e, j));
         TRY(check_property(e, j));
         TRY(job_note(x, j));
     }
     TRY(erase_present(e, j));
-    TRY(erase_history(e, j));
-    erase_memory(e, j);
-    TRY(scrub(x, j, true));
-    TRY(put_receipt(x, j));
-    return scrub(x, j, false); // what asked for it leaves the file as well
+    j->state = JOB_GONE;
+    return job_note(x, j);
 }
 
+static Err job_run(Eraser *x, Job *j) {
+    Sosia *e = x->engine;
+    if (j->state == JOB_ASKED) TRY(erase_worlds(x, j));
+    if (j->state == JOB_GONE) {
+        TRY(erase_history(e, j));
+        TRY(scrub(x, j, true));
+        TRY(erase_memory(e, j));
+        j->state = JOB_WASH;
+        TRY(job_note(x, j));
+    }
+    TRY(scrub(x, j, false)); // what asked for it leaves the file as well
+    return put_receipt(x, j);
+}
+
+// The first one that may be tried now; NULL: stop.
 static Job *job_take(Eraser *x) {
+    Job *j = NULL;
     pthread_mutex_lock(&x->lock);
-    while (!x->first && !x->stop) pthread_cond_wait(&x->more, &x->lock);
-    Job *j = x->stop ? NULL : x->first;
-    if (j) x->first = j->next;
-    if (j && !x->first) x->last = NULL;
+    while (!j && !x->stop) {
+        int64_t now = time_mono_ns(), wait = NS_PER_S;
+        Job **at = &x->first;
+        while (*at && (*at)->again_ns > now) at = &(*at)->next;
+        struct timespec until = time_after(wait);
+        if ((j = *at)) *at = j->next;
+        else if (x->first) pthread_cond_timedwait(&x->more, &x->lock, &until);
+        else pthread_cond_wait(&x->more, &x->lock);
+    }
     pthread_mutex_unlock(&x->lock);
     return j;
+}
+
+static bool tries_again(const Job *j) {
+    bool disk = j->err == ERR_STORAGE || j->err == ERR_STORAGE_FULL || j->err == ERR_BUSY;
+    return disk && (j->twin_count || j->state == JOB_WASH);
 }
 
 static void job_done(Eraser *x, Job *j) {
     job_tell(j);
     pthread_mutex_lock(&x->lock);
     x->count--;
-    bool stop = x->stop;
+    bool stop = x->stop, again = !stop && tries_again(j);
+    j->again_ns = time_mono_ns() + ERASE_AGAIN_NS;
+    if (again) job_append(x, j);
     if (stop) j->next = x->left;
     if (stop) x->left = j; // the store may still have it
     pthread_mutex_unlock(&x->lock);
-    if (!stop) job_free(j);
+    if (stop) forks_drop(j);
+    else if (!again) job_free(j);
 }
 
 static void *eraser_main(void *arg) {
     Eraser *x = arg;
     for (Job *j; (j = job_take(x));) {
-        j->eraser = x;
         j->err = job_run(x, j);
         job_done(x, j);
     }
@@ -630,14 +745,13 @@ static bool list_receipt(void *ctx, SosiaStr key, SosiaStr value) {
 
 static bool list_pending(void *ctx, SosiaStr key, SosiaStr value) {
     Buf *out = ctx;
-    Cut c = cut_of(value);
-    for (int i = 0; i < 3; i++) text_take(&c);
-    int64_t asked_ns = (int64_t)cut_u64(&c);
-    if (c.bad) return true;
+    Job *j = job_decode(key, value);
+    if (!j) return true;
     if (out->p[out->n - 1] != '[') buf_byte(out, ',');
-    buf_printf(out, "{\"id\":\"%.*s\"", STR_ARG(key));
-    put_time(out, "asked", asked_ns);
+    buf_printf(out, "{\"id\":\"%s\"", j->id);
+    put_time(out, "asked", j->asked_ns);
     buf_byte(out, '}');
+    job_free(j);
     return true;
 }
 

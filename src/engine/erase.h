@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Erase for privacy: take every value that ever was of a twin, or of one property of it, out of every place.
 //
-//   ASKED   an item "sosia.erase" says what is to be erased: a crash goes on with it at the next start
-//   GONE    from live and from every fork: ordinary batches; durable at sequence E
-//   CHECKED a root at E or behind it: no page of the world holds anything
-//   BLOCKS  history: blocks, means, heads, caches; past worlds are made again
-//   JOURNAL batches up to E are written again without it; the feed lets go of what it kept in memory
-//   SCRUBBED free pages of the file are zeros, the write-ahead log is empty
-//   DONE    the item is a receipt, which names nothing
+//   ASKED    an item "sosia.erase" says what is to be erased, and of which twins: those that have or had the name
+//            -> from live and from every fork, by ordinary batches
+//   GONE     durable at sequence E, so the item says
+//            -> history: blocks, means, heads; a root at E or behind it; the journal up to E; free pages, the log;
+//               batches, answers, past worlds in memory
+//   WASH     nothing tells of it but the item: that names nothing any more
+//            -> free pages and the log once more
+//   receipt  an item "erasure", in place of the other
+//
+// After a crash it goes on where it was. What the disk refused is tried again after a while.
 //
 // What was derived from the values (roll-ups of others, means of others) stays; a twin that is erased whole leaves its
 // place in past graphs, without a name ("erased:ID") and without values.
@@ -16,7 +19,8 @@
 #pragma once
 #include "engine/engine.h"
 
-#define ERASES_MAX 64 // waiting and under way
+#define ERASES_MAX 64                  // waiting and under way
+#define ERASE_AGAIN_NS (30 * NS_PER_S) // between tries of what the disk refused
 
 typedef struct Eraser Eraser;
 

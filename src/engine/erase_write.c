@@ -22,10 +22,18 @@ static Err empty_components(World *w, TwinId id, const Table *t, int32_t i, Diag
     return ERR_OK;
 }
 
+// The twin of the name, if it is among those that are meant: not one that took the name later.
+static TwinId find(View *v, const Task *c) {
+    TwinId id = view_find_twin(v, c->id);
+    for (Cut cut = cut_of(buf_str(&c->items)); cut.p < cut.end;)
+        if (cut_u64(&cut) == id.v) return id;
+    return (TwinId){0};
+}
+
 static Err erase_property(Realm *r, Task *c, Diag *d) {
     World *w = r->world;
     View v = view_writer(w);
-    TwinId id = view_find_twin(&v, c->id);
+    TwinId id = find(&v, c);
     uint32_t col = id.v ? edit_column(w, id, c->sub) : 0;
     if (!col || !view_cell(&v, col, view_twin_place(&v, id).row).valid) return ERR_OK;
     const Table *t = &v.catalog->tables[view_twin_place(&v, id).table];
@@ -57,7 +65,7 @@ static Err rename_dead(World *w, uint64_t id) {
 static Err erase_some(Realm *r, Task *c, bool *left) {
     World *w = r->world;
     View v = view_writer(w);
-    TwinId id = view_find_twin(&v, c->id);
+    TwinId id = find(&v, c);
     *left = false;
     if (id.v) TRY(erase_links(w, id, left));
     if (*left) return ERR_OK;

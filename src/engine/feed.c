@@ -31,6 +31,7 @@ typedef struct Slice {
     Hub *hub;                    // a reference
     int32_t refs;                // cursors at it, and the loading
     bool loading;
+    bool stale;           // the journal was written again since: read once more
     Err err;              // FAILED
     uint64_t after, last; // last: READY
     Buf bytes;
@@ -154,11 +155,50 @@ void hub_end(Hub *h) {
     hub_notify(h);
 }
 
-void hub_forget(Hub *h, uint64_t seq) {
+// Another batch in place of the one at a position, unless that was let go meanwhile. Takes both references.
+static void hub_replace(Hub *h, uint64_t at, FeedBatch *was, FeedBatch *now) {
     pthread_mutex_lock(&h->lock);
-    while (h->first < h->next && h->kept[h->first & (h->cap - 1)]->seq <= seq) hub_drop_first(h);
-    for (Slice *s = h->slices; s; s = s->next) s->after = UINT64_MAX; // nobody else begins with it
+    bool there = at >= h->first && at < h->next && h->kept[at & (h->cap - 1)] == was;
+    if (there) {
+        h->kept[at & (h->cap - 1)] = now;
+        h->bytes += batch_cost(now) - batch_cost(was);
+    }
     pthread_mutex_unlock(&h->lock);
+    feed_batch_unref(there ? was : now); // the ring's
+    feed_batch_unref(was);
+}
+
+static FeedBatch *batch_of(const FeedBatch *from, Str bytes) {
+    FeedBatch *b = mem_alloc(sizeof *b + (size_t)bytes.n);
+    atomic_init(&b->refs, 1);
+    b->seq = from->seq;
+    b->changes = from->changes; // how many there were
+    b->size = bytes.n;
+    memcpy(b->bytes, bytes.p, (size_t)bytes.n);
+    return b;
+}
+
+Err hub_forget(Hub *h, Err (*fn)(void *ctx, Str bytes, Buf *out), void *ctx) {
+    Buf out = {0};
+    Err err = ERR_OK;
+    pthread_mutex_lock(&h->lock);
+    for (Slice *s = h->slices; s; s = s->next) s->stale = true;
+    uint64_t at = h->first, end = h->next;
+    pthread_mutex_unlock(&h->lock);
+    for (; at < end && !err; at++) {
+        FeedBatch *b = NULL;
+        pthread_mutex_lock(&h->lock);
+        if (at < h->first) at = h->first;
+        if (at < end) b = batch_ref(h->kept[at & (h->cap - 1)]);
+        pthread_mutex_unlock(&h->lock);
+        if (!b) break;
+        buf_reset(&out);
+        err = fn(ctx, (Str){b->bytes, b->size}, &out);
+        if (!err && out.n) hub_replace(h, at, b, batch_of(b, buf_str(&out)));
+        else feed_batch_unref(b);
+    }
+    buf_free(&out);
+    return err;
 }
 
 int64_t hub_bytes(Hub *h) {
@@ -176,7 +216,7 @@ static Store *hub_store(const Hub *h) { return h->realm->stored ? h->realm->engi
 // A slice that has what follows `prev`, or will probably, with a reference; else NULL. Lock held.
 static Slice *slice_find(Hub *h, uint64_t prev) {
     for (Slice *s = h->slices; s; s = s->next) {
-        if (s->err || s->after > prev) continue;
+        if (s->err || s->stale || s->after > prev) continue;
         if (s->loading ? prev - s->after > SLICE_NEAR : s->last <= prev) continue;
         s->refs++;
         return s;
@@ -354,12 +394,12 @@ static Err place_in_journal(SosiaFeed *f, Place *out, Slice **end) {
     Hub *h = f->hub;
     Slice *s = f->slice;
     f->ring = false;
-    if (s && !s->loading && !s->err && s->last > f->prev) {
+    if (s && !s->loading && !s->err && !s->stale && s->last > f->prev) {
         *out = PLACE_SLICE;
         return ERR_OK;
     }
     if (s && s->loading) return ERR_OK;
-    Err err = s ? s->err : ERR_OK;
+    Err err = s && !s->stale ? s->err : ERR_OK;
     feed_leave(f, end);
     if (err) return err;
     if (!hub_store(h)) return ERR_GONE;
