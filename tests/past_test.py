@@ -221,7 +221,7 @@ class Past(unittest.TestCase):
         self.assertRegex(world["name"], r"^live@\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$")
         seconds = int((time.time_ns() - self.before) / 10**9) + 1
         r = self.ask("GET", "/worlds/live@-%ds/models" % (seconds + 3600))
-        self.refused(r, 410, "CursorGone")
+        self.refused(r, 410, "HistoryGone")
         extra = dict(PROBE, **{"@id": "dtmi:past:Second;1"})
         self.must("POST", "/models", [extra])
         try:
@@ -243,9 +243,9 @@ class Past(unittest.TestCase):
             self.refused(self.ask("GET", "/worlds/live@%s" % when, version=None), 404, "WorldNotFound")
         self.refused(self.ask("GET", "/worlds/other@2026-11-01/digitaltwins/room-0"), 404, "WorldNotFound")
         self.refused(self.ask("GET", "/worlds/live@2200-01-01/digitaltwins/room-0"), 400, "InvalidArgument")
-        self.refused(self.ask("GET", "/worlds/live@2001-01-01/digitaltwins/room-0"), 410, "CursorGone")
+        self.refused(self.ask("GET", "/worlds/live@2001-01-01/digitaltwins/room-0"), 410, "HistoryGone")
         query = {"query": "SELECT * FROM DIGITALTWINS"}
-        self.refused(self.ask("POST", "/worlds/live@2001-01-01/query", query), 410, "CursorGone")
+        self.refused(self.ask("POST", "/worlds/live@2001-01-01/query", query), 410, "HistoryGone")
         self.refused(self.ask("POST", "/worlds/live@2200-01-01/query", query), 400, "InvalidArgument")
         self.refused(self.ask("POST", "/worlds/live@frob/query", query), 404, "WorldNotFound")
 

@@ -398,7 +398,7 @@ static bool fill(DerivePast *p, Window *w, Realm *r, View *v, EnginePast *past, 
     w->over = p->values > DERIVE_VALUES_MAX - DERIVE_WINDOW_MAX;
     if (w->over) return true;
     Err err = r->engine->history ? past->expr.moments(past->expr.ctx, v, &reach, take_old, &f) : ERR_OK;
-    if (err && err != ERR_GONE) {
+    if (err && err != ERR_PAST_GONE) {
         free_values(f.v, f.n);
         mem_free(f.v);
         return false;

@@ -301,7 +301,7 @@ void agg_stand_mean(Agg *a, const AggMean *m) {
 
 Err agg_add_mean(Agg *a, const AggMean *m) {
     for (int32_t i = 0; i < a->plan->count; i++)
-        if (!agg_for_means(a->plan->fns[i].kind)) return ERR_GONE;
+        if (!agg_for_means(a->plan->fns[i].kind)) return ERR_PAST_GONE;
     AggValue first = {.type = AGG_REAL, .d = m->first}, last = {.type = AGG_REAL, .d = m->last};
     AggValue min = {.type = AGG_REAL, .d = m->min}, max = {.type = AGG_REAL, .d = m->max};
     if (m->count <= 0) return ERR_OK;

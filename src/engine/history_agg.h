@@ -86,8 +86,8 @@ void agg_reset(Agg *a, const AggValue *standing);
 void agg_begin(Agg *a, int64_t from);
 // A point of the interval, not before the one told last. NONE: the value was cleared. Texts are copied. Errors: LIMIT.
 MUST Err agg_add(Agg *a, int64_t time, const AggValue *v);
-// Points that were let go: their mean stands until the end of their interval, then the last of them. Errors: GONE, when
-// a function of the plan needs the points themselves.
+// Points that were let go: their mean stands until the end of their interval, then the last of them. Errors: PAST_GONE,
+// when a function of the plan needs the points themselves.
 MUST Err agg_add_mean(Agg *a, const AggMean *m);
 // The same, of an interval that began before the first one: nothing but what stands.
 void agg_stand_mean(Agg *a, const AggMean *m);

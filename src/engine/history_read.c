@@ -358,7 +358,7 @@ Err hist_before(HistAsk *x, const HistProp *p, int64_t before, int64_t *time, Ag
     Newest n = {0};
     *found = false;
     Err err = before == INT64_MIN ? ERR_OK : newest_before(x, p, before, &n);
-    if (err == ERR_GONE) err = ERR_OK; // it was let go: nothing is known to have stood
+    if (err == ERR_PAST_GONE) err = ERR_OK; // it was let go: nothing is known to have stood
     if (!err && n.found && n.point.value.type != AGG_NONE) {
         *found = true;
         *time = n.point.time;

@@ -154,10 +154,10 @@ static void see(Stepping *s, const HistPoint *p) {
 
 static Err refuse(Stepping *s, Err err) {
     HistAsk *x = s->x;
-    if (err == ERR_GONE) {
+    if (err == ERR_PAST_GONE) {
         Buf t = {0};
         time_print(x->kept_from, 0, &t);
-        hist_fail(x, ERR_GONE,
+        hist_fail(x, ERR_PAST_GONE,
                   "fn: single values of \"%.*s\" from before %.*s were let go, and avg, twa, min, max, sum, count, "
                   "first, last and range are all that can be told of them: ask for those, or from a later time on",
                   STR_ARG(s->p->path), STR_ARG(buf_str(&t)));

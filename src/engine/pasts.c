@@ -60,12 +60,13 @@ static void put_time(Buf *out, int64_t at) {
 }
 
 static void why_gone(Sosia *e, Buf *out) {
-    int64_t from = e->history ? history_from(e->history) : 0;
+    int64_t from = e->history ? history_from(e->history) : 0, begun = 0;
     buf_printf(out, "nothing is known of this world at that instant");
-    if (!from) return;
-    buf_printf(out, ": everything is known from ");
-    put_time(out, from);
-    buf_printf(out, " on");
+    bool told = from || (e->history && history_begun(e->history, &begun) == ERR_OK && begun);
+    if (!told) return;
+    buf_printf(out, from ? ": everything is known from " : ": it began at ");
+    put_time(out, from ? from : begun);
+    if (from) buf_printf(out, " on");
 }
 
 static bool is_fork(Sosia *e, Str name) {
@@ -93,7 +94,7 @@ void pasts_why(Sosia *e, Str name, Err err, Buf *out) {
     else if (err == ERR_WORLD_NOT_FOUND) buf_printf(out, "there is no world \"%.*s\"", STR_ARG(name));
     else if (err == ERR_READ_ONLY) buf_printf(out, "\"%.*s\" is the past: it can be read, not written", STR_ARG(name));
     else if (err == ERR_ARGUMENT && parsed) buf_printf(out, "the instant of \"%.*s\" has not come yet", STR_ARG(name));
-    else if (err == ERR_GONE && parsed) why_gone(e, out);
+    else if (err == ERR_PAST_GONE && parsed) why_gone(e, out);
     else if (err == ERR_UNSUPPORTED && parsed && !e->history)
         buf_printf(out, "no history is kept here, so there are no past worlds");
     else buf_printf(out, "%s", err_text(err));
@@ -311,13 +312,13 @@ static Err settle_wait(Sosia *e, int64_t at) {
     return err;
 }
 
-// The newest batch at or before `at`, which has passed and is in the history. Errors: GONE, those of the history.
+// The newest batch at or before `at`, which has passed and is in the history. Errors: PAST_GONE, those of the history.
 static Err batch_at(Sosia *e, int64_t at, uint64_t *seq, int64_t *time) {
     int64_t from = history_from(e->history);
-    if (from && at < from) return ERR_GONE;
+    if (from && at < from) return ERR_PAST_GONE;
     history_wait(e->history, world_visible(e->live->world));
     TRY(history_seq_at(e->history, at, seq, time));
-    return *seq ? ERR_OK : ERR_GONE;
+    return *seq ? ERR_OK : ERR_PAST_GONE;
 }
 
 Err pasts_find(Sosia *e, Str name, Realm **out, int64_t *at) {
@@ -326,7 +327,7 @@ Err pasts_find(Sosia *e, Str name, Realm **out, int64_t *at) {
     if (!pasts_parse(name, at)) return ERR_WORLD_NOT_FOUND;
     if (!e->history) return ERR_UNSUPPORTED;
     int64_t from = history_from(e->history);
-    if (from && *at < from) return ERR_GONE;
+    if (from && *at < from) return ERR_PAST_GONE;
     if ((*out = table_at(e->pasts, *at)) != NULL) return ERR_OK;
     if (!settled(e, *at)) {
         now = e->now(e->now_ctx);

@@ -34,8 +34,8 @@ bool pasts_parse(Str name, int64_t *at);
 // Why such a name cannot be written: READ_ONLY, or WORLD_NOT_FOUND when it is none. OK for other names.
 MUST Err pasts_refuse(Str name);
 // The realm of a name, with a reference, and its instant. May wait for the writer and for the history.
-// Errors: WORLD_NOT_FOUND, UNSUPPORTED (no history is kept), GONE, ARGUMENT (it has not come yet), BUSY (the writer or
-// the store asks, who cannot wait), CLOSED, and those of world_past.
+// Errors: WORLD_NOT_FOUND, UNSUPPORTED (no history is kept), PAST_GONE, ARGUMENT (it has not come yet), BUSY (the
+// writer or the store asks, who cannot wait), CLOSED, and those of world_past.
 MUST Err pasts_find(Sosia *e, Str name, Realm **out, int64_t *at);
 // Would pasts_find wait for the writer?
 bool pasts_waits(Sosia *e, Str name);

@@ -171,7 +171,7 @@ static Err look_over(Sosia *e, const SosiaReplay *r) {
     if (r->to_ns <= r->from_ns || !(r->speed >= 0)) return ERR_ARGUMENT;
     if (r->to_ns > e->now(e->now_ctx)) return ERR_ARGUMENT;
     int64_t known = history_from(e->history);
-    return known && r->from_ns < known ? ERR_GONE : ERR_OK;
+    return known && r->from_ns < known ? ERR_PAST_GONE : ERR_OK;
 }
 
 static bool enlist(Sosia *e, Replay *r) {

@@ -41,7 +41,7 @@
 // time by arrival. The value that stood at now - span counts for TWA, FIRST, DELTA, INCREASE, RATE, CHANGES and
 // TIME_TRUE alone. A value that was taken away, or is undefined, ends the one before it and counts nowhere. A span is
 // constant; LAST takes a time too. Of values that retention let go AVG, TWA, MIN, MAX, SUM and COUNT of the property
-// itself use the means that are kept, each where it begins; others fail (GONE), as all do where none are kept.
+// itself use the means that are kept, each where it begins; others fail (PAST_GONE), as all do where none are kept.
 //
 // Types: `/` gives a double. Values of different kinds do not compare (undefined), but for: integers with doubles
 // (exactly); null, which equals null alone; times. A property of times is a text: beside a TIME, another such property
@@ -330,7 +330,7 @@ typedef struct ExprPast {
     // Values that were let go are told as means, by the time at which these begin; first, with time `from`, those that
     // began before and go on.
     Err (*moments)(void *ctx, View *v, const ExprReach *r, bool (*fn)(void *arg, const ExprMoment *m), void *arg);
-    // May be NULL. What was asked for cannot be told from means, so the evaluation fails with GONE. why: gets a
+    // May be NULL. What was asked for cannot be told from means, so the evaluation fails with PAST_GONE. why: gets a
     // sentence; may be NULL.
     void (*gone)(void *ctx, View *v, const ExprReach *r, Str func, Buf *why);
 } ExprPast;

@@ -335,7 +335,7 @@ ExprValue expr_eval_span(const Bound *b, ExprRun *run, const ExprRow *rows) {
     if (!run->past || run->stopped || run->failed || !reach_of(b, run, rows, &reach)) return undefined();
     Span x = {.b = b, .run = run, .from = reach.from, .to = reach.to};
     Err err = run->past->moments(run->past->ctx, run->view, &reach, take, &x);
-    if (!err && x.gone) err = ERR_GONE;
+    if (!err && x.gone) err = ERR_PAST_GONE;
     if (x.gone && run->past->gone) {
         Str func = str_of(expr_func_at(b->func).name);
         run->past->gone(run->past->ctx, run->view, &reach, func, NULL);

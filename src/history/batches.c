@@ -200,7 +200,7 @@ static bool give(Window *w, bool (*fn)(void *ctx, const HistoryBatch *b), void *
 
 Err history_batches(History *h, int64_t from, int64_t to, bool (*fn)(void *ctx, const HistoryBatch *b), void *ctx) {
     Window w = {.h = h, .d = history_desk_take(h), .from = from, .end = to};
-    Err e = from < to && from < history_from(h) ? ERR_GONE : ERR_OK;
+    Err e = from < to && from < history_from(h) ? ERR_PAST_GONE : ERR_OK;
     for (bool more = true; more && e == ERR_OK && w.from < w.end; w.from = w.to) {
         int64_t n;
         w.taken = atomic_load_explicit(&h->taken, memory_order_acquire);

@@ -254,3 +254,33 @@ Err history_begin(History *h, World *live, Buf *why) {
     atomic_store_explicit(&h->from, had.begun ? had.from : world_time(live), memory_order_relaxed);
     return ERR_OK;
 }
+
+// ---- when it began ----
+
+static bool take_first(void *ctx, const StoreHistory *row) {
+    *(int64_t *)ctx = row->t0;
+    return false;
+}
+
+static Err begun_in_store(History *h, int64_t *time) {
+    StoreReader *r;
+    const StoreHistoryAsk ask = {.lane = LANE_BATCHES, .from = INT64_MIN, .to = INT64_MAX};
+    TRY(store_reader_begin(h->store, &r));
+    Err err = store_history_rows(r, &ask, take_first, time);
+    store_reader_end(r);
+    return err;
+}
+
+Err history_begun(History *h, int64_t *time) {
+    uint64_t to = atomic_load_explicit(&h->taken, memory_order_acquire);
+    HeadView v = head_view(h, LANE_BATCHES, 0);
+    *time = 0;
+    Err err = begun_in_store(h, time);
+    for (int32_t i = 0; !err && !*time && i < v.count; i++) {
+        HeadCursor c = head_cursor(v.runs[i], to);
+        HeadPoint x;
+        if (head_next(&c, &x)) *time = x.time;
+    }
+    head_view_free(&v);
+    return err;
+}

@@ -62,6 +62,8 @@ void history_drain(History *h);
 int64_t history_from(History *h);
 // Newest batch at or before `at`: its sequence and time. 0 when there is none.
 MUST Err history_seq_at(History *h, int64_t at, uint64_t *seq, int64_t *time);
+// Time of the oldest batch known, or of the state that history began with. 0 when there is none.
+MUST Err history_begun(History *h, int64_t *time);
 
 typedef struct HistoryPoint {
     uint8_t kind; // HPointKind
@@ -78,7 +80,7 @@ typedef struct HistoryPoint {
 // Points of one row of a lane with own times in [from, to), ascending by own time, those of one time by arrival. MOVED
 // points are left out, SOURCE points too. fn false: stop. Texts live during the call of fn.
 //   arrival  order and bounds by arrival instead
-// Errors: STORAGE, CORRUPT, GONE (raw points of that time were let go and no means are kept).
+// Errors: STORAGE, CORRUPT.
 typedef struct HistorySeries {
     uint64_t lane, row;
     int64_t from, to;

@@ -49,7 +49,7 @@ static bool all_known(const Known *k) {
 
 // The blocks, newest first, until nothing is open.
 static Err recall_blocks(Known *k, StoreReader *r, const Rows *rows) {
-    if (rows->count && !rows->rows[0].start) return k->at < history_from(k->h) ? ERR_GONE : ERR_CORRUPT;
+    if (rows->count && !rows->rows[0].start) return k->at < history_from(k->h) ? ERR_PAST_GONE : ERR_CORRUPT;
     for (int64_t i = rows->count - 1; i >= 0 && !all_known(k); i--) {
         CachedBlock *b;
         TRY(history_block(k->h, r, k->d, &rows->rows[i], &b));
@@ -140,7 +140,7 @@ static Err put_stretch(const Stretch *s) {
 
 static Err past_rows(void *ctx, int64_t at, uint32_t vec, uint64_t page_no, uint16_t groups, PastRows *to) {
     History *h = ctx;
-    if (at < history_from(h)) return ERR_GONE;
+    if (at < history_from(h)) return ERR_PAST_GONE;
     for (uint32_t g = 0; g < PAST_GROUPS;) {
         uint32_t begin = g;
         if (!(groups >> g++ & 1)) continue;

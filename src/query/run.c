@@ -81,9 +81,9 @@ static void gone(void *ctx, View *v, const ExprReach *r, Str func, Buf *why) {
     (void)why;
     if (x->err != ERR_OK) return;
     if (x->source->gone) x->source->gone(x->source->ctx, v, r, func, &b);
-    x->err = ERR_GONE;
-    x->why = (Why){.err = ERR_GONE, .at = -1, .end = -1};
-    x->why.text = b.n ? arena_str(&x->keep, buf_str(&b)) : str_of(err_text(ERR_GONE));
+    x->err = ERR_PAST_GONE;
+    x->why = (Why){.err = ERR_PAST_GONE, .at = -1, .end = -1};
+    x->why.text = b.n ? arena_str(&x->keep, buf_str(&b)) : str_of(err_text(ERR_PAST_GONE));
     buf_free(&b);
 }
 

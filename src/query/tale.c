@@ -197,7 +197,7 @@ static Err fill(Tale *t, Strand *s) {
     s->at = s->n = 0;
     arena_reset(&s->texts);
     Err err = t->step ? read_intervals(t, s) : read_moments(t, s);
-    if (err == ERR_GONE) t->x->past.gone(t->x->past.ctx, t->x->view, &s->reach, STR("FN"), NULL);
+    if (err == ERR_PAST_GONE) t->x->past.gone(t->x->past.ctx, t->x->view, &s->reach, STR("FN"), NULL);
     if (err && t->x->err == ERR_OK) {
         t->x->err = err;
         t->x->why = (Why){.err = err, .at = -1, .end = -1, .text = str_of(err_text(err))};

@@ -453,7 +453,7 @@ static bool place_replay(Subscription *s, Call *c) {
     if (err == SOSIA_OK) return true;
     s->feed = NULL;
     if (err == SOSIA_ARGUMENT) call_failf(c, ERR_ARGUMENT, "to must lie behind from, and not in the future.");
-    else if (err == SOSIA_GONE) call_failf(c, ERR_GONE, "The past is not known from that instant on.");
+    else if (err == SOSIA_PAST_GONE) call_failf(c, ERR_PAST_GONE, "The past is not known from that instant on.");
     else if (err == SOSIA_LIMIT) call_failf(c, ERR_LIMIT, "Too many replays are under way.");
     else call_fail(c, (Err)err, (Str){0}, (Str){0});
     return false;

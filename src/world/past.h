@@ -24,7 +24,7 @@ typedef struct PastSource {
     void *ctx;
     // Put the rows of the groups (bit k: rows 64k to 64k + 63) of a page as they were known at `at`; rows it says
     // nothing of are empty, what it says of other groups is left out, of what it says twice the later counts. Any
-    // thread, for different pages at once; it must not read the past world. Errors: STORAGE, CORRUPT, GONE.
+    // thread, for different pages at once; it must not read the past world. Errors: STORAGE, CORRUPT, PAST_GONE.
     Err (*rows)(void *ctx, int64_t at, uint32_t vec, uint64_t page_no, uint16_t groups, PastRows *to);
     // Highest page number that was ever written + 1, 0 when there is none. May be too high. Any thread.
     Err (*pages)(void *ctx, uint32_t vec, uint64_t *count);
