@@ -138,6 +138,7 @@ static void readers_see_each_point_once(void **state) {
     history_lab_init(&x->lab, seed, STR("crowd.sosia"), "crowd");
     x->lab.open.head_bytes_max = 20000;
     x->lab.open.cache_bytes_max = 20000;
+    x->lab.open.queue_bytes_max = 50000; // readers wait for what was told before they look
     x->lab.threads = true;
     assert_int_equal(history_lab_open(&x->lab), ERR_OK);
     for (int i = 0; i < READERS; i++) {
@@ -162,6 +163,48 @@ static void readers_see_each_point_once(void **state) {
     history_lab_close(&x->lab);
     history_lab_free(&x->lab);
     mem_free(x);
+    test_vfs_free(disk);
+}
+
+// One value of each of many series spread over more pages than there is room for: points in memory stay within their
+// bound and that of the queue, whoever is faster.
+static void heads_of_many_series_stay_in_bounds(void **state) {
+    (void)state;
+    enum { LANES = 4, PAGES = 300, EACH = 2000, ROUNDS = 120, HEADS = 1 << 20, QUEUE = 1 << 18 };
+    TestVfs *disk = test_vfs_new("many");
+    HistoryLab *l = mem_alloc(sizeof *l);
+    HistoryStats stats = {0};
+    int64_t most = 0;
+    history_lab_init(l, 1, STR("many.sosia"), "many");
+    l->open.head_bytes_max = HEADS;
+    l->open.queue_bytes_max = QUEUE;
+    l->threads = true;
+    assert_int_equal(history_lab_open(l), ERR_OK);
+    for (uint64_t seq = 1, at = 0; seq <= ROUNDS; seq++) {
+        Buf trail = {0};
+        for (int i = 0; i < EACH; i++, at++) {
+            const TrailPoint p = {.kind = TRAIL_PUT,
+                                  .cell = CELL_I64,
+                                  .vec = 80 + (uint32_t)(at % LANES),
+                                  .row = at * 7919 % (PAGES * 1024),
+                                  .bits = at};
+            trail_put(&trail, &p);
+        }
+        while (!history_room(l->h)) history_wait_room(l->h); // as the writer does
+        history_add(l->h, seq, TIME0 + (int64_t)seq * 1000, STR("many"), &trail);
+        history_stats(l->h, &stats);
+        if (stats.head_bytes > most) most = stats.head_bytes;
+    }
+    print_message("%lld bytes in heads at most, %lld blocks\n", (long long)most, (long long)stats.sealed_blocks);
+    assert_true(most > HEADS / 2);  // the bound was felt
+    assert_true(most <= 4 * HEADS); // a point of a page of its own takes more there than in the queue
+    history_drain(l->h);
+    history_stats(l->h, &stats);
+    assert_true(stats.head_bytes <= HEADS);
+    assert_true(stats.sealed_blocks > LANES * PAGES);
+    history_lab_close(l);
+    history_lab_free(l);
+    mem_free(l);
     test_vfs_free(disk);
 }
 
@@ -195,6 +238,7 @@ static void a_life_with_threads(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(readers_see_each_point_once),
+        cmocka_unit_test(heads_of_many_series_stay_in_bounds),
         cmocka_unit_test(a_life_with_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
