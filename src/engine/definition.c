@@ -127,6 +127,11 @@ static Err changes_of(Arena *a, const Json *list, Whatif *out, Diag *d) {
     return ERR_OK;
 }
 
+Err whatif_changes(Arena *a, const Json *list, Whatif *out, Diag *d) {
+    *out = (Whatif){.changes = NULL};
+    return changes_of(a, list, out, d);
+}
+
 static Err kpis_of(Arena *a, const Json *list, Whatif *out, Diag *d) {
     if (list->type != JSON_ARRAY) return wrong(d, list, "\"kpis\" is a list of names");
     out->kpis = NEW(a, Str, list->count + 1);

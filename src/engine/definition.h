@@ -52,5 +52,7 @@ typedef struct Whatif {
     Str *kpis;
     int32_t kpi_count;
 } Whatif;
+// Only its changes, from a list of them.
+MUST Err whatif_changes(Arena *a, const Json *list, Whatif *out, Diag *d);
 // Read one; arrays live in `a`, texts and values in `v`. Errors: ARGUMENT.
 MUST Err whatif_of(Arena *a, const Json *v, Str name, Whatif *out, Diag *d);
