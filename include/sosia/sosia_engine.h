@@ -102,7 +102,7 @@ struct sim_ctx {
     const sim_topo *topo; // NULL: the engine asked for none
     sim_col *col;         // col[i]: role i
     uint32_t cols;
-    const void *config; // of the instance, from its mapping; immutable
+    const void *config; // of the instance; from a mapping: its "config" as JSON text with a NUL behind, or NULL
     const void *plan;
     void *state;
     size_t state_size;

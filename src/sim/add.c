@@ -184,9 +184,9 @@ static uint64_t *twins_of(const Sim *s, const RoleWire *r) {
         uint32_t column, row;
         id[i] = i;
         if (!role_cell(r, i, &column, &row)) continue;
-        const SimColumn *c = &s->wire->columns[column].what;
-        if (!c->col) continue;
-        id[i] = c->link ? s->graph->link_id[c->first + row] : s->graph->twin_id[c->first + row];
+        uint32_t dense = cell_owner(s, column, row);
+        if (dense == UINT32_MAX) continue;
+        id[i] = s->wire->columns[column].what.link ? s->graph->link_id[dense] : s->graph->twin_id[dense];
     }
     return id;
 }
@@ -327,6 +327,17 @@ static void port_make(const Sim *s, const InstWire *w, const RoleWire *r, Port *
         port_fill(s, w, r, p);
     } else if (r->bind.tol > 0 && reads(r)) {
         p->last = array_copy(s->columns[r->bind.column].v);
+    }
+}
+
+void inst_fill(Inst *i) {
+    for (uint32_t r = 0; r < i->wire->e.role_count; r++) {
+        const RoleWire *role = &i->wire->roles[r];
+        Port *p = &i->ports[r];
+        if (p->own) port_fill(i->sim, i->wire, role, p);
+        if (p->last)
+            memcpy(p->last->v, i->sim->columns[role->bind.column].v->v,
+                   (size_t)p->last->rows * p->last->lanes * sizeof(double));
     }
 }
 

@@ -71,6 +71,7 @@ static Err begin_engines(Sim *s) {
         Inst *i = &s->insts[k];
         const sim_engine *e = i->wire->e.engine;
         i->ctx.lane_mask = (uint8_t)((1u << i->wire->lanes) - 1);
+        inst_fill(i); // engines before it may have set what it reads
         if (e->state_size) (void)i->ctx.resize(&i->ctx, e->state_size(&i->ctx));
         if (e->init && e->init(&i->ctx, s->now) != 0) return inst_failed(i);
         inst_show(i);

@@ -155,20 +155,36 @@ SimColumn sim_column_of(const Sim *s, uint32_t column) {
 
 uint32_t sim_columns(const Sim *s) { return s->wire->column_count; }
 
-void sim_cell_name(const Sim *s, uint32_t column, uint32_t row, Buf *out) {
-    const ColumnWire *w = &s->wire->columns[column];
+void sim_private_of(Sim *s, uint32_t column, bool link, const uint32_t *dense) {
+    SimColumn *w = &s->wire->columns[column].what;
+    CHECK(!w->col && !s->started);
+    w->link = link;
+    w->dense = dense;
+}
+
+uint32_t cell_owner(const Sim *s, uint32_t column, uint32_t row) {
+    const SimColumn *w = &s->wire->columns[column].what;
+    if (row >= w->rows) return UINT32_MAX;
+    if (w->col) return w->first + row;
+    return w->dense ? w->dense[row] : UINT32_MAX;
+}
+
+void owner_name(const Sim *s, uint32_t column, uint32_t row, Buf *out) {
     const SimGraph *g = s->graph;
-    if (!w->what.col) {
-        buf_printf(out, "%.*s[%u]", STR_ARG(w->name), row);
-        return;
-    }
-    uint32_t dense = w->what.first + row;
-    if (row >= w->what.rows) buf_printf(out, "?");
-    else if (!w->what.link) buf_str_put(out, sim_graph_name(g, dense));
+    uint32_t dense = cell_owner(s, column, row);
+    if (dense == UINT32_MAX) buf_printf(out, "?");
+    else if (!s->wire->columns[column].what.link) buf_str_put(out, sim_graph_name(g, dense));
     else
         buf_printf(out, "%.*s -%.*s-> %.*s", STR_ARG(sim_graph_name(g, g->from[dense])),
-                   STR_ARG(g->catalog->kinds[w->what.owner].rel->name), STR_ARG(sim_graph_name(g, g->to[dense])));
-    buf_printf(out, ".%.*s", STR_ARG(w->what.field->path));
+                   STR_ARG(g->catalog->kinds[g->kind[dense]].rel->name), STR_ARG(sim_graph_name(g, g->to[dense])));
+}
+
+void sim_cell_name(const Sim *s, uint32_t column, uint32_t row, Buf *out) {
+    const ColumnWire *w = &s->wire->columns[column];
+    if (w->what.col || w->what.dense) owner_name(s, column, row, out);
+    if (w->what.col) buf_printf(out, ".%.*s", STR_ARG(w->what.field->path));
+    else if (w->what.dense) buf_printf(out, " (%.*s)", STR_ARG(w->name));
+    else buf_printf(out, "%.*s[%u]", STR_ARG(w->name), row);
 }
 
 // ---- writing from outside ------------------------------------------------------------------------------------------

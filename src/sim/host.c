@@ -100,8 +100,7 @@ static void row_name(const Inst *i, sim_row row, Buf *out) {
     uint32_t column, cell;
     if (i->wire->e.role_count == 0 || row >= i->wire->roles[0].rows) return;
     if (!role_cell(&i->wire->roles[0], row, &column, &cell)) return;
-    const SimColumn *w = &s->wire->columns[column].what;
-    if (w->col && !w->link) buf_str_put(out, sim_graph_name(s->graph, w->first + cell));
+    if (cell_owner(s, column, cell) != UINT32_MAX) owner_name(s, column, cell, out);
     else sim_cell_name(s, column, cell, out);
 }
 

@@ -221,6 +221,10 @@ Str symbols_get(const Symbols *y, uint32_t number); // p NULL: none
 void symbols_unref(Symbols *y);
 void symbols_put(Symbols *y, uint32_t number, Str text);
 
+// Whose a cell is: a twin's, or a link's. UINT32_MAX: nobody's.
+uint32_t cell_owner(const Sim *s, uint32_t column, uint32_t row);
+void owner_name(const Sim *s, uint32_t column, uint32_t row, Buf *out); // "pump-1", "a -feeds-> b", "?"
+
 // ---- add.c
 void wire_unref(Wire *w);
 // Order of columns, readers, instances with their arrays: once, when a Sim starts or is loaded.
@@ -229,6 +233,7 @@ void wire_up(Sim *s);
 void insts_make(Sim *s);
 MUST Err insts_plan(Sim *s);
 void inst_free(Inst *i);
+void inst_fill(Inst *i); // gathered roles get what their columns hold
 void inst_bind(Inst *i); // show the engine where its columns are
 
 // ---- host.c

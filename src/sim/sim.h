@@ -107,6 +107,8 @@ uint32_t sim_column(Sim *s, uint32_t col);
 // A column that the world does not have, for values on the way from engine to engine: never told. `name` says what it
 // is in messages.
 uint32_t sim_private(Sim *s, Str name, uint32_t rows, uint8_t type);
+// Whose the rows of a private column are, for messages and random numbers: dense twins (links) by row, borrowed.
+void sim_private_of(Sim *s, uint32_t column, bool link, const uint32_t *dense);
 // Its values: rows are the dense numbers of the table's twins (of the kind's links) minus the first of them.
 sim_col *sim_column_at(Sim *s, uint32_t column);
 // What a column is of.
@@ -115,7 +117,8 @@ typedef struct SimColumn {
     const Field *field; // NULL: private
     bool link;          // of the links of kind `owner`, else of the twins of table `owner`
     uint32_t owner;
-    uint32_t first; // dense number of row 0
+    uint32_t first;        // dense number of row 0
+    const uint32_t *dense; // private: by row, NULL: nobody's
     uint32_t rows;
     double factor, offset; // SI = value * factor + offset
     uint8_t type;          // SIM_NUMBER ...
