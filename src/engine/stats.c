@@ -43,6 +43,12 @@ static void put_store(Sosia *e, Buf *out) {
     put(out, "journalReads", st.reads);
     put(out, "journalReadBytes", st.read_bytes);
     put(out, "queueBytes", st.queue_bytes);
+    put(out, "historyRows", st.history_rows);
+    put(out, "historyBytes", st.history_bytes);
+    put(out, "historyGone", st.history_gone);
+    put(out, "historyFailed", st.history_failed);
+    put(out, "historyQueueBytes", st.history_queue_bytes);
+    put(out, "readers", st.readers);
     buf_byte(out, '}');
 }
 
