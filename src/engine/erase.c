@@ -777,10 +777,13 @@ SosiaErr sosia_erasures(Sosia *s, const SosiaCaller *who, SosiaStr id, SosiaOut 
         SosiaErr err = sosia_items_scan(s, STR(ERASED_KIND), (Str){0}, 0, find_receipt, &x);
         return err || x.found ? err : SOSIA_ERASURE_NOT_FOUND;
     }
+    Buf pending = {0}; // first: what ends meanwhile is in both, not in none
+    buf_printf(&pending, "],\"pending\":[");
+    SosiaErr err = sosia_items_scan(s, STR(ERASE_KIND), (Str){0}, 0, list_pending, &pending);
     buf_printf(&out->body, "{\"value\":[");
-    SosiaErr err = sosia_items_scan(s, STR(ERASED_KIND), (Str){0}, 0, list_receipt, &out->body);
-    buf_printf(&out->body, "],\"pending\":[");
-    if (!err) err = sosia_items_scan(s, STR(ERASE_KIND), (Str){0}, 0, list_pending, &out->body);
+    if (!err) err = sosia_items_scan(s, STR(ERASED_KIND), (Str){0}, 0, list_receipt, &out->body);
+    buf_str_put(&out->body, buf_str(&pending));
     buf_printf(&out->body, "]}");
+    buf_free(&pending);
     return err;
 }
