@@ -17,7 +17,8 @@ from kit import Case, run, until  # noqa: E402
 METER = {"@context": "dtmi:dtdl:context;3", "@id": "dtmi:test:Meter;1", "@type": "Interface", "contents": [
     {"@type": "Property", "name": "n", "schema": "long"}, {"@type": "Property", "name": "t", "schema": "double"},
     {"@type": "Property", "name": "on", "schema": "boolean"}, {"@type": "Property", "name": "note", "schema": "string"},
-    {"@type": "Relationship", "name": "feeds"}]}
+    {"@type": "Relationship", "name": "feeds",
+     "properties": [{"@type": "Property", "name": "flow", "schema": "double"}]}]}
 TWINS, VALUES = 20, 50
 NDJSON = {"Content-Type": "application/x-ndjson"}
 
@@ -28,7 +29,10 @@ class Export(Case):
         server.http("POST", "/models", [METER])
         for i in range(TWINS):
             server.http("PUT", "/digitaltwins/m%d" % i, {"$metadata": {"$model": METER["@id"]}})
-        server.http("PUT", "/digitaltwins/m1/relationships/r1", {"$relationshipName": "feeds", "$targetId": "m2"})
+        server.http("PUT", "/digitaltwins/m1/relationships/r1", {"$relationshipName": "feeds", "$targetId": "m2",
+                                                                   "flow": 1.5})
+        server.http("PATCH", "/digitaltwins/m1/relationships/r1", [{"op": "add", "path": "/flow", "value": 2.5}],
+                    {"Content-Type": "application/json-patch+json"})
         for k in range(VALUES):
             pair = '{"id":"m%d","property":"n","value":%d}\n{"id":"m%d","property":"t","value":%d.25}\n'
             lines = "".join(pair % (i, k * 100 + i, i, k) for i in range(TWINS))
@@ -58,6 +62,9 @@ class Export(Case):
                                          ("m%d" % i,)).fetchall(), i)
         self.assertEqual(db.execute("SELECT value FROM history WHERE twin='m3' AND property IN ('on', 'note') "
                                     "ORDER BY property").fetchall(), [('it\'s "on"',), (1,)])
+        self.assertEqual(db.execute("SELECT twin, relationship, property, value FROM history "
+                                    "WHERE relationship IS NOT NULL ORDER BY time").fetchall(),
+                         [("m1", "r1", "flow", 1.5), ("m1", "r1", "flow", 2.5)])
         self.assertEqual(db.execute("PRAGMA integrity_check").fetchone(), ("ok",))
         db.close()
         again = run("export", "--sqlite", to, url=server.url)

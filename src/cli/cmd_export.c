@@ -32,14 +32,14 @@ static const char *const schema =
     "CREATE TABLE relationships(source TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, target TEXT NOT NULL,"
     " json TEXT NOT NULL, PRIMARY KEY(source, id)) WITHOUT ROWID;"
     "CREATE TABLE history(time TEXT NOT NULL, twin TEXT NOT NULL, property TEXT NOT NULL, value, arrival TEXT,"
-    " source TEXT, late INTEGER NOT NULL);";
+    " source TEXT, late INTEGER NOT NULL, relationship TEXT);";
 
 enum { PUT_MODEL, PUT_TWIN, PUT_RELATIONSHIP, PUT_VALUE, PUTS };
 static const char *const puts_sql[PUTS] = {
     "INSERT OR REPLACE INTO models VALUES (?1, ?2)",
     "INSERT OR REPLACE INTO twins VALUES (?1, ?2, ?3)",
     "INSERT OR REPLACE INTO relationships VALUES (?1, ?2, ?3, ?4, ?5)",
-    "INSERT INTO history VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    "INSERT INTO history VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 };
 
 typedef struct Out {
@@ -49,6 +49,10 @@ typedef struct Out {
     sqlite3_stmt *put[PUTS];
     int64_t counts[PUTS];
     Str twin; // whose relationships and values come
+    Str link; // or those of this relationship of it
+    Arena link_keep;
+    Str *links; // of the twin, with properties
+    int64_t link_count, link_cap;
     Arena names;
     Str *twins;
     int64_t twin_count, twin_cap;
@@ -117,8 +121,23 @@ static Err put_twin(void *arg, const Json *item) {
     return put(x, PUT_TWIN);
 }
 
+static bool has_properties(const Json *item) {
+    for (int32_t i = 0; i < item->count; i++)
+        if (!str_starts(item->members[i].key, STR("$"))) return true;
+    return false;
+}
+
+static void keep_link(Out *x, Str id) {
+    if (x->link_count == x->link_cap) {
+        x->link_cap = x->link_cap ? 2 * x->link_cap : 16;
+        x->links = mem_grow(x->links, (size_t)x->link_cap * sizeof *x->links);
+    }
+    x->links[x->link_count++] = arena_str(&x->link_keep, id);
+}
+
 static Err put_relationship(void *arg, const Json *item) {
     Out *x = arg;
+    if (has_properties(item)) keep_link(x, text_in(item, STR("$relationshipId")));
     sqlite3_stmt *st = x->put[PUT_RELATIONSHIP];
     put_text(st, 1, x->twin);
     put_text(st, 2, text_in(item, STR("$relationshipId")));
@@ -138,16 +157,18 @@ static Err put_value(void *arg, const Json *item) {
     put_some(st, 5, text_in(item, STR("arrival")));
     put_some(st, 6, text_in(item, STR("source")));
     sqlite3_bind_int(st, 7, json_get(item, STR("late")) != NULL);
+    put_some(st, 8, x->link);
     return put(x, PUT_VALUE);
 }
 
 static Err each_history(Out *x) {
     const Export *o = x->o;
-    Str parts[3] = {x->twin};
-    int n = 1;
+    Str parts[4] = {x->twin, x->link};
+    int n = x->link.n ? 2 : 1;
     int64_t count = 0;
     Buf pattern = {0};
-    buf_str_put(&pattern, STR("/digitaltwins/{}/history?with=source,arrival&limit=10000"));
+    buf_printf(&pattern, "/digitaltwins/{}%s/history?with=source,arrival&limit=10000",
+               x->link.n ? "/relationships/{}" : "");
     if (o->from.n) buf_str_put(&pattern, STR("&from={}")), parts[n++] = o->from;
     if (o->to.n) buf_str_put(&pattern, STR("&to={}")), parts[n++] = o->to;
     buf_byte(&pattern, 0);
@@ -157,15 +178,28 @@ static Err each_history(Out *x) {
     return e;
 }
 
+// Of the twin, then of its relationships.
+static Err histories(Out *x) {
+    x->link = (Str){0};
+    TRY(each_history(x));
+    for (int64_t i = 0; i < x->link_count; i++) {
+        x->link = x->links[i];
+        TRY(each_history(x));
+    }
+    return ERR_OK;
+}
+
 static Err each_twin(Out *x) {
     Err e = ERR_OK;
     for (int64_t i = 0; i < x->twin_count && e == ERR_OK; i++) {
         int64_t count = 0;
         x->twin = x->twins[i];
+        x->link_count = 0;
+        arena_reset(&x->link_keep);
         client_reset(x->client);
         Str path = client_path(x->client, "/digitaltwins/{}/relationships", &x->twin);
         e = client_each(x->client, path, INT64_MAX, &count, put_relationship, x);
-        if (e == ERR_OK && !x->o->no_history) e = each_history(x);
+        if (e == ERR_OK && !x->o->no_history) e = histories(x);
         progress_at(&x->line, i + 1);
     }
     return e;
@@ -258,6 +292,7 @@ static Err run(void *fields, const Args *args) {
     }
     Out x = {.o = o, .client = &c};
     arena_init(&x.names, 0);
+    arena_init(&x.link_keep, 0);
     Str path = arena_printf(&x.names, "%.*s", STR_ARG(o->sqlite)),
         part = arena_printf(&x.names, "%.*s.part", STR_ARG(o->sqlite));
     Err e = ERR_OK;
@@ -272,7 +307,9 @@ static Err run(void *fields, const Args *args) {
         client_close(&c);
     }
     mem_free(x.twins);
+    mem_free(x.links);
     arena_free(&x.names);
+    arena_free(&x.link_keep);
     return e;
 }
 
@@ -282,7 +319,11 @@ const Command cmd_export = {
     .summary = "a world and its history as tables of a SQLite file",
     .about =
         "Tables models, twins, relationships (each with its JSON) and history (time, twin, property, value, arrival,\n"
-        "source, late): every value of the twins that live. With --world live@TIME: what was known then.",
+        "source, late, relationship): every value of the twins and relationships that live; not those of the dead, "
+        "nor\n"
+        "the means kept of values that were let go. With --world live@TIME: what was known then, so that who was "
+        "alive\n"
+        "then is in it.",
     .examples = "  sosia export --sqlite plant.db\n"
                 "  sosia export --sqlite november.db --from 2026-11-01 --to 2026-12-01\n"
                 "  sosia export --sqlite now.db --no-history --force",
