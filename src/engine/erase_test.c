@@ -10,7 +10,7 @@
 #include "base/time.h"
 #include "codec/hblock.h"
 #include "engine/test_erase.h"
-#include "store/store.h"
+#include "store/store_inner.h"
 
 static void open_file(Kit *k, const char *path) {
     kit_open(k, &(SosiaOpen){.path = kit_str(path), .checkpoint_interval_ns = -1, .now = test_now});
@@ -105,12 +105,40 @@ static void look_at_bytes(const Search *s, const char *path, const char *more) {
     buf_free(&b);
 }
 
+// Every blob of a table, unpacked when it is packed.
+static void look_at_rows(const Search *s, const char *path, const char *sql, bool packed) {
+    sqlite3 *h;
+    sqlite3_stmt *st;
+    Zip zip = {0};
+    Buf out = {0};
+    double v = SECRET;
+    assert_int_equal(sqlite3_open_v2(path, &h, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(h, sql, -1, &st, NULL), SQLITE_OK);
+    while (sqlite3_step(st) == SQLITE_ROW) {
+        Str blob = {sqlite3_column_blob(st, 1), sqlite3_column_bytes(st, 1)};
+        buf_reset(&out);
+        if (packed) assert_int_equal(blob_unpack(&zip, (uint64_t)sqlite3_column_int64(st, 0), blob, &out), 0);
+        if (packed) blob = buf_str(&out);
+        no_text(s, blob);
+        assert_true(!blob.n || !memmem(blob.p, (size_t)blob.n, &v, sizeof v));
+    }
+    sqlite3_finalize(st);
+    sqlite3_close(h);
+    zip_free(&zip);
+    buf_free(&out);
+}
+
 // While the file is open (its log too), then closed.
 static void file_lacks(Kit *k, const char *path, const char *text) {
     Search s = {.text = text, .work = hwork_new()};
     arena_init(&s.arena, 0);
     look_at_bytes(&s, path, "");
     look_at_bytes(&s, path, "-wal");
+    look_at_rows(&s, path, "SELECT id, bytes FROM page", true);
+    look_at_rows(&s, path, "SELECT seq, bytes FROM journal", false);
+    look_at_rows(&s, path, "SELECT id, name FROM dead", false);
+    look_at_rows(&s, path, "SELECT 0, value FROM item", false);
+    look_at_rows(&s, path, "SELECT id, bytes FROM scenario", false);
     kit_close(k);
     look_at_bytes(&s, path, "");
     look_at_blocks(path, &s);
@@ -265,10 +293,241 @@ static void test_property(void **state) {
     kit_unlink(path);
 }
 
+// ---- kinds of properties ------------------------------------------------------------------------------------------
+
+static void say(Kit *k, const char *id, const char *payload, const char *message) {
+    SosiaWrite w = {.op = SOSIA_TELEMETRY, .id = kit_str(id), .body = kit_str(payload), .message_id = kit_str(message)};
+    assert_int_equal(sosia_write_wait(k->s, NULL, &w, &k->done, &k->keep), SOSIA_OK);
+}
+
+// A twin whose object, component, map and messages tell the same secret.
+static void tell_all(Kit *k, const char *id) {
+    kit_do(k, SOSIA_TWIN_PUT, id, "",
+           "{\"$metadata\":{\"$model\":\"dtmi:test:Room;1\",\"size\":{\"sourceTime\":\"2021-06-07T08:09:10Z\"}},"
+           "\"label\":\"stays\",\"size\":{\"w\":4242.125,\"h\":4242.125},\"tags\":{\"hush\":true},"
+           "\"thermostat\":{\"$metadata\":{},\"setPoint\":4242.125}}");
+    for (int i = 0; i < 5; i++) {
+        kit_do(k, SOSIA_TWIN_PATCH, id, "",
+               "[{\"op\":\"replace\",\"path\":\"/size/w\",\"value\":4242.125},"
+               "{\"op\":\"replace\",\"path\":\"/thermostat/setPoint\",\"value\":4242.125}]");
+        say(k, id, "{\"heard\":\"hush\"}", "m");
+        say(k, id, "{\"seen\":\"light\"}", "m");
+    }
+}
+
+// How many messages of a twin tell of `what`, as the feed tells again.
+static int messages(Kit *k, const char *id, const char *what) {
+    SosiaFeed *f;
+    SosiaBatch b;
+    int n = 0;
+    assert_int_equal(sosia_feed_open(k->s, NULL, kit_str(""), SOSIA_FEED_OLDEST, &f, NULL), SOSIA_OK);
+    while (sosia_feed_next(f, 0, &b) == SOSIA_OK && b.seq) {
+        for (int64_t i = 0; i < b.count; i++) {
+            const SosiaChange *c = &b.changes[i];
+            if (c->what != SOSIA_EV_TELEMETRY || !str_eq(c->twin, kit_str(id))) continue;
+            n += memmem(c->value.s.p, (size_t)c->value.s.n, what, strlen(what)) != NULL;
+        }
+    }
+    sosia_feed_close(f);
+    return n;
+}
+
+// One after the other goes, with all inside, and what is beside it stays, now and then.
+static void test_kinds(void **state) {
+    (void)state;
+    char path[64];
+    Kit k;
+    Receipt r;
+    kit_path(path);
+    atomic_store(&test_clock, INT64_C(1793520000000000000));
+    open_file(&k, path);
+    kit_models(&k);
+    tell_all(&k, "home");
+    tell_all(&k, "other");
+    int64_t at[1] = {now_of(&k)};
+    char *before = told_of(&k, "other", at, 1);
+    assert_int_equal(erase(&k, "home", "sise", &r), SOSIA_VALIDATION);
+    assert_int_equal(erase(&k, "home", "size", &r), SOSIA_OK);
+    check_receipt(&k, &r, "home", "size");
+    assert_int_equal(erase(&k, "home", "tags", &r), SOSIA_OK);
+    assert_int_equal(erase(&k, "home", "thermostat", &r), SOSIA_OK);
+    assert_int_equal(erase(&k, "home", "heard", &r), SOSIA_OK);
+    char *told = told_of(&k, "home", at, 1);
+    kit_lacks(told, "4242");
+    kit_lacks(told, "hush");
+    kit_lacks(told, "2021-06-07");
+    kit_has(told, "\"label\":\"stays\"");
+    kit_has(told, "\"thermostat\":{");
+    assert_int_equal(messages(&k, "home", "light"), 5);
+    assert_int_equal(messages(&k, "home", "hush"), 0);
+    assert_int_equal(messages(&k, "other", "hush"), 5);
+    free(told);
+    kit_do(&k, SOSIA_TWIN_PATCH, "home", "", "[{\"op\":\"add\",\"path\":\"/thermostat/setPoint\",\"value\":20.5}]");
+    char *after = told_of(&k, "other", at, 1);
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+    assert_int_equal(erase(&k, "other", "", &r), SOSIA_OK);
+    file_lacks(&k, path, "hush");
+    told = told_of(&k, "home", at, 1);
+    kit_has(told, "20.5");
+    free(told);
+    kit_close(&k);
+    kit_unlink(path);
+}
+
+// ---- forks --------------------------------------------------------------------------------------------------------
+
+static void fork_of(Kit *k, const char *from, const char *name) {
+    assert_int_equal(sosia_fork(k->s, NULL, kit_str(from), kit_str(name)), SOSIA_OK);
+}
+
+static bool forks_tell(Kit *k, const char *world) {
+    return kit_get_in(k, world, SOSIA_GET_TWIN, "hush-twin", "") == SOSIA_OK;
+}
+
+// Forks of before have it no more; a twin of that name that only a fork made goes too; who takes the name later stays.
+static void test_forks(void **state) {
+    (void)state;
+    char path[64];
+    int64_t at[8];
+    Kit k;
+    Receipt r;
+    SosiaFeed *f;
+    SosiaBatch b;
+    kit_path(path);
+    atomic_store(&test_clock, INT64_C(1793520000000000000));
+    fill(&k, path, at);
+    fork_of(&k, "live", "one");
+    fork_of(&k, "one", "two");
+    assert_int_equal(kit_write_in(&k, "two", SOSIA_LINK_DELETE, "hush-twin", "hush-link", ""), SOSIA_OK);
+    assert_int_equal(kit_write_in(&k, "two", SOSIA_TWIN_DELETE, "hush-twin", "", ""), SOSIA_OK);
+    assert_int_equal(
+        kit_write_in(&k, "two", SOSIA_TWIN_PUT, "hush-twin", "",
+                     "{\"$metadata\":{\"$model\":\"dtmi:test:Room;1\"},\"thermostat\":{\"$metadata\":{}}}"),
+        SOSIA_OK);
+    set_secret(&k, "two", "hush-twin", 7);
+    assert_int_equal(sosia_feed_open(k.s, NULL, kit_str("two"), SOSIA_FEED_OLDEST, &f, NULL), SOSIA_OK);
+    assert_int_equal(sosia_feed_next(f, 0, &b), SOSIA_OK);
+    assert_int_equal(erase(&k, "hush-twin", "", &r), SOSIA_OK);
+    kit_has(r.text, "\"twins\":3");
+    assert_false(forks_tell(&k, "live"));
+    assert_false(forks_tell(&k, "one"));
+    assert_false(forks_tell(&k, "two"));
+    while (sosia_feed_next(f, 0, &b) == SOSIA_OK && b.seq) { // it goes on, over what was written again
+        for (int64_t i = 0; i < b.count; i++) {
+            SosiaStr id = b.changes[i].twin;
+            assert_true(!id.n || !memmem(id.p, (size_t)id.n, "hush", 4));
+        }
+    }
+    sosia_feed_close(f);
+    put_room(&k, "hush-twin");
+    assert_true(forks_tell(&k, "live"));
+    kit_close(&k);
+    kit_unlink(path);
+}
+
+// ---- a reader of the journal, answers to be continued -------------------------------------------------------------
+
+// A cursor that has a piece of the journal in memory, and a question whose next page is kept.
+static void test_readers(void **state) {
+    (void)state;
+    char path[64];
+    int64_t at[8];
+    Kit k;
+    Receipt r;
+    SosiaFeed *f;
+    SosiaBatch b;
+    SosiaAnswer first = {0}, next = {0};
+    kit_path(path);
+    atomic_store(&test_clock, INT64_C(1793520000000000000));
+    fill(&k, path, at);
+    kit_close(&k);
+    open_file(&k, path); // nothing is in memory
+    assert_int_equal(sosia_feed_open(k.s, NULL, kit_str(""), SOSIA_FEED_OLDEST, &f, NULL), SOSIA_OK);
+    assert_int_equal(sosia_feed_next(f, 10 * NS_PER_S, &b), SOSIA_OK);
+    assert_true(b.seq > 0);
+    SosiaQuery q = {.text = kit_str("SELECT * FROM DIGITALTWINS"), .limit = 1};
+    assert_int_equal(sosia_query(k.s, NULL, &q, &first), SOSIA_OK);
+    assert_true(first.token[0]);
+    assert_int_equal(erase(&k, "hush-twin", "", &r), SOSIA_OK);
+    int seen = 0;
+    while (sosia_feed_next(f, NS_PER_S, &b) == SOSIA_OK && b.seq) {
+        seen++;
+        for (int64_t i = 0; i < b.count; i++) {
+            const SosiaChange *c = &b.changes[i];
+            assert_true(c->value.kind != SOSIA_F64 || c->value.d != SECRET);
+            assert_true(!c->twin.n || !memmem(c->twin.p, (size_t)c->twin.n, "hush", 4));
+        }
+    }
+    assert_true(seen > 50);
+    sosia_feed_close(f);
+    q.token = kit_str(first.token);
+    q.text = (SosiaStr){0};
+    assert_int_equal(sosia_query(k.s, NULL, &q, &next), SOSIA_TOKEN);
+    sosia_answer_free(&first);
+    sosia_answer_free(&next);
+    kit_close(&k);
+    kit_unlink(path);
+}
+
+// ---- writing goes on ----------------------------------------------------------------------------------------------
+
+typedef struct Writing {
+    Kit k;
+    _Atomic bool stop;
+    int64_t count, longest_ns;
+} Writing;
+
+static void *write_on(void *arg) {
+    Writing *w = arg;
+    char body[120];
+    while (!atomic_load(&w->stop)) {
+        snprintf(body, sizeof body, "[{\"op\":\"add\",\"path\":\"/temperature\",\"value\":%d.5}]", (int)w->count);
+        int64_t begin = time_mono_ns();
+        assert_int_equal(kit_write(&w->k, SOSIA_TWIN_PATCH, "neighbour", "", body), SOSIA_OK);
+        int64_t took = time_mono_ns() - begin;
+        if (took > w->longest_ns) w->longest_ns = took;
+        w->count++;
+    }
+    return NULL;
+}
+
+// Whoever writes meanwhile waits for nothing, and what was written is there.
+static void test_writing_goes_on(void **state) {
+    (void)state;
+    char path[64], last[40];
+    int64_t at[8];
+    Kit k;
+    Receipt r;
+    Thread thread = {0};
+    kit_path(path);
+    atomic_store(&test_clock, INT64_C(1793520000000000000));
+    fill(&k, path, at);
+    Writing w = {.k.s = k.s};
+    assert_int_equal(thread_start(&thread, "writing", write_on, &w), ERR_OK);
+    int64_t begin = time_mono_ns();
+    assert_int_equal(erase(&k, "hush-twin", "", &r), SOSIA_OK);
+    int64_t took = time_mono_ns() - begin;
+    atomic_store(&w.stop, true);
+    thread_join(&thread);
+    print_message("erased in %.1f ms; %lld writes meanwhile, the longest took %.1f ms\n", (double)took / 1e6,
+                  (long long)w.count, (double)w.longest_ns / 1e6);
+    assert_true(w.count > 0);
+    assert_true(w.longest_ns < 10 * NS_PER_S);
+    snprintf(last, sizeof last, "\"temperature\":%d.5", (int)w.count - 1);
+    kit_has(kit_get(&k, SOSIA_GET_TWIN, "neighbour", ""), last);
+    kit_free(&w.k);
+    file_lacks(&k, path, "hush");
+    kit_has(kit_get(&k, SOSIA_GET_TWIN, "neighbour", ""), last);
+    kit_close(&k);
+    kit_unlink(path);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_twin),
-        cmocka_unit_test(test_property),
+        cmocka_unit_test(test_twin),  cmocka_unit_test(test_property), cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_forks), cmocka_unit_test(test_readers),  cmocka_unit_test(test_writing_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
