@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "codec/json.h"
+#include "serve/step.h"
 #include "serve/url.h"
 
 #define NAMES_MAX 1000 // properties of one request
@@ -22,33 +23,6 @@ typedef struct Reading {
 } Reading;
 
 // ---- what is asked for --------------------------------------------------------------------------------------------
-
-// ISO 8601 with units of fixed length ("P1DT12H", "PT15M", "PT0.5S", "P1W"), or "90s", "5m", "1h", "1d".
-static bool parse_step(Str s, int64_t *out) {
-    static const char units[] = "WDHMS";
-    static const int64_t ns[] = {7 * 86400 * NS_PER_S, 86400 * NS_PER_S, 3600 * NS_PER_S, 60 * NS_PER_S, NS_PER_S};
-    int64_t all = 0;
-    bool time = false, any = false;
-    if (!s.n || s.p[0] != 'P') return time_parse_duration(s, out) && *out > 0;
-    for (int64_t i = 1, from = 1; i < s.n; i++) {
-        if (s.p[i] == 'T' && !time && from == i) {
-            time = true;
-            from = i + 1;
-            continue;
-        }
-        const char *u = strchr(units, s.p[i]);
-        if (!u) continue;
-        double d;
-        bool of_day = u - units <= 1;
-        if (of_day == time || !str_to_f64(str_sub(s, from, i), &d) || d < 0) return false;
-        d *= (double)ns[u - units];
-        if (d > 9e18 || __builtin_add_overflow(all, (int64_t)(d + 0.5), &all)) return false;
-        any = true;
-        from = i + 1;
-    }
-    *out = all;
-    return any && all > 0 && strchr(units, s.p[s.n - 1]);
-}
 
 static bool bad(Call *c, const char *name, Str value, const char *wants) {
     call_failf(c, ERR_ARGUMENT, "%s=%.*s: %s", name, STR_ARG(value), wants);
@@ -104,7 +78,7 @@ static bool read_limit(Call *c, Reading *r, Str v) {
 }
 
 static bool read_step(Call *c, Reading *r, Str v) {
-    return parse_step(v, &r->h.step_ns) ||
+    return step_parse(v, &r->h.step_ns) ||
            bad(c, "step", v, "a duration such as 90s, 5m, 1h, 1d or PT15M, P1D (months and years have no one length)");
 }
 
