@@ -263,7 +263,9 @@ static Err load_calendar(Load *l) {
     Sim *s = l->s;
     uint64_t n = cut_varint(&l->c);
     for (uint64_t i = 0; i < n && !l->c.bad; i++) {
-        Item x = {.t = get_f64(&l->c), .priority = (int32_t)cut_varint_signed(&l->c), .twin = cut_varint(&l->c)};
+        Item x = {.t = get_f64(&l->c)};
+        x.priority = (int32_t)cut_varint_signed(&l->c);
+        x.twin = cut_varint(&l->c);
         x.seq = cut_varint(&l->c);
         x.post = cut_byte(&l->c) != 0;
         x.lanes = cut_byte(&l->c);
