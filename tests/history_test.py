@@ -399,6 +399,17 @@ class Past(HistoryCase):
         self.refused(path_of("k", world="/worlds/live@2099-01-01T00:00:00Z"), 400)
         self.refused(path_of("k", world="/worlds/nowhere"), 404, "nowhere")
 
+    def test_times_further_apart_than_a_number_counts(self):
+        """1700 to today is more ns than an int64 holds."""
+        self.twin("far")
+        self.ingest([("far", "temperature", i, T0 + i * 10**9) for i in range(5)])
+        for order, first in (("desc", text_of(T0 + 4 * 10**9)[:19]), ("asc", "1700-01-01T00:00:00")):
+            rows = self.server.get(path_of("far", properties="temperature", step="1s", fn="avg", order=order,
+                                           from_="1700-01-01", to=text_of(T0 + 5 * 10**9), limit=3,
+                                           fill="null"))["value"]
+            self.assertEqual(rows[0]["time"][:19], first)
+            self.assertEqual(rows[0]["time"][19:], ".0000000Z")
+
     def test_forks_have_the_past_of_their_parent(self):
         self.twin("f")
         self.ingest([("f", "count", i, T0 + i * 10**9) for i in range(5)])

@@ -102,6 +102,17 @@ class QueryHistory(Case):
         self.assertEqual(status, 400, text)
         self.assertIn("name properties", text)
 
+    def test_times_further_apart_than_a_number_counts(self):
+        """1700 to 2200 is more ns than an int64 holds."""
+        ask = "SELECT flow FROM DIGITALTWINS T WHERE T.$dtId = 'p1' HISTORY FROM '1700-01-01T00:00:00Z' "
+        rows = self.ask(ask + "TO '2200-01-01T00:00:00Z' STEP 36500d FN avg FILL null")
+        self.assertEqual([row["time"][:4] for row in rows], ["1700", "1799", "1899", "1999", "2099", "2199"])
+        self.assertEqual([row["flow"] for row in rows], [None, None, None, 5, None, None])
+        status, _, text = self.server.http("POST", "/query", {"query": ask + "STEP 1s FN avg"})
+        self.assertEqual((status, "more than 100000 intervals" in text), (400, True), text)
+        status, _, text = self.server.http("POST", "/query", {"query": ask.split(" FROM '1700")[0]})
+        self.assertEqual((status, "HISTORY is followed by FROM, TO or STEP" in text), (400, True), text)
+
     def test_past_and_restart(self):
         """A past world knows what had arrived; a derived value looks back, also after a restart."""
         before = text_of(time.time_ns())

@@ -215,6 +215,9 @@ static State *state_of(Agg *a, const AggValue *v) {
     return s;
 }
 
+// They may lie further apart than an int64_t counts.
+static double ns_between(int64_t from, int64_t to) { return to > from ? (double)((uint64_t)to - (uint64_t)from) : 0; }
+
 static void stand_at(Agg *a, double x, double ns) {
     if (isnan(x) || ns <= 0) return;
     sum_add(&a->area, x * ns);
@@ -225,9 +228,9 @@ static void stand_at(Agg *a, double x, double ns) {
 static Err stand(Agg *a, int64_t to) {
     if (to <= a->at) return ERR_OK;
     int64_t turn = a->level_to < a->at ? a->at : a->level_to < to ? a->level_to : to;
-    double ns = (double)(to - a->at);
-    stand_at(a, a->level, (double)(turn - a->at));
-    stand_at(a, agg_number(&a->standing.v), (double)(to - turn));
+    double ns = ns_between(a->at, to);
+    stand_at(a, a->level, ns_between(a->at, turn));
+    stand_at(a, agg_number(&a->standing.v), ns_between(turn, to));
     a->at = to;
     if (!a->wants_states || a->standing.v.type == AGG_NONE) return ERR_OK;
     State *s = state_of(a, &a->standing.v);
@@ -401,7 +404,7 @@ static AggValue spread(const Agg *a, bool root) {
 }
 
 static AggValue result(Agg *a, const AggFn *f, int64_t to, Arena *keep) {
-    double n = (double)a->numbers, s = (double)(to - a->from) / (double)NS_PER_S;
+    double n = (double)a->numbers, s = ns_between(a->from, to) / (double)NS_PER_S;
     switch (f->kind) {
     case AGG_AVG: return n > 0 ? real(sum_get(&a->sum) / n) : (AggValue){0};
     case AGG_MIN: return a->min;

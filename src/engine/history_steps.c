@@ -22,10 +22,12 @@ typedef struct Stepping {
     Err err;
 } Stepping;
 
+// Unsigned, as two times may lie further apart than an int64_t counts; before the first time there is, the first.
 static int64_t floor_to(int64_t t, int64_t align, int64_t step) {
-    int64_t d = t - align, k = d / step;
-    if (d % step < 0) k--;
-    return align + k * step;
+    uint64_t n = (uint64_t)step;
+    if (t >= align) return (int64_t)((uint64_t)t - ((uint64_t)t - (uint64_t)align) % n);
+    uint64_t over = ((uint64_t)align - (uint64_t)t) % n, back = over ? n - over : 0;
+    return back > (uint64_t)t - (uint64_t)INT64_MIN ? INT64_MIN : (int64_t)((uint64_t)t - back);
 }
 
 static int64_t end_of(const Stepping *s, int64_t at) {
@@ -80,7 +82,7 @@ static AggValue filling(const Stepping *s, int64_t at, const AggValue *standing,
     if (s->x->fill == FILL_PREVIOUS) return *standing;
     double a = agg_number(standing), b = next ? agg_number(next) : (double)NAN;
     if (s->x->fill != FILL_LINEAR || isnan(a) || isnan(b) || !s->known) return (AggValue){0};
-    double share = (double)(at - s->known_time) / (double)(*next_time - s->known_time);
+    double share = ((double)at - (double)s->known_time) / ((double)*next_time - (double)s->known_time);
     return (AggValue){.type = AGG_REAL, .d = a + (b - a) * share};
 }
 

@@ -83,9 +83,12 @@ static ExprValue between(const ExprValue *a, const ExprValue *b, double part) {
     return (ExprValue){.type = EXPR_F64, .d = x + (y - x) * part};
 }
 
+// Where the next interval begins; behind the last time there is it is never told.
+static int64_t next_at(const Walk *w) { return (int64_t)((uint64_t)w->at + (uint64_t)w->q->step_ns); }
+
 // The empty intervals before `at`, now that it is known what comes there (NULL: nothing).
 static void fill_gap(Walk *w, int64_t at, const Row *next) {
-    int64_t n = w->empty, first = at - n * w->q->step_ns;
+    int64_t n = w->empty, first = (int64_t)((uint64_t)at - (uint64_t)n * (uint64_t)w->q->step_ns);
     w->empty = 0;
     for (int64_t i = 0; i < n && !w->stopped; i++) {
         Row row = {0}; // undefined
@@ -113,7 +116,7 @@ static void end_interval(Walk *w, int64_t to) {
     }
     if (!some) {
         w->empty++;
-        if (w->fill == FILL_NULL || w->fill == FILL_PREVIOUS) fill_gap(w, w->at + w->q->step_ns, NULL);
+        if (w->fill == FILL_NULL || w->fill == FILL_PREVIOUS) fill_gap(w, next_at(w), NULL);
         if (w->fill == FILL_NONE) w->empty = 0;
         return;
     }
@@ -129,9 +132,10 @@ static void end_interval(Walk *w, int64_t to) {
 
 // Go on to the interval that holds `time`.
 static void advance(Walk *w, int64_t time) {
-    while (!w->stopped && time - w->at >= w->q->step_ns) {
-        end_interval(w, w->at + w->q->step_ns);
-        w->at += w->q->step_ns;
+    // Unsigned, as two times may lie further apart than an int64_t counts.
+    while (!w->stopped && time >= w->at && (uint64_t)time - (uint64_t)w->at >= (uint64_t)w->q->step_ns) {
+        end_interval(w, next_at(w));
+        w->at = next_at(w);
         agg_begin(w->agg, w->at);
     }
 }
@@ -196,7 +200,7 @@ static Err walk_all(Walk *w, EnginePast *p, View *v) {
     if (!w->begun) begin(w, &(AggValue){.type = AGG_NONE});
     advance(w, reach.to);
     if (!w->stopped) end_interval(w, w->q->reach.to);
-    if (!w->stopped && w->empty) fill_gap(w, w->at + w->q->step_ns, NULL);
+    if (!w->stopped && w->empty) fill_gap(w, next_at(w), NULL);
     return ERR_OK;
 }
 

@@ -258,16 +258,25 @@ Err history_begin(History *h, World *live, Buf *why) {
 // ---- when it began ----
 
 static bool take_first(void *ctx, const StoreHistory *row) {
-    *(int64_t *)ctx = row->t0;
-    return false;
+    *(StoreHistory *)ctx = *row;
+    return !row->points; // that of a new file has nothing in it
 }
 
 static Err begun_in_store(History *h, int64_t *time) {
     StoreReader *r;
+    StoreHistory first = {.id = 0};
     const StoreHistoryAsk ask = {.lane = LANE_BATCHES, .from = INT64_MIN, .to = INT64_MAX};
     TRY(store_reader_begin(h->store, &r));
-    Err err = store_history_rows(r, &ask, take_first, time);
+    HistoryDesk *d = history_desk_take(h);
+    Err err = store_history_rows(r, &ask, take_first, &first);
+    if (!err && first.points) {
+        CachedBlock *b;
+        err = history_block(h, r, d, &first, &b);
+        if (!err) *time = b->block.batches[0].time;
+        if (!err) history_block_drop(h, b);
+    }
     store_reader_end(r);
+    history_desk_give(h, d);
     return err;
 }
 

@@ -549,6 +549,7 @@ static Err parse_history(Parser *p) {
 // Behind the last clause: nothing, or a word that does not belong here.
 static Err parse_end(Parser *p) {
     Lex *l = &p->lex;
+    if (lex_is(l, "HISTORY")) return lex_fail(l, "HISTORY is followed by FROM, TO or STEP: HISTORY FROM NOW() - 1d");
     lex_take(l, ";");
     if (l->token.kind == TOKEN_END) return ERR_OK;
     if (lex_is(l, "LIMIT")) return lex_fail(l, "there is no LIMIT: write SELECT TOP(n)");

@@ -61,7 +61,7 @@ static Err constant(Tale *t, const Expr *e, ExprType type, int64_t *out, Diag *d
 static Err steps(Tale *t, const QueryHistory *h, Diag *d) {
     TRY(constant(t, h->step, EXPR_DURATION, &t->step, d));
     if (t->step <= 0) return say(d, ERR_SYNTAX, h->step, "the step must be longer than nothing");
-    if ((t->to - t->from - 1) / t->step >= QUERY_STEPS_MAX)
+    if (((uint64_t)t->to - (uint64_t)t->from - 1) / (uint64_t)t->step >= QUERY_STEPS_MAX)
         return diag_add(d, ERR_LIMIT, h->step->at, h->step->end, (Str){0},
                         "that is more than %d intervals: take a longer step", QUERY_STEPS_MAX);
     if (!t->o->steps) return say(d, ERR_UNSUPPORTED, h->step, "there are no intervals here");
