@@ -362,7 +362,7 @@ SosiaErr sosia_command_check(Sosia *s, SosiaStr world, SosiaStr twin, SosiaStr c
 // The name of a world may carry an instant: "live@2026-11-01T08:00:00Z" is the live world as it was known then (values
 // that arrived later are not in it, whatever their source time), for every read and every question, whose now() is the
 // instant. Writes to it are refused with READ_ONLY, feeds and forks of it with UNSUPPORTED. Instants are RFC 3339 with
-// a zone or an offset, or a date (its midnight, UTC). Errors: WORLD_NOT_FOUND (no such world, or not a time), GONE
+// a zone or an offset, or a date (its midnight, UTC). Errors: WORLD_NOT_FOUND (no such world, or not a time), PAST_GONE
 // (before the first thing known, or raw values of that time were let go), ARGUMENT (an instant that has not come yet),
 // UNSUPPORTED (no history kept).
 
@@ -392,7 +392,7 @@ enum {
     SOSIA_HISTORY_COLUMNS, // NDJSON: a line a property and chunk: {"property","type","unit","time":[...],"value":[...]}
 };
 // Out: body and token. Waits for what was acknowledged before the call. Errors: TWIN_NOT_FOUND, LINK_NOT_FOUND,
-// ARGUMENT (names the parameter), GONE, TOKEN, those of worlds.
+// ARGUMENT (names the parameter), PAST_GONE, UNSUPPORTED (what a fork wrote itself), TOKEN, those of worlds.
 SosiaErr sosia_history(Sosia *s, const SosiaCaller *who, const SosiaHistory *h, SosiaOut *out);
 // JSON: what history takes, by model and property: {"value":[{"model","property","points","bytes","bytesPerPoint",
 // "from","to"}], "total":{...}}. Reads the directory of all blocks.
