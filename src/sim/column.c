@@ -48,6 +48,13 @@ void rowset_drop(RowSet *s, uint8_t lanes) {
 void rowset_copy(RowSet *to, const RowSet *from) {
     rowset_drop(to, UINT8_MAX);
     to->size = from->size;
+    if (from->n > from->size / 16) { // one stretch of memory is faster than many single rows
+        if (!to->mask) rowset_make(to);
+        memcpy(to->mask, from->mask, from->size);
+        memcpy(to->rows, from->rows, from->n * sizeof *to->rows);
+        to->n = from->n;
+        return;
+    }
     for (uint32_t i = 0; i < from->n; i++) rowset_add(to, from->rows[i], from->mask[from->rows[i]]);
 }
 

@@ -39,10 +39,11 @@ static int by_number(const void *a, const void *b) {
 static void put_rows(Buf *b, const RowSet *s) {
     buf_varint(b, s->n);
     if (s->n == 0) return;
-    uint32_t *rows = mem_alloc(s->n * sizeof *rows);
+    uint32_t *rows = mem_alloc(s->n * sizeof *rows), i = 1;
     memcpy(rows, s->rows, s->n * sizeof *rows);
-    qsort(rows, s->n, sizeof *rows, by_number);
-    for (uint32_t i = 0; i < s->n; i++) {
+    while (i < s->n && rows[i - 1] < rows[i]) i++;
+    if (i < s->n) qsort(rows, s->n, sizeof *rows, by_number);
+    for (i = 0; i < s->n; i++) {
         buf_varint(b, rows[i]);
         buf_byte(b, (char)s->mask[rows[i]]);
     }
