@@ -326,6 +326,26 @@ static void hop2(Past *x) {
     tell(&b, cpu);
 }
 
+// What stood then in a property of 1,000 twins, asked of the present; and of the world of that instant.
+static void last_1k(Past *x) {
+    Bench b = {.name = "past.last_1k_asked", .unit = "ms", .less = true};
+    Bench then = {.name = "past.last_1k_then", .unit = "ms", .goal = 5, .less = true};
+    char world[64], text[256];
+    double cpu = cpu_ms();
+    for (int i = 1; i <= SCANS; i++) {
+        world_at(world, sizeof world, instant(x, i, SCANS + 1) + 2500);
+        snprintf(text, sizeof text, "SELECT TOP(1000) LAST(T.p0, '%s') AS v FROM DIGITALTWINS T", world + 5);
+        bench_add(&b, ask(x, "", text));
+    }
+    tell(&b, cpu);
+    cpu = cpu_ms();
+    for (int i = 1; i <= SCANS; i++) {
+        world_at(world, sizeof world, instant(x, i, SCANS + 1) + 2600);
+        bench_add(&then, ask(x, world, "SELECT TOP(1000) T.p0 AS v FROM DIGITALTWINS T"));
+    }
+    tell(&then, cpu);
+}
+
 static void scan(Past *x) {
     Bench b = {.name = "past.scan", .unit = "ms", .goal = 3000, .less = true};
     char world[64];
@@ -365,9 +385,9 @@ int main(int argc, char **argv) {
         stream(&x, seconds);
         if (x.kept) write_span(&x);
     }
-    static void (*const all[])(Past *) = {one_twin, hop2, scan, scrub};
-    static const char *const names[] = {"one_twin", "hop2", "scan", "scrub"};
-    for (int i = 0; i < 4; i++)
+    static void (*const all[])(Past *) = {one_twin, hop2, last_1k, scan, scrub};
+    static const char *const names[] = {"one_twin", "hop2", "last_1k", "scan", "scrub"};
+    for (int i = 0; i < 5; i++)
         if (argc <= 4 || strstr(argv[4], names[i])) all[i](&x);
     past_close(&x);
     return 0;

@@ -116,7 +116,7 @@ void hwork_free(HWork *w); // NULL is fine
 // texts of a frame are over HBLOCK_TEXT_MAX bytes. Cost: about 60 ns a point.
 void hblock_encode(HWork *w, const HBlockIn *in, Buf *out);
 
-// Frames of an opened block that stay decoded for who asks again, about 20 bytes a point.
+// Frames of an opened block that stay: read ones, and decoded ones for who asks again (about 20 bytes a point).
 typedef struct HKept HKept;
 
 // An opened block: head, batches, directory. Borrows the bytes and the arena.
@@ -130,7 +130,8 @@ typedef struct HBlock {
     bool has_start;
     int64_t time_min, time_max; // by their own time: source_time, or arrival where there is none
     int64_t late;               // points that came late
-    Str bytes;
+    Str bytes;                  // all of it, or its head
+    int64_t size;               // of all
     const void *directory;
     int32_t groups;
     HKept *kept; // NULL: nothing stays decoded
@@ -138,6 +139,14 @@ typedef struct HBlock {
 
 // Check head, batches and directory. Errors: CORRUPT.
 MUST Err hblock_open(HWork *w, Str bytes, Arena *keep, HBlock *out);
+// How many bytes of a block its head takes, by the first 16 at least; -1: it is none.
+int64_t hblock_head_size(Str first);
+// Open a block of which only the head is there: frames are read when they are needed, by the reader that `w` has then,
+// and stay with HBlock.kept, which is to be set first. size: of the whole block. Errors: CORRUPT.
+MUST Err hblock_open_head(HWork *w, Str head, int64_t size, Arena *keep, HBlock *out);
+// Put n bytes of the block from `at` on.
+typedef Err (*HBlockReadFn)(void *ctx, const HBlock *b, int64_t at, int64_t n, char *to);
+void hwork_reader(HWork *w, HBlockReadFn read, void *ctx);
 // For HBlock.kept: what hblock_rows, hblock_pick and hblock_known ask for the second time stays decoded, of frames
 // whose points are all values with times of their source. Any number of threads may ask at once. The block stays where
 // it is until hkept_free.

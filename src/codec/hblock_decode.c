@@ -3,6 +3,8 @@
 #include "base/crc32c.h"
 #include "codec/hblock_inner.h"
 
+#define HEAD_BYTES_MAX ((uint64_t)1 << 30) // as texts of sources go
+
 // ---- head ----------------------------------------------------------------------------------------------------------
 
 static bool version_ok(uint8_t version) { return version >= HBLOCK_VERSION_OLDEST && version <= HBLOCK_VERSION; }
@@ -80,7 +82,7 @@ static int32_t get_group(Cut *c, const HBlock *b, int32_t last, HGroup *g) {
     rows >>= 1;
     bool ok = !c->bad && rows < HBLOCK_ROWS + 1 && (int64_t)rows + last < HBLOCK_ROWS;
     ok = ok && (g->continued ? last >= 0 : rows > 0) && points <= (uint64_t)b->count && size >= 4 &&
-         size <= (uint64_t)b->bytes.n;
+         size <= (uint64_t)b->size;
     ok = ok && first <= HBLOCK_POINTS_MAX && span <= HBLOCK_POINTS_MAX &&
          (points == 0 || first + span < (uint64_t)b->batch_count);
     if (!ok) return -1;
@@ -110,14 +112,25 @@ static void get_directory(HWork *w, Cut *c, HBlock *b, int64_t at, Arena *keep) 
         at += groups[i].size;
         points += groups[i].points;
     }
-    if (d.p != d.end || at != b->bytes.n || points != b->count) c->bad = true;
+    if (d.p != d.end || at != b->size || points != b->count) c->bad = true;
     b->directory = groups;
 }
 
-Err hblock_open(HWork *w, Str bytes, Arena *keep, HBlock *out) {
+int64_t hblock_head_size(Str first) {
+    Cut c = cut_of(first);
+    uint32_t magic = cut_u32(&c);
+    uint8_t version = cut_byte(&c);
+    uint64_t n = cut_varint(&c);
+    if (magic != HBLOCK_MAGIC || !version_ok(version)) return -1;
+    if (c.bad || n > HEAD_BYTES_MAX) return -1;
+    return (int64_t)(c.p - (const uint8_t *)first.p) + (int64_t)n + 4;
+}
+
+// All of the block is there, or its head.
+static Err open_block(HWork *w, Str bytes, int64_t size, Arena *keep, HBlock *out) {
     Cut c;
     int64_t at;
-    HBlock b = {.bytes = bytes};
+    HBlock b = {.bytes = bytes, .size = size};
     if (!open_head(bytes, &c, &at)) return ERR_CORRUPT;
     get_sums(&c, &b);
     if (!c.bad) get_sources(&c, &b, keep);
@@ -126,6 +139,12 @@ Err hblock_open(HWork *w, Str bytes, Arena *keep, HBlock *out) {
     if (c.bad || c.p != c.end) return ERR_CORRUPT;
     *out = b;
     return ERR_OK;
+}
+
+Err hblock_open(HWork *w, Str bytes, Arena *keep, HBlock *out) { return open_block(w, bytes, bytes.n, keep, out); }
+
+Err hblock_open_head(HWork *w, Str head, int64_t size, Arena *keep, HBlock *out) {
+    return open_block(w, head, size, keep, out);
 }
 
 // ---- frames --------------------------------------------------------------------------------------------------------
@@ -144,9 +163,9 @@ typedef struct Frame {
 } Frame;
 
 // Check, and read which rows there are. Errors: bad.
-static void get_rows(HWork *w, const HBlock *b, const HGroup *g, Frame *f) {
+static void get_rows(HWork *w, Str bytes, const HBlock *b, const HGroup *g, Frame *f) {
     FrameRows *r = &w->rows;
-    *f = (Frame){.b = b, .g = g, .c = cut_of(str_sub(b->bytes, g->at, g->at + g->size))};
+    *f = (Frame){.b = b, .g = g, .c = cut_of(bytes)};
     uint32_t crc = cut_u32(&f->c);
     if (crc != crc32c(0, f->c.p, f->c.end - f->c.p)) f->c.bad = true;
     uint64_t rows = cut_varint(&f->c);
@@ -273,7 +292,9 @@ static void get_values(HWork *w, Frame *f, Arena *keep) {
 
 // What each row has; which of them are wanted is said next.
 static Err frame_begin(HWork *w, const HBlock *b, const HGroup *g, Frame *f) {
-    get_rows(w, b, g, f);
+    Str bytes;
+    TRY(hkept_read(w, b, g, &bytes));
+    get_rows(w, bytes, b, g, f);
     if (!f->c.bad) get_tags(w, f);
     return f->c.bad ? ERR_CORRUPT : ERR_OK;
 }
@@ -371,19 +392,23 @@ static bool touches(const HGroup *g, const uint8_t *set) {
     return false;
 }
 
-// How many points of a set's rows the group has; -1: corrupt.
-static int64_t count_points(HWork *w, const HBlock *b, const HGroup *g, const uint8_t *want) {
+// How many points of a set's rows the group has.
+static Err count_points(HWork *w, const HBlock *b, const HGroup *g, const uint8_t *want, int64_t *count) {
     Frame f;
+    Str bytes;
     int64_t n = 0;
-    if (!want) return g->points;
-    if (!touches(g, want)) return 0;
+    *count = want ? 0 : g->points;
+    if (!want || !touches(g, want)) return ERR_OK;
     const HFrame *kept = hkept_frame(b, g);
     for (int64_t i = 0; kept && i < kept->rows; i++) n += want[kept->row[i]] ? kept->first[i + 1] - kept->first[i] : 0;
-    if (kept) return n;
-    get_rows(w, b, g, &f);
-    if (f.c.bad) return -1;
-    for (int64_t i = 0; i < w->rows.rows; i++) n += want[w->rows.row[i]] ? w->rows.counts[i] : 0;
-    return n;
+    if (!kept) {
+        TRY(hkept_read(w, b, g, &bytes));
+        get_rows(w, bytes, b, g, &f);
+        if (f.c.bad) return ERR_CORRUPT;
+        for (int64_t i = 0; i < w->rows.rows; i++) n += want[w->rows.row[i]] ? w->rows.counts[i] : 0;
+    }
+    *count = n;
+    return ERR_OK;
 }
 
 static void pick_kept(const HFrame *f, const HGroup *g, const uint8_t *want, HPoint **at, HState *start) {
@@ -437,8 +462,8 @@ static Err pick(HWork *w, const HBlock *b, const uint8_t *want, Arena *keep, con
     const HGroup *groups = b->directory;
     int64_t total = 0;
     for (int32_t i = 0; i < b->groups; i++) {
-        int64_t n = count_points(w, b, &groups[i], want);
-        if (n < 0) return ERR_CORRUPT;
+        int64_t n;
+        TRY(count_points(w, b, &groups[i], want, &n));
         total += n;
     }
     HPoint *all = NEW(keep, HPoint, total), *at = all;

@@ -73,6 +73,8 @@ typedef struct FrameRows {
 struct HWork {
     FrameRows rows;
     void *pack, *unpack; // zstd contexts
+    HBlockReadFn read;   // of blocks of which only the head is there
+    void *read_ctx;
     int level;
     struct {
         void *p;
@@ -214,6 +216,8 @@ typedef struct FrameArrays {
     const int64_t *sources, *updates;
 } FrameArrays;
 
+// The bytes of a group's frame, read when they are not there yet.
+MUST Err hkept_read(HWork *w, const HBlock *b, const HGroup *g, Str *out);
 // The frame of a group when it is kept, else NULL.
 const HFrame *hkept_frame(const HBlock *b, const HGroup *g);
 // A frame that is not kept is decoded: was it asked for before?

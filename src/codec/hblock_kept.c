@@ -7,6 +7,7 @@
 
 typedef struct KeptSlot {
     _Atomic(HFrame *) frame;
+    _Atomic(char *) bytes; // as they were read
     _Atomic uint32_t asked;
 } KeptSlot;
 
@@ -25,11 +26,42 @@ HKept *hkept_new(const HBlock *b) {
 
 void hkept_free(HKept *k) {
     if (!k) return;
-    for (int32_t i = 0; i < k->groups; i++) mem_free(atomic_load_explicit(&k->slot[i].frame, memory_order_relaxed));
+    for (int32_t i = 0; i < k->groups; i++) {
+        mem_free(atomic_load_explicit(&k->slot[i].frame, memory_order_relaxed));
+        mem_free(atomic_load_explicit(&k->slot[i].bytes, memory_order_relaxed));
+    }
     mem_free(k);
 }
 
 int64_t hkept_bytes(const HKept *k) { return k ? atomic_load_explicit(&k->bytes, memory_order_relaxed) : 0; }
+
+void hwork_reader(HWork *w, HBlockReadFn read, void *ctx) {
+    w->read = read;
+    w->read_ctx = ctx;
+}
+
+Err hkept_read(HWork *w, const HBlock *b, const HGroup *g, Str *out) {
+    if (g->at + g->size <= b->bytes.n) {
+        *out = str_sub(b->bytes, g->at, g->at + g->size);
+        return ERR_OK;
+    }
+    CHECK(b->kept && w->read);
+    KeptSlot *slot = &b->kept->slot[g - (const HGroup *)b->directory];
+    char *p = atomic_load_explicit(&slot->bytes, memory_order_acquire), *mine;
+    if (!p) {
+        mine = mem_alloc((size_t)g->size);
+        Err e = w->read(w->read_ctx, b, g->at, g->size, mine);
+        bool first = e == ERR_OK && atomic_compare_exchange_strong_explicit(&slot->bytes, &p, mine,
+                                                                            memory_order_acq_rel, memory_order_acquire);
+        if (first) {
+            atomic_fetch_add_explicit(&b->kept->bytes, g->size, memory_order_relaxed);
+            p = mine;
+        } else mem_free(mine);
+        if (e != ERR_OK) return e;
+    }
+    *out = (Str){p, g->size};
+    return ERR_OK;
+}
 
 const HFrame *hkept_frame(const HBlock *b, const HGroup *g) {
     if (!b->kept) return NULL;

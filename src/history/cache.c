@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opened blocks for readers: by id, the least recently used leave first; what somebody holds stays.
+// Opened blocks for readers: by id, the least recently used leave first; what somebody holds stays. Of long blocks the
+// head is read, and frames when somebody needs them.
 #include "base/check.h"
 #include "base/mem.h"
 #include "history/history_inner.h"
 
-enum { SLOTS_FIRST = 256, BLOCK_ARENA = 1024 };
+enum {
+    SLOTS_FIRST = 256,
+    BLOCK_ARENA = 1024,
+    BLOCK_FIRST = 16 << 10, // bytes of a block that are read first
+    BLOCK_WHOLE = 32 << 10, // shorter ones are read as a whole
+};
 
 static CachedBlock **slot_of(const Cache *c, int64_t id) {
     uint64_t i = (uint64_t)id * UINT64_C(0x9e3779b97f4a7c15) >> 20 & (uint64_t)(c->cap - 1);
@@ -107,27 +113,48 @@ static CachedBlock *look(History *h, int64_t id) {
     return b;
 }
 
-static Err fetch(StoreReader *r, HistoryDesk *d, int64_t id, CachedBlock *b) {
-    StoreHistory row;
-    TRY(store_history_row(r, id, &row));
-    if (!buf_reserve(&b->bytes, row.bytes.n)) return ERR_CORRUPT;
-    buf_str_put(&b->bytes, row.bytes);
-    b->row = row;
-    b->row.bytes = buf_str(&b->bytes);
-    TRY(hblock_open(d->work, b->row.bytes, &b->keep, &b->block));
+// Bytes of the row from what is there up to `end`.
+static Err read_to(StoreReader *r, CachedBlock *b, int64_t end, int64_t *size) {
+    int64_t at = b->bytes.n, n = end - at;
+    if (n <= 0) return ERR_OK;
+    if (!buf_reserve(&b->bytes, n)) return ERR_CORRUPT;
+    TRY(store_history_part(r, b->id, at, b->bytes.p + at, n, size));
+    b->bytes.n = end < *size ? end : *size;
+    return ERR_OK;
+}
+
+// The head, and of a short block the rest too.
+static Err fetch(StoreReader *r, HistoryDesk *d, CachedBlock *b) {
+    int64_t size = 0;
+    TRY(read_to(r, b, BLOCK_FIRST, &size));
+    int64_t head = hblock_head_size(buf_str(&b->bytes));
+    if (head < 0 || head > size) return ERR_CORRUPT;
+    TRY(read_to(r, b, size <= BLOCK_WHOLE ? size : head, &size));
+    Str bytes = {b->bytes.p, size <= BLOCK_WHOLE ? size : head};
+    TRY(hblock_open_head(d->work, bytes, size, &b->keep, &b->block));
     b->block.kept = hkept_new(&b->block);
+    b->row.bytes = bytes;
     b->fixed_size = b->bytes.cap + b->keep.used + (int64_t)sizeof *b;
     b->size = b->fixed_size + hkept_bytes(b->block.kept);
     return ERR_OK;
 }
 
+// A part of a block, for who decodes it.
+static Err read_part(void *ctx, const HBlock *block, int64_t at, int64_t n, char *to) {
+    const CachedBlock *b = (const CachedBlock *)(const void *)((const char *)block - offsetof(CachedBlock, block));
+    int64_t size;
+    Err e = store_history_part(ctx, b->id, at, to, n, &size);
+    return e == ERR_OK && size != block->size ? ERR_CORRUPT : e;
+}
+
 Err history_block(History *h, StoreReader *r, HistoryDesk *d, const StoreHistory *row, CachedBlock **out) {
+    hwork_reader(d->work, read_part, r);
     *out = look(h, row->id);
     if (*out) return ERR_OK;
     CachedBlock *b = mem_alloc(sizeof *b);
-    *b = (CachedBlock){.id = row->id, .refs = 1};
+    *b = (CachedBlock){.id = row->id, .row = *row, .refs = 1};
     arena_init(&b->keep, BLOCK_ARENA);
-    Err e = fetch(r, d, row->id, b);
+    Err e = fetch(r, d, b);
     if (e != ERR_OK) {
         cached_delete(b);
         return e == ERR_GONE ? ERR_CORRUPT : e; // the reader's transaction has seen it

@@ -186,7 +186,7 @@ void history_desk_give(History *h, HistoryDesk *d);
 typedef struct CachedBlock CachedBlock;
 struct CachedBlock {
     int64_t id;
-    StoreHistory row; // bytes are block.bytes
+    StoreHistory row; // as it was listed; bytes are block.bytes
     HBlock block;
     // of the cache
     Arena keep;
@@ -196,7 +196,8 @@ struct CachedBlock {
     bool cached;
     CachedBlock *newer, *older, *chain;
 };
-// The block of a row as store_history_rows gave it. Errors: STORAGE, CORRUPT.
+// The block of a row as store_history_rows gave it in the transaction of `r`, which its frames are read in by the desk,
+// until the next one is asked for. Errors: STORAGE, CORRUPT.
 MUST Err history_block(History *h, StoreReader *r, HistoryDesk *d, const StoreHistory *row, CachedBlock **out);
 void history_block_drop(History *h, CachedBlock *b);
 // Rows that are gone from the store.

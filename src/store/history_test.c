@@ -464,6 +464,17 @@ static bool take_id(void *ctx, const StoreHistory *h) {
 
 // Rows that are replaced go in the transaction that brings the new one; a second block of the same instant is refused,
 // with everything it came with.
+// Parts of a block are those of its bytes; what is behind its end is not there.
+static void check_parts(StoreReader *reader, int64_t id, Str bytes) {
+    for (int64_t at = 0; at <= bytes.n + 1; at += 1 + bytes.n / 7) {
+        char part[] = "xxxxx";
+        int64_t size = -1, n = bytes.n - at < 5 ? bytes.n - at : 5;
+        assert_int_equal(store_history_part(reader, id, at, part, 5, &size), ERR_OK);
+        assert_int_equal(size, bytes.n);
+        for (int64_t i = 0; i < 5; i++) assert_int_equal(part[i], i < n ? bytes.p[at + i] : 'x');
+    }
+}
+
 static void replaces(void **state) {
     Rig *r = *state;
     Told t = {0};
@@ -493,6 +504,9 @@ static void replaces(void **state) {
     assert_int_equal(store_history_row(reader, ids[2], &one), ERR_OK);
     assert_true(same_row(&one, &rows[1]) && str_eq(one.bytes, rows[1].bytes) && one.id == ids[2]);
     assert_int_equal(store_history_row(reader, 99, &one), ERR_GONE);
+    check_parts(reader, ids[2], rows[1].bytes);
+    check_parts(reader, ids[1], rows[0].bytes);
+    assert_int_equal(store_history_part(reader, 99, 0, (char[1]){0}, 1, &n), ERR_GONE);
     store_reader_end(reader);
     assert_int_equal(store_reader_begin(r->store, &reader), ERR_OK);
     assert_int_equal(store_history_row(reader, ids[2], &one), ERR_GONE);

@@ -18,7 +18,9 @@ struct StoreReader {
     Store *s;
     Db db;
     StoreReader *next;
-    int open; // a statement that was left before its last row, or DB_STATEMENT_COUNT
+    int open;           // a statement that was left before its last row, or DB_STATEMENT_COUNT
+    sqlite3_blob *blob; // of the row `blob_id`; NULL: none. It holds the transaction like an open statement
+    int64_t blob_id;
 };
 
 // ---- the pool -----------------------------------------------------------------------------------------------------
@@ -107,9 +109,15 @@ static void close_rows(StoreReader *r) {
     r->open = DB_STATEMENT_COUNT;
 }
 
+static void close_blob(StoreReader *r) {
+    sqlite3_blob_close(r->blob);
+    r->blob = NULL;
+}
+
 void store_reader_end(StoreReader *r) {
     if (!r) return;
     close_rows(r);
+    close_blob(r);
     bool ended = db_run(&r->db, DB_READ_END) == ERR_OK;
     Store *s = r->s;
     if (!ended) reader_free(r);
@@ -212,6 +220,30 @@ Err store_history_row(StoreReader *r, int64_t id, StoreHistory *out) {
     if (!row.id) return db_say(&r->db, ERR_GONE, "there is no history row %lld", (long long)id);
     *out = row;
     return ERR_OK;
+}
+
+// The block of a row, ready to be read.
+static Err open_blob(StoreReader *r, int64_t id) {
+    if (r->blob && r->blob_id == id) return ERR_OK;
+    int rc = r->blob ? sqlite3_blob_reopen(r->blob, id)
+                     : sqlite3_blob_open(r->db.h, "main", "history", "bytes", id, 0, &r->blob);
+    r->blob_id = id;
+    if (rc == SQLITE_OK) return ERR_OK;
+    Err e = rc == SQLITE_ERROR ? db_say(&r->db, ERR_GONE, "there is no history row %lld", (long long)id)
+                               : db_failed(&r->db, rc);
+    close_blob(r);
+    return e;
+}
+
+Err store_history_part(StoreReader *r, int64_t id, int64_t at, char *to, int64_t n, int64_t *size) {
+    TRY(open_blob(r, id));
+    *size = sqlite3_blob_bytes(r->blob);
+    if (n > *size - at) n = *size - at;
+    int rc = n > 0 ? sqlite3_blob_read(r->blob, to, (int)n, (int)at) : SQLITE_OK;
+    if (rc == SQLITE_OK) return ERR_OK;
+    Err e = db_failed(&r->db, rc);
+    close_blob(r);
+    return e == ERR_STORAGE_FULL ? ERR_STORAGE : e;
 }
 
 Err store_history_pages(StoreReader *r, uint64_t lane, uint64_t *count) {

@@ -216,6 +216,9 @@ MUST Err store_history_rows(StoreReader *r, const StoreHistoryAsk *ask, bool (*f
 // One row by its id, with bytes, which live until the next call on the reader. Ids are not used again while the file is
 // open. Errors: GONE (there is none), STORAGE, CORRUPT.
 MUST Err store_history_row(StoreReader *r, int64_t id, StoreHistory *out);
+// Up to n bytes of a row's block from `at` on, *size: of all of it. Its check is not looked at: a block has checks of
+// its own. Much cheaper than all of a long one. Errors: GONE, STORAGE, CORRUPT.
+MUST Err store_history_part(StoreReader *r, int64_t id, int64_t at, char *to, int64_t n, int64_t *size);
 // The pages a lane has rows of: highest number + 1. And the lanes there are, with sums, for statistics.
 MUST Err store_history_pages(StoreReader *r, uint64_t lane, uint64_t *count);
 typedef struct StoreLane {

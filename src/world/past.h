@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Past worlds: a world as it was known at an instant, read-only. Its pages are absent until somebody touches them, then
-// made by a source (history), a group of 64 rows at a time, and kept; when several groups of a page were wanted, the rest
-// is made at once. Every function that reads a world works on it.
+// made by a source (history), a group of 64 rows at a time, and kept; when several groups of a page were wanted, the
+// rest is made at once. Every function that reads a world works on it.
 //
 // Worlds over a past one (world_fork of it) are writable: what they write they copy from below first, a page at a time,
 // into a tree of their own; all else is looked up below. Any number of them share one past world. When a page cannot be
