@@ -106,14 +106,14 @@ class Retention(Case):
             self.assertAlmostEqual(row["avg"], sum(all20) / 20, 10)
         for fn in ("median", "p95", "stddev"):
             status, code, message = self.refused(server, "/digitaltwins/b1/history?properties=pulse&fn=" + fn)
-            self.assertEqual((status, code), (410, "CursorGone"), message)
+            self.assertEqual((status, code), (410, "HistoryGone"), message)
             self.assertIn("were let go", message)
             self.assertRegex(message, "avg.* min, max, sum, count, .* are all that can be told")
         csv = self.ok(server, "GET", "/digitaltwins/b1/history?properties=pulse&format=csv")
         self.assertEqual(len(csv.splitlines()), 1 + len(page["value"]))
         # A world of then is gone; the message tells from when on there are any.
         status, code, message = self.refused(server, "/worlds/live@%s/digitaltwins/b1" % self.known)
-        self.assertEqual((status, code), (410, "CursorGone"), message)
+        self.assertEqual((status, code), (410, "HistoryGone"), message)
         self.assertRegex(message, "everything is known from 20.*Z on")
         self.assertEqual(server.twin("b1")["pulse"], self.values["b1"][-1][-1])  # what stood stands
         r = run("history", "b1", "pulse", "--fn", "p95", url=server.url)
