@@ -263,6 +263,74 @@ static void test_twins_refused(void **state) {
     lab_close(&l);
 }
 
+// Units as pipes between the others: unit-i from other-i to other-(i + 1).
+static void test_edge_twins(void **state) {
+    (void)state;
+    enum { N = 5 };
+    static const char doc[] =
+        "{'engine':'heat-network','nodes':[{'model':'dtmi:test:Other;1','roles':{'temperature':'level','fixed':'TRUE',"
+        "'given':'300 `kelvin`'}}],'edges':[{'model':'dtmi:test:Unit;1','from':'startsAt','to':'endsAt',"
+        "'roles':{'conductance':'2','flow':'total'}}]}";
+    Lab l = lab_open(N);
+    uint64_t other[N];
+    for (uint32_t i = 0; i < N; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "other-%u", i);
+        other[i] = test_sim_twin(&l.t, name);
+    }
+    for (uint32_t i = 0; i < N; i++) {
+        test_sim_link(&l.t, 1, l.t.ids[i], other[i]);
+        test_sim_link(&l.t, 2, l.t.ids[i], other[(i + 1) % N]);
+    }
+    Mapping *m = made(&l, doc);
+    const sim_topo *t = mapping_topo(m);
+    const SimGraph *g = l.t.g;
+    assert_int_equal(t->nodes, N);
+    assert_int_equal(t->edges, N);
+    for (uint32_t e = 0; e < N; e++) { // unit-e is edge e; other-i is node i: both by row
+        assert_true(g->table_first[1] + t->from[e] == sim_graph_twin(g, other[e]));
+        assert_true(g->table_first[1] + t->to[e] == sim_graph_twin(g, other[(e + 1) % N]));
+        assert_int_equal(t->out_edge[t->out_ptr[t->from[e]]], e);
+        assert_int_equal(t->in_edge[t->in_ptr[t->to[e]]], e);
+    }
+    Sim *s = sim_of(&l, 1);
+    ok(mapping_add(m, s, &l.d));
+    test_gather(&l.t, s, 1);
+    ok(mapping_ready(m, s, &l.d));
+    ok(sim_start(s, &l.d));
+    assert_true(sim_column_at(s, sim_column(s, g->catalog->tables[1].first))->v[3] == 300);
+    sim_free(s);
+    mapping_unref(m);
+    lab_close(&l);
+}
+
+// Relationships between nodes are edges; those that lead elsewhere are counted; one that two entries mean is refused.
+static void test_edge_links(void **state) {
+    (void)state;
+    enum { N = 5 };
+#define NODES "{'engine':'heat-network','nodes':[{'model':'dtmi:test:Unit;1','roles':{'temperature':'sum'}}],'edges':["
+    Lab l = lab_open(N);
+    for (uint32_t i = 0; i < N; i++) test_sim_link(&l.t, 1, l.t.ids[i], test_sim_twin(&l.t, "other-1"));
+    test_sim_link(&l.t, 0, l.t.ids[2], l.t.ids[0]);
+    Mapping *m = made(&l, NODES "{'relationship':'startsAt','roles':{'conductance':'1'}},"
+                                "{'relationship':'feeds','source':'dtmi:test:Unit;1','target':'dtmi:test:Unit;1',"
+                                "'roles':{'conductance':'weight'}},"
+                                "{'relationship':'feeds','source':'dtmi:test:Other;1','roles':{'conductance':'1'}}]}");
+    assert_int_equal(mapping_topo(m)->edges, N + 1);
+    Buf b = {0};
+    mapping_show(m, &b);
+    assert_true(str_find_str(buf_str(&b), STR("\"leftOut\":5")) > 0);
+    buf_free(&b);
+    mapping_unref(m);
+    Str twice =
+        quoted(&l.a, NODES "{'relationship':'feeds','roles':{'conductance':'1'}},"
+                           "{'relationship':'feeds','source':'dtmi:test:Unit;1','roles':{'conductance':'1'}}]}");
+    assert_int_equal(mapping_make(l.t.g, l.r, STR("twice"), twice, &m, &l.d), ERR_VALIDATION);
+    assert_true(says(&l, "-feeds-> unit-") && says(&l, "it is an edge of edges[0] and of edges[1]"));
+#undef NODES
+    lab_close(&l);
+}
+
 // A role's default stands where a twin has no value; an expression may say another, in any unit of the kind.
 static void test_default(void **state) {
     (void)state;
@@ -313,6 +381,8 @@ int main(void) {
         cmocka_unit_test(test_plugin_and_mapping),
         cmocka_unit_test(test_engine_says_which),
         cmocka_unit_test(test_show),
+        cmocka_unit_test(test_edge_twins),
+        cmocka_unit_test(test_edge_links),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_twins_refused),

@@ -136,6 +136,27 @@ void test_sim_set(TestSim *t, uint32_t unit, UnitField f, double value) {
     graph(t);
 }
 
+void test_sim_link(TestSim *t, uint32_t kind, uint64_t from, uint64_t to) {
+    static const char *const ids[] = {"f", "s", "e"};
+    begin(t->w);
+    must(world_do(t->w, &(Change){.kind = CHANGE_LINK_NEW,
+                                  .id = world_take_link_id(t->w).v,
+                                  .other = from,
+                                  .target = to,
+                                  .col = kind,
+                                  .text = str_of(ids[kind])}));
+    finish(t->w);
+    graph(t);
+}
+
+uint64_t test_sim_twin(TestSim *t, const char *name) {
+    View v;
+    view_begin(&v, t->w);
+    TwinId id = view_find_twin(&v, str_of(name));
+    view_end(&v);
+    return id.v;
+}
+
 uint32_t test_column(const TestSim *t, Sim *s, UnitField f) { return sim_column(s, t->first + f); }
 
 void test_gather(const TestSim *t, Sim *s, uint16_t lanes) {

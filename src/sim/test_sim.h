@@ -41,6 +41,10 @@ void test_sim_open(TestSim *t, uint32_t n, uint64_t seed);
 void test_sim_close(TestSim *t);
 // Set one number of one unit and gather the graph anew; NaN takes the value away.
 void test_sim_set(TestSim *t, uint32_t unit, UnitField f, double value);
+// One more relationship between twins by id, and the graph anew. kind: 0 feeds, 1 startsAt, 2 endsAt.
+void test_sim_link(TestSim *t, uint32_t kind, uint64_t from, uint64_t to);
+// The id of a twin by its name.
+uint64_t test_sim_twin(TestSim *t, const char *name);
 // The Sim's column of a field.
 uint32_t test_column(const TestSim *t, Sim *s, UnitField f);
 // Gather from the world's view; CHECKs that it worked.
