@@ -315,6 +315,9 @@ void desk_forget(Desk *d, Realm *r);
 // Something was erased from a world: what continues questions about it is gone, and those under way leave nothing to
 // continue. Any thread.
 void desk_renew(Desk *d, Realm *r);
+// Wait until the questions under way have ended; one that takes very long is cancelled. Not a thread of the engine's
+// that answers them, nor the writer.
+void desk_outlive(Desk *d);
 // Free what the desk keeps with a realm that nobody uses any more.
 void desk_realm_free(Realm *r);
 // Append the members of "queries" in SOSIA_GET_STATS.

@@ -563,6 +563,7 @@ static Err erase_memory(Sosia *e, const Job *j) {
         desk_renew(e->desk, j->forks[i].realm);
     }
     pasts_forget(e);
+    desk_outlive(e->desk); // what began before may have seen it
     return ERR_OK;
 }
 

@@ -17,6 +17,7 @@ typedef enum Step { STEP_DONE, STEP_POOL, STEP_SNAPSHOT } Step;
 struct Ask {
     Job job;           // first: a thread of the pool runs it
     SnapshotWait wait; // for a snapshot
+    uint64_t number;   // of those that entered
     Ask *next, *prev;  // of those under way; desk lock
     Desk *desk;
     Question *question;
@@ -702,6 +703,7 @@ static bool ask_enter(Ask *a) {
         if (a->next) a->next->prev = a;
         d->asks = a;
         d->running++;
+        a->number = ++d->entered;
     }
     pthread_mutex_unlock(&d->lock);
     return ok;
@@ -713,7 +715,8 @@ static void ask_leave(Ask *a) {
     if (a->prev) a->prev->next = a->next;
     else d->asks = a->next;
     if (a->next) a->next->prev = a->prev;
-    if (--d->running == 0) pthread_cond_broadcast(&d->none);
+    d->running--;
+    pthread_cond_broadcast(&d->none);
     pthread_mutex_unlock(&d->lock);
 }
 
@@ -956,6 +959,26 @@ void asks_cancel(Desk *d, SosiaAnswerFn fn, void *arg) {
     pthread_mutex_lock(&d->lock);
     for (Ask *a = d->asks; a; a = a->next)
         if ((!fn || a->fn == fn) && (!arg || a->arg == arg)) atomic_store(&a->cancel, true);
+    pthread_mutex_unlock(&d->lock);
+}
+
+static bool asks_older(const Desk *d, uint64_t number, bool cancel) {
+    bool any = false;
+    for (Ask *a = d->asks; a; a = a->next) {
+        if (a->number > number) continue;
+        any = true;
+        if (cancel) atomic_store(&a->cancel, true);
+    }
+    return any;
+}
+
+void asks_outlive(Desk *d) {
+    struct timespec until = time_after(QUERY_RENEW_NS);
+    pthread_mutex_lock(&d->lock);
+    uint64_t number = d->entered;
+    int rc = 0;
+    while (!rc && asks_older(d, number, false)) rc = pthread_cond_timedwait(&d->none, &d->lock, &until);
+    while (asks_older(d, number, true)) pthread_cond_wait(&d->none, &d->lock);
     pthread_mutex_unlock(&d->lock);
 }
 

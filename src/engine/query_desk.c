@@ -30,7 +30,7 @@ Err desk_start(Sosia *e, const SosiaOpen *o) {
     d->bytes_max = o->query_bytes_max ? o->query_bytes_max : QUERY_BYTES_DEFAULT;
     d->slow_ns = o->query_slow_ns ? o->query_slow_ns : QUERY_SLOW_DEFAULT;
     pthread_mutex_init(&d->lock, NULL);
-    pthread_cond_init(&d->none, NULL);
+    cond_init_mono(&d->none);
     e->desk = d;
     return pool_start(thread_count(o->query_threads), on_idle, d, &d->cursors_open, &d->pool);
 }
@@ -69,6 +69,8 @@ void desk_renew(Desk *d, Realm *r) {
     pthread_mutex_unlock(&d->lock);
     cursors_forget(d, r);
 }
+
+void desk_outlive(Desk *d) { asks_outlive(d); }
 
 void desk_realm_free(Realm *r) {
     CHECK(!r->snapshot && !r->snapshotting);

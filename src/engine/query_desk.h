@@ -45,6 +45,7 @@
 #define QUERY_KEEP_BYTES ((int64_t)1 << 20)       // its size
 #define QUERY_CACHE_BYTES ((int64_t)64 << 20)     // facts kept of the live world
 #define QUERY_FORK_CACHE_BYTES ((int64_t)8 << 20) // of a fork
+#define QUERY_RENEW_NS (10 * NS_PER_S)            // an erasure waits so long for questions that began before
 #define QUERY_SWEEP_NS (5 * NS_PER_S)             // between looks for idle cursors
 #define QUERY_TEND_NS (20 * NS_PER_MS)            // between looks whether an index would pay
 #define QUERY_TEND_ROWS 1000                      // questions that look at less do not ask for it
@@ -202,7 +203,8 @@ struct Desk {
     QueryCounters counters;
     _Atomic bool closing; // nobody enters any more
     pthread_mutex_t lock;
-    pthread_cond_t none; // nothing is running
+    pthread_cond_t none; // fewer are running
+    uint64_t entered;    // so many asks so far
     Ask *asks;           // under way
     int64_t running;
     Cursor *cursors[QUERY_CURSORS_MAX]; // ascending by used_ns
@@ -217,5 +219,7 @@ struct Desk {
 void desk_tend(Desk *d, Realm *r, int64_t looked);
 // Cancel the questions started with fn and arg; NULL: whatever it was. Any thread.
 void asks_cancel(Desk *d, SosiaAnswerFn fn, void *arg);
+// Wait until those under way have ended; what takes longer than QUERY_RENEW_NS is cancelled. Not a thread of the desk.
+void asks_outlive(Desk *d);
 // Log a question that took long; c may be NULL. Any thread.
 void query_log_slow(const Question *q, QueryCursor *c, int64_t time_ns, int64_t looked);
