@@ -155,8 +155,9 @@ void erasures_hurry(struct Erasures *x) {
         next = e->next; // a post may be carried out at once
         if (!take_call(e)) continue;
         e->err = ERR_CLOSED;
-        buf_str_put(&e->message, STR("The server stops. The erasure goes on when it starts again; GET /erasures then "
-                                     "lists the receipt."));
+        buf_str_put(&e->message,
+                    STR("The server stops. What it had begun goes on when it starts again, and GET /erasures "
+                        "tells; ask again for what is not there."));
         http_post(e->owner->req, answer_erased, e);
     }
     pthread_mutex_unlock(&x->lock);
