@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What history costs and answers, through sosia.h: ingest with it and without in turns, a stream for minutes with the
-// memory beside it, series, and worlds as they were.
-//   history_run_bench [SECONDS [TWINS]]   of the stream (120), twins of the stream and of past worlds (100,000)
+// memory beside it, series. Worlds as they were: past.c.
+//   history_run_bench [SECONDS [TWINS]]   of the stream (120), its twins (100,000)
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -20,8 +20,6 @@
 #define SERIES_POINTS 10000
 #define READ_ROUNDS 21
 #define ROW_SERIES 20
-#define SCREEN_TWINS 200
-#define SCRUB_INSTANTS 100
 
 typedef struct Load {
     Scene scene;
@@ -207,76 +205,14 @@ static void read_10k(Load *x) {
     sosia_out_free(&out);
 }
 
-static void world_at(char *out, size_t n, int64_t at) {
-    Buf b = {0};
-    time_print(at, 7, &b);
-    snprintf(out, n, "live@%.*s", (int)b.n, b.p);
-    buf_free(&b);
-}
-
-static void read_twin(Load *x, const char *world, int64_t twin) {
-    char id[24];
-    SosiaOut out = {.etag = ""};
-    snprintf(id, sizeof id, "pump-%d", (int)twin);
-    SosiaRead r = {.what = SOSIA_GET_TWIN, .world = str_of(world), .id = str_of(id)};
-    scene_check(sosia_read(x->scene.s, NULL, &r, &out), world);
-    sosia_out_free(&out);
-}
-
-static int64_t instant(int64_t from, int64_t to, int i, int n) { return from + (to - from) / n * i; }
-
-static void past_one_twin(Load *x, int64_t from, int64_t to) {
-    Bench one = {.name = "past.one_twin", .unit = "ms", .goal = 5, .less = true};
-    char world[64];
-    for (int i = 1; i <= READ_ROUNDS; i++) {
-        world_at(world, sizeof world, instant(from, to, i, READ_ROUNDS + 1)); // another one each time: cold
-        int64_t start = time_mono_ns();
-        read_twin(x, world, (int64_t)rng_below(&x->rng, (uint64_t)x->scene.twins));
-        bench_add(&one, bench_seconds(start) * 1e3);
-    }
-    bench_print(&one);
-}
-
-static void past_scan(Load *x, int64_t from, int64_t to) {
-    Bench scan = {.name = "past.scan", .unit = "ms", .goal = 3000, .less = true};
-    char world[64];
-    for (int i = 1; i <= 3; i++) {
-        world_at(world, sizeof world, instant(from, to, i, 4) + 1);
-        SosiaAnswer a = {.token = ""};
-        SosiaQuery q = {.world = str_of(world), .text = STR("SELECT COUNT() FROM DIGITALTWINS T WHERE T.p0 > 20")};
-        int64_t start = time_mono_ns();
-        scene_check(sosia_query(x->scene.s, NULL, &q, &a), "scan");
-        bench_add(&scan, bench_seconds(start) * 1e3);
-        sosia_answer_free(&a);
-    }
-    bench_print(&scan);
-}
-
-static void past_scrub(Load *x, int64_t from, int64_t to) {
-    Bench scrub = {.name = "past.scrub_100", .unit = "ms", .goal = 2000, .less = true};
-    char world[64];
-    int64_t start = time_mono_ns();
-    for (int i = 0; i < SCRUB_INSTANTS; i++) {
-        world_at(world, sizeof world, instant(from, to, i, SCRUB_INSTANTS) + 2);
-        for (int64_t t = 0; t < SCREEN_TWINS; t++) read_twin(x, world, t);
-    }
-    bench_add(&scrub, bench_seconds(start) * 1e3);
-    bench_print(&scrub);
-}
-
 int main(int argc, char **argv) {
     static Load x;
     double seconds = argc > 1 ? atof(argv[1]) : 120;
     int64_t twins = argc > 2 ? atoll(argv[2]) : 100000;
     ingest_cost();
     load_open(&x, twins, false);
-    int64_t from = time_now_ns();
     sustained(&x, seconds);
-    int64_t to = time_now_ns();
     read_10k(&x);
-    past_one_twin(&x, from, to);
-    past_scan(&x, from, to);
-    past_scrub(&x, from, to);
     load_close(&x);
     return 0;
 }

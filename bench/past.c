@@ -357,7 +357,7 @@ static void scan(Past *x) {
     tell(&b, cpu);
 }
 
-// A slider moved over the last part of the stream: all of it, a tenth, a hundredth.
+// A slider moved over the stream, another screen each time.
 static void scrub(Past *x) {
     Bench b = {.name = "past.scrub_100", .unit = "ms", .goal = 2000, .less = true};
     char world[64];
