@@ -183,7 +183,7 @@ static void sort_points(Splice *s) {
     for (int64_t i = 0; i < s->count; i++) at[s->points[i].row + 1]++;
     for (int32_t r = 0; r < HBLOCK_ROWS; r++) at[r + 1] += at[r];
     for (int64_t i = 0; i < s->count; i++) to[at[s->points[i].row]++] = s->points[i];
-    memcpy(s->points, to, (size_t)s->count * sizeof *to);
+    if (s->count) memcpy(s->points, to, (size_t)s->count * sizeof *to);
 }
 
 int64_t splice_cut(Splice *s, const int64_t before[HBLOCK_ROWS],
