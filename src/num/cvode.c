@@ -32,6 +32,7 @@ typedef struct Sun {
     int (*stop)(void *mem, double t);
     int (*steps_max)(void *mem, long n);
     int (*h_max)(void *mem, double h);
+    int (*order_max)(void *mem, int q);
     int (*handler)(void *mem, void (*fn)(int, const char *, const char *, char *, void *), void *ctx);
     int (*run)(void *mem, double to, void *y, double *t, int task);
     int (*dky)(void *mem, double t, int k, void *out);
@@ -43,18 +44,15 @@ typedef struct Sun {
 static Sun sun;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void *symbol(void *lib, const char *name) {
-    void *p = lib ? dlsym(lib, name) : NULL;
+// One function by name. ISO C has no word for a function's address in a void *, so its bytes are copied.
+static void take(void *lib, const char *name, void *to) {
+    void *p = dlsym(lib, name);
     if (!p) sun.found = false;
-    return p;
+    memcpy(to, &p, sizeof p);
 }
 
-// Its functions by name (the library holds vectors, matrices and linear solvers too); ISO C has no word for a function's address in a void *.
-#define TAKE(field, name)                                                                                              \
-    do {                                                                                                               \
-        void *p_ = symbol(lib, name);                                                                                  \
-        memcpy(&sun.field, &p_, sizeof p_);                                                                            \
-    } while (0)
+// The library holds vectors, matrices and linear solvers too.
+#define TAKE(field, name) take(lib, name, &sun.field)
 
 static void look(void) {
     void *lib = dlopen("libsundials_cvode.so.6", RTLD_NOW | RTLD_LOCAL);
@@ -79,6 +77,7 @@ static void look(void) {
     TAKE(stop, "CVodeSetStopTime");
     TAKE(steps_max, "CVodeSetMaxNumSteps");
     TAKE(h_max, "CVodeSetMaxStep");
+    TAKE(order_max, "CVodeSetMaxOrd");
     TAKE(handler, "CVodeSetErrHandlerFn");
     TAKE(run, "CVode");
     TAKE(dky, "CVodeGetDky");
@@ -123,6 +122,7 @@ static bool setup(Run *r, double t0, double stop) {
     r->ls = small ? sun.dense(r->y, r->m, r->ctx) : sun.spgmr(r->y, NO_PRECONDITIONER, 0, r->ctx);
     if (!r->ls || sun.solver(r->mem, r->ls, r->m)) return false;
     if (p->h_max > 0) sun.h_max(r->mem, p->h_max);
+    if (p->order_max > 0) sun.order_max(r->mem, p->order_max);
     sun.steps_max(r->mem, 100000);
     return isinf(stop) || sun.stop(r->mem, stop) == 0;
 }

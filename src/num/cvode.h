@@ -17,6 +17,7 @@
 typedef struct CvodeProblem {
     int32_t n;
     double rtol, atol, h_max; // h_max 0: none
+    int order_max;            // 0: CVODE_ORDER
     // 0: done; 1: not defined here (a smaller step is tried)
     int (*rates)(void *ctx, double t, const double *y, double *dy);
     void *ctx;

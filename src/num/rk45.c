@@ -129,6 +129,7 @@ WIDE static void measure(size_t n, size_t lanes, const RkOptions *o, const doubl
                                17253.0 / 339200 * k5[j] + 22.0 / 525 * k6[j] - 1.0 / 40 * k7[j]);
             double a = fabs(y[j]), b = fabs(y1[j]), big = a > b ? a : b;
             double r = fabs(e) / (atol + rtol * big);
+            r = y[j] == y[j] ? r : 0;          // without a value: at rest
             err[w] = r <= err[w] ? err[w] : r; // NaN wins over any number
             err[w] = err[w] == err[w] ? err[w] : INFINITY;
         }
