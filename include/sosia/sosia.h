@@ -254,6 +254,10 @@ SosiaErr sosia_resolve(Sosia *s, SosiaStr world, SosiaStr id, SosiaStr path, Sos
 // nothing.
 //   seq  out, may be NULL    Errors: STALE, VALIDATION, LIMIT, STORAGE_FULL
 SosiaErr sosia_apply(Sosia *s, const SosiaCaller *who, SosiaStr world, const SosiaUpdate *u, int64_t n, uint64_t *seq);
+// The same in a fork, as a batch of that time, which its clock moves to. Errors too: ARGUMENT (not a fork, or not later
+// than what it has).
+SosiaErr sosia_apply_at(Sosia *s, const SosiaCaller *who, SosiaStr world, int64_t time_ns, const SosiaUpdate *u,
+                        int64_t n, uint64_t *seq);
 // Queue and return; `done` as in sosia_write.
 SosiaErr sosia_apply_async(Sosia *s, const SosiaCaller *who, SosiaStr world, const SosiaUpdate *u, int64_t n,
                            SosiaDoneFn done, void *arg);
@@ -407,6 +411,25 @@ typedef struct SosiaReplay {
 // A feed (sosia_feed_next and its kin) of what happened then; ends with CLOSED. Batches that did nothing are left out.
 SosiaErr sosia_feed_replay(Sosia *s, const SosiaCaller *who, const SosiaReplay *r, SosiaFeed **out);
 
+// Have what live was told in [from, to) happen in a fork, batch by batch, with its times and sources: the fork's clock
+// moves with it. Values that the fork derives are derived again, from what it has. So a fork of an instant that is told
+// what came since becomes what live is. Batches not later than the fork's clock are passed over.
+typedef struct SosiaRetell {
+    SosiaStr world;
+    int64_t from_ns, to_ns;
+    SosiaStr twin; // only what is about this twin and relationships that leave it; "": all
+} SosiaRetell;
+typedef struct SosiaRetold {
+    int64_t batches, changes; // that were done
+    int64_t refused;          // changes that the fork has no place for any more
+    uint64_t seq;             // of the newest batch
+    int64_t time_ns;
+} SosiaRetold;
+// Waits until it is durable; not from a callback. Errors: WORLD_NOT_FOUND, ARGUMENT (not a fork; to before from, or in
+// the future), UNSUPPORTED, GONE, LIMIT (a batch does not fit the fork's ring), those of history and of writing: what was
+// done stays, and *out tells how far it came.
+SosiaErr sosia_retell(Sosia *s, const SosiaCaller *who, const SosiaRetell *r, SosiaRetold *out);
+
 // Erase for privacy: every value that ever was of a twin (property "": all of it, dead ones of that name, its
 // relationships) or of one property or telemetry of it (of kind object, a component: all inside), from every world,
 // history, journal, checkpoints, caches and past worlds, and from the file's free pages and log. What was derived from
@@ -429,10 +452,23 @@ SosiaErr sosia_erasures(Sosia *s, const SosiaCaller *who, SosiaStr id, SosiaOut 
 
 // ---- worlds -------------------------------------------------------------------------------------------------------
 
-// A new world equal to `from` as it is visible now. Errors: WORLD_NOT_FOUND, WORLD_EXISTS, LIMIT. Cost: microseconds
-// in the writer. Forks live in memory only for now.
+// A new world equal to `from` as it is visible now, or as it was: "live@TIME". It is kept in the file, with every batch
+// that is written to it, when there is a file and history is kept; else it lives in memory only. It has a clock of its
+// own, which begins at the instant it was forked of and moves with what is written to it, not with the wall clock.
+// Errors: WORLD_NOT_FOUND, WORLD_EXISTS, ARGUMENT (the name), LIMIT, those of past worlds, STORAGE, STORAGE_FULL. Cost:
+// microseconds in the writer, and a commit; of a past world the same, its pages are made when they are touched.
 SosiaErr sosia_fork(Sosia *s, const SosiaCaller *who, SosiaStr from, SosiaStr name);
-// Free a fork. "live" cannot be dropped.
+// The same, with what it is for.
+typedef struct SosiaFork {
+    SosiaStr from; // "" is live
+    SosiaStr name;
+    SosiaStr purpose; // for people; at most 4,096 bytes
+    int64_t until_ns; // how far it is to be run; 0: not said
+    uint64_t seed;    // of its random numbers
+    bool seeded;      // it has one
+} SosiaFork;
+SosiaErr sosia_world_fork(Sosia *s, const SosiaCaller *who, const SosiaFork *f);
+// Free a fork, in the file too. "live" cannot be dropped.
 SosiaErr sosia_drop(Sosia *s, const SosiaCaller *who, SosiaStr name);
 
 // What differs between two worlds: values, twins, relationships, models and documents (definitions). Times are no

@@ -2,10 +2,11 @@
 // Batches: begun and ended by the writer, made visible by the store's thread, undone when the disk refuses them.
 //
 // Invariants
-//  1. Sequences in the Fifo ascend; what is in it is not visible yet, or its turn to be completed has come.
-//  2. world_publish(seq) happens before the Fifo lets go of entries up to seq. So when the writer finds the Fifo empty,
+//  1. Tickets in the Fifo ascend: the submissions to the store, of the live world and of forks that are kept, in their
+//     order. What is in it is not visible yet, or its turn to be completed has come.
+//  2. world_publish(seq) happens before the Fifo lets go of an entry of seq. So when the writer finds the Fifo empty,
 //     everything applied is visible.
-//  3. After a failed commit the writer undoes everything after `durable` before it lets the store go on.
+//  3. After a failed commit the writer undoes everything after `durable`, in every world, before it lets the store go on.
 #include "engine/engine.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -13,6 +14,7 @@
 #include "base/time.h"
 #include "engine/derive.h"
 #include "engine/pasts.h"
+#include "engine/scenarios.h"
 
 #define ROOM_DIVISOR 2             // a batch may log this part of the ring
 #define TAKE_MAX 64                // pending batches completed in one go
@@ -31,13 +33,21 @@ static void fifo_push(Fifo *f, Pending p) {
     f->items[(f->head + f->count++) & (f->cap - 1)] = p;
 }
 
-// The next entries up to seq, at most TAKE_MAX.
-static int64_t pending_take(Sosia *e, uint64_t seq, Pending *out) {
+// A batch of a fork is durable.
+static void publish_fork(const Pending *p) {
+    if (!p->realm) return;
+    world_publish(p->realm->world, p->seq);
+    atomic_store(&p->realm->scenario->durable, p->seq);
+}
+
+// The next entries up to a ticket, at most TAKE_MAX; durable: their batches are.
+static int64_t pending_take(Sosia *e, uint64_t ticket, bool durable, Pending *out) {
     Fifo *f = &e->pending;
     int64_t n = 0;
     pthread_mutex_lock(&e->pending_lock);
-    while (n < TAKE_MAX && f->count && f->items[f->head].seq <= seq) {
+    while (n < TAKE_MAX && f->count && f->items[f->head].ticket <= ticket) {
         out[n++] = f->items[f->head];
+        if (durable) publish_fork(&f->items[f->head]);
         f->head = (f->head + 1) & (f->cap - 1);
         f->count--;
     }
@@ -66,18 +76,30 @@ static void complete(Sosia *e, Task *c, uint64_t seq, bool ok) {
     if (!c) return;
     c->seq = seq;
     if (c->op == OP_FORK) world_fork_done(c, ok);
+    if (c->op == OP_DROP) world_drop_done(c, ok);
     task_finish(e, c);
 }
 
 // ---- batches: the writer ------------------------------------------------------------------------------------------
 
+static void begin(Sosia *e, Realm *r, int64_t time) {
+    derive_begin(r);
+    if (r->scenario) derive_look_back(r, time); // no tick does it
+    e->batch_time = time;
+    e->batch_seq = world_seq(r->world) + 1;
+    world_begin(r->world, e->batch_seq, e->batch_time);
+    derive_guard(r);
+}
+
 void batch_begin(Sosia *e, Realm *r) {
     World *w = r->world;
-    derive_begin(r);
-    e->batch_time = world_next_time(w, pasts_clock(e));
-    e->batch_seq = world_seq(w) + 1;
-    world_begin(w, e->batch_seq, e->batch_time);
-    derive_guard(r);
+    begin(e, r, world_next_time(w, r->scenario ? r->scenario->clock : pasts_clock(e)));
+}
+
+Err batch_begin_at(Sosia *e, Realm *r, int64_t time) {
+    if (!r->scenario || time != world_next_time(r->world, time)) return ERR_ARGUMENT; // not later, or not a whole one
+    begin(e, r, time);
+    return ERR_OK;
 }
 
 // The open batch as it goes to the journal and the feed.
@@ -107,11 +129,48 @@ static void count_stream(Sosia *e, StreamTally t) {
     if (t.duplicates) atomic_fetch_add_explicit(&e->counters.duplicates, t.duplicates, memory_order_relaxed);
 }
 
+// A page that lies below could not be made: nothing of the batch stays.
+static void end_broken(Sosia *e, Realm *r, Task *c) {
+    Err err = world_broken(r->world);
+    world_rollback(r->world);
+    derive_forget(r);
+    if (!c) return;
+    task_fail(c, err, NULL);
+    task_finish(e, c);
+}
+
+static void count_fork(Realm *r, const FeedBatch *b) {
+    if (!r->scenario) return;
+    atomic_fetch_add_explicit(&r->scenario->batches, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&r->scenario->bytes, b->size, memory_order_relaxed);
+}
+
+// To the store, of a fork; it is settled when that is done.
+static void end_fork(Sosia *e, Realm *r, FeedBatch *b, Task *c) {
+    Scenario *s = r->scenario;
+    if (!s->listed) {
+        s->listed = true;
+        s->next = e->unsettled;
+        e->unsettled = realm_ref(r);
+    }
+    batch_ticket(e);
+    Pending p = {.ticket = e->ticket, .seq = b->seq, .batch = b, .cmd = c, .realm = realm_ref(r)};
+    bool queued = pending_add(e, p);
+    CHECK(queued);
+    scenario_submit(e, r, b);
+}
+
+void batch_ticket(Sosia *e) { e->ticket++; }
+
 void batch_end(Sosia *e, Realm *r, Str source, Task *c) {
     int64_t count;
     count_stream(e, world_tally(r->world));
     world_batch(r->world, &count);
     CHECK(!count || derive_settled(r));
+    if (world_broken(r->world)) {
+        end_broken(e, r, c);
+        return;
+    }
     if (!count) {
         world_rollback(r->world);
         if (c) batch_after(e, r, c);
@@ -121,6 +180,7 @@ void batch_end(Sosia *e, Realm *r, Str source, Task *c) {
     world_end(r->world);
     derive_keep(r);
     uint64_t seq = b->seq;
+    count_fork(r, b);
     if (!r->stored) {
         world_settle(r->world, seq);
         count_batch(e, b);
@@ -129,8 +189,13 @@ void batch_end(Sosia *e, Realm *r, Str source, Task *c) {
         hub_notify(r->hub);
         return;
     }
+    if (r->scenario) {
+        end_fork(e, r, b, c);
+        return;
+    }
     e->bytes_since_checkpoint += b->size;
-    Pending p = {.seq = seq, .batch = b, .cmd = c};
+    batch_ticket(e);
+    Pending p = {.ticket = e->ticket, .seq = seq, .batch = b, .cmd = c};
     if (e->history) world_take_trail(r->world, &p.trail);
     bool queued = pending_add(e, p);
     CHECK(queued);
@@ -140,7 +205,15 @@ void batch_end(Sosia *e, Realm *r, Str source, Task *c) {
 
 void batch_after(Sosia *e, Realm *r, Task *c) {
     uint64_t seq = world_seq(r->world);
-    if (!r->stored || !pending_add(e, (Pending){.seq = seq, .cmd = c})) complete(e, c, seq, true);
+    if (!r->stored || !pending_add(e, (Pending){.ticket = e->ticket, .seq = seq, .cmd = c})) complete(e, c, seq, true);
+}
+
+void batch_kept(Sosia *e, Task *c) {
+    pthread_mutex_lock(&e->pending_lock);
+    bool wait = e->durable_ticket < e->ticket;
+    if (wait) fifo_push(&e->pending, (Pending){.ticket = e->ticket, .cmd = c});
+    pthread_mutex_unlock(&e->pending_lock);
+    if (!wait) complete(e, c, 0, true);
 }
 
 // ---- commits: the store's thread ----------------------------------------------------------------------------------
@@ -154,14 +227,18 @@ static void commit_remember(Sosia *e, Pending *p) {
 
 // History has them before the feed and whoever waits for the write.
 static void commit_publish(Sosia *e, Pending *p, int64_t n) {
-    Hub *hub = e->live->hub;
     for (int64_t i = 0; i < n; i++) {
         if (!p[i].batch) continue;
-        if (e->history) commit_remember(e, &p[i]);
+        if (e->history && !p[i].realm) commit_remember(e, &p[i]);
         count_batch(e, p[i].batch);
-        hub_append(hub, p[i].batch);
+        hub_append(p[i].realm ? p[i].realm->hub : e->live->hub, p[i].batch);
     }
-    for (int64_t i = 0; i < n; i++) complete(e, p[i].cmd, p[i].seq, true);
+    for (int64_t i = 0; i < n; i++) {
+        complete(e, p[i].cmd, p[i].seq, true);
+        if (!p[i].realm) continue;
+        hub_notify(p[i].realm->hub);
+        realm_unref(p[i].realm);
+    }
 }
 
 static void note_thread(Sosia *e) {
@@ -177,16 +254,27 @@ static void wake_writer(Sosia *e) {
     pthread_mutex_unlock(&e->inbox.lock);
 }
 
-void engine_on_commit(void *ctx, uint64_t last_seq) {
+// False: nothing new.
+static bool ticket_reached(Sosia *e, uint64_t ticket) {
+    pthread_mutex_lock(&e->pending_lock);
+    bool more = ticket > e->durable_ticket;
+    if (more) e->durable_ticket = ticket;
+    pthread_mutex_unlock(&e->pending_lock);
+    return more;
+}
+
+void engine_on_commit(void *ctx, uint64_t last_seq, uint64_t ticket) {
     Sosia *e = ctx;
     note_thread(e);
     if (atomic_exchange(&e->degraded, false)) LOG(STORE_RESUMED, e->path.p);
-    if (last_seq <= atomic_load(&e->durable)) return;
-    world_publish(e->live->world, last_seq);
-    atomic_store(&e->durable, last_seq);
+    if (last_seq > atomic_load(&e->durable)) {
+        world_publish(e->live->world, last_seq);
+        atomic_store(&e->durable, last_seq);
+    }
+    if (!ticket_reached(e, ticket)) return;
     Pending p[TAKE_MAX];
     int64_t n, all = 0;
-    while ((n = pending_take(e, last_seq, p)) > 0) {
+    while ((n = pending_take(e, ticket, true, p)) > 0) {
         commit_publish(e, p, n);
         all += n;
     }
@@ -212,18 +300,47 @@ void engine_on_fail(void *ctx, Err err, const char *why) {
 
 // ---- commits: the writer ------------------------------------------------------------------------------------------
 
+// Let go of what was needed to undo batches of forks that are durable now; forks that are all settled leave the list.
+static void settle_forks(Sosia *e) {
+    for (Realm **at = &e->unsettled; *at;) {
+        Realm *r = *at;
+        Scenario *s = r->scenario;
+        uint64_t durable = atomic_load(&s->durable);
+        if (durable > s->settled) world_settle(r->world, durable);
+        s->settled = durable;
+        if (durable != world_seq(r->world)) {
+            at = &s->next;
+            continue;
+        }
+        *at = s->next;
+        s->listed = false;
+        realm_unref(r);
+    }
+}
+
+static void undo_forks(Sosia *e) {
+    for (Realm *r = e->unsettled; r; r = r->scenario->next) {
+        uint64_t durable = atomic_load(&r->scenario->durable);
+        if (durable == world_seq(r->world)) continue;
+        world_undo_to(r->world, durable);
+        derive_forget(r);
+    }
+}
+
 // Undo what the disk refused and fail what waits for it.
 static void commit_undo(Sosia *e, Err err, Str why) {
     uint64_t durable = atomic_load(&e->durable);
     world_undo_to(e->live->world, durable);
     derive_forget(e->live);
+    undo_forks(e);
     e->fail_err = err;
     Pending p[TAKE_MAX];
     int64_t n;
-    while ((n = pending_take(e, UINT64_MAX, p)) > 0) {
+    while ((n = pending_take(e, UINT64_MAX, false, p)) > 0) {
         for (int64_t i = 0; i < n; i++) {
             if (p[i].batch) feed_batch_unref(p[i].batch);
             buf_free(&p[i].trail);
+            if (p[i].realm) realm_unref(p[i].realm);
             if (!p[i].cmd) continue;
             if (why.n) task_fail(p[i].cmd, err, "%s (%.*s)", err_text(err), STR_ARG(why));
             else task_fail(p[i].cmd, err, NULL);
@@ -239,6 +356,7 @@ bool commit_poll(Sosia *e) {
         world_settle(e->live->world, durable);
         e->settled = durable;
     }
+    settle_forks(e);
     Buf why = {0};
     pthread_mutex_lock(&e->inbox.lock);
     bool failed = e->inbox.failed;
@@ -273,13 +391,13 @@ bool batch_room(Sosia *e, Realm *r) {
     bool ok = true;
     if (!r->stored) return ok;
     if (e->history && !history_room(e->history)) history_wait_room(e->history);
-    int64_t need = e->ring_records / ROOM_DIVISOR;
+    int64_t need = r->ring_records / ROOM_DIVISOR;
     for (;;) {
         int64_t seen = commit_count(e);
         bool pending = commit_pending(e) > 0; // before the look, so that none means: all is settled below
         if (commit_poll(e)) ok = false;
         int64_t room = world_room(r->world);
-        atomic_store_explicit(&e->room, room, memory_order_relaxed);
+        if (r == e->live) atomic_store_explicit(&e->room, room, memory_order_relaxed);
         if (room >= need || !pending) return ok;
         commit_wait(e, seen);
     }
@@ -345,6 +463,7 @@ int64_t checkpoint_poll(Sosia *e, bool force) {
     if (due && changed && !degraded && !store_checkpointing(e->store)) checkpoint_start(e, now);
     if (degraded) probe_poll(e, now);
     if (degraded && wait > NS_PER_S) wait = NS_PER_S;
-    if (e->settled < world_seq(e->live->world) && wait > SETTLE_NS) wait = SETTLE_NS;
+    bool unsettled = e->settled < world_seq(e->live->world) || e->unsettled;
+    if (unsettled && wait > SETTLE_NS) wait = SETTLE_NS;
     return wait;
 }

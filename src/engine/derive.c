@@ -72,6 +72,7 @@ void derive_free(Realm *r) {
     if (!r->derive) return;
     drop_plans(r->derive);
     derive_run_free(&r->derive->run);
+    mem_free(r->derive->again);
     mem_free(r->derive);
     r->derive = NULL;
 }
@@ -93,6 +94,54 @@ static Err plan_next(struct Derive *x, const View *v, Diag *d) {
     return derive_plan(v, &x->next, d);
 }
 
+// Where the tick has come to among the units that look at the clock.
+typedef struct TickAt {
+    int32_t unit;
+    uint64_t row;
+} TickAt;
+
+// Mark up to n twins from `at` on; returns where the next begin.
+static TickAt tick_mark(DeriveRun *x, DerivePlan *p, TickAt at, int64_t n) {
+    for (; at.unit < p->unit_count; at.unit++, at.row = 0) {
+        const DeriveUnit *u = &p->units[at.unit];
+        uint64_t rows = u->clock ? view_table_rows(&x->view, u->table) : 0;
+        for (; at.row < rows; at.row++) {
+            TwinId twin = view_row_twin(&x->view, u->table, at.row);
+            if (!twin.v || derive_unit_of(p, twin.v, u->col) != at.unit) continue;
+            if (n-- == 0) return at;
+            derive_mark_twin(x, p, at.unit, twin.v);
+        }
+    }
+    return at;
+}
+
+void derive_again(Realm *r, uint64_t twin, uint32_t col) {
+    struct Derive *x = derive_of(r);
+    if (x->again_count == x->again_cap) {
+        x->again_cap = x->again_cap ? 2 * x->again_cap : 64;
+        x->again = mem_grow(x->again, (size_t)x->again_cap * sizeof *x->again);
+    }
+    x->again[x->again_count++] = (DeriveAgain){twin, col};
+}
+
+void derive_look_back(Realm *r, int64_t now) {
+    bool asked = r->derive && r->derive->now && r->derive->now->looks_back && r->derive->run.past;
+    if (asked) derive_past_fill(r->derive->run.past, r, now);
+}
+
+void derive_ticks(Realm *r) {
+    if (r->derive) r->derive->ticks = true;
+}
+
+static void mark_again(struct Derive *x, DerivePlan *p, int64_t count, bool ticks) {
+    if (ticks) (void)tick_mark(&x->run, p, (TickAt){0}, INT64_MAX);
+    for (int64_t i = 0; i < count; i++) {
+        int32_t unit = derive_unit_of(p, x->again[i].twin, x->again[i].col);
+        if (unit >= 0 && view_twin_place(&x->run.view, (TwinId){x->again[i].twin}).alive)
+            derive_mark_twin(&x->run, p, unit, x->again[i].twin);
+    }
+}
+
 Err derive_settle(Sosia *e, Realm *r, Diag *d) {
     World *w = r->world;
     View v = view_writer(w);
@@ -104,9 +153,14 @@ Err derive_settle(Sosia *e, Realm *r, Diag *d) {
     DeriveRun *run = &x->run;
     bool anew = !p || p->catalog != v.catalog;
     x->settled = true;
-    if (!anew && ((!p->unit_count && !p->names_twins) || !world_touched(w))) return ERR_OK;
+    int64_t again = x->again_count;
+    bool ticks = x->ticks, more = again || (ticks && p && p->clock);
+    x->again_count = 0;
+    x->ticks = false;
+    if (!anew && ((!p->unit_count && !p->names_twins) || (!world_touched(w) && !more))) return ERR_OK;
     if (!anew) {
         derive_run_begin(run, p, w, e->batch_time);
+        mark_again(x, p, again, ticks);
         anew = derive_mark_batch(run, p, false);
         if (anew) derive_run_end(run, p);
     }
@@ -114,6 +168,7 @@ Err derive_settle(Sosia *e, Realm *r, Diag *d) {
         TRY(plan_next(x, &v, d));
         p = x->next;
         derive_run_begin(run, p, w, e->batch_time);
+        mark_again(x, p, again, ticks);
         (void)derive_mark_batch(run, p, true);
         derive_mark_new(run, p, x->now);
     }
@@ -329,27 +384,6 @@ Err derive_in_slices(Sosia *e, Realm *r, Task *c, DeriveEdit edit, Diag *d) {
 
 static bool has_clock(const Realm *r) { return r->derive && r->derive->now && r->derive->now->clock; }
 
-// Where the tick has come to among the units that look at the clock.
-typedef struct TickAt {
-    int32_t unit;
-    uint64_t row;
-} TickAt;
-
-// Mark up to n twins from `at` on; returns where the next begin.
-static TickAt tick_mark(DeriveRun *x, DerivePlan *p, TickAt at, int64_t n) {
-    for (; at.unit < p->unit_count; at.unit++, at.row = 0) {
-        const DeriveUnit *u = &p->units[at.unit];
-        uint64_t rows = u->clock ? view_table_rows(&x->view, u->table) : 0;
-        for (; at.row < rows; at.row++) {
-            TwinId twin = view_row_twin(&x->view, u->table, at.row);
-            if (!twin.v || derive_unit_of(p, twin.v, u->col) != at.unit) continue;
-            if (n-- == 0) return at;
-            derive_mark_twin(x, p, at.unit, twin.v);
-        }
-    }
-    return at;
-}
-
 // One batch of a tick: all that follows from the time for up to n values. *at moves on. False: stop.
 static bool tick_batch(Sosia *e, Realm *r, TickAt *at, int64_t *n) {
     int64_t now = 0, count;
@@ -381,26 +415,12 @@ void derive_tick(Sosia *e, Realm *r) {
     while (tick_batch(e, r, &at, &n)) {}
 }
 
-// The next world that looks at the clock, with a reference: live, then the forks. *i, from 0, says how far it came.
-static Realm *tick_world(Sosia *e, int64_t *i) {
-    Realm *found = NULL;
-    if (*i == 0 && has_clock(e->live)) found = realm_ref(e->live);
-    if (*i == 0) ++*i;
-    pthread_mutex_lock(&e->worlds_lock);
-    for (; *i <= e->world_count && !found; ++*i)
-        if (has_clock(e->worlds[*i - 1])) found = realm_ref(e->worlds[*i - 1]);
-    pthread_mutex_unlock(&e->worlds_lock);
-    return found;
-}
-
+// Forks have clocks of their own, which no tick moves.
 int64_t derive_tick_poll(Sosia *e) {
-    int64_t every = e->tick_ns ? e->tick_ns : TICK_DEFAULT, now = time_mono_ns(), i = 0;
+    int64_t every = e->tick_ns ? e->tick_ns : TICK_DEFAULT, now = time_mono_ns();
     if (every < 0) return INT64_MAX;
-    bool due = now - e->tick_mono_ns >= every, some = false;
-    for (Realm *r; (r = tick_world(e, &i)) != NULL; realm_unref(r)) {
-        some = true;
-        if (due && !atomic_load(&e->degraded)) derive_tick(e, r);
-    }
+    bool due = now - e->tick_mono_ns >= every, some = has_clock(e->live);
+    if (some && due && !atomic_load(&e->degraded)) derive_tick(e, e->live);
     if (due) e->tick_mono_ns = now;
     return !some ? INT64_MAX : due ? every : every - (now - e->tick_mono_ns);
 }

@@ -134,6 +134,10 @@ struct Derive {
     DerivePlan *now;  // of the world before the open batch; NULL: there are no definitions, or it was not made yet
     DerivePlan *next; // of the world in the open batch, when it is another
     bool settled;     // the open batch is
+    // Values to be computed in the open batch whatever it changes, see derive_again.
+    struct DeriveAgain *again;
+    int64_t again_count, again_cap;
+    bool ticks; // see derive_ticks
     DeriveRun run;
 };
 
@@ -166,6 +170,16 @@ void derive_guard(Realm *r);
 // change that matters.
 MUST Err derive_settle(Sosia *e, Realm *r, Diag *d);
 bool derive_settled(const Realm *r);
+// The next derive_settle computes that value too, when it is derived.
+typedef struct DeriveAgain {
+    uint64_t twin;
+    uint32_t col;
+} DeriveAgain;
+void derive_again(Realm *r, uint64_t twin, uint32_t col);
+// Of a fork, before a batch of that time: what values asked for of its past is read.
+void derive_look_back(Realm *r, int64_t now);
+// And everything that looks at the clock: in a fork, whose time goes on when somebody says so, and by no tick.
+void derive_ticks(Realm *r);
 // The batch was ended.
 void derive_keep(Realm *r);
 // Batches were undone: what was known is not so any more.

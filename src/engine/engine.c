@@ -11,6 +11,7 @@
 #include "engine/pasts.h"
 #include "engine/replay.h"
 #include "engine/retention.h"
+#include "engine/scenarios.h"
 
 const char *sosia_version(void) { return SOSIA_VERSION; }
 const char *sosia_err_name(SosiaErr e) { return err_name((Err)e); }
@@ -87,6 +88,7 @@ static void *writer_main(void *arg) {
     }
     run_list(e, inbox_take(&e->inbox, 0, &closing)); // what came between the last look and the flag
     commit_drain(e);
+    commit_poll(e);
     holds_poll(e, true);
     checkpoint_poll(e, true);
     return NULL;
@@ -141,19 +143,27 @@ static Sosia *engine_new(const SosiaOpen *o) {
     cond_init_mono(&e->inbox.wake);
     pthread_mutex_init(&e->worlds_lock, NULL);
     pthread_mutex_init(&e->pending_lock, NULL);
+    pthread_mutex_init(&e->load_lock, NULL);
     e->domain = domain_new();
     e->pasts = pasts_new(o->past_bytes_max);
     return e;
+}
+
+static void live_free(Sosia *e) {
+    hub_close(e->live->hub);
+    CHECK(atomic_load(&e->live->refs) == 1);
+    realm_unref(e->live);
 }
 
 // Threads are gone. Frees what was made, however far open came.
 static void engine_free(Sosia *e) {
     desk_free(e->desk);
     workers_free(e->workers);
+    worlds_free(e);            // before the past worlds they lie over
     pasts_free(e->pasts);      // before the history, which its worlds read
     history_close(e->history); // its thread looks at the live world for policies
     retention_free(e->retention);
-    if (e->live) worlds_free(e);
+    if (e->live) live_free(e);
     store_close(e->store);
     items_free(e->items);
     eraser_free(e->eraser); // scrubs end when the store closes
@@ -163,6 +173,7 @@ static void engine_free(Sosia *e) {
     pthread_cond_destroy(&e->inbox.wake);
     pthread_mutex_destroy(&e->worlds_lock);
     pthread_mutex_destroy(&e->pending_lock);
+    pthread_mutex_destroy(&e->load_lock);
     buf_free(&e->inbox.fail_why);
     buf_free(&e->encode);
     mem_free(e->pending.items);
@@ -213,7 +224,7 @@ static Err load_world(Sosia *e, const SosiaOpen *o, World **out, SosiaBuf *why) 
                     .vfs = o->vfs,
                     .journal_bytes_max = journal > 0 ? journal : 0,
                     .ctx = e,
-                    .on_commit = engine_on_commit,
+                    .on_group = engine_on_commit,
                     .on_fail = engine_on_fail,
                     .on_replay = e->history ? on_replay : NULL};
     int64_t start = time_mono_ns();
@@ -248,6 +259,9 @@ SosiaErr sosia_open(const SosiaOpen *open, Sosia **out, SosiaBuf *why) {
     e->live->stored = e->store != NULL;
     atomic_store(&e->live->ready, true);
     retention_open(e);
+    err = worlds_open(e);
+    if (err) why_put(why, err, "the worlds that were forked cannot be read");
+    if (err) goto fail;
     err = holds_open(e, &e->holds);
     if (err) why_put(why, err, "what is stored beside the world cannot be read");
     if (err) goto fail;

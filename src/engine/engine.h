@@ -55,6 +55,8 @@ typedef struct Task Task;
 typedef struct Lines Lines;
 typedef struct Points Points;
 
+struct Scenario;
+
 // ---- worlds -------------------------------------------------------------------------------------------------------
 
 // What the table of past worlds knows of one of them, guarded by its lock; see pasts.h.
@@ -75,12 +77,15 @@ struct Realm {
     World *world;
     Hub *hub; // NULL: of a past world
     int64_t ring_records;
-    bool stored;           // batches go through the store
-    uint64_t past_seq;     // of a fork: its past is live's up to here; 0: of live
-    int64_t past_time;     // update time of that batch
-    World *base;           // of a fork: its parent as it was forked, frozen; NULL: ask the past for it
-    struct Derive *derive; // derived values, the writer's; NULL: none so far
-    _Atomic bool ready;    // readers may find it: everything it was made from is visible
+    bool stored;               // batches go through the store
+    struct Scenario *scenario; // of a fork, see scenarios.h; NULL: live, and worlds that nobody names
+    Realm *under;              // of a fork that lies over a past world: that, with a reference; else NULL
+    _Atomic bool loaded;       // of a fork: world, hub, base and under are there; else realm_open makes them
+    uint64_t past_seq;         // of a fork: its past is live's up to here; 0: of live
+    int64_t past_time;         // update time of that batch
+    World *base;               // of a fork: its parent as it was forked, frozen; NULL: ask the past for it
+    struct Derive *derive;     // derived values, the writer's; NULL: none so far
+    _Atomic bool ready;        // readers may find it: everything it was made from is visible
     // Questions; guarded by the desk's lock.
     bool dropped;                    // no cursor may be made
     uint64_t renewed;                // nor for a question that began before the newest desk_renew
@@ -93,7 +98,10 @@ struct Realm {
     PastUse past;
 };
 
-// The live or named world with a reference taken, or NULL. Any thread.
+// The live or named world with a reference taken; one that was kept in the file is made when it is first asked for. Any
+// thread but the store's. Errors: WORLD_NOT_FOUND, of scenario_load.
+MUST Err realm_open(Sosia *e, Str name, Realm **out);
+// The same, or NULL.
 Realm *realm_find(Sosia *e, Str name);
 // The same for reading: past worlds too. *at (may be NULL): the instant of a past world, untouched for others. May wait
 // for the writer. Errors: WORLD_NOT_FOUND, those of pasts_find.
@@ -102,15 +110,19 @@ Realm *realm_ref(Realm *r);
 void realm_unref(Realm *r);
 // Drop a reference unless it is the last one. True when it was dropped.
 bool realm_unref_some(Realm *r);
-// A realm around `w` with one reference, not in any table.
+// A realm around `w` with one reference, not in any table. w NULL: realm_fill gives it one.
 Realm *realm_new(Sosia *e, Str name, Str parent, World *w, int64_t ring_records);
+void realm_fill(Realm *r, World *w);
 // The same around a world that nobody writes: no hub, no ring.
 Realm *realm_frozen(Sosia *e, Str name, World *w);
 // Writer: the commands of sosia_fork and sosia_drop.
 void world_task_fork(Sosia *e, Task *c);
 void world_task_drop(Sosia *e, Task *c);
-// What a fork command leaves to do once its source is durable (ok), or was undone.
+// What a fork or drop command leaves to do once it is durable (ok), or was undone.
 void world_fork_done(Task *c, bool ok);
+void world_drop_done(Task *c, bool ok);
+// Opening: forks that the file keeps are in the table, not made yet. Errors: STORAGE, CORRUPT.
+MUST Err worlds_open(Sosia *e);
 // Append the JSON of SOSIA_GET_WORLDS: all but past ones, or one. Any thread. Errors: those of realm_get, STORAGE.
 void worlds_show(Sosia *e, Buf *out);
 MUST Err world_show_one(Sosia *e, Str name, Buf *out, uint64_t *seq);
@@ -130,6 +142,7 @@ enum {              // beside SosiaOp
     OP_WAKE,        // nothing but a round of the writer
     OP_ERASE,       // what stands of id (sub: of one property) goes; see erase.h
     OP_MERGE,       // merge, see merge.h
+    OP_RETELL,      // items: an encoded batch of live; id: only of this twin; see retell.h
     OP_SETTLE,      // everything applied so far visible, and later batches of later times; see pasts.h
 };
 
@@ -147,10 +160,13 @@ struct Task {
     Change *sets;   // APPLY
     bool *checked;  // APPLY: sets[i] needs no further look at its type
     int64_t set_count;
-    Str name;     // FORK, DROP
-    Realm *realm; // FORK: the new one; SNAPSHOT: of this one, whatever `world` says
-    World *fork;  // SNAPSHOT: the result
-    World *base;  // SNAPSHOT, with_base: of a fork's base, NULL when it has none
+    Str name;                  // FORK, DROP
+    struct Scenario *scenario; // FORK: what was asked for
+    Realm *under;              // FORK: of this past world
+    int64_t time;              // APPLY: the batch's; 0: the world's clock says
+    Realm *realm;              // FORK: the new one; SNAPSHOT: of this one, whatever `world` says
+    World *fork;               // SNAPSHOT: the result
+    World *base;               // SNAPSHOT, with_base: of a fork's base, NULL when it has none
     bool with_base;
     struct Merge *merge; // MERGE: of the caller, who waits
     Buf items;           // ITEMS: see items.c
@@ -212,6 +228,8 @@ void feed_batch_unref(FeedBatch *b);
 
 // A batch on its way to the disk, and the command to complete with it; either may be NULL.
 typedef struct Pending {
+    uint64_t ticket; // of the submission to the store it waits for
+    Realm *realm;    // of a fork's batch, with a reference; NULL: the live world's
     uint64_t seq;
     FeedBatch *batch;
     Task *cmd;
@@ -227,11 +245,18 @@ typedef struct Fifo {
 // not durable was undone.
 MUST bool batch_room(Sosia *e, Realm *r);
 void batch_begin(Sosia *e, Realm *r);
+// The same at a time. Errors: ARGUMENT (not a fork, or not later than what it has); then no batch is open.
+MUST Err batch_begin_at(Sosia *e, Realm *r, int64_t time);
 // Its derived values are settled (derive_settle). Finish the open batch (nothing in it: it is dropped) and complete `c`
 // (may be NULL) when it is visible.
 void batch_end(Sosia *e, Realm *r, Str source, Task *c);
 // Complete `c` when everything applied in the realm so far is visible.
 void batch_after(Sosia *e, Realm *r, Task *c);
+// Complete `c` when everything submitted to the store so far is durable. There is a store, and c was counted by
+// batch_ticket before something was submitted.
+void batch_kept(Sosia *e, Task *c);
+// One more submission to the store.
+void batch_ticket(Sosia *e);
 // Writer: release what durable batches needed for undo, and deal with a failed commit. True when one failed.
 bool commit_poll(Sosia *e);
 // Writer: wait until nothing is pending.
@@ -240,7 +265,7 @@ int64_t commit_pending(Sosia *e);
 // Writer: write a checkpoint when it is due; force: whatever the clock says. Returns ns until the next look.
 int64_t checkpoint_poll(Sosia *e, bool force);
 // Callbacks of the store, its thread.
-void engine_on_commit(void *ctx, uint64_t last_seq);
+void engine_on_commit(void *ctx, uint64_t last_seq, uint64_t ticket);
 void engine_on_fail(void *ctx, Err err, const char *why);
 
 // ---- the feed -----------------------------------------------------------------------------------------------------
@@ -378,12 +403,18 @@ struct Sosia {
     pthread_mutex_t worlds_lock;
     Realm **worlds;
     int64_t world_count, world_cap;
-    struct Replay *replays; // under way; the same lock
+    struct Scenario **scenarios; // that the file keeps, dropped ones that others need too; the same lock
+    int64_t scenario_count, scenario_cap;
+    pthread_mutex_t load_lock; // one fork is made at a time; nothing of the engine is taken inside but worlds_lock
+    struct Replay *replays;    // under way; the same lock
 
     // Batches not yet durable. pending_lock: the writer appends, the store thread takes from the front.
     pthread_mutex_t pending_lock;
     Fifo pending;
     _Atomic uint64_t durable;           // last sequence on the disk
+    uint64_t durable_ticket;            // the store's thread
+    _Atomic int64_t retain_floor;       // raw values from this instant on are needed by forks; INT64_MAX: none
+    _Atomic int64_t retain_now;         // of the newest round
     _Atomic uint64_t checkpoint_wanted; // one at this sequence or behind it, as soon as may be
     _Atomic bool degraded;              // the last commit failed
     _Atomic int64_t room;               // before-images that fit, when the writer looked last
@@ -391,9 +422,12 @@ struct Sosia {
     pthread_t store_thread;
 
     // The writer's own.
-    uint64_t settled;   // world_settle was called up to here
-    Err fail_err;       // why the last commit failed
-    uint64_t batch_seq; // of the open batch
+    uint64_t ticket;       // submissions to the store so far
+    uint64_t world_number; // the highest that the file knows
+    Realm *unsettled;      // forks with batches that are not settled, each with a reference
+    uint64_t settled;      // world_settle was called up to here
+    Err fail_err;          // why the last commit failed
+    uint64_t batch_seq;    // of the open batch
     int64_t batch_time;
     int64_t past_time;         // instants up to here were asked for: batches are later
     int64_t tick_mono_ns;      // of the last tick

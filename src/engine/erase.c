@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "codec/json.h"
 #include "engine/pasts.h"
+#include "engine/scenarios.h"
 #include "engine/places.h"
 #include "store/scrub.h"
 #include "world/forget.h"
@@ -318,6 +319,14 @@ static Realm **forks_of(Sosia *e, int64_t *count) {
     return list;
 }
 
+// Make a fork that is only in the file: its journal is replayed as long as what it is about is there. One that cannot be
+// made has nothing but rows, which are written again. False: leave it.
+static bool fork_made(Sosia *e, Realm *r, Err *err) {
+    *err = scenario_load(e, r);
+    if (*err == ERR_GONE || *err == ERR_PAST_GONE || *err == ERR_CORRUPT) *err = ERR_OK;
+    return atomic_load(&r->loaded);
+}
+
 static void forks_free(Realm **list, int64_t count) {
     for (int64_t i = 0; i < count; i++) realm_unref(list[i]);
     mem_free(list);
@@ -328,7 +337,8 @@ static Err find_twins(Sosia *e, Job *j) {
     int64_t count;
     Realm **forks = forks_of(e, &count);
     Err err = engine_read(e, NULL, (Str){0}, find_live, j, NULL);
-    for (int64_t i = 0; i < count && !err; i++) err = engine_read_realm(forks[i], NULL, find_live, j, NULL);
+    for (int64_t i = 0; i < count && !err; i++)
+        if (fork_made(e, forks[i], &err)) err = engine_read_realm(forks[i], NULL, find_live, j, NULL);
     forks_free(forks, count);
     TRY(err);
     TRY(history_dead(e->history, j->twin, take_dead, j));
@@ -493,7 +503,7 @@ static Err erase_forks(Sosia *e, Job *j) {
         Realm **forks = forks_of(e, &count);
         more = false;
         for (int64_t i = 0; i < count && !err; i++) {
-            if (is_done(j, forks[i])) continue;
+            if (is_done(j, forks[i]) || !fork_made(e, forks[i], &err)) continue;
             more = true;
             err = erase_fork(e, j, forks[i]);
         }

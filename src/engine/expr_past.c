@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "engine/scenarios.h"
 #include "engine/expr_past.h"
 #include <math.h>
 #include "base/check.h"
@@ -269,7 +270,7 @@ void engine_past_note(const EnginePast *p, Buf *notes) {
 int64_t engine_past_now(const Realm *r) {
     if (world_is_past(r->world)) return world_past_at(r->world);
     View v;
-    int64_t now = r->engine->now(r->engine->now_ctx);
+    int64_t now = r->scenario ? r->scenario->clock : r->engine->now(r->engine->now_ctx);
     view_begin(&v, r->world);
     int64_t newest = (int64_t)view_meta(&v, META_TIME);
     view_end(&v);

@@ -208,10 +208,13 @@ int64_t hub_bytes(Hub *h) {
     return n;
 }
 
+// The journal that is read back for feeds is the live world's.
+static bool realm_journalled(const Realm *r) { return r->stored && !r->scenario; }
+
 // ---- slices of the journal ----------------------------------------------------------------------------------------
 
 // The journal of a world, or NULL. The world is there.
-static Store *hub_store(const Hub *h) { return h->realm->stored ? h->realm->engine->store : NULL; }
+static Store *hub_store(const Hub *h) { return realm_journalled(h->realm) ? h->realm->engine->store : NULL; }
 
 // A slice that has what follows `prev`, or will probably, with a reference; else NULL. Lock held.
 static Slice *slice_find(Hub *h, uint64_t prev) {
@@ -338,7 +341,7 @@ SosiaErr sosia_feed_open(Sosia *s, const SosiaCaller *who, SosiaStr world, uint6
     f->hub = r->hub;
     atomic_fetch_add_explicit(&f->hub->refs, 1, memory_order_relaxed);
     f->who = (SosiaCaller){str_own(who ? who->principal : (Str){0}), str_own(who ? who->purpose : (Str){0})};
-    Err err = feed_place(f, since, r->stored ? store_journal_oldest(s->store) : UINT64_MAX, oldest);
+    Err err = feed_place(f, since, realm_journalled(r) ? store_journal_oldest(s->store) : UINT64_MAX, oldest);
     realm_unref(r);
     if (err) feed_free(f);
     else *out = f;

@@ -322,23 +322,27 @@ static Err batch_at(Sosia *e, int64_t at, uint64_t *seq, int64_t *time) {
 }
 
 Err pasts_find(Sosia *e, Str name, Realm **out, int64_t *at) {
+    if (!pasts_parse(name, at)) return ERR_WORLD_NOT_FOUND;
+    return pasts_at(e, *at, out);
+}
+
+Err pasts_at(Sosia *e, int64_t at, Realm **out) {
     uint64_t seq;
     int64_t time, now;
-    if (!pasts_parse(name, at)) return ERR_WORLD_NOT_FOUND;
     if (!e->history) return ERR_UNSUPPORTED;
     int64_t from = history_from(e->history);
-    if (from && *at < from) return ERR_PAST_GONE;
-    if ((*out = table_at(e->pasts, *at)) != NULL) return ERR_OK;
-    if (!settled(e, *at)) {
+    if (from && at < from) return ERR_PAST_GONE;
+    if ((*out = table_at(e->pasts, at)) != NULL) return ERR_OK;
+    if (!settled(e, at)) {
         now = e->now(e->now_ctx);
-        if (*at > now) return ERR_ARGUMENT;
-        TRY(settle_wait(e, *at));
+        if (at > now) return ERR_ARGUMENT;
+        TRY(settle_wait(e, at));
     }
-    TRY(batch_at(e, *at, &seq, &time));
+    TRY(batch_at(e, at, &seq, &time));
     pthread_mutex_lock(&e->pasts->lock);
-    *out = table_of(e->pasts, seq, *at);
+    *out = table_of(e->pasts, seq, at);
     pthread_mutex_unlock(&e->pasts->lock);
-    return *out ? ERR_OK : realm_make(e, seq, time, *at, out);
+    return *out ? ERR_OK : realm_make(e, seq, time, at, out);
 }
 
 // ---- measures -----------------------------------------------------------------------------------------------------

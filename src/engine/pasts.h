@@ -37,6 +37,8 @@ MUST Err pasts_refuse(Str name);
 // Errors: WORLD_NOT_FOUND, UNSUPPORTED (no history is kept), PAST_GONE, ARGUMENT (it has not come yet), BUSY (the
 // writer or the store asks, who cannot wait), CLOSED, and those of world_past.
 MUST Err pasts_find(Sosia *e, Str name, Realm **out, int64_t *at);
+// The same for an instant.
+MUST Err pasts_at(Sosia *e, int64_t at, Realm **out);
 // Would pasts_find wait for the writer?
 bool pasts_waits(Sosia *e, Str name);
 // Have fn called, perhaps before this returns, when pasts_find would no longer wait for the writer. fn must not block.

@@ -2,6 +2,7 @@
 // Rounds of retention: the writer starts them, the history's thread asks what is to be kept.
 #include "base/time.h"
 #include "engine/retention.h"
+#include "engine/scenarios.h"
 
 #define INTERVAL_DEFAULT (60 * NS_PER_S)
 
@@ -24,9 +25,20 @@ static const Retention *current(Sosia *e) {
     return e->retention;
 }
 
-static HistoryKeep rule_lane(void *ctx, uint64_t lane, bool *rows) { return retention_lane(current(ctx), lane, rows); }
+// Forks lie over the live world as it was: what they may still touch stays, whatever the policies say.
+static HistoryKeep held(const Sosia *e, HistoryKeep k) {
+    int64_t floor = atomic_load(&e->retain_floor), now = atomic_load(&e->retain_now);
+    if (k.raw_ns > 0 && floor <= now && k.raw_ns <= now - floor) k.raw_ns = now - floor + 1;
+    return k;
+}
 
-static HistoryKeep rule_row(void *ctx, uint64_t lane, uint64_t row) { return retention_row(current(ctx), lane, row); }
+static HistoryKeep rule_lane(void *ctx, uint64_t lane, bool *rows) {
+    return held(ctx, retention_lane(current(ctx), lane, rows));
+}
+
+static HistoryKeep rule_row(void *ctx, uint64_t lane, uint64_t row) {
+    return held(ctx, retention_row(current(ctx), lane, row));
+}
 
 void retention_open(Sosia *e) {
     if (e->history) history_rules(e->history, &(HistoryRules){e, rule_lane, rule_row});
@@ -43,6 +55,9 @@ int64_t retention_poll(Sosia *e) {
     (void)catalog_docs(v.catalog, RETENTION_COLLECTION, &count);
     if (!count) return every;
     atomic_store(&e->retention_stale, true);
-    history_retain(e->history, e->now(e->now_ctx));
+    scenarios_floor(e);
+    int64_t at = e->now(e->now_ctx);
+    atomic_store(&e->retain_now, at);
+    history_retain(e->history, at);
     return every;
 }

@@ -2,6 +2,7 @@
 // Tasks: from the caller's arguments to a queued write, and the waiting forms.
 #include "engine/pasts.h"
 #include "engine/points.h"
+#include "engine/scenarios.h"
 #include "engine/workers.h"
 #include "base/check.h"
 #include "base/mem.h"
@@ -25,6 +26,8 @@ void task_free(Task *c) {
     if (c->fork) world_free(c->fork);
     if (c->base) world_free(c->base);
     if (c->realm) realm_unref(c->realm);
+    if (c->under) realm_unref(c->under);
+    scenario_unref(c->scenario);
     lines_free(c->lines);
     points_free(c->points);
     arena_free(&c->arena);

@@ -160,9 +160,15 @@ static Err apply_prepare(Sosia *s, const SosiaCaller *who, Str world, const Sosi
 }
 
 SosiaErr sosia_apply(Sosia *s, const SosiaCaller *who, SosiaStr world, const SosiaUpdate *u, int64_t n, uint64_t *seq) {
+    return sosia_apply_at(s, who, world, 0, u, n, seq);
+}
+
+SosiaErr sosia_apply_at(Sosia *s, const SosiaCaller *who, SosiaStr world, int64_t time_ns, const SosiaUpdate *u,
+                        int64_t n, uint64_t *seq) {
     Task *c;
     Err err = apply_prepare(s, who, world, u, n, &c);
     if (err) return (SosiaErr)err;
+    c->time = time_ns;
     err = c->err; // nothing to wait for
     if (!err) err = task_wait(s, c, false);
     if (!err) err = c->err;

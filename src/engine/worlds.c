@@ -2,7 +2,9 @@
 // Worlds: live and the forks, by name. Readers take references, so that dropping a world frees it behind the last one.
 #include "engine/derive.h"
 #include "engine/pasts.h"
+#include "engine/scenarios.h"
 #include "base/check.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
 
@@ -28,15 +30,23 @@ static Realm *realm_bare(Sosia *e, Str name, Str parent, World *w, int64_t ring_
 
 Realm *realm_frozen(Sosia *e, Str name, World *w) {
     Realm *r = realm_bare(e, name, (Str){0}, w, 0);
+    atomic_store(&r->loaded, true);
     atomic_store(&r->ready, true);
     return r;
 }
 
 Realm *realm_new(Sosia *e, Str name, Str parent, World *w, int64_t ring_records) {
-    Realm *r = realm_bare(e, name, parent, w, ring_records);
-    bool small = parent.n && e->feed_bytes_max > FORK_FEED_BYTES;
-    r->hub = hub_new(r, small ? FORK_FEED_BYTES : e->feed_bytes_max);
+    Realm *r = realm_bare(e, name, parent, NULL, ring_records);
+    if (w) realm_fill(r, w);
+    atomic_store(&r->loaded, w != NULL);
     return r;
+}
+
+void realm_fill(Realm *r, World *w) {
+    Sosia *e = r->engine;
+    bool small = r->parent.n && e->feed_bytes_max > FORK_FEED_BYTES;
+    r->world = w;
+    r->hub = hub_new(r, small ? FORK_FEED_BYTES : e->feed_bytes_max);
 }
 
 Realm *realm_ref(Realm *r) {
@@ -53,6 +63,8 @@ static void realm_free(Realm *r) {
     derive_free(r);
     if (r->base) world_free(r->base);
     world_free(r->world);
+    if (r->under) realm_unref(r->under);
+    scenario_unref(r->scenario);
     mem_free((void *)r->name.p);
     mem_free((void *)r->parent.p);
     mem_free(r);
@@ -81,14 +93,27 @@ static int64_t table_find(const Sosia *e, Str name) {
     return -1;
 }
 
+// May be seen, loaded or not. worlds_lock held.
+static bool there(const Realm *r) { return atomic_load(&r->ready) && !(r->scenario && r->scenario->leaving); }
+
+Err realm_open(Sosia *e, Str name, Realm **out) {
+    Realm *r = is_live(name) ? realm_ref(e->live) : NULL;
+    if (!r) {
+        pthread_mutex_lock(&e->worlds_lock);
+        int64_t i = table_find(e, name);
+        if (i >= 0 && there(e->worlds[i])) r = realm_ref(e->worlds[i]);
+        pthread_mutex_unlock(&e->worlds_lock);
+    }
+    if (!r) return ERR_WORLD_NOT_FOUND;
+    Err err = atomic_load(&r->loaded) ? ERR_OK : scenario_load(e, r);
+    if (err) realm_unref(r);
+    else *out = r;
+    return err;
+}
+
 Realm *realm_find(Sosia *e, Str name) {
-    if (is_live(name)) return realm_ref(e->live);
-    Realm *r = NULL;
-    pthread_mutex_lock(&e->worlds_lock);
-    int64_t i = table_find(e, name);
-    if (i >= 0 && atomic_load(&e->worlds[i]->ready)) r = realm_ref(e->worlds[i]);
-    pthread_mutex_unlock(&e->worlds_lock);
-    return r;
+    Realm *r;
+    return realm_open(e, name, &r) ? NULL : r;
 }
 
 Err realm_get(Sosia *e, Str name, Realm **out, int64_t *at) {
@@ -98,8 +123,7 @@ Err realm_get(Sosia *e, Str name, Realm **out, int64_t *at) {
         if (at) *at = instant;
         return ERR_OK;
     }
-    *out = realm_find(e, name);
-    return *out ? ERR_OK : ERR_WORLD_NOT_FOUND;
+    return realm_open(e, name, out);
 }
 
 // ---- the table ----------------------------------------------------------------------------------------------------
@@ -121,12 +145,12 @@ static Err table_add(Sosia *e, Realm *r) {
     return err;
 }
 
-// Take it out and return the table's reference, or NULL when it is not there. ready: only when readers may find it.
-static Realm *table_take(Sosia *e, Str name, bool ready) {
+// Take it out and return the table's reference, or NULL when it is not there.
+static Realm *table_take(Sosia *e, const Realm *of) {
     Realm *r = NULL;
     pthread_mutex_lock(&e->worlds_lock);
-    int64_t i = table_find(e, name);
-    if (i >= 0 && (!ready || atomic_load(&e->worlds[i]->ready))) {
+    int64_t i = table_find(e, of->name);
+    if (i >= 0 && e->worlds[i] == of) {
         r = e->worlds[i];
         e->world_count--;
         memmove(&e->worlds[i], &e->worlds[i + 1], (size_t)(e->world_count - i) * sizeof(Realm *));
@@ -144,15 +168,28 @@ int64_t worlds_count(Sosia *e) {
 
 void worlds_free(Sosia *e) {
     for (int64_t i = 0; i < e->world_count; i++) {
-        hub_close(e->worlds[i]->hub);
+        if (e->worlds[i]->hub) hub_close(e->worlds[i]->hub);
         CHECK(atomic_load(&e->worlds[i]->refs) == 1); // nobody reads any more
         realm_unref(e->worlds[i]);
     }
     mem_free(e->worlds);
-    hub_close(e->live->hub);
-    CHECK(atomic_load(&e->live->refs) == 1);
-    realm_unref(e->live);
+    e->worlds = NULL;
+    e->world_count = 0;
+    scenarios_free(e);
 }
+
+static void kept_add(Sosia *e, Scenario *s) {
+    Realm *r = realm_new(e, s->name, s->from, NULL, FORK_RING_RECORDS);
+    r->scenario = scenario_ref(s);
+    r->past_seq = s->live_seq;
+    r->past_time = s->live_time;
+    r->stored = true;
+    atomic_store(&r->ready, true);
+    if (table_add(e, r)) LOG(STORE_FAILED, e->path.p, "more worlds are kept than may be alive"); // or of one name
+    realm_unref(r);
+}
+
+Err worlds_open(Sosia *e) { return scenarios_open(e, kept_add); }
 
 // ---- fork and drop ------------------------------------------------------------------------------------------------
 
@@ -167,82 +204,169 @@ static bool name_ok(Str s) {
     return true;
 }
 
-static Err fork_begin(Sosia *e, Task *c, Realm *from) {
+// What is known of a fork but its number.
+static void fork_describe(Sosia *e, Scenario *x, Realm *from, Realm *under, int64_t at) {
+    bool child = !under && from->scenario;
+    World *w = under ? under->world : from->world;
+    x->fork_seq = world_seq(w);
+    x->clock = under ? at : child ? scenario_clock(from) : e->now(e->now_ctx);
+    if (!under && x->clock < world_time(w)) x->clock = world_time(w);
+    x->live_seq = child ? from->past_seq : world_seq(w);
+    x->live_time = child ? from->past_time : world_time(w);
+    x->parent = child ? from->scenario->number : 0;
+    x->depth = child ? from->scenario->depth + 1 : 1;
+    x->created_ns = e->now(e->now_ctx);
+}
+
+static Realm *fork_realm(Sosia *e, Task *c, Realm *from) {
     int64_t ring = e->ring_records < FORK_RING_RECORDS ? e->ring_records : FORK_RING_RECORDS;
-    Realm *r = realm_new(e, c->name, from->name, world_fork(from->world, ring), ring);
-    r->past_seq = from->parent.n ? from->past_seq : world_seq(from->world);
-    r->past_time = from->parent.n ? from->past_time : world_time(from->world);
-    r->base = world_fork(from->world, 0);
+    World *w = c->under ? c->under->world : from->world;
+    Realm *r = realm_new(e, c->name, c->scenario->from, world_fork(w, ring), ring);
+    world_set_future(r->world, INT64_MAX); // the clock that matters is its own
+    fork_describe(e, c->scenario, from, c->under, c->source_time);
+    r->scenario = scenario_ref(c->scenario);
+    r->past_seq = r->scenario->live_seq;
+    r->past_time = r->scenario->live_time;
+    r->base = world_fork(w, 0);
+    r->under = c->under ? realm_ref(c->under) : NULL;
+    r->scenario->settled = world_seq(r->world);
+    atomic_store(&r->scenario->durable, r->scenario->settled);
+    return r;
+}
+
+static Err fork_begin(Sosia *e, Task *c, Realm *from) {
+    if (from->scenario && from->scenario->depth >= SCENARIO_DEPTH_MAX)
+        return task_fail(c, ERR_LIMIT, "forks of forks go %d deep at most", SCENARIO_DEPTH_MAX), ERR_LIMIT;
+    Realm *r = fork_realm(e, c, from);
     Err err = table_add(e, r);
     if (err == ERR_WORLD_EXISTS) task_fail(c, err, "there is a world \"%.*s\" already", STR_ARG(c->name));
     else if (err) task_fail(c, err, "%d worlds are the limit", WORLDS_MAX);
-    if (err) realm_unref(r);
-    else c->realm = r;
-    if (!err && from->derive && from->derive->now && from->derive->now->clock) derive_begin(r); // it has ticks too
-    return err;
+    if (err) {
+        realm_unref(r);
+        return err;
+    }
+    c->realm = r;
+    r->stored = scenarios_kept(e) && (!from->scenario || from->stored);
+    return ERR_OK;
 }
 
 // Errors are left in the task.
 static Err fork_check(Sosia *e, Task *c, Realm *from) {
-    Err past = pasts_refuse(c->world);
-    if (past == ERR_READ_ONLY)
-        task_fail(c, ERR_UNSUPPORTED, "a past world cannot be forked yet: its pages are not kept");
-    else if (!from) task_fail(c, ERR_WORLD_NOT_FOUND, "there is no world \"%.*s\"", STR_ARG(c->world));
-    else if (is_live(c->name)) task_fail(c, ERR_WORLD_EXISTS, "\"live\" is there always");
+    if (is_live(c->name)) task_fail(c, ERR_WORLD_EXISTS, "\"live\" is there always");
     else if (!name_ok(c->name))
         task_fail(c, ERR_ARGUMENT, "a world's name is 1 to %d letters, digits, '-', '_' and '.'", WORLD_NAME_MAX);
     else return fork_begin(e, c, from);
     return c->err;
 }
 
+static void fork_run(Sosia *e, Task *c, Realm *from) {
+    if (!c->scenario) c->scenario = scenario_new(c->name, c->world.n ? c->world : STR("live"));
+    if (fork_check(e, c, from)) {
+        task_finish(e, c);
+        return;
+    }
+    if (!c->realm->stored) {
+        batch_after(e, from, c);
+        return;
+    }
+    scenario_keep(e, c->scenario);
+    batch_kept(e, c);
+}
+
 void world_task_fork(Sosia *e, Task *c) {
-    Realm *from = realm_find(e, c->world);
-    if (fork_check(e, c, from)) task_finish(e, c);
-    else batch_after(e, from, c);
-    if (from) realm_unref(from);
+    Realm *from = c->under ? realm_ref(e->live) : NULL;
+    Err err = from ? ERR_OK : realm_open(e, c->world, &from);
+    if (err) {
+        if (err == ERR_WORLD_NOT_FOUND) task_fail(c, err, "there is no world \"%.*s\"", STR_ARG(c->world));
+        else task_fail(c, err, NULL);
+        task_finish(e, c);
+        return;
+    }
+    fork_run(e, c, from);
+    realm_unref(from);
 }
 
 void world_fork_done(Task *c, bool ok) {
     if (!c->realm) return;
+    Sosia *e = c->realm->engine;
     if (ok) {
         atomic_store(&c->realm->ready, true);
         return;
     }
-    Realm *r = table_take(c->realm->engine, c->realm->name, false);
+    if (c->realm->stored) scenario_refused(e, c->realm->scenario);
+    Realm *r = table_take(e, c->realm);
     if (r) realm_unref(r);
 }
 
-void world_task_drop(Sosia *e, Task *c) {
-    Realm *r = NULL;
-    if (is_live(c->name)) task_fail(c, ERR_NOT_ALLOWED, "\"live\" cannot be dropped");
-    else if (pasts_refuse(c->name)) task_fail(c, ERR_READ_ONLY, "a past world is nothing to be dropped");
-    else if ((r = table_take(e, c->name, true)) == NULL)
-        task_fail(c, ERR_WORLD_NOT_FOUND, "there is no world \"%.*s\"", STR_ARG(c->name));
-    if (r) {
-        hub_end(r->hub);
-        desk_forget(e->desk, r);
-        realm_unref(r);
-    }
-    task_finish(e, c);
+// Nobody finds it any more.
+static void drop_now(Sosia *e, Realm *of) {
+    Realm *r = table_take(e, of);
+    if (!r) return;
+    if (r->hub) hub_end(r->hub);
+    desk_forget(e->desk, r);
+    realm_unref(r);
 }
 
-static SosiaErr world_call(Sosia *s, int op, const SosiaCaller *who, Str from, Str name) {
-    Task *c = task_new(op, NULL, NULL, from.n + name.n + 64);
-    c->world = arena_str(&c->arena, from);
-    c->name = arena_str(&c->arena, name);
+void world_drop_done(Task *c, bool ok) {
+    if (!c->realm || !c->realm->stored) return;
+    Sosia *e = c->realm->engine;
+    scenario_dropped(e, c->realm->scenario, ok);
+    if (ok) drop_now(e, c->realm);
+}
+
+// The fork of that name, with a reference, loaded or not; NULL: there is none.
+static Realm *fork_named(Sosia *e, Str name) {
+    Realm *r = NULL;
+    pthread_mutex_lock(&e->worlds_lock);
+    int64_t i = table_find(e, name);
+    if (i >= 0 && there(e->worlds[i])) r = realm_ref(e->worlds[i]);
+    pthread_mutex_unlock(&e->worlds_lock);
+    return r;
+}
+
+void world_task_drop(Sosia *e, Task *c) {
+    if (is_live(c->name)) task_fail(c, ERR_NOT_ALLOWED, "\"live\" cannot be dropped");
+    else if (pasts_refuse(c->name)) task_fail(c, ERR_READ_ONLY, "a past world is nothing to be dropped");
+    else if ((c->realm = fork_named(e, c->name)) == NULL)
+        task_fail(c, ERR_WORLD_NOT_FOUND, "there is no world \"%.*s\"", STR_ARG(c->name));
+    if (!c->realm || !c->realm->stored) {
+        if (c->realm) drop_now(e, c->realm);
+        task_finish(e, c);
+        return;
+    }
+    scenario_drop(e, c->realm->scenario);
+    batch_kept(e, c);
+}
+
+static SosiaErr world_call(Sosia *s, int op, const SosiaCaller *who, const SosiaFork *f) {
+    Task *c = task_new(op, NULL, NULL, f->from.n + f->name.n + 64);
+    c->world = arena_str(&c->arena, f->from);
+    c->name = arena_str(&c->arena, f->name);
     if (who) c->source = arena_str(&c->arena, who->principal);
-    Err err = task_wait(s, c, true);
+    Err err = ERR_OK;
+    if (op == OP_FORK) {
+        c->scenario = scenario_new(f->name, f->from.n ? f->from : STR("live"));
+        scenario_ask(c->scenario, f);
+        if (pasts_named(f->from))
+            err = pasts_find(s, f->from, &c->under, &c->source_time); // waits, as the writer cannot
+    }
+    if (!err) err = task_wait(s, c, true);
     if (!err) err = c->err;
     task_free(c);
     return (SosiaErr)err;
 }
 
 SosiaErr sosia_fork(Sosia *s, const SosiaCaller *who, SosiaStr from, SosiaStr name) {
-    return world_call(s, OP_FORK, who, from, name);
+    return world_call(s, OP_FORK, who, &(SosiaFork){.from = from, .name = name});
+}
+
+SosiaErr sosia_world_fork(Sosia *s, const SosiaCaller *who, const SosiaFork *f) {
+    if (f->purpose.n > SCENARIO_PURPOSE_MAX) return SOSIA_ARGUMENT;
+    return world_call(s, OP_FORK, who, f);
 }
 
 SosiaErr sosia_drop(Sosia *s, const SosiaCaller *who, SosiaStr name) {
-    return world_call(s, OP_DROP, who, (Str){0}, name);
+    return world_call(s, OP_DROP, who, &(SosiaFork){.name = name});
 }
 
 // ---- the list -----------------------------------------------------------------------------------------------------
@@ -258,12 +382,7 @@ static Err sizes_view(View *v, void *ctx) {
     return ERR_OK;
 }
 
-static void sizes_show(Str name, Str parent, const WorldSizes *s, Buf *out) {
-    buf_printf(out, "{\"name\":");
-    json_put_str(out, name);
-    buf_printf(out, ",\"parent\":");
-    if (parent.n) json_put_str(out, parent);
-    else buf_printf(out, "null");
+static void sizes_show(const WorldSizes *s, Buf *out) {
     buf_printf(out, ",\"sequence\":%llu,\"time\":", (unsigned long long)s->seq);
     if (s->time) {
         buf_byte(out, '"');
@@ -272,14 +391,27 @@ static void sizes_show(Str name, Str parent, const WorldSizes *s, Buf *out) {
     } else {
         buf_printf(out, "null");
     }
-    buf_printf(out, ",\"twins\":%llu,\"relationships\":%llu}", (unsigned long long)s->twins,
+    buf_printf(out, ",\"twins\":%llu,\"relationships\":%llu", (unsigned long long)s->twins,
                (unsigned long long)s->links);
 }
 
-static void world_show(Realm *r, Buf *out) {
+// sizes NULL: of a fork that is not made again yet.
+static void world_show(Sosia *e, Realm *r, Str name, const WorldSizes *sizes, Buf *out) {
+    Str parent = r->past.is ? STR("live") : r->parent;
+    buf_printf(out, "{\"name\":");
+    json_put_str(out, name);
+    buf_printf(out, ",\"parent\":");
+    if (parent.n) json_put_str(out, parent);
+    else buf_printf(out, "null");
+    if (sizes) sizes_show(sizes, out);
+    if (r->scenario) scenario_show(r->scenario, sizes ? r->world : NULL, e->now(e->now_ctx), out);
+    buf_byte(out, '}');
+}
+
+static void listed_show(Sosia *e, Realm *r, Buf *out) {
     WorldSizes s = {0};
-    if (engine_read_realm(r, NULL, sizes_view, &s, NULL)) s = (WorldSizes){0};
-    sizes_show(r->name, r->parent, &s, out);
+    bool made = atomic_load(&r->loaded) && !engine_read_realm(r, NULL, sizes_view, &s, NULL);
+    world_show(e, r, r->name, made ? &s : NULL, out);
 }
 
 Err world_show_one(Sosia *e, Str name, Buf *out, uint64_t *seq) {
@@ -287,7 +419,7 @@ Err world_show_one(Sosia *e, Str name, Buf *out, uint64_t *seq) {
     WorldSizes s;
     TRY(realm_get(e, name, &r, NULL));
     Err err = engine_read_realm(r, NULL, sizes_view, &s, seq);
-    if (!err) sizes_show(r->past.is ? name : r->name, r->past.is ? STR("live") : r->parent, &s, out);
+    if (!err) world_show(e, r, r->past.is ? name : r->name, &s, out);
     realm_unref(r);
     return err;
 }
@@ -298,7 +430,7 @@ static int64_t table_copy(Sosia *e, Realm ***out) {
     pthread_mutex_lock(&e->worlds_lock);
     Realm **all = mem_alloc((size_t)e->world_count * sizeof *all);
     for (int64_t i = 0; i < e->world_count; i++)
-        if (atomic_load(&e->worlds[i]->ready)) all[n++] = realm_ref(e->worlds[i]);
+        if (there(e->worlds[i])) all[n++] = realm_ref(e->worlds[i]);
     pthread_mutex_unlock(&e->worlds_lock);
     *out = all;
     return n;
@@ -308,10 +440,10 @@ void worlds_show(Sosia *e, Buf *out) {
     Realm **all;
     int64_t n = table_copy(e, &all);
     buf_byte(out, '[');
-    world_show(e->live, out);
+    listed_show(e, e->live, out);
     for (int64_t i = 0; i < n; i++) {
         buf_byte(out, ',');
-        world_show(all[i], out);
+        listed_show(e, all[i], out);
         realm_unref(all[i]);
     }
     buf_byte(out, ']');

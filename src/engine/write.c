@@ -6,6 +6,7 @@
 #include "engine/derive.h"
 #include "engine/erase.h"
 #include "engine/merge.h"
+#include "engine/retell.h"
 #include "engine/retention.h"
 #include "engine/pasts.h"
 #include "world/past.h"
@@ -148,9 +149,20 @@ static void run_slices(Sosia *e, Realm *r, Task *c) {
 static void run_batch(Sosia *e, Realm *r, Task *c) {
     Diag d;
     diag_init(&d);
-    batch_begin(e, r);
-    Err err = edit(r->world, r, c, &d);
+    Err err = ERR_OK;
+    if (c->time) err = batch_begin_at(e, r, c->time);
+    else batch_begin(e, r);
+    if (c->time && !err) derive_ticks(r);
+    if (err) {
+        task_fail(c, err,
+                  r->scenario ? "a batch must be later than what the world has" : "live has its time by itself");
+        task_finish(e, c);
+        diag_free(&d);
+        return;
+    }
+    err = edit(r->world, r, c, &d);
     if (!err) err = derive_settle(e, r, &d);
+    if (world_broken(r->world)) err = world_broken(r->world); // whatever came of what could not be read
     if (!err) {
         render(r, c);
         batch_end(e, r, c->source, c);
@@ -185,9 +197,20 @@ static void run_in(Sosia *e, Realm *r, Task *c) {
     case OP_POINTS: points_run(e, r, c); break;
     case SOSIA_IMPORT: lines_run(e, r, c); break;
     case OP_ERASE: erase_task(e, r, c); break;
+    case OP_RETELL: retell_task(e, r, c); break;
     case OP_SNAPSHOT: run_snapshot(e, r, c); break;
     default: run_batch(e, r, c); break;
     }
+}
+
+// The world it is about, with a reference; NULL: the command says why not.
+static Realm *task_realm(Sosia *e, Task *c) {
+    if (c->realm) return realm_ref(c->realm);
+    Realm *r = NULL;
+    Err err = realm_open(e, c->world, &r);
+    if (err == ERR_WORLD_NOT_FOUND) task_fail(c, err, "there is no world \"%.*s\"", STR_ARG(c->world));
+    else if (err) task_fail(c, err, NULL);
+    return err ? NULL : r;
 }
 
 void task_run(Sosia *e, Task *c) {
@@ -198,11 +221,10 @@ void task_run(Sosia *e, Task *c) {
     else if (c->op == OP_ITEMS) items_task(e, c);
     else if (c->op == OP_WAKE) task_finish(e, c);
     else if (c->op == OP_SETTLE) pasts_task(e, c);
-    else if ((r = c->realm ? realm_ref(c->realm) : realm_find(e, c->world)) == NULL) {
-        task_fail(c, ERR_WORLD_NOT_FOUND, "there is no world \"%.*s\"", STR_ARG(c->world));
-        task_finish(e, c);
-    } else {
+    else if ((r = task_realm(e, c)) != NULL) {
         run_in(e, r, c);
         realm_unref(r);
+    } else {
+        task_finish(e, c);
     }
 }

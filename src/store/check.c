@@ -504,7 +504,7 @@ static void look_scenarios(Look *l) {
     uint64_t world = 0, at = 0;
     for (; next(l, "scenario", st); l->c->journal_rows++) {
         ScenarioRow r;
-        if (!scenario_row(st, &r)) found_row(l, "scenario", r.id, "does not match its check");
+        if (!others_row(st, &r)) found_row(l, "scenario", r.id, "does not match its check");
         else if (!batches_whole(l, &r)) found_row(l, "scenario", r.id, "does not hold the batches it should");
         if (r.world == world && r.prev != at)
             found_row(l, "scenario", r.id, "does not follow the row before it, %llu: %llu is missing",

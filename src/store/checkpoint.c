@@ -218,6 +218,6 @@ static Err delete_pages(Store *s) {
 }
 
 void gc_slice(Store *s) {
-    Err e = s->trim_to ? trim(s) : s->garbage.count ? delete_pages(s) : scenario_delete(s);
+    Err e = s->trim_to ? trim(s) : s->garbage.count ? delete_pages(s) : others_delete(s);
     if (e != ERR_OK) s->gc_stuck = true; // tried again by the next checkpoint or probe
 }

@@ -305,7 +305,7 @@ Err recover(Store *s, int64_t ring_records, World **world) {
     if (e == ERR_OK) e = history_load(s, live.seq);
     if (e == ERR_OK) e = replay(s, w, live.seq);
     if (e == ERR_OK) e = kept_load(s, live.seq);
-    if (e == ERR_OK) e = scenario_load(s);
+    if (e == ERR_OK) e = others_load(s);
     if (e != ERR_OK) {
         world_free(w);
         return e;

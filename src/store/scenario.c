@@ -61,7 +61,7 @@ void store_world_del(Store *s, uint64_t world) {
 
 // ---- writing: the store's thread ----------------------------------------------------------------------------------
 
-uint32_t scenario_check(const ScenarioRow *r) {
+uint32_t others_check(const ScenarioRow *r) {
     uint64_t head[5] = {r->world, r->seq, r->prev, r->first, r->ids};
     return crc32c(crc32c(0, head, sizeof head), r->bytes.p, r->bytes.n);
 }
@@ -78,12 +78,12 @@ static Err put_batches(Store *s, const Chunk *c) {
     sqlite3_bind_int64(st, 3, (int64_t)r.prev);
     sqlite3_bind_int64(st, 4, (int64_t)r.first);
     sqlite3_bind_int64(st, 5, (int64_t)r.ids);
-    sqlite3_bind_int64(st, 6, scenario_check(&r));
+    sqlite3_bind_int64(st, 6, others_check(&r));
     sqlite3_bind_blob64(st, 7, r.bytes.p, (uint64_t)r.bytes.n, SQLITE_STATIC);
     return db_run(&s->db, DB_SCENARIO_PUT);
 }
 
-Err scenario_write(Store *s, const Chunk *c) {
+Err others_write(Store *s, const Chunk *c) {
     if (c->kind == CHUNK_SCENARIO) return put_batches(s, c);
     bool put = c->kind == CHUNK_WORLD;
     DbStatement what = put ? DB_WORLD_PUT : DB_WORLD_DEL;
@@ -103,11 +103,11 @@ static void gone_add(Store *s, uint64_t world) {
     s->gone[s->gone_count++] = world;
 }
 
-void scenario_written(Store *s, const Chunk *c) {
+void others_written(Store *s, const Chunk *c) {
     if (c->kind == CHUNK_WORLD_GONE) gone_add(s, c->world);
 }
 
-Err scenario_load(Store *s) {
+Err others_load(Store *s) {
     for (bool row = true;;) {
         TRY(db_step(&s->db, DB_SCENARIO_GONE, &row));
         if (!row) return ERR_OK;
@@ -115,7 +115,7 @@ Err scenario_load(Store *s) {
     }
 }
 
-Err scenario_delete(Store *s) {
+Err others_delete(Store *s) {
     sqlite3_stmt *st = db_use(&s->db, DB_SCENARIO_DEL);
     sqlite3_bind_int64(st, 1, (int64_t)s->gone[s->gone_count - 1]);
     sqlite3_bind_int64(st, 2, DELETE_ROWS);
@@ -126,7 +126,7 @@ Err scenario_delete(Store *s) {
 
 // ---- reading ------------------------------------------------------------------------------------------------------
 
-bool scenario_row(sqlite3_stmt *st, ScenarioRow *out) {
+bool others_row(sqlite3_stmt *st, ScenarioRow *out) {
     *out = (ScenarioRow){
         .id = sqlite3_column_int64(st, 0),
         .world = (uint64_t)sqlite3_column_int64(st, 1),
@@ -136,7 +136,7 @@ bool scenario_row(sqlite3_stmt *st, ScenarioRow *out) {
         .ids = (uint64_t)sqlite3_column_int64(st, 5),
         .bytes = {sqlite3_column_blob(st, 7), sqlite3_column_bytes(st, 7)},
     };
-    return scenario_check(out) == (uint32_t)sqlite3_column_int64(st, 6);
+    return others_check(out) == (uint32_t)sqlite3_column_int64(st, 6);
 }
 
 Err store_worlds(StoreReader *r, bool (*fn)(void *ctx, uint64_t world, Str bytes), void *ctx) {
@@ -164,7 +164,7 @@ Err store_world_journal(StoreReader *r, uint64_t world, uint64_t *after, int64_t
         TRY(db_step(db, DB_SCENARIO_SCAN, &row));
         if (!row) return ERR_OK;
         ScenarioRow x;
-        bool sound = scenario_row(st, &x), follows = x.prev == *after;
+        bool sound = others_row(st, &x), follows = x.prev == *after;
         bool room = !out->n || out->n + x.bytes.n <= bytes_max;
         if (sound && follows && room) {
             buf_str_put(out, x.bytes);

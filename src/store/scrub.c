@@ -188,7 +188,7 @@ static Err next_scenario(Store *s, Scrub *x, ScenarioRow *r, Buf *keep, bool *mo
     sqlite3_bind_int64(st, 1, (int64_t)x->at);
     TRY(db_step(&s->db, DB_SCENARIO_NEXT, more));
     if (!*more) return ERR_OK;
-    bool good = scenario_row(st, r);
+    bool good = others_row(st, r);
     buf_reset(keep);
     buf_str_put(keep, r->bytes);
     r->bytes = buf_str(keep);
@@ -200,7 +200,7 @@ static Err next_scenario(Store *s, Scrub *x, ScenarioRow *r, Buf *keep, bool *mo
 static Err write_scenario(Store *s, const ScenarioRow *r) {
     sqlite3_stmt *st = db_use(&s->db, DB_SCENARIO_EDIT);
     sqlite3_bind_int64(st, 1, r->id);
-    sqlite3_bind_int64(st, 2, scenario_check(r));
+    sqlite3_bind_int64(st, 2, others_check(r));
     sqlite3_bind_blob64(st, 3, r->bytes.p, (uint64_t)r->bytes.n, SQLITE_STATIC);
     return db_run(&s->db, DB_SCENARIO_EDIT);
 }

@@ -148,7 +148,7 @@ static Err write_group(Store *s, const Chunk *group, uint64_t prev, const ItemPu
     TRY(db_run(&s->db, DB_BEGIN));
     for (const Chunk *c = group; c; c = c->next) {
         bool live = c->kind == CHUNK_LIVE;
-        TRY(live ? journal_put(s, c, prev) : scenario_write(s, c));
+        TRY(live ? journal_put(s, c, prev) : others_write(s, c));
         if (live) prev = c->last;
     }
     TRY(items_write(s, items));
@@ -168,7 +168,7 @@ static void group_end(Store *s, Chunk *group, int64_t ns, Err e) {
         bytes += c->bytes.n;
         if (e != ERR_OK) continue;
         if (c->kind == CHUNK_LIVE) rows_push(&s->behind, c->last, c->bytes.n);
-        else scenario_written(s, c);
+        else others_written(s, c);
     }
     pthread_mutex_lock(&s->lock);
     if (e == ERR_OK) count_commit(s, group, ns, file_bytes);

@@ -191,21 +191,21 @@ uint32_t dead_check(const StoreDead *d);
 // nothing failed.
 Chunk *chunk_for(Store *s, ChunkKind kind, uint64_t world, int64_t bytes);
 // Write a chunk that is not the live world's into the open transaction.
-MUST Err scenario_write(Store *s, const Chunk *c);
+MUST Err others_write(Store *s, const Chunk *c);
 // It is on the disk.
-void scenario_written(Store *s, const Chunk *c);
+void others_written(Store *s, const Chunk *c);
 // After opening: find what is left of worlds that are no more. Errors: STORAGE, CORRUPT.
-MUST Err scenario_load(Store *s);
+MUST Err others_load(Store *s);
 // Delete some of it, in one transaction. Errors: STORAGE.
-MUST Err scenario_delete(Store *s);
+MUST Err others_delete(Store *s);
 // A row of the journals of other worlds, as DB_SCENARIO_SCAN gives it. False: it does not match its check.
 typedef struct ScenarioRow {
     int64_t id;
     uint64_t world, seq, prev, first, ids;
     Str bytes;
 } ScenarioRow;
-bool scenario_row(sqlite3_stmt *st, ScenarioRow *out);
-uint32_t scenario_check(const ScenarioRow *r);
+bool others_row(sqlite3_stmt *st, ScenarioRow *out);
+uint32_t others_check(const ScenarioRow *r);
 uint32_t world_row_check(uint64_t world, Str bytes);
 // The connection of a reader, for the files that ask through one; no statement of it is left open, and they leave none.
 Db *reader_db(StoreReader *r);

@@ -47,6 +47,7 @@ typedef struct VecCache {
 struct World {
     Domain *domain;
     uint64_t epoch;
+    uint64_t born;     // its first epoch: blocks of an older one are those it began with
     uint64_t base_seq; // sequence at birth: chains that reach further back belong to another world
     Ring *ring;
     _Atomic(Node *) root;

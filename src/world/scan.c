@@ -223,3 +223,29 @@ uint64_t view_pages(View *v, uint32_t vec) {
     uint64_t own = tree_pages(v->root, vec), below = v->past ? past_pages(v, vec) : 0;
     return own > below ? own : below;
 }
+
+// ---- what a fork has of its own -----------------------------------------------------------------------------------
+
+static void count_own(const Block *b, uint64_t born, WorldOwn *out) {
+    if (__atomic_load_n(&b->epoch, __ATOMIC_RELAXED) < born) return; // and so is everything below
+    if (b->kind == BLOCK_PAGE) {
+        out->pages++;
+        out->bytes += (int64_t)sizeof(Page) + 8 * (int64_t)page_words((const Page *)b);
+        return;
+    }
+    const Node *n = (const Node *)b;
+    out->bytes += (int64_t)sizeof *n;
+    for (uint32_t i = 0; i < NODE_FAN; i++) {
+        const Block *c = atomic_load_explicit(&n->child[i], memory_order_acquire);
+        if (c) count_own(c, born, out);
+    }
+}
+
+WorldOwn world_own(const World *w) {
+    WorldOwn own = {0};
+    View v;
+    view_begin(&v, w);
+    count_own(&v.root->b, w->born, &own);
+    view_end(&v);
+    return own;
+}

@@ -11,7 +11,7 @@ enum { IDS_TWIN, IDS_TWIN_END, IDS_LINK, IDS_LINK_END };
 static World *world_make(Domain *d, int64_t ring_records) {
     World *w = mem_alloc(sizeof *w);
     w->domain = d;
-    w->epoch = domain_next_epoch(d);
+    w->epoch = w->born = domain_next_epoch(d);
     w->future_ns = WORLD_FUTURE_NS;
     w->ring = ring_records > 0 ? ring_new(ring_records) : NULL;
     arena_init(&w->scratch, 4096);

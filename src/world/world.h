@@ -199,6 +199,12 @@ Str world_guarded(const World *w, uint64_t twin, uint32_t col);
 TwinId world_take_twin_id(World *w);
 LinkId world_take_link_id(World *w);
 
+// What a fork has that it did not begin with: pages it wrote, and their bytes. Any thread. Cost: O(those).
+typedef struct WorldOwn {
+    int64_t pages, bytes;
+} WorldOwn;
+WorldOwn world_own(const World *w);
+
 // Costly: checks the numbered invariants and cross references (index <-> names <-> rows <-> lists). CHECKs. Tests
 // and debug builds.
 void world_verify(World *w);

@@ -19,7 +19,7 @@ static bool own_in_place(World *w, Block *b) {
     if (b->epoch == w->epoch) return true;
     if (domain_writers(w->domain) > 1) return false;
     if (atomic_load_explicit(&b->refs, memory_order_acquire) != 1) return false;
-    b->epoch = w->epoch;
+    __atomic_store_n(&b->epoch, w->epoch, __ATOMIC_RELAXED); // world_own looks at it
     atomic_store_explicit(&b->stored, 0, memory_order_relaxed);
     if (b->kind == BLOCK_PAGE) own_page_chain(w, (Page *)b);
     return true;

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Scenarios: what the engine knows of a fork beside its world, and how forks outlive the process.
+//
+//   file:  world (what a Scenario says), scenario (batches of it, whole)         see store.h, StoreBatch
+//   made again:  the live world of then, lazily (world/past.h)  +  journals from the first parent down  +  its own
+//
+// Invariants
+//  1. A fork that is kept has a row before it has a batch, and both are durable before they are acknowledged, in one
+//     order with the live world's batches. So the file never has a fork without what it was forked of.
+//  2. What a fork needs of others is there: dropped parents stay as rows while they have children, and retention lets go
+//     of nothing at or behind the oldest instant a fork lies over.
+//  3. While the process lives a fork of the present is an ordinary copy-on-write fork. Only what is read back from the
+//     file lies over a past world.
+//  4. A fork has its own clock: batches are later than the instant it was forked of and than each other, whatever the
+//     wall clock says, unless whoever writes gives the time.
+//
+// Without a file or without history forks live in memory only, and say so.
+#pragma once
+#include "engine/engine.h"
+
+#define SCENARIO_DEPTH_MAX 64     // forks of forks of forks ...
+#define SCENARIO_PURPOSE_MAX 4096 // bytes
+
+// Fixed when the fork is made, unless it says otherwise. Counted: the engine's table, the realm, who makes it.
+typedef struct Scenario {
+    _Atomic int32_t refs;
+    uint64_t number;    // in the file; 0: in memory only
+    uint64_t parent;    // its number; 0: live
+    Str name, from;     // from: the parent's name, as it was asked for
+    Str purpose;        // free text
+    uint64_t fork_seq;  // sequence of the parent that it began with
+    int64_t clock;      // the instant it was forked of: where its own clock begins
+    uint64_t live_seq;  // it lies over live as it was then,
+    int64_t live_time;  // the update time of that batch
+    int64_t created_ns; // wall clock
+    int64_t until_ns;   // 0: not said
+    uint64_t seed;
+    bool seeded;
+    int32_t depth; // parents up to live
+    bool dropped;  // only its rows are left, for children. worlds_lock
+    bool leaving;  // a drop of it is under way: nobody finds it. worlds_lock
+    bool going;    // its row too. worlds_lock
+    // Of the realm.
+    _Atomic uint64_t durable;       // its batches up to here are
+    _Atomic int64_t batches, bytes; // of its journal, durable or in memory
+    // The writer's.
+    uint64_t settled;
+    bool listed; // in Sosia.unsettled
+    Realm *next;
+} Scenario;
+
+Scenario *scenario_new(Str name, Str from);
+// What the caller wants to have said of it.
+void scenario_ask(Scenario *s, const SosiaFork *f);
+Scenario *scenario_ref(Scenario *s);
+void scenario_unref(Scenario *s); // NULL is fine
+
+// Does the engine keep forks?
+bool scenarios_kept(const Sosia *e);
+// Make the world of a fork that the file keeps, unless somebody was faster. Any thread but the store's. Errors: GONE
+// (what it lies over was let go), CORRUPT, STORAGE.
+MUST Err scenario_load(Sosia *e, Realm *r);
+// Writer: number it, and have its row written. batch_kept completes what waits for it.
+void scenario_keep(Sosia *e, Scenario *s);
+// Writer: have its row deleted, or kept for children; parents that nobody needs any more go with it.
+void scenario_drop(Sosia *e, Scenario *s);
+// Its row was refused. What scenario_drop began is durable (ok), or was refused. Any thread, worlds_lock not held.
+void scenario_refused(Sosia *e, Scenario *s);
+void scenario_dropped(Sosia *e, Scenario *s, bool ok);
+// Writer: a batch of a fork ended: to the store.
+void scenario_submit(Sosia *e, Realm *r, const FeedBatch *b);
+// Rows of all forks into the table of worlds and of scenarios. Before any thread runs. Errors: STORAGE, CORRUPT.
+MUST Err scenarios_open(Sosia *e, void (*add)(Sosia *e, Scenario *s));
+void scenarios_free(Sosia *e);
+// Append the members of a fork in GET /worlds behind the usual ones; w NULL: it is not made.
+void scenario_show(const Scenario *s, const World *w, int64_t now_ns, Buf *out);
+// The clock of a fork: where its next batch or its now() stands, whatever the wall clock says.
+int64_t scenario_clock(const Realm *r);
+// Retention: the oldest instant a fork needs raw values from; INT64_MAX: none. The writer.
+void scenarios_floor(Sosia *e);
