@@ -335,7 +335,6 @@ static Rates *rates_new(SimGraph *g, const Catalog *c) {
     Rates *r = mem_alloc(sizeof *r);
     *r = (Rates){.graph = g, .catalog = c, .options = {.rtol = 1e-6, .atol = 1e-9}};
     atomic_init(&r->refs, 1);
-    atomic_init(&r->spare, NULL);
     arena_init(&r->keep, 0);
     r->role_of = NEW(&r->keep, uint32_t, c->next_vec + 1);
     for (uint32_t i = 0; i <= c->next_vec; i++) r->role_of[i] = NONE;
@@ -343,7 +342,6 @@ static Rates *rates_new(SimGraph *g, const Catalog *c) {
 }
 
 static void rates_delete(Rates *r) {
-    mem_free(atomic_load(&r->spare));
     arena_free(&r->keep);
     mem_free(r);
 }

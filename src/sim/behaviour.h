@@ -8,7 +8,7 @@
 //              "pressure = density * 9.81 'metrePerSecondSquared' * level",
 //              "when level > high then pump.on = false, alarm = 'high' else alarm = 'none'",
 //              "every 1h do noise = RANDOM_NORMAL(0, 0.1)",
-//              "at rate failureRate do state = 'down', repairAt = time + RANDOM_EXPONENTIAL(2h)",
+//              "at rate failureRate do state = 'down', repairAt = elapsed + RANDOM_EXPONENTIAL(2h)",
 //              "initially level = 2" ] }
 //
 //   statement = "der" "(" path ")" "=" expr                  a rate, per second of the property's unit
@@ -19,8 +19,8 @@
 //             | "initially" acts                             when a run begins
 //   acts      = target "=" expr { "," target "=" expr }      all right sides are taken before any left side is set
 //   target    = path | ("in" | "out") "." relationship "." path      its own, a component's, or all such neighbours'
-//   expr      as in expr/expr.h, without functions of the past, and with
-//     time                      of the scenario, a TIME;  elapsed: seconds since the run began
+//   expr      as in expr/expr.h over numbers, truths and texts, without functions of texts, times and the past, with
+//     elapsed                   seconds since the run began, a quantity of time
 //     DELAY(x, span [, start])  x as it was a span ago
 //     TABLE(x, x0, y0, x1, y1 ...)   piecewise linear, constant outside; kinks in time are instants
 //     RANDOM_UNIFORM(a, b) RANDOM_NORMAL(mean, sd) RANDOM_EXPONENTIAL(mean) RANDOM_POISSON(mean)   in acts only; by
@@ -29,7 +29,7 @@
 //
 // Units are checked as dimensions: a sum of metres and seconds, or a rate that is not its property's unit per time, is
 // refused with the statement, the column of text and both dimensions. All arithmetic is in SI; what is missing is
-// undefined (NaN) and whatever needs it too.
+// undefined (NaN) and whatever needs it too; a state whose rate is undefined rests.
 //
 // The narrower model's statement for a property wins over that of the model it extends; a twin's own over both; two of
 // one width are refused.

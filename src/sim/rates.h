@@ -88,8 +88,6 @@ typedef struct Call {
     DirtyList *dirty, *fires; // by instance
     DirtyList restart;        // twin * lanes + lane
     uint32_t inst;            // that draws
-    // Of delays: the problem looked at, where its history is not in the ring yet.
-    const RatesSystem *system;
     bool failed;
 } Call;
 

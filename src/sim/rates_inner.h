@@ -5,7 +5,7 @@
 //
 //   documents -> Say -> Inst (a statement for one table) -> Part (an instance's rows in a system) -> System
 //
-// Rates is immutable once made (but for `options`, before it is added, and `spare`); any number of Sims use it.
+// Rates is immutable once made (but for `options`, before it is added); any number of Sims use it, on any threads.
 #pragma once
 #include <stdatomic.h>
 #include "sim/behaviour.h"
@@ -112,11 +112,6 @@ typedef struct RatesSystem {
     double delay_least; // no step may be longer; INFINITY: no delays
 } RatesSystem;
 
-// Scratch memory of one call, kept for the next.
-typedef struct RatesSpare {
-    size_t size;
-} RatesSpare;
-
 struct Rates {
     _Atomic uint32_t refs;
     SimGraph *graph;
@@ -144,7 +139,6 @@ struct Rates {
     uint32_t system_count;
     uint32_t *system_of; // by twin: NONE
     uint32_t *place_of;  // by twin: of a cohort its row's number within it
-    _Atomic(RatesSpare *) spare;
 };
 
 // ---- compile.c ------------------------------------------------------------------------------------------------------

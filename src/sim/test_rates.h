@@ -85,7 +85,10 @@ static inline void rig_link(Rig *t, const char *from, const char *rel, const cha
     char body[500], rid[100];
     snprintf(rid, sizeof rid, "%s-%s", rel, to);
     snprintf(body, sizeof body, "{'$relationshipName':'%s','$targetId':'%s'%s%s}", rel, to, *values ? "," : "", values);
-    CHECK(lab_link(&t->lab, from, rid, body) == ERR_OK);
+    Err e = lab_link(&t->lab, from, rid, body);
+    if (e != ERR_OK)
+        diag_print(&t->lab.diag, &t->why), fprintf(stderr, "%s %s: %.*s\n", from, body, STR_ARG(buf_str(&t->why)));
+    CHECK(e == ERR_OK);
 }
 
 // A document of the collection, put without a look at it. Texts in statements have ` for their quotes.
