@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "world/forget.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include "base/mem.h"
 #include "world/batch.h"
+
+// Relationships of the twin that a batch itself names: another world may have made them.
+typedef struct Named {
+    uint64_t *links; // ascending
+    int64_t count, cap;
+} Named;
 
 Str forget_name(uint64_t id, char room[32]) {
     int n = snprintf(room, 32, "erased:%llu", (unsigned long long)id);
@@ -15,14 +23,18 @@ static bool has_column(const Forget *f, uint32_t col) {
     return false;
 }
 
-static bool has_link(const Forget *f, uint64_t id) {
-    int64_t lo = 0, hi = f->link_count;
+static bool has(const uint64_t *ids, int64_t n, uint64_t id) {
+    int64_t lo = 0, hi = n;
     while (lo < hi) {
         int64_t mid = lo + (hi - lo) / 2;
-        if (f->links[mid] < id) lo = mid + 1;
+        if (ids[mid] < id) lo = mid + 1;
         else hi = mid;
     }
-    return lo < f->link_count && f->links[lo] == id;
+    return lo < n && ids[lo] == id;
+}
+
+static bool has_link(const Forget *f, const Named *named, uint64_t id) {
+    return has(f->links, f->link_count, id) || has(named->links, named->count, id);
 }
 
 bool forget_tells(Str payload, Str member) {
@@ -41,12 +53,12 @@ static Fate of_value(const Forget *f, const Change *c) {
     return f->all || has_column(f, c->col) ? FATE_DROP : FATE_KEEP;
 }
 
-static Fate of_link(const Forget *f, const Change *c) {
-    bool ours = f->all && (c->other == f->twin || c->target == f->twin || has_link(f, c->id));
+static Fate of_link(const Forget *f, const Named *named, const Change *c) {
+    bool ours = f->all && (c->other == f->twin || c->target == f->twin || has_link(f, named, c->id));
     return ours ? FATE_RENAME : FATE_KEEP;
 }
 
-static Fate fate_of(const Forget *f, const Change *c) {
+static Fate fate_of(const Forget *f, const Named *named, const Change *c) {
     switch (c->kind) {
     case CHANGE_SET:
     case CHANGE_LATE:
@@ -57,10 +69,10 @@ static Fate fate_of(const Forget *f, const Change *c) {
     case CHANGE_TWIN_WAS: return c->id == f->twin ? FATE_DROP : FATE_KEEP;
     case CHANGE_LINK_NEW:
     case CHANGE_LINK_DEL:
-    case CHANGE_LINK_AT: return of_link(f, c);
+    case CHANGE_LINK_AT: return of_link(f, named, c);
     case CHANGE_LINK_WAS:
     case CHANGE_LINK_SET:
-    case CHANGE_LINK_UNSET: return f->all && has_link(f, c->id) ? FATE_DROP : FATE_KEEP;
+    case CHANGE_LINK_UNSET: return f->all && has_link(f, named, c->id) ? FATE_DROP : FATE_KEEP;
     case CHANGE_TELEMETRY:
         if (c->id != f->twin) return FATE_KEEP;
         return f->all || (f->telemetry.n && forget_tells(c->text, f->telemetry)) ? FATE_DROP : FATE_KEEP;
@@ -68,16 +80,43 @@ static Fate fate_of(const Forget *f, const Change *c) {
     }
 }
 
-static Err forget_batch(const Forget *f, Cut *c, Buf *changes, Buf *out, int64_t *taken) {
+static int by_id(const void *a, const void *b) {
+    uint64_t x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return (x > y) - (x < y);
+}
+
+// The batch names the ends of a relationship when it makes it, changes it, or behind what it was (LINK_WAS).
+static Err look_ahead(const Forget *f, Cut c, int64_t count, Named *named) {
+    Change x;
+    named->count = 0;
+    for (int64_t i = 0; i < count; i++) {
+        TRY(change_decode(&c, &x));
+        bool ends = x.kind == CHANGE_LINK_NEW || x.kind == CHANGE_LINK_DEL || x.kind == CHANGE_LINK_AT;
+        if (!ends || (x.other != f->twin && x.target != f->twin)) continue;
+        if (named->count == named->cap) {
+            named->cap = named->cap ? named->cap * 2 : 16;
+            named->links = mem_grow(named->links, (size_t)named->cap * sizeof *named->links);
+        }
+        named->links[named->count++] = x.id;
+    }
+    if (named->count) qsort(named->links, (size_t)named->count, sizeof *named->links, by_id);
+    return ERR_OK;
+}
+
+static Err forget_batch(const Forget *f, Cut *c, Named *named, Buf *changes, Buf *out, int64_t *taken) {
     BatchHead head;
     Change x;
     char room[32];
     TRY(batch_decode(c, &head));
+    bool later = f->seq_max && head.seq > f->seq_max;
     int64_t left = 0;
     buf_reset(changes);
+    if (f->all && !later) TRY(look_ahead(f, *c, head.count, named));
     for (int64_t i = 0; i < head.count; i++) {
         TRY(change_decode(c, &x));
-        Fate fate = f->seq_max && head.seq > f->seq_max ? FATE_KEEP : fate_of(f, &x);
+        Fate fate = later ? FATE_KEEP : fate_of(f, named, &x);
         *taken += fate != FATE_KEEP;
         if (fate == FATE_DROP) continue;
         if (fate == FATE_RENAME) x.text = forget_name(x.id, room);
@@ -92,9 +131,11 @@ static Err forget_batch(const Forget *f, Cut *c, Buf *changes, Buf *out, int64_t
 Err forget_batches(const Forget *f, Str bytes, Buf *out, int64_t *taken) {
     Cut c = cut_of(bytes);
     Buf changes = {0};
+    Named named = {.count = 0};
     Err err = ERR_OK;
     *taken = 0;
-    while (c.p < c.end && !err) err = forget_batch(f, &c, &changes, out, taken);
+    while (c.p < c.end && !err) err = forget_batch(f, &c, &named, &changes, out, taken);
     buf_free(&changes);
+    mem_free(named.links);
     return err;
 }

@@ -11,7 +11,8 @@ typedef struct Forget {
     const uint32_t *columns; // ascending; those of the property, in every table the twin was in
     int64_t column_count;
     bool all;              // every value, the names of the twin and of its relationships, their values
-    const uint64_t *links; // all: ascending; relationships of the twin, dead ones too
+    const uint64_t *links; // all: ascending; relationships of the twin, dead ones too. Those whose ends a batch names
+                           // need not be among them
     int64_t link_count;
     Str telemetry;    // with columns: telemetry messages with this member go too; "": none
     uint64_t seq_max; // batches behind it stay as they are; 0: none do

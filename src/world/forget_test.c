@@ -67,6 +67,43 @@ static void everything_of_a_twin_goes(void **state) {
     buf_free(&twice);
 }
 
+// A fork has relationships that nobody else knows of.
+static void relationships_that_a_batch_names_go(void **state) {
+    (void)state;
+    const Change one[] = {
+        {.kind = CHANGE_LINK_NEW, .id = 61, .other = 8, .target = 7, .col = 0, .text = STR("secret link")},
+        {.kind = CHANGE_LINK_SET, .cell = CELL_STR, .id = 61, .col = 80, .text = STR("secret dose")},
+        {.kind = CHANGE_LINK_NEW, .id = 60, .other = 7, .target = 8, .col = 0, .text = STR("secret link")},
+        {.kind = CHANGE_LINK_SET, .cell = CELL_STR, .id = 60, .col = 80, .text = STR("secret dose")},
+        {.kind = CHANGE_LINK_NEW, .id = 62, .other = 8, .target = 9, .col = 0, .text = STR("others' link")},
+        {.kind = CHANGE_LINK_SET, .cell = CELL_STR, .id = 62, .col = 80, .text = STR("others' dose")},
+    };
+    const Change two[] = {
+        {.kind = CHANGE_LINK_AT, .id = 60, .other = 7, .target = 8, .col = 0, .text = STR("secret link")},
+        {.kind = CHANGE_LINK_SET, .cell = CELL_STR, .id = 60, .col = 80, .text = STR("secret again")},
+    };
+    const Change three[] = {
+        {.kind = CHANGE_LINK_WAS, .id = 60, .text = STR("{\"$sourceId\":\"secret\"}")},
+        {.kind = CHANGE_LINK_DEL, .id = 60, .other = 7, .target = 8, .col = 0, .text = STR("secret link")},
+        {.kind = CHANGE_LINK_WAS, .id = 62, .text = STR("{\"others'\":1}")},
+        {.kind = CHANGE_LINK_DEL, .id = 62, .other = 8, .target = 9, .col = 0, .text = STR("others' link")},
+    };
+    Buf in = {0}, out = {0};
+    int64_t taken;
+    put(&in, 4, one, 6);
+    put(&in, 5, two, 2);
+    put(&in, 6, three, 4);
+    Forget f = {.twin = 7, .all = true};
+    assert_int_equal(forget_batches(&f, buf_str(&in), &out, &taken), ERR_OK);
+    assert_int_equal(taken, 8);
+    assert_false(holds(&out, "secret"));
+    assert_true(holds(&out, "others' dose"));
+    assert_true(holds(&out, "{\"others'\":1}"));
+    assert_true(holds(&out, "others' link"));
+    buf_free(&in);
+    buf_free(&out);
+}
+
 static void one_property_goes(void **state) {
     (void)state;
     Buf in = {0}, out = {0};
@@ -116,9 +153,8 @@ static void the_rest_stays_as_it_is(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(everything_of_a_twin_goes),
-        cmocka_unit_test(one_property_goes),
-        cmocka_unit_test(what_comes_later_stays),
+        cmocka_unit_test(everything_of_a_twin_goes), cmocka_unit_test(relationships_that_a_batch_names_go),
+        cmocka_unit_test(one_property_goes),         cmocka_unit_test(what_comes_later_stays),
         cmocka_unit_test(the_rest_stays_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
