@@ -129,6 +129,46 @@ static void van_der_pol(void **state) {
     rig_close(&t);
 }
 
+// Stiff in two lanes of eight and not in others, with events, stopped and saved: the same bytes.
+static void stiff_stops(void **state) {
+    (void)state;
+    if (!cvode_found(NULL)) skip();
+    Rig t;
+    rig_open(&t);
+    rig_twin(&t, "a", "Cell", "'x':2,'y':0,'k':2,'n':0,'z':0");
+    rig_twin(&t, "b", "Cell", "'x':1,'y':0,'k':1,'n':0,'z':0");
+    rig_behaviour(&t, "d",
+                  "{'model':'dtmi:t:Cell;1','say':['der(x) = y','der(y) = k * (1 - x * x) * y - x',"
+                  "'when x < 0 then n = n + 1, z = UNIT(elapsed, `second`)']}");
+    rig_must(&t, rig_make(&t, NULL));
+    Sim *whole = rig_sim(&t, 8, 5), *stopped = rig_sim(&t, 8, 5);
+    rig_must(&t, rig_start_sim(&t, whole));
+    rig_must(&t, rig_start_sim(&t, stopped));
+    rig_input(&t, whole, 1, "a", "k", 500, 0x0c);
+    rig_input(&t, stopped, 1, "a", "k", 500, 0x0c);
+    rig_must(&t, rig_run_sim(&t, whole, 1000));
+    for (int i = 1; i <= 20; i++) {
+        rig_must(&t, rig_run_sim(&t, stopped, 50.0 * i));
+        Buf b = {0};
+        Diag d;
+        diag_init(&d);
+        sim_save(stopped, &b);
+        Sim *other = rig_sim(&t, 8, 5);
+        assert_int_equal(sim_load(other, buf_str(&b), &d), ERR_OK);
+        diag_free(&d);
+        sim_free(stopped);
+        stopped = other;
+        buf_free(&b);
+    }
+    assert_true(sim_hash(whole) == sim_hash(stopped));
+    assert_true(rig_value_of(&t, whole, "a", "n", 2) == 1 && rig_value_of(&t, whole, "a", "n", 3) == 1);
+    assert_true(rig_value_of(&t, whole, "a", "z", 2) == rig_value_of(&t, whole, "a", "z", 3));
+    assert_true(rig_value_of(&t, whole, "a", "n", 0) > 100);
+    sim_free(whole);
+    sim_free(stopped);
+    rig_close(&t);
+}
+
 // Free fall from h, restitution e: contact k is at sqrt(2h/g) (1 + 2 (e + ... + e^(k-1))).
 static void bouncing_ball(void **state) {
     (void)state;
@@ -541,6 +581,7 @@ int main(void) {
         cmocka_unit_test(coupled_tanks),
         cmocka_unit_test(bergman),
         cmocka_unit_test(van_der_pol),
+        cmocka_unit_test(stiff_stops),
         cmocka_unit_test(bouncing_ball),
         cmocka_unit_test(delay),
         cmocka_unit_test(delay_long),
