@@ -135,20 +135,20 @@ SosiaErr sosia_write_wait(Sosia *s, const SosiaCaller *who, const SosiaWrite *w,
 // ---- documents out ------------------------------------------------------------------------------------------------
 
 typedef enum SosiaGet {
-    SOSIA_GET_TWIN,      // id -> twin, etag
-    SOSIA_GET_COMPONENT, // id, sub -> component, etag of the twin
-    SOSIA_GET_LINK,      // id, sub -> relationship, etag
-    SOSIA_GET_LINKS,     // id; filter: relationship name or "" -> JSON array
-    SOSIA_GET_INCOMING,  // id -> JSON array; base_url for $relationshipLink
-    SOSIA_GET_MODEL,     // id; definition -> model data
-    SOSIA_GET_MODELS,    // ids: dependenciesFor (0: all); definition -> JSON array
-    SOSIA_GET_TWINS,     // filter: model (with subtypes) or "" -> JSON array of twins in order of creation
-    SOSIA_GET_DERIVED,   // id, or "" -> JSON array of all definitions by name
-    SOSIA_GET_RETENTION, // id, or "" -> JSON array of all policies by name
+    SOSIA_GET_TWIN,       // id -> twin, etag
+    SOSIA_GET_COMPONENT,  // id, sub -> component, etag of the twin
+    SOSIA_GET_LINK,       // id, sub -> relationship, etag
+    SOSIA_GET_LINKS,      // id; filter: relationship name or "" -> JSON array
+    SOSIA_GET_INCOMING,   // id -> JSON array; base_url for $relationshipLink
+    SOSIA_GET_MODEL,      // id; definition -> model data
+    SOSIA_GET_MODELS,     // ids: dependenciesFor (0: all); definition -> JSON array
+    SOSIA_GET_TWINS,      // filter: model (with subtypes) or "" -> JSON array of twins in order of creation
+    SOSIA_GET_DERIVED,    // id, or "" -> JSON array of all definitions by name
+    SOSIA_GET_RETENTION,  // id, or "" -> JSON array of all policies by name
     SOSIA_GET_DEFINITION, // sub: collection; id, or "" -> JSON array of all
-    SOSIA_GET_WORLDS,    // JSON array of {"name","parent","sequence","time","twins","relationships"}; id: one of them,
-                         // also of the past, as an object
-    SOSIA_GET_STATS,     // JSON object of counters and sizes (see docs/metrics.md)
+    SOSIA_GET_WORLDS,     // JSON array of {"name","parent","sequence","time","twins","relationships"}; id: one of them,
+                          // also of the past, as an object
+    SOSIA_GET_STATS,      // JSON object of counters and sizes (see docs/metrics.md)
 } SosiaGet;
 
 typedef struct SosiaRead {
@@ -471,6 +471,26 @@ SosiaErr sosia_world_fork(Sosia *s, const SosiaCaller *who, const SosiaFork *f);
 // Free a fork, in the file too. "live" cannot be dropped.
 SosiaErr sosia_drop(Sosia *s, const SosiaCaller *who, SosiaStr name);
 
+// Let a fork move by its behaviours (docs/behaviours.md) until an instant. It begins where its clock stands. What it
+// does is written as batches of the fork's own times; everybody may look on and write meanwhile. Survives a restart.
+typedef struct SosiaRun {
+    SosiaStr world;
+    int64_t until_ns, for_ns; // one of them; both 0: what the fork was made for
+    double speed;             // times real time; 0: as fast as possible
+    int64_t output_ns;        // values that move all the time are written so often; 0: 60 s
+    int64_t steps;            // only so many instants, then it stands; 0: any number
+    SosiaStr solver;          // "": by itself; "rk45", "cvode"
+    double rtol, atol;        // 0: 1e-6, 1e-9 (SI)
+    SosiaStr changes;         // JSON: [{"at":"PT2H","twin","property","value"}], after the beginning; or ""
+} SosiaRun;
+// Begin, or go on. The body is {"state","now","until",...} as in GET of a world. Errors: WORLD_NOT_FOUND, UNSUPPORTED
+// (live), ARGUMENT, WORLD_RUNNING, LIMIT (64 at once).
+SosiaErr sosia_run(Sosia *s, const SosiaCaller *who, const SosiaRun *r, SosiaOut *out);
+// Have it stand at the next instant; waits for that. sosia_run goes on with it. Errors: WORLD_NOT_FOUND.
+SosiaErr sosia_run_pause(Sosia *s, const SosiaCaller *who, SosiaStr world, SosiaOut *out);
+// How far it is: state is idle, starting, running, paused, done or failed. Waits up to wait_ns for its end.
+SosiaErr sosia_run_status(Sosia *s, const SosiaCaller *who, SosiaStr world, int64_t wait_ns, SosiaOut *out);
+
 // What differs between two worlds: values, twins, relationships, models and documents (definitions). Times are no
 // difference.
 typedef struct SosiaDiff {
@@ -484,7 +504,7 @@ typedef struct SosiaDiff {
     int32_t limit;  // changes a page; 0: 1,000, at most 10,000
 } SosiaDiff;
 // {"world","against","counts":{"values","twinsMade","twinsDeleted","relationshipsMade","relationshipsDeleted","models",
-// "documents"},"changes":[{"what":"value","twin","property","before","after","unit"},{"what":"twin","change":"made",...}]}.
+// "documents"},"changes":[{"what":"value","twin","property","before","after","unit"},{"what":"twin","change":"made"}]}.
 // Every page compares anew. Errors: those of worlds, ARGUMENT, LIMIT (over 1,000,000), TOKEN. Waits for the writer.
 SosiaErr sosia_diff(Sosia *s, const SosiaCaller *who, const SosiaDiff *d, SosiaOut *out);
 
@@ -503,8 +523,8 @@ typedef struct SosiaMerge {
 } SosiaMerge;
 // {"world","into","merged":n,"same":n,"derived":n,"conflicts":[{"what",...,"before","after","there","why"}],"dryRun",
 // "changes":[...]}: what was merged (at most 1,000 of them). same: the other world has it already; derived: it computes
-// it itself. Errors: WORLD_CONFLICT (the body tells which), those of worlds, LIMIT (too much for one batch). seq: when it
-// became visible.
+// it itself. Errors: WORLD_CONFLICT (the body tells which), those of worlds, LIMIT (too much for one batch). seq: when
+// it became visible.
 SosiaErr sosia_merge(Sosia *s, const SosiaCaller *who, const SosiaMerge *m, SosiaOut *out);
 
 // ---- the feed -----------------------------------------------------------------------------------------------------

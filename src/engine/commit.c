@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "engine/derive.h"
 #include "engine/pasts.h"
+#include "engine/run.h"
 #include "engine/scenarios.h"
 
 #define ROOM_DIVISOR 2             // a batch may log this part of the ring
@@ -181,6 +182,7 @@ void batch_end(Sosia *e, Realm *r, Str source, Task *c) {
     derive_keep(r);
     uint64_t seq = b->seq;
     count_fork(r, b);
+    if (r->scenario && !str_eq(source, RUN_SOURCE)) atomic_store(&r->scenario->foreign, seq);
     if (!r->stored) {
         world_settle(r->world, seq);
         count_batch(e, b);

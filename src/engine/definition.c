@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "base/time.h"
 #include "engine/document.h"
+#include "engine/run.h"
 #include "engine/derive.h"
 
 static Err wrong(Diag *d, const Json *at, const char *text) {
@@ -73,7 +74,8 @@ Err kpi_of(const Json *v, Str name, Kpi *out, Diag *d) {
 }
 
 // The expression fits the twin as it is.
-static Err kpi_check(const View *v, const Json *json, Str name, Diag *d) {
+static Err kpi_check(const Realm *r, const View *v, const Json *json, Str name, Diag *d) {
+    (void)r;
     Kpi k;
     View look = *v;
     TRY(kpi_of(json, name, &k, d));
@@ -160,7 +162,8 @@ Err whatif_of(Arena *a, const Json *v, Str name, Whatif *out, Diag *d) {
     return kpis ? kpis_of(a, kpis, out, d) : ERR_OK;
 }
 
-static Err whatif_check(const View *v, const Json *json, Str name, Diag *d) {
+static Err whatif_check(const Realm *r, const View *v, const Json *json, Str name, Diag *d) {
+    (void)r;
     Arena a;
     Whatif w;
     View look = *v;
@@ -185,10 +188,22 @@ static Err whatif_check(const View *v, const Json *json, Str name, Diag *d) {
 
 typedef struct Collection {
     const char *name, *noun;
-    Err (*check)(const View *v, const Json *json, Str name, Diag *d);
+    Err (*check)(const Realm *r, const View *v, const Json *json, Str name, Diag *d);
 } Collection;
 
+// With the text as it was sent: messages tell places in it.
+static Err behaviour_look(const Realm *r, const View *v, const Json *json, Str name, Diag *d) {
+    (void)r;
+    return behaviour_check(v->catalog, name, json->raw, d);
+}
+
+static Err mapping_look(const Realm *r, const View *v, const Json *json, Str name, Diag *d) {
+    return mapping_check(v->catalog, r->engine->registry, name, json->raw, d);
+}
+
 static const Collection collections[] = {
+    {"behaviours", "behaviour", behaviour_look},
+    {"mappings", "mapping", mapping_look},
     {"kpis", "KPI", kpi_check},
     {"whatifs", "what-if", whatif_check},
 };
@@ -203,7 +218,7 @@ static Err no_collection(Str name, Diag *d) {
     return diag_add(d, ERR_ARGUMENT, -1, -1, name, "there are no definitions called \"%.*s\"", STR_ARG(name));
 }
 
-static Err check(const View *v, const Collection *k, const Task *c, Str json, Diag *d) {
+static Err check(const Realm *r, const View *v, const Collection *k, const Task *c, Str json, Diag *d) {
     int32_t count;
     if (!document_name_ok(c->id, DEFINITION_NAME_MAX))
         return diag_add(d, ERR_ARGUMENT, -1, -1, (Str){0},
@@ -215,7 +230,7 @@ static Err check(const View *v, const Collection *k, const Task *c, Str json, Di
     if (count >= DEFINITIONS_MAX && !catalog_doc(v->catalog, str_of(k->name), c->id))
         return diag_add(d, ERR_LIMIT, -1, -1, (Str){0}, "there are at most %d definitions of a %s", DEFINITIONS_MAX,
                         k->noun);
-    return k->check(v, &c->json, c->id, d);
+    return k->check(r, v, &c->json, c->id, d);
 }
 
 // As it is kept: without its name, which it has beside.
@@ -237,7 +252,7 @@ Err definition_put(Realm *r, Task *c, Diag *d) {
     if (!k) return no_collection(c->sub, d);
     Buf json = {0};
     if (c->json.type == JSON_OBJECT) compact(&c->json, &json);
-    Err err = check(&v, k, c, buf_str(&json), d);
+    Err err = check(r, &v, k, c, buf_str(&json), d);
     const Doc *was = err ? NULL : catalog_doc(v.catalog, c->sub, c->id);
     c->created = !was;
     if (!err && (!was || !str_eq(was->json, buf_str(&json))))

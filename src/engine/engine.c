@@ -10,6 +10,7 @@
 #include "engine/erase.h"
 #include "engine/pasts.h"
 #include "engine/replay.h"
+#include "engine/run.h"
 #include "engine/retention.h"
 #include "engine/scenarios.h"
 
@@ -144,6 +145,9 @@ static Sosia *engine_new(const SosiaOpen *o) {
     pthread_mutex_init(&e->worlds_lock, NULL);
     pthread_mutex_init(&e->pending_lock, NULL);
     pthread_mutex_init(&e->load_lock, NULL);
+    pthread_mutex_init(&e->runs_lock, NULL);
+    cond_init_mono(&e->runs_wake);
+    e->registry = sim_registry_new();
     e->domain = domain_new();
     e->pasts = pasts_new(o->past_bytes_max);
     return e;
@@ -173,6 +177,9 @@ static void engine_free(Sosia *e) {
     pthread_cond_destroy(&e->inbox.wake);
     pthread_mutex_destroy(&e->worlds_lock);
     pthread_mutex_destroy(&e->pending_lock);
+    pthread_mutex_destroy(&e->runs_lock);
+    pthread_cond_destroy(&e->runs_wake);
+    sim_registry_free(e->registry);
     pthread_mutex_destroy(&e->load_lock);
     buf_free(&e->inbox.fail_why);
     buf_free(&e->encode);
@@ -277,6 +284,7 @@ SosiaErr sosia_open(const SosiaOpen *open, Sosia **out, SosiaBuf *why) {
         if (err) return (SosiaErr)err;
     }
     if (!err) {
+        runs_resume(e);
         *out = e;
         return SOSIA_OK;
     }
@@ -288,6 +296,7 @@ fail:
 
 void sosia_close(Sosia *e) {
     if (!e) return;
+    runs_end(e);              // the writer still takes what they tell
     eraser_stop(e->eraser);   // the writer still works for it
     desk_stop(e->desk);       // the writer still makes the snapshots they wait for
     workers_stop(e->workers); // the writer still takes what they have

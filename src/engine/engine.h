@@ -142,6 +142,7 @@ enum {              // beside SosiaOp
     OP_WAKE,        // nothing but a round of the writer
     OP_ERASE,       // what stands of id (sub: of one property) goes; see erase.h
     OP_MERGE,       // merge, see merge.h
+    OP_RUN,         // sets: what a run tells, see run.h
     OP_RETELL,      // items: an encoded batch of live; id: only of this twin; see retell.h
     OP_SETTLE,      // everything applied so far visible, and later batches of later times; see pasts.h
 };
@@ -406,7 +407,13 @@ struct Sosia {
     struct Scenario **scenarios; // that the file keeps, dropped ones that others need too; the same lock
     int64_t scenario_count, scenario_cap;
     pthread_mutex_t load_lock; // one fork is made at a time; nothing of the engine is taken inside but worlds_lock
-    struct Replay *replays;    // under way; the same lock
+    struct Run *runs;          // the newest of each world
+    int32_t runs_at_work;      // threads
+    bool runs_closing;         // no run begins any more
+    pthread_mutex_t runs_lock; // of the three; Run.lock and worlds_lock may be taken inside
+    pthread_cond_t runs_wake;
+    struct SimRegistry *registry; // engines that mappings may name
+    struct Replay *replays;       // under way; the same lock
 
     // Batches not yet durable. pending_lock: the writer appends, the store thread takes from the front.
     pthread_mutex_t pending_lock;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "engine/run.h"
 #include "engine/scenarios.h"
 #include "base/check.h"
 #include "base/mem.h"
@@ -246,6 +247,7 @@ static Err replay_rows(World *w, Str bytes, uint64_t upto, Scenario *s) {
         Err err = world_replay(w, &c, &head);
         if (err) return world_broken(w) ? world_broken(w) : ERR_CORRUPT;
         if (!s) continue;
+        if (!str_eq(head.source, RUN_SOURCE)) atomic_store(&s->foreign, head.seq);
         atomic_fetch_add(&s->batches, 1);
         atomic_fetch_add(&s->bytes, (const char *)c.p - from);
     }
@@ -398,7 +400,7 @@ void scenario_show(const Scenario *s, const World *w, int64_t now_ns, Buf *out) 
     buf_printf(out, ",\"forkedAt\":%llu", (unsigned long long)s->fork_seq);
     show_time("created", s->created_ns, out);
     int64_t age = now_ns > s->created_ns ? (now_ns - s->created_ns) / NS_PER_S : 0;
-    buf_printf(out, ",\"age\":%lld,\"status\":\"idle\",\"kept\":%s,\"loaded\":%s", (long long)age,
+    buf_printf(out, ",\"age\":%lld,\"kept\":%s,\"loaded\":%s", (long long)age,
                s->number ? "true" : "false", w ? "true" : "false");
     if (w) {
         WorldOwn own = world_own(w);

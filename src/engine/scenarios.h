@@ -43,6 +43,7 @@ typedef struct Scenario {
     // Of the realm.
     _Atomic uint64_t durable;       // its batches up to here are
     _Atomic int64_t batches, bytes; // of its journal, durable or in memory
+    _Atomic uint64_t foreign;       // newest batch that no run wrote
     // The writer's.
     uint64_t settled;
     bool listed; // in Sosia.unsettled

@@ -2,6 +2,7 @@
 // Worlds: live and the forks, by name. Readers take references, so that dropping a world frees it behind the last one.
 #include "engine/derive.h"
 #include "engine/pasts.h"
+#include "engine/run.h"
 #include "engine/scenarios.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -329,6 +330,7 @@ void world_task_drop(Sosia *e, Task *c) {
     else if (pasts_refuse(c->name)) task_fail(c, ERR_READ_ONLY, "a past world is nothing to be dropped");
     else if ((c->realm = fork_named(e, c->name)) == NULL)
         task_fail(c, ERR_WORLD_NOT_FOUND, "there is no world \"%.*s\"", STR_ARG(c->name));
+    if (c->realm) run_abandon(c->realm);
     if (!c->realm || !c->realm->stored) {
         if (c->realm) drop_now(e, c->realm);
         task_finish(e, c);
@@ -366,7 +368,9 @@ SosiaErr sosia_world_fork(Sosia *s, const SosiaCaller *who, const SosiaFork *f) 
 }
 
 SosiaErr sosia_drop(Sosia *s, const SosiaCaller *who, SosiaStr name) {
-    return world_call(s, OP_DROP, who, &(SosiaFork){.name = name});
+    SosiaErr err = world_call(s, OP_DROP, who, &(SosiaFork){.name = name});
+    if (!err) run_forget(s, name);
+    return err;
 }
 
 // ---- the list -----------------------------------------------------------------------------------------------------
@@ -405,6 +409,7 @@ static void world_show(Sosia *e, Realm *r, Str name, const WorldSizes *sizes, Bu
     else buf_printf(out, "null");
     if (sizes) sizes_show(sizes, out);
     if (r->scenario) scenario_show(r->scenario, sizes ? r->world : NULL, e->now(e->now_ctx), out);
+    if (r->scenario) run_show(r, out);
     buf_byte(out, '}');
 }
 

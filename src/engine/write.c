@@ -3,6 +3,8 @@
 #include "engine/points.h"
 #include "base/check.h"
 #include "engine/definition.h"
+#include "engine/run.h"
+#include "engine/scenarios.h"
 #include "engine/derive.h"
 #include "engine/erase.h"
 #include "engine/merge.h"
@@ -119,6 +121,7 @@ static Err edit(World *w, Realm *r, Task *c, Diag *d) {
     case SOSIA_DEFINITION_PUT: return definition_put(r, c, d);
     case SOSIA_DEFINITION_DELETE: return definition_delete(r, c, d);
     case OP_APPLY: return apply_sets(w, c, d);
+    case OP_RUN: return run_edit(w, c);
     case OP_MERGE: return merge_edit(w, c->merge, d);
     default: return ERR_ARGUMENT; // not an operation of one batch
     }
@@ -150,6 +153,7 @@ static void run_batch(Sosia *e, Realm *r, Task *c) {
     Diag d;
     diag_init(&d);
     Err err = ERR_OK;
+    if (c->op == OP_RUN) c->time = world_next_time(r->world, c->time);
     if (c->time) err = batch_begin_at(e, r, c->time);
     else batch_begin(e, r);
     if (c->time && !err) derive_ticks(r);
@@ -183,7 +187,20 @@ static void run_snapshot(Sosia *e, Realm *r, Task *c) {
     batch_after(e, r, c);
 }
 
+// A run goes on a little after its world was dropped.
+static bool run_of_none(Sosia *e, Realm *r, Task *c) {
+    if (c->op != OP_RUN) return false;
+    pthread_mutex_lock(&e->worlds_lock);
+    bool gone = r->scenario->leaving || r->scenario->dropped;
+    pthread_mutex_unlock(&e->worlds_lock);
+    if (!gone) return false;
+    task_fail(c, ERR_CLOSED, "the world is dropped");
+    task_finish(e, c);
+    return true;
+}
+
 static void run_in(Sosia *e, Realm *r, Task *c) {
+    if (run_of_none(e, r, c)) return;
     if (!batch_room(e, r)) CHECK(batch_room(e, r)); // nothing is pending after a failed commit: there is room now
     Err err = derive_resume(e, r);
     if (err) {

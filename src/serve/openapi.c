@@ -123,6 +123,17 @@ static const Schema SCHEMAS[] = {
     {"Definitions", NULL,
      "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/"
      "Definition\"}}}}"},
+    {"Run", NULL,
+     "{\"type\":\"object\",\"properties\":{\"for\":" TEXT ",\"until\":" TEXT ",\"output\":" TEXT ",\"solver\":" TEXT
+     ",\"speed\":{\"type\":\"number\"},\"steps\":{\"type\":\"integer\"},\"rtol\":{\"type\":\"number\"},\"atol\":{"
+     "\"type\":"
+     "\"number\"},\"changes\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}}}"},
+    {"RunStatus", NULL,
+     "{\"type\":\"object\",\"required\":[\"state\"],\"properties\":{\"state\":" TEXT ",\"begin\":" TEXT ",\"now\":" TEXT
+     ",\"until\":" TEXT
+     ",\"progress\":{\"type\":\"number\"},\"seconds\":{\"type\":\"number\"},\"secondsLeft\":{\"type\":"
+     "\"number\"},\"instants\":{\"type\":\"integer\"},\"values\":{\"type\":\"integer\"},\"error\":{\"type\":\"object\"}"
+     "}}"},
     {"Diff", NULL,
      "{\"type\":\"object\",\"properties\":{\"world\":" TEXT ",\"against\":{},\"counts\":{\"type\":\"object\"},"
      "\"changes\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"nextLink\":{}}}"},

@@ -38,6 +38,13 @@ void own_definition_get(Call *c);
 void own_definition_put(Call *c);
 void own_definition_delete(Call *c);
 
+// run.c: POST /worlds/NAME/run {"for" or "until","speed","output","steps","solver","rtol","atol","changes":[{"at",
+// "twin","property","value"}]} lets a fork move, POST /worlds/NAME/pause has it stand, GET /worlds/NAME/run tells how
+// far it is.
+void own_run(Call *c);
+void own_run_pause(Call *c);
+void own_run_status(Call *c);
+
 // erasure.c: POST /erasures {"twin":"ID"[,"property":"PATH"]} is answered with the signed receipt (receipt.h) when
 // nothing of it is left, whether the client is still there or not. GET /erasures lists receipts without names,
 // GET /erasures/key tells the public key (?format=pem: as PEM).

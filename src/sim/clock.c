@@ -210,6 +210,12 @@ static Err run(Sim *s, sim_time until, int64_t steps, const SimSink *sink) {
     return ERR_OK;
 }
 
+bool sim_tell(Sim *s, const SimSink *sink) {
+    CHECK(s->started && !s->failed);
+    mark_fresh(s);
+    return tell(s, sink);
+}
+
 Err sim_run(Sim *s, sim_time until, int64_t steps, const SimSink *sink, sim_time *now, Diag *d) {
     CHECK(s->started);
     CHECK(!isnan(until));

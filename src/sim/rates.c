@@ -178,7 +178,7 @@ static void call_run(Call *c) {
 
 void call_end(Call *c) { arena_free(&c->tmp); }
 
-int call_fail(Call *c, uint32_t inst, uint32_t row, const char *fmt, ...) {
+int rates_fail(Call *c, uint32_t inst, uint32_t row, const char *fmt, ...) {
     const RatesInst *in = &c->r->insts[inst];
     char text[400];
     va_list ap;
@@ -457,7 +457,7 @@ static int settle(Call *c) {
     for (int round = 0;; round++) {
         uint32_t inst = first_firing(c);
         if (inst != NONE && round > ROUNDS) {
-            return call_fail(c, inst, c->fires[inst].e[0] / 2 / c->lanes, "it fires again and again in one instant");
+            return rates_fail(c, inst, c->fires[inst].e[0] / 2 / c->lanes, "it fires again and again in one instant");
         }
         uint32_t fired = run_fires(c);
         look_again(c);

@@ -107,7 +107,7 @@ Call call_begin(sim_ctx *c, double t);
 // Give them back.
 void call_end(Call *c);
 // Fail naming the statement; returns -1. row: of its table.
-int call_fail(Call *c, uint32_t inst, uint32_t row, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+int rates_fail(Call *c, uint32_t inst, uint32_t row, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 // ---- rates_flow.c ---------------------------------------------------------------------------------------------------
 
@@ -171,5 +171,5 @@ double delay_kink(const Flow *f, uint32_t slot, double t);
 
 // ---- rates_stiff.c --------------------------------------------------------------------------------------------------
 
-// One step of a stiff problem, from its pieces or a new run. 0, or -1 after call_fail.
+// One step of a stiff problem, from its pieces or a new run. 0, or -1 after rates_fail.
 int stiff_step(Flow *f, uint32_t slot, double stop);

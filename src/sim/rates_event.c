@@ -276,8 +276,8 @@ static void delay_push(Flow *f, const uint8_t *mask) {
             if (*count) jump = ring_of(c, d, elem)[(*count - 1) % DELAY_PIECES].jump == 2;
             DelayPiece *piece = &ring_of(c, d, elem)[*count % DELAY_PIECES];
             if (*count >= DELAY_PIECES && piece->end > t0 - c->r->delays[d].span) {
-                call_fail(c, c->r->delays[d].inst, elem / c->lanes, "more than %d steps within a DELAY of %g s",
-                          DELAY_PIECES, c->r->delays[d].span);
+                rates_fail(c, c->r->delays[d].inst, elem / c->lanes, "more than %d steps within a DELAY of %g s",
+                           DELAY_PIECES, c->r->delays[d].span);
                 return;
             }
             *piece = (DelayPiece){.t0 = t0, .h = t1 - t0, .end = t1, .jump = jump};

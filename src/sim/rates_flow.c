@@ -221,7 +221,7 @@ int flow_done(Call *c, uint32_t system, uint32_t slot, double t) {
     if (*close < CLOSE_MAX) return 0;
     uint32_t inst = busiest(c, system, slot, &row);
     if (inst == NONE) return 0;
-    return call_fail(c, inst, row, "its events come ever closer to each other: time does not go on");
+    return rates_fail(c, inst, row, "its events come ever closer to each other: time does not go on");
 }
 
 double flow_next(const Call *c, uint8_t mask) {
@@ -321,8 +321,9 @@ static int small_step(Flow *f, uint32_t slot) {
             row = f->s->cohort ? q->first + slot / f->c->lanes : q->rows ? q->rows[k] : q->first + k;
         }
     }
-    return call_fail(f->c, p->inst, row,
-                     "steps become too small at %.9g s: the rate has no value, or no bound, just ahead", f->rk.t[slot]);
+    return rates_fail(f->c, p->inst, row,
+                      "steps become too small at %.9g s: the rate has no value, or no bound, just ahead",
+                      f->rk.t[slot]);
 }
 
 static bool goes_stiff(const Flow *f, uint32_t slot) {

@@ -123,7 +123,7 @@ static int run(Flow *f, uint32_t slot, double stop, Queue *q) {
     if (count > 0) return 0;
     const RatesPart *part = &f->s->rates[0];
     uint32_t row = f->s->cohort ? part->first + slot / c->lanes : part->rows ? part->rows[0] : part->first;
-    return call_fail(c, part->inst, row, "%s (at %.9g s)", why, f->rk.t[slot]);
+    return rates_fail(c, part->inst, row, "%s (at %.9g s)", why, f->rk.t[slot]);
 }
 
 int stiff_step(Flow *f, uint32_t slot, double stop) {

@@ -185,6 +185,8 @@ typedef struct SimSink {
 // *now: where it stands: `until`, unless it was stopped; then all columns are as of there. Without events, output and a
 // finite `until` nothing happens. Errors: as sim_start; the Sim is then good for nothing but sim_free and looking at.
 MUST Err sim_run(Sim *s, sim_time until, int64_t steps, const SimSink *sink, sim_time *now, Diag *d);
+// Tell what moved until now, as at a time of output. False: the sink said so.
+bool sim_tell(Sim *s, const SimSink *sink);
 sim_time sim_now(const Sim *s);
 // Earliest instant at which anything will happen, as far as engines know (not roots, not output); INFINITY: none.
 sim_time sim_next(const Sim *s);

@@ -1,0 +1,488 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/run_sim.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "codec/json.h"
+#include "engine/pasts.h"
+
+#define SLICE_OUTPUTS 64.0                   // of output, between two looks at what others wrote
+#define PACE_NS INT64_C(50000000)            // with a pace: sleep between two looks
+#define STATUS_WAIT_MAX INT64_C(60000000000) // one call of sosia_run_status
+
+// ---- lives --------------------------------------------------------------------------------------------------------
+
+static Run *run_ref(Run *r) {
+    atomic_fetch_add_explicit(&r->refs, 1, memory_order_relaxed);
+    return r;
+}
+
+static void run_unref(Run *r) {
+    if (atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) > 1) return;
+    realm_unref(r->realm);
+    buf_free(&r->why);
+    mem_free((void *)r->changes.p);
+    pthread_cond_destroy(&r->wake);
+    pthread_mutex_destroy(&r->lock);
+    mem_free(r);
+}
+
+// The run of that world, with a reference, or NULL.
+static Run *run_of(Sosia *e, const Realm *realm) {
+    pthread_mutex_lock(&e->runs_lock);
+    Run *r = e->runs;
+    while (r && r->realm != realm) r = r->next;
+    if (r) run_ref(r);
+    pthread_mutex_unlock(&e->runs_lock);
+    return r;
+}
+
+static void list_remove(Sosia *e, Run *r) {
+    Run **at = &e->runs;
+    while (*at && *at != r) at = &(*at)->next;
+    if (*at) *at = r->next;
+}
+
+static bool at_work(RunState s) { return s == RUN_STARTING || s == RUN_RUNNING; }
+
+static RunState state_of(Run *r) {
+    pthread_mutex_lock(&r->lock);
+    RunState s = r->state;
+    pthread_mutex_unlock(&r->lock);
+    return s;
+}
+
+// ---- the thread ---------------------------------------------------------------------------------------------------
+
+static void failed(Run *r, Err err, const Diag *d) {
+    pthread_mutex_lock(&r->lock);
+    if (!r->err) {
+        r->err = err;
+        for (int32_t i = 0; d && i < d->count; i++) {
+            if (i) buf_printf(&r->why, "; ");
+            task_message_put(&r->why, &d->messages[i]);
+        }
+        if (!r->why.n) buf_str_put(&r->why, str_of(err_text(err)));
+    }
+    pthread_mutex_unlock(&r->lock);
+}
+
+static bool to_stand(Run *r) {
+    pthread_mutex_lock(&r->lock);
+    bool stop = r->stop || r->err;
+    pthread_mutex_unlock(&r->lock);
+    return stop;
+}
+
+static void tell_progress(Run *r) {
+    pthread_mutex_lock(&r->lock);
+    r->now_ns = sim_world_ns(r->epoch_ns, sim_now(r->sim));
+    sim_stats(r->sim, &r->stats);
+    pthread_mutex_unlock(&r->lock);
+}
+
+static int64_t wall(Run *r) {
+    pthread_mutex_lock(&r->lock);
+    int64_t ns = time_mono_ns() - r->begun_mono_ns;
+    pthread_mutex_unlock(&r->lock);
+    return ns;
+}
+
+// How far it may go now: a slice, and no further than its pace.
+static sim_time next_stop(Run *r, sim_time until) {
+    sim_time now = sim_now(r->sim), to = now + (double)r->output_ns / 1e9 * SLICE_OUTPUTS;
+    if (r->speed > 0) {
+        sim_time due = sim_time_of(r->epoch_ns, r->pace_ns) + (double)wall(r) / 1e9 * r->speed;
+        if (due < to) to = due;
+    }
+    return to < until ? to : until;
+}
+
+static void pause_a_little(Run *r) {
+    struct timespec end = time_after(PACE_NS);
+    pthread_mutex_lock(&r->lock);
+    if (!r->stop && !r->err) pthread_cond_timedwait(&r->wake, &r->lock, &end);
+    pthread_mutex_unlock(&r->lock);
+}
+
+// Begin anew from the world as it is, at the instant where it stands.
+static Err anew(Run *r, Diag *d) {
+    sim_time now = sim_now(r->sim);
+    TRY(run_land(r));
+    int64_t at = sim_world_ns(r->epoch_ns, now);
+    run_unprepare(r);
+    pthread_mutex_lock(&r->lock);
+    r->anew = true;
+    pthread_mutex_unlock(&r->lock);
+    r->epoch_ns = at;
+    r->skip_ns = 0;
+    return run_prepare(r, d);
+}
+
+static Err keep_now_and_then(Run *r) {
+    int64_t now = time_mono_ns();
+    if (now - r->kept_mono_ns < RUN_CHECKPOINT_NS) return ERR_OK;
+    r->kept_mono_ns = now;
+    TRY(run_land(r));
+    return run_keep(r, RUN_RUNNING);
+}
+
+static Err move(Run *r, Diag *d) {
+    SimSink sink = {r, run_told};
+    sim_time until = sim_time_of(r->epoch_ns, r->until_ns);
+    int64_t left = r->steps;
+    r->pace_ns = sim_world_ns(r->epoch_ns, sim_now(r->sim));
+    while (!to_stand(r) && sim_now(r->sim) < until) {
+        bool changed;
+        TRY(run_listen(r, &changed));
+        if (changed) {
+            TRY(anew(r, d));
+            until = sim_time_of(r->epoch_ns, r->until_ns);
+        }
+        SimStats before, after;
+        sim_time to = next_stop(r, until), now;
+        if (to <= sim_now(r->sim)) {
+            pause_a_little(r);
+            continue;
+        }
+        sim_stats(r->sim, &before);
+        TRY(sim_run(r->sim, to, left, &sink, &now, d));
+        sim_stats(r->sim, &after);
+        tell_progress(r);
+        if (r->steps && (left -= after.instants - before.instants) <= 0) break;
+        TRY(keep_now_and_then(r));
+    }
+    return run_land(r);
+}
+
+static void *run_thread(void *arg);
+
+static void finish(Run *r, Err err, const Diag *d) {
+    if (err) failed(r, err, d);
+    Err landed = run_land(r);
+    if (landed) failed(r, landed, NULL);
+    bool over = r->sim && !r->err && sim_now(r->sim) >= sim_time_of(r->epoch_ns, r->until_ns);
+    pthread_mutex_lock(&r->lock);
+    RunState s = r->err && r->err != ERR_CLOSED ? RUN_FAILED : over ? RUN_DONE : RUN_PAUSED;
+    bool goes_on = s == RUN_PAUSED && r->closing;
+    pthread_mutex_unlock(&r->lock);
+    if (r->sim && s != RUN_FAILED) {
+        (void)sim_tell(r->sim, &(SimSink){r, run_told});
+        tell_progress(r);
+        run_tick(r);
+        (void)!run_land(r);
+        Err kept = run_keep(r, goes_on ? RUN_RUNNING : s);
+        if (kept && kept != ERR_CLOSED) failed(r, kept, NULL);
+    }
+    run_unprepare(r);
+    pthread_mutex_lock(&r->lock);
+    r->wall_ns += time_mono_ns() - r->begun_mono_ns;
+    r->begun_mono_ns = 0;
+    r->state = s;
+    pthread_cond_broadcast(&r->wake);
+    pthread_mutex_unlock(&r->lock);
+}
+
+static void *run_thread(void *arg) {
+    Run *r = arg;
+    Diag d;
+    pthread_detach(pthread_self());
+    diag_init(&d);
+    Err err = run_prepare(r, &d);
+    if (!err) {
+        pthread_mutex_lock(&r->lock);
+        r->state = RUN_RUNNING;
+        pthread_mutex_unlock(&r->lock);
+        err = move(r, &d);
+    }
+    finish(r, err, &d);
+    diag_free(&d);
+    Sosia *e = r->engine;
+    run_unref(r); // and with it the realm: who closes the engine waits for both
+    pthread_mutex_lock(&e->runs_lock);
+    e->runs_at_work--;
+    pthread_cond_broadcast(&e->runs_wake);
+    pthread_mutex_unlock(&e->runs_lock);
+    return NULL;
+}
+
+// ---- beginning ----------------------------------------------------------------------------------------------------
+
+static Err say(SosiaOut *out, Err err, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    buf_reset(&out->message);
+    buf_vprintf(&out->message, fmt, ap);
+    va_end(ap);
+    return err;
+}
+
+static Err solver_of(const SosiaRun *a, RatesOptions *o, SosiaOut *out) {
+    *o = (RatesOptions){.rtol = a->rtol, .atol = a->atol};
+    if (str_eq(a->solver, STR("rk45"))) o->solver = RATES_RK45;
+    else if (str_eq(a->solver, STR("cvode"))) o->solver = RATES_CVODE;
+    else if (a->solver.n && !str_eq(a->solver, STR("auto")))
+        return say(out, ERR_ARGUMENT, "a solver is auto, rk45 or cvode, not \"%.*s\"", STR_ARG(a->solver));
+    if (a->rtol < 0 || a->atol < 0 || a->rtol > 0.1)
+        return say(out, ERR_ARGUMENT, "tolerances are from 0 on, and small");
+    return ERR_OK;
+}
+
+static Err check_changes(Str changes, SosiaOut *out) {
+    if (!changes.n) return ERR_OK;
+    Arena a;
+    Json json;
+    Whatif w;
+    Diag d;
+    arena_init(&a, 4096);
+    diag_init(&d);
+    Err err = json_parse(changes, NULL, &a, &json, &d);
+    if (!err) err = whatif_changes(&a, &json, &w, &d);
+    if (err) {
+        buf_reset(&out->message);
+        task_message_put(&out->message, &d.messages[0]);
+    }
+    diag_free(&d);
+    arena_free(&a);
+    return err;
+}
+
+static Run *run_new(Sosia *e, Realm *realm, const SosiaRun *a, int64_t begin, int64_t until, const RatesOptions *o) {
+    Run *r = mem_alloc(sizeof *r);
+    atomic_init(&r->refs, 1);
+    r->engine = e;
+    r->realm = realm_ref(realm);
+    r->begin_ns = r->epoch_ns = r->now_ns = begin;
+    r->until_ns = until;
+    r->output_ns = a->output_ns ? a->output_ns : RUN_OUTPUT_DEFAULT_NS;
+    r->steps = a->steps;
+    r->speed = a->speed;
+    r->solver = *o;
+    char *p = mem_alloc((size_t)a->changes.n + 1);
+    if (a->changes.n) memcpy(p, a->changes.p, (size_t)a->changes.n);
+    r->changes = (Str){p, a->changes.n};
+    pthread_mutex_init(&r->lock, NULL);
+    cond_init_mono(&r->wake);
+    return r;
+}
+
+// Into the list, in place of one of the same world that stands. Errors: WORLD_RUNNING, LIMIT, CLOSED.
+static Err enlist(Sosia *e, Run *r) {
+    Err err = ERR_OK;
+    pthread_mutex_lock(&e->runs_lock);
+    Run *old = e->runs;
+    while (old && old->realm != r->realm) old = old->next;
+    if (e->runs_closing) err = ERR_CLOSED;
+    else if (old && at_work(state_of(old))) err = ERR_WORLD_RUNNING;
+    else if (e->runs_at_work >= RUNS_MAX) err = ERR_LIMIT;
+    if (err) old = NULL;
+    if (!err) {
+        if (old) list_remove(e, old);
+        r->next = e->runs;
+        e->runs = run_ref(r);
+        e->runs_at_work++;
+    }
+    pthread_mutex_unlock(&e->runs_lock);
+    if (old) run_unref(old);
+    return err;
+}
+
+static Err set_off(Sosia *e, Run *r) {
+    Thread t;
+    r->begun_mono_ns = r->kept_mono_ns = time_mono_ns();
+    Err err = thread_start(&t, "sosia-run", run_thread, run_ref(r));
+    if (!err) return ERR_OK;
+    pthread_mutex_lock(&e->runs_lock);
+    e->runs_at_work--;
+    list_remove(e, r);
+    pthread_mutex_unlock(&e->runs_lock);
+    run_unref(r);
+    run_unref(r);
+    return err;
+}
+
+static Err until_of(const SosiaRun *a, const Realm *realm, int64_t begin, int64_t *until, SosiaOut *out) {
+    *until = a->until_ns ? a->until_ns : a->for_ns ? begin + a->for_ns : realm->scenario->until_ns;
+    if (a->speed < 0 || a->output_ns < 0 || a->steps < 0)
+        return say(out, ERR_ARGUMENT, "speed, output and steps are from 0 on");
+    if (!*until) return say(out, ERR_ARGUMENT, "say until when it is to run: \"until\", or \"for\"");
+    if (*until <= begin) return say(out, ERR_ARGUMENT, "the world's clock is past that instant already");
+    return ERR_OK;
+}
+
+static void status(Run *r, Buf *out);
+
+// The world's clock, in whole steps of the world's time.
+static int64_t run_clock(const Realm *realm) {
+    int64_t now = scenario_clock(realm), rest = now % SIM_TICK_NS;
+    return rest ? now + SIM_TICK_NS - rest : now;
+}
+
+static Err begin(Sosia *s, Realm *realm, const SosiaRun *a, SosiaOut *out) {
+    RatesOptions o;
+    int64_t until, now = run_clock(realm);
+    TRY(solver_of(a, &o, out));
+    TRY(until_of(a, realm, now, &until, out));
+    TRY(check_changes(a->changes, out));
+    Run *r = run_new(s, realm, a, now, until, &o);
+    Err err = enlist(s, r);
+    if (err == ERR_WORLD_RUNNING) (void)say(out, err, "it runs already; pause it first");
+    else if (err == ERR_LIMIT) (void)say(out, err, "%d worlds run at once", RUNS_MAX);
+    if (!err) err = set_off(s, r);
+    if (!err) status(r, &out->body);
+    run_unref(r);
+    return err;
+}
+
+static Err scenario_named(Sosia *s, Str world, Realm **out, SosiaOut *message) {
+    buf_reset(&message->body);
+    buf_reset(&message->message);
+    if (pasts_named(world)) return say(message, ERR_READ_ONLY, "the past does not move: fork it");
+    Err err = realm_open(s, world, out);
+    if (err == ERR_WORLD_NOT_FOUND) return say(message, err, "there is no world \"%.*s\"", STR_ARG(world));
+    if (err) return say(message, err, "%s", err_text(err));
+    if ((*out)->scenario) return ERR_OK;
+    realm_unref(*out);
+    return say(message, ERR_UNSUPPORTED, "the live world is moved by what happens: fork it and run the fork");
+}
+
+SosiaErr sosia_run(Sosia *s, const SosiaCaller *who, const SosiaRun *a, SosiaOut *out) {
+    (void)who;
+    Realm *realm;
+    Err err = scenario_named(s, a->world, &realm, out);
+    if (err) return (SosiaErr)err;
+    err = begin(s, realm, a, out);
+    if (err && !out->message.n) (void)say(out, err, "%s", err_text(err));
+    realm_unref(realm);
+    return (SosiaErr)err;
+}
+
+void run_again(Sosia *s, Realm *realm, const SosiaRun *a, RatesSolver solver, int64_t begin_ns) {
+    RatesOptions o = {.solver = solver, .rtol = a->rtol, .atol = a->atol};
+    Run *r = run_new(s, realm, a, begin_ns, a->until_ns, &o);
+    r->resumed = true;
+    r->epoch_ns = r->now_ns = run_clock(realm);
+    if (!enlist(s, r)) (void)!set_off(s, r);
+    run_unref(r);
+}
+
+// ---- looking on ---------------------------------------------------------------------------------------------------
+
+static void put_time(Buf *out, const char *name, int64_t ns) {
+    buf_printf(out, ",\"%s\":\"", name);
+    time_print(ns, 7, out);
+    buf_byte(out, '"');
+}
+
+static const char *const state_names[] = {"starting", "running", "paused", "done", "failed"};
+
+static void status(Run *r, Buf *out) {
+    pthread_mutex_lock(&r->lock);
+    int64_t spent = r->wall_ns + (r->begun_mono_ns ? time_mono_ns() - r->begun_mono_ns : 0);
+    double all = (double)(r->until_ns - r->begin_ns), done = (double)(r->now_ns - r->begin_ns) / all;
+    buf_printf(out, "{\"state\":\"%s\"", state_names[r->state]);
+    put_time(out, "begin", r->begin_ns);
+    put_time(out, "now", r->now_ns);
+    put_time(out, "until", r->until_ns);
+    buf_printf(out, ",\"progress\":%.4f,\"seconds\":%.3f", done, (double)spent / 1e9);
+    if (at_work(r->state) && done > 0.001)
+        buf_printf(out, ",\"secondsLeft\":%.3f", (double)spent / 1e9 * (1 - done) / done);
+    buf_printf(out, ",\"instants\":%lld,\"values\":%lld,\"speed\":", (long long)r->stats.instants,
+               (long long)r->stats.told);
+    json_put_f64(out, r->speed);
+    if (r->anew) buf_printf(out, ",\"begunAnew\":true");
+    if (r->err && r->state == RUN_FAILED) {
+        buf_printf(out, ",\"error\":{\"code\":\"%s\",\"message\":", err_wire(r->err));
+        json_put_str(out, buf_str(&r->why));
+        buf_byte(out, '}');
+    }
+    buf_byte(out, '}');
+    pthread_mutex_unlock(&r->lock);
+}
+
+void run_show(Realm *realm, Buf *out) {
+    Run *r = run_of(realm->engine, realm);
+    buf_printf(out, ",\"status\":\"%s\"", r ? state_names[state_of(r)] : "idle");
+    if (!r) return;
+    buf_printf(out, ",\"run\":");
+    status(r, out);
+    run_unref(r);
+}
+
+static void wait_for_end(Run *r, int64_t wait_ns) {
+    struct timespec end = time_after(wait_ns < STATUS_WAIT_MAX ? wait_ns : STATUS_WAIT_MAX);
+    pthread_mutex_lock(&r->lock);
+    while (at_work(r->state) && !pthread_cond_timedwait(&r->wake, &r->lock, &end)) {}
+    pthread_mutex_unlock(&r->lock);
+}
+
+SosiaErr sosia_run_status(Sosia *s, const SosiaCaller *who, SosiaStr world, int64_t wait_ns, SosiaOut *out) {
+    (void)who;
+    Realm *realm;
+    Err err = scenario_named(s, world, &realm, out);
+    if (err) return (SosiaErr)err;
+    Run *r = run_of(s, realm);
+    if (r && wait_ns > 0) wait_for_end(r, wait_ns);
+    if (r) status(r, &out->body);
+    else buf_printf(&out->body, "{\"state\":\"idle\"}");
+    if (r) run_unref(r);
+    realm_unref(realm);
+    return SOSIA_OK;
+}
+
+// ---- ending -------------------------------------------------------------------------------------------------------
+
+static void stop(Run *r, bool closing) {
+    pthread_mutex_lock(&r->lock);
+    r->stop = true;
+    r->closing = r->closing || closing;
+    pthread_cond_broadcast(&r->wake);
+    pthread_mutex_unlock(&r->lock);
+}
+
+SosiaErr sosia_run_pause(Sosia *s, const SosiaCaller *who, SosiaStr world, SosiaOut *out) {
+    (void)who;
+    Realm *realm;
+    Err err = scenario_named(s, world, &realm, out);
+    if (err) return (SosiaErr)err;
+    Run *r = run_of(s, realm);
+    if (r) {
+        stop(r, false);
+        pthread_mutex_lock(&r->lock);
+        while (at_work(r->state)) pthread_cond_wait(&r->wake, &r->lock);
+        pthread_mutex_unlock(&r->lock);
+        status(r, &out->body);
+        run_unref(r);
+    } else {
+        buf_printf(&out->body, "{\"state\":\"idle\"}");
+    }
+    realm_unref(realm);
+    return SOSIA_OK;
+}
+
+void run_abandon(Realm *realm) {
+    Sosia *e = realm->engine;
+    pthread_mutex_lock(&e->runs_lock);
+    Run *r = e->runs;
+    while (r && r->realm != realm) r = r->next;
+    if (r) list_remove(e, r);
+    pthread_mutex_unlock(&e->runs_lock);
+    if (!r) return;
+    stop(r, false);
+    run_unref(r);
+}
+
+void runs_end(Sosia *e) {
+    pthread_mutex_lock(&e->runs_lock);
+    e->runs_closing = true;
+    for (Run *r = e->runs; r; r = r->next) stop(r, true);
+    while (e->runs_at_work) pthread_cond_wait(&e->runs_wake, &e->runs_lock);
+    Run *all = e->runs;
+    e->runs = NULL;
+    pthread_mutex_unlock(&e->runs_lock);
+    while (all) {
+        Run *r = all;
+        all = r->next;
+        run_unref(r);
+    }
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+// What outlives the process of a run: what was asked for, and its Sim in pieces. Two kinds of items, put together in
+// one transaction, so a file has both of one instant.
+#include "engine/run_sim.h"
+#include <stdio.h>
+#include "base/check.h"
+#include "base/mem.h"
+
+#define KEEP_VERSION 1
+#define PIECES_MAX 4096 // of one checkpoint
+
+typedef struct Kept {
+    RunState state;
+    uint64_t number; // of the scenario
+    int64_t begin_ns, until_ns, output_ns, steps, epoch_ns, batch_ns;
+    uint64_t seq; // the world has everything that was told, and no more
+    double speed;
+    RatesOptions solver;
+    uint64_t pieces;
+    Str changes;
+} Kept;
+
+// ---- bytes --------------------------------------------------------------------------------------------------------
+
+static void put_double(Buf *b, double d) { buf_u64(b, bits_of(d)); }
+
+static void encode(const Kept *k, Buf *b) {
+    buf_byte(b, KEEP_VERSION);
+    buf_byte(b, (char)k->state);
+    buf_byte(b, (char)k->solver.solver);
+    buf_varint(b, k->number);
+    const int64_t times[] = {k->begin_ns, k->until_ns, k->output_ns, k->steps, k->epoch_ns, k->batch_ns};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) buf_varint_signed(b, times[i]);
+    buf_varint(b, k->seq);
+    buf_varint(b, k->pieces);
+    put_double(b, k->speed);
+    put_double(b, k->solver.rtol);
+    put_double(b, k->solver.atol);
+    put_double(b, k->solver.step_max_s);
+    buf_str_put(b, k->changes);
+}
+
+static bool decode(Str bytes, Kept *k) {
+    Cut c = cut_of(bytes);
+    *k = (Kept){.state = RUN_FAILED};
+    if (cut_byte(&c) != KEEP_VERSION) return false;
+    k->state = (RunState)cut_byte(&c);
+    k->solver.solver = (RatesSolver)cut_byte(&c);
+    k->number = cut_varint(&c);
+    int64_t *const times[] = {&k->begin_ns, &k->until_ns, &k->output_ns, &k->steps, &k->epoch_ns, &k->batch_ns};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) *times[i] = cut_varint_signed(&c);
+    k->seq = cut_varint(&c);
+    k->pieces = cut_varint(&c);
+    double *const reals[] = {&k->speed, &k->solver.rtol, &k->solver.atol, &k->solver.step_max_s};
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) *reals[i] = double_of(cut_u64(&c));
+    if (c.bad || k->state > RUN_FAILED || k->pieces > PIECES_MAX) return false;
+    k->changes = (Str){(const char *)c.p, c.end - c.p};
+    return true;
+}
+
+static Str piece_key(Str world, uint64_t i, Buf *room) {
+    buf_reset(room);
+    buf_printf(room, "%.*s/%06llu", STR_ARG(world), (unsigned long long)i);
+    return buf_str(room);
+}
+
+// ---- keeping ------------------------------------------------------------------------------------------------------
+
+typedef struct Pieces {
+    Str prefix; // "WORLD/"
+    Buf keys;   // one behind the other, each with a 0 behind it
+    Buf *bytes; // of all; NULL: only their keys
+    uint64_t count;
+} Pieces;
+
+static bool take_piece(void *ctx, SosiaStr key, SosiaStr value) {
+    Pieces *p = ctx;
+    if (!str_starts(key, p->prefix)) return false;
+    buf_str_put(&p->keys, key);
+    buf_byte(&p->keys, 0);
+    if (p->bytes) buf_str_put(p->bytes, value);
+    p->count++;
+    return true;
+}
+
+// Pieces of a world. The scan begins behind "WORLD/", which is no key.
+static Err pieces_of(Sosia *e, Str world, Pieces *p, Buf *bytes) {
+    Buf prefix = {0};
+    buf_printf(&prefix, "%.*s/", STR_ARG(world));
+    *p = (Pieces){.prefix = buf_str(&prefix), .bytes = bytes};
+    Err err = (Err)sosia_items_scan(e, RUN_STATE_KIND, p->prefix, 0, take_piece, p);
+    buf_free(&prefix);
+    p->prefix = (Str){0};
+    return err;
+}
+
+// Put the head and its pieces, and take away those of before that are more.
+static Err put_all(Run *r, const Kept *k, Str bytes) {
+    Pieces old;
+    Err err = pieces_of(r->engine, r->realm->name, &old, NULL);
+    uint64_t n = k->pieces > old.count ? k->pieces : old.count;
+    SosiaItem *items = mem_alloc((size_t)(n + 1) * sizeof *items);
+    Buf head = {0}, *keys = mem_alloc((size_t)(n ? n : 1) * sizeof *keys);
+    encode(k, &head);
+    items[0] = (SosiaItem){.kind = RUN_KIND, .key = r->realm->name, .value = buf_str(&head)};
+    for (uint64_t i = 0; i < n; i++) {
+        int64_t at = (int64_t)i * RUN_PIECE_BYTES, left = bytes.n - at;
+        keys[i] = (Buf){0};
+        items[i + 1] = (SosiaItem){.kind = RUN_STATE_KIND, .key = piece_key(r->realm->name, i, &keys[i])};
+        if (i < k->pieces)
+            items[i + 1].value = str_sub(bytes, at, at + (left < RUN_PIECE_BYTES ? left : RUN_PIECE_BYTES));
+        else items[i + 1].remove = true;
+    }
+    if (!err) err = (Err)sosia_items_put_wait(r->engine, items, (int64_t)n + 1);
+    for (uint64_t i = 0; i < n; i++) buf_free(&keys[i]);
+    mem_free(keys);
+    mem_free(items);
+    buf_free(&head);
+    buf_free(&old.keys);
+    return err;
+}
+
+Err run_keep(Run *r, RunState state) {
+    if (!r->realm->scenario->number) return ERR_OK; // it lives in memory only
+    Buf bytes = {0};
+    sim_save(r->sim, &bytes);
+    Kept k = {.state = state,
+              .number = r->realm->scenario->number,
+              .begin_ns = r->begin_ns,
+              .until_ns = r->until_ns,
+              .output_ns = r->output_ns,
+              .steps = r->steps,
+              .epoch_ns = r->epoch_ns,
+              .batch_ns = r->batch_ns,
+              .seq = world_visible(r->realm->world),
+              .speed = r->speed,
+              .solver = r->solver,
+              .pieces = (uint64_t)((bytes.n + RUN_PIECE_BYTES - 1) / RUN_PIECE_BYTES),
+              .changes = r->changes};
+    Err err = bytes.full || k.pieces > PIECES_MAX ? ERR_LIMIT : put_all(r, &k, buf_str(&bytes));
+    buf_free(&bytes);
+    return err;
+}
+
+void run_forget(Sosia *e, Str world) {
+    Pieces old;
+    if (pieces_of(e, world, &old, NULL)) return;
+    SosiaItem item = {.kind = RUN_KIND, .key = world, .remove = true};
+    (void)sosia_items_put_wait(e, &item, 1);
+    for (const char *p = buf_str(&old.keys).p, *end = p + old.keys.n; p < end; p += strlen(p) + 1) {
+        item = (SosiaItem){.kind = RUN_STATE_KIND, .key = str_of(p), .remove = true};
+        (void)sosia_items_put_wait(e, &item, 1);
+    }
+    buf_free(&old.keys);
+}
+
+// ---- taking up ----------------------------------------------------------------------------------------------------
+
+typedef struct Finding {
+    Str world;
+    Buf bytes;
+    bool found;
+} Finding;
+
+static bool take_head(void *ctx, SosiaStr key, SosiaStr value) {
+    Finding *f = ctx;
+    f->found = str_eq(key, f->world);
+    if (f->found) buf_str_put(&f->bytes, value);
+    return false;
+}
+
+// The head of a world's checkpoint, when it is of this world as it is: nobody else wrote behind it.
+static bool usable(Run *r, uint64_t seq, Finding *f, Kept *k) {
+    char before[WORLD_NAME_MAX + 1];
+    Str name = r->realm->name;
+    *f = (Finding){.world = name};
+    memcpy(before, name.p, (size_t)name.n);
+    before[name.n - 1]--; // a key before it
+    if (sosia_items_scan(r->engine, RUN_KIND, (Str){before, name.n}, 0, take_head, f)) return false;
+    if (!f->found || !decode(buf_str(&f->bytes), k)) return false;
+    return k->number == r->realm->scenario->number && k->seq <= seq &&
+           atomic_load(&r->realm->scenario->foreign) <= k->seq;
+}
+
+bool run_find(Run *r, uint64_t seq, int64_t time) {
+    Finding f = {0};
+    Kept k;
+    bool ok = r->realm->scenario->number && usable(r, seq, &f, &k);
+    if (ok) {
+        r->epoch_ns = k.epoch_ns;
+        r->batch_ns = k.batch_ns;
+        r->skip_ns = time;
+    }
+    buf_free(&f.bytes);
+    return ok;
+}
+
+bool run_load(Run *r) {
+    Pieces p;
+    Buf bytes = {0};
+    Diag d;
+    diag_init(&d);
+    Err err = pieces_of(r->engine, r->realm->name, &p, &bytes);
+    if (!err) err = sim_load(r->sim, buf_str(&bytes), &d);
+    diag_free(&d);
+    buf_free(&p.keys);
+    buf_free(&bytes);
+    return !err;
+}
+
+typedef struct Resuming {
+    Sosia *engine;
+    Buf names; // with a 0 behind each
+} Resuming;
+
+static bool take_running(void *ctx, SosiaStr key, SosiaStr value) {
+    Resuming *x = ctx;
+    Kept k;
+    if (!decode(value, &k) || k.state != RUN_RUNNING) return true;
+    buf_str_put(&x->names, key);
+    buf_byte(&x->names, 0);
+    return true;
+}
+
+// One of them. A world that is not there any more: what was kept goes too.
+static void resume(Sosia *e, Str name) {
+    Realm *realm;
+    Err err = realm_open(e, name, &realm);
+    if (err == ERR_WORLD_NOT_FOUND) run_forget(e, name);
+    if (err) return;
+    Run look = {.engine = e, .realm = realm};
+    Finding f;
+    Kept k;
+    (void)usable(&look, UINT64_MAX, &f, &k);
+    if (f.found && decode(buf_str(&f.bytes), &k))
+        run_again(e, realm,
+                  &(SosiaRun){.until_ns = k.until_ns,
+                              .output_ns = k.output_ns,
+                              .speed = k.speed,
+                              .rtol = k.solver.rtol,
+                              .atol = k.solver.atol,
+                              .changes = k.changes},
+                  k.solver.solver, k.begin_ns);
+    buf_free(&f.bytes);
+    realm_unref(realm);
+}
+
+void runs_resume(Sosia *e) {
+    Resuming x = {.engine = e};
+    Err err = (Err)sosia_items_scan(e, RUN_KIND, (Str){0}, 0, take_running, &x);
+    for (const char *p = buf_str(&x.names).p, *end = p + x.names.n; !err && p < end; p += strlen(p) + 1)
+        resume(e, str_of(p));
+    buf_free(&x.names);
+}

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/run_sim.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "codec/json.h"
+#include "engine/derive.h"
+
+// ---- the writer's side --------------------------------------------------------------------------------------------
+
+Err run_edit(World *w, const Task *c) {
+    for (int64_t i = 0; i < c->set_count; i++) {
+        const Change *x = &c->sets[i];
+        bool twin = x->kind == CHANGE_SET || x->kind == CHANGE_UNSET;
+        if (twin && world_guarded(w, x->id, x->col).n) continue;
+        TRY(world_do(w, x));
+    }
+    return ERR_OK;
+}
+
+// ---- told ---------------------------------------------------------------------------------------------------------
+
+static void on_done(void *arg, const SosiaDone *done) {
+    Run *r = arg;
+    pthread_mutex_lock(&r->lock);
+    r->flight--;
+    if (done->err && !r->err) {
+        r->err = (Err)done->err;
+        buf_str_put(&r->why, done->message);
+    }
+    pthread_cond_broadcast(&r->wake);
+    pthread_mutex_unlock(&r->lock);
+}
+
+// False: a batch has failed, or it is to stand.
+static bool take_off(Run *r) {
+    pthread_mutex_lock(&r->lock);
+    while (r->flight >= RUN_FLIGHT_MAX && !r->err) pthread_cond_wait(&r->wake, &r->lock);
+    bool ok = !r->err;
+    if (ok) r->flight++;
+    pthread_mutex_unlock(&r->lock);
+    return ok;
+}
+
+static bool to_stand(Run *r) {
+    pthread_mutex_lock(&r->lock);
+    bool stop = r->stop || r->err;
+    pthread_mutex_unlock(&r->lock);
+    return stop;
+}
+
+static Task *task_of(Run *r, const SimCell *cells, uint32_t n) {
+    Task *c = task_new(OP_RUN, on_done, r, (int64_t)n * (int64_t)sizeof(Change) + 256);
+    c->realm = realm_ref(r->realm);
+    c->source = RUN_SOURCE;
+    c->sets = NEW(&c->arena, Change, n ? n : 1);
+    for (uint32_t i = 0; i < n; i++)
+        if (sim_change(r->sim, &cells[i], &c->sets[c->set_count])) c->set_count++;
+    return c;
+}
+
+// Hand a batch to the writer. False: the engine closes.
+static bool send(Run *r, Task *c, int64_t time) {
+    c->time = time;
+    if (!task_queue(r->engine, c, true)) return true;
+    on_done(r, &(SosiaDone){.err = SOSIA_CLOSED, .message = STR("the engine closes")});
+    task_free(c);
+    return false;
+}
+
+void run_tick(Run *r) {
+    int64_t now = sim_world_ns(r->epoch_ns, sim_now(r->sim));
+    if (now <= r->batch_ns || !take_off(r)) return;
+    Task *c = task_of(r, NULL, 0);
+    c->sets[c->set_count++] = (Change){.kind = CHANGE_TICK};
+    r->batch_ns = now;
+    (void)send(r, c, now);
+}
+
+bool run_told(void *ctx, sim_time t, uint16_t lane, const SimCell *cells, uint32_t n) {
+    Run *r = ctx;
+    CHECK(lane == 0);
+    int64_t time = sim_batch_ns(r->epoch_ns, t, r->batch_ns);
+    r->batch_ns = time;
+    if (time <= r->skip_ns) return !to_stand(r);
+    if (!take_off(r)) return false;
+    return send(r, task_of(r, cells, n), time) && !to_stand(r);
+}
+
+Err run_land(Run *r) {
+    pthread_mutex_lock(&r->lock);
+    while (r->flight) pthread_cond_wait(&r->wake, &r->lock);
+    Err err = r->err;
+    pthread_mutex_unlock(&r->lock);
+    return err;
+}
+
+// ---- the world as columns -----------------------------------------------------------------------------------------
+
+// A value that fits the field's type, as its cell.
+static void value_cell(const Field *f, const Json *v, Change *out) {
+    switch (f->cell) {
+    case CELL_BOOL: out->bits = v->type == JSON_TRUE; break;
+    case CELL_I64: out->bits = (uint64_t)v->i; break;
+    case CELL_F64: out->bits = bits_of(json_f64(v)); break;
+    default: out->text = v->s;
+    }
+}
+
+// A planned change as an input: its column is in the Sim, so that it is told to the world too.
+static Err plan_change(Run *r, View *v, const PlannedChange *p, bool input, Diag *d) {
+    TwinId id = view_find_twin(v, p->twin);
+    if (!id.v)
+        return diag_add(d, ERR_TWIN_NOT_FOUND, -1, -1, p->twin, "there is no twin with the id \"%.*s\"",
+                        STR_ARG(p->twin));
+    const Table *t = &v->catalog->tables[view_twin_place(v, id).table];
+    const Field *f = model_field(t->model, p->property);
+    if (!f || f->cell >= CELL_DOC)
+        return diag_add(d, ERR_VALIDATION, -1, -1, p->twin, "its model has no value \"%.*s\"", STR_ARG(p->property));
+    bool none = p->value->type == JSON_NULL;
+    if (!none) TRY(type_check(f->type, p->value, p->property, d));
+    uint32_t col = sim_column(r->sim, t->first + (uint32_t)(f - t->model->fields));
+    if (!input) return ERR_OK;
+    Change c = {.cell = (uint8_t)f->cell};
+    if (!none) value_cell(f, p->value, &c);
+    uint32_t row = sim_graph_twin(r->graph, id.v) - sim_column_of(r->sim, col).first;
+    sim_time at = sim_time_of(r->epoch_ns, r->begin_ns + p->at_ns);
+    if (at < sim_now(r->sim)) return ERR_OK; // it is behind us
+    if (!sim_takes_input(r->sim, col, row))
+        return diag_add(d, ERR_VALIDATION, -1, -1, p->twin, "\"%.*s\" is what a behaviour says: it cannot be changed",
+                        STR_ARG(p->property));
+    sim_input(r->sim, at, 0, col, row, 1, sim_value_in(r->sim, col, !none, c.bits, c.text));
+    return ERR_OK;
+}
+
+// input: else only their columns are made.
+static Err plan_changes(Run *r, View *v, bool input, Diag *d) {
+    if (!r->changes.n) return ERR_OK;
+    Arena a;
+    Json json;
+    Whatif w;
+    arena_init(&a, 4096);
+    Err err = json_parse(r->changes, NULL, &a, &json, d);
+    if (!err) err = whatif_changes(&a, &json, &w, d);
+    for (int32_t i = 0; !err && i < w.change_count; i++) err = plan_change(r, v, &w.changes[i], input, d);
+    arena_free(&a);
+    return err;
+}
+
+// What follows from graph and documents alone.
+static Err make_engines(Run *r, View *v, Diag *d) {
+    TRY(sim_graph(v, &r->graph));
+    TRY(rates_make(r->graph, v->catalog, &r->rates, d));
+    rates_options(r->rates, &r->solver);
+    int32_t count, first = catalog_docs(v->catalog, MAPPINGS_COLLECTION, &count);
+    r->maps = mem_alloc((size_t)(count ? count : 1) * sizeof(Mapping *));
+    for (int32_t i = first; i < first + count; i++) {
+        const Doc *doc = v->catalog->docs[i];
+        TRY(mapping_make(r->graph, r->engine->registry, doc->name, doc->json, &r->maps[r->map_count], d));
+        r->map_count++;
+    }
+    return ERR_OK;
+}
+
+static Err gather(Run *r, View *v, Diag *d) {
+    TRY(sim_gather(r->sim, v, 1));
+    for (int32_t i = 0; i < r->map_count; i++) TRY(mapping_ready(r->maps[i], r->sim, d));
+    return ERR_OK;
+}
+
+// Engines and columns, for t = 0 at epoch_ns.
+static Err build(Run *r, View *v, Diag *d) {
+    if (!r->graph) TRY(make_engines(r, v, d));
+    SimOpen open = {.graph = r->graph,
+                    .epoch_ns = r->epoch_ns,
+                    .seed = r->realm->scenario->seed,
+                    .lanes = 1,
+                    .output_s = (double)r->output_ns / 1e9};
+    r->sim = sim_new(&open);
+    TRY(rates_add(r->rates, r->sim, d));
+    for (int32_t i = 0; i < r->map_count; i++) TRY(mapping_add(r->maps[i], r->sim, d));
+    return plan_changes(r, v, false, d);
+}
+
+// Where it was, when that is known; else from the world as it is.
+static Err make(Run *r, View *v, Diag *d) {
+    int64_t time = (int64_t)view_meta(v, META_TIME), epoch = r->epoch_ns;
+    r->batch_ns = time;
+    r->seen = v->seq;
+    if (!r->anew && run_find(r, v->seq, time)) {
+        TRY(build(r, v, d));
+        TRY(gather(r, v, d));
+        if (run_load(r)) return r->resumed ? ERR_OK : plan_changes(r, v, true, d);
+        sim_free(r->sim);
+        r->epoch_ns = epoch;
+        r->batch_ns = time;
+        r->skip_ns = 0;
+    }
+    TRY(build(r, v, d));
+    TRY(gather(r, v, d));
+    TRY(sim_start(r->sim, d));
+    return plan_changes(r, v, true, d);
+}
+
+Err run_prepare(Run *r, Diag *d) {
+    Task *c = task_new(OP_SNAPSHOT, NULL, NULL, 0);
+    c->realm = realm_ref(r->realm);
+    Err err = task_wait(r->engine, c, true);
+    if (!err) err = c->err;
+    if (!err) {
+        View v;
+        view_begin(&v, c->fork);
+        err = make(r, &v, d);
+        if (v.failed) err = v.failed;
+        view_end(&v);
+    }
+    task_free(c);
+    return err;
+}
+
+void run_unprepare(Run *r) {
+    sim_free(r->sim);
+    for (int32_t i = 0; i < r->map_count; i++) mapping_unref(r->maps[i]);
+    mem_free(r->maps);
+    r->maps = NULL;
+    r->map_count = 0;
+    rates_unref(r->rates);
+    sim_graph_unref(r->graph);
+    r->sim = NULL;
+    r->rates = NULL;
+    r->graph = NULL;
+}
+
+// ---- what others wrote --------------------------------------------------------------------------------------------
+
+static bool is_value(SosiaEvent e) {
+    return e == SOSIA_EV_SET || e == SOSIA_EV_UNSET || e == SOSIA_EV_LINK_SET || e == SOSIA_EV_LINK_UNSET;
+}
+
+// A value that somebody set, as input now; a column that the Sim has not is nothing to it.
+static void take_value(Run *r, const SosiaChange *x) {
+    bool link = x->what == SOSIA_EV_LINK_SET || x->what == SOSIA_EV_LINK_UNSET;
+    uint32_t dense = link ? sim_graph_link(r->graph, x->link_no) : sim_graph_twin(r->graph, x->twin_no);
+    if (x->late || dense == UINT32_MAX) return;
+    for (uint32_t i = 0; i < sim_columns(r->sim); i++) {
+        SimColumn c = sim_column_of(r->sim, i);
+        if (c.col != x->column || !c.field || dense < c.first || dense - c.first >= c.rows) continue;
+        uint64_t bits = x->value.kind == SOSIA_F64    ? bits_of(x->value.d)
+                        : x->value.kind == SOSIA_BOOL ? (uint64_t)x->value.b
+                                                      : (uint64_t)x->value.i;
+        bool text = x->value.kind == SOSIA_TEXT || x->value.kind == SOSIA_JSON;
+        bool valid = x->value.kind != SOSIA_NONE;
+        double v = sim_value_in(r->sim, i, valid, text ? 0 : bits, text ? x->value.s : (Str){0});
+        sim_input(r->sim, sim_now(r->sim), 0, i, dense - c.first, 1, v);
+    }
+}
+
+Err run_listen(Run *r, bool *anew) {
+    *anew = false;
+    uint64_t newest = atomic_load(&r->realm->scenario->foreign);
+    if (newest <= r->seen) return ERR_OK;
+    TRY(run_land(r));
+    SosiaFeed *f;
+    SosiaErr err = sosia_feed_open(r->engine, NULL, r->realm->name, r->seen, &f, NULL);
+    *anew = err == SOSIA_GONE;
+    if (err) return err == SOSIA_GONE ? ERR_OK : (Err)err;
+    SosiaBatch b = {.seq = 1};
+    while (!err && !*anew && r->seen < newest) {
+        err = sosia_feed_next(f, INT64_C(1000000000), &b);
+        if (err || !b.seq) continue;
+        r->seen = b.seq;
+        for (int64_t i = 0; i < b.count && !str_eq(b.source, RUN_SOURCE); i++) {
+            if (is_value(b.changes[i].what)) take_value(r, &b.changes[i]);
+            else if (b.changes[i].what != SOSIA_EV_TELEMETRY) *anew = true;
+        }
+    }
+    sosia_feed_close(f);
+    if (err == SOSIA_GONE) *anew = true;
+    return err == SOSIA_GONE ? ERR_OK : (Err)err;
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs of forks: begun, looked at, paused. All wait for others: a reader does them.
+#include "serve/own.h"
+#include "base/time.h"
+#include "codec/json.h"
+
+// A request's own; lives with it.
+typedef struct Running {
+    SosiaRun run;
+    SosiaErr (*job)(Call *c, struct Running *x);
+    int status;
+    SosiaErr err;
+    SosiaOut out;
+} Running;
+
+static void answer(Call *c) {
+    Running *x = c->job_arg;
+    if (x->err) call_fail(c, (Err)x->err, buf_str(&x->out.message), (Str){0});
+    else call_json(c, x->status, (Str){0}, &x->out.body);
+    sosia_out_free(&x->out);
+}
+
+static void on_reader(Call *c) {
+    Running *x = c->job_arg;
+    x->err = x->job(c, x);
+    call_post(c, answer);
+}
+
+static Running *running_new(Call *c, int status, SosiaErr (*job)(Call *, Running *)) {
+    Running *x = http_alloc(c->req, sizeof *x);
+    *x = (Running){.run = {.world = c->world.n ? c->world : STR("live")}, .status = status, .job = job};
+    c->job_arg = x;
+    return x;
+}
+
+// ---- the body of a run --------------------------------------------------------------------------------------------
+
+static Str keep(Call *c, Str s) {
+    char *p = http_alloc(c->req, s.n > 0 ? s.n : 1);
+    if (s.n) memcpy(p, s.p, (size_t)s.n);
+    return (Str){p, s.n};
+}
+
+static bool duration(Str s, int64_t *out) {
+    return (time_parse_period(s, out) || time_parse_duration(s, out)) && *out > 0;
+}
+
+static bool take_text(Call *c, Str key, Str s, SosiaRun *r) {
+    if (str_eq(key, STR("until"))) return time_parse(s, &r->until_ns);
+    if (str_eq(key, STR("for"))) return duration(s, &r->for_ns);
+    if (str_eq(key, STR("output"))) return duration(s, &r->output_ns);
+    if (!str_eq(key, STR("solver"))) return false;
+    r->solver = keep(c, s);
+    return true;
+}
+
+static bool take_number(Str key, const Json *v, SosiaRun *r) {
+    if (str_eq(key, STR("steps")) && v->type == JSON_INT) {
+        r->steps = v->i;
+        return v->i > 0;
+    }
+    double *to = str_eq(key, STR("speed"))  ? &r->speed
+                 : str_eq(key, STR("rtol")) ? &r->rtol
+                 : str_eq(key, STR("atol")) ? &r->atol
+                                            : NULL;
+    if (to) *to = json_f64(v);
+    return to != NULL;
+}
+
+static bool take(Call *c, const JsonMember *m, SosiaRun *r) {
+    if (m->value.type == JSON_STRING) return take_text(c, m->key, m->value.s, r);
+    if (json_is_number(&m->value)) return take_number(m->key, &m->value, r);
+    if (!str_eq(m->key, STR("changes")) || m->value.type != JSON_ARRAY) return false;
+    Buf text = {0};
+    json_put(&text, &m->value);
+    r->changes = keep(c, buf_str(&text));
+    buf_free(&text);
+    return true;
+}
+
+// False when it was answered.
+static bool read_body(Call *c, SosiaRun *r) {
+    if (!c->view->body.n) return true;
+    Arena arena;
+    Json body;
+    arena_init(&arena, 0);
+    bool ok = json_parse(c->view->body, NULL, &arena, &body, NULL) == ERR_OK && body.type == JSON_OBJECT;
+    if (!ok) call_failf(c, ERR_SYNTAX, "The body of a run is a JSON object, or empty.");
+    for (int32_t i = 0; ok && i < body.count; i++) {
+        ok = take(c, &body.members[i], r);
+        if (!ok)
+            call_failf(c, ERR_ARGUMENT,
+                       "\"%.*s\" is not a member of a run, or not what it should be: until (a time), for and output "
+                       "(\"PT8H\", \"15m\"), speed, steps, solver, rtol, atol, changes.",
+                       STR_ARG(body.members[i].key));
+    }
+    arena_free(&arena);
+    return ok;
+}
+
+// ---- operations ---------------------------------------------------------------------------------------------------
+
+static SosiaErr do_run(Call *c, Running *x) { return sosia_run(c->server->engine, &c->who, &x->run, &x->out); }
+
+static SosiaErr do_pause(Call *c, Running *x) {
+    return sosia_run_pause(c->server->engine, &c->who, x->run.world, &x->out);
+}
+
+static SosiaErr do_status(Call *c, Running *x) {
+    return sosia_run_status(c->server->engine, &c->who, x->run.world, 0, &x->out);
+}
+
+void own_run(Call *c) {
+    Running *x = running_new(c, 202, do_run);
+    if (read_body(c, &x->run)) call_reader(c, on_reader);
+}
+
+void own_run_pause(Call *c) {
+    running_new(c, 200, do_pause);
+    call_reader(c, on_reader);
+}
+
+void own_run_status(Call *c) {
+    running_new(c, 200, do_status);
+    call_reader(c, on_reader);
+}
