@@ -426,8 +426,8 @@ typedef struct SosiaRetold {
     int64_t time_ns;
 } SosiaRetold;
 // Waits until it is durable; not from a callback. Errors: WORLD_NOT_FOUND, ARGUMENT (not a fork; to before from, or in
-// the future), UNSUPPORTED, GONE, LIMIT (a batch does not fit the fork's ring), those of history and of writing: what was
-// done stays, and *out tells how far it came.
+// the future), UNSUPPORTED, GONE, LIMIT (a batch does not fit the fork's ring), those of history and of writing: what
+// was done stays, and *out tells how far it came.
 SosiaErr sosia_retell(Sosia *s, const SosiaCaller *who, const SosiaRetell *r, SosiaRetold *out);
 
 // Erase for privacy: every value that ever was of a twin (property "": all of it, dead ones of that name, its

@@ -6,7 +6,8 @@
 //     order. What is in it is not visible yet, or its turn to be completed has come.
 //  2. world_publish(seq) happens before the Fifo lets go of an entry of seq. So when the writer finds the Fifo empty,
 //     everything applied is visible.
-//  3. After a failed commit the writer undoes everything after `durable`, in every world, before it lets the store go on.
+//  3. After a failed commit the writer undoes everything after `durable`, in every world, before it lets the store go
+//     on.
 #include "engine/engine.h"
 #include "base/check.h"
 #include "base/log.h"

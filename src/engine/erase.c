@@ -319,8 +319,8 @@ static Realm **forks_of(Sosia *e, int64_t *count) {
     return list;
 }
 
-// Make a fork that is only in the file: its journal is replayed as long as what it is about is there. One that cannot be
-// made has nothing but rows, which are written again. False: leave it.
+// Make a fork that is only in the file: its journal is replayed as long as what it is about is there. One that cannot
+// be made has nothing but rows, which are written again. False: leave it.
 static bool fork_made(Sosia *e, Realm *r, Err *err) {
     *err = scenario_load(e, r);
     if (*err == ERR_GONE || *err == ERR_PAST_GONE || *err == ERR_CORRUPT) *err = ERR_OK;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/scenarios.h"
 #include "engine/expr_past.h"
 #include <math.h>
 #include "base/check.h"
 #include "base/time.h"
 #include "engine/past_means.h"
 #include "engine/places.h"
+#include "engine/scenarios.h"
 #include "world/past.h"
 
 // One reading of a cell.

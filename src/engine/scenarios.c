@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/run.h"
 #include "engine/scenarios.h"
+#include "engine/run.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/time.h"
@@ -51,7 +51,7 @@ int64_t scenario_clock(const Realm *r) {
     return time > clock ? time : clock;
 }
 
-// ---- rows: ROW_FORMAT u8, flags u8, then numbers as varints and texts with their sizes ----------------------------------
+// ---- rows: ROW_FORMAT u8, flags u8, then numbers as varints and texts with their sizes -----------------------------
 
 enum { ROW_DROPPED = 1, ROW_SEEDED = 2 };
 
@@ -108,7 +108,7 @@ static void row_put(Sosia *e, const Scenario *s, bool dropped) {
     buf_free(&row);
 }
 
-// ---- the table: worlds_lock held --------------------------------------------------------------------------------------
+// ---- the table: worlds_lock held -----------------------------------------------------------------------------------
 
 static Scenario *table_number(const Sosia *e, uint64_t number) {
     for (int64_t i = 0; i < e->scenario_count; i++)
@@ -202,7 +202,7 @@ void scenario_submit(Sosia *e, Realm *r, const FeedBatch *b) {
     store_submit_to(e->store, &to);
 }
 
-// ---- making one again -------------------------------------------------------------------------------------------------
+// ---- making one again ----------------------------------------------------------------------------------------------
 
 // A journal to replay: of a world, up to a sequence.
 typedef struct Piece {
@@ -330,7 +330,7 @@ Err scenario_load(Sosia *e, Realm *r) {
     return err;
 }
 
-// ---- opening ----------------------------------------------------------------------------------------------------------
+// ---- opening -------------------------------------------------------------------------------------------------------
 
 typedef struct Opening {
     Sosia *e;
@@ -387,7 +387,7 @@ void scenarios_floor(Sosia *e) {
     atomic_store(&e->retain_floor, floor);
 }
 
-// ---- telling ----------------------------------------------------------------------------------------------------------
+// ---- telling -------------------------------------------------------------------------------------------------------
 
 static void show_time(const char *name, int64_t ns, Buf *out) {
     buf_printf(out, ",\"%s\":\"", name);
@@ -400,8 +400,8 @@ void scenario_show(const Scenario *s, const World *w, int64_t now_ns, Buf *out) 
     buf_printf(out, ",\"forkedAt\":%llu", (unsigned long long)s->fork_seq);
     show_time("created", s->created_ns, out);
     int64_t age = now_ns > s->created_ns ? (now_ns - s->created_ns) / NS_PER_S : 0;
-    buf_printf(out, ",\"age\":%lld,\"kept\":%s,\"loaded\":%s", (long long)age,
-               s->number ? "true" : "false", w ? "true" : "false");
+    buf_printf(out, ",\"age\":%lld,\"kept\":%s,\"loaded\":%s", (long long)age, s->number ? "true" : "false",
+               w ? "true" : "false");
     if (w) {
         WorldOwn own = world_own(w);
         buf_printf(out, ",\"ownPages\":%lld,\"ownBytes\":%lld,\"batches\":%lld,\"journalBytes\":%lld",

@@ -7,8 +7,8 @@
 // Invariants
 //  1. A fork that is kept has a row before it has a batch, and both are durable before they are acknowledged, in one
 //     order with the live world's batches. So the file never has a fork without what it was forked of.
-//  2. What a fork needs of others is there: dropped parents stay as rows while they have children, and retention lets go
-//     of nothing at or behind the oldest instant a fork lies over.
+//  2. What a fork needs of others is there: dropped parents stay as rows while they have children, and retention lets
+//     go of nothing at or behind the oldest instant a fork lies over.
 //  3. While the process lives a fork of the present is an ordinary copy-on-write fork. Only what is read back from the
 //     file lies over a past world.
 //  4. A fork has its own clock: batches are later than the instant it was forked of and than each other, whatever the
@@ -50,6 +50,7 @@ typedef struct Scenario {
     Realm *next;
 } Scenario;
 
+// With one reference, nothing else said of it yet.
 Scenario *scenario_new(Str name, Str from);
 // What the caller wants to have said of it.
 void scenario_ask(Scenario *s, const SosiaFork *f);

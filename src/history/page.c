@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of a page as they were known at an instant, from the newest point back: heads, then block by block, until nothing
-// is open of any row, at the latest with the newest block that has the state at its start.
+// Rows of a page as they were known at an instant, from the newest point back: heads, then block by block, until
+// nothing is open of any row, at the latest with the newest block that has the state at its start.
 #include "base/check.h"
 #include "base/mem.h"
 #include "history/history_inner.h"

@@ -67,20 +67,21 @@ MUST Err store_start(Store *s);
 // limit. Cost: one memcpy.
 void store_submit(Store *s, uint64_t seq, Str bytes);
 
-// Other worlds: their journals are kept whole, until the world goes. Like store_submit these are submissions: durable in
-// their order with the live world's, refused and dropped with them. The store knows nothing of what such worlds are.
+// Other worlds: their journals are kept whole, until the world goes. Like store_submit these are submissions: durable
+// in their order with the live world's, refused and dropped with them. The store knows nothing of what such worlds are.
 //
-// A batch of another world. prev: sequence of the batch of that world before it, or where the world began; ids: no id of
-// a twin or link in it, or in any before it, is higher.
+// A batch of another world. prev: sequence of the batch of that world before it, or where the world began; ids: no id
+// of a twin or link in it, or in any before it, is higher.
 typedef struct StoreBatch {
     uint64_t world; // its number, > 0
     uint64_t prev, seq, ids;
     Str bytes;
 } StoreBatch;
 void store_submit_to(Store *s, const StoreBatch *b);
-// Keep `bytes` (at most 64 KiB) of a world, in place of what was kept; it is no more: that goes, and its journal.
-#define STORE_WORLD_BYTES_MAX (1 << 16)
+#define STORE_WORLD_BYTES_MAX (1 << 16) // kept of a world beside its journal
+// Keep `bytes` of a world, in place of what was kept.
 void store_world_put(Store *s, uint64_t world, Str bytes);
+// The world is no more: what was kept goes, and its journal.
 void store_world_del(Store *s, uint64_t world);
 // After on_fail and the undo: go on. Batches are accepted again.
 void store_resume(Store *s);
@@ -238,8 +239,8 @@ MUST Err store_history_dead(StoreReader *r, Str name, bool (*fn)(void *ctx, cons
 // What is kept of each, ascending by number. fn false: stop. Errors: STORAGE, CORRUPT (a row does not match its check).
 MUST Err store_worlds(StoreReader *r, bool (*fn)(void *ctx, uint64_t world, Str bytes), void *ctx);
 // Append about bytes_max bytes of the journal of one behind `after`, at least one row when there is any: whole rows of
-// encoded batches. *after: the last of them. Errors: STORAGE, CORRUPT (a row does not match its check, or the one before
-// it is missing).
+// encoded batches. *after: the last of them. Errors: STORAGE, CORRUPT (a row does not match its check, or the one
+// before it is missing).
 MUST Err store_world_journal(StoreReader *r, uint64_t world, uint64_t *after, int64_t bytes_max, Buf *out);
 // The highest number of a world that there is anything of, and the highest of all StoreBatch.ids. Errors: STORAGE.
 MUST Err store_worlds_highest(StoreReader *r, uint64_t *world, uint64_t *ids);

@@ -32,10 +32,12 @@ typedef struct Scene {
     int64_t now;
 } Scene;
 
+// A number under n.
 static inline uint64_t below(Scene *x, uint64_t n) { return rng_below(&x->rng, n); }
 
 // ---- random changes, which may be refused ------------------------------------------------------------------------
 
+// A text, short or long.
 static inline Str draw_text(Scene *x) {
     static const char filler[] = " and it goes on and on, so that it lies in the heap of the domain, not in its cell";
     uint64_t k = below(x, 60);
@@ -43,11 +45,13 @@ static inline Str draw_text(Scene *x) {
     return arena_printf(&x->arena, "a text %llu%.*s", (unsigned long long)k, (int)below(x, sizeof filler), filler);
 }
 
+// A name nobody has.
 static inline Str draw_name(Scene *x, uint64_t id) {
     uint64_t k = below(x, 3) ? id : below(x, NAMES); // a few names come again and again
     return arena_printf(&x->arena, k & 1 ? "twin-%llu" : "a-twin-with-a-long-name-%llu", (unsigned long long)k);
 }
 
+// A value that the field takes.
 static inline void draw_value(Scene *x, const Field *f, Change *c) {
     c->cell = (uint8_t)f->cell;
     if (f->cell == CELL_DOC) c->text = arena_printf(&x->arena, "{\"a\":\"%.*s\"}", STR_ARG(draw_text(x)));
@@ -62,10 +66,13 @@ static inline uint64_t near(Scene *x, int64_t n) {
     return below(x, 3) && n > 80 ? (uint64_t)n - 1 - below(x, 80) : below(x, (uint64_t)n);
 }
 
+// A twin that may be there, mostly a new one.
 static inline uint64_t some_twin(Scene *x) { return x->twin_count ? x->twins[near(x, x->twin_count)] : 0; }
 
+// A link that may be there, mostly a new one.
 static inline uint64_t some_link(Scene *x) { return x->link_count ? x->links[near(x, x->link_count)] : 0; }
 
+// A change of a value.
 static inline Change draw_set(Scene *x) {
     View v = view_writer(x->w);
     TwinView t = view_twin_place(&v, (TwinId){some_twin(x)});
@@ -85,6 +92,7 @@ static inline Change draw_set(Scene *x) {
     return c;
 }
 
+// A change of a link's value.
 static inline Change draw_link_set(Scene *x) {
     View v = view_writer(x->w);
     Change c = {.kind = CHANGE_LINK_SET, .id = some_link(x)};
@@ -98,6 +106,7 @@ static inline Change draw_link_set(Scene *x) {
     return c;
 }
 
+// A new twin.
 static inline Change draw_twin_new(Scene *x) {
     View v = view_writer(x->w);
     Change c = {.kind = CHANGE_TWIN_NEW, .id = world_take_twin_id(x->w).v};
@@ -107,6 +116,7 @@ static inline Change draw_twin_new(Scene *x) {
     return c;
 }
 
+// A new link.
 static inline Change draw_link_new(Scene *x) {
     Change c = {.kind = CHANGE_LINK_NEW, .id = world_take_link_id(x->w).v};
     View v = view_writer(x->w);
@@ -118,6 +128,7 @@ static inline Change draw_link_new(Scene *x) {
     return c;
 }
 
+// A change of models or documents.
 static inline Change draw_model(Scene *x) {
     uint64_t known = (uint64_t)x->models + 1;
     Str id = arena_printf(&x->arena, "dtmi:more:M%llu;1", (unsigned long long)below(x, known));
@@ -145,6 +156,7 @@ static inline Change draw_model(Scene *x) {
     return (Change){.kind = CHANGE_MODELS_ADD, .text = arena_str(&x->arena, str_of(text))};
 }
 
+// Any change.
 static inline Change draw(Scene *x) {
     uint64_t dice = below(x, 1000);
     if (dice < 560) return draw_set(x);
@@ -162,11 +174,13 @@ static inline Change draw(Scene *x) {
 
 // ---- batches -----------------------------------------------------------------------------------------------------
 
+// Begin a batch in both worlds.
 static inline void begin(Scene *x) {
     x->now = world_next_time(x->w, x->now + NS_PER_MS);
     world_begin(x->w, world_seq(x->w) + 1, x->now);
 }
 
+// One change, refused or done alike in both.
 static inline void do_one(Scene *x, Change c) {
     int64_t trail = world_trail(x->w).n;
     Err e = world_do(x->w, &c);
@@ -190,11 +204,13 @@ static inline void replay(Scene *x) {
     buf_free(&bytes);
 }
 
+// Keep a fork of now.
 static inline void take_moment(Scene *x) {
     if (x->moment_count == FORKS) return;
     x->moments[x->moment_count++] = (Moment){world_fork(x->w, 0), world_seq(x->w), x->now};
 }
 
+// A batch of some changes.
 static inline void random_batch(Scene *x) {
     begin(x);
     for (uint64_t i = 1 + below(x, CHANGES); i > 0; i--) do_one(x, draw(x));
@@ -213,6 +229,7 @@ static inline void random_batch(Scene *x) {
     trails_add(&x->log, x->w);
 }
 
+// An empty scene of that seed.
 static inline void scene_open(Scene *x, uint64_t seed) {
     memset(x, 0, sizeof *x);
     x->d = domain_new();
@@ -232,6 +249,7 @@ static inline void scene_open(Scene *x, uint64_t seed) {
     trails_add(&x->log, x->w);
 }
 
+// So many batches, with moments on the way.
 static inline void scene_run(Scene *x, int batches) {
     for (int i = 0; i < batches; i++) {
         random_batch(x);
@@ -240,6 +258,7 @@ static inline void scene_run(Scene *x, int batches) {
     take_moment(x);
 }
 
+// Everything of it goes.
 static inline void scene_close(Scene *x) {
     for (int i = 0; i < x->moment_count; i++) world_free(x->moments[i].fork); // NULL is fine
     world_free(x->w);
@@ -251,20 +270,24 @@ static inline void scene_close(Scene *x) {
 
 // ---- the same by every reader ------------------------------------------------------------------------------------
 
+// Fail with what differs, and the seed.
 static inline void differ(const Scene *x, const Moment *m, const char *what, uint64_t a, uint64_t b) {
     fail_msg("seed %llu, seq %llu: %s %llu %llu", (unsigned long long)x->seed, (unsigned long long)m->seq, what,
              (unsigned long long)a, (unsigned long long)b);
 }
 
+// A word of a row of a copied page.
 static inline uint64_t word_of(const PageCopy *c, uint32_t i, uint32_t words) {
     return i < c->rows * words ? c->cells[i] : 0;
 }
 
+// Do both copies have the same text there?
 static inline bool same_text(const PageCopy *a, const PageCopy *b, uint32_t i, uint32_t words) {
     Text t = {{word_of(a, i, words), word_of(a, i + 1, words)}}, u = {{word_of(b, i, words), word_of(b, i + 1, words)}};
     return text_eq(&t, text_str(&u));
 }
 
+// A time of a row, 0 for none.
 static inline int64_t time_in(const int64_t *lane, const PageCopy *c, uint32_t row) {
     return lane && row < c->rows ? lane[row] : 0;
 }
@@ -287,6 +310,7 @@ static inline bool same_row(uint32_t vec, VecShape shape, const PageCopy *a, con
                          time_in(a->source, a, row) == time_in(b->source, b, row));
 }
 
+// The shape of a vector.
 static inline VecShape shape_in(const Catalog *c, uint32_t vec) {
     const Field *f;
     if (vec < VECNO_COLUMNS) return shape_of_vec(vec);
@@ -317,6 +341,7 @@ static inline void compare_pages(const Scene *x, const Moment *m, View *f, View 
     page_copy_free(&b);
 }
 
+// Twins and links print alike.
 static inline void compare_shown(const Scene *x, const Moment *m, View *f, View *p) {
     Buf a = {0}, b = {0};
     for (int64_t i = 0; i < x->twin_count; i++) {
@@ -368,6 +393,7 @@ static inline void compare_names(Scene *x, const Moment *m, View *f, View *p) {
     }
 }
 
+// Models and documents are alike.
 static inline void compare_models(const Scene *x, const Moment *m, View *f, View *p) {
     const Catalog *a = f->catalog, *b = p->catalog;
     if (a->table_count != b->table_count || a->next_vec != b->next_vec || a->doc_count != b->doc_count)
@@ -384,6 +410,7 @@ static inline void compare_models(const Scene *x, const Moment *m, View *f, View
         if (row != META_TIME && view_meta(f, row) != view_meta(p, row)) differ(x, m, "meta", row, view_meta(p, row));
 }
 
+// All of it prints alike.
 static inline void compare_printed(const Scene *x, const Moment *m, View *f, View *p) {
     Buf a = {0}, b = {0};
     rig_print_view(f, &a);
@@ -393,6 +420,7 @@ static inline void compare_printed(const Scene *x, const Moment *m, View *f, Vie
     buf_free(&b);
 }
 
+// The world of a moment, made from trails.
 static inline World *past_of(const Scene *x, const Moment *m, int64_t at, Fold **fold) {
     World *past = NULL;
     PastSource src = trails_source(&x->log, m->seq);
@@ -413,6 +441,7 @@ static inline Scene *scene_with_end(uint64_t seed, int batches) {
     return x;
 }
 
+// Close and free.
 static inline void scene_drop(Scene *x) {
     scene_close(x);
     mem_free(x);
