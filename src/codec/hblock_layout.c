@@ -119,7 +119,7 @@ double residuals_bits(const uint64_t *z, int64_t n) {
 
 // ---- buckets and varints -------------------------------------------------------------------------------------------
 
-static void buckets_put(HWork *w, Buf *out, const uint64_t *z, int64_t n, int fine) {
+static inline void put_buckets(HWork *w, Buf *out, const uint64_t *z, int64_t n, int fine) {
     uint8_t *symbols = hwork_slot(w, SLOT_SYMBOLS, n), *extra = hwork_slot(w, SLOT_EXTRA, n * 8 + 16), *at = extra;
     uint64_t acc = 0;
     int used = 0; // bits of acc, below 8 between two residuals
@@ -145,6 +145,11 @@ static void buckets_put(HWork *w, Buf *out, const uint64_t *z, int64_t n, int fi
     stream_put(w, out, symbols, n);
     buf_varint(out, (uint64_t)(at - extra));
     buf_put(out, extra, at - extra);
+}
+
+static void buckets_put(HWork *w, Buf *out, const uint64_t *z, int64_t n, int fine) {
+    if (fine == FINE_COARSEST) put_buckets(w, out, z, n, FINE_COARSEST); // constant, as most are
+    else put_buckets(w, out, z, n, fine);
 }
 
 static void varints_put(HWork *w, Buf *out, const uint64_t *z, int64_t n) {

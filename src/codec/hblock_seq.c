@@ -262,7 +262,7 @@ static void plan_predictor(HWork *w, Plan *p, const int64_t *q, const SeqRows *r
         best = cost;
         *p = tried;
     }
-    if (best == 0 || s->end - s->first < SAMPLE) return;
+    if (best == 0 || s->end - s->first < SAMPLE || w->level < 2) return;
     tried.predict = PREDICT_DRIFT;
     tried.step = step;
     if (cost_of(w, &tried, q, rows, s) < best) *p = tried;

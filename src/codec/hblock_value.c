@@ -19,7 +19,7 @@
 #define ROUND 0x1.8p52
 #define NEAR 4            // in units of the last place
 #define NEAR_BELOW 0x1p40 // so short a number is not as near by chance
-#define SAMPLES 64
+#define SAMPLES 32
 #define DIGIT_BITS 3.32 // of a value that changes
 #define ODD_BITS 80.0
 #define SINGLE_OVER 20.0 // bits: values of single precision may be less then
