@@ -165,6 +165,7 @@ struct Task {
     struct Scenario *scenario; // FORK: what was asked for
     Realm *under;              // FORK: of this past world
     int64_t time;              // APPLY: the batch's; 0: the world's clock says
+    uint64_t epoch;            // FORK of the past, RETELL, MERGE: erase_epoch before it was read; 0: of no concern
     Realm *realm;              // FORK: the new one; SNAPSHOT: of this one, whatever `world` says
     World *fork;               // SNAPSHOT: the result
     World *base;               // SNAPSHOT, with_base: of a fork's base, NULL when it has none
@@ -393,6 +394,7 @@ struct Sosia {
     Desk *desk;
     struct Pasts *pasts;
     struct Eraser *eraser;        // NULL: no history
+    _Atomic uint64_t erasures;    // begun and ended; odd: worlds and history still differ in what is erased
     struct Retention *retention;  // what policies say; the history's thread
     _Atomic bool retention_stale; // a round has begun: make it again
     int64_t retain_interval_ns;

@@ -24,10 +24,19 @@ typedef enum JobState {
     JOB_WASH,      // from everywhere; what asked for it is to leave the file too
 } JobState;
 
+// Ascending numbers of columns.
+typedef struct Columns {
+    uint32_t *items;
+    int64_t count, cap;
+} Columns;
+
 // A fork that it was erased from, and its sequence then.
 typedef struct ForkDone {
-    Realm *realm; // reference
-    uint64_t seq;
+    Realm *realm;    // reference; NULL: it is only in the file
+    uint64_t number; // in the file
+    uint64_t seq;    // 0: it could not be made, all of it is meant
+    bool made;       // its columns are known
+    Columns columns; // of the property there: a fork may have models, and types of the twin, of its own
 } ForkDone;
 
 typedef struct Job {
@@ -49,10 +58,10 @@ typedef struct Job {
     int64_t span_count, span_cap;
     uint64_t *links; // ascending, of whole twins
     int64_t link_count, link_cap;
-    uint32_t *columns; // ascending
-    int64_t column_count, column_cap;
-    bool telemetry; // the property is the name of one
-    bool known;     // some model had it, or some message
+    Columns columns;
+    Columns everywhere; // of the property in any table of live, for what is left of forks that cannot be made
+    bool telemetry;     // the property is the name of one
+    bool known;         // some model had it, or some message
     ForkDone *forks;
     int64_t fork_count;
     // done
@@ -91,19 +100,23 @@ static Job *job_new(Str twin, Str property, Str by, int64_t asked_ns) {
     return j;
 }
 
+// The store may still look at what is known of them.
 static void forks_drop(Job *j) {
-    for (int64_t i = 0; i < j->fork_count; i++) realm_unref(j->forks[i].realm);
-    mem_free(j->forks);
-    j->forks = NULL;
-    j->fork_count = 0;
+    for (int64_t i = 0; i < j->fork_count; i++) {
+        if (j->forks[i].realm) realm_unref(j->forks[i].realm);
+        j->forks[i].realm = NULL;
+    }
 }
 
 static void job_free(Job *j) {
     forks_drop(j);
+    for (int64_t i = 0; i < j->fork_count; i++) mem_free(j->forks[i].columns.items);
+    mem_free(j->forks);
     mem_free(j->twins);
     mem_free(j->spans);
     mem_free(j->links);
-    mem_free(j->columns);
+    mem_free(j->columns.items);
+    mem_free(j->everywhere.items);
     arena_free(&j->arena);
     mem_free(j);
 }
@@ -185,7 +198,10 @@ SosiaErr sosia_erase(Sosia *s, const SosiaCaller *who, SosiaStr twin, SosiaStr p
 
 // ---- what is kept of it -------------------------------------------------------------------------------------------
 // The value of an item: state, time it was asked for, sequence and time of the batch after which it is gone, subject;
-// then what is meant (names, who asked, numbers of the twins), or, when that is to be forgotten, counts.
+// then what is meant (names, who asked, numbers of the twins, and FORK_MARK | number with a sequence for each fork that it
+// is gone from), or, when that is to be forgotten, counts.
+
+#define FORK_MARK ((uint64_t)1 << 63)
 
 static void text_put(Buf *out, Str s) {
     buf_varint(out, (uint64_t)s.n);
@@ -212,6 +228,23 @@ static void job_encode(const Job *j, Buf *out) {
     text_put(out, j->property);
     text_put(out, j->by);
     for (int64_t i = 0; i < j->twin_count; i++) buf_u64(out, j->twins[i]);
+    for (int64_t i = 0; i < j->fork_count && j->state == JOB_GONE; i++) {
+        if (!j->forks[i].number) continue;
+        buf_u64(out, FORK_MARK | j->forks[i].number);
+        buf_u64(out, j->forks[i].seq);
+    }
+}
+
+static ForkDone *fork_add(Job *j, ForkDone f) {
+    j->forks = mem_grow(j->forks, (size_t)(j->fork_count + 1) * sizeof *j->forks);
+    j->forks[j->fork_count] = f;
+    return &j->forks[j->fork_count++];
+}
+
+static void number_take(Job *j, Cut *c) {
+    uint64_t n = cut_u64(c);
+    if (n & FORK_MARK) fork_add(j, (ForkDone){.number = n & ~FORK_MARK, .seq = cut_u64(c)});
+    else twin_add(j, n);
 }
 
 static Job *job_decode(Str id, Str value) {
@@ -234,7 +267,7 @@ static Job *job_decode(Str id, Str value) {
         j->property = arena_str(&j->arena, text_take(&c));
         j->by = arena_str(&j->arena, text_take(&c));
         j->whole = !j->property.n;
-        while (!c.bad && c.p < c.end) twin_add(j, cut_u64(&c));
+        while (!c.bad && c.p < c.end) number_take(j, &c);
     }
     if (good && !c.bad) return j;
     job_free(j);
@@ -286,16 +319,30 @@ static void span_add(Job *j, HistoryErase e) {
     if (e.from < e.to) j->spans[j->span_count++] = e;
 }
 
-static void column_add(Job *j, uint32_t col) {
+static void column_add(Columns *c, uint32_t col) {
     int64_t at = 0;
-    while (at < j->column_count && j->columns[at] < col) at++;
-    if (at < j->column_count && j->columns[at] == col) return;
-    if (j->column_count == j->column_cap) {
-        j->column_cap = j->column_cap ? j->column_cap * 2 : 16;
-        j->columns = mem_grow(j->columns, (size_t)j->column_cap * sizeof *j->columns);
+    while (at < c->count && c->items[at] < col) at++;
+    if (at < c->count && c->items[at] == col) return;
+    if (c->count == c->cap) {
+        c->cap = c->cap ? c->cap * 2 : 16;
+        c->items = mem_grow(c->items, (size_t)c->cap * sizeof *c->items);
     }
-    memmove(&j->columns[at + 1], &j->columns[at], (size_t)(j->column_count++ - at) * sizeof *j->columns);
-    j->columns[at] = col;
+    memmove(&c->items[at + 1], &c->items[at], (size_t)(c->count++ - at) * sizeof *c->items);
+    c->items[at] = col;
+}
+
+// Of a property in all tables of a world.
+static void columns_find(const Realm *r, Str property, Columns *out) {
+    View v;
+    view_begin(&v, r->world);
+    out->count = 0;
+    for (int32_t i = 0; i < v.catalog->table_count; i++) {
+        const Table *t = &v.catalog->tables[i];
+        const Field *f = model_field(t->model, property);
+        for (int32_t k = f ? (int32_t)(f - t->model->fields) : 0; f && k < f->end; k++)
+            column_add(out, t->first + (uint32_t)k);
+    }
+    view_end(&v);
 }
 
 static bool take_dead(void *ctx, const StoreDead *d) {
@@ -354,7 +401,7 @@ static void place_add(Job *j, const Catalog *c, const TwinPlace *p) {
     if (j->property.n && !f) end = first;
     for (int32_t i = first; i < end; i++) {
         uint32_t col = t->first + (uint32_t)i;
-        column_add(j, col);
+        column_add(&j->columns, col);
         span_add(j, (HistoryErase){.lane = trail_lane(col, 0), .row = p->row, .from = p->from, .to = p->to});
     }
     j->known |= f || model_telemetry(t->model, j->property);
@@ -423,7 +470,7 @@ static void links_add(Sosia *e, Job *j) {
 // The spans of history that are erased.
 static Err find_spans(Sosia *e, Job *j) {
     Finding x = {j, e};
-    j->span_count = j->link_count = j->column_count = 0;
+    j->span_count = j->link_count = j->columns.count = 0;
     for (int64_t i = 0; i < j->twin_count; i++) {
         uint64_t twin = j->twins[i];
         TRY(engine_twin_places(e->history, twin, take_place, &x));
@@ -480,18 +527,21 @@ static Err erase_in(Sosia *e, Job *j, Realm *r, uint64_t *seq, int64_t *time) {
     return err;
 }
 
-static bool is_done(const Job *j, const Realm *r) {
-    for (int64_t i = 0; i < j->fork_count; i++)
-        if (j->forks[i].realm == r) return true;
-    return false;
+static uint64_t number_of(const Realm *r) { return r->scenario ? r->scenario->number : 0; }
+
+static ForkDone *fork_done(const Job *j, const Realm *r) {
+    for (int64_t i = 0; i < j->fork_count; i++) {
+        uint64_t number = j->forks[i].number;
+        if (j->forks[i].realm == r || (number && number == number_of(r))) return &j->forks[i];
+    }
+    return NULL;
 }
 
 static Err erase_fork(Sosia *e, Job *j, Realm *r) {
     uint64_t seq;
     int64_t time;
     TRY(erase_in(e, j, r, &seq, &time));
-    j->forks = mem_grow(j->forks, (size_t)(j->fork_count + 1) * sizeof *j->forks);
-    j->forks[j->fork_count++] = (ForkDone){realm_ref(r), seq};
+    fork_add(j, (ForkDone){.realm = realm_ref(r), .number = number_of(r), .seq = seq});
     return ERR_OK;
 }
 
@@ -503,9 +553,10 @@ static Err erase_forks(Sosia *e, Job *j) {
         Realm **forks = forks_of(e, &count);
         more = false;
         for (int64_t i = 0; i < count && !err; i++) {
-            if (is_done(j, forks[i]) || !fork_made(e, forks[i], &err)) continue;
+            if (fork_done(j, forks[i])) continue;
             more = true;
-            err = erase_fork(e, j, forks[i]);
+            if (fork_made(e, forks[i], &err)) err = erase_fork(e, j, forks[i]);
+            else if (!err) fork_add(j, (ForkDone){.number = number_of(forks[i])});
         }
         forks_free(forks, count);
     }
@@ -517,18 +568,35 @@ static Err erase_present(Sosia *e, Job *j) {
     return erase_forks(e, j);
 }
 
+// What the property is in the forks, and their realms when the process is not the one that erased it from them.
+static Err find_forks(Sosia *e, Job *j) {
+    int64_t count;
+    Err err = ERR_OK;
+    Realm **forks = forks_of(e, &count);
+    for (int64_t i = 0; i < count && !err; i++) {
+        ForkDone *f = fork_done(j, forks[i]);
+        if (!f || !fork_made(e, forks[i], &err)) continue;
+        if (!f->realm) f->realm = realm_ref(forks[i]);
+        f->made = true;
+        if (!j->whole) columns_find(forks[i], j->property, &f->columns);
+    }
+    forks_free(forks, count);
+    if (!j->whole) columns_find(e->live, j->property, &j->everywhere);
+    return err;
+}
+
 // ---- batches ------------------------------------------------------------------------------------------------------
 
 // Batches without what is erased; out stays empty when they tell nothing of it. seq_max 0: all of them.
-static Err forget_up_to(const Job *j, uint64_t seq_max, Str bytes, Buf *out) {
+static Err forget_up_to(const Job *j, uint64_t seq_max, const Columns *columns, Str bytes, Buf *out) {
     Buf from = {0}, to = {0};
     Err err = ERR_OK;
     bool any = false;
     buf_str_put(&from, bytes);
     for (int64_t i = 0; i < j->twin_count && !err; i++) {
         Forget f = {.twin = j->twins[i],
-                    .columns = j->columns,
-                    .column_count = j->column_count,
+                    .columns = columns->items,
+                    .column_count = columns->count,
                     .all = j->whole,
                     .links = j->links,
                     .link_count = j->link_count,
@@ -551,26 +619,37 @@ static Err forget_up_to(const Job *j, uint64_t seq_max, Str bytes, Buf *out) {
 // The store's thread. Whatever was erased from another world is durable before.
 static Err forget_stored(void *ctx, uint64_t world, Str bytes, Buf *out) {
     const Job *j = ctx;
-    return forget_up_to(j, world ? 0 : j->seq, bytes, out);
+    uint64_t newest = 0;
+    if (!world) return forget_up_to(j, j->seq, &j->columns, bytes, out);
+    for (int64_t i = 0; i < j->fork_count; i++) {
+        const ForkDone *f = &j->forks[i];
+        if (f->number > newest) newest = f->number;
+        if (f->number == world) return forget_up_to(j, f->seq, f->made ? &f->columns : &j->everywhere, bytes, out);
+    }
+    if (world > newest) return ERR_OK;                     // made since, of what had it no more
+    return forget_up_to(j, 0, &j->everywhere, bytes, out); // dropped, but others were made of it
 }
 
 typedef struct HubJob {
     const Job *job;
     uint64_t seq;
+    const Columns *columns;
 } HubJob;
 
 static Err forget_kept(void *ctx, Str bytes, Buf *out) {
     const HubJob *x = ctx;
-    return forget_up_to(x->job, x->seq, bytes, out);
+    return forget_up_to(x->job, x->seq, x->columns, bytes, out);
 }
 
 // What the engine keeps in memory of batches and answers. The journal was written again.
 static Err erase_memory(Sosia *e, const Job *j) {
-    TRY(hub_forget(e->live->hub, forget_kept, &(HubJob){j, j->seq}));
+    TRY(hub_forget(e->live->hub, forget_kept, &(HubJob){j, j->seq, &j->columns}));
     desk_renew(e->desk, e->live);
     for (int64_t i = 0; i < j->fork_count; i++) {
-        TRY(hub_forget(j->forks[i].realm->hub, forget_kept, &(HubJob){j, j->forks[i].seq}));
-        desk_renew(e->desk, j->forks[i].realm);
+        const ForkDone *f = &j->forks[i];
+        if (!f->realm) continue;
+        TRY(hub_forget(f->realm->hub, forget_kept, &(HubJob){j, f->seq, &f->columns}));
+        desk_renew(e->desk, f->realm);
     }
     pasts_forget(e);
     desk_outlive(e->desk); // what began before may have seen it
@@ -635,6 +714,14 @@ static Err erase_history(Sosia *e, Job *j) {
     return j->whole ? history_erase_dead(e->history, j->twins, j->twin_count) : ERR_OK;
 }
 
+Err erase_epoch(const Sosia *e, uint64_t *out) {
+    uint64_t n = atomic_load(&e->erasures);
+    *out = n + 1; // never 0
+    return n & 1 ? ERR_BUSY : ERR_OK;
+}
+
+bool erase_since(const Sosia *e, uint64_t epoch) { return atomic_load(&e->erasures) + 1 != epoch; }
+
 static Err erase_worlds(Eraser *x, Job *j) {
     Sosia *e = x->engine;
     if (!j->twin_count) {
@@ -648,11 +735,24 @@ static Err erase_worlds(Eraser *x, Job *j) {
     return job_note(x, j);
 }
 
+// From what is told of worlds and their past; nothing is carried from one to another meanwhile.
+static Err erase_told(Eraser *x, Job *j) {
+    Sosia *e = x->engine;
+    Err err = ERR_OK;
+    if (j->state == JOB_WASH) return ERR_OK;
+    atomic_fetch_add(&e->erasures, 1);
+    if (j->state == JOB_ASKED) err = erase_worlds(x, j);
+    if (!err) err = erase_history(e, j);
+    if (!err) pasts_forget(e);
+    atomic_fetch_add(&e->erasures, 1);
+    return err;
+}
+
 static Err job_run(Eraser *x, Job *j) {
     Sosia *e = x->engine;
-    if (j->state == JOB_ASKED) TRY(erase_worlds(x, j));
+    TRY(erase_told(x, j));
     if (j->state == JOB_GONE) {
-        TRY(erase_history(e, j));
+        TRY(find_forks(e, j));
         TRY(scrub(x, j, true));
         TRY(erase_memory(e, j));
         j->state = JOB_WASH;

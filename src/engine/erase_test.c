@@ -427,6 +427,110 @@ static void test_forks(void **state) {
     kit_unlink(path);
 }
 
+static void link_in(Kit *k, const char *world, const char *from, const char *id, const char *to) {
+    char body[160];
+    snprintf(body, sizeof body, "{\"$relationshipName\":\"feeds\",\"$targetId\":\"%s\",\"flow\":4242.125}", to);
+    assert_int_equal(kit_write_in(k, world, SOSIA_LINK_PUT, from, id, body), SOSIA_OK);
+}
+
+// What only a fork had leaves its journal: relationships, also those that went, and twins.
+static void test_forks_in_the_file(void **state) {
+    (void)state;
+    char path[64];
+    int64_t at[8];
+    Kit k;
+    Receipt r;
+    kit_path(path);
+    atomic_store(&test_clock, INT64_C(1793520000000000000));
+    fill(&k, path, at);
+    fork_of(&k, "live", "one");
+    link_in(&k, "one", "neighbour", "hush-own", "hush-twin");
+    link_in(&k, "one", "hush-twin", "hush-gone", "heir");
+    assert_int_equal(kit_write_in(&k, "one", SOSIA_LINK_PATCH, "neighbour", "hush-own",
+                                  "[{\"op\":\"replace\",\"path\":\"/flow\",\"value\":4242.125}]"),
+                     SOSIA_OK);
+    assert_int_equal(kit_write_in(&k, "one", SOSIA_LINK_DELETE, "hush-twin", "hush-gone", ""), SOSIA_OK);
+    assert_int_equal(erase(&k, "hush-twin", "", &r), SOSIA_OK);
+    file_lacks(&k, path, "hush");
+    assert_false(forks_tell(&k, "one"));
+    assert_int_equal(kit_get_in(&k, "one", SOSIA_GET_TWIN, "neighbour", ""), SOSIA_OK);
+    assert_int_equal(kit_write_in(&k, "one", SOSIA_TWIN_PUT, "hush-other", "",
+                                  "{\"$metadata\":{\"$model\":\"dtmi:test:Base;1\"},\"label\":\"hush-hush\"}"),
+                     SOSIA_OK);
+    assert_int_equal(erase(&k, "hush-other", "label", &r), SOSIA_OK);
+    file_lacks(&k, path, "hush-hush");
+    assert_int_equal(kit_get_in(&k, "one", SOSIA_GET_TWIN, "hush-other", ""), SOSIA_OK);
+    kit_close(&k);
+    kit_unlink(path);
+}
+
+// A property that is set anew in a fork while the rest goes on is not lost with what was erased.
+static void test_forks_go_on(void **state) {
+    (void)state;
+    char path[64];
+    int64_t at[8];
+    Kit k;
+    Receipt r = {.err = SOSIA_OK};
+    kit_path(path);
+    atomic_store(&test_clock, INT64_C(1793520000000000000));
+    fill(&k, path, at);
+    fork_of(&k, "live", "one");
+    assert_int_equal(sosia_erase(k.s, NULL, kit_str("hush-twin"), kit_str("label"), on_receipt, &r), SOSIA_OK);
+    const char *later = "[{\"op\":\"add\",\"path\":\"/label\",\"value\":\"later\"}]";
+    do assert_int_equal(kit_get_in(&k, "one", SOSIA_GET_TWIN, "hush-twin", ""), SOSIA_OK);
+    while (memmem(k.out.body.p, (size_t)k.out.body.n, "hush-hush", 9));
+    assert_int_equal(kit_write_in(&k, "one", SOSIA_TWIN_PATCH, "hush-twin", "", later), SOSIA_OK);
+    while (!atomic_load(&r.ended)) thread_sleep_ns(NS_PER_MS);
+    assert_int_equal(r.err, SOSIA_OK);
+    kit_close(&k);
+    open_file(&k, path);
+    assert_int_equal(kit_get_in(&k, "one", SOSIA_GET_TWIN, "hush-twin", ""), SOSIA_OK);
+    assert_non_null(memmem(k.out.body.p, (size_t)k.out.body.n, "later", 5));
+    kit_close(&k);
+    kit_unlink(path);
+}
+
+// What was read of the past before is not carried into the present behind the erasure.
+static void test_nothing_is_carried(void **state) {
+    (void)state;
+    char path[64], name[32], past[80];
+    int64_t at[8];
+    Kit k;
+    Receipt r = {.err = SOSIA_OK};
+    SosiaFeed *f;
+    SosiaBatch b;
+    SosiaBuf world = {0};
+    int forks = 0;
+    kit_path(path);
+    atomic_store(&test_clock, INT64_C(1793520000000000000));
+    fill(&k, path, at);
+    buf_printf(&world, "live@");
+    time_print(at[0], 9, &world);
+    snprintf(past, sizeof past, "%.*s", (int)world.n, world.p);
+    sosia_buf_free(&world);
+    SosiaReplay again = {.from_ns = INT64_C(1793520000000000000), .to_ns = at[1], .speed = 0.001};
+    assert_int_equal(sosia_feed_replay(k.s, NULL, &again, &f), SOSIA_OK);
+    assert_int_equal(sosia_feed_next(f, 10 * NS_PER_S, &b), SOSIA_OK);
+    assert_int_equal(sosia_erase(k.s, NULL, kit_str("hush-twin"), kit_str(""), on_receipt, &r), SOSIA_OK);
+    while (!atomic_load(&r.ended) && forks < 60) {
+        snprintf(name, sizeof name, "f%d", forks);
+        SosiaErr err = sosia_fork(k.s, NULL, kit_str(past), kit_str(name));
+        assert_true(err == SOSIA_OK || err == SOSIA_BUSY);
+        forks += err == SOSIA_OK;
+        if (!err) (void)forks_tell(&k, name);
+    }
+    while (!atomic_load(&r.ended)) thread_sleep_ns(NS_PER_MS);
+    assert_int_equal(r.err, SOSIA_OK);
+    assert_int_equal(sosia_feed_next(f, 0, &b), SOSIA_BUSY);
+    sosia_feed_close(f);
+    for (int i = 0; i < forks; i++) {
+        snprintf(name, sizeof name, "f%d", i);
+        assert_false(forks_tell(&k, name));
+    }
+    kit_close(&k);
+    kit_unlink(path);
+}
+
 // ---- a reader of the journal, answers to be continued -------------------------------------------------------------
 
 // A cursor that has a piece of the journal in memory, and a question whose next page is kept.
@@ -526,8 +630,15 @@ static void test_writing_goes_on(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_twin),  cmocka_unit_test(test_property), cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_forks), cmocka_unit_test(test_readers),  cmocka_unit_test(test_writing_goes_on),
+        cmocka_unit_test(test_twin),
+        cmocka_unit_test(test_property),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_forks_in_the_file),
+        cmocka_unit_test(test_forks_go_on),
+        cmocka_unit_test(test_nothing_is_carried),
+        cmocka_unit_test(test_forks),
+        cmocka_unit_test(test_readers),
+        cmocka_unit_test(test_writing_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

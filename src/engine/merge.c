@@ -3,6 +3,7 @@
 #include "engine/merge.h"
 #include "base/mem.h"
 #include "codec/json.h"
+#include "engine/erase.h"
 #include "engine/pasts.h"
 
 #define SHOWN_MAX 1000 // changes and conflicts of one answer
@@ -76,6 +77,7 @@ static void tell(const SosiaMerge *a, const struct Merge *m, bool kept, Buf *out
 
 static Err run(Sosia *s, const SosiaCaller *who, const SosiaMerge *a, struct Merge *m, SosiaOut *out) {
     Task *c = task_new(OP_MERGE, NULL, NULL, 256);
+    c->epoch = m->epoch;
     c->world = arena_str(&c->arena, a->into);
     if (who) c->source = arena_str(&c->arena, who->principal);
     c->merge = m;
@@ -97,9 +99,11 @@ static Err run(Sosia *s, const SosiaCaller *who, const SosiaMerge *a, struct Mer
     return err;
 }
 
-static Err merge(Sosia *s, const SosiaCaller *who, const SosiaMerge *a, const Differ *d, SosiaOut *out) {
+static Err merge(Sosia *s, const SosiaCaller *who, const SosiaMerge *a, uint64_t epoch, const Differ *d,
+                 SosiaOut *out) {
     struct Merge m = {.changes = d->changes,
                       .count = d->count,
+                      .epoch = epoch,
                       .ask = {.tolerance = a->tolerance, .relative = a->relative},
                       .dry_run = a->dry_run,
                       .skip_conflicts = a->skip_conflicts};
@@ -129,7 +133,9 @@ SosiaErr sosia_merge(Sosia *s, const SosiaCaller *who, const SosiaMerge *a, Sosi
     buf_reset(&out->message);
     out->token[0] = 0;
     DiffSides x;
+    uint64_t epoch;
     Err err = check(a, out);
+    if (!err) err = erase_epoch(s, &epoch);
     if (!err) err = diff_sides(s, a->world, (Str){0}, &x, &out->message);
     if (err) {
         if (!out->message.n) buf_str_put(&out->message, str_of(err_text(err)));
@@ -138,7 +144,7 @@ SosiaErr sosia_merge(Sosia *s, const SosiaCaller *who, const SosiaMerge *a, Sosi
     Differ d;
     DiffAsk ask = {.tolerance = a->tolerance, .relative = a->relative};
     err = differ_run(&d, x.before, x.after, &ask);
-    if (!err) err = merge(s, who, a, &d, out);
+    if (!err) err = merge(s, who, a, epoch, &d, out);
     else buf_str_put(&out->message, str_of(err_text(err)));
     differ_free(&d);
     diff_sides_free(&x);

@@ -21,7 +21,8 @@ struct Merge {
     const DiffChange *changes;
     MergeResult *results;
     int64_t count, conflicts;
-    DiffAsk ask; // tolerances
+    DiffAsk ask;    // tolerances
+    uint64_t epoch; // see erase_epoch
     bool dry_run, skip_conflicts;
     Arena arena;
 };

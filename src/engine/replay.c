@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/erase.h"
 #include "world/unfold.h"
 #include <errno.h>
 
@@ -23,6 +24,7 @@ struct Replay {
     Replay *next; // of the engine
     Sosia *engine;
     SosiaReplay what;
+    uint64_t epoch; // of before anything was read
     Thread thread;
     World *base;
     Unfold *unfold;
@@ -217,8 +219,10 @@ static Err make_base(Replay *r) {
 Err replay_start(Sosia *e, const SosiaReplay *what, Replay **out) {
     if (e->history) history_wait(e->history, atomic_load(&e->durable));
     TRY(look_over(e, what));
+    uint64_t epoch;
+    TRY(erase_epoch(e, &epoch));
     Replay *r = mem_alloc(sizeof *r);
-    *r = (Replay){.engine = e, .what = *what, .at = what->from_ns, .window_ns = NS_PER_S};
+    *r = (Replay){.engine = e, .what = *what, .epoch = epoch, .at = what->from_ns, .window_ns = NS_PER_S};
     Err err = make_base(r);
     if (err) {
         mem_free(r);
@@ -235,6 +239,7 @@ Err replay_start(Sosia *e, const SosiaReplay *what, Replay **out) {
 
 Err replay_take(Replay *r, int64_t wait_ns, FeedBatch **out) {
     *out = NULL;
+    if (r->engine && erase_since(r->engine, r->epoch)) return ERR_BUSY; // what was read ahead may tell of it
     struct timespec until = time_after(wait_ns);
     pthread_mutex_lock(&r->lock);
     while (!r->head && !r->ended && !r->stop && wait_ns > 0)

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "engine/derive.h"
+#include "engine/erase.h"
 #include "engine/pasts.h"
 #include "engine/replay.h"
 #include "engine/scenarios.h"
@@ -98,6 +99,7 @@ typedef struct Teller {
     const SosiaRetell *what;
     Realm *realm;
     SosiaRetold *out;
+    uint64_t epoch;       // of before it was read
     pthread_mutex_t lock; // guards the rest
     pthread_cond_t moved;
     int64_t under_way;
@@ -139,6 +141,7 @@ static Err tell(Teller *t, const FeedBatch *b) {
     Task *c = task_new(OP_RETELL, on_told, x, 256);
     *x = (Told){t, c};
     c->realm = realm_ref(t->realm);
+    c->epoch = t->epoch;
     c->id = arena_str(&c->arena, t->what->twin);
     buf_put(&c->items, b->bytes, b->size);
     err = task_queue(t->e, c, true);
@@ -166,8 +169,9 @@ static Err tell_all(Teller *t, Replay *r) {
 static Err retell(Sosia *s, const SosiaRetell *what, Realm *realm, SosiaRetold *out) {
     Replay *r;
     SosiaReplay stretch = {.from_ns = what->from_ns, .to_ns = what->to_ns};
-    TRY(replay_start(s, &stretch, &r));
     Teller t = {.e = s, .what = what, .realm = realm, .out = out};
+    TRY(erase_epoch(s, &t.epoch));
+    TRY(replay_start(s, &stretch, &r));
     pthread_mutex_init(&t.lock, NULL);
     pthread_cond_init(&t.moved, NULL);
     Err err = tell_all(&t, r);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Worlds: live and the forks, by name. Readers take references, so that dropping a world frees it behind the last one.
 #include "engine/derive.h"
+#include "engine/erase.h"
 #include "engine/pasts.h"
 #include "engine/run.h"
 #include "engine/scenarios.h"
@@ -349,7 +350,8 @@ static SosiaErr world_call(Sosia *s, int op, const SosiaCaller *who, const Sosia
     if (op == OP_FORK) {
         c->scenario = scenario_new(f->name, f->from.n ? f->from : STR("live"));
         scenario_ask(c->scenario, f);
-        if (pasts_named(f->from))
+        if (pasts_named(f->from)) err = erase_epoch(s, &c->epoch);
+        if (!err && pasts_named(f->from))
             err = pasts_find(s, f->from, &c->under, &c->source_time); // waits, as the writer cannot
     }
     if (!err) err = task_wait(s, c, true);

@@ -233,7 +233,10 @@ static Realm *task_realm(Sosia *e, Task *c) {
 void task_run(Sosia *e, Task *c) {
     Realm *r = NULL;
     if (c->err) task_finish(e, c);
-    else if (c->op == OP_FORK) world_task_fork(e, c);
+    else if (c->epoch && erase_since(e, c->epoch)) {
+        task_fail(c, ERR_BUSY, "something was erased meanwhile: ask again");
+        task_finish(e, c);
+    } else if (c->op == OP_FORK) world_task_fork(e, c);
     else if (c->op == OP_DROP) world_task_drop(e, c);
     else if (c->op == OP_ITEMS) items_task(e, c);
     else if (c->op == OP_WAKE) task_finish(e, c);
