@@ -151,7 +151,9 @@ void checkpoint_run(Store *s, World *fork, uint64_t seq) {
 
 // ---- deleting -----------------------------------------------------------------------------------------------------
 
-bool gc_pending(const Store *s) { return !s->gc_stuck && (s->trim_to || s->garbage.count || s->gone_count); }
+bool gc_left(const Store *s) { return s->trim_to || s->garbage.count || s->gone_count; }
+
+bool gc_pending(const Store *s) { return !s->gc_stuck && gc_left(s); }
 
 // The sequence up to which one slice deletes journal rows, 0 when there is none; what is kept then. *last: no further
 // slice is needed.

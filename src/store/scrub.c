@@ -289,7 +289,10 @@ static bool empty_log(Store *s, Scrub *x) {
 static Err scrub_step(Store *s, Scrub *x, bool *ended) {
     bool more = true;
     switch (x->state) {
-    case SCRUB_ROOT: x->state = x->forget ? SCRUB_JOURNAL : SCRUB_GARBAGE; break;
+    case SCRUB_ROOT:
+        s->gc_stuck = false; // what could not be deleted before is tried again
+        x->state = x->forget ? SCRUB_JOURNAL : SCRUB_GARBAGE;
+        break;
     case SCRUB_JOURNAL:
         TRY(journal_slice(s, x, &more));
         if (more) break;
@@ -300,14 +303,20 @@ static Err scrub_step(Store *s, Scrub *x, bool *ended) {
         TRY(scenario_slice(s, x, &more));
         if (!more) x->state = SCRUB_GARBAGE;
         break;
-    case SCRUB_GARBAGE: x->state = SCRUB_FILL; break;
+    case SCRUB_GARBAGE:
+        if (gc_left(s)) return ERR_STORAGE; // it would stay in the file
+        x->state = SCRUB_FILL;
+        break;
     case SCRUB_FILL:
         TRY(fill_slice(s, x, &more));
         if (more) break;
         let_go(s, x);
         x->state = SCRUB_LET_GO;
         break;
-    case SCRUB_LET_GO: x->state = SCRUB_LOG; break;
+    case SCRUB_LET_GO:
+        if (gc_left(s)) return ERR_STORAGE;
+        x->state = SCRUB_LOG;
+        break;
     case SCRUB_LOG:
         if (!empty_log(s, x)) break;
         x->state = SCRUB_TAILS;

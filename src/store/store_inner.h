@@ -246,6 +246,8 @@ void store_wait(Store *s);
 void checkpoint_run(Store *s, World *fork, uint64_t seq);
 // Rows to delete are left and deleting is not stuck.
 bool gc_pending(const Store *s);
+// Is anything not deleted yet, also what waits for another try?
+bool gc_left(const Store *s);
 // Delete some journal rows or page rows no root needs, in one transaction.
 void gc_slice(Store *s);
 
