@@ -11,6 +11,7 @@
 #include "engine/pasts.h"
 #include "engine/scenarios.h"
 #include "engine/places.h"
+#include "engine/run.h"
 #include "store/scrub.h"
 #include "world/forget.h"
 
@@ -198,8 +199,8 @@ SosiaErr sosia_erase(Sosia *s, const SosiaCaller *who, SosiaStr twin, SosiaStr p
 
 // ---- what is kept of it -------------------------------------------------------------------------------------------
 // The value of an item: state, time it was asked for, sequence and time of the batch after which it is gone, subject;
-// then what is meant (names, who asked, numbers of the twins, and FORK_MARK | number with a sequence for each fork that it
-// is gone from), or, when that is to be forgotten, counts.
+// then what is meant (names, who asked, numbers of the twins, FORK_MARK | number with a sequence for each fork that it is
+// gone from), or, when that is to be forgotten, counts.
 
 #define FORK_MARK ((uint64_t)1 << 63)
 
@@ -575,7 +576,8 @@ static Err find_forks(Sosia *e, Job *j) {
     Realm **forks = forks_of(e, &count);
     for (int64_t i = 0; i < count && !err; i++) {
         ForkDone *f = fork_done(j, forks[i]);
-        if (!f || !fork_made(e, forks[i], &err)) continue;
+        if (f) err = run_state_forget(e, forks[i]->name);
+        if (!f || err || !fork_made(e, forks[i], &err)) continue;
         if (!f->realm) f->realm = realm_ref(forks[i]);
         f->made = true;
         if (!j->whole) columns_find(forks[i], j->property, &f->columns);

@@ -450,6 +450,9 @@ static void test_forks_in_the_file(void **state) {
                                   "[{\"op\":\"replace\",\"path\":\"/flow\",\"value\":4242.125}]"),
                      SOSIA_OK);
     assert_int_equal(kit_write_in(&k, "one", SOSIA_LINK_DELETE, "hush-twin", "hush-gone", ""), SOSIA_OK);
+    SosiaItem kept = {
+        .kind = kit_str("sosia.run.state"), .key = kit_str("one/000000"), .value = kit_str("a level of hush")};
+    assert_int_equal(sosia_items_put_wait(k.s, &kept, 1), SOSIA_OK);
     assert_int_equal(erase(&k, "hush-twin", "", &r), SOSIA_OK);
     file_lacks(&k, path, "hush");
     assert_false(forks_tell(&k, "one"));

@@ -46,5 +46,8 @@ void run_abandon(Realm *r);
 void runs_resume(Sosia *e);
 // Nothing is kept of a run any more: its world is dropped. Waits for the store; not for the writer.
 void run_forget(Sosia *e, Str world);
+// Something was erased from its world: the state that is kept goes, so that a run begins anew from the world as it is,
+// which it does anyhow when others wrote to it. Errors: those of items.
+MUST Err run_state_forget(Sosia *e, Str world);
 // The engine closes: all end at their next instant, with a checkpoint. Waits. The writer still runs.
 void runs_end(Sosia *e);

@@ -154,6 +154,19 @@ void run_forget(Sosia *e, Str world) {
     buf_free(&old.keys);
 }
 
+Err run_state_forget(Sosia *e, Str world) {
+    Pieces old;
+    Err err = pieces_of(e, world, &old, NULL);
+    SosiaItem *items = mem_alloc((size_t)(old.count + 1) * sizeof *items);
+    int64_t n = 0;
+    for (const char *p = buf_str(&old.keys).p, *end = p + old.keys.n; p < end; p += strlen(p) + 1)
+        items[n++] = (SosiaItem){.kind = RUN_STATE_KIND, .key = str_of(p), .remove = true};
+    if (!err && n) err = (Err)sosia_items_put_wait(e, items, n);
+    mem_free(items);
+    buf_free(&old.keys);
+    return err;
+}
+
 // ---- taking up ----------------------------------------------------------------------------------------------------
 
 typedef struct Finding {
