@@ -468,6 +468,9 @@ typedef struct SosiaFork {
     bool seeded;      // it has one
 } SosiaFork;
 SosiaErr sosia_world_fork(Sosia *s, const SosiaCaller *who, const SosiaFork *f);
+// May a read of that world wait for the disk? Of a past one, and of a fork that lies over one or was not asked for
+// since the start. For event loops, which then let another thread do it.
+bool sosia_world_waits(Sosia *s, SosiaStr world);
 // Free a fork, in the file too. "live" cannot be dropped.
 SosiaErr sosia_drop(Sosia *s, const SosiaCaller *who, SosiaStr name);
 

@@ -3,18 +3,23 @@
 
 typedef struct Worlds {
     Common common;
-    Str from;
+    Str from, purpose, until;
+    int64_t seed;
 } Worlds;
 
 static const Opt no_opts[] = {OPT_END};
 static const Opt fork_opts[] = {
-    OPT(Worlds, from, OPT_STR, 'f', "from", "WORLD", "the world to copy (live)"),
+    OPT(Worlds, from, OPT_STR, 'f', "from", "WORLD", "the world to copy (live), or an instant of it: live@-1h"),
+    OPT(Worlds, purpose, OPT_STR, 0, "purpose", "TEXT", "what it is for"),
+    OPT(Worlds, until, OPT_STR, 0, "until", "INSTANT", "how far it is to be run"),
+    OPT_RANGE(Worlds, seed, "seed", "N", "of its random numbers", 1, INT64_MAX),
     OPT_END,
 };
 
 static const Column columns[] = {
-    {"World", false, true}, {"Parent", false, false},       {"Sequence", true, false},
-    {"Twins", true, false}, {"Relationships", true, false},
+    {"World", false, true},     {"Parent", false, false},       {"Sequence", true, false},
+    {"Twins", true, false},     {"Relationships", true, false}, {"Batches", true, false},
+    {"Own bytes", true, false}, {"Forked from", false, false},  {"Purpose", false, false},
 };
 
 static void put_number(Table *t, const Json *world, Str key) {
@@ -32,7 +37,7 @@ static void put_text(Table *t, const Json *world, Str key) {
 
 static Err print_worlds(const Json *list) {
     Table t;
-    table_init(&t, columns, 5);
+    table_init(&t, columns, (int32_t)(sizeof columns / sizeof *columns));
     for (int32_t i = 0; i < list->count; i++) {
         const Json *w = &list->items[i];
         put_text(&t, w, STR("name"));
@@ -40,6 +45,10 @@ static Err print_worlds(const Json *list) {
         put_number(&t, w, STR("sequence"));
         put_number(&t, w, STR("twins"));
         put_number(&t, w, STR("relationships"));
+        put_number(&t, w, STR("batches"));
+        put_number(&t, w, STR("ownBytes"));
+        put_text(&t, w, STR("forkedFrom"));
+        put_text(&t, w, STR("purpose"));
     }
     Err err = say_table(&t);
     table_free(&t);
@@ -76,12 +85,21 @@ static Err run_list(void *fields, const Args *args) {
     return err;
 }
 
+static void put_option(Buf *body, const char *key, Str value) {
+    if (!value.n) return;
+    buf_str_put(body, str_of(key));
+    json_put_str(body, value);
+}
+
 static Err fork_world(Client *c, const Worlds *w, Str name) {
     Buf body = {0};
     buf_str_put(&body, STR("{\"name\":"));
     json_put_str(&body, name);
     buf_str_put(&body, STR(",\"from\":"));
     json_put_str(&body, w->from.n ? w->from : STR("live"));
+    put_option(&body, ",\"purpose\":", w->purpose);
+    put_option(&body, ",\"until\":", w->until);
+    if (w->seed > 0) buf_printf(&body, ",\"seed\":%lld", (long long)w->seed);
     buf_byte(&body, '}');
     Err err = client_do(c, &(Call){.method = "POST", .path = client_path(c, "//worlds", NULL), .body = buf_str(&body)});
     buf_free(&body);
@@ -143,9 +161,12 @@ const Command cmd_worlds_fork = {
     .summary = "copy a world, in microseconds, to change it without harm",
     .about =
         "A fork shares everything with the world it came from until one of the two is changed. Commands on models,\n"
-        "twins and values take --world NAME. Forks live in memory: they end with the server.",
+        "twins and values take --world NAME. Forks are kept in the server's file with what is written to them. They "
+        "have\n"
+        "a clock of their own, which begins at the instant they were forked of: sosia replay --into NAME moves it.",
     .examples = "  sosia worlds fork night-shift\n"
                 "  sosia worlds fork night-shift-2 --from night-shift\n"
+                "  sosia worlds fork before --from live@-1h --purpose \"what if it had stopped\"\n"
                 "  sosia set line-1 targetSpeed 28000 --world night-shift",
     .opts = fork_opts,
     .size = sizeof(Worlds),

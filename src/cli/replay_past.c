@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The stream of GET /changes?from=&to=&speed=, printed, or applied to a world: values in batches through /ingest, twins
-// and relationships one by one, in the order they happened.
+// and relationships one by one, in the order they happened. A fork that is behind is told by the server itself, so that
+// everything comes at its time.
 #include "cli/replay_past.h"
 #include "base/time.h"
 #include "cli/derived_here.h"
@@ -210,8 +211,104 @@ static Err report(const Past *p) {
     return err ? err : p->feeder.rejected ? ERR_VALIDATION : ERR_OK;
 }
 
+// ---- by the server, into a fork that is behind --------------------------------------------------------------------
+
+#define STEP_NS (200 * NS_PER_MS) // between two pieces of a paced replay
+
+typedef struct Told {
+    int64_t batches, changes, refused;
+} Told;
+
+static int64_t number_in(const Json *v, Str key) {
+    const Json *m = json_get(v, key);
+    return m && m->type == JSON_INT ? m->i : 0;
+}
+
+// Is the world a fork whose clock stands before `from`? Then what happened can happen there at its times.
+static Err is_behind(Client *c, Str world, int64_t from, bool *out) {
+    Json doc;
+    int64_t at = INT64_MAX;
+    TRY(client_do(c, &(Call){.path = client_path(c, "//worlds/{}", &world)}));
+    TRY(client_json(c, &doc));
+    Str clock = text_in(&doc, STR("forkedFrom")), time = text_in(&doc, STR("time"));
+    *out = clock.n && time_parse(clock, &at) && at <= from && (!time.n || (time_parse(time, &at) && at <= from));
+    return ERR_OK;
+}
+
+static Err tell_piece(Client *c, const ReplayPast *o, int64_t from, int64_t to, Told *told) {
+    Buf body = {0};
+    Json doc;
+    buf_str_put(&body, STR("{\"from\":\""));
+    time_print(from, 9, &body);
+    buf_str_put(&body, STR("\",\"to\":\""));
+    time_print(to, 9, &body);
+    buf_byte(&body, '"');
+    if (o->twin.n) {
+        buf_str_put(&body, STR(",\"twin\":"));
+        json_put_str(&body, o->twin);
+    }
+    buf_byte(&body, '}');
+    Str path = client_path(c, "//worlds/{}/replay", &o->into);
+    Err err = client_do(c, &(Call){.method = "POST", .path = path, .body = buf_str(&body)});
+    buf_free(&body);
+    TRY(err);
+    TRY(client_json(c, &doc));
+    told->batches += number_in(&doc, STR("batches"));
+    told->changes += number_in(&doc, STR("changes"));
+    told->refused += number_in(&doc, STR("refused"));
+    client_reset(c);
+    return ERR_OK;
+}
+
+static Err tell_all(Client *c, const ReplayPast *o, int64_t from, int64_t to, Told *told) {
+    double step = o->speed > 0 ? o->speed * (double)STEP_NS : 9e18;
+    for (int64_t at = from; at < to && !term_interrupted();) {
+        int64_t next = step < (double)(to - at) ? at + (int64_t)step + 1 : to;
+        TRY(tell_piece(c, o, at, next, told));
+        at = next;
+        if (at < to) (void)term_sleep(STEP_NS);
+    }
+    return ERR_OK;
+}
+
+static Err report_told(const ReplayPast *o, const Told *told) {
+    Buf line = {0};
+    if (o->common->json)
+        buf_printf(&line, "{\"batches\":%lld,\"changes\":%lld,\"refused\":%lld}\n", (long long)told->batches,
+                   (long long)told->changes, (long long)told->refused);
+    else
+        buf_printf(
+            &line,
+            "%lld changes of %lld batches happened again in %.*s, at their times; %lld refused; what it derives was "
+            "left to it\n",
+            (long long)told->changes, (long long)told->batches, STR_ARG(o->into), (long long)told->refused);
+    Err err = say(buf_str(&line));
+    buf_free(&line);
+    return err;
+}
+
+// *done: it was, or could not be; else the stream does it.
+static Err by_server(const ReplayPast *o, bool *done) {
+    int64_t from, to, now = time_now_ns();
+    Client c = {0};
+    Told told = {0};
+    if (!time_parse_when(o->from, now, &from) || !time_parse_when(o->to, now, &to))
+        return ERR_OK; // the server says why
+    Err err = client_open(&c, o->common);
+    if (!err) err = is_behind(&c, o->into, from, done);
+    client_reset(&c);
+    if (!err && *done) err = tell_all(&c, o, from, to, &told);
+    if (!err && *done) err = report_told(o, &told);
+    *done = *done || err;
+    client_close(&c);
+    return err;
+}
+
 Err replay_past(const ReplayPast *o) {
     static Past p;
+    bool done = false;
+    if (o->into.n) TRY(by_server(o, &done));
+    if (done) return ERR_OK;
     Common target = *o->common;
     p = (Past){.o = o};
     target.world = o->into;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/expr_past.h"
+#include "engine/scenarios.h"
 #include <math.h>
 #include "base/check.h"
 #include "base/time.h"

@@ -369,6 +369,16 @@ SosiaErr sosia_world_fork(Sosia *s, const SosiaCaller *who, const SosiaFork *f) 
     return world_call(s, OP_FORK, who, f);
 }
 
+bool sosia_world_waits(Sosia *s, SosiaStr world) {
+    if (pasts_named(world)) return true;
+    if (is_live(world)) return false;
+    Realm *r = fork_named(s, world);
+    if (!r) return false;
+    bool waits = !atomic_load(&r->loaded) || r->under;
+    realm_unref(r);
+    return waits;
+}
+
 SosiaErr sosia_drop(Sosia *s, const SosiaCaller *who, SosiaStr name) {
     SosiaErr err = world_call(s, OP_DROP, who, &(SosiaFork){.name = name});
     if (!err) run_forget(s, name);

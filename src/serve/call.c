@@ -347,7 +347,7 @@ static void look_now(Call *c) {
 
 // Read and answer: here, or by way of a thread that may wait for the disk.
 static void read_then(Call *c, const SosiaRead *r, void (*answer)(Call *c, SosiaErr err, SosiaOut *out)) {
-    if (!c->past) {
+    if (!sosia_world_waits(c->server->engine, r->what == SOSIA_GET_WORLDS ? r->id : r->world)) {
         SosiaOut *out = scratch(c);
         SosiaErr err = sosia_read(c->server->engine, &c->who, r, out);
         answer(c, err, out);

@@ -111,14 +111,25 @@ static const Schema SCHEMAS[] = {
     {"World", NULL,
      "{\"type\":\"object\",\"properties\":{\"name\":" TEXT ",\"parent\":" TEXT
      ",\"sequence\":{\"type\":\"integer\"},\"time\":" TEXT
-     ",\"twins\":{\"type\":\"integer\"},\"relationships\":{\"type\":\"integer\"}}}"},
+     ",\"twins\":{\"type\":\"integer\"},\"relationships\":{\"type\":\"integer\"},\"forkedFrom\":" TEXT
+     ",\"forkedAt\":{\"type\":\"integer\"},\"created\":" TEXT ",\"age\":{\"type\":\"integer\"},\"status\":" TEXT
+     ",\"kept\":{\"type\":\"boolean\"},\"loaded\":{\"type\":\"boolean\"},\"ownPages\":{\"type\":\"integer\"},"
+     "\"ownBytes\":{\"type\":\"integer\"},\"batches\":{\"type\":\"integer\"},\"journalBytes\":{\"type\":\"integer\"},"
+     "\"seed\":{\"type\":\"integer\"},\"until\":" TEXT ",\"purpose\":" TEXT "}}"},
+    {"Replay", NULL,
+     "{\"type\":\"object\",\"required\":[\"from\",\"to\"],\"properties\":{\"from\":" TEXT ",\"to\":" TEXT
+     ",\"twin\":" TEXT "}}"},
+    {"Replayed", NULL,
+     "{\"type\":\"object\",\"properties\":{\"batches\":{\"type\":\"integer\"},\"changes\":{\"type\":\"integer\"},"
+     "\"refused\":{\"type\":\"integer\"},\"sequence\":{\"type\":\"integer\"},\"time\":" TEXT "}}"},
     {"Worlds", NULL,
      "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":"
      "{"
      "\"name\":" TEXT ",\"parent\":" TEXT ",\"sequence\":{\"type\":\"integer\"},\"twins\":{\"type\":\"integer\"},"
      "\"relationships\":{\"type\":\"integer\"}}}}}}"},
     {"Fork", NULL,
-     "{\"type\":\"object\",\"required\":[\"name\"],\"properties\":{\"name\":" TEXT ",\"from\":" TEXT "}}"},
+     "{\"type\":\"object\",\"required\":[\"name\"],\"properties\":{\"name\":" TEXT ",\"from\":" TEXT
+     ",\"purpose\":" TEXT ",\"until\":" TEXT ",\"seed\":{\"type\":\"integer\"}}}"},
     {"Definition", NULL, "{\"type\":\"object\",\"description\":\"see docs/worlds.md\",\"additionalProperties\":true}"},
     {"Definitions", NULL,
      "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/"

@@ -63,6 +63,7 @@ void own_worlds(Call *c);
 void own_world(Call *c);
 void own_world_add(Call *c);
 void own_world_delete(Call *c);
+void own_world_retell(Call *c);
 
 // diff.c: GET /worlds/NAME/diff?against=&model=&twin=&property=&tolerance=&relative= is a page of what differs (see
 // sosia_diff); POST /worlds/NAME/merge {"into","only":[{"twin","property"}],"dryRun","skipConflicts","tolerance",

@@ -133,8 +133,11 @@ static const Route ROUTES[] = {
     {"GET", "/worlds", own_worlds, 0, "Worlds_List", "All worlds", NULL, 200, "Worlds"},
     {"GET", "/worlds/{id}", own_world, 0, "Worlds_Get", "One world, also of the past: live@2026-11-01T08:00:00Z", NULL,
      200, "World"},
-    {"POST", "/worlds", own_world_add, ROUTE_WRITE, "Worlds_Fork", "Fork a world as it is now", "Fork", 201, "World"},
+    {"POST", "/worlds", own_world_add, ROUTE_WRITE, "Worlds_Fork", "Fork a world as it is now, or live as it was",
+     "Fork", 201, "World"},
     {"DELETE", "/worlds/{id}", own_world_delete, ROUTE_WRITE, "Worlds_Delete", "Drop a fork", NULL, 204, NULL},
+    {"POST", "/replay", own_world_retell, OWN | ROUTE_WRITE, "Worlds_Replay",
+     "Have what live was told in a stretch of time happen in this fork, at its times", "Replay", 200, "Replayed"},
 
     {"POST", "/run", own_run, OWN | ROUTE_WRITE, "Worlds_Run", "Let this fork move by its behaviours", "Run", 202,
      "RunStatus"},

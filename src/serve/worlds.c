@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Worlds and what they hold. Forking and dropping wait for the writer of a world, so the worker does them.
 #include "serve/own.h"
+#include "base/time.h"
 #include "codec/json.h"
 
 void own_twins(Call *c) {
@@ -23,91 +24,182 @@ void own_world(Call *c) {
 }
 
 typedef struct Fork {
-    Str from, name;
-    Err err;
+    SosiaFork what;
+    Str name; // dropping
+    SosiaErr err;
+    SosiaOut out;
 } Fork;
+
+static void fork_failed(Call *c, const Fork *f) {
+    Err err = (Err)f->err;
+    Str from = f->what.from, name = f->what.name;
+    if (err == ERR_WORLD_NOT_FOUND) call_failf(c, err, "there is no world \"%.*s\"", STR_ARG(from));
+    else if (err == ERR_WORLD_EXISTS) call_failf(c, err, "there is a world \"%.*s\" already", STR_ARG(name));
+    else if (err == ERR_ARGUMENT && str_find(from, '@', 0) >= 0)
+        call_failf(
+            c, err,
+            "the instant of \"%.*s\" has not come yet, or the name is none: 1 to 64 letters, digits, '-', '_' and "
+            "'.', and begins with one of the first two",
+            STR_ARG(from));
+    else if (err == ERR_ARGUMENT)
+        call_failf(c, err,
+                   "a world's name is 1 to 64 letters, digits, '-', '_' and '.', and begins with one of the first two");
+    else if (err == ERR_UNSUPPORTED) call_failf(c, err, "no history is kept here, so there is no past to fork");
+    else call_fail(c, err, (Str){0}, (Str){0});
+}
 
 static void forked(Call *c) {
     Fork *f = c->job_arg;
-    if (f->err == ERR_WORLD_NOT_FOUND) {
-        call_failf(c, f->err, "there is no world \"%.*s\"", STR_ARG(f->from));
-        return;
-    }
-    if (f->err == ERR_WORLD_EXISTS) {
-        call_failf(c, f->err, "there is a world \"%.*s\" already", STR_ARG(f->name));
-        return;
-    }
-    if (f->err == ERR_ARGUMENT) {
-        call_failf(c, f->err,
-                   "a world's name is 1 to 64 letters, digits, '-', '_' and '.', and begins with one of "
-                   "the first two");
-        return;
-    }
-    if (f->err == ERR_UNSUPPORTED) {
-        call_failf(c, f->err, "\"%.*s\" is the past; it cannot be forked yet", STR_ARG(f->from));
-        return;
-    }
-    if (f->err != ERR_OK) {
-        call_fail(c, f->err, (Str){0}, (Str){0});
-        return;
-    }
-    Buf body = {0};
-    buf_str_put(&body, STR("{\"name\":"));
-    json_put_str(&body, f->name);
-    buf_str_put(&body, STR(",\"parent\":"));
-    json_put_str(&body, f->from);
-    buf_byte(&body, '}');
-    call_json(c, 201, (Str){0}, &body);
-    buf_free(&body);
+    if (f->err) fork_failed(c, f);
+    else call_json(c, 201, (Str){0}, &f->out.body);
+    sosia_out_free(&f->out);
 }
 
-static void fork_on_worker(Call *c) {
+static void fork_on_reader(Call *c) {
     Fork *f = c->job_arg;
-    f->err = (Err)sosia_fork(c->server->engine, &c->who, f->from, f->name);
+    f->err = sosia_world_fork(c->server->engine, &c->who, &f->what);
+    SosiaRead r = {.what = SOSIA_GET_WORLDS, .id = f->what.name};
+    if (!f->err) f->err = sosia_read(c->server->engine, &c->who, &r, &f->out);
     call_post(c, forked);
 }
 
-static Str keep(Call *c, const Json *text) {
-    char *p = http_alloc(c->req, text->s.n > 0 ? text->s.n : 1);
-    memcpy(p, text->s.p, (size_t)text->s.n);
-    return (Str){p, text->s.n};
+static Str keep(Call *c, Str s) {
+    char *p = http_alloc(c->req, s.n > 0 ? s.n : 1);
+    if (s.n) memcpy(p, s.p, (size_t)s.n);
+    return (Str){p, s.n};
 }
 
-void own_world_add(Call *c) {
+// A fork of "live@-1h" is one of the instant that is now.
+static Str keep_from(Call *c, Str from) {
+    Str when = from, base = str_cut(&when, '@');
+    int64_t at;
+    bool relative = base.n < from.n && when.n && (when.p[0] == '-' || str_eq(when, STR("now")));
+    if (!relative || !time_parse_when(when, time_now_ns(), &at)) return keep(c, from);
+    Buf text = {0};
+    buf_printf(&text, "%.*s@", STR_ARG(base));
+    time_print(at, 9, &text);
+    Str kept = keep(c, buf_str(&text));
+    buf_free(&text);
+    return kept;
+}
+
+// False: it is of another kind.
+static bool read_member(Call *c, const JsonMember *m, SosiaFork *f) {
+    const Json *v = &m->value;
+    bool text = v->type == JSON_STRING;
+    if (str_eq(m->key, STR("name")) && text) f->name = keep(c, v->s);
+    else if (str_eq(m->key, STR("from")) && text) f->from = keep_from(c, v->s);
+    else if (str_eq(m->key, STR("purpose")) && text) f->purpose = keep(c, v->s);
+    else if (str_eq(m->key, STR("until")) && text) return time_parse(v->s, &f->until_ns);
+    else if (str_eq(m->key, STR("seed")) && v->type == JSON_INT && v->i >= 0) {
+        f->seed = (uint64_t)v->i;
+        f->seeded = true;
+    } else return v->type == JSON_NULL;
+    return true;
+}
+
+static bool read_fork(Call *c, SosiaFork *f) {
     Arena arena;
     Json body;
     arena_init(&arena, 0);
-    Err err = json_parse(c->view->body, NULL, &arena, &body, NULL);
-    const Json *name = err == ERR_OK ? json_get(&body, STR("name")) : NULL;
-    const Json *from = err == ERR_OK ? json_get(&body, STR("from")) : NULL;
-    bool ok = name && name->type == JSON_STRING && name->s.n > 0 && (!from || from->type == JSON_STRING);
-    Fork *f = http_alloc(c->req, sizeof *f);
-    *f = (Fork){.from = STR("live")};
-    if (ok) f->name = keep(c, name);
-    if (ok && from && from->s.n > 0) f->from = keep(c, from);
+    bool ok = json_parse(c->view->body, NULL, &arena, &body, NULL) == ERR_OK && body.type == JSON_OBJECT;
+    for (int32_t i = 0; ok && i < body.count; i++) ok = read_member(c, &body.members[i], f);
     arena_free(&arena);
-    if (!ok) {
-        call_failf(c, ERR_ARGUMENT, "The body must be {\"name\":\"...\"}, with \"from\" for a world other than live.");
+    return ok && f->name.n;
+}
+
+void own_world_add(Call *c) {
+    Fork *f = http_alloc(c->req, sizeof *f);
+    *f = (Fork){.what = {.from = STR("live")}};
+    if (!read_fork(c, &f->what)) {
+        call_failf(
+            c, ERR_ARGUMENT,
+            "The body must be {\"name\":\"...\"}, with \"from\" for a world other than live or an instant of it, "
+            "\"purpose\" (text), \"until\" (an instant) and \"seed\" (a whole number, not less than 0).");
         return;
     }
     c->job_arg = f;
-    call_work(c, fork_on_worker);
+    call_reader(c, fork_on_reader);
+}
+
+// ---- told what came since -----------------------------------------------------------------------------------------
+
+typedef struct Retelling {
+    SosiaRetell what;
+    SosiaRetold told;
+    SosiaErr err;
+} Retelling;
+
+static void retold(Call *c) {
+    Retelling *x = c->job_arg;
+    if (x->err == SOSIA_ARGUMENT) {
+        call_failf(c, ERR_ARGUMENT, "\"%.*s\" must be a fork, \"from\" before \"to\", and \"to\" not in the future.",
+                   STR_ARG(x->what.world));
+        return;
+    }
+    if (x->err) {
+        call_fail(c, (Err)x->err, (Str){0}, (Str){0});
+        return;
+    }
+    Buf body = {0};
+    buf_printf(&body, "{\"batches\":%lld,\"changes\":%lld,\"refused\":%lld,\"sequence\":%llu",
+               (long long)x->told.batches, (long long)x->told.changes, (long long)x->told.refused,
+               (unsigned long long)x->told.seq);
+    if (x->told.time_ns) {
+        buf_printf(&body, ",\"time\":\"");
+        time_print(x->told.time_ns, 7, &body);
+        buf_byte(&body, '"');
+    }
+    buf_byte(&body, '}');
+    call_json(c, 200, (Str){0}, &body);
+    buf_free(&body);
+}
+
+static void retell_on_reader(Call *c) {
+    Retelling *x = c->job_arg;
+    x->err = sosia_retell(c->server->engine, &c->who, &x->what, &x->told);
+    call_post(c, retold);
+}
+
+static bool read_when(const Json *body, Str name, int64_t now, int64_t *out) {
+    const Json *v = json_get(body, name);
+    return v && v->type == JSON_STRING && time_parse_when(v->s, now, out);
+}
+
+void own_world_retell(Call *c) {
+    Retelling *x = http_alloc(c->req, sizeof *x);
+    *x = (Retelling){.what = {.world = c->world}};
+    Arena arena;
+    Json body;
+    int64_t now = time_now_ns();
+    arena_init(&arena, 0);
+    bool ok = json_parse(c->view->body, NULL, &arena, &body, NULL) == ERR_OK && body.type == JSON_OBJECT;
+    ok = ok && read_when(&body, STR("from"), now, &x->what.from_ns) && read_when(&body, STR("to"), now, &x->what.to_ns);
+    const Json *twin = ok ? json_get(&body, STR("twin")) : NULL;
+    if (twin && twin->type == JSON_STRING) x->what.twin = keep(c, twin->s);
+    arena_free(&arena);
+    if (!ok) {
+        call_failf(c, ERR_ARGUMENT, "The body must be {\"from\":INSTANT,\"to\":INSTANT}, with \"twin\" for one alone.");
+        return;
+    }
+    c->job_arg = x;
+    call_reader(c, retell_on_reader);
 }
 
 static void dropped(Call *c) {
     Fork *f = c->job_arg;
-    if (f->err == ERR_OK) {
+    if (!f->err) {
         call_empty(c, 204, (Str){0}, 0);
-    } else if (f->err == ERR_WORLD_NOT_FOUND) {
-        call_failf(c, f->err, "there is no world \"%.*s\"", STR_ARG(f->name));
+    } else if (f->err == SOSIA_WORLD_NOT_FOUND) {
+        call_failf(c, ERR_WORLD_NOT_FOUND, "there is no world \"%.*s\"", STR_ARG(f->name));
     } else {
-        call_fail(c, f->err, (Str){0}, (Str){0});
+        call_fail(c, (Err)f->err, (Str){0}, (Str){0});
     }
 }
 
 static void drop_on_worker(Call *c) {
     Fork *f = c->job_arg;
-    f->err = (Err)sosia_drop(c->server->engine, &c->who, f->name);
+    f->err = sosia_drop(c->server->engine, &c->who, f->name);
     call_post(c, dropped);
 }
 
