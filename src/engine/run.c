@@ -189,6 +189,7 @@ static void *run_thread(void *arg) {
     pthread_detach(pthread_self());
     diag_init(&d);
     Err err = run_prepare(r, &d);
+    if (!err) err = run_keep(r, RUN_RUNNING); // from here on it goes on with the next start
     if (!err) {
         pthread_mutex_lock(&r->lock);
         r->state = RUN_RUNNING;
