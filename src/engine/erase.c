@@ -199,8 +199,8 @@ SosiaErr sosia_erase(Sosia *s, const SosiaCaller *who, SosiaStr twin, SosiaStr p
 
 // ---- what is kept of it -------------------------------------------------------------------------------------------
 // The value of an item: state, time it was asked for, sequence and time of the batch after which it is gone, subject;
-// then what is meant (names, who asked, numbers of the twins, FORK_MARK | number with a sequence for each fork that it is
-// gone from), or, when that is to be forgotten, counts.
+// then what is meant (names, who asked, numbers of the twins, FORK_MARK | number with a sequence for each fork that had
+// it), or, when that is to be forgotten, counts.
 
 #define FORK_MARK ((uint64_t)1 << 63)
 

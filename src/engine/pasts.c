@@ -314,9 +314,8 @@ static Err settle_wait(Sosia *e, int64_t at) {
 
 // The newest batch at or before `at`, which has passed and is in the history. Errors: PAST_GONE, those of the history.
 static Err batch_at(Sosia *e, int64_t at, uint64_t *seq, int64_t *time) {
-    int64_t from = history_from(e->history);
-    if (from && at < from) return ERR_PAST_GONE;
     history_wait(e->history, world_visible(e->live->world));
+    TRY(history_knows(e->history, at));
     TRY(history_seq_at(e->history, at, seq, time));
     return *seq ? ERR_OK : ERR_PAST_GONE;
 }
@@ -330,8 +329,7 @@ Err pasts_at(Sosia *e, int64_t at, Realm **out) {
     uint64_t seq;
     int64_t time, now;
     if (!e->history) return ERR_UNSUPPORTED;
-    int64_t from = history_from(e->history);
-    if (from && at < from) return ERR_PAST_GONE;
+    TRY(history_knows(e->history, at));
     if ((*out = table_at(e->pasts, at)) != NULL) return ERR_OK;
     if (!settled(e, at)) {
         now = e->now(e->now_ctx);

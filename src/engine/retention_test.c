@@ -228,11 +228,68 @@ static void old_values_go(void **state) {
     kit_unlink(path);
 }
 
+static SosiaErr past_of(Kit *k, int64_t at, const char *id) {
+    SosiaBuf b = {0};
+    buf_printf(&b, "live@");
+    time_print(at, 9, &b);
+    buf_byte(&b, 0);
+    SosiaErr err = kit_get_in(k, b.p, SOSIA_GET_TWIN, id, "");
+    sosia_buf_free(&b);
+    return err;
+}
+
+// All that there was is too old, and nothing came since: the world is still there, now and since the cut.
+static void what_stands_has_a_past(void **state) {
+    (void)state;
+    Kit k = {.s = NULL};
+    char path[64], name[32];
+    kit_path(path);
+    SosiaOpen o = {.path = kit_str(path),
+                   .now = test_clock,
+                   .retain_interval_ns = NS_PER_MS,
+                   .checkpoint_interval_ns = 20 * NS_PER_MS};
+    atomic_store(&clock_ns, INT64_C(1700000000) * NS_PER_S);
+    kit_open(&k, &o);
+    kit_do(&k, SOSIA_MODELS_ADD, "", "", KIT_MODELS);
+    kit_do(&k, SOSIA_TWIN_PUT, "r0", "",
+           "{\"$metadata\":{\"$model\":\"dtmi:test:Room;1\"},\"thermostat\":{\"$metadata\":{}}}");
+    policy(&k, "all", "", "", "", "\"raw\":\"PT1H\"");
+    for (int i = 0; i < 100; i++) {
+        atomic_fetch_add(&clock_ns, NS_PER_S);
+        kit_do(&k, SOSIA_TWIN_PATCH, "r0", "", "[{\"op\":\"add\",\"path\":\"/temperature\",\"value\":21.5}]");
+    }
+    int64_t written = atomic_load(&clock_ns);
+    kit_close(&k);
+    kit_open(&k, &o); // all of it is in blocks
+    atomic_fetch_add(&clock_ns, DAY);
+    for (int i = 0; number_in_stats(&k, "pointsLetGo") < 100; i++) {
+        assert_true(i < 6000);
+        usleep(10000);
+        atomic_fetch_add(&clock_ns, 10 * NS_PER_S);
+    }
+    for (int times = 0; times < 2; times++) {
+        int64_t now = atomic_load(&clock_ns);
+        assert_int_equal(past_of(&k, now - NS_PER_S, "r0"), SOSIA_OK);
+        kit_has(kit_body(&k), "\"temperature\":21.5");
+        assert_int_equal(past_of(&k, now, "r0"), SOSIA_OK);
+        assert_int_equal(past_of(&k, written, "r0"), SOSIA_OK); // nothing came since
+        assert_int_equal(past_of(&k, written - 2 * NS_PER_S, "r0"), SOSIA_PAST_GONE);
+        snprintf(name, sizeof name, "fork-%d", times);
+        assert_int_equal(sosia_fork(k.s, NULL, kit_str("live"), kit_str(name)), SOSIA_OK);
+        assert_int_equal(past_of(&k, now + 1000 * NS_PER_S, "r0"), SOSIA_ARGUMENT);
+        kit_close(&k);
+        kit_open(&k, &o);
+        assert_int_equal(kit_get_in(&k, name, SOSIA_GET_TWIN, "r0", ""), SOSIA_OK); // it lies over that past
+    }
+    kit_close(&k);
+    kit_unlink(path);
+}
+
 int main(void) {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(the_most_specific_holds), CASE(documents_come_back),       CASE(what_makes_no_sense_is_refused),
-        CASE(there_is_a_bound),        cmocka_unit_test(old_values_go),
+        CASE(there_is_a_bound),        cmocka_unit_test(old_values_go), cmocka_unit_test(what_stands_has_a_past),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

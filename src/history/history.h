@@ -62,6 +62,9 @@ void history_drain(History *h);
 int64_t history_from(History *h);
 // Newest batch at or before `at`: its sequence and time. 0 when there is none.
 MUST Err history_seq_at(History *h, int64_t at, uint64_t *seq, int64_t *time);
+// Is the world of `at` known? It is from history_from on, and before when nothing came between the two. Errors:
+// PAST_GONE, those of history_seq_at.
+MUST Err history_knows(History *h, int64_t at);
 // Time of the oldest batch known, or of the state that history began with. 0 when there is none.
 MUST Err history_begun(History *h, int64_t *time);
 

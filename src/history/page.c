@@ -140,7 +140,7 @@ static Err put_stretch(const Stretch *s) {
 
 static Err past_rows(void *ctx, int64_t at, uint32_t vec, uint64_t page_no, uint16_t groups, PastRows *to) {
     History *h = ctx;
-    if (at < history_from(h)) return ERR_PAST_GONE;
+    TRY(history_knows(h, at)); // the newest batch may be older than the cut
     for (uint32_t g = 0; g < PAST_GROUPS;) {
         uint32_t begin = g;
         if (!(groups >> g++ & 1)) continue;

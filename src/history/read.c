@@ -455,6 +455,14 @@ Err history_seq_at(History *h, int64_t at, uint64_t *seq, int64_t *time) {
     return ERR_OK;
 }
 
+Err history_knows(History *h, int64_t at) {
+    uint64_t seq;
+    int64_t time, from = history_from(h);
+    if (at >= from) return ERR_OK;
+    TRY(history_seq_at(h, from - 1, &seq, &time));
+    return seq && time <= at ? ERR_OK : ERR_PAST_GONE;
+}
+
 // ---- the dead ----
 
 typedef struct DeadAsk {
