@@ -61,8 +61,7 @@ class Runs(kit.Case):
         # A question sees the end of the run, as any world's.
         rows = self.call("POST", "/worlds/f/query", {"query": "SELECT COUNT() FROM DIGITALTWINS T WHERE T.level > 5"})
         self.assertEqual(rows["value"][0]["COUNT"], 16)
-        # Its feed told what moved.
-        for bad in ({"for": "long"}, {"speed": -1, "for": "PT1H"}, {"nonsense": 1}, {"changes": [1], "for": "PT1H"}, {}):
+        for bad in ({"for": "long"}, {"speed": -1, "for": "PT1H"}, {"nonsense": 1}, {}, {"changes": [1], "for": "P1D"}):
             self.call("POST", "/worlds/f/run", bad, 400)
         self.call("POST", "/run", {"for": "PT1H"}, 400)
         self.call("POST", "/worlds/none/run", {"for": "PT1H"}, 404)
