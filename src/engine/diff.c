@@ -6,6 +6,7 @@
 #include "codec/json.h"
 #include "engine/differ.h"
 #include "engine/pasts.h"
+#include "engine/scenarios.h"
 
 #define DIFF_PAGE_DEFAULT 1000
 #define DIFF_PAGE_MAX 10000
@@ -51,6 +52,11 @@ static Err sides(Sosia *e, Str world, Str against, DiffSides *out, Buf *why) {
     }
     TRY(freeze(out->realm, !against.n, &out->task, &out->after));
     if (!against.n) out->before = out->task->base;
+    if (!against.n && !out->before && out->realm->scenario->parent) {
+        buf_printf(why, "what \"%.*s\" was forked of is not kept any more: say what to compare it with",
+                   STR_ARG(world));
+        return ERR_GONE;
+    }
     if (!against.n && !out->before) TRY(past_base(e, out->realm, &out->other));
     if (out->other) TRY(freeze(out->other, false, &out->other_task, &out->before));
     return ERR_OK;

@@ -30,8 +30,8 @@ MUST Err eraser_start(Sosia *e, Eraser **out);
 void eraser_stop(Eraser *x);
 void eraser_free(Eraser *x); // NULL is fine
 
-// What is read of one world, or of the past, to be written to another one: *out before it is read, erase_since when it is
-// written. Else what was erased meanwhile would come back. Errors: BUSY (an erasure is under way).
+// What is read of one world, or of the past, to be written to another one: *out before it is read, erase_since when it
+// is written. Else what was erased meanwhile would come back. Errors: BUSY (an erasure is under way).
 MUST Err erase_epoch(const Sosia *e, uint64_t *out);
 bool erase_since(const Sosia *e, uint64_t epoch);
 

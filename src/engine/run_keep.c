@@ -120,10 +120,13 @@ static Err put_all(Run *r, const Kept *k, Str bytes) {
     return err;
 }
 
+// Somebody else wrote what the Sim does not know yet: an erasure perhaps, and the Sim has what was erased.
+static bool behind(const Run *r) { return atomic_load(&r->realm->scenario->foreign) > r->seen; }
+
 Err run_keep(Run *r, RunState state) {
     if (!r->realm->scenario->number) return ERR_OK; // it lives in memory only
     Buf bytes = {0};
-    sim_save(r->sim, &bytes);
+    if (!behind(r)) sim_save(r->sim, &bytes); // else it would not be taken up: see invariant 3 of run.h
     Kept k = {.state = state,
               .number = r->realm->scenario->number,
               .begin_ns = r->begin_ns,
@@ -138,6 +141,10 @@ Err run_keep(Run *r, RunState state) {
               .pieces = (uint64_t)((bytes.n + RUN_PIECE_BYTES - 1) / RUN_PIECE_BYTES),
               .changes = r->changes};
     Err err = bytes.full || k.pieces > PIECES_MAX ? ERR_LIMIT : put_all(r, &k, buf_str(&bytes));
+    if (!err && bytes.n && behind(r)) {
+        k.pieces = 0;
+        err = put_all(r, &k, (Str){0});
+    }
     buf_free(&bytes);
     return err;
 }
