@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static int64_t fail_after; // tests only; accessed atomically
 
@@ -28,6 +29,17 @@ void *mem_alloc_page(size_t n) {
     void *p = aligned_alloc(64, (n + 63) & ~(size_t)63);
     if (!p) out_of_memory(n);
     return p;
+}
+
+void *mem_map(size_t n) {
+    void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) out_of_memory(n);
+    (void)madvise(p, n, MADV_NOHUGEPAGE); // a touch shall not bring 2 MiB; kernels without do not
+    return p;
+}
+
+void mem_unmap(void *p, size_t n) {
+    if (p) munmap(p, n);
 }
 
 void *mem_grow(void *p, size_t n) {

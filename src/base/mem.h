@@ -9,6 +9,10 @@
 void *mem_alloc(size_t n);
 // Unzeroed memory aligned to 64 bytes, for pages.
 void *mem_alloc_page(size_t n);
+// Zeroed memory that is only there where it is touched, 4 KiB at a time, whatever was freed before; for what is large
+// and mostly never used. Freed by mem_unmap with the same size.
+void *mem_map(size_t n);
+void mem_unmap(void *p, size_t n); // NULL is fine
 void *mem_grow(void *p, size_t n);
 void mem_free(void *p);
 // NULL when memory is out (or a test said so).

@@ -253,7 +253,7 @@ static void join_renumbered(Differ *d) {
             d->changes[kept++] = d->changes[i];
         }
     }
-    memmove(&d->changes[kept], &d->changes[n], (size_t)(d->count - n) * sizeof *d->changes);
+    if (d->count > n) memmove(&d->changes[kept], &d->changes[n], (size_t)(d->count - n) * sizeof *d->changes);
     d->count += kept - n;
 }
 

@@ -3,14 +3,18 @@
 #include "base/check.h"
 #include "base/mem.h"
 
+static size_t ring_bytes(int64_t records) { return sizeof(Ring) + (size_t)records * sizeof(RingRecord); }
+
 Ring *ring_new(int64_t records) {
     CHECK(records >= 1024 && (records & (records - 1)) == 0);
-    Ring *r = mem_alloc(sizeof *r + (size_t)records * sizeof r->records[0]);
+    Ring *r = mem_map(ring_bytes(records));
     r->cap = (uint64_t)records;
     return r;
 }
 
-void ring_free(Ring *r) { mem_free(r); }
+void ring_free(Ring *r) {
+    if (r) mem_unmap(r, ring_bytes((int64_t)r->cap));
+}
 
 static uint32_t distance(uint64_t from, uint64_t to) {
     return to == 0 ? 0 : from - to < RING_FAR ? (uint32_t)(from - to) : RING_FAR;
