@@ -257,7 +257,7 @@ static void dropped_and_closed(void **state) {
     kit_path(path);
     scene(&k, path);
     for (int i = 0; i < 8; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "w%d", i);
         fork_it(&k, name);
         assert_int_equal(begin(&k, (SosiaRun){.world = kit_str(name), .for_ns = 100000 * HOUR}), SOSIA_OK);
@@ -269,7 +269,7 @@ static void dropped_and_closed(void **state) {
     assert_int_equal(sosia_run_status(k.s, NULL, kit_str("w0"), 0, &k.out), SOSIA_OK);
     kit_lacks(kit_body(&k), "idle");
     for (int i = 0; i < 8; i += 2) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "w%d", i);
         assert_int_equal(sosia_drop(k.s, NULL, kit_str(name)), SOSIA_OK);
     }
