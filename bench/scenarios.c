@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Forks, through sosia.h and kept in a file: what a thousand of them cost, alive and changed in ten values each; and how
-// soon one of a past instant answers its first question.
+// Forks, through sosia.h and kept in a file: what a thousand of them cost, alive and changed in ten values each; and
+// how soon one of a past instant answers its first question.
 //   sim_scenarios_bench [TWINS [PAST_TWINS [WORLDS]]]     100,000; 1,000,000; 1,000
 #include <malloc.h>
 #include <stdatomic.h>
