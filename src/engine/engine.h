@@ -423,7 +423,6 @@ struct Sosia {
     _Atomic uint64_t durable;           // last sequence on the disk
     uint64_t durable_ticket;            // the store's thread
     _Atomic int64_t retain_floor;       // raw values from this instant on are needed by forks; INT64_MAX: none
-    _Atomic int64_t retain_now;         // of the newest round
     _Atomic uint64_t checkpoint_wanted; // one at this sequence or behind it, as soon as may be
     _Atomic bool degraded;              // the last commit failed
     _Atomic int64_t room;               // before-images that fit, when the writer looked last

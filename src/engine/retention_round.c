@@ -27,8 +27,8 @@ static const Retention *current(Sosia *e) {
 
 // Forks lie over the live world as it was: what they may still touch stays, whatever the policies say.
 static HistoryKeep held(const Sosia *e, HistoryKeep k) {
-    int64_t floor = atomic_load(&e->retain_floor), now = atomic_load(&e->retain_now);
-    if (k.raw_ns > 0 && floor <= now && k.raw_ns <= now - floor) k.raw_ns = now - floor + 1;
+    int64_t floor = atomic_load(&e->retain_floor);
+    k.hold_ns = floor == INT64_MAX ? 0 : floor;
     return k;
 }
 
@@ -56,8 +56,6 @@ int64_t retention_poll(Sosia *e) {
     if (!count) return every;
     atomic_store(&e->retention_stale, true);
     scenarios_floor(e);
-    int64_t at = e->now(e->now_ctx);
-    atomic_store(&e->retain_now, at);
-    history_retain(e->history, at);
+    history_retain(e->history, e->now(e->now_ctx));
     return every;
 }

@@ -228,6 +228,59 @@ static void old_values_go(void **state) {
     kit_unlink(path);
 }
 
+// Time goes on, and with it rounds of retention, until so many points are gone.
+static void pass_until_gone(Kit *k, int64_t points) {
+    char body[100];
+    for (int i = 0; number_in_stats(k, "pointsLetGo") < points; i++) {
+        assert_true(i < 6000);
+        usleep(5000);
+        atomic_fetch_add(&clock_ns, 10 * NS_PER_S);
+        snprintf(body, sizeof body, "[{\"op\":\"add\",\"path\":\"/count\",\"value\":%d}]", i);
+        kit_do(k, SOSIA_TWIN_PATCH, "r0", "", body);
+    }
+}
+
+// What a fork lies over stays as long as the fork, over restarts too; what is older goes.
+static void forks_keep_what_they_lie_over(void **state) {
+    (void)state;
+    Kit k = {.s = NULL};
+    char path[64], body[160];
+    kit_path(path);
+    SosiaOpen o = {.path = kit_str(path),
+                   .now = test_clock,
+                   .retain_interval_ns = NS_PER_MS,
+                   .checkpoint_interval_ns = 20 * NS_PER_MS};
+    atomic_store(&clock_ns, INT64_C(1700000000) * NS_PER_S);
+    kit_open(&k, &o);
+    kit_do(&k, SOSIA_MODELS_ADD, "", "", KIT_MODELS);
+    kit_room(&k, "r0");
+    policy(&k, "rooms", "model", "dtmi:test:Room;1", "temperature", "\"raw\":\"PT1H\",\"step\":\"PT1M\"");
+    for (int i = 0; i < 200; i++) {
+        atomic_fetch_add(&clock_ns, 10 * NS_PER_S);
+        snprintf(body, sizeof body, "[{\"op\":\"add\",\"path\":\"/temperature\",\"value\":%d}]", i);
+        kit_do(&k, SOSIA_TWIN_PATCH, "r0", "", body);
+        if (i == 99) assert_int_equal(sosia_fork(k.s, NULL, kit_str("live"), kit_str("f")), SOSIA_OK);
+    }
+    char *before = kit_dump(&k, "f");
+    atomic_fetch_add(&clock_ns, DAY);
+    pass_until_gone(&k, 99);
+    for (int i = 0; i < 50; i++) {
+        usleep(2000);
+        atomic_fetch_add(&clock_ns, 300 * NS_PER_S);
+    }
+    assert_in_range(number_in_stats(&k, "pointsLetGo"), 99, 100);
+    kit_close(&k);
+    kit_open(&k, &o);
+    char *after = kit_dump(&k, "f");
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+    assert_int_equal(sosia_drop(k.s, NULL, kit_str("f")), SOSIA_OK);
+    pass_until_gone(&k, 99); // of this run of the engine
+    kit_close(&k);
+    kit_unlink(path);
+}
+
 static SosiaErr past_of(Kit *k, int64_t at, const char *id) {
     SosiaBuf b = {0};
     buf_printf(&b, "live@");
@@ -288,8 +341,13 @@ static void what_stands_has_a_past(void **state) {
 int main(void) {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(the_most_specific_holds), CASE(documents_come_back),       CASE(what_makes_no_sense_is_refused),
-        CASE(there_is_a_bound),        cmocka_unit_test(old_values_go), cmocka_unit_test(what_stands_has_a_past),
+        CASE(the_most_specific_holds),
+        CASE(documents_come_back),
+        CASE(what_makes_no_sense_is_refused),
+        CASE(there_is_a_bound),
+        cmocka_unit_test(old_values_go),
+        cmocka_unit_test(forks_keep_what_they_lie_over),
+        cmocka_unit_test(what_stands_has_a_past),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

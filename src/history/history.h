@@ -129,6 +129,7 @@ MUST Err history_dead(History *h, Str name, bool (*fn)(void *ctx, const StoreDea
 // What is kept of a lane (or of single rows of it): raw points for raw_ns, then means of step_ns for means_ns.
 typedef struct HistoryKeep {
     int64_t raw_ns;            // 0: for ever
+    int64_t hold_ns;           // an instant: raw points that arrived then or later stay all the same; 0: none
     int64_t step_ns, means_ns; // 0: none; 0: for ever
 } HistoryKeep;
 // The engine tells what is to be kept, as its policies say it: keep() is asked by lane and row from the history's

@@ -23,7 +23,9 @@ static void cut_row(Cuts *c, uint32_t row, const HistoryKeep *k, int64_t now) {
     c->before[row] = INT64_MIN;
     c->step[row] = k->step_ns > 0 && k->step_ns <= MEANS_STEP_MAX ? k->step_ns : 0;
     if (k->raw_ns <= 0 || k->raw_ns > now) return;
-    int64_t before = means_floor(now - k->raw_ns, c->step[row] ? c->step[row] : 1);
+    int64_t end = now - k->raw_ns;
+    if (k->hold_ns && end > k->hold_ns) end = k->hold_ns;
+    int64_t before = means_floor(end, c->step[row] ? c->step[row] : 1);
     c->before[row] = before;
     if (before > c->last) c->last = before;
     int64_t due = before - k->raw_ns / RETAIN_SLACK;
@@ -280,7 +282,8 @@ static bool lane_due(History *h, const StoreLane *l, int64_t now) {
     bool by_row = false;
     HistoryRules rules = rules_of(h);
     HistoryKeep keep = rules.lane(rules.ctx, l->lane, &by_row);
-    return by_row || (keep.raw_ns > 0 && keep.raw_ns <= now && l->t0 < now - keep.raw_ns);
+    return by_row || (keep.raw_ns > 0 && keep.raw_ns <= now && l->t0 < now - keep.raw_ns &&
+                      (!keep.hold_ns || l->t0 < keep.hold_ns));
 }
 
 static void next_page(History *h, const Cuts *c) {
