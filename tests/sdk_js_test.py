@@ -47,14 +47,36 @@ def main():
         tokens = os.path.join(folder, "tokens")
         with open(tokens, "w") as f:
             f.write("secret-of-the-test\n")
-        server = Server("--https", "127.0.0.1:0", "--cert", cert, "--key", key, "--token-file", tokens, http=None)
+        tls = ["--https", "127.0.0.1:0", "--cert", cert, "--key", key, "--token-file", tokens]
+        env = dict(os.environ, NODE_PATH=modules, NODE_EXTRA_CA_CERTS=cert)
+
+        def client(server, *fork):
+            url = "https://localhost:%d%s" % (server.tls_port, "/worlds/kept" if fork else "")
+            command = ["node", os.path.join(here, "sdk_js.cjs"), url, *fork]
+            return subprocess.run(command, env=env, timeout=300).returncode
+
+        server = Server(*tls, http=None)
         try:
-            env = dict(os.environ, NODE_PATH=modules, NODE_EXTRA_CA_CERTS=cert)
-            url = "https://localhost:%d" % server.tls_port
-            p = subprocess.run(["node", os.path.join(here, "sdk_js.cjs"), url], env=env, timeout=300)
+            code = client(server)
         finally:
             server.close()
-    return p.returncode
+        return code or in_a_fork(os.path.join(folder, "w.sosia"), tls, client)
+
+
+def in_a_fork(path, tls, client):
+    """The same in a fork that was kept in the file and is made again after a restart."""
+    server = Server(*tls, data=path)
+    try:
+        headers = {"Authorization": "Bearer secret-of-the-test"}
+        reply = server.post("/worlds", {"name": "kept"}, headers=headers)
+        assert reply.status == 201, reply
+    finally:
+        server.close()
+    server = Server(*tls, data=path)
+    try:
+        return client(server, "fork")
+    finally:
+        server.close()
 
 
 if __name__ == "__main__":
