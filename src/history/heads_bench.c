@@ -47,7 +47,7 @@ static void open_scene(Scene *s) {
 }
 
 static void close_scene(Scene *s) {
-    char rm[128];
+    char rm[320];
     history_close(s->h);
     store_close(s->store);
     world_free(s->world);
@@ -157,7 +157,7 @@ int main(void) {
     Bench seal = {.name = "history.seal", .unit = "ns/point", .less = true};
     Bench size = {.name = "history.young_bytes", .unit = "B/point", .goal = 8, .less = true};
     Bench last = {.name = "history.last_before_1k", .unit = "ms", .goal = 5, .less = true};
-    Bench apart = {.name = "history.last_before_1k_apart", .unit = "ms", .less = true};
+    Bench apart = {.name = "history.last_before_1k_apart", .unit = "ms", .goal = 5, .less = true};
     Bench group = {.name = "history.known_64", .unit = "us", .less = true};
     Bench page = {.name = "history.known_page", .unit = "us", .less = true};
     Bench series = {.name = "history.series_young", .unit = "us", .less = true};
