@@ -16,7 +16,10 @@
 //  4. Heads hold at most head_bytes_max; the largest are sealed first. When they cannot be sealed (full disk), the
 //     queue fills and history_room tells the writer to wait.
 //
-// Threads: one thread of its own for heads, sealing and merging; reads from any thread.
+// Forks: a fork's history is a layer over its parent's, see history_fork. It has heads and blocks of its own, and shares
+// all else with the history it lies over in the end, the root (live's).
+//
+// Threads: one thread of its own for heads, sealing and merging, for all forks too; reads from any thread.
 #pragma once
 #include "codec/hblock.h"
 #include "store/store.h"
@@ -37,21 +40,56 @@ History *history_new(const HistoryOpen *o);
 // its beginning. Errors: those of the store.
 MUST Err history_open(History *h, Store *s, World *live, Buf *why);
 MUST Err history_start(History *h);
-// Seal nothing more, stop the thread, free. The store is still open. NULL is fine.
+// Seal nothing more, stop the thread, free; forks must have been closed before. The store is still open. Of a fork: let
+// go of it, at once; nobody reads it any more. Any thread. NULL is fine.
 void history_close(History *h);
+
+// ---- forks --------------------------------------------------------------------------------------------------------
+
+// The history of a fork over its parent's: what the parent had up to fork_seq, and what the fork was told itself. All
+// functions below take it as they take live's, but for what they say; sequences and times of a fork continue those of
+// its parent. Nothing is allocated beside the handle until its first own point.
+//
+//   fork made                                history_fork
+//   a batch of it became visible             history_add                        (as live's)
+//   made again after a start                 history_replay_begin, history_replay for each batch of its journal, _end
+//   let go of in memory                      history_close                      (points in no block: the journal has them)
+//   dropped                                  history_close, store_world_del: its blocks go in the background
+//
+// A parent stays as long as children have it, whether it was closed or not; its journal too, so that it can be made
+// again: history_fork with its number and replay up to where its child began, then the child's.
+typedef struct HistoryFork {
+    History *parent;   // live's, or a fork's
+    uint64_t world;    // its number in the file (StoreBatch.world); at most HISTORY_WORLD_MAX
+    uint64_t fork_seq; // newest batch of the parent that is part of it; 0: none is
+    int64_t fork_time; // that batch's update time; those of the fork are later
+} HistoryFork;
+#define HISTORY_WORLD_MAX (((uint64_t)1 << 27) - 1) // forks that a file can have had
+// Once for each fork that is open; after history_open of the root. Any thread, does not wait for the disk but to read.
+// Errors: LIMIT (the number), BUSY (that number is open already).
+MUST Err history_fork(const HistoryFork *f, History **out);
+// The journal of a fork is about to be told again by history_replay, ascending, from any of its batches on. What is in
+// blocks, and what this handle was told before, is passed over. Errors: STORAGE, CORRUPT.
+MUST Err history_replay_begin(History *fork);
+void history_replay_end(History *fork);
+// Everything the fork itself was told up to here is in blocks that are durable (fork_seq: nothing is known to be): its
+// journal may go that far. Moves on after history_seal; stands still when the disk refuses. Any thread.
+uint64_t history_sealed(History *fork);
 
 // ---- batches in ---------------------------------------------------------------------------------------------------
 
-// Recovery tells of a batch again, before history_open.
+// Recovery tells of a batch again, before history_open; of a fork's, between history_replay_begin and _end. Copies.
 void history_replay(History *h, const BatchHead *head, Str trail);
 // A batch has become visible. Takes the trail's buffer and leaves a zeroed one. The store's thread. Never blocks.
 void history_add(History *h, uint64_t seq, int64_t time, Str source, Buf *trail);
 // False: the queue is over its bound; the writer waits with history_wait_room.
 bool history_room(const History *h);
 void history_wait_room(History *h);
-// Wait until everything up to seq is in heads. Any thread but the store's and the history's own.
+// Wait until everything up to seq is in heads, of forks their parents' part too. Any thread but the store's and the
+// history's own.
 void history_wait(History *h, uint64_t seq);
-// A checkpoint at seq begins: seal everything up to it and tell the store. Does not wait.
+// A checkpoint at seq begins: seal everything up to it and tell the store; of a fork what is its own, and history_sealed
+// tells. Does not wait.
 void history_seal(History *h, uint64_t seq);
 // Wait until nothing is left to seal, merge or let go. Tests, close, benches.
 void history_drain(History *h);
@@ -152,7 +190,7 @@ void history_retain(History *h, int64_t now);
 // of points of a span go as a whole, other twins' with them.
 // Waits until that is durable; what is told meanwhile may stay. Doing it again does no harm. Any thread but
 // the store's and the history's own. points: what went or was written over. Errors: STORAGE, STORAGE_FULL, CORRUPT,
-// BUSY, CLOSED.
+// BUSY, CLOSED. Of a fork's history only what is its own goes, of live's only live's.
 typedef struct HistoryErase {
     uint64_t lane, row;
     int64_t from, to;
