@@ -130,6 +130,7 @@ struct sim_ctx {
     double (*symbol)(sim_ctx *c, const char *text, size_t n);
     // Stop the run; the message names the row's twin. Returns -1.
     int (*fail)(sim_ctx *c, sim_row row, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+    const int64_t *epoch_ns; // what time 0 is, in nanoseconds since 1970 UTC
 };
 
 // An engine. Functions return 0, or what ctx->fail gave.

@@ -71,6 +71,8 @@ static Err make_inst(Rates *r, const SayDoc *doc, int32_t number, uint32_t table
     TRY(compile_acts(&c, &s->other, &in.other, &in.other_count));
     in.every = (double)s->span_ns / 1e9;
     in.from = s->from_ns >= 0 ? (double)s->from_ns / 1e9 : in.every;
+    in.span_ns = s->aligned ? s->span_ns : 0;
+    in.at_ns = s->from_ns - doc->zone_ns;
     *out = in;
     return ERR_OK;
 }

@@ -2,7 +2,7 @@
 // Behaviours: how twins move by themselves, said in expressions. Documents of the world (collection "behaviours"):
 //
 //   { "model": "dtmi:...:Tank;1",            or "twin": "tank-1"
-//     "title": "...",                        optional
+//     "title": "...", "zone": "+01:00",      optional
 //     "parameters": { "k": 0.2 },            constants, with a unit: { "k": "0.2 'wattPerKelvin'" }
 //     "say": [ "der(level) = (SUM(in.fills.flow) - SUM(out.drains.flow)) / area",
 //              "pressure = density * 9.81 'metrePerSecondSquared' * level",
@@ -14,13 +14,15 @@
 //   statement = "der" "(" path ")" "=" expr                  a rate, per second of the property's unit
 //             | path "=" expr                                always so (algebraic); no circles among them
 //             | "when" expr "then" acts [ "else" acts ]      once, when it becomes true (false)
-//             | "every" span [ "from" span ] "do" acts
+//             | "every" span [ "from" span | "at" span ] "do" acts     at: behind Monday 00:00 of the world's clock
 //             | "at" "rate" expr "do" acts                   a Poisson process of that rate, 1/s
 //             | "initially" acts                             when a run begins
 //   acts      = target "=" expr { "," target "=" expr }      all right sides are taken before any left side is set
 //   target    = path | ("in" | "out") "." relationship "." path      its own, a component's, or all such neighbours'
 //   expr      as in expr/expr.h over numbers, truths and texts, without functions of texts, times and the past, with
 //     elapsed                   seconds since the run began, a quantity of time
+//     hour, weekday             of the world's clock in the document's "zone" ("+01:00"; UTC): 0 <= hour < 24, a number
+//                               with its parts; Monday is 1
 //     DELAY(x, span [, start])  x as it was a span ago
 //     TABLE(x, x0, y0, x1, y1 ...)   piecewise linear, constant outside; kinks in time are instants
 //     RANDOM_UNIFORM(a, b) RANDOM_NORMAL(mean, sd) RANDOM_EXPONENTIAL(mean) RANDOM_POISSON(mean)   in acts only; by

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include "base/check.h"
 
+#define DAY_S 86400.0
+
 void *rates_grow(Rates *r, void *items, size_t size, uint32_t *cap) {
     uint32_t n = *cap;
     *cap = n ? n * 2 : 8;
@@ -313,6 +315,15 @@ static Err unknown(Compile *c, const Expr *e, Str path) {
     FAULT(e, "%.*s has no property %.*s", STR_ARG(m->id), STR_ARG(path));
 }
 
+// What the world's clock shows of a span, in so many seconds.
+static Term *clock_term(Compile *c, const Expr *e, double span, double unit) {
+    Term *clock = compile_term(c, PO_CLOCK, e, TERM_BARE);
+    clock->c = (double)c->doc->zone_ns / 1e9;
+    c->timed = true;
+    Term *part = compile_join(c, PO_MOD, e, clock, compile_constant(c, e, span, TERM_BARE), TERM_BARE);
+    return compile_join(c, PO_DIV, e, part, compile_constant(c, e, unit, TERM_BARE), TERM_BARE);
+}
+
 static Err tree_own(Compile *c, const Expr *e, Term **out) {
     const Table *t = &c->r->catalog->tables[c->table];
     Str path = path_text(c, e, 0);
@@ -325,6 +336,12 @@ static Err tree_own(Compile *c, const Expr *e, Term **out) {
             dims_unit(STR("second"), &second);
             c->timed = true;
             *out = compile_term(c, PO_ELAPSED, e, compile_unit(&second));
+            return ERR_OK;
+        }
+        if (str_eq_nocase(path, STR("hour"))) return *out = clock_term(c, e, DAY_S, 3600), ERR_OK;
+        if (str_eq_nocase(path, STR("weekday"))) {
+            Term *day = compile_join(c, PO_FLOOR, e, clock_term(c, e, 7 * DAY_S, DAY_S), NULL, TERM_BARE);
+            *out = compile_join(c, PO_ADD, e, day, compile_constant(c, e, 1, TERM_BARE), TERM_BARE);
             return ERR_OK;
         }
         return unknown(c, e, path);

@@ -148,5 +148,6 @@ void inst_services(Inst *i) {
                        .resize = host_resize,
                        .touch_rows = host_touch_rows,
                        .symbol = host_symbol,
-                       .fail = host_fail};
+                       .fail = host_fail,
+                       .epoch_ns = &s->open.epoch_ns};
 }

@@ -220,6 +220,12 @@ static void elapsed(const ProgRun *r, const Chunk *c, double *out) {
     }
 }
 
+// To the microsecond: 06:00 is 6 hours, whatever the instants before it came to.
+static void clock_of(const ProgRun *r, const ProgStep *s, const Chunk *c, double *out) {
+    elapsed(r, c, out);
+    for (uint32_t i = 0; i < c->n; i++) out[i] = rint((r->week + s->c + out[i]) * 1e6) / 1e6;
+}
+
 static void keep_root(const ProgRun *r, const Chunk *c, uint32_t total, uint32_t root, const double *a,
                       const double *b) {
     double *out = r->roots + (size_t)root * total + c->pos;
@@ -242,6 +248,7 @@ static const double *leaf_step(const ProgRun *r, const ProgStep *s, const Chunk 
     case PO_PRE: return load(r->shadow[s->arg], c, out);
     case PO_LEAF: load_leaf(r, c, s->arg, out); break;
     case PO_ELAPSED: elapsed(r, c, out); break;
+    case PO_CLOCK: clock_of(r, s, c, out); break;
     case PO_AGG: aggregate(r, &r->unit->aggs[s->arg], c, out); break;
     default: CHECK(s->op == PO_COUNT); // an operation without operands
     }

@@ -20,6 +20,7 @@ typedef enum ProgOp {
     PO_PRE,     // the same before this instant: shadow `arg`
     PO_LEAF,    // leaf `arg` of the aggregate around: of the neighbour or the link
     PO_ELAPSED, // seconds since the run began
+    PO_CLOCK,   // seconds since a Monday 00:00 where the clock is `c` seconds ahead of UTC
     PO_AGG,     // aggregate `arg`
     PO_NEG,
     PO_NOT,
@@ -126,6 +127,7 @@ struct ProgRun {
     const double *symbol;
     const double *t; // by lane; by position in the selection when t_each
     bool t_each;
+    double week;                 // seconds from a Monday 00:00 UTC to time 0
     const double *const *shadow; // PRE: by shadow
     // DELAY: n values for elements elem[] (at position pos of the selection); init[] where it has none yet.
     void (*delayed)(const ProgRun *r, uint32_t delay, const uint32_t *elem, uint32_t pos, uint32_t n,

@@ -170,6 +170,7 @@ static void call_run(Call *c) {
                        .lanes = c->lanes,
                        .symbol = state_f64(c, c->l->symbols),
                        .t = c->lane_t,
+                       .week = (double)sim_week_ns(*c->c->epoch_ns) / 1e9,
                        .shadow = c->shadow,
                        .delayed = flow_delayed,
                        .draw = draw,
@@ -469,9 +470,16 @@ static int settle(Call *c) {
 
 // ---- what is due ----------------------------------------------------------------------------------------------------
 
+// When it fires first: of `at`, when the world's clock comes there.
+static double every_first(const Call *c, const RatesInst *in) {
+    if (!in->span_ns) return in->from;
+    int64_t wait = (in->at_ns - sim_week_ns(*c->c->epoch_ns)) % in->span_ns;
+    return (double)(wait < 0 ? wait + in->span_ns : wait) / 1e9;
+}
+
 static double every_at(const Call *c, uint32_t inst, uint32_t lane) {
     const RatesInst *in = &c->r->insts[inst];
-    return in->from + state_f64(c, c->l->insts[inst].next)[lane] * in->every;
+    return every_first(c, in) + state_f64(c, c->l->insts[inst].next)[lane] * in->every;
 }
 
 static void fire_rows(Call *c, uint32_t inst, uint32_t lane) {

@@ -77,8 +77,9 @@ typedef struct RatesInst {
     Prog expr;
     RatesAct *acts, *other;
     int32_t act_count, other_count;
-    double every, from; // EVERY, s
-    RatesRead *reads;   // of expr
+    double every, from;     // EVERY, s
+    int64_t span_ns, at_ns; // EVERY ... at: span, and when in a week of UTC; span 0: not so
+    RatesRead *reads;       // of expr
     uint32_t read_count;
     bool timed;          // expr looks at the time
     bool flows;          // expr moves between events

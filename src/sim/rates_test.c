@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include "num/cvode.h"
+#include "base/time.h"
 #include "sim/test_rates.h"
 
 #define NEAR(a, b, tol)                                                                                                \
@@ -573,6 +574,85 @@ static void outside(void **state) {
     rig_close(&t);
 }
 
+// A Sim that begins at a given instant.
+static void begin_at(Rig *t, const char *when) {
+    SimOpen o = {.graph = NULL, .seed = 1, .lanes = 1};
+    Diag d;
+    View v;
+    assert_true(time_parse(str_of(when), &o.epoch_ns));
+    rig_must(t, rig_make(t, NULL));
+    o.graph = t->g;
+    diag_init(&d);
+    t->s = sim_new(&o);
+    rig_must(t, rig_why(t, rates_add(t->r, t->s, &d), &d));
+    view_begin(&v, t->lab.w);
+    assert_int_equal(sim_gather(t->s, &v, 0xff), ERR_OK);
+    view_end(&v);
+    rig_must(t, rig_start_sim(t, t->s));
+}
+
+// The world's clock: hour and weekday in a zone, and events at a time of day or of the week, whenever the run begins.
+static void clock_and_zone(void **state) {
+    (void)state;
+    static const struct {
+        const char *when;
+        double hour, day, first, shifts; // in the zone; s to the first 06:00; 06:00s in a week
+    } CASES[] = {
+        {"2026-11-23T00:00:00Z", 1, 1, 5 * 3600, 7},               // a Monday
+        {"2026-11-22T23:30:00Z", 0.5, 1, 5.5 * 3600, 7},           // Sunday in UTC
+        {"2026-11-29T05:00:00.5Z", 6 + 0.5 / 3600, 7, 86399.5, 7}, // just behind it
+        {"2026-11-28T05:00:00Z", 6, 6, 0, 8},                      // at once, and at the end
+        {"1969-12-31T23:00:00Z", 0, 4, 6 * 3600, 7},               // before 1970
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        Rig t;
+        rig_open(&t);
+        rig_twin(&t, "a", "Cell", "'n':0,'m':0");
+        rig_behaviour(&t, "d",
+                      "{'model':'dtmi:t:Cell;1','zone':'+01:00','say':['initially x = hour, y = weekday, z = -1',"
+                      "'every 1d at 6h do n = n + 1, z = z < 0 ? UNIT(elapsed, `second`) : z, k = hour',"
+                      "'every 1w at 126h do m = weekday * 100 + hour','on = hour >= 6 AND hour < 14']}");
+        begin_at(&t, CASES[i].when);
+        NEAR(rig_value(&t, "a", "x"), CASES[i].hour, 1e-9);
+        assert_true(rig_value(&t, "a", "y") == CASES[i].day);
+        rig_must(&t, rig_run(&t, CASES[i].first + 1));
+        assert_true(rig_value(&t, "a", "z") == CASES[i].first);
+        assert_true(rig_value(&t, "a", "k") == 6); // to the last bit
+        assert_true(rig_value(&t, "a", "on") == 1);
+        rig_must(&t, rig_run(&t, CASES[i].first + 8 * 3600));
+        assert_true(rig_value(&t, "a", "on") == 0);
+        rig_must(&t, rig_run(&t, 7 * 86400));
+        assert_true(rig_value(&t, "a", "n") == CASES[i].shifts);
+        assert_true(rig_value(&t, "a", "m") == 606); // Saturday, 06:00
+        rig_close(&t);
+    }
+}
+
+static void clock_refusals(void **state) {
+    (void)state;
+    static const char *const CASES[][2] = {
+        {"'zone':'+15:00','say':['x = 1']", "zone"},
+        {"'zone':'+1:00','say':['x = 1']", "zone"},
+        {"'zone':'+01:60','say':['x = 1']", "zone"},
+        {"'zone':1,'say':['x = 1']", "zone"},
+        {"'say':['every 5h at 1h do x = 1']", "a week must be a whole number of spans"},
+        {"'say':['every 1d at noon do x = 1']", "expected a span"},
+        {"'say':['x = SUM(out.feeds, hour * R.w)']", "no model at the other end has a property hour"},
+        {"'say':['level = hour']", "a number without dimension"},
+    };
+    Rig t;
+    rig_open(&t);
+    rig_twin(&t, "a", "Cell", "");
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        char doc[300];
+        snprintf(doc, sizeof doc, "{'model':'dtmi:t:Cell;1',%s}", CASES[i][0]);
+        rig_behaviour(&t, "d", doc);
+        assert_int_not_equal(rig_make(&t, NULL), ERR_OK);
+        if (!strstr(t.why.p, CASES[i][1])) fail_msg("%s: %s", CASES[i][0], t.why.p);
+    }
+    rig_close(&t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decay_and_definitions),
@@ -594,6 +674,8 @@ int main(void) {
         cmocka_unit_test(growing_hazard),
         cmocka_unit_test(lanes_and_stops),
         cmocka_unit_test(outside),
+        cmocka_unit_test(clock_and_zone),
+        cmocka_unit_test(clock_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include "expr/lex.h"
 
+#define WEEK_NS (INT64_C(7) * 86400 * 1000000000)
+#define ZONE_MAX_NS (INT64_C(14) * 3600 * 1000000000)
+
 static Err take_target(Lex *l, SayTarget *t) {
     Buf path = {0};
     Str name;
@@ -82,6 +85,13 @@ static Err take_every(Lex *l, Say *s) {
     if (s->span_ns < 1000)
         return diag_add(l->diag, ERR_SYNTAX, at, l->token.at, STR(""), "every is for spans from 1us on");
     if (lex_take(l, "from")) TRY(take_span(l, &s->from_ns));
+    else if (lex_take(l, "at")) {
+        s->aligned = true;
+        if (WEEK_NS % s->span_ns)
+            return diag_add(l->diag, ERR_SYNTAX, at, l->token.at, STR(""),
+                            "a week must be a whole number of spans, where \"at\" says when");
+        TRY(take_span(l, &s->from_ns));
+    }
     TRY(lex_want(l, "do"));
     return take_acts(l, &s->acts);
 }
@@ -198,6 +208,25 @@ static Err read_parameter(Arena *a, const SayDoc *doc, const JsonMember *m, SayP
     return ERR_OK;
 }
 
+static int two_digits(Str s, int64_t at) {
+    bool both = s.p[at] >= '0' && s.p[at] <= '9' && s.p[at + 1] >= '0' && s.p[at + 1] <= '9';
+    return both ? (s.p[at] - '0') * 10 + s.p[at + 1] - '0' : 99;
+}
+
+// "+01:00", "-03:30", "Z".
+static Err read_zone(const Json *v, SayDoc *doc, Diag *d) {
+    if (!v) return ERR_OK;
+    Str s = v->type == JSON_STRING ? v->s : (Str){0};
+    if (str_eq(s, STR("Z"))) return ERR_OK;
+    bool shape = s.n == 6 && (s.p[0] == '+' || s.p[0] == '-') && s.p[3] == ':';
+    int hours = shape ? two_digits(s, 1) : 99, minutes = shape ? two_digits(s, 4) : 99;
+    int64_t ns = (hours * INT64_C(60) + minutes) * 60 * 1000000000;
+    if (minutes > 59 || ns > ZONE_MAX_NS)
+        return say_fault(d, ERR_VALIDATION, doc, -1, -1, "\"zone\" is what its clock is ahead of UTC, as \"+01:00\"");
+    doc->zone_ns = s.p[0] == '-' ? -ns : ns;
+    return ERR_OK;
+}
+
 static Err read_parameters(Arena *a, const Json *v, SayDoc *doc, Diag *d) {
     if (!v) return ERR_OK;
     if (v->type != JSON_OBJECT) return say_fault(d, ERR_VALIDATION, doc, -1, -1, "\"parameters\" is an object");
@@ -241,7 +270,7 @@ static Err read_says(Arena *a, const Json *v, SayDoc *doc, Diag *d) {
 }
 
 static Err known_members(const Json *v, const SayDoc *doc, Diag *d) {
-    static const char *const NAMES[] = {"model", "twin", "title", "description", "parameters", "say"};
+    static const char *const NAMES[] = {"model", "twin", "title", "description", "zone", "parameters", "say"};
     for (int32_t i = 0; i < v->count; i++) {
         bool known = v->members[i].key.n > 0 && v->members[i].key.p[0] == '$';
         for (size_t k = 0; k < sizeof NAMES / sizeof *NAMES; k++) {
@@ -264,6 +293,7 @@ Err say_document(Arena *a, Str name, Str json, SayDoc *out, Diag *d) {
         return say_fault(d, ERR_VALIDATION, &doc, -1, -1, "a behaviour has a \"model\" or a \"twin\", a text");
     if (model) doc.model = model->s;
     else doc.twin = twin->s;
+    TRY(read_zone(json_get(&v, STR("zone")), &doc, d));
     TRY(read_parameters(a, json_get(&v, STR("parameters")), &doc, d));
     TRY(read_says(a, json_get(&v, STR("say")), &doc, d));
     *out = doc;

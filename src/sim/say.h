@@ -33,6 +33,7 @@ typedef struct Say {
     SayTarget target;         // RATE, ALWAYS
     Expr *expr;               // RATE, ALWAYS, WHEN, AT_RATE
     int64_t span_ns, from_ns; // EVERY; from < 0: not said
+    bool aligned;             // EVERY: from_ns is behind a Monday 00:00 (`at`), not behind the beginning
     SayActs acts, other;      // other: after `else`
 } Say;
 
@@ -49,6 +50,7 @@ typedef struct SayParameter {
 typedef struct SayDoc {
     Str name;        // of the document
     Str model, twin; // one of them
+    int64_t zone_ns; // what its clock is ahead of UTC
     SayParameter *parameters;
     int32_t parameter_count;
     Say *says;

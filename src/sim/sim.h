@@ -74,6 +74,8 @@ Str sim_graph_name(const SimGraph *g, uint32_t twin);
 
 // World time of t, to the nearest 100 ns; times beyond int64_t end there.
 int64_t sim_world_ns(int64_t epoch_ns, sim_time t);
+// Nanoseconds since Monday 00:00 UTC.
+int64_t sim_week_ns(int64_t world_ns);
 // The t of a world time.
 sim_time sim_time_of(int64_t epoch_ns, int64_t world_ns);
 // The time of the batch that holds what was told at t, after a batch at last_ns: strictly later.

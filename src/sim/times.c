@@ -3,6 +3,12 @@
 #include <math.h>
 #include "sim/sim.h"
 
+int64_t sim_week_ns(int64_t world_ns) {
+    const int64_t day = INT64_C(86400) * 1000000000, week = 7 * day;
+    int64_t since = (world_ns % week - 4 * day) % week; // 1970 began on a Thursday
+    return since < 0 ? since + week : since;
+}
+
 int64_t sim_world_ns(int64_t epoch_ns, sim_time t) {
     double whole = floor(t);
     if (!(whole < 9e9)) return INT64_MAX / SIM_TICK_NS * SIM_TICK_NS;
