@@ -509,7 +509,7 @@ Err history_dead(History *h, Str name, bool (*fn)(void *ctx, const StoreDead *d)
     if (!a.stopped) {
         e = store_reader_begin(h->store, &r);
         if (e == ERR_OK) {
-            e = store_history_dead(r, name, tell_dead, &a);
+            e = store_history_dead(r, 0, name, tell_dead, &a);
             store_reader_end(r);
         }
     }

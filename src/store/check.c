@@ -312,11 +312,12 @@ static void look_history_row(Look *l, sqlite3_stmt *st, HWork *work, Arena *scra
     }
     if (h.first > h.last || h.t0 > h.t1 || (h.points && h.s0 > h.s1) || h.points < 0 || h.late < 0)
         found_row(l, "history", h.id, "ends before it begins, or has less than nothing");
-    if (h.last > l->newest && l->newest && !l->sample)
+    bool live = !store_lane_world(h.lane);
+    if (live && h.last > l->newest && l->newest && !l->sample)
         found_row(l, "history", h.id, "has batches up to %llu, the newest is %llu", (unsigned long long)h.last,
                   (unsigned long long)l->newest);
     if (h.tier >= STORE_TIER_MEANS) return;
-    if (h.id <= l->mark && h.last > l->root_seq && l->has_root)
+    if (live && h.id <= l->mark && h.last > l->root_seq && l->has_root)
         found_row(l, "history", h.id, "ends behind the newest root, but stands among those that do not");
     look_block(l, &h, work, scratch);
     if (!l->sample) add_span(l, &h);
@@ -344,12 +345,14 @@ static void look_history(Look *l) {
 static void look_dead(Look *l) {
     sqlite3_stmt *st = ask(l, "dead", "SELECT id, name, time, crc FROM dead ORDER BY id");
     while (next(l, "dead", st)) {
-        StoreDead d = {u64_at(st, 0), blob_at(st, 1), sqlite3_column_int64(st, 2)};
+        StoreDead d = dead_by_id(u64_at(st, 0));
+        d.name = blob_at(st, 1);
+        d.time = sqlite3_column_int64(st, 2);
         if (dead_check(&d) != (uint32_t)sqlite3_column_int64(st, 3)) {
             found_row(l, "dead", (int64_t)d.twin, "does not match its check");
             continue;
         }
-        if (!l->world) continue;
+        if (!l->world || d.world) continue;
         View v = view_writer(l->world);
         if (view_twin_place(&v, (TwinId){d.twin}).alive)
             found_row(l, "dead", (int64_t)d.twin, "is of a twin that lives");

@@ -47,8 +47,11 @@ static const char *const worlds_sql =
     "CREATE UNIQUE INDEX scenario_world ON scenario(world, seq, ids);";
 
 _Static_assert(STORE_TIER_MEANS == 16, "stored in the indexes");
+_Static_assert(STORE_LANE_BITS == 35, "part of the statements");
 
 #define HISTORY_COLUMNS "id, lane, page, tier, start, first, last, t0, t1, s0, s1, points, late, size, crc"
+#define OF_WORLD "lane >= ?1 << 35 AND lane < (?1 + 1) << 35" // as store_lane has it
+#define OF_LIVE "lane < 1 << 35"
 // ?3: with bytes
 #define HISTORY_ROW "SELECT " HISTORY_COLUMNS ", CASE WHEN ?3 THEN bytes END FROM history "
 
@@ -91,6 +94,11 @@ static const char *const db_sql[DB_STATEMENT_COUNT] = {
     "UPDATE scenario SET crc = ?2, bytes = ?3 WHERE id = ?1",
     "SELECT id, world, seq, prev, first, ids, crc, bytes FROM scenario WHERE id > ?1 ORDER BY id LIMIT 1",
     "SELECT DISTINCT world FROM scenario WHERE world NOT IN (SELECT id FROM world)",
+    "SELECT 1 FROM world WHERE id = ?1",
+    "SELECT lane >> 35 FROM history WHERE tier < 16 AND lane >= ?1 << 35 ORDER BY lane LIMIT 1",
+    "DELETE FROM history WHERE id IN (SELECT id FROM history WHERE tier < 16 AND " OF_WORLD " LIMIT ?2)",
+    "SELECT id >> 36 FROM dead WHERE id >= ?1 << 36 ORDER BY id LIMIT 1",
+    "DELETE FROM dead WHERE id IN (SELECT id FROM dead WHERE id >= ?1 << 36 AND id < (?1 + 1) << 36 LIMIT ?2)",
     "BEGIN",
     "ROLLBACK",
     "SELECT seq FROM root",
@@ -102,13 +110,18 @@ static const char *const db_sql[DB_STATEMENT_COUNT] = {
     "SELECT max(ifnull((SELECT page FROM history WHERE lane = ?1 AND tier < 16 ORDER BY page DESC LIMIT 1), -1),"
     " ifnull((SELECT page FROM history WHERE lane = ?1 AND tier >= 16 ORDER BY page DESC LIMIT 1), -1)) + 1",
     "SELECT lane, count(*), sum(points), sum(size), min(t0), max(t1), sum(points * means), sum(size * means) FROM"
-    " (SELECT lane, points, size, t0, t1, 0 AS means FROM history WHERE tier < 16 UNION ALL"
-    "  SELECT lane, points, size, t0, t1, 1 FROM history WHERE tier >= 16) GROUP BY lane",
-    "SELECT lane, page, max(last) FROM history WHERE id > ?1 AND last > ?2 AND +tier < 16 GROUP BY lane, page",
+    " (SELECT lane, points, size, t0, t1, 0 AS means FROM history WHERE tier < 16 AND " OF_LIVE " UNION ALL"
+    "  SELECT lane, points, size, t0, t1, 1 FROM history WHERE tier >= 16 AND " OF_LIVE ") GROUP BY lane",
+    "SELECT lane, page, max(last) FROM history WHERE id > ?1 AND last > ?2 AND +tier < 16 AND +" OF_LIVE
+    " GROUP BY lane, page",
     "SELECT " HISTORY_COLUMNS ", NULL FROM history WHERE id > ?1 AND tier = 0 ORDER BY id",
     "SELECT " HISTORY_COLUMNS ", NULL FROM history NOT INDEXED WHERE id > ?1 AND tier <= ?2 ORDER BY id",
+    "SELECT count(*), sum(points), sum(size), min(t0), max(t1) FROM history WHERE tier < 16 AND " OF_WORLD,
+    "SELECT " HISTORY_COLUMNS ", NULL FROM history WHERE tier < 16 AND " OF_WORLD " ORDER BY lane, page, t0",
+    "SELECT lane, page, max(last) FROM history WHERE tier < 16 AND " OF_WORLD " GROUP BY lane, page ORDER BY lane, page",
     "SELECT " HISTORY_COLUMNS ", bytes FROM history WHERE id = ?1",
-    "SELECT id, name, time, crc FROM dead WHERE name = ?1 ORDER BY time DESC, id DESC",
+    "SELECT id, name, time, crc FROM dead WHERE name = ?1 AND id >= ?2 << 36 AND id < (?2 + 1) << 36"
+    " ORDER BY time DESC, id DESC",
     "SELECT id, crc, bytes FROM world ORDER BY id",
     "SELECT id, world, seq, prev, first, ids, crc, bytes FROM scenario WHERE world = ?1 AND seq > ?2 ORDER BY seq",
     "SELECT ifnull(max(world), 0), ifnull(max(ids), 0) FROM scenario",

@@ -16,6 +16,7 @@
 #define ROW_COST 160 // of an empty row in the queue
 #define MARK_KEY "history"
 #define MARK_BYTES 8
+#define TWIN_BITS 36 // part of the statements in db.c
 
 // ---- rows ---------------------------------------------------------------------------------------------------------
 
@@ -35,8 +36,14 @@ int64_t history_check(const StoreHistory *h) {
     return (int64_t)((uint64_t)head << 32 | crc32c(head, h->bytes.p, h->bytes.n));
 }
 
+uint64_t dead_id(const StoreDead *d) { return d->world << TWIN_BITS | d->twin; }
+
+StoreDead dead_by_id(uint64_t id) {
+    return (StoreDead){.twin = id & (((uint64_t)1 << TWIN_BITS) - 1), .world = id >> TWIN_BITS};
+}
+
 uint32_t dead_check(const StoreDead *d) {
-    uint64_t words[3] = {d->twin, (uint64_t)d->time, (uint64_t)d->name.n};
+    uint64_t words[3] = {dead_id(d), (uint64_t)d->time, (uint64_t)d->name.n};
     return crc32c(crc32c(0, words, sizeof words), d->name.p, d->name.n);
 }
 
@@ -201,21 +208,42 @@ static Err row_put(Store *s, StoreHistory *h) {
 
 static Err dead_put(Store *s, const StoreDead *d) {
     sqlite3_stmt *st = db_use(&s->db, DB_DEAD_PUT);
-    sqlite3_bind_int64(st, 1, (int64_t)d->twin);
+    sqlite3_bind_int64(st, 1, (int64_t)dead_id(d));
     sqlite3_bind_blob64(st, 2, d->name.n ? d->name.p : "", (uint64_t)d->name.n, SQLITE_STATIC);
     sqlite3_bind_int64(st, 3, d->time);
     sqlite3_bind_int64(st, 4, dead_check(d));
     return db_run(&s->db, DB_DEAD_PUT);
 }
 
+// Is the world (still) there? *known: the one that was asked about last, 0 for live, is.
+static Err has_world(Store *s, uint64_t world, uint64_t *known, bool *has) {
+    bool row;
+    *has = world == *known;
+    if (*has) return ERR_OK;
+    sqlite3_bind_int64(db_use(&s->db, DB_WORLD_HAS), 1, (int64_t)world);
+    TRY(db_step(&s->db, DB_WORLD_HAS, &row));
+    if (row) db_reset(&s->db, DB_WORLD_HAS);
+    *has = row || !world;
+    if (*has) *known = world;
+    return ERR_OK;
+}
+
 static Err put_write(Store *s, HistoryPut *p) {
+    uint64_t known = 0;
+    bool has;
     for (int64_t i = 0; i < p->put.gone_count; i++) {
         sqlite3_bind_int64(db_use(&s->db, DB_HISTORY_DEL), 1, p->put.gone[i]);
         TRY(db_run(&s->db, DB_HISTORY_DEL));
     }
     StoreHistory *rows = (StoreHistory *)(uintptr_t)p->put.rows; // ours
-    for (int64_t i = 0; i < p->put.row_count; i++) TRY(row_put(s, &rows[i]));
-    for (int64_t i = 0; i < p->put.dead_count; i++) TRY(dead_put(s, &p->put.dead[i]));
+    for (int64_t i = 0; i < p->put.row_count; i++) {
+        TRY(has_world(s, store_lane_world(rows[i].lane), &known, &has));
+        if (has) TRY(row_put(s, &rows[i]));
+    }
+    for (int64_t i = 0; i < p->put.dead_count; i++) {
+        TRY(has_world(s, p->put.dead[i].world, &known, &has));
+        if (has) TRY(dead_put(s, &p->put.dead[i]));
+    }
     return ERR_OK;
 }
 
@@ -228,7 +256,7 @@ static Err puts_write(Store *s, HistoryPut *list) {
 static void ahead_push(Store *s, const StoreHistory *h) {
     HistoryAhead *a = &s->ahead;
     uint64_t highest = a->count ? a->rows[a->count - 1].last : s->root_seq;
-    if (h->tier >= STORE_TIER_MEANS || h->last <= highest) return;
+    if (h->tier >= STORE_TIER_MEANS || h->last <= highest || store_lane_world(h->lane)) return;
     if (a->count == a->cap) {
         a->cap = a->cap ? a->cap * 2 : 64;
         a->rows = mem_grow(a->rows, (size_t)a->cap * sizeof *a->rows);

@@ -399,7 +399,7 @@ static Dead dead_of(Store *s, Str name, int stop) {
     Dead d = {.stop = stop};
     StoreReader *r;
     assert_int_equal(store_reader_begin(s, &r), ERR_OK);
-    assert_int_equal(store_history_dead(r, name, dead_seen, &d), ERR_OK);
+    assert_int_equal(store_history_dead(r, 0, name, dead_seen, &d), ERR_OK);
     store_reader_end(r);
     return d;
 }
@@ -409,11 +409,11 @@ static void the_dead(void **state) {
     Rig *r = *state;
     Told t = {0};
     rig_open(r);
-    StoreDead dead[] = {{1024, STR("pump"), 100},
-                        {1030, STR("pump"), 300},
-                        {1027, STR("pump"), 200},
-                        {1025, STR("pumps"), 50},
-                        {1026, STR(""), 60}};
+    StoreDead dead[] = {{.twin = 1024, .name = STR("pump"), .time = 100},
+                        {.twin = 1030, .name = STR("pump"), .time = 300},
+                        {.twin = 1027, .name = STR("pump"), .time = 200},
+                        {.twin = 1025, .name = STR("pumps"), .time = 50},
+                        {.twin = 1026, .name = STR(""), .time = 60}};
     StoreHistoryPut put = {.dead = dead, .dead_count = 5};
     assert_int_equal(store_history_put(r->store, &put, told, &t), ERR_OK);
     store_drain(r->store);
@@ -432,7 +432,7 @@ static void the_dead(void **state) {
     StoreReader *reader;
     Dead d = {0};
     assert_int_equal(store_reader_begin(r->store, &reader), ERR_OK);
-    assert_int_equal(store_history_dead(reader, STR("pump"), dead_seen, &d), ERR_CORRUPT);
+    assert_int_equal(store_history_dead(reader, 0, STR("pump"), dead_seen, &d), ERR_CORRUPT);
     assert_non_null(strstr(store_reader_why(reader), "dead row 1027"));
     store_reader_end(reader);
     rig_close(r);

@@ -278,21 +278,69 @@ Err store_history_lanes(StoreReader *r, bool (*fn)(void *ctx, const StoreLane *l
     }
 }
 
-Err store_history_dead(StoreReader *r, Str name, bool (*fn)(void *ctx, const StoreDead *d), void *ctx) {
+Err store_history_dead(StoreReader *r, uint64_t world, Str name, bool (*fn)(void *ctx, const StoreDead *d), void *ctx) {
     close_rows(r);
     sqlite3_stmt *st = db_use(&r->db, DB_DEAD_SCAN);
     sqlite3_bind_blob64(st, 1, name.n ? name.p : "", (uint64_t)name.n, SQLITE_STATIC);
+    sqlite3_bind_int64(st, 2, (int64_t)world);
     for (bool row;;) {
         TRY(db_step(&r->db, DB_DEAD_SCAN, &row));
         if (!row) return ERR_OK;
-        StoreDead d = {.twin = (uint64_t)sqlite3_column_int64(st, 0),
-                       .name = {sqlite3_column_blob(st, 1), sqlite3_column_bytes(st, 1)},
-                       .time = sqlite3_column_int64(st, 2)};
+        StoreDead d = dead_by_id((uint64_t)sqlite3_column_int64(st, 0));
+        d.name = (Str){sqlite3_column_blob(st, 1), sqlite3_column_bytes(st, 1)};
+        d.time = sqlite3_column_int64(st, 2);
         bool sound = dead_check(&d) == (uint32_t)sqlite3_column_int64(st, 3);
         if (sound && fn(ctx, &d)) continue;
         r->open = DB_DEAD_SCAN;
         if (sound) return ERR_OK;
         return db_say(&r->db, ERR_CORRUPT, "dead row %llu does not match its check", (unsigned long long)d.twin);
+    }
+}
+
+Err store_history_sum(StoreReader *r, uint64_t world, StoreLane *out) {
+    close_rows(r);
+    bool row;
+    sqlite3_stmt *st = db_use(&r->db, DB_HISTORY_SUM);
+    sqlite3_bind_int64(st, 1, (int64_t)world);
+    TRY(db_step(&r->db, DB_HISTORY_SUM, &row));
+    CHECK(row); // an aggregate
+    *out = (StoreLane){.rows = sqlite3_column_int64(st, 0),
+                       .points = sqlite3_column_int64(st, 1),
+                       .bytes = sqlite3_column_int64(st, 2),
+                       .t0 = sqlite3_column_int64(st, 3),
+                       .t1 = sqlite3_column_int64(st, 4)};
+    db_reset(&r->db, DB_HISTORY_SUM);
+    return ERR_OK;
+}
+
+typedef struct OfLive {
+    RowFn fn;
+    void *ctx;
+} OfLive;
+
+static bool of_live(void *ctx, const StoreHistory *h) {
+    OfLive *x = ctx;
+    return store_lane_world(h->lane) || x->fn(x->ctx, h);
+}
+
+Err store_history_world(StoreReader *r, uint64_t world, RowFn fn, void *ctx) {
+    OfLive live = {fn, ctx};
+    if (!world) return store_history_scan(r, 0, STORE_TIER_MEANS - 1, of_live, &live);
+    close_rows(r);
+    sqlite3_bind_int64(db_use(&r->db, DB_HISTORY_WORLD), 1, (int64_t)world);
+    return each(r, DB_HISTORY_WORLD, fn, ctx);
+}
+
+Err store_history_ends(StoreReader *r, uint64_t world,
+                       void (*fn)(void *ctx, uint64_t lane, uint64_t page, uint64_t last), void *ctx) {
+    close_rows(r);
+    sqlite3_stmt *st = db_use(&r->db, DB_HISTORY_WORLD_ENDS);
+    sqlite3_bind_int64(st, 1, (int64_t)world);
+    for (bool row;;) {
+        TRY(db_step(&r->db, DB_HISTORY_WORLD_ENDS, &row));
+        if (!row) return ERR_OK;
+        fn(ctx, store_lane_own((uint64_t)sqlite3_column_int64(st, 0)), (uint64_t)sqlite3_column_int64(st, 1),
+           (uint64_t)sqlite3_column_int64(st, 2));
     }
 }
 

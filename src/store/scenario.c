@@ -107,20 +107,49 @@ void others_written(Store *s, const Chunk *c) {
     if (c->kind == CHUNK_WORLD_GONE) gone_add(s, c->world);
 }
 
-Err others_load(Store *s) {
-    for (bool row = true;;) {
-        TRY(db_step(&s->db, DB_SCENARIO_GONE, &row));
+static Err is_gone(Store *s, uint64_t world, bool *gone) {
+    bool row;
+    sqlite3_bind_int64(db_use(&s->db, DB_WORLD_HAS), 1, (int64_t)world);
+    TRY(db_step(&s->db, DB_WORLD_HAS, &row));
+    if (row) db_reset(&s->db, DB_WORLD_HAS);
+    *gone = !row;
+    return ERR_OK;
+}
+
+// Worlds that have rows behind such a statement, one after the other.
+static Err gone_of(Store *s, DbStatement next) {
+    for (int64_t world = 1;; world++) {
+        bool row, gone;
+        sqlite3_bind_int64(db_use(&s->db, next), 1, world);
+        TRY(db_step(&s->db, next, &row));
         if (!row) return ERR_OK;
-        gone_add(s, (uint64_t)sqlite3_column_int64(db_use(&s->db, DB_SCENARIO_GONE), 0));
+        world = sqlite3_column_int64(db_use(&s->db, next), 0);
+        db_reset(&s->db, next);
+        TRY(is_gone(s, (uint64_t)world, &gone));
+        if (gone) gone_add(s, (uint64_t)world);
     }
 }
 
+Err others_load(Store *s) {
+    for (bool row = true;;) {
+        TRY(db_step(&s->db, DB_SCENARIO_GONE, &row));
+        if (!row) break;
+        gone_add(s, (uint64_t)sqlite3_column_int64(db_use(&s->db, DB_SCENARIO_GONE), 0));
+    }
+    TRY(gone_of(s, DB_HISTORY_NEXT));
+    return gone_of(s, DB_DEAD_NEXT);
+}
+
 Err others_delete(Store *s) {
-    sqlite3_stmt *st = db_use(&s->db, DB_SCENARIO_DEL);
-    sqlite3_bind_int64(st, 1, (int64_t)s->gone[s->gone_count - 1]);
-    sqlite3_bind_int64(st, 2, DELETE_ROWS);
-    TRY(db_run(&s->db, DB_SCENARIO_DEL));
-    if (sqlite3_changes64(s->db.h) < DELETE_ROWS) s->gone_count--;
+    static const DbStatement parts[] = {DB_SCENARIO_DEL, DB_HISTORY_WORLD_DEL, DB_DEAD_WORLD_DEL};
+    for (int i = 0; i < 3; i++) {
+        sqlite3_stmt *st = db_use(&s->db, parts[i]);
+        sqlite3_bind_int64(st, 1, (int64_t)s->gone[s->gone_count - 1]);
+        sqlite3_bind_int64(st, 2, DELETE_ROWS);
+        TRY(db_run(&s->db, parts[i]));
+        if (sqlite3_changes64(s->db.h) == DELETE_ROWS) return ERR_OK;
+    }
+    s->gone_count--;
     return ERR_OK;
 }
 

@@ -10,8 +10,8 @@
 //   item(kind BLOB, key BLOB, crc, value BLOB)                         small documents beside the world
 //   history(id INTEGER PRIMARY KEY, lane, page, tier, start, first, last, t0, t1, s0, s1, points, late, size, crc,
 //           bytes BLOB)                                                blocks of codec/hblock.h, see StoreHistory
-//     by (lane, page, t0) of points, the same of means                 of points unique
-//   dead(id INTEGER PRIMARY KEY = twin, name BLOB, time, crc), by name twins that were deleted
+//     by (lane, page, t0) of points, the same of means                 of points unique; lane: world << 35 | lane
+//   dead(id INTEGER PRIMARY KEY = world << 36 | twin, name BLOB, time, crc), by name      twins that were deleted
 //   world(id INTEGER PRIMARY KEY, crc, bytes BLOB)                     the other worlds that are kept, see StoreBatch
 //   scenario(id INTEGER PRIMARY KEY, world, seq, prev, first, ids, crc, bytes BLOB)   their journals, whole
 //   meta(key, value)                                                   application_id and user_version tell the format
@@ -81,7 +81,7 @@ void store_submit_to(Store *s, const StoreBatch *b);
 #define STORE_WORLD_BYTES_MAX (1 << 16) // kept of a world beside its journal
 // Keep `bytes` of a world, in place of what was kept.
 void store_world_put(Store *s, uint64_t world, Str bytes);
-// The world is no more: what was kept goes, and its journal.
+// The world is no more: what was kept goes, its journal and its history, in the background.
 void store_world_del(Store *s, uint64_t world);
 // After on_fail and the undo: go on. Batches are accepted again.
 void store_resume(Store *s);
@@ -164,10 +164,19 @@ typedef struct StoreHistory {
     Str bytes;
 } StoreHistory;
 
+// Blocks of other worlds stand among live's, by lanes of their own: the world's number above the lane. Their sequences
+// are the world's. Put while the world's row is not there, they are left out: a world that goes takes its history along.
+#define STORE_LANE_BITS 35
+#define STORE_HISTORY_WORLD_MAX (((uint64_t)1 << 27) - 1)
+static inline uint64_t store_lane(uint64_t world, uint64_t lane) { return world << STORE_LANE_BITS | lane; }
+static inline uint64_t store_lane_world(uint64_t lane) { return lane >> STORE_LANE_BITS; }
+static inline uint64_t store_lane_own(uint64_t lane) { return lane & (((uint64_t)1 << STORE_LANE_BITS) - 1); }
+
 typedef struct StoreDead {
     uint64_t twin;
     Str name;
-    int64_t time; // of its deletion
+    int64_t time;   // of its deletion
+    uint64_t world; // in which; 0: live
 } StoreDead;
 
 // What becomes of a change of the history: rows to delete by id, then rows to put, then the dead, all in one
@@ -186,7 +195,7 @@ MUST Err store_history_put(Store *s, const StoreHistoryPut *put, StoreHistoryFn 
 // Everything up to seq is in blocks that are durable; it could not be done. Any thread.
 void store_history_sealed(Store *s, uint64_t seq);
 void store_history_failed(Store *s);
-// After store_open: the largest `last` of each (lane, page) that has a block which ends behind the newest root: what
+// After store_open: the largest `last` of each of live's (lane, page) that has a block which ends behind the newest root: what
 // replay tells again up to there is in them already. Errors: STORAGE, CORRUPT.
 MUST Err store_history_ahead(Store *s, void (*fn)(void *ctx, uint64_t lane, uint64_t page, uint64_t last), void *ctx);
 
@@ -220,7 +229,7 @@ MUST Err store_history_row(StoreReader *r, int64_t id, StoreHistory *out);
 // Up to n bytes of a row's block from `at` on, *size: of all of it. Its check is not looked at: a block has checks of
 // its own. Much cheaper than all of a long one. Errors: GONE, STORAGE, CORRUPT.
 MUST Err store_history_part(StoreReader *r, int64_t id, int64_t at, char *to, int64_t n, int64_t *size);
-// The pages a lane has rows of: highest number + 1. And the lanes there are, with sums, for statistics.
+// The pages a lane has rows of: highest number + 1. And live's lanes, with sums, for statistics.
 MUST Err store_history_pages(StoreReader *r, uint64_t lane, uint64_t *count);
 typedef struct StoreLane {
     uint64_t lane;
@@ -228,11 +237,19 @@ typedef struct StoreLane {
     int64_t means_points, means_bytes; // part of points and bytes: tiers of means
 } StoreLane;
 MUST Err store_history_lanes(StoreReader *r, bool (*fn)(void *ctx, const StoreLane *l), void *ctx);
-// Rows of at most `tier` with id > after, ascending, without bytes: for merging and retention.
+// Sums of all lanes of another world.
+MUST Err store_history_sum(StoreReader *r, uint64_t world, StoreLane *out);
+// Rows of points of a world, by lane, page and time, without bytes; of live as store_history_scan gives them.
+MUST Err store_history_world(StoreReader *r, uint64_t world, bool (*fn)(void *ctx, const StoreHistory *h), void *ctx);
+// The newest batch in any block of points of each page of another world, ascending by lane and page.
+MUST Err store_history_ends(StoreReader *r, uint64_t world,
+                            void (*fn)(void *ctx, uint64_t lane, uint64_t page, uint64_t last), void *ctx);
+// Rows of all worlds of at most `tier` with id > after, ascending, without bytes: for merging and retention.
 MUST Err store_history_scan(StoreReader *r, int64_t after, int32_t tier, bool (*fn)(void *ctx, const StoreHistory *h),
                             void *ctx);
-// Dead twins of a name, newest first.
-MUST Err store_history_dead(StoreReader *r, Str name, bool (*fn)(void *ctx, const StoreDead *d), void *ctx);
+// Dead twins of a name in a world, newest first.
+MUST Err store_history_dead(StoreReader *r, uint64_t world, Str name, bool (*fn)(void *ctx, const StoreDead *d),
+                            void *ctx);
 
 // ---- other worlds ---------------------------------------------------------------------------------------------------
 

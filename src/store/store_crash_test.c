@@ -209,7 +209,7 @@ static void lab_put_history(Lab *l, bool large, bool merges, bool seal) {
                                  .points = n,
                                  .bytes = buf_str(&text[i])};
     }
-    StoreDead dead = {(uint64_t)n + 1, buf_str(&text[0]), n};
+    StoreDead dead = {.twin = (uint64_t)n + 1, .name = buf_str(&text[0]), .time = n};
     int64_t gone[2] = {before ? before->id : 0, before ? before->id + 1 : 0};
     StoreHistoryPut put = {gone, merges ? 2 : 0, rows, 2, &dead, 1};
     assert_int_equal(store_history_put(l->store, &put, history_told, t), ERR_OK);
@@ -365,7 +365,7 @@ static void check_history(Lab *l) {
         Buf name = {0};
         int dead = 0;
         put_text(n, 0, false, &name);
-        assert_int_equal(store_history_dead(r, buf_str(&name), dead_seen, &dead), ERR_OK);
+        assert_int_equal(store_history_dead(r, 0, buf_str(&name), dead_seen, &dead), ERR_OK);
         buf_free(&name);
         HistoryState *h = &l->history[n];
         bool there = dead == 1, merged = !there ? false : s->rows[n] == 0;

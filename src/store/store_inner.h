@@ -186,6 +186,9 @@ bool history_row(sqlite3_stmt *st, StoreHistory *out);
 // The checks of rows; the size is that of the bytes.
 int64_t history_check(const StoreHistory *h);
 uint32_t dead_check(const StoreDead *d);
+// The number of a row of `dead`, and what it says.
+uint64_t dead_id(const StoreDead *d);
+StoreDead dead_by_id(uint64_t id);
 
 // Take or make the chunk that the next bytes of that kind and world go to. Caller holds the lock and has made sure that
 // nothing failed.

@@ -143,7 +143,7 @@ static void put_history(Rig *r) {
     Buf bytes[BLOCKS] = {0};
     StoreHistory rows[BLOCKS];
     for (int i = 0; i < BLOCKS; i++) rows[i] = make_block(work, (uint64_t)i % 2, 1 + 2 * (uint64_t)i, &bytes[i]);
-    StoreDead dead[] = {{999999, STR("gone"), 5}};
+    StoreDead dead[] = {{.twin = 999999, .name = STR("gone"), .time = 5}};
     StoreHistoryPut put = {.rows = rows, .row_count = BLOCKS, .dead = dead, .dead_count = 1};
     assert_int_equal(store_history_put(r->store, &put, put_told, NULL), ERR_OK);
     store_drain(r->store);
