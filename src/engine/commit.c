@@ -16,6 +16,7 @@
 #include "engine/derive.h"
 #include "engine/pasts.h"
 #include "engine/run.h"
+#include "engine/scenario_keep.h"
 #include "engine/scenarios.h"
 
 #define ROOM_DIVISOR 2             // a batch may log this part of the ring
@@ -160,6 +161,7 @@ static void end_fork(Sosia *e, Realm *r, FeedBatch *b, Task *c) {
     bool queued = pending_add(e, p);
     CHECK(queued);
     scenario_submit(e, r, b);
+    scenario_keep_look(e, r);
 }
 
 void batch_ticket(Sosia *e) { e->ticket++; }

@@ -12,6 +12,7 @@
 #include "engine/replay.h"
 #include "engine/run.h"
 #include "engine/retention.h"
+#include "engine/scenario_keep.h"
 #include "engine/scenarios.h"
 
 const char *sosia_version(void) { return SOSIA_VERSION; }
@@ -163,6 +164,7 @@ static void live_free(Sosia *e) {
 static void engine_free(Sosia *e) {
     desk_free(e->desk);
     workers_free(e->workers);
+    keeper_free(e->keeper);    // it may hold worlds
     worlds_free(e);            // before the past worlds they lie over
     pasts_free(e->pasts);      // before the history, which its worlds read
     history_close(e->history); // its thread looks at the live world for policies
@@ -266,6 +268,7 @@ SosiaErr sosia_open(const SosiaOpen *open, Sosia **out, SosiaBuf *why) {
     e->live->stored = e->store != NULL;
     atomic_store(&e->live->ready, true);
     retention_open(e);
+    if (scenarios_kept(e)) e->keeper = keeper_new(e);
     err = worlds_open(e);
     if (err) why_put(why, err, "the worlds that were forked cannot be read");
     if (err) goto fail;
@@ -283,6 +286,11 @@ SosiaErr sosia_open(const SosiaOpen *open, Sosia **out, SosiaBuf *why) {
         if (err) sosia_close(e);
         if (err) return (SosiaErr)err;
     }
+    if (!err && e->keeper) {
+        err = keeper_start(e->keeper);
+        if (err) sosia_close(e);
+        if (err) return (SosiaErr)why_put(why, err, "a thread could not be started");
+    }
     if (!err) {
         runs_resume(e);
         *out = e;
@@ -298,6 +306,7 @@ void sosia_close(Sosia *e) {
     if (!e) return;
     runs_end(e);              // the writer still takes what they tell
     eraser_stop(e->eraser);   // the writer still works for it
+    keeper_stop(e->keeper);   // the writer still makes its snapshots
     desk_stop(e->desk);       // the writer still makes the snapshots they wait for
     workers_stop(e->workers); // the writer still takes what they have
     pthread_mutex_lock(&e->inbox.lock);

@@ -83,6 +83,7 @@ struct Realm {
     _Atomic bool loaded;       // of a fork: world, hub, base and under are there; else realm_open makes them
     uint64_t past_seq;         // of a fork: its past is live's up to here; 0: of live
     int64_t past_time;         // update time of that batch
+    uint64_t own_since;        // of a fork: blocks of older epochs are not its own nor its parents', see world_pages
     World *base;               // of a fork: its parent as it was forked, frozen; NULL: ask the past for it
     struct Derive *derive;     // derived values, the writer's; NULL: none so far
     _Atomic bool ready;        // readers may find it: everything it was made from is visible
@@ -168,7 +169,11 @@ struct Task {
     uint64_t epoch;            // FORK of the past, RETELL, MERGE: erase_epoch before it was read; 0: of no concern
     Realm *realm;              // FORK: the new one; SNAPSHOT: of this one, whatever `world` says
     World *fork;               // SNAPSHOT: the result
-    World *base;               // SNAPSHOT, with_base: of a fork's base, NULL when it has none
+    struct {
+        int64_t batches, batch_bytes;
+        uint64_t foreign;
+    } tally;     // SNAPSHOT of a fork: what is counted of it up to there
+    World *base; // SNAPSHOT, with_base: of a fork's base, NULL when it has none
     bool with_base;
     struct Merge *merge; // MERGE: of the caller, who waits
     Buf items;           // ITEMS: see items.c
@@ -393,6 +398,7 @@ struct Sosia {
     Holds *holds;
     Desk *desk;
     struct Pasts *pasts;
+    struct Keeper *keeper;        // of checkpoints of forks; NULL: forks are not kept
     struct Eraser *eraser;        // NULL: no history
     _Atomic uint64_t erasures;    // begun and ended; odd: worlds and history still differ in what is erased
     struct Retention *retention;  // what policies say; the history's thread

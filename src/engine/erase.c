@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "codec/json.h"
 #include "engine/pasts.h"
+#include "engine/scenario_keep.h"
 #include "engine/scenarios.h"
 #include "engine/places.h"
 #include "engine/run.h"
@@ -755,6 +756,7 @@ static Err job_run(Eraser *x, Job *j) {
     TRY(erase_told(x, j));
     if (j->state == JOB_GONE) {
         TRY(find_forks(e, j));
+        TRY(scenario_keeps_forget(e));
         TRY(scrub(x, j, true));
         TRY(erase_memory(e, j));
         j->state = JOB_WASH;

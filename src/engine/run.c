@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "codec/json.h"
 #include "engine/pasts.h"
+#include "engine/scenario_keep.h"
 
 #define SLICE_OUTPUTS 64.0                   // of output, between two looks at what others wrote
 #define PACE_NS INT64_C(50000000)            // with a pace: sleep between two looks
@@ -173,6 +174,7 @@ static void finish(Run *r, Err err, const Diag *d) {
         (void)!run_land(r);
         Err kept = run_keep(r, goes_on ? RUN_RUNNING : s);
         if (kept && kept != ERR_CLOSED) failed(r, kept, NULL);
+        scenario_keep_soon(r->engine, r->realm);
     }
     run_unprepare(r);
     pthread_mutex_lock(&r->lock);

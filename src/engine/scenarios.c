@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/scenarios.h"
+#include "engine/scenario_keep.h"
 #include "engine/run.h"
 #include "base/check.h"
 #include "base/mem.h"
@@ -180,6 +180,7 @@ void scenario_dropped(Sosia *e, Scenario *s, bool ok) {
     if (!ok) s->leaving = false;
     for (Scenario *x = s, *up; x && x->going; x = up) {
         up = x->parent ? table_number(e, x->parent) : NULL;
+        if (ok) scenario_keeps_gone(e, x->number);
         if (ok) table_take(e, x);
         else x->going = false;
     }
@@ -274,41 +275,78 @@ static Err replay_piece(Sosia *e, World *w, const Piece *p, Scenario *s) {
     return err;
 }
 
-// The live world as it was, to be written over; *under: what it lies over, NULL when that is nothing.
-static Err base_of(Sosia *e, const Scenario *s, Realm **under, World **out) {
+// What all of it lies over: the live world as it was; NULL: nothing.
+static Err under_of(Sosia *e, const Scenario *s, Realm **under) {
     *under = NULL;
-    if (!s->live_seq) {
-        *out = world_new(e->domain, FORK_RING_RECORDS);
-        return ERR_OK;
-    }
+    if (!s->live_seq) return ERR_OK;
     TRY(pasts_at(e, s->live_time, under));
-    if ((*under)->past.seq != s->live_seq) { // the batch of that time is another one
-        realm_unref(*under);
-        *under = NULL;
-        return ERR_CORRUPT;
-    }
-    *out = world_fork((*under)->world, FORK_RING_RECORDS);
-    return ERR_OK;
+    if ((*under)->past.seq == s->live_seq) return ERR_OK;
+    realm_unref(*under); // the batch of that time is another one
+    *under = NULL;
+    return ERR_CORRUPT;
+}
+
+static World *fresh(Sosia *e, const Realm *under) {
+    return under ? world_fork(under->world, FORK_RING_RECORDS) : world_new(e->domain, FORK_RING_RECORDS);
+}
+
+// A world with the newest checkpoint of a piece. GONE: there is none; nor when it is damaged, as the journal tells the
+// same.
+static Err kept_world(Sosia *e, const Realm *under, const Piece *p, StoreKeep *kept, World **out) {
+    if (!scenario_kept(e, p->number, p->upto, kept)) return ERR_GONE;
+    World *w = fresh(e, under);
+    Err err = scenario_keep_load(e, kept, w);
+    if (err) world_free(w);
+    else *out = w;
+    return err == ERR_CORRUPT ? ERR_GONE : err;
+}
+
+// The world at the end of pieces[first], or of nothing. whole: of journals alone.
+static Err world_of(Sosia *e, const Realm *under, const Piece *pieces, int n, int first, bool whole, World **out) {
+    int at = whole ? n : first;
+    StoreKeep kept;
+    World *w = NULL;
+    Err err = ERR_GONE;
+    for (; at < n && err == ERR_GONE; at++) err = kept_world(e, under, &pieces[at], &kept, &w);
+    if (err == ERR_GONE) w = fresh(e, under);
+    else if (err) return err;
+    err = ERR_OK;
+    for (int i = at - 1; i >= first && !err; i--) err = replay_piece(e, w, &pieces[i], NULL);
+    if (err) world_free(w);
+    else *out = w;
+    return err;
+}
+
+// The world, and what it was forked of.
+static Err worlds_of(Sosia *e, const Realm *under, const Piece *pieces, int n, Scenario *s, World **out, World **base) {
+    StoreKeep kept = {0};
+    World *w = NULL, *before = NULL;
+    Err err = kept_world(e, under, &pieces[0], &kept, &w);
+    if (err && err != ERR_GONE) return err;
+    atomic_store(&s->batches, kept.batches);
+    atomic_store(&s->bytes, kept.batch_bytes);
+    atomic_store(&s->foreign, kept.foreign);
+    err = world_of(e, under, pieces, n, 1, false, &before);
+    if (!err) *base = world_fork(before, 0);
+    if (!err && w) world_free(before);
+    else if (!err) w = before;
+    if (!err) err = replay_piece(e, w, &pieces[0], s);
+    if (!err) return *out = w, ERR_OK;
+    if (w) world_free(w);
+    if (*base) world_free(*base);
+    return err;
 }
 
 static Err build(Sosia *e, Realm *r) {
     Scenario *s = r->scenario;
     Piece pieces[SCENARIO_DEPTH_MAX + 1];
     int n;
-    World *w, *base = NULL;
+    World *w = NULL, *base = NULL;
     Realm *under;
     TRY(pieces_of(e, s, pieces, &n));
-    TRY(base_of(e, s, &under, &w));
-    Err err = ERR_OK;
-    atomic_store(&s->batches, 0);
-    atomic_store(&s->bytes, 0);
-    for (int i = n - 1; i >= 0 && !err; i--) {
-        if (i == 0) base = world_fork(w, 0);
-        err = replay_piece(e, w, &pieces[i], i == 0 ? s : NULL);
-    }
+    TRY(under_of(e, s, &under));
+    Err err = worlds_of(e, under, pieces, n, s, &w, &base);
     if (err) {
-        if (base) world_free(base);
-        world_free(w);
         if (under) realm_unref(under);
         return err;
     }
@@ -319,6 +357,16 @@ static Err build(Sosia *e, Realm *r) {
     r->under = under;
     realm_fill(r, w);
     return ERR_OK;
+}
+
+Err scenario_replay(Sosia *e, const Scenario *s, Realm **under, World **out) {
+    Piece pieces[SCENARIO_DEPTH_MAX + 1];
+    int n;
+    TRY(pieces_of(e, s, pieces, &n));
+    TRY(under_of(e, s, under));
+    Err err = world_of(e, *under, pieces, n, 0, true, out);
+    if (err && *under) realm_unref(*under);
+    return err;
 }
 
 Err scenario_load(Sosia *e, Realm *r) {
@@ -363,6 +411,7 @@ Err scenarios_open(Sosia *e, void (*add)(Sosia *e, Scenario *s)) {
     if (!scenarios_kept(e)) return ERR_OK;
     TRY(store_reader_begin(e->store, &r));
     Err err = read_rows(e, r);
+    if (!err) err = scenario_keeps_open(e, r);
     store_reader_end(r);
     TRY(err);
     for (int64_t i = 0; i < e->scenario_count; i++)
@@ -395,19 +444,23 @@ static void show_time(const char *name, int64_t ns, Buf *out) {
     buf_byte(out, '"');
 }
 
-void scenario_show(const Scenario *s, const World *w, int64_t now_ns, Buf *out) {
+void scenario_show(Sosia *e, const Scenario *s, const World *w, int64_t now_ns, Buf *out) {
     show_time("forkedFrom", s->clock, out);
     buf_printf(out, ",\"forkedAt\":%llu", (unsigned long long)s->fork_seq);
     show_time("created", s->created_ns, out);
     int64_t age = now_ns > s->created_ns ? (now_ns - s->created_ns) / NS_PER_S : 0;
     buf_printf(out, ",\"age\":%lld,\"kept\":%s,\"loaded\":%s", (long long)age, s->number ? "true" : "false",
                w ? "true" : "false");
+    pthread_mutex_lock(&e->worlds_lock);
+    ScenarioOwn own = s->own;
+    pthread_mutex_unlock(&e->worlds_lock);
     if (w) {
-        WorldOwn own = world_own(w);
-        buf_printf(out, ",\"ownPages\":%lld,\"ownBytes\":%lld,\"batches\":%lld,\"journalBytes\":%lld",
-                   (long long)own.pages, (long long)own.bytes, (long long)atomic_load(&s->batches),
-                   (long long)atomic_load(&s->bytes));
+        WorldOwn now = world_own(w);
+        own = (ScenarioOwn){now.pages, now.bytes, atomic_load(&s->batches), atomic_load(&s->bytes)};
     }
+    if (w || own.batches)
+        buf_printf(out, ",\"ownPages\":%lld,\"ownBytes\":%lld,\"batches\":%lld,\"journalBytes\":%lld",
+                   (long long)own.pages, (long long)own.bytes, (long long)own.batches, (long long)own.batch_bytes);
     if (s->seeded) buf_printf(out, ",\"seed\":%llu", (unsigned long long)s->seed);
     if (s->until_ns) show_time("until", s->until_ns, out);
     if (s->purpose.n) {

@@ -17,9 +17,17 @@
 // Without a file or without history forks live in memory only, and say so.
 #pragma once
 #include "engine/engine.h"
+#include "store/keep.h"
 
 #define SCENARIO_DEPTH_MAX 64     // forks of forks of forks ...
 #define SCENARIO_PURPOSE_MAX 4096 // bytes
+
+#define SCENARIO_KEEPS_MAX 8 // checkpoints of one fork: the newest, and what its children begin with
+
+// How large it is: what it wrote, in memory, and its journal.
+typedef struct ScenarioOwn {
+    int64_t pages, bytes, batches, batch_bytes;
+} ScenarioOwn;
 
 // Fixed when the fork is made, unless it says otherwise. Counted: the engine's table, the realm, who makes it.
 typedef struct Scenario {
@@ -36,10 +44,15 @@ typedef struct Scenario {
     int64_t until_ns;   // 0: not said
     uint64_t seed;
     bool seeded;
-    int32_t depth; // parents up to live
-    bool dropped;  // only its rows are left, for children. worlds_lock
-    bool leaving;  // a drop of it is under way: nobody finds it. worlds_lock
-    bool going;    // its row too. worlds_lock
+    int32_t depth;                       // parents up to live
+    bool dropped;                        // only its rows are left, for children. worlds_lock
+    bool leaving;                        // a drop of it is under way: nobody finds it. worlds_lock
+    bool going;                          // its row too. worlds_lock
+    StoreKeep keeps[SCENARIO_KEEPS_MAX]; // its checkpoints in the file, ascending. worlds_lock
+    int32_t keep_count;
+    ScenarioOwn own;                         // as it was last noted in the file; zeros: it was not. worlds_lock
+    _Atomic int64_t kept_bytes, kept_packed; // of its journal at the newest checkpoint; size of that
+    _Atomic bool keep_due;                   // the keeper has it on its list
     // Of the realm.
     _Atomic uint64_t durable;       // its batches up to here are
     _Atomic int64_t batches, bytes; // of its journal, durable or in memory
@@ -62,6 +75,9 @@ bool scenarios_kept(const Sosia *e);
 // Make the world of a fork that the file keeps, unless somebody was faster. Any thread but the store's. Errors: GONE
 // (what it lies over was let go), CORRUPT, STORAGE.
 MUST Err scenario_load(Sosia *e, Realm *r);
+// The world of a fork that the file keeps, made of journals alone, whatever checkpoints there are: for tests.
+// under: a reference to what it lies over, NULL: nothing; it must outlive the world. Errors: as scenario_load.
+MUST Err scenario_replay(Sosia *e, const Scenario *s, Realm **under, World **out);
 // Writer: number it, and have its row written. batch_kept completes what waits for it.
 void scenario_keep(Sosia *e, Scenario *s);
 // Writer: have its row deleted, or kept for children; parents that nobody needs any more go with it.
@@ -75,7 +91,7 @@ void scenario_submit(Sosia *e, Realm *r, const FeedBatch *b);
 MUST Err scenarios_open(Sosia *e, void (*add)(Sosia *e, Scenario *s));
 void scenarios_free(Sosia *e);
 // Append the members of a fork in GET /worlds behind the usual ones; w NULL: it is not made.
-void scenario_show(const Scenario *s, const World *w, int64_t now_ns, Buf *out);
+void scenario_show(Sosia *e, const Scenario *s, const World *w, int64_t now_ns, Buf *out);
 // The clock of a fork: where its next batch or its now() stands, whatever the wall clock says.
 int64_t scenario_clock(const Realm *r);
 // Retention: the oldest instant a fork needs raw values from; INT64_MAX: none. The writer.

@@ -230,6 +230,7 @@ static Realm *fork_realm(Sosia *e, Task *c, Realm *from) {
     r->past_seq = r->scenario->live_seq;
     r->past_time = r->scenario->live_time;
     r->base = world_fork(w, 0);
+    r->own_since = c->under ? 0 : from->scenario ? from->own_since : world_born(r->world);
     r->under = c->under ? realm_ref(c->under) : NULL;
     r->scenario->settled = world_seq(r->world);
     atomic_store(&r->scenario->durable, r->scenario->settled);
@@ -420,7 +421,7 @@ static void world_show(Sosia *e, Realm *r, Str name, const WorldSizes *sizes, Bu
     if (parent.n) json_put_str(out, parent);
     else buf_printf(out, "null");
     if (sizes) sizes_show(sizes, out);
-    if (r->scenario) scenario_show(r->scenario, sizes ? r->world : NULL, e->now(e->now_ctx), out);
+    if (r->scenario) scenario_show(e, r->scenario, sizes ? r->world : NULL, e->now(e->now_ctx), out);
     if (r->scenario) run_show(r, out);
     buf_byte(out, '}');
 }

@@ -183,6 +183,11 @@ static void run_batch(Sosia *e, Realm *r, Task *c) {
 static void run_snapshot(Sosia *e, Realm *r, Task *c) {
     if (atomic_load(&e->degraded)) commit_drain(e);
     c->fork = world_fork(r->world, 0);
+    if (r->scenario) {
+        c->tally.batches = atomic_load(&r->scenario->batches);
+        c->tally.batch_bytes = atomic_load(&r->scenario->bytes);
+        c->tally.foreign = atomic_load(&r->scenario->foreign);
+    }
     if (c->with_base && r->base) c->base = world_fork(r->base, 0);
     batch_after(e, r, c);
 }

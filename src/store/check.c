@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "codec/hblock.h"
+#include "store/keep.h"
 #include "store/store_inner.h"
 
 #define SAMPLES 1000       // rows of a table that a sample looks at
@@ -39,6 +40,7 @@ typedef struct Look {
     uint8_t *given;  // a bit each: the tree has it already
     uint64_t asked;  // newest block the world asked for
     bool bad_pages;  // told
+    bool has_items;  // the table can be asked
     uint64_t newest; // sequence of the newest batch
     Kept kept;       // journal rows before the root
     int64_t mark;    // see history.c
@@ -235,6 +237,7 @@ static void sample_pages(Look *l) {
 
 static void look_items(Look *l) {
     sqlite3_stmt *st = ask(l, "item", "SELECT kind, key, crc, value FROM item");
+    l->has_items = st != NULL;
     for (int64_t row = 1; next(l, "item", st); row++) {
         Str kind = blob_at(st, 0), key = blob_at(st, 1);
         if (item_check(kind, key, blob_at(st, 3)) == (uint32_t)sqlite3_column_int64(st, 2)) continue;
@@ -518,6 +521,49 @@ static void look_scenarios(Look *l) {
     sqlite3_finalize(st);
 }
 
+// What became of a page in a checkpoint.
+static Err look_kept_page(void *ctx, uint32_t vec, uint64_t page_no, Str bytes) {
+    Look *l = ctx;
+    Page *p;
+    (void)vec, (void)page_no;
+    TRY(page_decode(l->domain, bytes, &p));
+    block_account(l->domain, &p->b);
+    block_unref(l->domain, &p->b);
+    l->c->pages++;
+    return ERR_OK;
+}
+
+static void look_keep(Look *l, sqlite3_stmt *part, const StoreKeep *k) {
+    Buf key = {0};
+    for (uint32_t i = 0; i < k->parts && l->err == ERR_OK; i++) {
+        buf_reset(&key);
+        keep_part_key(k, i, &key);
+        sqlite3_bind_blob64(part, 1, key.p, (uint64_t)key.n, SQLITE_STATIC);
+        if (!next(l, "item", part))
+            found(l, STR("item"), "part %u of the checkpoint %.*s is missing", i,
+                  STR_ARG(str_sub(buf_str(&key), 0, 33)));
+        else if (keep_unpack(&l->zip, k, i, blob_at(part, 0), look_kept_page, l) != ERR_OK)
+            found(l, STR("item"), "part %u of the checkpoint %.*s cannot be read", i,
+                  STR_ARG(str_sub(buf_str(&key), 0, 33)));
+        sqlite3_reset(part);
+    }
+    buf_free(&key);
+}
+
+// Checkpoints of other worlds, as far as they are whole: their parts are there and have pages.
+static void look_keeps(Look *l) {
+    sqlite3_stmt *st = ask(l, "item", "SELECT key, value FROM item WHERE kind = CAST('sosia.world' AS BLOB)");
+    sqlite3_stmt *part =
+        ask(l, "item", "SELECT value FROM item WHERE kind = CAST('sosia.world.page' AS BLOB) AND key = ?1");
+    while (part && next(l, "item", st)) {
+        StoreKeep k;
+        if (!keep_decode(blob_at(st, 0), blob_at(st, 1), &k)) found(l, STR("item"), "a checkpoint cannot be read");
+        else if (k.whole) look_keep(l, part, &k);
+    }
+    sqlite3_finalize(st);
+    sqlite3_finalize(part);
+}
+
 // ---- all of it ----------------------------------------------------------------------------------------------------
 
 static void look_all(Look *l) {
@@ -537,6 +583,7 @@ static void look_all(Look *l) {
     if (l->format < 4) return;
     look_worlds(l);
     look_scenarios(l);
+    if (l->has_items) look_keeps(l);
 }
 
 Err check_file(Str path, bool sample, StoreCheck *c, Buf *why) {

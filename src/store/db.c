@@ -76,7 +76,6 @@ static const char *const db_sql[DB_STATEMENT_COUNT] = {
     "SELECT value FROM meta WHERE key = ?1",
     "INSERT OR REPLACE INTO item(kind, key, crc, value) VALUES(?1, ?2, ?3, ?4)",
     "DELETE FROM item WHERE kind = ?1 AND key = ?2",
-    "SELECT key, crc, value FROM item WHERE kind = ?1 AND key > ?2 ORDER BY key",
     "INSERT INTO history(" HISTORY_COLUMNS ", bytes)"
     " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
     "DELETE FROM history WHERE id = ?1",
@@ -125,6 +124,7 @@ static const char *const db_sql[DB_STATEMENT_COUNT] = {
     "SELECT id, crc, bytes FROM world ORDER BY id",
     "SELECT id, world, seq, prev, first, ids, crc, bytes FROM scenario WHERE world = ?1 AND seq > ?2 ORDER BY seq",
     "SELECT ifnull(max(world), 0), ifnull(max(ids), 0) FROM scenario",
+    "SELECT key, crc, value FROM item WHERE kind = ?1 AND key > ?2 ORDER BY key",
 };
 
 Err db_say(Db *db, Err e, const char *fmt, ...) {

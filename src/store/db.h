@@ -41,7 +41,6 @@ typedef enum DbStatement {
     DB_META_GET,
     DB_ITEM_PUT,
     DB_ITEM_DEL,
-    DB_ITEM_SCAN,
     DB_HISTORY_PUT,
     DB_HISTORY_DEL,
     DB_HISTORY_SAME,
@@ -82,6 +81,7 @@ typedef enum DbStatement {
     DB_WORLD_SCAN,
     DB_SCENARIO_SCAN,
     DB_SCENARIO_LAST,
+    DB_ITEM_SCAN,
     DB_STATEMENT_COUNT,
     DB_READER_FIRST = DB_READ_BEGIN, // from here on: those of a reader, which are the writer's too
 } DbStatement;

@@ -195,3 +195,19 @@ Err store_items_scan(Store *s, Str kind, Str after, int64_t limit, Buf *out, boo
     *more = x.more;
     return x.err;
 }
+
+Err store_reader_items(StoreReader *r, Str kind, Str after, bool (*fn)(void *ctx, Str key, Str value), void *ctx) {
+    Db *db = reader_db(r);
+    sqlite3_stmt *st = db_use(db, DB_ITEM_SCAN);
+    sqlite3_bind_blob64(st, 1, kind.p, (uint64_t)kind.n, SQLITE_STATIC);
+    sqlite3_bind_blob64(st, 2, after.n ? after.p : "", (uint64_t)after.n, SQLITE_STATIC);
+    for (bool row;;) {
+        TRY(db_step(db, DB_ITEM_SCAN, &row));
+        if (!row) return ERR_OK;
+        Str key = column(st, 0), value = column(st, 2);
+        bool sound = item_check(kind, key, value) == (uint32_t)sqlite3_column_int64(st, 1);
+        if (sound && fn(ctx, key, value)) continue;
+        db_reset(db, DB_ITEM_SCAN);
+        return sound ? ERR_OK : db_say(db, ERR_CORRUPT, "an item does not match its check");
+    }
+}

@@ -251,6 +251,10 @@ MUST Err store_history_scan(StoreReader *r, int64_t after, int32_t tier, bool (*
 MUST Err store_history_dead(StoreReader *r, uint64_t world, Str name, bool (*fn)(void *ctx, const StoreDead *d),
                             void *ctx);
 
+// Items of a kind with keys > after, ascending; key and value live during fn. fn false: stop. Errors: STORAGE, CORRUPT
+// (a row does not match its check).
+MUST Err store_reader_items(StoreReader *r, Str kind, Str after, bool (*fn)(void *ctx, Str key, Str value), void *ctx);
+
 // ---- other worlds ---------------------------------------------------------------------------------------------------
 
 // What is kept of each, ascending by number. fn false: stop. Errors: STORAGE, CORRUPT (a row does not match its check).

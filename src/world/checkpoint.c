@@ -175,13 +175,13 @@ static bool is_shape(const Node *root, uint32_t vec, VecShape shape) {
     return !n || n->b.shape == shape;
 }
 
-static bool fixed_ok(const Node *root) {
+bool tree_fixed_ok(const Node *root) {
     for (uint32_t vec = 0; vec < VECNO_COLUMNS; vec++)
         if (!is_shape(root, vec, shape_of_vec(vec))) return false;
     return true;
 }
 
-static bool columns_ok(const Node *root, const Catalog *c) {
+bool tree_columns_ok(const Node *root, const Catalog *c) {
     for (uint32_t vec = VECNO_COLUMNS; vec < c->next_vec; vec++) {
         const Field *f;
         bool cells = catalog_column(c, vec, &f) || catalog_link_column(c, vec, &f);
@@ -195,7 +195,7 @@ static Err load_catalog(Domain *d, Node *root, Catalog **out) {
     atomic_init(&peek.root, root);
     View v = {.world = &peek, .root = root, .seq = UINT64_MAX, .slot = -1};
     TRY(catalog_load(&v, out));
-    if (columns_ok(root, *out)) return ERR_OK;
+    if (tree_columns_ok(root, *out)) return ERR_OK;
     catalog_unref(*out);
     return ERR_CORRUPT;
 }
@@ -205,7 +205,7 @@ Err world_load(Domain *d, const BlockStore *bs, uint64_t root, int64_t ring_reco
     Block *b;
     Catalog *catalog;
     TRY(load_block(&l, root, 0, &b));
-    Err e = b->kind == BLOCK_NODE && tree_ok(b, b->level, true) && fixed_ok((Node *)b) ? ERR_OK : ERR_CORRUPT;
+    Err e = b->kind == BLOCK_NODE && tree_ok(b, b->level, true) && tree_fixed_ok((Node *)b) ? ERR_OK : ERR_CORRUPT;
     if (e == ERR_OK) e = load_catalog(d, (Node *)b, &catalog);
     if (e != ERR_OK) {
         block_unref(d, b);

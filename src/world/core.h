@@ -88,6 +88,9 @@ struct World {
     int64_t put_count, put_cap;
 };
 
+// Does a loaded tree have the shapes that reading relies on? Vectors below VECNO_COLUMNS; the columns of a catalog.
+bool tree_fixed_ok(const Node *root);
+bool tree_columns_ok(const Node *root, const Catalog *c);
 // A world over a loaded tree and its catalog; takes over both references. Sequence, time and ids come from the tree.
 World *world_adopt(Domain *d, int64_t ring_records, Node *root, Catalog *catalog);
 
@@ -109,6 +112,9 @@ void pen_put(Pen *pen, uint32_t word, uint64_t value);
 // Set a text cell at words `word`, `word + 1`; takes over the reference of `t`.
 void pen_put_text(Pen *pen, uint32_t word, Text t);
 void pen_close(Pen *pen);
+// Hang a page into a vector that has none of this number; takes over the reference. False: the vector is of another
+// shape, or the page is there; the reference is gone too.
+bool core_hang(World *w, uint32_t vec, uint64_t page_no, Page *p);
 // One word of one row of an untimed vector; get is 0 where there is no page.
 uint64_t core_get(World *w, uint32_t vec, uint64_t row, uint32_t k);
 void core_put(World *w, uint32_t vec, VecShape shape, uint64_t row, uint32_t k, uint64_t value);

@@ -204,6 +204,18 @@ typedef struct WorldOwn {
     int64_t pages, bytes;
 } WorldOwn;
 WorldOwn world_own(const World *w);
+// Blocks of epochs before this one it did not write, and what it was forked of did not either that was born later. A
+// fork of a fork has what both wrote in blocks from the first one's birth on.
+uint64_t world_born(const World *w);
+// The encoded pages (page_encode) of epoch `since` or later, ascending by vector and number. w is frozen, and no past
+// world; since 0: all that is in its tree, for a world over a past one what it has of its own. Errors: those of fn.
+typedef Err (*WorldPageFn)(void *ctx, uint32_t vec, uint64_t page_no, Str bytes);
+MUST Err world_pages(const World *w, uint64_t since, WorldPageFn fn, void *ctx);
+// The way back: into a world that was just made (world_new, world_fork of a past one) and has nothing of its own. Each
+// page once, then the end: sequence, time and schema are those of the pages. On failure the world is good for nothing
+// but world_free. Errors: CORRUPT; those of the past below.
+MUST Err world_pages_put(World *w, uint32_t vec, uint64_t page_no, Str bytes);
+MUST Err world_pages_end(World *w);
 
 // Costly: checks the numbered invariants and cross references (index <-> names <-> rows <-> lists). CHECKs. Tests
 // and debug builds.

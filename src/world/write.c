@@ -160,6 +160,24 @@ static Page *row_page(World *w, uint32_t vec, uint64_t row) {
     return tree_own(w, vec, row >> PAGE_SHIFT);
 }
 
+bool core_hang(World *w, uint32_t vec, uint64_t page_no, Page *p) {
+    VecShape shape = (VecShape)p->b.shape;
+    block_account(w->domain, &p->b);
+    Node *top = own_vec(w, vec, shape, page_no);
+    if (top->b.shape != shape) {
+        block_unref(w->domain, &p->b);
+        return false;
+    }
+    _Atomic(Block *) *slot = &descend(w, top, shape, page_no)->child[page_no & (NODE_FAN - 1)];
+    if (atomic_load_explicit(slot, memory_order_relaxed)) {
+        block_unref(w->domain, &p->b);
+        return false;
+    }
+    p->b.epoch = w->epoch;
+    atomic_store_explicit(slot, &p->b, memory_order_release);
+    return true;
+}
+
 // ---- the pen ----
 
 Pen pen_open(World *w, uint32_t vec, VecShape shape, uint64_t row, bool sources) {
