@@ -93,6 +93,7 @@ uint8_t cut_byte(Cut *c) {
 
 uint64_t cut_varint(Cut *c) {
     uint64_t v = 0;
+    if (!c->bad && c->p < c->end && *c->p < 0x80) return *c->p++; // as most are
     for (int shift = 0; shift < 70; shift += 7) {
         uint8_t x = cut_byte(c);
         if (c->bad) return 0;

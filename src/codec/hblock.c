@@ -7,6 +7,7 @@
 
 #define SLOT_PAD 16
 #define STREAM_ZSTD_MIN 24    // bytes: shorter ones gain nothing
+#define STREAM_YOUNG_MIN 2048 // bytes: in young blocks shorter ones must become a third; they are soon read
 #define STREAM_TWICE_MIN 1024 // longer ones are worth a second try, and a third
 #define RANS_GAIN 64          // it takes longer to read: for one in so many bytes at least
 
@@ -71,7 +72,7 @@ static bool put_packed(HWork *w, Buf *out, const void *p, int64_t n) {
             return true;
         }
     }
-    if (size + 2 >= n) return false;
+    if (size + 2 >= n || (w->level < 2 && n < STREAM_YOUNG_MIN && size > n / 3)) return false;
     stream_head(out, n, STREAM_ZSTD);
     buf_varint(out, (uint64_t)size);
     buf_put(out, w->slot[slot].p, size);

@@ -161,6 +161,14 @@ MUST Err hblock_rows(HWork *w, const HBlock *b, uint32_t first, uint32_t last, A
 // The same of rows with want[row] = 1, others 0.
 MUST Err hblock_pick(HWork *w, const HBlock *b, const uint8_t want[HBLOCK_ROWS], Arena *keep, const HPoint **points,
                      int64_t *count, HState *start);
+// The same points, row by row: fn(ctx, points, n) once for each frame that has some of a row, those of a row in order.
+// They live until it returns; texts in `keep`.
+typedef struct HBlockEach {
+    void (*fn)(void *ctx, const HPoint *points, int64_t n);
+    void *ctx;
+    HState *start; // HBLOCK_ROWS, or NULL
+} HBlockEach;
+MUST Err hblock_each(HWork *w, const HBlock *b, const uint8_t want[HBLOCK_ROWS], Arena *keep, const HBlockEach *e);
 // States of rows as of the batches that arrived at `at` or before, looked for from the newest block back: what the
 // block settles of what is open of a row (HOPEN_*) goes into its state and is no longer open. A block with a start
 // leaves nothing open. Texts in `keep`. Errors: CORRUPT; states are then of no use. Cost: as hblock_rows.

@@ -55,22 +55,22 @@ static void get_sources(Cut *c, HBlock *b, Arena *keep) {
 }
 
 static void get_batches(HWork *w, Cut *c, HBlock *b, Arena *keep) {
-    HBatch *batches = NEW(keep, HBatch, b->batch_count);
-    uint64_t *v = hwork_slot(w, SLOT_NUMBERS, b->batch_count * 8);
-    uint32_t count = (uint32_t)b->batch_count;
-    SeqRows rows = {.counts = &count, .rows = 1, .total = b->batch_count};
-    seq_get(w, c, v, &rows, 0);
-    for (int64_t i = 0; i < b->batch_count && !c->bad; i++) {
-        batches[i].seq = v[i];
-        if (i && v[i] <= v[i - 1]) c->bad = true;
+    int64_t n = b->batch_count;
+    HBatch *batches = NEW(keep, HBatch, n);
+    uint64_t *seq = hwork_slot(w, SLOT_NUMBERS, 3 * n * 8), *time = seq + n, *source = time + n;
+    uint32_t count = (uint32_t)n;
+    SeqRows rows = {.counts = &count, .rows = 1, .total = n};
+    seq_get(w, c, seq, &rows, 0);
+    if (!c->bad) seq_get(w, c, time, &rows, (uint64_t)b->time_min);
+    if (!c->bad) seq_get(w, c, source, &rows, 0);
+    if (c->bad || n == 0) return;
+    bool bad = source[0] >= (uint64_t)b->source_count;
+    batches[0] = (HBatch){seq[0], (int64_t)time[0], (uint32_t)source[0]};
+    for (int64_t i = 1; i < n; i++) {
+        batches[i] = (HBatch){seq[i], (int64_t)time[i], (uint32_t)source[i]};
+        bad |= seq[i] <= seq[i - 1] || source[i] >= (uint64_t)b->source_count;
     }
-    if (!c->bad) seq_get(w, c, v, &rows, (uint64_t)b->time_min);
-    for (int64_t i = 0; i < b->batch_count && !c->bad; i++) batches[i].time = (int64_t)v[i];
-    if (!c->bad) seq_get(w, c, v, &rows, 0);
-    for (int64_t i = 0; i < b->batch_count && !c->bad; i++) {
-        batches[i].source = (uint32_t)v[i];
-        if (v[i] >= (uint64_t)b->source_count) c->bad = true;
-    }
+    c->bad = bad;
     b->batches = batches;
 }
 
@@ -162,12 +162,11 @@ typedef struct Frame {
     bool plain; // all of them are values with a time of their source, and no texts
 } Frame;
 
-// Check, and read which rows there are. Errors: bad.
+// Read which rows there are. Errors: bad.
 static void get_rows(HWork *w, Str bytes, const HBlock *b, const HGroup *g, Frame *f) {
     FrameRows *r = &w->rows;
     *f = (Frame){.b = b, .g = g, .c = cut_of(bytes)};
-    uint32_t crc = cut_u32(&f->c);
-    if (crc != crc32c(0, f->c.p, f->c.end - f->c.p)) f->c.bad = true;
+    cut_u32(&f->c); // see frame_begin
     uint64_t rows = cut_varint(&f->c);
     if (rows > (uint64_t)(g->last - g->first + 1)) f->c.bad = true;
     r->rows = f->c.bad ? 0 : (int64_t)rows;
@@ -198,10 +197,13 @@ static bool tag_ok(uint8_t tag) {
 static void get_tags(HWork *w, Frame *f) {
     FrameRows *r = &w->rows;
     Str tags = stream_get_exact(w, &f->c, SLOT_TAGS, r->points);
+    r->value_total = r->source_total = r->update_total = 0;
+    r->alike = true;
     if (f->c.bad) return;
     const uint8_t *t = f->tags = (const uint8_t *)tags.p;
     bool same = tags.n > 1 && memcmp(t, t + 1, (size_t)tags.n - 1) == 0;
     f->same = same || tags.n == 1;
+    r->strip_count = -1;
     f->plain = same && *t == (HPOINT_PUT | TAG_SOURCE) && f->b->cell != HCELL_TEXT;
     for (int64_t i = 0; i < r->rows; i++) {
         uint32_t n = r->counts[i], values = 0, sources = 0, updates = 0;
@@ -218,17 +220,46 @@ static void get_tags(HWork *w, Frame *f) {
         r->values[i] = values + (r->flags[i] & START_VALID ? 1 : 0);
         r->sources[i] = sources + (r->flags[i] & START_SOURCE ? 1 : 0);
         r->updates[i] = updates + (r->flags[i] & START_UPDATE ? 1 : 0);
+        r->value_total += r->values[i];
+        r->source_total += r->sources[i];
+        r->update_total += r->updates[i];
+        r->alike &= r->values[i] == n && r->sources[i] == n;
     }
 }
 
-static SeqRows rows_of(const FrameRows *r, const uint32_t *counts, const uint32_t *want) {
-    SeqRows s = {.counts = counts, .rows = r->rows, .want = r->all ? NULL : want};
-    for (int64_t i = 0; i < r->rows; i++) s.total += counts[i];
-    return s;
+static bool any_needed(const FrameRows *r, const Strip *s) {
+    bool any = false;
+    for (int64_t i = s->row; i < s->row_end; i++) any |= r->need[i];
+    return any;
+}
+
+// The strips that have elements, to a slot; how many there are.
+static int64_t find_strips(HWork *w, Slot slot, const SeqRows *rows) {
+    Strip *strips = hwork_slot(w, slot, rows->rows * (int64_t)sizeof *strips);
+    int64_t n = 0;
+    for (Strip s = {0}; strip_next(rows, &s);) {
+        if (s.end == s.first) continue;
+        s.wanted = any_needed(&w->rows, &s);
+        strips[n++] = s;
+    }
+    return n;
+}
+
+// Rows of a sequence. Where only some are wanted, strips are looked for once.
+static SeqRows rows_of(HWork *w, const uint32_t *counts, const uint32_t *want, int64_t total) {
+    FrameRows *r = &w->rows;
+    SeqRows rows = {.counts = counts, .rows = r->rows, .total = total, .want = r->all ? NULL : want};
+    if (r->all || total == 0) return rows;
+    bool own = !r->alike || counts == r->updates;
+    if (own || r->strip_count < 0) rows.strip_count = find_strips(w, own ? SLOT_STRIPS_OWN : SLOT_STRIPS, &rows);
+    if (!own && r->strip_count < 0) r->strip_count = rows.strip_count;
+    if (!own) rows.strip_count = r->strip_count;
+    rows.strips = w->slot[own ? SLOT_STRIPS_OWN : SLOT_STRIPS].p;
+    return rows;
 }
 
 static void get_batch_numbers(HWork *w, Frame *f) {
-    SeqRows rows = rows_of(&w->rows, w->rows.counts, w->rows.want);
+    SeqRows rows = rows_of(w, w->rows.counts, w->rows.want, w->rows.points);
     uint64_t *v = hwork_slot(w, SLOT_BATCHES, rows.total * 8);
     seq_get(w, &f->c, v, &rows, 0);
     if (f->c.bad) return;
@@ -255,11 +286,13 @@ static void get_arrivals(const Frame *f, uint8_t flags, const int64_t *updates, 
 
 static void get_times(HWork *w, Frame *f) {
     FrameRows *r = &w->rows;
-    SeqRows updates = rows_of(r, r->updates, r->want_updates), sources = rows_of(r, r->sources, r->want_sources);
-    int64_t *u = hwork_slot(w, SLOT_UPDATES, updates.total * 8), *s = hwork_slot(w, SLOT_SOURCES, sources.total * 8);
-    int64_t *a = hwork_slot(w, SLOT_ARRIVALS, sources.total * 8);
+    int64_t *u = hwork_slot(w, SLOT_UPDATES, r->update_total * 8),
+            *s = hwork_slot(w, SLOT_SOURCES, r->source_total * 8);
+    int64_t *a = hwork_slot(w, SLOT_ARRIVALS, r->source_total * 8);
+    SeqRows updates = rows_of(w, r->updates, r->want_updates, r->update_total);
     seq_get(w, &f->c, (uint64_t *)u, &updates, (uint64_t)f->b->time_min);
     if (f->c.bad) return;
+    SeqRows sources = rows_of(w, r->sources, r->want_sources, r->source_total);
     f->updates = u;
     f->sources = s;
     const uint64_t *batch = f->batches;
@@ -275,7 +308,7 @@ static void get_times(HWork *w, Frame *f) {
 }
 
 static void get_values(HWork *w, Frame *f, Arena *keep) {
-    SeqRows rows = rows_of(&w->rows, w->rows.values, w->rows.want_values);
+    SeqRows rows = rows_of(w, w->rows.values, w->rows.want_values, w->rows.value_total);
     uint64_t *v = hwork_slot(w, SLOT_VALUES, rows.total * 8);
     int64_t texts = 0;
     f->values = v;
@@ -290,16 +323,24 @@ static void get_values(HWork *w, Frame *f, Arena *keep) {
     }
 }
 
+static bool frame_sound(Str bytes) {
+    Cut c = cut_of(bytes);
+    uint32_t check = cut_u32(&c);
+    return !c.bad && check == crc32c(0, c.p, c.end - c.p);
+}
+
 // What each row has; which of them are wanted is said next.
 static Err frame_begin(HWork *w, const HBlock *b, const HGroup *g, Frame *f) {
     Str bytes;
     TRY(hkept_read(w, b, g, &bytes));
+    if (!frame_sound(bytes)) return ERR_CORRUPT;
     get_rows(w, bytes, b, g, f);
     if (!f->c.bad) get_tags(w, f);
     return f->c.bad ? ERR_CORRUPT : ERR_OK;
 }
 
 static void want_row(FrameRows *r, int64_t i, bool want) {
+    r->need[i] = want;
     r->want[i] = want ? r->counts[i] : 0;
     r->want_values[i] = want ? r->values[i] : 0;
     r->want_sources[i] = want ? r->sources[i] : 0;
@@ -411,16 +452,21 @@ static Err count_points(HWork *w, const HBlock *b, const HGroup *g, const uint8_
     return ERR_OK;
 }
 
+// Points of row i of a kept frame.
+static void pick_row(const HFrame *f, int64_t i, HPoint **at) {
+    for (uint32_t k = f->first[i]; k < f->first[i + 1]; k++)
+        *(*at)++ = (HPoint){.batch = f->batches[k],
+                            .row = f->row[i],
+                            .kind = HPOINT_PUT,
+                            .source_time = f->sources[k],
+                            .bits = f->values[k]};
+}
+
 static void pick_kept(const HFrame *f, const HGroup *g, const uint8_t *want, HPoint **at, HState *start) {
     for (int64_t i = 0; i < f->rows; i++) {
         uint16_t row = f->row[i];
         if (!want[row]) continue;
-        for (uint32_t k = f->first[i]; k < f->first[i + 1]; k++)
-            *(*at)++ = (HPoint){.batch = f->batches[k],
-                                .row = row,
-                                .kind = HPOINT_PUT,
-                                .source_time = f->sources[k],
-                                .bits = f->values[k]};
+        pick_row(f, i, at);
         if (start && f->start && !(g->continued && row == g->first)) start[row] = f->start[i];
     }
 }
@@ -475,6 +521,51 @@ static Err pick(HWork *w, const HBlock *b, const uint8_t *want, Arena *keep, con
     CHECK(at - all == total);
     *points = all;
     *count = total;
+    return ERR_OK;
+}
+
+static void tell_kept(const HFrame *f, const HGroup *g, HWork *w, const uint8_t *want, const HBlockEach *e) {
+    for (int64_t i = 0; i < f->rows; i++) {
+        uint16_t row = f->row[i];
+        if (!want[row]) continue;
+        int64_t n = f->first[i + 1] - f->first[i];
+        HPoint *points = hwork_slot(w, SLOT_POINTS, n * (int64_t)sizeof *points), *at = points;
+        pick_row(f, i, &at);
+        if (n) e->fn(e->ctx, points, n);
+        if (e->start && f->start && !(g->continued && row == g->first)) e->start[row] = f->start[i];
+    }
+}
+
+static Err each_group(HWork *w, const HBlock *b, const HGroup *g, const uint8_t *want, Arena *keep,
+                      const HBlockEach *e) {
+    Frame f;
+    const HFrame *kept = hkept_frame(b, g);
+    if (!kept) TRY(frame_begin(w, b, g, &f));
+    if (!kept && f.plain && hkept_again(b, g)) TRY(keep_frame(w, &f, keep, &kept));
+    if (kept) {
+        tell_kept(kept, g, w, want, e);
+        return ERR_OK;
+    }
+    frame_want(w, want);
+    TRY(frame_get(w, &f, keep));
+    for (int64_t k = 0; k < w->rows.rows; skip_row(&w->rows, &f, k), k++) {
+        uint32_t row = w->rows.row[k], n = w->rows.counts[k];
+        if (!want[row]) continue;
+        HPoint *points = hwork_slot(w, SLOT_POINTS, n * (int64_t)sizeof *points);
+        if (f.plain) get_plain(w, &f, k, points);
+        else get_points(w, &f, k, points);
+        if (n) e->fn(e->ctx, points, n);
+        if (e->start && !(g->continued && row == g->first)) get_start(w, &f, k, &e->start[row]);
+    }
+    return ERR_OK;
+}
+
+Err hblock_each(HWork *w, const HBlock *b, const uint8_t want[HBLOCK_ROWS], Arena *keep, const HBlockEach *e) {
+    const HGroup *groups = b->directory;
+    for (uint32_t r = 0; e->start && r < HBLOCK_ROWS; r++)
+        if (want[r]) e->start[r] = (HState){0};
+    for (int32_t i = 0; i < b->groups; i++)
+        if (touches(&groups[i], want)) TRY(each_group(w, b, &groups[i], want, keep, e));
     return ERR_OK;
 }
 

@@ -310,7 +310,9 @@ void hblock_encode(HWork *w, const HBlockIn *in, Buf *out) {
         buf_varint(head, (uint64_t)in->sources[i].n);
         buf_str_put(head, in->sources[i]);
     }
+    w->in_head = true;
     put_batch_table(w, in, sums.min, head);
+    w->in_head = false;
     stream_put(w, head, w->directory.p, w->directory.n);
     buf_u32(out, HBLOCK_MAGIC);
     buf_byte(out, HBLOCK_VERSION);

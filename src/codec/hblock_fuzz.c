@@ -62,6 +62,8 @@ static bool mend_head(uint8_t *p, int64_t n) {
     return true;
 }
 
+static void told(void *ctx, const HPoint *p, int64_t n) { CHECK(!ctx && n > 0 && p[n - 1].row == p[0].row); }
+
 static void hostile(HWork *w, uint8_t *bytes, int64_t n) {
     Arena keep;
     HBlock b;
@@ -84,6 +86,7 @@ static void hostile(HWork *w, uint8_t *bytes, int64_t n) {
         for (int32_t i = 0; i < HBLOCK_ROWS; i++) some[i] = i % 7 == 0, open[i] = (uint8_t)(i % 4);
         int64_t at = b.batch_count ? b.batches[b.batch_count / 2].time : 0;
         (void)!hblock_pick(w, &b, some, &keep, &p, &count, start);
+        (void)!hblock_each(w, &b, some, &keep, &(HBlockEach){.fn = told, .start = start});
         (void)!hblock_known(w, &b, at, &keep, open, start);
         (void)!hblock_verify(w, (Str){(char *)bytes, n}, &why);
     }

@@ -10,7 +10,7 @@
 #include "codec/hblock.h"
 
 #define HBLOCK_MAGIC 0x31424853u // "SHB1"
-#define HBLOCK_VERSION 2         // 1: without ranks, drifts and parts of residuals
+#define HBLOCK_VERSION 3         // 1: without ranks, drifts and parts of residuals; 2: without widths
 #define HBLOCK_VERSION_OLDEST 1
 #define HEAD_START 1             // flag of the head: it has the state at its start
 #define HBLOCK_FRAME_POINTS 8192 // points that a frame should have
@@ -56,6 +56,9 @@ typedef enum Slot {
     SLOT_STRS,    // Str an element
     SLOT_NUMBERS, // u64 a batch
     SLOT_DIRECTORY,
+    SLOT_STRIPS, // of a frame that is FrameRows.alike: Strip each
+    SLOT_STRIPS_OWN,
+    SLOT_POINTS, // of a row
     SLOT_COUNT
 } Slot;
 
@@ -65,8 +68,12 @@ typedef struct FrameRows {
     uint16_t row[HBLOCK_ROWS];
     uint8_t flags[HBLOCK_ROWS]; // of the start
     uint32_t counts[HBLOCK_ROWS], values[HBLOCK_ROWS], sources[HBLOCK_ROWS], updates[HBLOCK_ROWS];
-    // Decoding: how many of each, from the first on, are wanted; `all`: all of all rows.
+    int64_t value_total, source_total, update_total;
+    bool alike;          // counts, values and sources are the same,
+    int64_t strip_count; // and so are their strips, in SLOT_STRIPS; -1: not looked for
+    // Decoding: how many of each, from the first on, are wanted; `all`: all of all rows. need: some of the row.
     bool all;
+    bool need[HBLOCK_ROWS];
     uint32_t want[HBLOCK_ROWS], want_values[HBLOCK_ROWS], want_sources[HBLOCK_ROWS], want_updates[HBLOCK_ROWS];
 } FrameRows;
 
@@ -76,6 +83,7 @@ struct HWork {
     HBlockReadFn read;   // of blocks of which only the head is there
     void *read_ctx;
     int level;
+    bool in_head; // it is the head that is written
     struct {
         void *p;
         int64_t cap;
@@ -108,18 +116,30 @@ void rans_get(Cut *c, uint8_t *to, int64_t n);
 typedef struct SeqRows {
     const uint32_t *counts;
     int64_t rows, total;
-    const uint32_t *want; // reading: how many of each row's are wanted at least, from its first on; NULL: all
+    const uint32_t *want; // reading: how many of each row's are wanted, from its first on, others are left as they are;
+                          // NULL: all
+    const struct Strip *strips; // that have elements; NULL: strip_next looks for them
+    int64_t strip_count;
 } SeqRows;
 
 // Rows [row, row_end) and elements [first, end) of a sequence; zeroed: before the first.
 typedef struct Strip {
     int64_t row, row_end, first, end;
+    int64_t no;  // the next one among SeqRows.strips
+    bool wanted; // among SeqRows.strips: some of it is
 } Strip;
 
 // The next strip; false at the end.
 bool strip_next(const SeqRows *rows, Strip *s);
-// How many elements of a strip, from its first on, are wanted; the others are left as they are.
-int64_t strip_wanted(const SeqRows *rows, const Strip *s);
+
+// Elements [first, first + n) of a strip that are wanted, of one row, or all of it; zeroed: before the first.
+typedef struct Piece {
+    int64_t first, n;
+    int64_t row, at; // where the next one is looked for
+} Piece;
+
+// The next piece; false at the end.
+bool piece_next(const SeqRows *rows, const Strip *s, Piece *p);
 
 // Append residuals; `cuts`: places in them, ascending, where something else begins.
 void residuals_put(HWork *w, Buf *out, const uint64_t *z, int64_t n, const int64_t *cuts, int64_t cut_count);
@@ -134,6 +154,8 @@ typedef struct Residuals {
     const uint8_t *symbols; // buckets: those left, and where their bits are, NULL: there are none
     const uint8_t *extra;
     uint64_t at;
+    const uint8_t *widths;   // of the run and those behind it, NULL: there are none
+    int64_t in_run;          // left in the run
     const uint64_t *varints; // those left
     uint64_t *z;             // room for all
 } Residuals;

@@ -4,6 +4,8 @@
 //            Huffman stage is what counts), and the bits below the bucket as they are: near the entropy of whatever
 //            distribution there is
 //   varints  LEB128, packed by zstd: for residuals that repeat in patterns
+//   widths   every stretch of WIDTH_RUN residuals in as many bits each as its largest one has: young blocks, which are
+//            asked for a few of many rows; nothing need be unpacked to get to them
 // A part begins where a long strip does, if that pays: rows of a page differ.
 #include <math.h>
 #include "base/check.h"
@@ -14,8 +16,9 @@ enum {
     LAYOUT_BUCKETS,  // 4 to an octave
     LAYOUT_VARINTS,  // no buckets
     LAYOUT_PARTS,    // parts follow: how many residuals, a layout, what they are, until all have come
-    LAYOUT_FINE = 3, // 8 to an octave
-    LAYOUTS = 8      // 7: bytes as they are
+    LAYOUT_FINE = 3, // 8 to an octave; 7: bytes as they are
+    LAYOUT_WIDTHS = 8,
+    LAYOUTS
 };
 
 #define FINE_COARSEST 2 // of LAYOUT_BUCKETS
@@ -24,6 +27,11 @@ enum {
 #define TABLE_BITS 100 // what packing a part costs, and each symbol it has
 #define SYMBOL_BITS 5
 #define FINE_MIN 64 // fewer residuals are not worth a choice
+#define WIDTH_RUN 128
+#define WIDTH_MAX 64
+#define WIDTHS_OVER 4 // widths may take this part of the least bits more,
+#define HEAD_BITS 4   // or so many bits a residual of the head, which whoever opens the block reads
+#define SLACK 16      // bytes that may be read behind the last residual
 
 static int bit_length(uint64_t v) { return v ? 64 - __builtin_clzll(v) : 0; }
 
@@ -162,12 +170,72 @@ static void varints_put(HWork *w, Buf *out, const uint64_t *z, int64_t n) {
     stream_put(w, out, bytes, at - bytes);
 }
 
+// ---- widths --------------------------------------------------------------------------------------------------------
+
+static int64_t width_runs(int64_t n) { return (n + WIDTH_RUN - 1) / WIDTH_RUN; }
+
+static int64_t width_bytes(int64_t n, int width) { return (n * width + 7) / 8; }
+
+static int64_t run_of(int64_t left) { return left < WIDTH_RUN ? left : WIDTH_RUN; }
+
+// Bytes of residuals by widths, which go to a slot.
+static int64_t widths_of(HWork *w, const uint64_t *z, int64_t n, const uint8_t **out) {
+    uint8_t *widths = hwork_slot(w, SLOT_SYMBOLS, width_runs(n));
+    int64_t bytes = width_runs(n);
+    for (int64_t i = 0; i < n; i += WIDTH_RUN) {
+        int64_t m = run_of(n - i);
+        int width = bit_length(bits_of_all(z + i, m));
+        widths[i / WIDTH_RUN] = (uint8_t)width;
+        bytes += width_bytes(m, width);
+    }
+    *out = widths;
+    return bytes;
+}
+
+// n residuals of one width; 8 bytes more may be written than they take. Returns where they end.
+static uint8_t *width_put(uint8_t *at, const uint64_t *z, int64_t n, int width) {
+    uint64_t acc = 0;
+    int used = 0; // bits of acc
+    for (int64_t i = 0; i < n; i++) {
+        acc |= z[i] << used;
+        used += width;
+        if (used < 64) continue;
+        memcpy(at, &acc, 8);
+        at += 8;
+        used -= 64;
+        acc = used ? z[i] >> (width - used) : 0;
+    }
+    memcpy(at, &acc, 8);
+    return at + (used + 7) / 8;
+}
+
+static void widths_put(HWork *w, Buf *out, const uint64_t *z, int64_t n, const uint8_t *widths) {
+    uint8_t *bytes = hwork_slot(w, SLOT_EXTRA, n * 8 + SLACK), *at = bytes;
+    for (int64_t i = 0; i < n; i += WIDTH_RUN) at = width_put(at, z + i, run_of(n - i), widths[i / WIDTH_RUN]);
+    buf_byte(out, LAYOUT_WIDTHS);
+    buf_put(out, widths, width_runs(n));
+    buf_put(out, bytes, at - bytes);
+}
+
+// Young blocks: by widths, if that does not take much more than the least.
+static bool put_widths(HWork *w, Buf *out, const uint64_t *z, int64_t n) {
+    Tally t;
+    const uint8_t *widths;
+    double bits = 8 * (double)widths_of(w, z, n, &widths);
+    tally_of(z, n, FINE_COARSEST, &t);
+    double least = tally_bits(&t);
+    if (bits > least + least / WIDTHS_OVER && (!w->in_head || bits > HEAD_BITS * (double)n)) return false;
+    widths_put(w, out, z, n, widths);
+    return true;
+}
+
 // ---- parts ---------------------------------------------------------------------------------------------------------
 
 // What both layouts come to; the smaller one is kept.
 static void part_put(HWork *w, Buf *out, const uint64_t *z, int64_t n) {
     int64_t at = out->n;
     int fine = FINE_COARSEST;
+    if (w->level < 2 && put_widths(w, out, z, n)) return;
     if (n >= FINE_MIN && w->level > 1) choose_fine(z, n, &fine);
     buf_byte(out, (char)(fine == FINE_COARSEST ? LAYOUT_BUCKETS : fine));
     buckets_put(w, out, z, n, fine);
@@ -258,6 +326,14 @@ static inline void fill(Residuals *r, int64_t n, int fine) {
     r->at = at;
 }
 
+// The bytes just cut, or a copy that has room behind to read words.
+static const uint8_t *with_slack(Residuals *r, Str raw) {
+    if (r->c->end - r->c->p >= SLACK) return (const uint8_t *)raw.p;
+    uint8_t *copy = hwork_slot(r->w, SLOT_EXTRA, raw.n + SLACK);
+    memcpy(copy, raw.p, (size_t)raw.n);
+    return copy;
+}
+
 static void buckets_get(Residuals *r, int64_t n, int fine) {
     Cut *c = r->c;
     Str symbols = stream_get_exact(r->w, c, SLOT_SYMBOLS, n);
@@ -270,9 +346,7 @@ static void buckets_get(Residuals *r, int64_t n, int fine) {
     uint64_t bits = bits_behind_all(r->symbols, n, fine, &c->bad);
     if ((bits + 7) / 8 != size) c->bad = true;
     if (c->bad || bits == 0) return;
-    uint8_t *extra = hwork_slot(r->w, SLOT_EXTRA, raw.n); // it has room behind to read words
-    memcpy(extra, raw.p, (size_t)raw.n);
-    r->extra = extra;
+    r->extra = with_slack(r, raw);
 }
 
 static void varints_get(Residuals *r, int64_t n) {
@@ -280,6 +354,59 @@ static void varints_get(Residuals *r, int64_t n) {
     for (int64_t i = 0; i < n; i++) r->z[i] = v.p < v.end && *v.p < 0x80 ? *v.p++ : cut_varint(&v);
     if (v.bad || v.p != v.end) r->c->bad = true;
     r->varints = r->z;
+}
+
+// The bytes of n residuals by widths; their widths.
+static Str widths_cut(Cut *c, int64_t n, const uint8_t **widths) {
+    int64_t size = 0;
+    bool bad = width_runs(n) > c->end - c->p;
+    const uint8_t *p = *widths = (const uint8_t *)cut_bytes(c, bad ? 0 : width_runs(n)).p;
+    for (int64_t i = 0; i < n && !bad; i += WIDTH_RUN) {
+        bad = p[i / WIDTH_RUN] > WIDTH_MAX;
+        size += width_bytes(run_of(n - i), p[i / WIDTH_RUN]);
+    }
+    if (bad || size > c->end - c->p) c->bad = true;
+    return cut_bytes(c, c->bad ? 0 : size);
+}
+
+static void widths_get(Residuals *r, int64_t n) {
+    Str raw = widths_cut(r->c, n, &r->widths);
+    if (r->c->bad) return;
+    r->extra = with_slack(r, raw);
+    r->in_run = run_of(n);
+}
+
+// Past m residuals of the run, which ends with the part at the latest.
+static void run_past(Residuals *r, int64_t m) {
+    r->at += (uint64_t)m * *r->widths;
+    r->in_run -= m;
+    if (r->in_run) return;
+    r->at = (r->at + 7) & ~UINT64_C(7);
+    r->widths++;
+    r->in_run = run_of(r->in_part);
+}
+
+// The next m of the run.
+static void width_get(const Residuals *r, uint64_t *z, int64_t m) {
+    int width = *r->widths;
+    uint64_t at = r->at, mask = width < 64 ? ((uint64_t)1 << width) - 1 : UINT64_MAX, word;
+    for (int64_t i = 0; i < m; i++, at += (uint64_t)width) {
+        memcpy(&word, r->extra + (at >> 3), 8);
+        word >>= at & 7;
+        if (__builtin_expect(width > 56, 0) && (at & 7)) word |= (uint64_t)r->extra[(at >> 3) + 8] << (64 - (at & 7));
+        z[i] = word & mask;
+    }
+}
+
+// The next n of the part; z NULL: past them.
+static void widths_take(Residuals *r, uint64_t *z, int64_t n) {
+    while (n > 0) {
+        int64_t m = n < r->in_run ? n : r->in_run;
+        if (z) width_get(r, z, m), z += m;
+        r->in_part -= m;
+        run_past(r, m);
+        n -= m;
+    }
 }
 
 // The head of the next part; its residuals are in_part then. Returns its layout.
@@ -294,10 +421,25 @@ static int part_head(Residuals *r) {
 }
 
 static void part_body(Residuals *r, int layout) {
-    r->symbols = r->extra = NULL;
+    r->symbols = r->extra = r->widths = NULL;
     r->at = 0;
     if (layout == LAYOUT_VARINTS) varints_get(r, r->in_part);
+    else if (layout == LAYOUT_WIDTHS) widths_get(r, r->in_part);
     else buckets_get(r, r->in_part, layout == LAYOUT_BUCKETS ? FINE_COARSEST : layout);
+}
+
+// Past a part that is not begun.
+static void part_past(Cut *c, int layout, int64_t n) {
+    const uint8_t *widths;
+    if (layout == LAYOUT_WIDTHS) {
+        widths_cut(c, n, &widths);
+        return;
+    }
+    stream_skip(c);
+    if (layout == LAYOUT_VARINTS) return;
+    uint64_t size = cut_varint(c);
+    if (size > (uint64_t)(c->end - c->p)) c->bad = true;
+    if (!c->bad) cut_bytes(c, (int64_t)size);
 }
 
 void residuals_open(Residuals *r, HWork *w, Cut *c, int64_t n) {
@@ -316,6 +458,10 @@ const uint64_t *residuals_take(Residuals *r, int64_t n) {
     }
     if (n > r->in_part) r->c->bad = true;
     if (r->c->bad) return NULL;
+    if (r->widths) {
+        widths_take(r, r->z, n);
+        return z;
+    }
     r->in_part -= n;
     if (!r->symbols) {
         z = r->varints;
@@ -337,23 +483,23 @@ void residuals_skip(Residuals *r, int64_t n) {
             int layout = part_head(r);
             if (!r->c->bad && r->in_part <= n) {
                 n -= r->in_part;
+                part_past(r->c, layout, r->in_part);
                 r->in_part = 0;
-                stream_skip(r->c);
-                if (layout == LAYOUT_VARINTS) continue;
-                uint64_t size = cut_varint(r->c);
-                if (size > (uint64_t)(r->c->end - r->c->p)) r->c->bad = true;
-                if (!r->c->bad) cut_bytes(r->c, (int64_t)size);
                 continue;
             }
             if (!r->c->bad) part_body(r, layout);
             if (r->c->bad) return;
         }
         int64_t m = n < r->in_part ? n : r->in_part;
+        n -= m;
+        if (r->widths) {
+            widths_take(r, NULL, m);
+            continue;
+        }
         if (!r->symbols) r->varints += m;
         else if (r->extra) r->at += bits_behind_all(r->symbols, m, r->fine, &bad);
         if (r->symbols) r->symbols += m;
         r->in_part -= m;
-        n -= m;
     }
 }
 

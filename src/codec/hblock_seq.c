@@ -36,6 +36,13 @@ typedef struct Plan {
 } Plan;
 
 bool strip_next(const SeqRows *rows, Strip *s) {
+    if (rows->strips) {
+        int64_t no = s->no;
+        if (no == rows->strip_count) return false;
+        *s = rows->strips[no];
+        s->no = no + 1;
+        return true;
+    }
     s->row = s->row_end;
     s->first = s->end;
     while (s->row_end < rows->rows) {
@@ -48,13 +55,30 @@ bool strip_next(const SeqRows *rows, Strip *s) {
     return s->row_end > s->row;
 }
 
-int64_t strip_wanted(const SeqRows *rows, const Strip *s) {
-    int64_t n = s->end - s->first, last = s->row_end - 1;
-    if (!rows->want) return n;
-    if (rows->counts[last] == n) return rows->want[last]; // it is one row
-    for (int64_t r = s->row; r <= last; r++)
-        if (rows->want[r]) return n;
-    return 0;
+static bool strip_wanted(const SeqRows *rows, const Strip *s) {
+    if (!rows->want) return true;
+    if (rows->strips) return s->wanted;
+    for (int64_t r = s->row; r < s->row_end; r++)
+        if (rows->want[r]) return true;
+    return false;
+}
+
+bool piece_next(const SeqRows *rows, const Strip *s, Piece *p) {
+    if (!rows->want) {
+        bool first = p->n == 0;
+        *p = (Piece){.first = s->first, .n = s->end - s->first};
+        return first && p->n;
+    }
+    if (p->row == 0 && p->at == 0) *p = (Piece){.row = s->row, .at = s->first};
+    if (!strip_wanted(rows, s)) return false;
+    while (p->row < s->row_end) {
+        int64_t r = p->row++;
+        p->first = p->at;
+        p->n = rows->want[r];
+        p->at += rows->counts[r];
+        if (p->n) return true;
+    }
+    return false;
 }
 
 static uint64_t zigzag(int64_t v) { return (uint64_t)v << 1 ^ (uint64_t)(v >> 63); }
@@ -392,17 +416,16 @@ void seq_put(HWork *w, Buf *out, const uint64_t *v, const SeqRows *rows, uint64_
     if (n) residuals_put(w, out, z, n, cut, cuts);
 }
 
-// Rows of the first n elements of a strip.
-static void grid_get(const Plan *p, const uint64_t *z, const SeqRows *rows, const Strip *s, uint64_t *v, int64_t n) {
+// Wanted elements of the rows of a strip, by the residuals of their first ones.
+static void grid_get(const Plan *p, const uint64_t *z, const SeqRows *rows, const Strip *s, uint64_t *v) {
     uint64_t q = 0, step = p->unit * (uint64_t)p->step;
     for (int64_t r = s->row; r < s->row_end; r++) {
-        int64_t m = rows->counts[r] < n ? rows->counts[r] : n;
+        int64_t m = rows->counts[r], n = rows->want ? rows->want[r] : m;
         if (m == 0) continue;
         q += (uint64_t)unzigzag(*z++);
         uint64_t first = p->base + p->unit * q;
-        for (int64_t i = 0; i < m; i++) v[i] = first + step * (uint64_t)i;
+        for (int64_t i = 0; i < n; i++) v[i] = first + step * (uint64_t)i;
         v += m;
-        n -= m;
     }
 }
 
@@ -426,20 +449,8 @@ static bool ranks_get(const Plan *p, const uint64_t *table, uint64_t *v, int64_t
     return !bad;
 }
 
-// The first n elements of a strip by their residuals z. table: of ranks.
-static bool strip_get(const Plan *p, const uint64_t *z, const uint64_t *table, const SeqRows *rows, const Strip *s,
-                      uint64_t *v, int64_t n) {
-    int64_t before = 0, left = n;
-    uint64_t *to = v;
-    for (int64_t r = s->row; r < s->row_end; r++) {
-        int64_t m = rows->counts[r] < left ? rows->counts[r] : left;
-        if (m == 0) continue;
-        restore_row(p, before, z, m, (int64_t *)to);
-        before = (int64_t)to[0];
-        to += m;
-        z += m;
-        left -= m;
-    }
+// Values of n elements q of a strip, in place. table: of ranks.
+static bool unscale(const Plan *p, const uint64_t *table, uint64_t *v, int64_t n) {
     if (table) return ranks_get(p, table, v, n);
     if (p->unit == 1)
         for (int64_t i = 0; i < n; i++) v[i] += p->base;
@@ -448,22 +459,60 @@ static bool strip_get(const Plan *p, const uint64_t *z, const uint64_t *table, c
     return true;
 }
 
-// The first n > 0 elements of a strip, whose residuals come next; false: bad.
-static bool strip_restore(HWork *w, const Plan *p, Residuals *from, const SeqRows *rows, const Strip *s, uint64_t *v,
-                          int64_t n) {
-    int64_t residuals = residuals_of(p, rows, s) - steps_of(p), taken = residuals < n ? residuals : n;
-    const uint64_t *table = p->ranks ? table_get(w, p, from) : NULL, *z = NULL;
-    if (p->ranks && !table) return false;
-    if (taken && !(z = residuals_take(from, taken))) return false;
-    if (p->predict == PREDICT_SAME) {
-        for (int64_t i = 0; i < n; i++) v[i] = p->base;
-    } else if (p->predict == PREDICT_GRID) {
-        grid_get(p, z, rows, s, v, n);
-    } else if (!strip_get(p, z, table, rows, s, v, n)) {
-        return false;
+// All elements of a strip, whose residuals come next.
+static bool strip_all(const Plan *p, Residuals *from, const uint64_t *table, const SeqRows *rows, const Strip *s,
+                      uint64_t *v) {
+    int64_t before = 0;
+    uint64_t *to = v;
+    const uint64_t *z = residuals_take(from, s->end - s->first);
+    if (!z) return false;
+    for (int64_t r = s->row; r < s->row_end; r++) {
+        int64_t m = rows->counts[r];
+        if (m == 0) continue;
+        restore_row(p, before, z, m, (int64_t *)to);
+        before = (int64_t)to[0];
+        to += m;
+        z += m;
     }
-    residuals_skip(from, residuals - taken);
+    return unscale(p, table, v, s->end - s->first);
+}
+
+// Those that are wanted; of other rows no more is read than what the next one goes by.
+static bool strip_some(const Plan *p, Residuals *from, const uint64_t *table, const SeqRows *rows, const Strip *s,
+                       uint64_t *v) {
+    bool follows = p->predict != PREDICT_CENTER && p->predict != PREDICT_PLAIN;
+    int64_t before = 0, first, behind = s->row_end;
+    while (behind > s->row && rows->want[behind - 1] == 0) behind--;
+    for (int64_t r = s->row; r < s->row_end; v += rows->counts[r++]) {
+        int64_t m = rows->counts[r], n = rows->want[r], k = n == 0 && m && follows && r < behind ? 1 : n;
+        if (k) {
+            int64_t *to = n ? (int64_t *)v : &first;
+            const uint64_t *z = residuals_take(from, k);
+            if (!z) return false;
+            restore_row(p, before, z, k, to);
+            before = *to;
+            if (n && !unscale(p, table, v, n)) return false;
+        }
+        if (m > k) residuals_skip(from, m - k);
+    }
     return true;
+}
+
+// The wanted elements of a strip, whose residuals come next; false: bad.
+static bool strip_restore(HWork *w, const Plan *p, Residuals *from, const SeqRows *rows, const Strip *s, uint64_t *v) {
+    if (p->predict == PREDICT_SAME) {
+        for (Piece x = {0}; piece_next(rows, s, &x);)
+            for (int64_t i = 0; i < x.n; i++) v[x.first - s->first + i] = p->base;
+        return true;
+    }
+    const uint64_t *table = p->ranks ? table_get(w, p, from) : NULL, *z;
+    if (p->ranks && !table) return false;
+    if (p->predict == PREDICT_GRID) {
+        z = residuals_take(from, residuals_of(p, rows, s));
+        if (z) grid_get(p, z, rows, s, v);
+        return z;
+    }
+    return rows->want ? strip_some(p, from, table, rows, s, v) : strip_all(p, from, table, rows, s, v);
 }
 
 // The plans of all strips with elements, and how many residuals there are.
@@ -493,9 +542,8 @@ void seq_get(HWork *w, Cut *c, uint64_t *v, const SeqRows *rows, uint64_t origin
     residuals_open(&r, w, c, n);
     for (Strip s = {0}; strip_next(rows, &s) && !c->bad;) {
         if (s.end == s.first) continue;
-        int64_t m = strip_wanted(rows, &s);
-        if (m == 0) residuals_skip(&r, residuals_of(p, rows, &s));
-        else if (!strip_restore(w, p, &r, rows, &s, v + s.first, m)) c->bad = true;
+        if (!strip_wanted(rows, &s)) residuals_skip(&r, residuals_of(p, rows, &s));
+        else if (!strip_restore(w, p, &r, rows, &s, v + s.first)) c->bad = true;
         p++;
     }
     residuals_close(&r);

@@ -238,6 +238,21 @@ static void check_known(HWork *w, Rng *g, const HBlock *b, const Made *m) {
     }
 }
 
+// What hblock_each tells.
+typedef struct Told {
+    const HPoint *points; // what it should, those of wanted rows
+    int64_t n, at;
+} Told;
+
+static void told(void *ctx, const HPoint *p, int64_t n) {
+    Told *t = ctx;
+    CHECK(n > 0 && n <= t->n - t->at);
+    for (int64_t i = 0; i < n; i++) {
+        same_point(&p[i], &t->points[t->at++]);
+        CHECK(p[i].row == p[0].row);
+    }
+}
+
 // Rows here and there.
 static void check_pick(HWork *w, Rng *g, const HBlock *b, const Made *m) {
     static HState start[HBLOCK_ROWS];
@@ -255,6 +270,12 @@ static void check_pick(HWork *w, Rng *g, const HBlock *b, const Made *m) {
         same_point(&p[at++], &m->points[i]);
     }
     CHECK(at == n);
+    for (uint32_t r = 0; r < HBLOCK_ROWS; r++)
+        if (want[r]) same_state(&start[r], m->start ? &m->start[r] : &(HState){0});
+    memset(start, 0xee, sizeof start);
+    Told t = {.points = p, .n = n};
+    CHECK(hblock_each(w, b, want, &keep, &(HBlockEach){.fn = told, .ctx = &t, .start = start}) == ERR_OK);
+    CHECK(t.at == n);
     for (uint32_t r = 0; r < HBLOCK_ROWS; r++)
         if (want[r]) same_state(&start[r], m->start ? &m->start[r] : &(HState){0});
     arena_free(&keep);
@@ -455,28 +476,33 @@ static void damage_is_told(void **state) {
     hwork_free(w);
 }
 
-// Blocks as they were written first, by points made in the same way.
-static void blocks_of_version_1_are_read(void **state) {
-    (void)state;
-    HWork *w = hwork_new();
+// Blocks as they were written then, by points made in the same way.
+static void check_version(HWork *w, int version) {
     for (int cell = HCELL_F64; cell <= HCELL_TEXT; cell++) {
-        Rng g = rng_make(1, (uint64_t)cell);
+        Rng g = rng_make((uint64_t)version, (uint64_t)cell);
         Made m = make(&g, (HCell)cell, 20, 60, true);
         static char bytes[1 << 16];
         char path[64];
         HBlock b;
-        snprintf(path, sizeof path, "fuzz/corpus/hblock/version-1-%d", cell);
+        snprintf(path, sizeof path, "fuzz/corpus/hblock/version-%d-%d", version, cell);
         FILE *f = fopen(path, "rb");
         CHECK(f);
         int64_t n = (int64_t)fread(bytes, 1, sizeof bytes, f) - 1; // the first byte is for the fuzzer
         fclose(f);
-        CHECK(n > 100 && bytes[5] == 1);
+        CHECK(n > 100 && bytes[5] == version);
         CHECK(hblock_open(w, (Str){bytes + 1, n}, &m.keep, &b) == ERR_OK);
         check_head(&b, &m);
         check_rows(w, &b, &m, 0, HBLOCK_ROWS - 1);
+        check_pick(w, &g, &b, &m);
         check_known(w, &g, &b, &m);
         arena_free(&m.keep);
     }
+}
+
+static void blocks_of_older_versions_are_read(void **state) {
+    (void)state;
+    HWork *w = hwork_new();
+    for (int version = HBLOCK_VERSION_OLDEST; version < HBLOCK_VERSION; version++) check_version(w, version);
     hwork_free(w);
 }
 
@@ -542,12 +568,87 @@ static void streams_come_back(void **state) {
     hwork_free(w);
 }
 
+// Residuals of all widths, taken and skipped in stretches; cut anywhere they are told to be bad.
+static void residuals_come_back(void **state) {
+    (void)state;
+    HWork *w = hwork_new();
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        Rng g = rng_make(seed, 4);
+        int64_t n = (int64_t)rng_below(&g, 1000) + 1;
+        int most = (int)rng_below(&g, 65), least = (int)rng_below(&g, (uint64_t)most + 1);
+        uint64_t *z = mem_alloc((size_t)n * 8);
+        for (int64_t i = 0; i < n; i++) {
+            int bits = i / 100 % 3 ? most : least;
+            z[i] = bits ? rng_u64(&g) >> (64 - bits) : 0;
+        }
+        w->level = seed % 4 ? 1 : 3;
+        w->in_head = seed % 3 == 0;
+        Buf out = {0};
+        residuals_put(w, &out, z, n, NULL, 0);
+        for (int64_t size = out.n; size >= 0; size -= size > out.n - 3 ? 1 : 61) {
+            char *cut = mem_alloc((size_t)size); // of its own: reads beyond are seen
+            if (size) memcpy(cut, out.p, (size_t)size);
+            Cut c = cut_of((Str){cut, size});
+            Residuals r;
+            residuals_open(&r, w, &c, n);
+            for (int64_t at = 0; at < n && !c.bad;) {
+                int64_t m = 1 + (int64_t)rng_below(&g, rng_below(&g, 2) ? 10 : 300);
+                if (m > n - at) m = n - at;
+                const uint64_t *got = rng_below(&g, 3) ? residuals_take(&r, m) : NULL;
+                if (got) CHECK(memcmp(got, z + at, (size_t)m * 8) == 0);
+                else if (!c.bad) residuals_skip(&r, m);
+                at += m;
+            }
+            residuals_close(&r);
+            CHECK(c.bad == (size < out.n) && (c.bad || c.p == c.end));
+            mem_free(cut);
+        }
+        buf_free(&out);
+        mem_free(z);
+    }
+    hwork_free(w);
+}
+
+// A few of many rows of sensors, as young blocks have them: what residuals are by widths for.
+static void young_blocks_are_read_in_part(void **state) {
+    (void)state;
+    HWork *w = hwork_new();
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        Rng g = rng_make(seed, 5);
+        Made m = {.in = {.cell = seed % 2 ? HCELL_F64 : HCELL_I64, .sources = SOURCES, .source_count = 3}};
+        int64_t n = 6000, batches = 2000;
+        arena_init(&m.keep, 1 << 20);
+        make_batches(&g, &m, batches);
+        m.points = NEW(&m.keep, HPoint, n);
+        if (seed % 4 > 1) make_start(&g, &m, 0);
+        uint64_t rows = 1 + rng_below(&g, HBLOCK_ROWS);
+        for (int64_t i = 0; i < n; i++) {
+            HPoint *p = &m.points[i];
+            uint64_t row = (uint64_t)i * rows / (uint64_t)n, in_row = (uint64_t)n / rows + 1;
+            bool same = i && row == p[-1].row;
+            uint32_t least = same ? p[-1].batch : 0, step = (uint32_t)((uint64_t)batches / in_row);
+            *p = (HPoint){.batch = least + (uint32_t)rng_below(&g, step ? step : 1), .row = (uint16_t)row};
+            if (p->batch >= (uint64_t)batches) p->batch = (uint32_t)batches - 1;
+            p->kind = HPOINT_PUT;
+            p->source_time = m.batches[p->batch].time - (int64_t)rng_below(&g, 50) * 1000000;
+            p->bits = seed % 2 ? bits_of((double)rng_below(&g, 300) / 100) : rng_below(&g, 1000);
+        }
+        m.in.points = m.points;
+        m.in.start = m.start;
+        m.in.count = n;
+        CHECK(round_trip(w, &g, &m) < 7 * n);
+        arena_free(&m.keep);
+    }
+    hwork_free(w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_points_come_back),    cmocka_unit_test(edges_come_back),
         cmocka_unit_test(one_long_row_comes_back), cmocka_unit_test(a_block_without_points_keeps_its_start),
         cmocka_unit_test(nasty_doubles_come_back), cmocka_unit_test(long_texts_are_cut_into_frames),
-        cmocka_unit_test(damage_is_told),          cmocka_unit_test(blocks_of_version_1_are_read),
+        cmocka_unit_test(damage_is_told),          cmocka_unit_test(blocks_of_older_versions_are_read),
+        cmocka_unit_test(residuals_come_back),     cmocka_unit_test(young_blocks_are_read_in_part),
         cmocka_unit_test(long_rows_take_little),   cmocka_unit_test(streams_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -265,10 +265,12 @@ static void alike_restore(uint64_t *v, int64_t from, int64_t n, double power, Al
     }
 }
 
-// The first n elements of a strip.
-static void strip_restore(HWork *w, uint64_t *bits, const Strip *s, int64_t n, uint8_t mode, Odds *o) {
-    if (mode < MODE_ALIKE) f64_restore(bits + s->first, n, mode);
-    else if (n) alike_restore(bits + s->first, s->first, n, POWER[mode - MODE_ALIKE], alike_none(w), o);
+// The wanted elements of a strip.
+static void strip_restore(HWork *w, uint64_t *bits, const SeqRows *rows, const Strip *s, uint8_t mode, Odds *o) {
+    for (Piece p = {0}; piece_next(rows, s, &p);) {
+        if (mode < MODE_ALIKE) f64_restore(bits + p.first, p.n, mode);
+        else alike_restore(bits + p.first, p.first, p.n, POWER[mode - MODE_ALIKE], alike_none(w), o);
+    }
     for (; o->at < s->end; odds_next(o)) bits[o->at] = odds_take(o, bits[o->at]);
 }
 
@@ -289,7 +291,7 @@ void f64_get(HWork *w, Cut *c, uint64_t *bits, const SeqRows *rows) {
             c->bad = true;
             return;
         }
-        strip_restore(w, bits, &s, strip_wanted(rows, &s), how, &o);
+        strip_restore(w, bits, rows, &s, how, &o);
     }
     if (mode.p != mode.end || o.bad || o.kinds.p != o.kinds.end || o.bits.bad || o.bits.p != o.bits.end) c->bad = true;
 }
@@ -389,10 +391,11 @@ void time_get(HWork *w, Cut *c, int64_t *times, const int64_t *arrivals, const S
             c->bad = true;
             return;
         }
-        int64_t end = how ? s.first + strip_wanted(rows, &s) : 0;
-        for (int64_t i = s.first; i < end; i++) {
-            uint64_t t = (uint64_t)times[i] + (uint64_t)in_unit(arrivals[i], how);
-            times[i] = (int64_t)(t * (uint64_t)UNITS[how - 1]);
+        for (Piece p = {0}; how && piece_next(rows, &s, &p);) {
+            for (int64_t i = p.first; i < p.first + p.n; i++) {
+                uint64_t t = (uint64_t)times[i] + (uint64_t)in_unit(arrivals[i], how);
+                times[i] = (int64_t)(t * (uint64_t)UNITS[how - 1]);
+            }
         }
     }
     if (mode.p != mode.end) c->bad = true;
