@@ -195,4 +195,7 @@ void cached_free(Cache *c) {
         cached_delete(b);
     }
     mem_free(c->slots);
+    c->slots = NULL;
+    c->newest = c->oldest = NULL;
+    c->cap = c->count = c->bytes = 0;
 }

@@ -9,7 +9,7 @@
 #include "base/rng.h"
 #include "history/history_inner.h"
 
-enum { TWINS = 100000, PROPS = 5, BATCH = 1000, ROUNDS = 5, VEC = 80 };
+enum { TWINS = 100000, PROPS = 5, BATCH = 1000, ROUNDS = 5, COLD_ROUNDS = 11, VEC = 80 };
 #define TIME0 INT64_C(1700000000000000000)
 #define POINTS INT64_C(4000000)
 
@@ -108,16 +108,17 @@ static bool count_point(void *ctx, const HistoryPoint *p) {
     return true;
 }
 
-// 1,000 twins, side by side or anywhere: their last values at some instant.
-static void bench_last(Scene *s, Bench *b, bool anywhere) {
+// 1,000 twins, side by side or anywhere: their last values at some instant. cold: no block was opened before.
+static void bench_last(Scene *s, Bench *b, bool anywhere, bool cold) {
     Rng rng = rng_make(2, 2);
     uint64_t rows[1000];
     HistoryPoint *out = mem_alloc(1000 * sizeof *out);
     Arena keep;
     arena_init(&keep, 0);
-    for (int k = 0; k < ROUNDS; k++) {
+    for (int k = 0; k < (cold ? COLD_ROUNDS : ROUNDS); k++) {
         uint64_t first = rng_below(&rng, TWINS - 1000);
         for (uint64_t i = 0; i < 1000; i++) rows[i] = anywhere ? rng_below(&rng, TWINS) : first + i;
+        if (cold) cached_free(&s->h->cache);
         int64_t at = TIME0 + (int64_t)(s->seq / 2) * 1000000, begin = time_mono_ns();
         CHECK(history_last(s->h, trail_lane(VEC, 0), rows, 1000, at, &keep, out) == ERR_OK);
         bench_add(b, (double)(time_mono_ns() - begin) / 1e6);
@@ -158,6 +159,7 @@ int main(void) {
     Bench size = {.name = "history.young_bytes", .unit = "B/point", .goal = 8, .less = true};
     Bench last = {.name = "history.last_before_1k", .unit = "ms", .goal = 5, .less = true};
     Bench apart = {.name = "history.last_before_1k_apart", .unit = "ms", .goal = 5, .less = true};
+    Bench cold = {.name = "history.last_before_1k_cold", .unit = "ms", .goal = 5, .less = true};
     Bench group = {.name = "history.known_64", .unit = "us", .less = true};
     Bench page = {.name = "history.known_page", .unit = "us", .less = true};
     Bench series = {.name = "history.series_young", .unit = "us", .less = true};
@@ -167,10 +169,12 @@ int main(void) {
     bench_print(&room);
     bench_print(&seal);
     bench_print(&size);
-    bench_last(&s, &last, false);
+    bench_last(&s, &last, false, false);
     bench_print(&last);
-    bench_last(&s, &apart, true);
+    bench_last(&s, &apart, true, false);
     bench_print(&apart);
+    bench_last(&s, &cold, true, true);
+    bench_print(&cold);
     bench_states(&s, &group, 64);
     bench_print(&group);
     bench_states(&s, &page, HBLOCK_ROWS);

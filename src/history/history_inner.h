@@ -209,7 +209,7 @@ typedef struct Cache {
     int64_t cap, count, bytes, hits, misses;
     CachedBlock *newest, *oldest;
 } Cache;
-// Free all blocks; nobody holds one.
+// Free all blocks, and be empty; nobody holds one.
 void cached_free(Cache *c);
 
 // Is it a point of a cell? Not of a word, telemetry or batches. Lanes of cells hold HCELL_WORD only where there never

@@ -224,6 +224,8 @@ Err history_series(History *h, const HistorySeries *a, bool (*fn)(void *ctx, con
 
 // ---- last values ----
 
+#define LAST_PAGES 32 // looked at in one transaction
+
 typedef struct Wanted {
     uint64_t row;
     int64_t place; // in out
@@ -240,6 +242,8 @@ typedef struct Last {
     int64_t n;
     Arena *keep;
     HistoryPoint *out;
+    Rows blocks;                 // of the page
+    const CachedBlock *block;    // whose points are offered
     int16_t by_row[HBLOCK_ROWS]; // place among `rows` of its first wish, -1: not wanted
 } Last;
 
@@ -287,18 +291,25 @@ static void keep_texts(Last *l) {
     }
 }
 
-// The points of the rows that are wanted.
-static Err offer_rows(Last *l, const CachedBlock *b, const uint8_t want[HBLOCK_ROWS], bool oldest) {
-    const HPoint *p;
-    int64_t n;
-    HState *start = oldest && b->block.has_start ? NEW(&l->d->arena, HState, HBLOCK_ROWS) : NULL;
-    TRY(hblock_pick(l->d->work, &b->block, want, &l->d->arena, &p, &n, start));
+// Points of a row of a block.
+static void offer_points(void *ctx, const HPoint *p, int64_t n) {
+    Last *l = ctx;
+    const HBlock *b = &l->block->block;
     for (int64_t i = 0; i < n; i++) {
-        const HBatch *batch = &b->block.batches[p[i].batch];
-        Str source = b->block.source_count ? b->block.sources[batch->source] : (Str){0};
+        const HBatch *batch = &b->batches[p[i].batch];
+        if (own_time(&p[i], batch->time) > l->at) continue;
+        Str source = b->source_count ? b->sources[batch->source] : (Str){0};
         HistoryPoint x = point_of(&p[i], batch->seq, batch->time, source);
         offer(l, &x);
     }
+}
+
+// The points of the rows that are wanted.
+static Err offer_rows(Last *l, const CachedBlock *b, const uint8_t want[HBLOCK_ROWS], bool oldest) {
+    HState *start = oldest && b->block.has_start ? NEW(&l->d->arena, HState, HBLOCK_ROWS) : NULL;
+    const HBlockEach each = {.fn = offer_points, .ctx = l, .start = start};
+    l->block = b;
+    TRY(hblock_each(l->d->work, &b->block, want, &l->d->arena, &each));
     for (uint32_t r = 0; start && r < HBLOCK_ROWS; r++)
         if (want[r]) offer_state(l, r, &start[r]);
     return ERR_OK;
@@ -331,36 +342,52 @@ static void offer_run(Last *l, const HeadRun *r, uint64_t after) {
 }
 
 static Err last_blocks(Last *l, const HeadView *v) {
-    Rows rows = {0};
+    Rows *rows = &l->blocks;
     const StoreHistoryAsk ask = {
         .lane = l->lane, .page = l->page, .from = INT64_MIN, .to = l->at == INT64_MAX ? l->at : l->at + 1};
-    Err e = store_history_rows(l->r, &ask, keep_row, &rows);
-    uint64_t after = last_of(&rows);
+    rows->count = 0;
+    Err e = store_history_rows(l->r, &ask, keep_row, rows);
+    uint64_t after = last_of(rows);
     for (int32_t i = 0; i < v->count && e == ERR_OK; i++) offer_run(l, v->runs[i], after);
-    for (int64_t i = rows.count - 1; i >= 0 && e == ERR_OK; i--) e = offer_block(l, &rows.p[i], i == 0);
-    mem_free(rows.p);
+    for (int64_t i = rows->count - 1; i >= 0 && e == ERR_OK; i--) e = offer_block(l, &rows->p[i], i == 0);
     return e;
 }
 
-// Wishes [0, n) of one page, ascending; a row may be wished for twice.
-static Err last_page(Last *l) {
+// Wishes of one page, ascending; a row may be wished for twice.
+typedef struct LastPage {
+    uint64_t page;
+    const Wanted *rows;
+    int64_t n;
+    HeadView heads;
+} LastPage;
+
+static Err last_page(Last *l, const LastPage *p) {
+    l->page = p->page;
+    l->rows = p->rows;
+    l->n = p->n;
     memset(l->by_row, -1, sizeof l->by_row);
     for (int64_t i = l->n - 1; i >= 0; i--) l->by_row[row_at(l, i)] = (int16_t)i;
-    HeadView v = head_view(l->h, l->lane, l->page);
-    Err e = store_reader_begin(l->h->store, &l->r);
-    if (e == ERR_OK) {
-        e = last_blocks(l, &v);
-        store_reader_end(l->r);
-    }
-    head_view_free(&v);
+    Err e = last_blocks(l, &p->heads);
     for (int64_t i = 0; i < l->n && e == ERR_OK; i++) {
-        HistoryPoint *p = &l->out[l->rows[i].place];
+        HistoryPoint *at = &l->out[l->rows[i].place];
         const HistoryPoint *first = &l->out[l->rows[l->by_row[row_at(l, i)]].place];
-        if (p != first) *p = *first;
-        if (p->text.n) p->text = arena_str(l->keep, p->text);
-        if (p->source.n) p->source = arena_str(l->keep, p->source);
+        if (at != first) *at = *first;
+        if (at->text.n) at->text = arena_str(l->keep, at->text);
+        if (at->source.n) at->source = arena_str(l->keep, at->source);
     }
     arena_reset(&l->d->arena);
+    return e;
+}
+
+// Some pages in one transaction, which begins behind the look at their heads.
+static Err last_pages(Last *l, LastPage *pages, int64_t n) {
+    for (int64_t i = 0; i < n; i++) pages[i].heads = head_view(l->h, l->lane, pages[i].page);
+    Err e = store_reader_begin(l->h->store, &l->r);
+    if (e == ERR_OK) {
+        for (int64_t i = 0; i < n && e == ERR_OK; i++) e = last_page(l, &pages[i]);
+        store_reader_end(l->r);
+    }
+    for (int64_t i = 0; i < n; i++) head_view_free(&pages[i].heads);
     return e;
 }
 
@@ -370,23 +397,35 @@ static int by_row(const void *a, const void *b) {
     return x->place < y->place ? -1 : x->place > y->place;
 }
 
+// Cut wishes [*at, n) into pages, LAST_PAGES at most.
+static int64_t cut_pages(const Wanted *w, int64_t n, int64_t *at, LastPage *pages) {
+    int64_t count = 0;
+    for (int64_t i = *at; i < n && count < LAST_PAGES; i = *at, count++) {
+        int64_t end = i;
+        pages[count] = (LastPage){.page = w[i].row >> PAGE_SHIFT, .rows = w + i};
+        while (end < n && w[end].row >> PAGE_SHIFT == pages[count].page && end - i < PAGE_ROWS) end++;
+        pages[count].n = end - i;
+        *at = end;
+    }
+    return count;
+}
+
 Err history_last(History *h, uint64_t lane, const uint64_t *rows, int64_t n, int64_t at, Arena *keep,
                  HistoryPoint *out) {
     Wanted *w = mem_alloc((size_t)n * sizeof *w);
     Last l = {.h = h, .lane = lane, .at = at, .keep = keep, .out = out};
+    LastPage pages[LAST_PAGES];
     for (int64_t i = 0; i < n; i++) w[i] = (Wanted){.row = rows[i], .place = i};
     memset(out, 0, (size_t)n * sizeof *out);
     if (n) qsort(w, (size_t)n, sizeof *w, by_row);
     l.d = history_desk_take(h);
     Err e = ERR_OK;
-    for (int64_t i = 0, end; i < n && e == ERR_OK; i = end) {
-        l.page = w[i].row >> PAGE_SHIFT;
-        for (end = i; end < n && w[end].row >> PAGE_SHIFT == l.page && end - i < PAGE_ROWS; end++) {}
-        l.rows = w + i;
-        l.n = end - i;
-        e = last_page(&l);
+    for (int64_t next = 0; next < n && e == ERR_OK;) {
+        int64_t count = cut_pages(w, n, &next, pages);
+        e = last_pages(&l, pages, count);
     }
     history_desk_give(h, l.d);
+    mem_free(l.blocks.p);
     mem_free(w);
     return e;
 }
