@@ -333,7 +333,7 @@ static Err make(Rates *r, Diag *d) {
 
 // ---- public ---------------------------------------------------------------------------------------------------------
 
-static Rates *rates_new(SimGraph *g, const Catalog *c) {
+Rates *rates_blank(SimGraph *g, const Catalog *c) {
     Rates *r = mem_alloc(sizeof *r);
     *r = (Rates){.graph = g, .catalog = c, .options = {.rtol = 1e-6, .atol = 1e-9}};
     atomic_init(&r->refs, 1);
@@ -343,13 +343,13 @@ static Rates *rates_new(SimGraph *g, const Catalog *c) {
     return r;
 }
 
-static void rates_delete(Rates *r) {
+void rates_delete(Rates *r) {
     arena_free(&r->keep);
     mem_free(r);
 }
 
 Err rates_make(SimGraph *g, const Catalog *c, Rates **out, Diag *d) {
-    Rates *r = rates_new(g, c);
+    Rates *r = rates_blank(g, c);
     Err e = make(r, d);
     if (e != ERR_OK) return rates_delete(r), e;
     sim_graph_ref(g);
@@ -368,7 +368,7 @@ void rates_unref(Rates *r) {
     rates_delete(r);
 }
 
-bool rates_empty(const Rates *r) { return r->inst_count == 0; }
+bool rates_empty(const Rates *r) { return r->inst_count == 0 && r->watch_count == 0; }
 
 void rates_options(Rates *r, const RatesOptions *o) {
     r->options = *o;
@@ -377,12 +377,18 @@ void rates_options(Rates *r, const RatesOptions *o) {
 }
 
 // The catalog without twins is enough to look at a document.
+Rates *rates_blank_look(SimGraph *g, const Catalog *c) {
+    *g = (SimGraph){0};
+    Rates *r = rates_blank(g, c);
+    g->table_first = NEW(&r->keep, uint32_t, c->table_count + 1);
+    g->kind_first = NEW(&r->keep, uint32_t, c->kind_count + 1);
+    g->out_ptr = g->in_ptr = NEW(&r->keep, uint32_t, 1);
+    return r;
+}
+
 Err behaviour_check(const Catalog *c, Str name, Str json, Diag *d) {
-    SimGraph g = {0};
-    Rates *r = rates_new(&g, c);
-    g.table_first = NEW(&r->keep, uint32_t, c->table_count + 1);
-    g.kind_first = NEW(&r->keep, uint32_t, c->kind_count + 1);
-    g.out_ptr = g.in_ptr = NEW(&r->keep, uint32_t, 1);
+    SimGraph g;
+    Rates *r = rates_blank_look(&g, c);
     SayDoc doc;
     Err e = say_document(&r->keep, name, json, &doc, d);
     if (e == ERR_OK && doc.model.n) e = add_model_doc(r, &doc, true, d);

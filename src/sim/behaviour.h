@@ -63,5 +63,48 @@ typedef struct RatesOptions {
     RatesSolver solver; // AUTO: RK45, and CVODE when it is found to be stiff
     double rtol, atol;  // 0: 1e-6; 1e-9 (SI)
     double step_max_s;  // 0: none
+    double watch_s;     // what is watched is looked at at least that often; 0: 60 s
 } RatesOptions;
 void rates_options(Rates *r, const RatesOptions *o); // before rates_add
+
+// ---- what is watched ------------------------------------------------------------------------------------------------
+// Expressions of single twins whose course is counted over a run: what they were, their mean, integral, least and most.
+// They change nothing of what the behaviours do, to the last bit.
+//
+// What moves by events alone is counted exactly. What moves between events is integrated over the dense output of the
+// solver, step by step, where it lies between two instants (Gauss-Lobatto with Kronrod's extension, Gander and Gautschi
+// 2000, halved until both agree to 1e-8); comparisons that change sides on the way are found first. Least and most are
+// those of instants and of at least seven looks at each step, and of a parabola through them.
+// What an expression is not known at is left out. Values that engines move between instants count as of the last one.
+
+typedef struct RatesAsk {
+    Str name;      // in messages: "KPI NAME"
+    uint64_t twin; // its number
+    Str text;      // the expression, as in behaviours, without DELAY and what is random
+    Str unit;      // "": that of the property, or SI; a unit of measure; else a label for what has no dimension
+    bool integral; // the unit is that of the integral over time
+    bool extremes; // least and most are wanted
+} RatesAsk;
+typedef struct RatesMeasure {
+    double factor, offset; // SI = value * factor + offset; of integrals without the offset
+    Str unit;
+} RatesMeasure;
+
+// Add one; after rates_make, before rates_add and rates_ref. They are numbered from 0 on in order; one that fails takes
+// no number. Errors: VALIDATION, SYNTAX, LIMIT, TWIN_NOT_FOUND; messages name KPI and
+// column.
+MUST Err rates_watch(Rates *r, const RatesAsk *a, Diag *d);
+uint32_t rates_watches(const Rates *r);
+// Lives as long as the Rates.
+const RatesMeasure *rates_measure(const Rates *r, uint32_t watch);
+// Look at one for the twins of a table, without the rest. Errors: as rates_watch.
+MUST Err rates_watch_check(const Catalog *c, int32_t table, const RatesAsk *a, Diag *d);
+
+// What came of one since t = 0, in SI.
+typedef struct RatesWatched {
+    double now;         // NaN: undefined
+    double sum, known;  // over the time that it was known: its integral, and that time in s
+    double least, most; // NaN: it was never known
+} RatesWatched;
+// As of sim_now, of a Sim that has started; it must be the one the Rates was added to, or a fork of it.
+void rates_watched(const Rates *r, const Sim *s, uint32_t watch, uint16_t lane, RatesWatched *out);

@@ -737,6 +737,67 @@ Err compile_expr(Compile *c, const Expr *e, CompileWant want, uint32_t role, Pro
     return err;
 }
 
+// ---- what is watched ------------------------------------------------------------------------------------------------
+
+// In the expression's own unit.
+static Err measure_own(Compile *c, const Term *n, Dims dims, bool integral, RatesMeasure *m) {
+    const Unit *u = integral ? NULL : n->v.unit;
+    *m = (RatesMeasure){.factor = u ? u->factor : 1, .offset = u && !n->v.span ? u->offset : 0};
+    if (u) return m->unit = str_of(u->name), ERR_OK;
+    Buf b = {0};
+    dims_print(dims, &b);
+    m->unit = arena_str(&c->r->keep, buf_str(&b));
+    buf_free(&b);
+    return ERR_OK;
+}
+
+// Numbers without dimension go with any label, and what they come to over time with it too.
+static bool countable(const Term *n, Dims dims) { return dims_none(n->v.dims) || dims_none(dims); }
+
+static Err measure_of(Compile *c, Term *n, const RatesAsk *ask, RatesMeasure *m) {
+    DimUnit u;
+    Dims dims = n->v.dims;
+    char x[120], *of = ask->integral ? "its integral over time" : "this";
+    if (ask->integral && !dims_mul(dims, dims_of(FAM_TIME), 2, &dims))
+        FAULT(n->from, "powers of units beyond all measure");
+    if (!ask->unit.n) return measure_own(c, n, dims, ask->integral, m);
+    bool known = dims_unit(ask->unit, &u);
+    *m = (RatesMeasure){.factor = 1, .unit = arena_str(&c->r->keep, ask->unit)};
+    measure_text(&(Val){.kind = KIND_NUMBER, .dims = dims}, x, sizeof x);
+    if (!known && countable(n, dims)) return ERR_OK;
+    if (!known)
+        FAULT(n->from, "'%.*s' is no unit of measure, and %s is %s: make it a number with UNIT(x, '...')",
+              STR_ARG(ask->unit), of, x);
+    if (!ask->integral && n->v.plain && u.unit && !dims_none(u.dims)) fit_plain(n, u.unit, u.dims, false);
+    bool fits = dims_equal(ask->integral ? dims : n->v.dims, u.dims) || (dims_none(u.dims) && countable(n, dims));
+    if (!fits) {
+        Buf b = {0};
+        dims_print(u.dims, &b);
+        Err e = compile_fault(c, n->from ? n->from->at : 0, "the unit %.*s is %.*s, and %s is %s", STR_ARG(ask->unit),
+                              STR_ARG(b.n ? buf_str(&b) : STR("without dimension")), of, x);
+        buf_free(&b);
+        return e;
+    }
+    m->factor = u.factor;
+    m->offset = n->v.span || ask->integral ? 0 : u.offset;
+    return ERR_OK;
+}
+
+Err compile_watch(Compile *c, const Expr *e, const RatesAsk *ask, Prog *out, RatesMeasure *measure) {
+    Term *n;
+    uint32_t delays = c->r->delay_count;
+    Err err = compile_tree(c, e, NULL, &n);
+    for (uint32_t i = delays; i < c->r->delay_count; i++) c->r->delays[i].inst = NONE;
+    TRY(err);
+    if (c->r->delay_count > delays) FAULT(e, "what is counted looks at the present: define a property for the DELAY");
+    if (n->v.kind == KIND_SYMBOL) FAULT(n->from, "what is counted is a number, or true and false; this is a text");
+    TRY(measure_of(c, n, ask, measure));
+    c->roots = true;
+    err = compile_emit(c, n, out);
+    c->roots = false;
+    return err;
+}
+
 // ---- targets --------------------------------------------------------------------------------------------------------
 
 static Err target_own(Compile *c, const SayTarget *t, uint32_t *role) {

@@ -68,6 +68,14 @@ static void lay_system(const Rates *r, const RatesSystem *s, uint32_t lanes, siz
     o->events = s->when_count > 0 || has_hazard(r, s);
 }
 
+static void lay_watches(const Rates *r, Layout *l, size_t *at) {
+    l->tallies = take(at, (size_t)r->watch_count * l->lanes * sizeof(Tally));
+    for (uint32_t i = 0; i < r->system_count; i++) {
+        const RatesSystem *s = &r->systems[i];
+        if (s->kept_count && s->n) l->kept[i] = take(at, (size_t)s->kept_count * l->lanes * tally_kept_size(s->n));
+    }
+}
+
 static int plan(sim_ctx *ctx, void **out) {
     const Rates *r = ctx->config;
     Layout *l = mem_alloc(sizeof *l);
@@ -78,6 +86,7 @@ static int plan(sim_ctx *ctx, void **out) {
     l->delays = mem_alloc((r->delay_count + 1) * sizeof *l->delays);
     l->shadows = mem_alloc((r->shadow_count + 1) * sizeof *l->shadows);
     l->shadow_role = mem_alloc((r->shadow_count + 1) * sizeof *l->shadow_role);
+    l->kept = mem_alloc((r->system_count + 1) * sizeof *l->kept);
     l->symbols = take(&at, (r->text_count + 1) * 8);
     for (uint32_t i = 0; i < r->inst_count; i++) lay_inst(r, &r->insts[i], l->lanes, &at, &l->insts[i]);
     for (uint32_t i = 0; i < r->role_count; i++) {
@@ -85,6 +94,7 @@ static int plan(sim_ctx *ctx, void **out) {
         l->shadow_role[r->roles[i].shadow] = i;
         l->shadows[r->roles[i].shadow] = take(&at, (size_t)r->roles[i].rows * l->lanes * 8);
     }
+    lay_watches(r, l, &at);
     l->systems_from = at;
     for (uint32_t i = 0, slots = 0; i < r->system_count; i++) {
         lay_system(r, &r->systems[i], l->lanes, &at, &slots, &l->systems[i]);
@@ -108,6 +118,7 @@ static void plan_free(void *p) {
     mem_free(l->delays);
     mem_free(l->shadows);
     mem_free(l->shadow_role);
+    mem_free(l->kept);
     mem_free(l);
 }
 
@@ -158,6 +169,7 @@ Call call_begin(sim_ctx *ctx, double t) {
     c.shadow = NEW(&c.tmp, const double *, r->shadow_count + 1);
     for (uint32_t i = 0; i < r->shadow_count; i++) c.shadow[i] = state_f64(&c, l->shadows[i]);
     for (int i = 0; i < SIM_LANES_MAX; i++) c.lane_t[i] = t;
+    c.watch_dirty = NEW(&c.tmp, uint8_t, r->watch_count * c.lanes + 1);
     return c;
 }
 
@@ -265,6 +277,7 @@ static void moved_cell(Call *c, uint32_t role, uint32_t elem) {
         if (d->via == VIA_OWN) soil(c, d->inst, elem);
         else soil_readers(c, d, r->first + elem / c->lanes, elem % c->lanes);
     }
+    if (r->watcher_count) tally_soil(c, role, elem);
     if (r->state) {
         uint32_t twin = r->first + elem / c->lanes;
         list_push(c, &c->restart, twin * c->lanes + elem % c->lanes);
@@ -600,6 +613,7 @@ static int init(sim_ctx *ctx, sim_time t) {
     // What is said initially stands before any condition is looked at.
     run_fires(&c);
     int end = settle(&c);
+    if (end == 0) tally_init(&c);
     call_end(&c);
     return end;
 }
@@ -607,6 +621,7 @@ static int init(sim_ctx *ctx, sim_time t) {
 static int react(sim_ctx *ctx, sim_time t, const sim_delta *moved, uint32_t n) {
     Call c = call_begin(ctx, t);
     call_run(&c);
+    tally_close(&c);
     int end = due_all(&c);
     for (uint32_t i = 0; i < n && end == 0; i++) {
         for (uint32_t k = 0; k < moved[i].n; k++) {
@@ -617,6 +632,7 @@ static int react(sim_ctx *ctx, sim_time t, const sim_delta *moved, uint32_t n) {
         }
     }
     if (end == 0) end = settle(&c);
+    if (end == 0) tally_look(&c);
     call_end(&c);
     return end;
 }

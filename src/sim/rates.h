@@ -55,6 +55,18 @@ typedef struct DelayState {
     uint32_t elems;
 } DelayState;
 
+// What is watched, by watch and lane. What lies before `since` is in sums; a watch that moves by events alone has been
+// `now` since then, of another it is counted up to `end` as well, beside: the tail, taken over at the next instant.
+typedef struct Tally {
+    double since, now;
+    double sum, sum_low, lost, lost_low; // lost: seconds without a value. Each with what rounding left over
+    double least, most;                  // NaN: not known yet
+    double end, tail, tail_lost, tail_least, tail_most;
+} Tally;
+// Steps of the problems that are watched, kept in the state from the least `since` on: count | pieces of t0, t1,
+// dense[5][n].
+#define TALLY_PIECES 8
+
 typedef struct Layout {
     uint32_t lanes;
     size_t size;
@@ -64,6 +76,8 @@ typedef struct Layout {
     DelayState *delays;
     size_t systems_from; // systems, delays and queues: all that motion changes
     size_t *shadows;     // by shadow
+    size_t tallies;      // Tally by watch and lane
+    size_t *kept;        // by system: steps of its watched problems, by number and lane; 0: none
     uint32_t *shadow_role;
     bool events; // of any system
 } Layout;
@@ -88,6 +102,9 @@ typedef struct Call {
     DirtyList *dirty, *fires; // by instance
     DirtyList restart;        // twin * lanes + lane
     uint32_t inst;            // that draws
+    uint8_t *watch_dirty;     // by watch and lane
+    struct Pieces **pieces;   // by system and number and lane; during motion, see rates_tally.c
+    double *watch_y;          // scratch for the unknowns of one problem
     bool failed;
 } Call;
 
@@ -168,6 +185,35 @@ void flow_delayed(const ProgRun *r, uint32_t delay, const uint32_t *elem, uint32
 void delay_cut(Call *c, uint32_t system, uint32_t slot, double t);
 // The next instant behind t at which what is delayed has a kink.
 double delay_kink(const Flow *f, uint32_t slot, double t);
+
+// ---- rates_tally.c --------------------------------------------------------------------------------------------------
+
+// Bytes of one watched problem's steps.
+size_t tally_kept_size(uint32_t n);
+// The first values, at the start.
+void tally_init(Call *c);
+// An instant begins in the lanes of the call: what was counted up to it stands.
+void tally_close(Call *c);
+// A cell of a role moved: which watches are to be looked at again.
+void tally_soil(Call *c, uint32_t role, uint32_t elem);
+// An instant is over: what the watches are from here on.
+void tally_look(Call *c);
+// A problem begins anew: its steps are of the past.
+void tally_cut(Call *c, uint32_t system, uint32_t slot);
+
+// Motion: begin; where to stop so that steps can be counted; a new step of the slots of f->mask; problems went back;
+// everything up to t is known (last: nobody will ask for more), columns show any time then; the end of the call, when
+// columns show t.
+void tally_begin(Call *c);
+double tally_goal(const Call *c, double from, double to);
+void tally_step(const Flow *f);
+void tally_back(Call *c);
+void tally_move(Call *c, double t, bool last);
+void tally_end(Call *c, double t);
+
+// What came of one.
+void tally_read(const Rates *r, const Layout *l, const void *state, uint32_t watch, uint32_t lane, double t,
+                RatesWatched *out);
 
 // ---- rates_stiff.c --------------------------------------------------------------------------------------------------
 

@@ -176,6 +176,7 @@ void flow_restart(Call *c, uint32_t system, uint32_t slot, double t) {
         }
     }
     delay_cut(c, system, slot, t);
+    tally_cut(c, system, slot);
     rk45_begin(&rk, (int32_t)slot, t);
     state_f64(c, at->te)[slot] = INFINITY;
     state_f64(c, at->seen)[slot] = t;
@@ -372,6 +373,7 @@ static int cover(Flow *f, double to) {
         for (uint32_t w = 0; w < f->slots; w++) any |= f->mask[w] = te[w] == INFINITY && f->rk.t[w] < to;
         if (!any) return 0;
         if (step(f)) return -1;
+        tally_step(f);
         event_find(f, f->mask, true);
         if (f->c->failed) return -1;
         te = state_f64(f->c, f->at->te);
@@ -433,6 +435,7 @@ static int move_events(Call *c, const Room *o, double to, double *bound) {
             if (c->c->state_size != size) c->state = c->c->resize(c->c, size);
             c->run.symbol = state_f64(c, c->l->symbols);
             memcpy(c->state + c->l->systems_from, kept, size - c->l->systems_from);
+            tally_back(c);
             end = cover_all(c, o, first, true);
             until = first;
         }
@@ -492,9 +495,28 @@ static void tell(Call *c, double **old) {
     }
 }
 
+// All systems up to `to`, or the first event. What is watched is counted on the way, so that few steps are kept.
+static int move_all(Call *c, const Room *room, double to, double *reached) {
+    int end = 0;
+    for (double goal = -INFINITY; end == 0;) {
+        *reached = goal = tally_goal(c, goal, to);
+        if (c->l->events) end = move_events(c, room, goal, reached);
+        if (end == 0) end = cover_all(c, room, *reached, false);
+        bool last = *reached < goal || goal >= to;
+        if (end == 0) tally_move(c, *reached, last);
+        if (last) break;
+    }
+    return end;
+}
+
 int flow_advance(Call *c, double to, double *reached) {
     *reached = to;
-    if (c->r->system_count == 0) return 0;
+    tally_begin(c);
+    if (c->r->system_count == 0) {
+        tally_move(c, to, true);
+        tally_end(c, to);
+        return 0;
+    }
     Room room = room_for(c);
     double **old = old_values(c);
     int end = 0;
@@ -502,12 +524,12 @@ int flow_advance(Call *c, double to, double *reached) {
         Flow f = flow_of(c, i, &room);
         if (f.at->events) look_behind(&f);
     }
-    if (c->l->events) end = move_events(c, &room, to, reached);
-    if (end == 0) end = cover_all(c, &room, *reached, false);
+    end = move_all(c, &room, to, reached);
     for (uint32_t i = 0; i < c->r->system_count && end == 0; i++) {
         Flow f = flow_of(c, i, &room);
         show(&f, *reached);
     }
+    if (end == 0) tally_end(c, *reached);
     tell(c, old);
     return end;
 }

@@ -41,6 +41,8 @@ typedef struct RatesRole {
     uint32_t shadow;           // number among those that PRE looks at, NONE
     const RatesDep *deps;
     uint32_t dep_count;
+    RatesDep *watchers; // inst: of the watch
+    uint32_t watcher_count, watcher_cap;
 } RatesRole;
 
 // Which links an aggregate goes over.
@@ -111,7 +113,29 @@ typedef struct RatesSystem {
     const double *kinks;
     uint32_t kink_count;
     double delay_least; // no step may be longer; INFINITY: no delays
+    uint32_t *kept_of;  // by place: number among those whose motion is watched, NONE; NULL: none is
+    uint32_t kept_count;
 } RatesSystem;
+
+// A problem whose motion a watch sees.
+typedef struct RatesSpot {
+    uint32_t system, place; // place: row of a cohort, 0
+} RatesSpot;
+
+// An expression of one twin that is watched: it moves nothing, and nothing moves otherwise for it.
+typedef struct RatesWatch {
+    SayDoc doc;
+    Say say;
+    uint32_t table, row;
+    Prog expr;
+    RatesMeasure measure;
+    bool flows;    // moves between events
+    bool extremes; // least and most are looked for between looks
+    const double *kinks;
+    uint32_t kink_count;
+    RatesSpot *spots;
+    uint32_t spot_count, spot_cap;
+} RatesWatch;
 
 struct Rates {
     _Atomic uint32_t refs;
@@ -140,7 +164,17 @@ struct Rates {
     uint32_t system_count;
     uint32_t *system_of; // by twin: NONE
     uint32_t *place_of;  // by twin: of a cohort its row's number within it
+    RatesWatch *watches;
+    uint32_t watch_count, watch_cap;
 };
+
+// ---- behaviour.c ----------------------------------------------------------------------------------------------------
+
+// Without any statement; takes no reference of the graph.
+Rates *rates_blank(SimGraph *g, const Catalog *c);
+void rates_delete(Rates *r);
+// The same for a look at documents: the catalog without twins.
+Rates *rates_blank_look(SimGraph *room, const Catalog *c);
 
 // ---- compile.c ------------------------------------------------------------------------------------------------------
 
@@ -174,6 +208,9 @@ typedef struct Compile {
 typedef enum CompileWant { WANT_VALUE, WANT_RATE, WANT_TRUTH, WANT_FREQUENCY } CompileWant;
 // A program for the expression. role: the property it is for (VALUE, RATE).
 MUST Err compile_expr(Compile *c, const Expr *e, CompileWant want, uint32_t role, Prog *out);
+// A program for an expression that is watched, which is in `unit` (its integral over time, if it says so). Errors:
+// VALIDATION (it is a text, a DELAY, or measures something else), LIMIT.
+MUST Err compile_watch(Compile *c, const Expr *e, const RatesAsk *ask, Prog *out, RatesMeasure *measure);
 // The cells that a target stands for.
 MUST Err compile_target(Compile *c, const SayTarget *t, RatesAct *out, uint32_t *role);
 Err compile_fault(const Compile *c, int32_t at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

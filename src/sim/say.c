@@ -162,9 +162,9 @@ Err say_fault(Diag *d, Err code, const SayDoc *doc, int32_t number, int32_t at, 
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    int n = snprintf(where, sizeof where, "behaviour %.*s", (int)(doc->name.n < 128 ? doc->name.n : 128),
-                     doc->name.p ? doc->name.p : "");
-    if (number >= 0) n += snprintf(where + n, sizeof where - (size_t)n, ", statement %d", number + 1);
+    int n = snprintf(where, sizeof where, "%s %.*s", doc->noun ? doc->noun : "behaviour",
+                     (int)(doc->name.n < 128 ? doc->name.n : 128), doc->name.p ? doc->name.p : "");
+    if (number >= 0 && !doc->noun) n += snprintf(where + n, sizeof where - (size_t)n, ", statement %d", number + 1);
     if (number >= 0 && at >= 0) {
         int32_t line = 1, column = 1;
         if (doc->says) expr_place(doc->says[number].text, at, &line, &column);

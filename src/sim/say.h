@@ -48,9 +48,10 @@ typedef struct SayParameter {
 } SayParameter;
 
 typedef struct SayDoc {
-    Str name;        // of the document
-    Str model, twin; // one of them
-    int64_t zone_ns; // what its clock is ahead of UTC
+    const char *noun; // what it is called in messages; NULL: a behaviour. Of others, statements have no numbers
+    Str name;         // of the document
+    Str model, twin;  // one of them
+    int64_t zone_ns;  // what its clock is ahead of UTC
     SayParameter *parameters;
     int32_t parameter_count;
     Say *says;
