@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Observations one after the other: moments without keeping them, confidence intervals of their mean, quantiles of
 // those that were kept. Folded in one order they give the same bits. Any thread.
+#pragma once
 #include <stdint.h>
 
 typedef struct Tally {
