@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "num/tally.h"
+#include "num/moments.h"
 #include <math.h>
 #include <stdbool.h>
 #include "num/root.h"
 
-void tally_add(Tally *t, double x) {
+void moments_add(Moments *t, double x) {
     if (isnan(x)) return;
     if (!t->n || x < t->min) t->min = x;
     if (!t->n || x > t->max) t->max = x;
@@ -14,7 +14,7 @@ void tally_add(Tally *t, double x) {
     t->m2 += d * (x - t->mean);
 }
 
-void tally_merge(Tally *t, const Tally *o) {
+void moments_merge(Moments *t, const Moments *o) {
     if (!o->n) return;
     if (!t->n) {
         *t = *o;
@@ -28,16 +28,16 @@ void tally_merge(Tally *t, const Tally *o) {
     t->max = fmax(t->max, o->max);
 }
 
-double tally_variance(const Tally *t) { return t->n < 2 ? NAN : t->m2 / (double)(t->n - 1); }
+double moments_variance(const Moments *t) { return t->n < 2 ? NAN : t->m2 / (double)(t->n - 1); }
 
-double tally_half(const Tally *t, double level) {
+double moments_half(const Moments *t, double level) {
     if (t->n < 2) return NAN;
     double n = (double)t->n;
-    return student_quantile((1 + level) / 2, n - 1) * sqrt(tally_variance(t) / n);
+    return student_quantile((1 + level) / 2, n - 1) * sqrt(moments_variance(t) / n);
 }
 
-uint64_t tally_needed(const Tally *t, double level, double half, uint64_t most) {
-    double s2 = tally_variance(t);
+uint64_t moments_needed(const Moments *t, double level, double half, uint64_t most) {
+    double s2 = moments_variance(t);
     if (isnan(s2)) return most;
     uint64_t low = t->n, high = most > low ? most : low;
     while (low < high) { // least n with t(n - 1) * s / sqrt(n) <= half

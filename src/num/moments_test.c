@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 #include "base/rng.h"
-#include "num/tally.h"
+#include "num/moments.h"
 
 static void near(double got, double want, double relative) {
     if (fabs(got - want) <= relative * fabs(want)) return;
@@ -45,27 +45,27 @@ static void beta_test(void **state) {
 static void moments_test(void **state) {
     (void)state;
     Rng rng = rng_make(7, 0);
-    Tally all = {0}, parts[3] = {0}, none = {0};
+    Moments all = {0}, parts[3] = {0}, none = {0};
     double values[1000], sum = 0, squares = 0;
     for (int i = 0; i < 1000; i++) {
         values[i] = 1e9 + rng_f64(&rng);
         sum += values[i] - 1e9;
-        tally_add(&all, values[i]);
-        tally_add(&parts[i % 3], values[i]);
+        moments_add(&all, values[i]);
+        moments_add(&parts[i % 3], values[i]);
     }
     for (int i = 0; i < 1000; i++) squares += pow(values[i] - 1e9 - sum / 1000, 2);
-    tally_add(&all, NAN);
+    moments_add(&all, NAN);
     assert_int_equal(all.n, 1000);
     near(all.mean - 1e9, sum / 1000, 1e-6);
-    near(tally_variance(&all), squares / 999, 1e-6);
-    tally_merge(&none, &parts[0]);
-    tally_merge(&none, &parts[1]);
-    tally_merge(&none, &parts[2]);
-    tally_merge(&none, &(Tally){0});
+    near(moments_variance(&all), squares / 999, 1e-6);
+    moments_merge(&none, &parts[0]);
+    moments_merge(&none, &parts[1]);
+    moments_merge(&none, &parts[2]);
+    moments_merge(&none, &(Moments){0});
     near(none.mean, all.mean, 1e-15);
     near(none.m2, all.m2, 1e-6);
     assert_true(none.min == all.min && none.max == all.max && none.n == all.n);
-    assert_true(isnan(tally_variance(&(Tally){.n = 1})) && isnan(tally_half(&(Tally){.n = 1}, 0.95)));
+    assert_true(isnan(moments_variance(&(Moments){.n = 1})) && isnan(moments_half(&(Moments){.n = 1}, 0.95)));
 }
 
 // Of 2,000 intervals of 10 normal observations about 95 % hold the mean: 1,900 give or take 3 sigma = 29.
@@ -74,27 +74,27 @@ static void interval_test(void **state) {
     Rng rng = rng_make(11, 0);
     int held = 0;
     for (int k = 0; k < 2000; k++) {
-        Tally t = {0};
+        Moments t = {0};
         for (int i = 0; i < 10; i++) {
-            tally_add(&t, 5 + 3 * rng_normal(&rng));
+            moments_add(&t, 5 + 3 * rng_normal(&rng));
         }
-        held += fabs(t.mean - 5) <= tally_half(&t, 0.95);
+        held += fabs(t.mean - 5) <= moments_half(&t, 0.95);
     }
     assert_in_range(held, 1871, 1929);
 }
 
 static void needed_test(void **state) {
     (void)state;
-    Tally t = {0};
-    for (int i = 0; i < 20; i++) tally_add(&t, i % 2 ? 1 : -1);
-    double half = tally_half(&t, 0.95);
-    assert_int_equal(tally_needed(&t, 0.95, half * 1.0001, 1000), 20);
-    uint64_t n = tally_needed(&t, 0.95, half / 4, 100000);
-    double s = sqrt(tally_variance(&t));
+    Moments t = {0};
+    for (int i = 0; i < 20; i++) moments_add(&t, i % 2 ? 1 : -1);
+    double half = moments_half(&t, 0.95);
+    assert_int_equal(moments_needed(&t, 0.95, half * 1.0001, 1000), 20);
+    uint64_t n = moments_needed(&t, 0.95, half / 4, 100000);
+    double s = sqrt(moments_variance(&t));
     assert_true(student_quantile(0.975, (double)n - 1) * s / sqrt((double)n) <= half / 4);
     assert_true(student_quantile(0.975, (double)n - 2) * s / sqrt((double)n - 1) > half / 4);
-    assert_int_equal(tally_needed(&t, 0.95, 1e-9, 500), 500);
-    assert_int_equal(tally_needed(&(Tally){0}, 0.95, 1, 500), 500);
+    assert_int_equal(moments_needed(&t, 0.95, 1e-9, 500), 500);
+    assert_int_equal(moments_needed(&(Moments){0}, 0.95, 1, 500), 500);
 }
 
 static void quantile_test(void **state) {
