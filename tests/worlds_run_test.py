@@ -79,6 +79,31 @@ class Runs(kit.Case):
         self.assertEqual(self.ended("pieces")["state"], "done")
         self.assertEqual(self.values("pieces"), self.values("whole"))
 
+    def test_killed_right_after_the_answer(self):
+        """Who has the 202 finds the run again, with its changes, and a paused one goes on where it stood."""
+        plan = [{"at": "PT12H", "twin": "t0", "property": "inflow", "value": 0}]
+        self.fork("whole")
+        self.call("POST", "/worlds/whole/run", {"for": "P1D", "output": "PT1M"}, 202)
+        self.assertEqual(self.ended("whole")["state"], "done")
+        self.call("POST", "/worlds/whole/run", {"for": "P1D", "output": "PT1M", "changes": plan}, 202)
+        self.assertEqual(self.ended("whole")["state"], "done")
+        for i in range(4):
+            name = "f%d" % i
+            self.fork(name)
+            begun = self.call("POST", "/worlds/%s/run" % name, {"for": "P1D", "output": "PT1M"}, 202)
+            if i % 2:
+                self.assertEqual(self.ended(name)["state"], "done")
+            else:
+                self.server.kill()
+                self.server.start()
+                self.assertEqual(self.ended(name)["until"], begun["until"])
+            begun = self.call("POST", "/worlds/%s/run" % name, {"for": "P1D", "output": "PT1M", "changes": plan}, 202)
+            self.server.kill()
+            self.server.start()
+            done = self.ended(name)
+            self.assertEqual((done["state"], done["until"]), ("done", begun["until"]))
+            self.assertEqual(self.values(name), self.values("whole"))
+
     def test_pause_and_changes(self):
         self.fork("f")
         self.call("POST", "/worlds/f/run", {"for": "P30D", "speed": 3600}, 202)

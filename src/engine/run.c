@@ -290,17 +290,23 @@ static Err enlist(Sosia *e, Run *r) {
     return err;
 }
 
+// It does not begin after all.
+static void delist(Sosia *e, Run *r) {
+    pthread_mutex_lock(&e->runs_lock);
+    e->runs_at_work--;
+    list_remove(e, r);
+    pthread_cond_broadcast(&e->runs_wake);
+    pthread_mutex_unlock(&e->runs_lock);
+    run_unref(r);
+}
+
 static Err set_off(Sosia *e, Run *r) {
     Thread t;
     r->begun_mono_ns = r->kept_mono_ns = time_mono_ns();
     Err err = thread_start(&t, "sosia-run", run_thread, run_ref(r));
     if (!err) return ERR_OK;
-    pthread_mutex_lock(&e->runs_lock);
-    e->runs_at_work--;
-    list_remove(e, r);
-    pthread_mutex_unlock(&e->runs_lock);
     run_unref(r);
-    run_unref(r);
+    delist(e, r);
     return err;
 }
 
@@ -331,7 +337,13 @@ static Err begin(Sosia *s, Realm *realm, const SosiaRun *a, SosiaOut *out) {
     Err err = enlist(s, r);
     if (err == ERR_WORLD_RUNNING) (void)say(out, err, "it runs already; pause it first");
     else if (err == ERR_LIMIT) (void)say(out, err, "%d worlds run at once", RUNS_MAX);
-    if (!err) err = set_off(s, r);
+    if (err) {
+        run_unref(r);
+        return err;
+    }
+    err = run_ask(r, RUN_STARTING);
+    if (err) delist(s, r);
+    else if ((err = set_off(s, r)) != ERR_OK) (void)!run_ask(r, RUN_PAUSED);
     if (!err) status(r, &out->body);
     run_unref(r);
     return err;
@@ -360,10 +372,10 @@ SosiaErr sosia_run(Sosia *s, const SosiaCaller *who, const SosiaRun *a, SosiaOut
     return (SosiaErr)err;
 }
 
-void run_again(Sosia *s, Realm *realm, const SosiaRun *a, RatesSolver solver, int64_t begin_ns) {
+void run_again(Sosia *s, Realm *realm, const SosiaRun *a, RatesSolver solver, int64_t begin_ns, bool begun) {
     RatesOptions o = {.solver = solver, .rtol = a->rtol, .atol = a->atol};
     Run *r = run_new(s, realm, a, begin_ns, a->until_ns, &o);
-    r->resumed = true;
+    r->resumed = begun;
     r->epoch_ns = r->now_ns = run_clock(realm);
     if (!enlist(s, r)) (void)!set_off(s, r);
     run_unref(r);

@@ -120,6 +120,22 @@ static Err put_all(Run *r, const Kept *k, Str bytes) {
     return err;
 }
 
+// As it stands and is asked for; of the world `seq`.
+static Kept kept_of(const Run *r, RunState state, uint64_t seq) {
+    return (Kept){.state = state,
+                  .number = r->realm->scenario->number,
+                  .begin_ns = r->begin_ns,
+                  .until_ns = r->until_ns,
+                  .output_ns = r->output_ns,
+                  .steps = r->steps,
+                  .epoch_ns = r->epoch_ns,
+                  .batch_ns = r->batch_ns,
+                  .seq = seq,
+                  .speed = r->speed,
+                  .solver = r->solver,
+                  .changes = r->changes};
+}
+
 // Somebody else wrote what the Sim does not know yet: an erasure perhaps, and the Sim has what was erased.
 static bool behind(const Run *r) { return atomic_load(&r->realm->scenario->foreign) > r->seen; }
 
@@ -127,19 +143,8 @@ Err run_keep(Run *r, RunState state) {
     if (!r->realm->scenario->number) return ERR_OK; // it lives in memory only
     Buf bytes = {0};
     if (!behind(r)) sim_save(r->sim, &bytes); // else it would not be taken up: see invariant 3 of run.h
-    Kept k = {.state = state,
-              .number = r->realm->scenario->number,
-              .begin_ns = r->begin_ns,
-              .until_ns = r->until_ns,
-              .output_ns = r->output_ns,
-              .steps = r->steps,
-              .epoch_ns = r->epoch_ns,
-              .batch_ns = r->batch_ns,
-              .seq = world_visible(r->realm->world),
-              .speed = r->speed,
-              .solver = r->solver,
-              .pieces = (uint64_t)((bytes.n + RUN_PIECE_BYTES - 1) / RUN_PIECE_BYTES),
-              .changes = r->changes};
+    Kept k = kept_of(r, state, world_visible(r->realm->world));
+    k.pieces = (uint64_t)((bytes.n + RUN_PIECE_BYTES - 1) / RUN_PIECE_BYTES);
     Err err = bytes.full || k.pieces > PIECES_MAX ? ERR_LIMIT : put_all(r, &k, buf_str(&bytes));
     if (!err && bytes.n && behind(r)) {
         k.pieces = 0;
@@ -228,6 +233,28 @@ bool run_load(Run *r) {
     return !err;
 }
 
+// The pieces of the run that stood before stay: it goes on from there.
+Err run_ask(Run *r, RunState state) {
+    if (!r->realm->scenario->number) return ERR_OK;
+    uint64_t seq = world_visible(r->realm->world);
+    Finding f = {0};
+    Kept k = kept_of(r, state, seq), old;
+    Buf head = {0};
+    bool goes_on = usable(r, seq, &f, &old);
+    if (goes_on) {
+        k.epoch_ns = old.epoch_ns;
+        k.batch_ns = old.batch_ns;
+        k.seq = old.seq;
+        k.pieces = old.pieces;
+    }
+    encode(&k, &head);
+    SosiaItem item = {.kind = RUN_KIND, .key = r->realm->name, .value = buf_str(&head)};
+    Err err = goes_on ? (Err)sosia_items_put_wait(r->engine, &item, 1) : put_all(r, &k, (Str){0});
+    buf_free(&head);
+    buf_free(&f.bytes);
+    return err;
+}
+
 typedef struct Resuming {
     Sosia *engine;
     Buf names; // with a 0 behind each
@@ -236,7 +263,7 @@ typedef struct Resuming {
 static bool take_running(void *ctx, SosiaStr key, SosiaStr value) {
     Resuming *x = ctx;
     Kept k;
-    if (!decode(value, &k) || k.state != RUN_RUNNING) return true;
+    if (!decode(value, &k) || (k.state != RUN_RUNNING && k.state != RUN_STARTING)) return true;
     buf_str_put(&x->names, key);
     buf_byte(&x->names, 0);
     return true;
@@ -260,7 +287,7 @@ static void resume(Sosia *e, Str name) {
                               .rtol = k.solver.rtol,
                               .atol = k.solver.atol,
                               .changes = k.changes},
-                  k.solver.solver, k.begin_ns);
+                  k.solver.solver, k.begin_ns, k.state == RUN_RUNNING);
     buf_free(&f.bytes);
     realm_unref(realm);
 }

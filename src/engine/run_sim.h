@@ -59,10 +59,13 @@ MUST Err run_land(Run *r);
 
 // Keep it: state says whether it is to go on with the next start. Errors: those of items.
 MUST Err run_keep(Run *r, RunState state);
+// Keep what is asked for, before it begins (STARTING), or that it does not begin after all. Who has the answer finds the
+// run again after a crash. Errors: those of items.
+MUST Err run_ask(Run *r, RunState state);
 // Is there a checkpoint of this world, which stands at (seq, time), and nobody else wrote behind it? Then epoch_ns,
 // batch_ns and skip_ns are those of it.
 bool run_find(Run *r, uint64_t seq, int64_t time);
 // Load it into r->sim. False: it is of another model, or damaged; r->sim is good for nothing.
 bool run_load(Run *r);
-// Take up a run that ended with the process, as it was asked for.
-void run_again(Sosia *e, Realm *realm, const SosiaRun *a, RatesSolver solver, int64_t begin_ns);
+// Take up a run that ended with the process, as it was asked for. begun: its planned changes are in the checkpoint.
+void run_again(Sosia *e, Realm *realm, const SosiaRun *a, RatesSolver solver, int64_t begin_ns, bool begun);
