@@ -9,7 +9,7 @@
 // (flow/engine.h) the same core moves columns of twins.
 //
 // One instant. An event is handled, then whatever it made possible, until nothing more can move: an item that leaves
-// moves on before the next one starts; then nodes in the order in which they were touched start what they can and let in
+// One instant. An event is handled, then whatever it made possible, until nothing can move any more: an item that leaves
 // who waits before them; then resources that were given back go to who waits for them (lowest priority number, then the
 // longest wait). Events of one time come in the order in which they were scheduled.
 //
@@ -157,7 +157,7 @@ typedef struct FlowNode {
     FlowKind kind;
     // --- source
     FlowRef gap;     // between arrivals; none of gap, rate and trace: as many as are taken
-    FlowRef rate;    // calendar of arrivals a second: a Poisson process by thinning
+    FlowRef rate;    // calendar of arrivals a second: a Poisson process with that rate
     FlowRange trace; // of numbers: times of arrivals, ascending
     FlowRef size;    // items of an arrival; none: 1
     double first;    // time of the first arrival, from which gaps count
