@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Batches in order, for replay. A stretch of time is cut into windows that have about WINDOW_POINTS; of each window all
 // points are gathered, put in order and given. Blocks that reach over several windows are decoded in each of them.
+// What a fork had of its parents came before what it was told itself, so layers follow each other.
 #include <stdlib.h>
 #include "base/check.h"
 #include "base/mem.h"
@@ -18,6 +19,7 @@ typedef struct Event {
 
 typedef struct Window {
     History *h;
+    const History *of;     // whose points
     HistoryDesk *d;        // its arena: of the window
     int64_t from, to, end; // [from, to) of all that is asked for, up to `end`
     uint64_t taken;
@@ -72,6 +74,7 @@ static void event_add(Window *w, uint64_t lane, uint64_t page, const HPoint *p, 
         w->events = mem_grow(w->events, (size_t)w->cap * sizeof *w->events);
     }
     Event *e = &w->events[w->count];
+    lane = store_lane_own(lane);
     *e = (Event){.seq = b->seq, .lane = lane, .time = b->time, .order = w->count++, .source = source};
     if (lane == LANE_BATCHES) return;
     bool timed = history_is_cell(lane, cell, p->kind);
@@ -152,7 +155,7 @@ static Err gather(Window *w, HeadView *views, int64_t n) {
     StoreReader *r;
     TRY(store_reader_begin(w->h->store, &r));
     w->row_count = w->count = 0;
-    Err e = store_history_scan(r, 0, STORE_TIER_MEANS - 1, keep_row, w);
+    Err e = store_history_world(r, w->of->f.world, keep_row, w);
     if (w->row_count) qsort(w->rows, (size_t)w->row_count, sizeof *w->rows, by_place);
     cut_window(w);
     if (e == ERR_OK) e = gather_rows(w, r);
@@ -160,7 +163,8 @@ static Err gather(Window *w, HeadView *views, int64_t n) {
     for (int64_t i = 0; i < n && e == ERR_OK; i++) {
         for (int32_t k = 0; k < views[i].count; k++) {
             const HeadRun *run = views[i].runs[k];
-            if (run->time_first < w->to) gather_run(w, run, last_of(w, run->lane, run->page));
+            uint64_t lane = store_lane(w->of->f.world, run->lane);
+            if (run->time_first < w->to) gather_run(w, run, last_of(w, lane, run->page));
         }
     }
     return e;
@@ -177,7 +181,9 @@ static int by_batch(const void *a, const void *b) {
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
-static bool give(Window *w, bool (*fn)(void *ctx, const HistoryBatch *b), void *ctx) {
+typedef bool (*HistoryBatchFn)(void *ctx, const HistoryBatch *b);
+
+static bool give(Window *w, HistoryBatchFn fn, void *ctx) {
     bool more = true;
     if (w->count) qsort(w->events, (size_t)w->count, sizeof *w->events, by_batch);
     for (int64_t i = 0, end; i < w->count && more; i = end) {
@@ -198,19 +204,40 @@ static bool give(Window *w, bool (*fn)(void *ctx, const HistoryBatch *b), void *
     return more;
 }
 
-Err history_batches(History *h, int64_t from, int64_t to, bool (*fn)(void *ctx, const HistoryBatch *b), void *ctx) {
-    Window w = {.h = h, .d = history_desk_take(h), .from = from, .end = to};
-    Err e = from < to && from < history_from(h) ? ERR_PAST_GONE : ERR_OK;
-    for (bool more = true; more && e == ERR_OK && w.from < w.end; w.from = w.to) {
+// What a layer has in [from, to). *more false: stopped.
+static Err give_layer(Window *w, const Layer *l, int64_t from, int64_t to, HistoryBatchFn fn, void *ctx, bool *more) {
+    Err e = fork_learn(l->of);
+    w->of = l->of;
+    w->end = to;
+    for (w->from = from; *more && e == ERR_OK && w->from < w->end; w->from = w->to) {
         int64_t n;
-        w.taken = atomic_load_explicit(&h->taken, memory_order_acquire);
-        HeadView *views = head_views(h, &n);
-        e = gather(&w, views, n);
-        if (e == ERR_OK) more = give(&w, fn, ctx);
+        w->taken = layer_taken(l);
+        HeadView *views = head_views(l->of, &n);
+        e = gather(w, views, n);
+        if (e == ERR_OK) *more = give(w, fn, ctx);
         for (int64_t i = 0; i < n; i++) head_view_free(&views[i]);
         mem_free(views);
-        arena_reset(&w.d->arena);
+        arena_reset(&w->d->arena);
     }
+    return e;
+}
+
+// The lowest layer first.
+static Err give_layers(Window *w, Layer l, int64_t from, int64_t to, HistoryBatchFn fn, void *ctx, bool *more) {
+    Layer below = l;
+    if (layer_next(&below)) {
+        int64_t end = below.at < to - 1 ? below.at + 1 : to;
+        if (from < end) TRY(give_layers(w, below, from, end, fn, ctx, more));
+        if (from < end) from = end;
+    }
+    return *more && from < to ? give_layer(w, &l, from, to, fn, ctx, more) : ERR_OK;
+}
+
+Err history_batches(History *h, int64_t from, int64_t to, HistoryBatchFn fn, void *ctx) {
+    Window w = {.h = h, .d = history_desk_take(h)};
+    bool more = true;
+    Err e = from < to && from < history_from(h) ? ERR_PAST_GONE : ERR_OK;
+    if (e == ERR_OK) e = give_layers(&w, layer_first(h), from, to, fn, ctx, &more);
     mem_free(w.rows);
     mem_free(w.events);
     mem_free(w.points);

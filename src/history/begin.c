@@ -242,7 +242,6 @@ Err history_begin(History *h, World *live, Buf *why) {
     Had had = {.h = h};
     (void)why;
     TRY(look(h, &had));
-    atomic_store_explicit(&h->taken_time, world_time(live), memory_order_relaxed);
     atomic_store_explicit(&h->taken, world_seq(live), memory_order_relaxed);
     if (had.begun && !has_gap(h, &had, live)) {
         atomic_store_explicit(&h->from, had.from, memory_order_relaxed);
@@ -265,7 +264,7 @@ static bool take_first(void *ctx, const StoreHistory *row) {
 static Err begun_in_store(History *h, int64_t *time) {
     StoreReader *r;
     StoreHistory first = {.id = 0};
-    const StoreHistoryAsk ask = {.lane = LANE_BATCHES, .from = INT64_MIN, .to = INT64_MAX};
+    const StoreHistoryAsk ask = {.lane = store_lane(h->f.world, LANE_BATCHES), .from = INT64_MIN, .to = INT64_MAX};
     TRY(store_reader_begin(h->store, &r));
     HistoryDesk *d = history_desk_take(h);
     Err err = store_history_rows(r, &ask, take_first, &first);
@@ -280,7 +279,7 @@ static Err begun_in_store(History *h, int64_t *time) {
     return err;
 }
 
-Err history_begun(History *h, int64_t *time) {
+static Err begun_of(History *h, int64_t *time) {
     uint64_t to = atomic_load_explicit(&h->taken, memory_order_acquire);
     HeadView v = head_view(h, LANE_BATCHES, 0);
     *time = 0;
@@ -292,4 +291,13 @@ Err history_begun(History *h, int64_t *time) {
     }
     head_view_free(&v);
     return err;
+}
+
+Err history_begun(History *h, int64_t *time) {
+    *time = 0;
+    if (h->parent && h->f.fork_seq) {
+        TRY(history_begun(h->parent, time));
+        if (*time > h->f.fork_time) *time = 0;
+    }
+    return *time ? ERR_OK : begun_of(h, time);
 }

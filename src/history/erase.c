@@ -29,6 +29,7 @@ typedef struct Track {
 } Track;
 
 struct EraseJob {
+    History *of;         // whose points
     HistoryErase *spans; // ascending by lane, row, from
     int64_t count;
     const uint64_t *dead; // twins whose names go
@@ -158,7 +159,7 @@ static void erase_run(History *h, EraseJob *j, Head *head, bool frozen) {
     j->points += s.changed;
     s.at = 0;
     int64_t bytes = head_sift(h, head, frozen, sift, &s);
-    if (frozen) seal_frozen_add(h, bytes);
+    if (frozen) seal_frozen_add(h->root, bytes);
 }
 
 // ---- a block ------------------------------------------------------------------------------------------------------
@@ -385,16 +386,16 @@ static void page_spans(EraseJob *j) {
 }
 
 // False: a run is on its way; its end comes by the store.
-static bool page_begin(History *h, EraseJob *j) {
+static bool page_begin(EraseJob *j) {
     const HistoryErase *e = &j->spans[j->at];
-    Head *head = head_find(&h->heads, e->lane, page_of(e));
+    Head *head = head_find(&j->of->heads, e->lane, page_of(e));
     if (head && head->flying) return false;
     arena_reset(&j->page);
     page_spans(j);
     memset(j->tracks, 0, HBLOCK_ROWS * sizeof *j->tracks);
     if (head) {
-        erase_run(h, j, head, true);
-        erase_run(h, j, head, false);
+        erase_run(j->of, j, head, true);
+        erase_run(j->of, j, head, false);
     }
     j->rows = (Rows){.keep = &j->page};
     j->means = (Rows){.keep = &j->page};
@@ -412,8 +413,9 @@ static Err page_slice(History *h, EraseJob *j) {
     TRY(store_reader_begin(h->store, &r));
     if (j->row_at < 0) {
         j->row_at = j->mean_at = 0;
-        err = merge_rows(r, e->lane, page_of(e), false, &j->rows);
-        if (!err) err = merge_rows(r, e->lane, page_of(e), true, &j->means);
+        uint64_t lane = store_lane(j->of->f.world, e->lane);
+        err = merge_rows(r, lane, page_of(e), false, &j->rows);
+        if (!err) err = merge_rows(r, lane, page_of(e), true, &j->means);
     }
     if (!err) err = read_slice(h, j, r);
     store_reader_end(r);
@@ -456,13 +458,14 @@ static Str name_of(uint64_t twin) {
 
 // Names of dead twins that are not in the store yet.
 static bool rename_dead(History *h, EraseJob *j) {
+    History *of = j->of;
     if (seal_has_dead(h)) return false; // on their way under the old name: the new one goes behind
     pthread_mutex_lock(&h->lock);
-    for (int64_t i = 0; i < h->dead_count; i++) {
+    for (int64_t i = 0; i < of->dead_count; i++) {
         for (int64_t k = 0; k < j->dead_count; k++) {
-            if (h->dead[i].twin != j->dead[k]) continue;
-            mem_free((void *)(uintptr_t)h->dead[i].name.p);
-            h->dead[i].name = name_of(j->dead[k]);
+            if (of->dead[i].twin != j->dead[k]) continue;
+            mem_free((void *)(uintptr_t)of->dead[i].name.p);
+            of->dead[i].name = name_of(j->dead[k]);
         }
     }
     pthread_mutex_unlock(&h->lock);
@@ -485,7 +488,7 @@ bool erase_step(History *h) {
     if (j->err || j->at == j->count) {
         job_end(h, j);
     } else if (!j->begun) {
-        return page_begin(h, j);
+        return page_begin(j);
     } else if (j->row_at < 0 || j->row_at < j->rows.count || j->mean_at < j->means.count) {
         j->err = page_slice(h, j);
     } else {
@@ -515,12 +518,12 @@ static void job_free(EraseJob *j) {
 
 // Everything that was told so far is in heads.
 static void settle(History *h) {
-    pthread_mutex_lock(&h->lock);
-    uint64_t seq = h->head ? h->tail->seq : atomic_load(&h->taken);
-    pthread_mutex_unlock(&h->lock);
-    if (h->thread.running) history_wait(h, seq);
-    else
-        while (atomic_load(&h->taken) < seq) history_step(h);
+    History *root = h->root;
+    pthread_mutex_lock(&root->lock);
+    while (!root->stop && root->thread.running && atomic_load(&root->queue_taken) < root->queue_told)
+        pthread_cond_wait(&root->moved, &root->lock);
+    pthread_mutex_unlock(&root->lock);
+    while (!root->thread.running && atomic_load(&root->queue_taken) < root->queue_told) history_step(root);
 }
 
 // The history has no thread: do its work.
@@ -530,7 +533,9 @@ static void drive(History *h, const EraseJob *j) {
 }
 
 // Hand the job to the history's thread and wait for its end.
-static Err job_run(History *h, EraseJob *j) {
+static Err job_run(History *of, EraseJob *j) {
+    History *h = of->root;
+    j->of = of;
     arena_init(&j->page, 0);
     arena_init(&j->block, 0);
     j->tracks = mem_alloc(HBLOCK_ROWS * sizeof *j->tracks);
@@ -583,10 +588,10 @@ static Err died(History *h, uint64_t twin, int64_t *time) {
 // The store has too much to do: again when it has less.
 static Err put_dead(History *h, const StoreDead *dead, int64_t count) {
     for (;;) {
-        Err err = history_put_now(h, &(StoreHistoryPut){.dead = dead, .dead_count = count});
-        pthread_mutex_lock(&h->lock);
-        bool closed = h->stop;
-        pthread_mutex_unlock(&h->lock);
+        Err err = history_put_now(h->root, &(StoreHistoryPut){.dead = dead, .dead_count = count});
+        pthread_mutex_lock(&h->root->lock);
+        bool closed = h->root->stop;
+        pthread_mutex_unlock(&h->root->lock);
         if (err != ERR_BUSY || closed) return err;
         thread_sleep_ns(NS_PER_MS);
         store_help(h->store);
@@ -601,7 +606,10 @@ Err history_erase_dead(History *h, const uint64_t *twins, int64_t n) {
     for (int64_t i = 0; i < n && !err; i++) {
         int64_t time;
         err = died(h, twins[i], &time);
-        if (!err && time) dead[count++] = (StoreDead){.twin = twins[i], .name = name_of(twins[i]), .time = time};
+        bool own = time > (h->parent ? h->f.fork_time : 0); // its parents' names are not its own
+        StoreDead d = {.twin = twins[i], .time = time, .world = h->f.world};
+        if (!err && time && own) d.name = name_of(twins[i]);
+        if (!err && time && own) dead[count++] = d;
     }
     if (!err && count) err = put_dead(h, dead, count);
     for (int64_t i = 0; i < count; i++) mem_free((void *)(uintptr_t)dead[i].name.p);
@@ -616,6 +624,7 @@ typedef struct Find {
     History *h;
     HistoryDesk *d;
     StoreReader *r;
+    Layer layer;
     uint64_t lane, page, mask, value;
     bool (*fn)(void *ctx, uint64_t row);
     void *ctx;
@@ -632,13 +641,14 @@ static bool find_block(void *ctx, const StoreHistory *row) {
     HBlock b;
     const HPoint *p;
     int64_t n = 0;
+    if (row->first > f->layer.to) return true;
     arena_reset(&f->d->arena);
     f->err = hblock_open(f->d->work, row->bytes, &f->d->arena, &b);
     HState *start = NEW(&f->d->arena, HState, HBLOCK_ROWS);
     if (!f->err) f->err = hblock_rows(f->d->work, &b, 0, HBLOCK_ROWS - 1, &f->d->arena, &p, &n, start);
     if (f->err) return false;
     for (int64_t i = 0; i < n; i++)
-        if (has_value(p[i].kind)) find_tell(f, p[i].row, p[i].bits);
+        if (has_value(p[i].kind) && b.batches[p[i].batch].seq <= f->layer.to) find_tell(f, p[i].row, p[i].bits);
     for (uint32_t i = 0; i < HBLOCK_ROWS && b.has_start; i++)
         if (start[i].valid) find_tell(f, i, start[i].bits);
     return !f->stopped;
@@ -646,10 +656,11 @@ static bool find_block(void *ctx, const StoreHistory *row) {
 
 // Heads first: what leaves them meanwhile is in the blocks.
 static Err find_page(Find *f) {
-    StoreHistoryAsk ask = {.lane = f->lane, .page = f->page, .bytes = true, .from = INT64_MIN, .to = INT64_MAX};
-    HeadView v = head_view(f->h, f->lane, f->page);
+    StoreHistoryAsk ask = {
+        .lane = layer_lane(&f->layer, f->lane), .page = f->page, .bytes = true, .from = INT64_MIN, .to = INT64_MAX};
+    HeadView v = head_view(f->layer.of, f->lane, f->page);
     for (int32_t i = 0; i < v.count; i++) {
-        HeadCursor c = head_cursor(v.runs[i], UINT64_MAX);
+        HeadCursor c = head_cursor(v.runs[i], f->layer.to);
         for (HeadPoint x; head_next(&c, &x);)
             if (has_value(x.p.kind)) find_tell(f, x.p.row, x.p.bits);
     }
@@ -661,25 +672,31 @@ static Err find_page(Find *f) {
     return f->err ? f->err : err;
 }
 
-static Err pages_of(History *h, uint64_t lane, uint64_t *pages) {
+static Err pages_of(const Layer *l, uint64_t lane, uint64_t *pages) {
     StoreReader *r;
-    uint64_t heads = head_pages(h, lane);
-    TRY(store_reader_begin(h->store, &r));
-    Err err = store_history_pages(r, lane, pages);
+    uint64_t heads = head_pages(l->of, lane);
+    TRY(store_reader_begin(l->of->store, &r));
+    Err err = store_history_pages(r, layer_lane(l, lane), pages);
     store_reader_end(r);
     if (heads > *pages) *pages = heads;
     return err;
 }
 
+static Err find_layer(Find *f) {
+    uint64_t pages = 0;
+    TRY(pages_of(&f->layer, f->lane, &pages));
+    Err err = ERR_OK;
+    for (f->page = 0; f->page < pages && !f->stopped && !err; f->page++) err = find_page(f);
+    return err;
+}
+
 Err history_find(History *h, uint64_t lane, uint64_t mask, uint64_t value, bool (*fn)(void *ctx, uint64_t row),
                  void *ctx) {
-    Find f = {.h = h, .lane = lane, .mask = mask, .value = value, .fn = fn, .ctx = ctx};
-    uint64_t pages = 0;
+    Find f = {.h = h, .lane = lane, .mask = mask, .value = value, .fn = fn, .ctx = ctx, .layer = layer_first(h)};
     settle(h);
-    TRY(pages_of(h, lane, &pages));
     f.d = history_desk_take(h);
-    Err err = ERR_OK;
-    for (; f.page < pages && !f.stopped && !err; f.page++) err = find_page(&f);
+    Err err = find_layer(&f);
+    while (!err && !f.stopped && layer_next(&f.layer)) err = find_layer(&f);
     history_desk_give(h, f.d);
     return err;
 }

@@ -21,7 +21,8 @@ enum {
     MARK_BYTES_MAX = 2 + 10 + 10 + 5 + 10, // without its text
     POINT_BYTES_MAX = 2 + 10 + 10 + 10,    // without its text
     GROUP = 32,                            // records looked up together
-    TABLE_FIRST = 256,
+    TABLE_FIRST = 256,                     // slots of live's tables
+    FORK_FIRST = 16,                       // of a fork's
 };
 #define PAGE_BITS 28
 
@@ -51,12 +52,11 @@ Head *head_find(const HeadTable *t, uint64_t lane, uint64_t page) {
     return s->key ? s : NULL;
 }
 
-static void table_grow(HeadTable *t) {
+static void table_grow(HeadTable *t, int64_t cap) {
     HeadTable old = *t;
     int64_t kept = 0;
     // Heads with nothing in them are left behind: what they know can be asked of the store again.
     for (int64_t i = 0; i < old.cap; i++) kept += old.slots[i].key && (old.slots[i].open || old.slots[i].frozen);
-    int64_t cap = TABLE_FIRST;
     while (cap < kept * 4) cap *= 2;
     *t = (HeadTable){.slots = mem_alloc((size_t)cap * sizeof(Head)), .cap = cap, .count = kept};
     for (int64_t i = 0; i < old.cap; i++) {
@@ -65,6 +65,8 @@ static void table_grow(HeadTable *t) {
     }
     mem_free(old.slots);
 }
+
+static int64_t first_cap(const History *h) { return h->parent ? FORK_FIRST : TABLE_FIRST; }
 
 static LanePages *lane_slot(const History *h, uint64_t lane) {
     uint64_t i = mix(lane) & (uint64_t)(h->lane_cap - 1);
@@ -75,7 +77,7 @@ static LanePages *lane_slot(const History *h, uint64_t lane) {
 static void lanes_grow(History *h) {
     LanePages *old = h->lanes;
     int64_t cap = h->lane_cap;
-    h->lane_cap = cap ? cap * 2 : TABLE_FIRST;
+    h->lane_cap = cap ? cap * 2 : first_cap(h);
     h->lanes = mem_alloc((size_t)h->lane_cap * sizeof(LanePages));
     for (int64_t i = 0; i < cap; i++) {
         if (old[i].pages) *lane_slot(h, old[i].lane) = old[i];
@@ -92,9 +94,9 @@ static void lane_has(History *h, uint64_t lane, uint64_t page) {
 }
 
 uint64_t head_pages(History *h, uint64_t lane) {
-    pthread_mutex_lock(&h->lock);
+    pthread_mutex_lock(&h->root->lock);
     uint64_t pages = h->lane_cap ? lane_slot(h, lane)->pages : 0;
-    pthread_mutex_unlock(&h->lock);
+    pthread_mutex_unlock(&h->root->lock);
     return pages;
 }
 
@@ -102,13 +104,13 @@ static Head *head_make(History *h, uint64_t lane, uint64_t page) {
     uint64_t key = key_of(lane, page);
     Head *s = h->heads.cap ? slot_of(&h->heads, key) : NULL;
     if (s && s->key) return s;
-    pthread_mutex_lock(&h->lock);
-    if (h->heads.count * 2 >= h->heads.cap) table_grow(&h->heads);
+    pthread_mutex_lock(&h->root->lock);
+    if (h->heads.count * 2 >= h->heads.cap) table_grow(&h->heads, first_cap(h));
     s = slot_of(&h->heads, key);
     *s = (Head){.key = key};
     h->heads.count++;
     lane_has(h, lane, page);
-    pthread_mutex_unlock(&h->lock);
+    pthread_mutex_unlock(&h->root->lock);
     return s;
 }
 
@@ -277,13 +279,14 @@ static HPoint point_of(const TrailPoint *t) {
 static void add_dead(History *h, const TrailPoint *p, uint64_t seq, int64_t time) {
     char *name = mem_alloc((size_t)p->text.n + 1);
     if (p->text.n) memcpy(name, p->text.p, (size_t)p->text.n);
-    pthread_mutex_lock(&h->lock);
+    pthread_mutex_lock(&h->root->lock);
     if (h->dead_count == h->dead_cap) {
         h->dead_cap = h->dead_cap ? h->dead_cap * 2 : 64;
         h->dead = mem_grow(h->dead, (size_t)h->dead_cap * sizeof *h->dead);
     }
     h->dead[h->dead_count++] = (DeadTwin){.twin = p->row, .seq = seq, .name = {name, p->text.n}, .time = time};
-    pthread_mutex_unlock(&h->lock);
+    if (h->dead_count > DEAD_MAX) h->root->many_dead = true;
+    pthread_mutex_unlock(&h->root->lock);
 }
 
 typedef struct Add {
@@ -301,9 +304,9 @@ static HeadRun *run_for(Add *a, uint64_t lane, uint64_t page) {
     if (!r) {
         r = run_new(lane, page, a->seq, a->time);
         put_mark(r, a->seq, a->time, a->source);
-        pthread_mutex_lock(&a->h->lock);
+        pthread_mutex_lock(&a->h->root->lock);
         head->open = r;
-        pthread_mutex_unlock(&a->h->lock);
+        pthread_mutex_unlock(&a->h->root->lock);
         a->bytes += r->bytes;
     } else if (r->seq_last != a->seq) {
         int64_t before = r->bytes;
@@ -322,7 +325,7 @@ static void add_point(Add *a, uint64_t lane, uint64_t page, HCell cell, const HP
     put_point(r, p, cell == HCELL_TEXT);
     a->bytes += r->bytes - before;
     a->points++;
-    if (r->bytes > HEAD_RUN_BYTES_MAX) a->h->long_run = true;
+    if (r->bytes > HEAD_RUN_BYTES_MAX) a->h->root->long_run = true;
 }
 
 // Ask for the lines that a record will need, one step of the way each time.
@@ -358,18 +361,18 @@ static void add_group(Add *a, const TrailPoint *group, int32_t n) {
     }
 }
 
-void head_append(History *h, uint64_t seq, int64_t time, HistorySource source, Str trail) {
+void head_append(History *h, uint64_t seq, int64_t time, HistorySource source, Str trail, bool no_batch) {
     Add a = {.h = h, .seq = seq, .time = time, .source = source};
     TrailPoint group[GROUP];
     HPoint batch = {.kind = HPOINT_PUT};
     Cut c = cut_of(trail);
-    add_point(&a, LANE_BATCHES, 0, HCELL_WORD, &batch);
+    if (!no_batch) add_point(&a, LANE_BATCHES, 0, HCELL_WORD, &batch);
     for (int32_t n = GROUP; n == GROUP;) {
         for (n = 0; n < GROUP && trail_next(&c, &group[n]);) n++;
         add_group(&a, group, n);
     }
-    atomic_fetch_add_explicit(&h->head_bytes, a.bytes, memory_order_relaxed);
-    atomic_fetch_add_explicit(&h->n.points, a.points - 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&h->root->head_bytes, a.bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&h->root->n.points, a.points - !no_batch, memory_order_relaxed);
 }
 
 // ---- reading ----
@@ -383,20 +386,20 @@ static HeadView view_of(const Head *s) {
 }
 
 HeadView head_view(History *h, uint64_t lane, uint64_t page) {
-    pthread_mutex_lock(&h->lock);
+    pthread_mutex_lock(&h->root->lock);
     HeadView v = view_of(head_find(&h->heads, lane, page));
-    pthread_mutex_unlock(&h->lock);
+    pthread_mutex_unlock(&h->root->lock);
     return v;
 }
 
 HeadView *head_views(History *h, int64_t *count) {
     int64_t n = 0;
-    pthread_mutex_lock(&h->lock);
+    pthread_mutex_lock(&h->root->lock);
     HeadView *views = mem_alloc((size_t)h->heads.count * sizeof *views);
     for (int64_t i = 0; i < h->heads.cap; i++) {
         if (h->heads.slots[i].key) views[n++] = view_of(&h->heads.slots[i]);
     }
-    pthread_mutex_unlock(&h->lock);
+    pthread_mutex_unlock(&h->root->lock);
     *count = n;
     return views;
 }
@@ -520,11 +523,11 @@ int64_t head_sift(History *h, Head *head, bool frozen, bool (*keep)(void *ctx, H
     HeadCursor c = head_cursor(old, UINT64_MAX);
     for (HeadPoint x; head_next(&c, &x);)
         if (keep(ctx, &x)) copy_point(&kept, old, &x);
-    pthread_mutex_lock(&h->lock);
+    pthread_mutex_lock(&h->root->lock);
     *(frozen ? &head->frozen : &head->open) = kept;
-    pthread_mutex_unlock(&h->lock);
+    pthread_mutex_unlock(&h->root->lock);
     int64_t grew = (kept ? kept->bytes : 0) - old->bytes;
-    atomic_fetch_add_explicit(&h->head_bytes, grew, memory_order_relaxed);
+    atomic_fetch_add_explicit(&h->root->head_bytes, grew, memory_order_relaxed);
     head_run_unref(old);
     return grew;
 }

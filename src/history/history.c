@@ -23,6 +23,7 @@ static int64_t or_default(int64_t v, int64_t otherwise) { return v > 0 ? v : oth
 History *history_new(const HistoryOpen *o) {
     History *h = mem_alloc(sizeof *h);
     pthread_condattr_t mono;
+    h->root = h;
     h->o = (HistoryOpen){.head_bytes_max = or_default(o->head_bytes_max, HEADS_DEFAULT),
                          .queue_bytes_max = or_default(o->queue_bytes_max, QUEUE_DEFAULT),
                          .cache_bytes_max = or_default(o->cache_bytes_max, CACHE_DEFAULT)};
@@ -87,6 +88,10 @@ static void await_puts(History *h) {
 
 void history_close(History *h) {
     if (!h) return;
+    if (h->parent) {
+        fork_close(h);
+        return;
+    }
     pthread_mutex_lock(&h->lock);
     h->stop = true;
     bool asked = h->seal_to != 0;
@@ -100,6 +105,7 @@ void history_close(History *h) {
     await_puts(h);
     take_ended(h);
     free_queue(h);
+    forks_free(h);
     free_desks(h);
     head_table_free(&h->heads);
     for (int64_t i = 1; i < h->source_count; i++) mem_free((void *)(uintptr_t)h->sources[i].p);
@@ -130,6 +136,7 @@ static Str own_text(Str s) {
 
 HistorySource history_source(History *h, Str source) {
     int64_t n = 0;
+    h = h->root;
     if (source.n == 0) return (HistorySource){0};
     pthread_mutex_lock(&h->lock);
     if (!map_get(&h->source_numbers, source, &n) && h->source_count < HISTORY_SOURCES_MAX) {
@@ -144,6 +151,7 @@ HistorySource history_source(History *h, Str source) {
 
 Str history_source_text(History *h, HistorySource source) {
     if (source.number == SOURCE_IS_TEXT) return source.text;
+    h = h->root;
     pthread_mutex_lock(&h->lock);
     Str s = h->sources[source.number];
     pthread_mutex_unlock(&h->lock);
@@ -160,52 +168,76 @@ static void poke(History *h) {
 }
 
 void history_replay(History *h, const BatchHead *head, Str trail) {
+    if (h->parent) {
+        fork_replay(h, head, trail);
+        return;
+    }
     CHECK(!h->store);
     if (!h->replayed) h->replayed = head->seq;
-    head_append(h, head->seq, head->time, history_source(h, head->source), trail);
+    head_append(h, head->seq, head->time, history_source(h, head->source), trail, false);
+}
+
+void history_queue(History *h, uint64_t seq, int64_t time, Str source, Buf *trail, bool no_batch) {
+    History *root = h->root;
+    QueueItem *item = mem_alloc(sizeof *item);
+    *item = (QueueItem){.of = h, .no_batch = no_batch, .seq = seq, .time = time, .trail = *trail};
+    item->source = history_source(root, source);
+    *trail = (Buf){0};
+    atomic_fetch_add_explicit(&h->f.queued, 1, memory_order_relaxed);
+    if (item->source.text.n) item->source.text = own_text(item->source.text);
+    atomic_fetch_add_explicit(&root->queue_bytes, item->trail.cap, memory_order_relaxed);
+    pthread_mutex_lock(&root->lock);
+    *(root->head ? &root->tail->next : &root->head) = item;
+    root->tail = item;
+    h->told = seq;
+    root->queue_told++;
+    poke(root);
+    pthread_mutex_unlock(&root->lock);
 }
 
 void history_add(History *h, uint64_t seq, int64_t time, Str source, Buf *trail) {
-    QueueItem *item = mem_alloc(sizeof *item);
-    *item = (QueueItem){.seq = seq, .time = time, .source = history_source(h, source), .trail = *trail};
-    *trail = (Buf){0};
-    if (item->source.text.n) item->source.text = own_text(item->source.text);
-    atomic_fetch_add_explicit(&h->queue_bytes, item->trail.cap, memory_order_relaxed);
-    pthread_mutex_lock(&h->lock);
-    *(h->head ? &h->tail->next : &h->head) = item;
-    h->tail = item;
-    poke(h);
-    pthread_mutex_unlock(&h->lock);
+    history_queue(h, seq, time, source, trail, false);
 }
 
 bool history_room(const History *h) {
+    h = h->root;
     int64_t over = atomic_load_explicit(&h->head_bytes, memory_order_relaxed) - h->o.head_bytes_max;
     int64_t queue = atomic_load_explicit(&h->queue_bytes, memory_order_relaxed);
     return queue + (over > 0 ? over : 0) <= h->o.queue_bytes_max;
 }
 
 void history_wait_room(History *h) {
+    h = h->root;
     pthread_mutex_lock(&h->lock);
     while (!h->stop && !history_room(h)) pthread_cond_wait(&h->moved, &h->lock);
     pthread_mutex_unlock(&h->lock);
 }
 
 void history_wait(History *h, uint64_t seq) {
+    History *root = h->root;
+    while (h->parent && seq <= h->f.fork_seq) h = h->parent; // what it has of its own came later
     if (atomic_load_explicit(&h->taken, memory_order_acquire) >= seq) return;
-    pthread_mutex_lock(&h->lock);
-    while (!h->stop && atomic_load_explicit(&h->taken, memory_order_acquire) < seq)
-        pthread_cond_wait(&h->moved, &h->lock);
-    pthread_mutex_unlock(&h->lock);
+    if (fork_learn(h)) return; // who reads is told so
+    pthread_mutex_lock(&root->lock);
+    while (!root->stop && atomic_load_explicit(&h->taken, memory_order_acquire) < seq)
+        pthread_cond_wait(&root->moved, &root->lock);
+    pthread_mutex_unlock(&root->lock);
 }
 
 void history_seal(History *h, uint64_t seq) {
-    pthread_mutex_lock(&h->lock);
+    History *root = h->root;
+    pthread_mutex_lock(&root->lock);
+    if (h->parent && !h->seal_to) {
+        h->next_ask = root->asked;
+        root->asked = h;
+    }
     if (h->seal_to < seq) h->seal_to = seq;
-    poke(h);
-    pthread_mutex_unlock(&h->lock);
+    poke(root);
+    pthread_mutex_unlock(&root->lock);
 }
 
 void history_drain(History *h) {
+    h = h->root;
     pthread_mutex_lock(&h->lock);
     poke(h);
     while (!h->stop && !h->idle) pthread_cond_wait(&h->moved, &h->lock);
@@ -323,14 +355,22 @@ static QueueItem *take_items(History *h) {
     return first;
 }
 
+void history_taken(History *h, uint64_t seq) {
+    uint64_t had = atomic_load_explicit(&h->taken, memory_order_relaxed);
+    while (had < seq &&
+           !atomic_compare_exchange_weak_explicit(&h->taken, &had, seq, memory_order_release, memory_order_relaxed)) {}
+}
+
 static bool take_batches(History *h) {
     QueueItem *i = take_items(h);
     if (!i) return false;
     for (QueueItem *next; i; i = next) {
         next = i->next;
-        head_append(h, i->seq, i->time, i->source, buf_str(&i->trail));
-        atomic_store_explicit(&h->taken_time, i->time, memory_order_release);
-        atomic_store_explicit(&h->taken, i->seq, memory_order_release);
+        if (i->of->parent) fork_active(i->of);
+        head_append(i->of, i->seq, i->time, i->source, buf_str(&i->trail), i->no_batch);
+        history_taken(i->of, i->seq);
+        atomic_fetch_sub_explicit(&i->of->f.queued, 1, memory_order_release);
+        atomic_fetch_add_explicit(&h->queue_taken, 1, memory_order_release);
         atomic_fetch_sub_explicit(&h->queue_bytes, i->trail.cap, memory_order_relaxed);
         item_free(i);
     }
@@ -350,6 +390,7 @@ static bool merge_turn(History *h) {
 bool history_step(History *h) {
     bool did = take_ended(h);
     did |= take_batches(h);
+    did |= forks_step(h);
     did |= seal_step(h);
     return did;
 }
@@ -393,6 +434,7 @@ static void *run(void *arg) {
 // ---- readers' desks ----
 
 HistoryDesk *history_desk_take(History *h) {
+    h = h->root;
     pthread_mutex_lock(&h->lock);
     HistoryDesk *d = h->desks;
     if (d) h->desks = d->next;
@@ -406,10 +448,11 @@ HistoryDesk *history_desk_take(History *h) {
 
 void history_desk_give(History *h, HistoryDesk *d) {
     arena_reset(&d->arena);
+    h = h->root;
     pthread_mutex_lock(&h->lock);
     d->next = h->desks;
     h->desks = d;
     pthread_mutex_unlock(&h->lock);
 }
 
-int64_t history_from(History *h) { return atomic_load_explicit(&h->from, memory_order_acquire); }
+int64_t history_from(History *h) { return atomic_load_explicit(&h->root->from, memory_order_acquire); }

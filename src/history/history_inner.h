@@ -5,7 +5,7 @@
 //   seal.c     heads -> blocks            begin.c  recovery, the beginning of a file's history
 //   read.c     series, last               page.c   rows of a page as known at an instant
 //   batches.c  batches in order           cache.c  opened blocks for readers
-//   erase.c    erasing
+//   erase.c    erasing                    layer.c  forks: their life, what of a parent counts
 //   merge*.c, retain.c, means.c           merging, retention, means
 //
 // Who owns what
@@ -17,14 +17,19 @@
 // `lock` is a leaf: held for a few instructions, never over a call into the store. `cache.lock` likewise; the two are
 // never nested.
 //
+// Forks: a History each, with heads, dead and what was told of its own; all else is the root's (h->root), whose thread
+// works for all. In the store, in merging and in erasing its lanes are store_lane(world, lane); in heads and in what
+// readers ask they are the lane's own.
+//
 // Invariants
 //  1. A head has at most one frozen run. It is on its way to a block; the open one behind it has later batches only. So
 //     the blocks of a page become durable in order, whatever fails, and (first, last) of them do not overlap.
 //  2. A run is frozen between batches only.
 //  3. A frozen run is let go after its block is durable, by the history thread. A reader that took it leaves out what
 //     is not after the `last` of the page's blocks.
-//  4. The first block of a page has a start (nothing, or the state of a file that had no history); every block that
-//     merging makes has one. Who lets the oldest block of a page go gives the next one a start.
+//  4. The first block of a page of live has a start (nothing, or the state of a file that had no history); every block
+//     that merging makes has one. Who lets the oldest block of a page go gives the next one a start. Blocks of forks
+//     have none, but those of batches: what stood before is their parents'.
 #pragma once
 #include <stdatomic.h>
 #include "base/map.h"
@@ -34,7 +39,8 @@
 // Lane of the batches: page 0, row 0, a point (HPOINT_PUT, no value) a batch, so that a block's table of batches is
 // what there was, by time. Every block of it has a start. The t0 of the first is the beginning of history.
 #define LANE_BATCHES ((uint64_t)0x7fffffff << 3)
-#define LANE_IS_TELEMETRY(lane) (lane_vec(lane) >= TRAIL_TELEMETRY_VEC && (lane) != LANE_BATCHES)
+#define LANE_IS_BATCHES(lane) (store_lane_own(lane) == LANE_BATCHES)
+#define LANE_IS_TELEMETRY(lane) (lane_vec(lane) >= TRAIL_TELEMETRY_VEC && !LANE_IS_BATCHES(lane))
 
 // ---- heads (head.c) -----------------------------------------------------------------------------------------------
 
@@ -85,6 +91,7 @@ typedef struct HistorySource {
     Str text;
 } HistorySource;
 #define HISTORY_SOURCES_MAX 4096 // distinct ones kept by number
+#define DEAD_MAX 65536           // more dead twins are not kept in memory
 #define SOURCE_IS_TEXT HISTORY_SOURCES_MAX
 
 // What a trail record is in a head. text borrowed.
@@ -117,8 +124,8 @@ typedef struct HeadView {
 void head_table_free(HeadTable *t);
 // The head of a page, NULL when there is none. History thread, or with the lock.
 Head *head_find(const HeadTable *t, uint64_t lane, uint64_t page);
-// Append all records of a batch to their heads. History thread.
-void head_append(History *h, uint64_t seq, int64_t time, HistorySource source, Str trail);
+// Append all records of a batch to their heads, and but for no_batch one of the batch itself. History thread.
+void head_append(History *h, uint64_t seq, int64_t time, HistorySource source, Str trail, bool no_batch);
 // Take what is in memory of a page. Any thread.
 HeadView head_view(History *h, uint64_t lane, uint64_t page);
 void head_view_free(HeadView *v);
@@ -161,10 +168,60 @@ bool seal_step(History *h);
 int64_t seal_wait_ns(const History *h);
 // The frozen runs hold so many bytes more. History thread.
 void seal_frozen_add(History *h, int64_t bytes);
+// A fork is going: nothing of it is sealed any more. None of its heads is on its way. History thread.
+void seal_forget(History *root, const History *fork);
 // Names of the dead are on their way. History thread.
 bool seal_has_dead(const History *h);
 // Nothing is being sealed or waits for it.
 bool seal_idle(const History *h);
+
+// ---- forks (layer.c) ----------------------------------------------------------------------------------------------
+
+// A history as one of those below sees it: what it had up to batch `to`, which came at or before `at`.
+typedef struct Layer {
+    History *of;
+    uint64_t to;
+    int64_t at;
+} Layer;
+// The history itself: all it has. Then what lies below it, down to the root.
+Layer layer_first(History *h);
+// The layer below; false: there is none, or nothing of it counts.
+bool layer_next(Layer *l);
+// Up to which batch heads of the layer are looked at.
+uint64_t layer_taken(const Layer *l);
+// The number of a lane of the layer in the store.
+static inline uint64_t layer_lane(const Layer *l, uint64_t lane);
+
+// What of a page is in memory, layer by layer from the history's own on: taken before the store is asked.
+typedef struct LayerView {
+    Layer layer;
+    uint64_t taken; // see layer_taken
+    HeadView heads;
+} LayerView;
+typedef struct LayerViews {
+    LayerView *views, one;
+    int32_t count;
+} LayerViews;
+void layer_views(History *h, uint64_t lane, uint64_t page, LayerViews *out);
+void layer_views_free(LayerViews *v); // again is fine
+
+// What is in blocks of a fork counts as taken: readers and who seals must know of it first. Asks the store once for each
+// fork. Of the root: nothing to do. Any thread but the store's. Errors: STORAGE, CORRUPT.
+MUST Err fork_learn(History *h);
+// Is that number open?
+bool fork_is_open(History *root, uint64_t world);
+// A batch of it has come: its heads are looked at from now on. History thread.
+void fork_active(History *h);
+// Let go of forks that nobody has any more. True when one went. History thread.
+bool forks_step(History *root);
+// All of them, whoever has them. The history thread is gone.
+void forks_free(History *root);
+// history_close of a fork.
+void fork_close(History *h);
+// history_replay of a fork.
+void fork_replay(History *h, const BatchHead *head, Str trail);
+// Hand a batch to the root's thread. no_batch: blocks have its record of the batch itself.
+void history_queue(History *h, uint64_t seq, int64_t time, Str source, Buf *trail, bool no_batch);
 
 // ---- begin (begin.c) ----------------------------------------------------------------------------------------------
 
@@ -250,6 +307,8 @@ void erase_give_up(History *h);
 
 typedef struct QueueItem {
     struct QueueItem *next;
+    History *of;
+    bool no_batch; // see history_queue
     uint64_t seq;
     int64_t time;
     HistorySource source; // text owned
@@ -274,9 +333,38 @@ typedef struct DeadTwin {
     int64_t time;
 } DeadTwin;
 
+// What recovery told of a fork before, see history_replay_begin.
+typedef struct ForkHad {
+    uint64_t lane, page, last;
+} ForkHad;
+
+// What a fork's History has beside its own.
+typedef struct HistoryForked {
+    uint64_t world, fork_seq;
+    int64_t fork_time;
+    History *next;          // of the same slot of root->forks. The lock
+    History *next_close;    // of root->closing. The lock
+    int32_t refs;           // who opened it, and children. The lock
+    bool closing;           // it is in root->closing. The lock
+    bool active;            // it is in root->active
+    _Atomic int64_t queued; // batches of it on their way to heads
+    int64_t flying;         // of its heads and dead, how many are in puts. History thread
+    _Atomic bool learnt;
+    _Atomic uint64_t sealed; // see history_sealed
+    // Between history_replay_begin and _end; of who replays.
+    bool replaying;
+    ForkHad *had; // ascending by lane, page
+    int64_t had_count, had_cap;
+    uint64_t had_last; // the latest of them
+} HistoryForked;
+
 struct History {
+    History *root;   // who has the thread, the queue, the store; live's: itself
+    History *parent; // NULL: it is the root
+    HistoryForked f; // of forks
+
     HistoryOpen o; // limits filled in
-    Store *store;  // NULL before history_open
+    Store *store;  // NULL before history_open; a fork's is the root's
     Thread thread;
 
     pthread_mutex_t lock;
@@ -286,8 +374,16 @@ struct History {
     QueueItem *head, *tail; // batches not yet in heads
     PutEnd *ended, *ended_last;
     bool stop, idle, poked; // poked: something is new for the history thread
+    uint64_t told;          // newest batch told
+    uint64_t queue_told;    // batches ever put into the queue
     uint64_t seal_to;       // asked for by history_seal; 0: nothing
-    int64_t flying;         // puts on their way
+    History *next_ask;      // forks asked to seal, from `asked` on
+    History *asked;
+    History **forks; // by number; fork_slots: power of two
+    int64_t fork_slots, fork_count;
+    History *closing; // forks that nobody has any more
+    bool many_dead;   // somewhere more than DEAD_MAX wait
+    int64_t flying;   // puts on their way
     HistoryDesk *desks;
     Str *sources; // by number; 0: ""
     int64_t source_count;
@@ -299,13 +395,18 @@ struct History {
     HistoryRules rules; // of retention
     int64_t retain_now; // history_retain was called with it; 0: no
 
-    _Atomic uint64_t taken;     // everything up to it is in heads
-    _Atomic int64_t taken_time; // of the newest batch in heads
+    _Atomic uint64_t queue_taken; // batches ever taken from it
+    _Atomic uint64_t taken;       // everything up to it is in heads
     _Atomic int64_t queue_bytes, head_bytes;
     _Atomic int64_t from; // see history_from
 
     // Of the history thread; before it runs, of who opens.
-    HeadTable heads; // changed under the lock
+    HeadTable heads;  // changed under the lock
+    uint64_t sealing; // up to where sealing was taken up; 0: nothing was
+    int64_t dead_flying;
+    bool awaits;      // something to be sealed is on its way
+    History **active; // forks that have, or had, heads
+    int64_t active_count, active_cap;
     Seal *seal;
     Merge *merge;
     HWork *coder;
@@ -320,6 +421,11 @@ struct History {
     } n; // measures
 };
 
+static inline uint64_t layer_lane(const Layer *l, uint64_t lane) { return store_lane(l->of->f.world, lane); }
+
+// Everything up to seq is in heads or blocks; of a fork it may be more: blocks have more than its journal told again so
+// far. Any thread.
+void history_taken(History *h, uint64_t seq);
 // A batch's source by its number (or its text, borrowed), and back. Any thread; takes the lock.
 HistorySource history_source(History *h, Str source);
 Str history_source_text(History *h, HistorySource source);

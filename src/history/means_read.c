@@ -7,6 +7,7 @@
 typedef struct Reading {
     HistoryDesk *desk;
     uint32_t row;
+    int64_t at;   // blocks of later points are left out
     Means *steps; // one a step
     int64_t count;
     Err err;
@@ -25,6 +26,7 @@ static Means *of_step(Reading *x, int64_t step) {
 static bool add_row(void *ctx, const StoreHistory *row) {
     Reading *x = ctx;
     int64_t step = 0;
+    if (row->t1 > x->at) return true;
     Arena *a = &x->desk->arena;
     arena_reset(a);
     x->err = means_step(x->desk->work, row->bytes, a, &step);
@@ -77,10 +79,19 @@ static Err read_rows(History *h, const StoreHistoryAsk *ask, Reading *x) {
     return err ? err : x->err;
 }
 
+// Only live's points are let go.
+static Layer lowest(History *h) {
+    Layer l = layer_first(h);
+    while (layer_next(&l)) {}
+    return l;
+}
+
 Err history_means(History *h, const HistorySeries *s, bool (*fn)(void *ctx, const HistoryMean *m), void *ctx) {
+    Layer l = lowest(h);
+    if (l.of->parent) return ERR_OK; // it began with nothing
     StoreHistoryAsk ask = {
         .lane = s->lane, .page = s->row / HBLOCK_ROWS, .bytes = true, .means = true, .from = s->from, .to = s->to};
-    Reading x = {.desk = history_desk_take(h), .row = (uint32_t)(s->row % HBLOCK_ROWS)};
+    Reading x = {.desk = history_desk_take(h), .row = (uint32_t)(s->row % HBLOCK_ROWS), .at = l.at};
     Err err = read_rows(h, &ask, &x);
     if (!err) tell(&x, s, fn, ctx);
     for (int64_t i = 0; i < x.count; i++) means_free(&x.steps[i]);
@@ -121,12 +132,13 @@ Err history_let_go(History *h, uint64_t lane, uint64_t row, Arena *keep, History
     StoreHistory first, began;
     HState s = {.valid = false};
     *out = (HistoryPoint){.kind = 0};
+    if (lowest(h).of->parent) return ERR_OK;
     TRY(store_reader_begin(h->store, &r));
     HistoryDesk *d = history_desk_take(h);
     Err err = first_row(r, lane, row / HBLOCK_ROWS, &first);
     if (!err && first.id && first.start) err = first_row(r, LANE_BATCHES, 0, &began);
     if (!err && first.id && first.start) err = start_of(h, r, d, &first, (uint32_t)(row % HBLOCK_ROWS), &s);
-    if (!err && s.valid && began.id && s.update_time > began.t0)
+    if (!err && s.valid && began.id && s.update_time > began.t0 && s.update_time <= lowest(h).at)
         *out = (HistoryPoint){.kind = HPOINT_PUT,
                               .row = (uint16_t)(row % HBLOCK_ROWS),
                               .time = s.source_time ? s.source_time : s.update_time,

@@ -26,21 +26,35 @@ static int64_t place_find(const Merge *m, uint64_t lane, uint64_t page) {
     return i;
 }
 
-// Twice as many slots; the ring of those due is made again, since it numbers them.
+// Pages of forks that are no longer open leave. Returns how many stay.
+static int64_t places_leave(const Merge *m) {
+    int64_t kept = 0;
+    for (int64_t i = 0; i < m->place_cap; i++) {
+        Place *p = &m->places[i];
+        uint64_t world = store_lane_world(p->lane);
+        if (p->used && world && !fork_is_open(m->root, world)) p->used = false;
+        kept += p->used;
+    }
+    return kept;
+}
+
+// More slots when they are needed; the ring of those due is made again, since it numbers them.
 static void places_grow(Merge *m) {
+    int64_t was_cap = m->place_cap, n = m->due_count, kept = places_leave(m), k = 0;
     Place *was = m->places;
-    int64_t was_cap = m->place_cap, n = m->due_count;
     int64_t *due = mem_alloc((size_t)n * sizeof *due);
-    m->place_cap = was_cap ? was_cap * 2 : 256;
+    for (m->place_cap = 256; m->place_cap < kept * 4;) m->place_cap *= 2;
     m->places = mem_alloc((size_t)m->place_cap * sizeof *m->places);
     for (int64_t i = 0; i < was_cap; i++)
         if (was[i].used) m->places[place_find(m, was[i].lane, was[i].page)] = was[i];
     for (int64_t i = 0; i < n; i++) {
         const Place *p = &was[m->due[(m->due_head + i) % m->due_cap]];
-        due[i] = place_find(m, p->lane, p->page);
+        if (p->used) due[k++] = place_find(m, p->lane, p->page);
     }
-    for (int64_t i = 0; i < n; i++) m->due[i] = due[i];
+    for (int64_t i = 0; i < k; i++) m->due[i] = due[i];
     m->due_head = 0;
+    m->due_count = k;
+    m->place_count = kept;
     mem_free(due);
     mem_free(was);
 }
@@ -115,7 +129,9 @@ void history_merge_free(Merge *m) {
     mem_free(m);
 }
 
+// Pages of forks are counted when something is sealed of them again.
 static bool load_young(void *ctx, const StoreHistory *row) {
+    if (store_lane_world(row->lane)) return true;
     young(ctx, row->lane, row->page, row->points);
     return true;
 }
@@ -123,6 +139,7 @@ static bool load_young(void *ctx, const StoreHistory *row) {
 Err history_merge_open(History *h) {
     StoreReader *r;
     h->merge->splice.work = h->coder;
+    h->merge->root = h;
     TRY(merge_load_from(h));
     TRY(store_reader_begin(h->store, &r));
     Err err = store_history_scan(r, 0, 0, load_young, h->merge);
@@ -131,7 +148,7 @@ Err history_merge_open(History *h) {
 }
 
 SpliceKind merge_kind(uint64_t lane) {
-    if (lane == LANE_BATCHES || LANE_IS_TELEMETRY(lane)) return SPLICE_BARE;
+    if (LANE_IS_BATCHES(lane) || LANE_IS_TELEMETRY(lane)) return SPLICE_BARE;
     return lane_vec(lane) >= VECNO_COLUMNS ? SPLICE_CELLS : SPLICE_WORDS;
 }
 

@@ -20,7 +20,7 @@
 #define RETAIN_SLICE_POINTS (INT64_C(1) << 18) // points one step of retention takes apart
 #define RETAIN_MEANS (INT64_C(1) << 16)        // intervals of a block of means
 
-// A page that has blocks. Never forgotten.
+// A page that has blocks. Kept as long as its world is open.
 typedef struct Place {
     uint64_t lane, page;
     int64_t points; // of its young blocks
@@ -41,6 +41,7 @@ typedef struct Pass {
 } Pass;
 
 struct Merge {
+    History *root;
     Splice splice;
     Buf bytes, means_bytes;
     Means means;

@@ -23,6 +23,7 @@ static Err join_row(void *ctx, const StoreHistory *h, bool *go_on) {
 // Whether the block might get a start, so that the state must be known.
 static bool wants_start(const MergePlan *p, const StoreHistory *rows) {
     int64_t points = 0, bytes = 0;
+    if (store_lane_world(rows->lane)) return false; // what stood before is its parents'
     for (int64_t i = p->first; i < p->first + p->count; i++) {
         points += rows[i].points;
         bytes += rows[i].bytes.n;
@@ -44,6 +45,7 @@ static Err merge_read(Merge *m, StoreReader *r, const StoreHistory *rows, const 
 static bool keeps_start(const Merge *m, const StoreHistory *first, int32_t tier) {
     const Splice *s = &m->splice;
     if (!s->known) return false;
+    if (store_lane_world(first->lane)) return first->start;
     return first->start || merge_start(tier, s->count, splice_states(s));
 }
 

@@ -48,8 +48,8 @@ static bool all_known(const Known *k) {
 }
 
 // The blocks, newest first, until nothing is open.
-static Err recall_blocks(Known *k, StoreReader *r, const Rows *rows) {
-    if (rows->count && !rows->rows[0].start) return k->at < history_from(k->h) ? ERR_PAST_GONE : ERR_CORRUPT;
+static Err recall_blocks(Known *k, StoreReader *r, const Rows *rows, bool root) {
+    if (root && rows->count && !rows->rows[0].start) return k->at < history_from(k->h) ? ERR_PAST_GONE : ERR_CORRUPT;
     for (int64_t i = rows->count - 1; i >= 0 && !all_known(k); i--) {
         CachedBlock *b;
         TRY(history_block(k->h, r, k->d, &rows->rows[i], &b));
@@ -61,25 +61,39 @@ static Err recall_blocks(Known *k, StoreReader *r, const Rows *rows) {
 }
 
 // Runs come in order of time, and know nothing of what was before.
-static void apply_run(Known *k, const HeadRun *run, uint64_t after) {
+static void apply_run(Known *k, const HeadRun *run, uint64_t after, HState *state, uint8_t *settled) {
     HeadCursor c = head_cursor(run, UINT64_MAX);
     for (HeadPoint x; head_next(&c, &x) && x.time <= k->at;) {
         if (x.seq <= after || x.p.row < k->first || x.p.row > k->last) continue;
-        hstate_apply(&k->state[x.p.row], &x.p, x.time);
-        k->open[x.p.row] &= (uint8_t)~hpoint_settles(&x.p);
+        hstate_apply(&state[x.p.row - k->first], &x.p, x.time);
+        settled[x.p.row - k->first] |= hpoint_settles(&x.p);
     }
 }
 
-static Err recall(Known *k, StoreReader *r, const HeadView *v) {
-    Rows rows = {.arena = &k->d->arena};
-    const StoreHistoryAsk ask = {.lane = k->lane, .page = k->page, .known = true, .at = k->at};
-    TRY(store_history_rows(r, &ask, keep_row, &rows));
-    for (int32_t i = 0; i < v->count; i++) apply_run(k, v->runs[i], rows.count ? rows.rows[rows.count - 1].last : 0);
-    for (uint32_t i = k->first; i <= k->last && v->count; i++) {
-        HState *s = &k->state[i];
-        if (s->text.n) s->text = arena_str(&k->d->arena, s->text);
+// The runs of a layer, before what is known already.
+static void recall_runs(Known *k, const HeadView *v, uint64_t after) {
+    HState *state = NEW(&k->d->arena, HState, k->last - k->first + 1);
+    uint8_t settled[HBLOCK_ROWS] = {0};
+    for (int32_t i = 0; i < v->count; i++) apply_run(k, v->runs[i], after, state, settled);
+    for (uint32_t i = k->first; i <= k->last; i++) {
+        HState *s = &state[i - k->first];
+        uint8_t now = settled[i - k->first] & k->open[i];
+        if (s->text.n && now & HOPEN_VALUE) s->text = arena_str(&k->d->arena, s->text);
+        if (now) hstate_fill(&k->state[i], now, s);
+        k->open[i] &= (uint8_t)~now;
     }
-    return recall_blocks(k, r, &rows);
+}
+
+static Err recall(Known *k, StoreReader *r, const LayerView *v) {
+    Rows rows = {.arena = &k->d->arena};
+    int64_t at = k->at;
+    if (v->layer.at < at) k->at = v->layer.at;
+    const StoreHistoryAsk ask = {.lane = layer_lane(&v->layer, k->lane), .page = k->page, .known = true, .at = k->at};
+    Err e = store_history_rows(r, &ask, keep_row, &rows);
+    if (!e && v->heads.count) recall_runs(k, &v->heads, rows.count ? rows.rows[rows.count - 1].last : 0);
+    if (!e) e = recall_blocks(k, r, &rows, !v->layer.of->parent);
+    k->at = at;
+    return e;
 }
 
 Err history_states(History *h, HistoryDesk *d, uint64_t lane, uint64_t page, int64_t at, uint32_t first, uint32_t last,
@@ -90,13 +104,14 @@ Err history_states(History *h, HistoryDesk *d, uint64_t lane, uint64_t page, int
     bool timed = lane_vec(lane) >= VECNO_COLUMNS; // others have no times that anybody asks for
     memset(k->open + first, timed ? HOPEN_ALL : HOPEN_VALUE, last - first + 1);
     StoreReader *r;
-    HeadView v = head_view(h, lane, page);
+    LayerViews v;
+    layer_views(h, lane, page, &v);
     Err e = store_reader_begin(h->store, &r);
     if (e == ERR_OK) {
-        e = recall(k, r, &v);
+        for (int32_t i = 0; i < v.count && !e && !all_known(k); i++) e = recall(k, r, &v.views[i]);
         store_reader_end(r);
     }
-    head_view_free(&v);
+    layer_views_free(&v);
     memcpy(out, &k->state[first], (last - first + 1) * sizeof *out);
     return e;
 }
@@ -157,22 +172,26 @@ static Err past_rows(void *ctx, int64_t at, uint32_t vec, uint64_t page_no, uint
     return ERR_OK;
 }
 
+// Pages of the lanes of a vector in one layer, when they are more than *most.
+static Err layer_pages(const Layer *l, StoreReader *r, uint32_t vec, uint64_t *most) {
+    uint32_t words = vec < VECNO_COLUMNS ? 8 : 1;
+    for (uint32_t w = 0; w < words; w++) {
+        uint64_t pages = head_pages(l->of, trail_lane(vec, w));
+        if (pages > *most) *most = pages;
+        TRY(store_history_pages(r, layer_lane(l, trail_lane(vec, w)), &pages));
+        if (pages > *most) *most = pages;
+    }
+    return ERR_OK;
+}
+
 static Err past_pages(void *ctx, uint32_t vec, uint64_t *count) {
     History *h = ctx;
     StoreReader *r;
-    uint64_t most = 0, pages;
-    uint32_t words = vec < VECNO_COLUMNS ? 8 : 1;
-    for (uint32_t w = 0; w < words; w++) {
-        pages = head_pages(h, trail_lane(vec, w));
-        if (pages > most) most = pages;
-    }
+    uint64_t most = 0;
     TRY(store_reader_begin(h->store, &r));
-    Err e = ERR_OK;
-    for (uint32_t w = 0; w < words && e == ERR_OK; w++) {
-        pages = 0;
-        e = store_history_pages(r, trail_lane(vec, w), &pages);
-        if (e == ERR_OK && pages > most) most = pages;
-    }
+    Layer l = layer_first(h);
+    Err e = layer_pages(&l, r, vec, &most);
+    while (!e && layer_next(&l)) e = layer_pages(&l, r, vec, &most);
     store_reader_end(r);
     if (e == ERR_OK) *count = most;
     return e;

@@ -13,10 +13,12 @@
 typedef struct Rows {
     StoreHistory *p;
     int64_t count, cap;
+    uint64_t to; // of the layer: younger blocks are left out
 } Rows;
 
 static bool keep_row(void *ctx, const StoreHistory *row) {
     Rows *r = ctx;
+    if (row->first > r->to) return true;
     if (r->count == r->cap) {
         r->cap = r->cap ? r->cap * 2 : 16;
         r->p = mem_grow(r->p, (size_t)r->cap * sizeof *r->p);
@@ -25,9 +27,10 @@ static bool keep_row(void *ctx, const StoreHistory *row) {
     return true;
 }
 
-static uint64_t last_of(const Rows *rows) {
+// The newest batch of rows [from, count).
+static uint64_t last_of(const Rows *rows, int64_t from) {
     uint64_t last = 0;
-    for (int64_t i = 0; i < rows->count; i++) last = rows->p[i].last > last ? rows->p[i].last : last;
+    for (int64_t i = from; i < rows->count; i++) last = rows->p[i].last > last ? rows->p[i].last : last;
     return last;
 }
 
@@ -62,6 +65,7 @@ typedef struct Series {
     Pooled *pool;
     int64_t count, cap, order;
     bool sorted, stopped;
+    uint64_t to;  // no later batch counts of the block at hand
     Str *sources; // distinct ones
     int64_t source_count;
     Arena keep;
@@ -131,6 +135,7 @@ static Err pool_block(Series *s, const CachedBlock *b) {
     TRY(hblock_rows(s->d->work, &b->block, row, row, &s->d->arena, &p, &n, NULL));
     for (int64_t i = 0; i < n; i++) {
         const HBatch *batch = &b->block.batches[p[i].batch];
+        if (batch->seq > s->to) break;
         Str source = b->block.source_count ? keep_source(s, b->block.sources[batch->source]) : (Str){0};
         HistoryPoint x = point_of(&p[i], batch->seq, batch->time, source);
         pool_add(s, &x, false);
@@ -138,9 +143,9 @@ static Err pool_block(Series *s, const CachedBlock *b) {
     return ERR_OK;
 }
 
-static void pool_run(Series *s, const HeadRun *r, uint64_t after) {
+static void pool_run(Series *s, const HeadRun *r, uint64_t after, uint64_t to) {
     uint32_t row = (uint32_t)(s->ask->row & (PAGE_ROWS - 1));
-    HeadCursor c = head_cursor(r, atomic_load_explicit(&s->h->taken, memory_order_acquire));
+    HeadCursor c = head_cursor(r, to);
     for (HeadPoint x; head_next(&c, &x);) {
         if (x.seq <= after || x.p.row != row) continue;
         HistoryPoint p = point_of(&x.p, x.seq, x.time, history_source_text(s->h, x.source));
@@ -159,23 +164,30 @@ static int by_t0(const void *a, const void *b) {
     return x->t0 < y->t0 ? -1 : x->t0 > y->t0;
 }
 
-// Rows that may have something of what is asked for, in the order they are looked at. *after: what they cover.
-static Err find_rows(Series *s, StoreReader *r, Rows *rows, uint64_t *after) {
+// Rows of a layer that may have something of what is asked for. *after: what they cover.
+static Err find_rows(Series *s, StoreReader *r, const Layer *l, Rows *rows, uint64_t *after) {
     const HistorySeries *a = s->ask;
-    const StoreHistoryAsk ask = {.lane = a->lane,
+    const StoreHistoryAsk ask = {.lane = layer_lane(l, a->lane),
                                  .page = a->row >> PAGE_SHIFT,
                                  .from = a->arrival ? INT64_MIN : a->from,
                                  .to = a->arrival ? INT64_MAX : a->to};
+    int64_t n = rows->count, had = n;
+    rows->to = l->to;
     TRY(store_history_rows(r, &ask, keep_row, rows));
-    *after = last_of(rows);
-    int64_t n = 0;
-    for (int64_t i = 0; i < rows->count; i++) {
+    *after = last_of(rows, had);
+    for (int64_t i = had; i < rows->count; i++) {
         const StoreHistory *x = &rows->p[i];
         if (x->points && (!a->arrival || (x->t1 >= a->from && x->t0 < a->to))) rows->p[n++] = *x;
     }
     rows->count = n;
-    if (n) qsort(rows->p, (size_t)n, sizeof *rows->p, a->arrival ? by_t0 : by_s0);
     return ERR_OK;
+}
+
+// What batch the layer counts up to that a row is of.
+static uint64_t to_of(History *h, const StoreHistory *row) {
+    Layer l = layer_first(h);
+    while (l.of->f.world != store_lane_world(row->lane) && layer_next(&l)) {}
+    return l.to;
 }
 
 static Err give_blocks(Series *s, StoreReader *r, const Rows *rows) {
@@ -184,6 +196,7 @@ static Err give_blocks(Series *s, StoreReader *r, const Rows *rows) {
         pool_give(s, s->ask->arrival ? rows->p[i].t0 : rows->p[i].s0, false);
         if (s->stopped) break;
         TRY(history_block(s->h, r, s->d, &rows->p[i], &b));
+        s->to = to_of(s->h, &rows->p[i]);
         Err e = pool_block(s, b);
         history_block_drop(s->h, b);
         if (e != ERR_OK) return e;
@@ -191,17 +204,25 @@ static Err give_blocks(Series *s, StoreReader *r, const Rows *rows) {
     return ERR_OK;
 }
 
-static Err series_run(Series *s, HeadView *v) {
+// Heads of all layers, then the rows of their blocks.
+static Err find_all(Series *s, StoreReader *r, LayerViews *v, Rows *rows) {
+    for (int32_t k = 0; k < v->count; k++) {
+        LayerView *x = &v->views[k];
+        uint64_t after = 0;
+        TRY(find_rows(s, r, &x->layer, rows, &after));
+        for (int32_t i = 0; i < x->heads.count; i++) pool_run(s, x->heads.runs[i], after, x->taken);
+    }
+    if (rows->count) qsort(rows->p, (size_t)rows->count, sizeof *rows->p, s->ask->arrival ? by_t0 : by_s0);
+    return ERR_OK;
+}
+
+static Err series_run(Series *s, LayerViews *v) {
     StoreReader *r;
     Rows rows = {0};
-    uint64_t after = 0;
     TRY(store_reader_begin(s->h->store, &r));
-    Err e = find_rows(s, r, &rows, &after);
-    if (e == ERR_OK) {
-        for (int32_t i = 0; i < v->count; i++) pool_run(s, v->runs[i], after);
-        head_view_free(v);
-        e = give_blocks(s, r, &rows);
-    }
+    Err e = find_all(s, r, v, &rows);
+    layer_views_free(v);
+    if (e == ERR_OK) e = give_blocks(s, r, &rows);
     store_reader_end(r);
     mem_free(rows.p);
     if (e == ERR_OK && !s->stopped) pool_give(s, 0, true);
@@ -212,9 +233,10 @@ Err history_series(History *h, const HistorySeries *a, bool (*fn)(void *ctx, con
     if (a->from >= a->to) return ERR_OK;
     Series s = {.h = h, .d = history_desk_take(h), .ask = a, .fn = fn, .ctx = ctx, .sorted = true};
     arena_init(&s.keep, 0);
-    HeadView v = head_view(h, a->lane, a->row >> PAGE_SHIFT);
+    LayerViews v;
+    layer_views(h, a->lane, a->row >> PAGE_SHIFT, &v);
     Err e = series_run(&s, &v);
-    head_view_free(&v);
+    layer_views_free(&v);
     mem_free(s.pool);
     mem_free(s.sources);
     arena_free(&s.keep);
@@ -244,6 +266,7 @@ typedef struct Last {
     HistoryPoint *out;
     Rows blocks;                 // of the page
     const CachedBlock *block;    // whose points are offered
+    uint64_t to;                 // no later batch counts of the layer at hand
     int16_t by_row[HBLOCK_ROWS]; // place among `rows` of its first wish, -1: not wanted
 } Last;
 
@@ -297,7 +320,7 @@ static void offer_points(void *ctx, const HPoint *p, int64_t n) {
     const HBlock *b = &l->block->block;
     for (int64_t i = 0; i < n; i++) {
         const HBatch *batch = &b->batches[p[i].batch];
-        if (own_time(&p[i], batch->time) > l->at) continue;
+        if (own_time(&p[i], batch->time) > l->at || batch->seq > l->to) continue;
         Str source = b->source_count ? b->sources[batch->source] : (Str){0};
         HistoryPoint x = point_of(&p[i], batch->seq, batch->time, source);
         offer(l, &x);
@@ -332,8 +355,8 @@ static Err offer_block(Last *l, const StoreHistory *row, bool oldest) {
     return e;
 }
 
-static void offer_run(Last *l, const HeadRun *r, uint64_t after) {
-    HeadCursor c = head_cursor(r, atomic_load_explicit(&l->h->taken, memory_order_acquire));
+static void offer_run(Last *l, const HeadRun *r, uint64_t after, uint64_t to) {
+    HeadCursor c = head_cursor(r, to);
     for (HeadPoint x; head_next(&c, &x);) {
         if (x.seq <= after || l->by_row[x.p.row] < 0) continue;
         HistoryPoint p = point_of(&x.p, x.seq, x.time, history_source_text(l->h, x.source));
@@ -341,14 +364,17 @@ static void offer_run(Last *l, const HeadRun *r, uint64_t after) {
     }
 }
 
-static Err last_blocks(Last *l, const HeadView *v) {
+static Err last_blocks(Last *l, const LayerView *v) {
     Rows *rows = &l->blocks;
-    const StoreHistoryAsk ask = {
-        .lane = l->lane, .page = l->page, .from = INT64_MIN, .to = l->at == INT64_MAX ? l->at : l->at + 1};
+    const StoreHistoryAsk ask = {.lane = layer_lane(&v->layer, l->lane),
+                                 .page = l->page,
+                                 .from = INT64_MIN,
+                                 .to = l->at == INT64_MAX ? l->at : l->at + 1};
     rows->count = 0;
+    rows->to = l->to = v->layer.to;
     Err e = store_history_rows(l->r, &ask, keep_row, rows);
-    uint64_t after = last_of(rows);
-    for (int32_t i = 0; i < v->count && e == ERR_OK; i++) offer_run(l, v->runs[i], after);
+    uint64_t after = last_of(rows, 0);
+    for (int32_t i = 0; i < v->heads.count && e == ERR_OK; i++) offer_run(l, v->heads.runs[i], after, v->taken);
     for (int64_t i = rows->count - 1; i >= 0 && e == ERR_OK; i--) e = offer_block(l, &rows->p[i], i == 0);
     return e;
 }
@@ -358,7 +384,7 @@ typedef struct LastPage {
     uint64_t page;
     const Wanted *rows;
     int64_t n;
-    HeadView heads;
+    LayerViews views;
 } LastPage;
 
 static Err last_page(Last *l, const LastPage *p) {
@@ -367,7 +393,8 @@ static Err last_page(Last *l, const LastPage *p) {
     l->n = p->n;
     memset(l->by_row, -1, sizeof l->by_row);
     for (int64_t i = l->n - 1; i >= 0; i--) l->by_row[row_at(l, i)] = (int16_t)i;
-    Err e = last_blocks(l, &p->heads);
+    Err e = ERR_OK;
+    for (int32_t i = 0; i < p->views.count && !e; i++) e = last_blocks(l, &p->views.views[i]);
     for (int64_t i = 0; i < l->n && e == ERR_OK; i++) {
         HistoryPoint *at = &l->out[l->rows[i].place];
         const HistoryPoint *first = &l->out[l->rows[l->by_row[row_at(l, i)]].place];
@@ -381,13 +408,13 @@ static Err last_page(Last *l, const LastPage *p) {
 
 // Some pages in one transaction, which begins behind the look at their heads.
 static Err last_pages(Last *l, LastPage *pages, int64_t n) {
-    for (int64_t i = 0; i < n; i++) pages[i].heads = head_view(l->h, l->lane, pages[i].page);
+    for (int64_t i = 0; i < n; i++) layer_views(l->h, l->lane, pages[i].page, &pages[i].views);
     Err e = store_reader_begin(l->h->store, &l->r);
     if (e == ERR_OK) {
         for (int64_t i = 0; i < n && e == ERR_OK; i++) e = last_page(l, &pages[i]);
         store_reader_end(l->r);
     }
-    for (int64_t i = 0; i < n; i++) head_view_free(&pages[i].heads);
+    for (int64_t i = 0; i < n; i++) layer_views_free(&pages[i].views);
     return e;
 }
 
@@ -466,7 +493,7 @@ static Err newest_in_store(History *h, int64_t at, uint64_t *seq, int64_t *time)
     StoreReader *r;
     StoreHistory row = {0};
     CachedBlock *b;
-    const StoreHistoryAsk ask = {.lane = LANE_BATCHES, .known = true, .at = at};
+    const StoreHistoryAsk ask = {.lane = store_lane(h->f.world, LANE_BATCHES), .known = true, .at = at};
     TRY(store_reader_begin(h->store, &r));
     HistoryDesk *d = history_desk_take(h);
     Err e = store_history_rows(r, &ask, take_row, &row);
@@ -483,12 +510,17 @@ static Err newest_in_store(History *h, int64_t at, uint64_t *seq, int64_t *time)
 }
 
 Err history_seq_at(History *h, int64_t at, uint64_t *seq, int64_t *time) {
-    uint64_t s = 0, to = atomic_load_explicit(&h->taken, memory_order_acquire);
+    uint64_t s = 0;
     int64_t t = 0;
-    HeadView v = head_view(h, LANE_BATCHES, 0);
-    for (int32_t i = 0; i < v.count; i++) newest_in_run(v.runs[i], at, to, &s, &t);
-    head_view_free(&v);
-    if (s == 0) TRY(newest_in_store(h, at, &s, &t));
+    for (Layer l = layer_first(h);;) {
+        int64_t until = at < l.at ? at : l.at;
+        uint64_t to = layer_taken(&l);
+        HeadView v = head_view(l.of, LANE_BATCHES, 0);
+        for (int32_t i = 0; i < v.count; i++) newest_in_run(v.runs[i], until, to, &s, &t);
+        head_view_free(&v);
+        if (s == 0) TRY(newest_in_store(l.of, until, &s, &t));
+        if (s || !layer_next(&l)) break;
+    }
     *seq = s;
     *time = t;
     return ERR_OK;
@@ -497,6 +529,7 @@ Err history_seq_at(History *h, int64_t at, uint64_t *seq, int64_t *time) {
 Err history_knows(History *h, int64_t at) {
     uint64_t seq;
     int64_t time, from = history_from(h);
+    for (; h->parent; h = h->parent) at = at < h->f.fork_time ? at : h->f.fork_time; // what a fork has is all there
     if (at >= from) return ERR_OK;
     TRY(history_seq_at(h, from - 1, &seq, &time));
     return seq && time <= at ? ERR_OK : ERR_PAST_GONE;
@@ -510,11 +543,13 @@ typedef struct DeadAsk {
     void *ctx;
     const StoreDead *told;
     int64_t told_count;
+    int64_t at; // later ones died after the fork was made
     bool stopped;
 } DeadAsk;
 
 static bool tell_dead(void *ctx, const StoreDead *d) {
     DeadAsk *a = ctx;
+    if (d->time > a->at) return true;
     for (int64_t i = 0; i < a->told_count; i++) {
         if (a->told[i].twin == d->twin) return true;
     }
@@ -523,35 +558,40 @@ static bool tell_dead(void *ctx, const StoreDead *d) {
 }
 
 // Those in memory, newest first; names in the arena.
-static int64_t dead_in_memory(History *h, Str name, Arena *keep, StoreDead **out) {
+static int64_t dead_in_memory(const Layer *l, Str name, Arena *keep, StoreDead **out) {
+    const History *h = l->of;
     int64_t n = 0;
-    pthread_mutex_lock(&h->lock);
+    pthread_mutex_lock(&h->root->lock);
     *out = NEW(keep, StoreDead, h->dead_count);
     for (int64_t i = h->dead_count - 1; i >= 0; i--) {
         const DeadTwin *d = &h->dead[i];
-        if (str_eq(d->name, name)) (*out)[n++] = (StoreDead){.twin = d->twin, .name = name, .time = d->time};
+        if (d->seq > l->to || !str_eq(d->name, name)) continue;
+        (*out)[n++] = (StoreDead){.twin = d->twin, .name = name, .time = d->time, .world = h->f.world};
     }
-    pthread_mutex_unlock(&h->lock);
+    pthread_mutex_unlock(&h->root->lock);
     return n;
+}
+
+static Err dead_of_layer(DeadAsk *a, const Layer *l, Arena *keep) {
+    StoreReader *r;
+    StoreDead *told;
+    a->told_count = dead_in_memory(l, a->name, keep, &told);
+    for (int64_t i = 0; i < a->told_count && !a->stopped; i++) a->stopped = !a->fn(a->ctx, &told[i]);
+    a->told = told;
+    a->at = l->at;
+    if (a->stopped) return ERR_OK;
+    TRY(store_reader_begin(l->of->store, &r));
+    Err e = store_history_dead(r, l->of->f.world, a->name, tell_dead, a);
+    store_reader_end(r);
+    return e;
 }
 
 Err history_dead(History *h, Str name, bool (*fn)(void *ctx, const StoreDead *d), void *ctx) {
     HistoryDesk *d = history_desk_take(h);
-    StoreReader *r;
-    StoreDead *told;
     DeadAsk a = {.name = name, .fn = fn, .ctx = ctx};
-    int64_t n = dead_in_memory(h, name, &d->arena, &told);
-    for (int64_t i = 0; i < n && !a.stopped; i++) a.stopped = !fn(ctx, &told[i]);
-    a.told = told;
-    a.told_count = n;
-    Err e = ERR_OK;
-    if (!a.stopped) {
-        e = store_reader_begin(h->store, &r);
-        if (e == ERR_OK) {
-            e = store_history_dead(r, 0, name, tell_dead, &a);
-            store_reader_end(r);
-        }
-    }
+    Layer l = layer_first(h);
+    Err e = dead_of_layer(&a, &l, &d->arena);
+    while (!e && !a.stopped && layer_next(&l)) e = dead_of_layer(&a, &l, &d->arena);
     history_desk_give(h, d);
     return e;
 }

@@ -5,11 +5,12 @@
 //                                                                 refused: frozen still, tried again later
 //
 // What is sealed is a list of keys, made by one of three reasons:
-//   asked     history_seal(F): every head with points of batches up to F, in order of lane and page. When a list was
-//             worked off and all its puts have ended, a new one is made; when that is empty, the store is told.
+//   asked     history_seal(F): every head of that world with points of batches up to F, in order of lane and page. When
+//             a list was worked off and its puts have ended, a new one is made; when nothing of the world is in it, the
+//             store is told, or of a fork history_sealed tells.
 //   pressure  open runs hold more than 3/4 of what heads may: the largest ones, down to a half; and runs that are long.
 //   again     what the disk refused, after a while.
-// A head whose frozen run is on its way is passed over; it comes up again.
+// One list has heads of all worlds. A head whose frozen run is on its way is passed over; it comes up again.
 #include <stdlib.h>
 #include "base/check.h"
 #include "base/mem.h"
@@ -19,7 +20,6 @@
 enum {
     FLYING_MAX = 8,    // slices on their way
     DEAD_SLICE = 4096, // dead twins in one put
-    DEAD_MAX = 65536,  // more are not kept in memory
 };
 #define AGAIN_FIRST_NS (50 * NS_PER_MS)
 #define AGAIN_MAX_NS NS_PER_S
@@ -27,6 +27,7 @@ enum {
 typedef enum SealWhy { SEAL_NOTHING, SEAL_ASKED, SEAL_PRESSURE, SEAL_AGAIN } SealWhy;
 
 typedef struct SealKey {
+    History *of;
     uint64_t lane, page;
     int64_t bytes; // of the open run
 } SealKey;
@@ -36,7 +37,8 @@ typedef struct Slice {
     SealKey *keys;
     StoreHistory *rows; // bytes are in `bytes` from offset on until it goes
     int64_t count, cap;
-    int64_t dead; // of the oldest dead twins
+    int64_t dead;   // of the oldest dead twins
+    History *whose; // dead twins
     Buf bytes;
 } Slice;
 
@@ -44,14 +46,12 @@ struct Seal {
     SealWhy why;
     SealKey *keys;
     int64_t at, count, cap;
-    uint64_t to;          // asked: what for
     int64_t flying;       // slices
     int64_t frozen_bytes; // in frozen runs
     int64_t again_at, again_ns;
     int64_t dead_flying;
     bool failed;
     bool again_asked; // look again whether everything asked for is durable
-    bool awaits;      // something asked for is on its way
     // Working memory.
     HPoint *points, *sorted;
     int64_t point_cap;
@@ -143,11 +143,12 @@ static void sort_rows(Seal *s, int64_t n, int64_t counts[HBLOCK_ROWS + 1]) {
 }
 
 // Append the block of a run.
-static void encode_run(History *h, const HeadRun *r, HCell cell, bool start, StoreHistory *row, Buf *out) {
+static void encode_run(History *h, const History *of, const HeadRun *r, HCell cell, bool start, StoreHistory *row,
+                       Buf *out) {
     Seal *s = h->seal;
     int64_t counts[HBLOCK_ROWS + 1] = {0};
     HBlockIn in = {.cell = cell, .start = start ? s->nothing : NULL};
-    *row = (StoreHistory){.lane = r->lane,
+    *row = (StoreHistory){.lane = store_lane(of->f.world, r->lane),
                           .page = r->page,
                           .first = r->seq_first,
                           .last = r->seq_last,
@@ -188,16 +189,37 @@ static Err cell_of_block(History *h, StoreReader *r, int64_t id, HCell *cell) {
     return ERR_OK;
 }
 
+// What the newest of a layer's blocks of a page holds, or a run of it.
+static Err cell_of_layer(History *h, StoreReader *r, const Layer *l, const HeadRun *run, HCell *cell) {
+    Look look = {0};
+    const StoreHistoryAsk ask = {.lane = layer_lane(l, run->lane), .page = run->page, .known = true, .at = l->at};
+    const Head *head = head_find(&l->of->heads, run->lane, run->page);
+    const HeadRun *runs[] = {head ? head->frozen : NULL, head ? head->open : NULL};
+    for (int i = 0; i < 2 && !*cell; i++)
+        if (runs[i] && runs[i]->seq_first <= l->to)
+            *cell = (HCell)atomic_load_explicit(&runs[i]->cell, memory_order_relaxed);
+    if (*cell) return ERR_OK;
+    TRY(store_history_rows(r, &ask, see_row, &look));
+    return look.any ? cell_of_block(h, r, look.id, cell) : ERR_OK;
+}
+
+static Err look_in(History *h, StoreReader *r, History *of, const HeadRun *run, HCell *cell, Look *look) {
+    const StoreHistoryAsk ask = {
+        .lane = store_lane(of->f.world, run->lane), .page = run->page, .from = INT64_MIN, .to = INT64_MAX};
+    TRY(store_history_rows(r, &ask, see_row, look));
+    if (!*cell && look->any) TRY(cell_of_block(h, r, look->id, cell));
+    for (Layer l = layer_first(of); !*cell && layer_next(&l);) TRY(cell_of_layer(h, r, &l, run, cell));
+    return ERR_OK;
+}
+
 // Whether the store has blocks of the head's page, and what a lane holds of which the run says nothing.
-static Err look_up(History *h, Head *head, const HeadRun *run, HCell *cell) {
-    *cell = (HCell)atomic_load_explicit(&run->cell, memory_order_relaxed);
-    if (head->blocks != HEAD_BLOCKS_UNKNOWN && *cell) return ERR_OK;
+static Err look_up(History *h, History *of, Head *head, const HeadRun *run, HCell *cell) {
     StoreReader *r;
     Look look = {0};
-    const StoreHistoryAsk ask = {.lane = run->lane, .page = run->page, .from = INT64_MIN, .to = INT64_MAX};
+    *cell = (HCell)atomic_load_explicit(&run->cell, memory_order_relaxed);
+    if (head->blocks != HEAD_BLOCKS_UNKNOWN && *cell) return ERR_OK;
     TRY(store_reader_begin(h->store, &r));
-    Err e = store_history_rows(r, &ask, see_row, &look);
-    if (e == ERR_OK && !*cell && look.any) e = cell_of_block(h, r, look.id, cell);
+    Err e = look_in(h, r, of, run, cell, &look);
     store_reader_end(r);
     if (e != ERR_OK) return e;
     if (!*cell) *cell = HCELL_WORD; // nothing was ever there
@@ -236,13 +258,17 @@ static void failed(History *h) {
     s->why = SEAL_NOTHING;
     pthread_mutex_lock(&h->lock);
     bool asked = h->seal_to != 0;
-    h->seal_to = 0;
+    h->seal_to = h->sealing = 0;
+    for (History *of; (of = h->asked);) {
+        h->asked = of->next_ask;
+        of->seal_to = of->sealing = 0;
+    }
     pthread_mutex_unlock(&h->lock);
     if (asked) store_history_failed(h->store);
 }
 
 static void let_go(History *h, const SealKey *key, const StoreHistory *row) {
-    Head *head = head_find(&h->heads, key->lane, key->page);
+    Head *head = head_find(&key->of->heads, key->lane, key->page);
     HeadRun *run = head->frozen;
     head->blocks = HEAD_BLOCKS_SOME;
     pthread_mutex_lock(&h->lock);
@@ -251,15 +277,22 @@ static void let_go(History *h, const SealKey *key, const StoreHistory *row) {
     h->seal->frozen_bytes -= run->bytes;
     atomic_fetch_sub_explicit(&h->head_bytes, run->bytes, memory_order_relaxed);
     head_run_unref(run);
-    history_merge_sealed(h, key->lane, key->page, row->points, row->bytes.n);
+    history_merge_sealed(h, row->lane, key->page, row->points, row->bytes.n);
 }
 
-static void drop_dead(History *h, int64_t n) {
-    pthread_mutex_lock(&h->lock);
-    for (int64_t i = 0; i < n; i++) mem_free((void *)(uintptr_t)h->dead[i].name.p);
-    h->dead_count -= n;
-    if (h->dead_count) memmove(h->dead, h->dead + n, (size_t)h->dead_count * sizeof *h->dead);
-    pthread_mutex_unlock(&h->lock);
+static void drop_dead(History *of, int64_t n) {
+    pthread_mutex_lock(&of->root->lock);
+    for (int64_t i = 0; i < n; i++) mem_free((void *)(uintptr_t)of->dead[i].name.p);
+    of->dead_count -= n;
+    if (of->dead_count) memmove(of->dead, of->dead + n, (size_t)of->dead_count * sizeof *of->dead);
+    pthread_mutex_unlock(&of->root->lock);
+}
+
+// n more of its heads, or of its dead, are on their way.
+static void fly(Seal *s, History *of, int64_t n, int64_t dead) {
+    of->f.flying += n + (dead > 0) - (dead < 0);
+    of->dead_flying += dead;
+    s->dead_flying += dead;
 }
 
 static void slice_ended(History *h, void *arg, Err err) {
@@ -267,18 +300,22 @@ static void slice_ended(History *h, void *arg, Err err) {
     Seal *s = h->seal;
     s->flying--;
     s->again_asked = true;
-    s->dead_flying -= slice->dead;
     for (int64_t i = 0; i < slice->count; i++) {
-        head_find(&h->heads, slice->keys[i].lane, slice->keys[i].page)->flying = false;
-        if (err == ERR_OK) let_go(h, &slice->keys[i], &slice->rows[i]);
+        const SealKey *key = &slice->keys[i];
+        fly(s, key->of, -1, 0);
+        head_find(&key->of->heads, key->lane, key->page)->flying = false;
+        if (err == ERR_OK) let_go(h, key, &slice->rows[i]);
     }
+    if (slice->dead) fly(s, slice->whose, 0, -slice->dead);
     if (err == ERR_OK) {
-        drop_dead(h, slice->dead);
+        if (slice->dead) drop_dead(slice->whose, slice->dead);
         atomic_fetch_add_explicit(&h->n.sealed_blocks, slice->count, memory_order_relaxed);
         s->again_ns = 0;
     } else failed(h);
+    History *whose = slice->dead ? slice->whose : NULL;
     slice_free(slice);
     pthread_mutex_lock(&h->lock);
+    if (whose && whose->dead_count > DEAD_MAX) h->many_dead = true;
     pthread_cond_broadcast(&h->moved);
     pthread_mutex_unlock(&h->lock);
 }
@@ -291,10 +328,12 @@ static void slice_send(History *h, Slice *slice, const StoreDead *dead) {
     for (int64_t i = 0; i < slice->count; i++) {
         slice->rows[i].bytes.p = slice->bytes.p + at;
         at += slice->rows[i].bytes.n;
-        head_find(&h->heads, slice->keys[i].lane, slice->keys[i].page)->flying = true;
+        const SealKey *key = &slice->keys[i];
+        head_find(&key->of->heads, key->lane, key->page)->flying = true;
+        fly(h->seal, key->of, 1, 0);
     }
     h->seal->flying++;
-    h->seal->dead_flying += slice->dead;
+    if (slice->dead) fly(h->seal, slice->whose, 0, slice->dead);
     Err e = history_put(h, &put, slice_ended, slice);
     if (e != ERR_OK) slice_ended(h, slice, e);
     else buf_free(&slice->bytes);
@@ -310,24 +349,25 @@ static void freeze(History *h, Head *head) {
 
 // ---- what to seal ----
 
-static bool wanted(const Seal *s, const Head *head) {
+static bool wanted(const Seal *s, const History *of, const Head *head) {
     const HeadRun *oldest = head->frozen ? head->frozen : head->open;
     if (!oldest) return false;
-    if (s->why == SEAL_ASKED) return oldest->seq_first <= s->to;
+    if (s->why == SEAL_ASKED) return oldest->seq_first <= of->sealing;
     if (s->why == SEAL_PRESSURE) return !head->frozen;
     return head->frozen != NULL;
 }
 
-static void keys_add(Seal *s, const HeadRun *r) {
+static void keys_add(Seal *s, History *of, const HeadRun *r) {
     if (s->count == s->cap) {
         s->cap = s->cap ? s->cap * 2 : 256;
         s->keys = mem_grow(s->keys, (size_t)s->cap * sizeof *s->keys);
     }
-    s->keys[s->count++] = (SealKey){.lane = r->lane, .page = r->page, .bytes = r->bytes};
+    s->keys[s->count++] = (SealKey){.of = of, .lane = r->lane, .page = r->page, .bytes = r->bytes};
 }
 
 static int by_place(const void *a, const void *b) {
     const SealKey *x = a, *y = b;
+    if (x->of != y->of) return x->of->f.world < y->of->f.world ? -1 : 1;
     if (x->lane != y->lane) return x->lane < y->lane ? -1 : 1;
     return x->page < y->page ? -1 : x->page > y->page;
 }
@@ -338,18 +378,24 @@ static int by_size(const void *a, const void *b) {
     return by_place(a, b);
 }
 
+static void list_world(Seal *s, History *of) {
+    of->awaits = false;
+    for (int64_t i = 0; i < of->heads.cap; i++) {
+        const Head *head = &of->heads.slots[i];
+        if (head->key == 0 || !wanted(s, of, head)) continue;
+        if (head->flying) of->awaits = true;
+        else keys_add(s, of, head->frozen ? head->frozen : head->open);
+    }
+}
+
 // List what is wanted for a reason. False: nothing.
 static bool list(History *h, SealWhy why) {
     Seal *s = h->seal;
     s->why = why;
     s->at = s->count = 0;
-    s->awaits = false;
-    for (int64_t i = 0; i < h->heads.cap; i++) {
-        const Head *head = &h->heads.slots[i];
-        if (head->key == 0 || !wanted(s, head)) continue;
-        if (head->flying) s->awaits = true;
-        else keys_add(s, head->frozen ? head->frozen : head->open);
-    }
+    if (why != SEAL_ASKED || h->sealing) list_world(s, h);
+    for (int64_t i = 0; i < h->active_count; i++)
+        if (why != SEAL_ASKED || h->active[i]->sealing) list_world(s, h->active[i]);
     if (s->count) qsort(s->keys, (size_t)s->count, sizeof *s->keys, why == SEAL_PRESSURE ? by_size : by_place);
     if (s->count == 0) s->why = SEAL_NOTHING;
     return s->count > 0;
@@ -370,76 +416,152 @@ static void cut_list(History *h) {
     h->long_run = false;
 }
 
-static int64_t take_dead(History *h, StoreDead *out, uint64_t to) {
+static int64_t take_dead(const History *of, StoreDead *out, uint64_t to) {
     int64_t n = 0;
-    pthread_mutex_lock(&h->lock);
-    for (; n < h->dead_count && n < DEAD_SLICE && h->dead[n].seq <= to; n++)
-        out[n] = (StoreDead){.twin = h->dead[n].twin, .name = h->dead[n].name, .time = h->dead[n].time};
-    pthread_mutex_unlock(&h->lock);
+    pthread_mutex_lock(&of->root->lock);
+    for (; n < of->dead_count && n < DEAD_SLICE && of->dead[n].seq <= to; n++) {
+        const DeadTwin *d = &of->dead[n];
+        out[n] = (StoreDead){.twin = d->twin, .name = d->name, .time = d->time, .world = of->f.world};
+    }
+    pthread_mutex_unlock(&of->root->lock);
     return n;
 }
 
-// Put the oldest dead twins. False: there are none, or some are on their way.
-static bool put_dead(History *h, uint64_t to) {
-    if (h->seal->dead_flying) return false;
+// Put the oldest dead twins of a world. False: there are none, or some are on their way.
+static bool put_dead(History *h, History *of, uint64_t to) {
+    if (of->dead_flying || !of->dead_count) return false;
     StoreDead *dead = mem_alloc(DEAD_SLICE * sizeof *dead);
-    int64_t n = take_dead(h, dead, to);
+    int64_t n = take_dead(of, dead, to);
     if (n) {
         Slice *slice = mem_alloc(sizeof *slice);
         slice->dead = n;
+        slice->whose = of;
         slice_send(h, slice, dead);
     }
     mem_free(dead);
     return n > 0;
 }
 
-// List what was asked for, or tell the store when all of it is durable. True when something was done.
-static bool list_asked(History *h, uint64_t to) {
-    Seal *s = h->seal;
-    if (s->to == to && !s->again_asked) return false;
-    s->to = to;
-    s->again_asked = false;
-    if (list(h, SEAL_ASKED) || put_dead(h, to)) return true;
-    if (s->awaits || s->dead_flying) return false;
-    pthread_mutex_lock(&h->lock);
-    if (h->seal_to == to) h->seal_to = 0;
-    pthread_mutex_unlock(&h->lock);
-    s->to = 0;
-    store_history_sealed(h->store, to);
+// One world's ask is taken up when everything up to it is in heads. The lock is held.
+static bool take_ask(History *of) {
+    if (!of->seal_to || of->sealing == of->seal_to) return false;
+    if (atomic_load_explicit(&of->taken, memory_order_relaxed) < of->seal_to) return false;
+    of->sealing = of->seal_to;
     return true;
+}
+
+// Blocks may have more of forks than they were told.
+static void learn_asked(History *h) {
+    pthread_mutex_lock(&h->lock);
+    History *of = h->asked;
+    pthread_mutex_unlock(&h->lock);
+    while (of) {
+        if (fork_learn(of)) return; // again with the next turn
+        pthread_mutex_lock(&h->lock);
+        of = of->next_ask;
+        pthread_mutex_unlock(&h->lock);
+    }
+}
+
+static bool take_asks(History *h) {
+    pthread_mutex_lock(&h->lock);
+    bool any = take_ask(h);
+    for (History *of = h->asked; of; of = of->next_ask) any |= take_ask(of);
+    pthread_mutex_unlock(&h->lock);
+    return any;
+}
+
+// The next fork behind `of` whose ask was taken up; NULL: none. The list is others' to lengthen at its front only.
+static History *next_sealing(History *h, History *of) {
+    pthread_mutex_lock(&h->lock);
+    of = of == h ? h->asked : of->next_ask;
+    while (of && !of->sealing) of = of->next_ask;
+    pthread_mutex_unlock(&h->lock);
+    return of;
+}
+
+static void unlist(History *h, const History *of) {
+    for (History **at = &h->asked; *at; at = &(*at)->next_ask) {
+        if (*at != of) continue;
+        *at = of->next_ask;
+        return;
+    }
+}
+
+// Everything that a world's ask was taken up for is durable.
+static void sealed(History *h, History *of) {
+    uint64_t to = of->sealing;
+    pthread_mutex_lock(&h->lock);
+    bool all = of->seal_to == to;
+    of->sealing = 0;
+    if (all) of->seal_to = 0;
+    if (all && of != h) unlist(h, of);
+    pthread_mutex_unlock(&h->lock);
+    if (of == h) store_history_sealed(h->store, to);
+    else if (atomic_load_explicit(&of->f.sealed, memory_order_relaxed) < to)
+        atomic_store_explicit(&of->f.sealed, to, memory_order_release);
+}
+
+// List what was asked for, or tell of what of it is durable. True when something was done.
+static bool list_asked(History *h) {
+    Seal *s = h->seal;
+    learn_asked(h);
+    bool more = take_asks(h), did = false;
+    if (!more && !s->again_asked) return false;
+    s->again_asked = false;
+    if (list(h, SEAL_ASKED)) return true;
+    for (History *of = h, *next; of; of = next) {
+        next = next_sealing(h, of);
+        if (!of->sealing) continue;
+        if (put_dead(h, of, of->sealing)) did = true;
+        else if (!of->awaits && !of->dead_flying) sealed(h, of);
+    }
+    return did;
+}
+
+// Put names of the dead of worlds that have many.
+static bool put_many_dead(History *h) {
+    bool did = false;
+    pthread_mutex_lock(&h->lock);
+    bool many = h->many_dead;
+    h->many_dead = false;
+    pthread_mutex_unlock(&h->lock);
+    if (!many) return false;
+    for (int64_t i = -1; i < h->active_count; i++) {
+        History *of = i < 0 ? h : h->active[i];
+        if (of->dead_count > DEAD_MAX) did |= put_dead(h, of, UINT64_MAX);
+    }
+    return did;
 }
 
 // Make a list, when there is a reason to. True when something was done.
 static bool choose(History *h) {
     Seal *s = h->seal;
-    pthread_mutex_lock(&h->lock);
-    uint64_t to = h->seal_to;
-    bool dead = h->dead_count > DEAD_MAX;
-    pthread_mutex_unlock(&h->lock);
     if (s->failed) {
         if (time_mono_ns() < s->again_at) return false;
         s->failed = false;
         if (list(h, SEAL_AGAIN)) return true;
     }
-    if (to && atomic_load_explicit(&h->taken, memory_order_relaxed) >= to && list_asked(h, to)) return true;
+    if (list_asked(h)) return true;
     if ((h->long_run || pressed(h)) && list(h, SEAL_PRESSURE)) {
         cut_list(h);
         if (s->count) return true;
         s->why = SEAL_NOTHING;
     }
-    return dead && put_dead(h, UINT64_MAX);
+    return put_many_dead(h);
 }
 
 // Add the block of one head to a slice. Errors: STORAGE.
 static Err seal_head(History *h, Head *head, const SealKey *key, Slice *slice) {
+    History *of = key->of;
     StoreHistory row;
     HCell cell;
     const HeadRun *run = head->frozen ? head->frozen : head->open;
-    TRY(look_up(h, head, run, &cell));
+    TRY(look_up(h, of, head, run, &cell));
     if (!head->frozen) freeze(h, head);
     int64_t before = slice->bytes.n;
-    bool start = head->blocks == HEAD_BLOCKS_NONE || key->lane == LANE_BATCHES;
-    encode_run(h, head->frozen, cell, start, &row, &slice->bytes);
+    bool start = (head->blocks == HEAD_BLOCKS_NONE && !of->parent) || key->lane == LANE_BATCHES;
+    encode_run(h, of, head->frozen, cell, start, &row, &slice->bytes);
     row.bytes.n = slice->bytes.n - before;
     slice_add(slice, key, &row);
     return ERR_OK;
@@ -452,8 +574,8 @@ static void seal_slice(History *h) {
     Err e = ERR_OK;
     while (s->at < s->count && slice->bytes.n < STORE_SLICE_BYTES / 2 && e == ERR_OK) {
         const SealKey *key = &s->keys[s->at++];
-        Head *head = head_find(&h->heads, key->lane, key->page);
-        if (head && !head->flying && wanted(s, head)) e = seal_head(h, head, key, slice);
+        Head *head = key->of ? head_find(&key->of->heads, key->lane, key->page) : NULL;
+        if (head && !head->flying && wanted(s, key->of, head)) e = seal_head(h, head, key, slice);
     }
     if (slice->count) slice_send(h, slice, NULL);
     else slice_free(slice);
@@ -480,6 +602,17 @@ int64_t seal_wait_ns(const History *h) {
 }
 
 void seal_frozen_add(History *h, int64_t bytes) { h->seal->frozen_bytes += bytes; }
+
+void seal_forget(History *root, const History *fork) {
+    Seal *s = root->seal;
+    for (int64_t i = s->at; i < s->count; i++)
+        if (s->keys[i].of == fork) s->keys[i].of = NULL;
+    for (int64_t i = 0; i < fork->heads.cap; i++)
+        if (fork->heads.slots[i].frozen) s->frozen_bytes -= fork->heads.slots[i].frozen->bytes;
+    pthread_mutex_lock(&root->lock);
+    unlist(root, fork);
+    pthread_mutex_unlock(&root->lock);
+}
 
 bool seal_has_dead(const History *h) { return h->seal->dead_flying > 0; }
 
