@@ -192,7 +192,7 @@ static uint64_t *twins_of(const Sim *s, const RoleWire *r) {
 }
 
 Err sim_add(Sim *s, const SimEngine *e, Diag *d) {
-    CHECK(!s->started);
+    CHECK(!s->started && !s->wire->up);
     TRY(engine_check(s, e, d));
     bool lanes = s->open.lanes == 1 || (e->engine->caps & SIM_CAN_LANES);
     RoleWire *roles = roles_of(s, e, lanes);
@@ -370,12 +370,18 @@ static void inst_make(Sim *s, uint32_t number) {
 }
 
 void wire_up(Sim *s) {
-    order_columns(s->wire);
-    wire_readers(s->wire);
+    if (!s->wire->up) {
+        order_columns(s->wire);
+        wire_readers(s->wire);
+        s->wire->up = true;
+    }
     for (uint32_t i = 0; i < s->wire->column_count; i++) {
         Column *c = &s->columns[i];
+        if (s->wire->columns[i].written) {
+            column_own(s, i);
+            c->seen = array_copy(c->v);
+        }
         c->view.v = c->v->v;
-        if (s->wire->columns[i].written) c->seen = array_copy(c->v);
     }
     insts_make(s);
     for (uint32_t i = 0; i < s->wire->inst_count; i++) {
@@ -385,12 +391,23 @@ void wire_up(Sim *s) {
     }
 }
 
+void wire_down(Sim *s) {
+    for (uint32_t i = 0; i < s->wire->inst_count; i++) inst_free(&s->insts[i]);
+    mem_free(s->insts);
+    s->insts = NULL;
+    for (uint32_t i = 0; i < s->wire->column_count; i++) {
+        array_unref(s->columns[i].seen);
+        s->columns[i].seen = NULL;
+    }
+}
+
 void insts_make(Sim *s) {
     s->insts = mem_alloc((s->wire->inst_count ? s->wire->inst_count : 1) * sizeof *s->insts);
     for (uint32_t i = 0; i < s->wire->inst_count; i++) inst_make(s, i);
 }
 
 Err insts_plan(Sim *s) {
+    if (s->wire->planned) return ERR_OK; // insts_make gave them
     for (uint32_t i = 0; i < s->wire->inst_count; i++) {
         InstWire *w = &s->wire->insts[i];
         Inst *x = &s->insts[i];
@@ -398,6 +415,7 @@ Err insts_plan(Sim *s) {
         else if (w->e.engine->plan && w->e.engine->plan(&x->ctx, &w->plan) != 0) return inst_failed(x);
         x->ctx.plan = w->plan;
     }
+    s->wire->planned = true;
     return ERR_OK;
 }
 

@@ -120,7 +120,7 @@ static SimColumn describe(const SimGraph *g, uint32_t col) {
 }
 
 static uint32_t column_new(Sim *s, const SimColumn *what, Str name) {
-    CHECK(!s->started);
+    CHECK(!s->started && !s->wire->up);
     Wire *w = s->wire;
     uint32_t n = w->column_count++;
     if (n == s->column_cap) {
@@ -204,7 +204,7 @@ void column_own(Sim *s, uint32_t column) {
     c->v = mine;
     c->view.v = mine->v;
     const ColumnWire *w = &s->wire->columns[column];
-    for (uint32_t i = 0; i < w->whole_count; i++) {
+    for (uint32_t i = 0; s->insts && i < w->whole_count; i++) {
         const Reader *r = &w->whole[i];
         if (s->insts[r->inst].wire->roles[r->role].whole) s->insts[r->inst].cols[r->role].v = mine->v;
     }

@@ -101,6 +101,8 @@ typedef struct Wire {
     InstWire *insts;   // by rank
     uint32_t inst_count;
     uint32_t serials;
+    bool up;      // ordered, readers known
+    bool planned; // plans are made
 } Wire;
 
 // ---- of one Sim -----------------------------------------------------------------------------------------------------
@@ -227,11 +229,13 @@ void owner_name(const Sim *s, uint32_t column, uint32_t row, Buf *out); // "pump
 
 // ---- add.c
 void wire_unref(Wire *w);
-// Order of columns, readers, instances with their arrays: once, when a Sim starts or is loaded.
+// Order of columns and readers, once a Wire; instances with their arrays: once a Sim, when it starts or is loaded.
 void wire_up(Sim *s);
+// Instances and what goes with them are gone again, as before wire_up.
+void wire_down(Sim *s);
 // Instances without arrays, for wire_up and forks.
 void insts_make(Sim *s);
-MUST Err insts_plan(Sim *s);
+MUST Err insts_plan(Sim *s); // once a Wire
 void inst_free(Inst *i);
 void inst_fill(Inst *i); // gathered roles get what their columns hold
 void inst_bind(Inst *i); // show the engine where its columns are

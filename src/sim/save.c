@@ -371,8 +371,8 @@ static void fork_inst(const Inst *from, Inst *to) {
     inst_bind(to);
 }
 
-Sim *sim_fork(const Sim *s) {
-    CHECK(s->started && !s->failed);
+// What a copy has of the beginning.
+static Sim *copy_head(const Sim *s) {
     Sim *f = mem_alloc(sizeof *f);
     f->graph = sim_graph_ref(s->graph);
     f->wire = s->wire;
@@ -380,7 +380,6 @@ Sim *sim_fork(const Sim *s) {
     f->symbols = s->symbols;
     atomic_fetch_add_explicit(&f->symbols->refs, 1, memory_order_relaxed);
     f->open = s->open;
-    f->started = true;
     f->now = s->now;
     f->seq = s->seq;
     f->stats = s->stats;
@@ -389,7 +388,33 @@ Sim *sim_fork(const Sim *s) {
     f->calendar.items = mem_alloc((size_t)(s->calendar.n ? s->calendar.n : 1) * sizeof(Item));
     if (s->calendar.n) memcpy(f->calendar.items, s->calendar.items, (size_t)s->calendar.n * sizeof(Item));
     fork_columns(s, f);
+    return f;
+}
+
+Sim *sim_fork(const Sim *s) {
+    CHECK(s->started && !s->failed);
+    Sim *f = copy_head(s);
+    f->started = true;
     insts_make(f);
     for (uint32_t i = 0; i < s->wire->inst_count; i++) fork_inst(&s->insts[i], &f->insts[i]);
+    return f;
+}
+
+Err sim_ready(Sim *s, Diag *d) {
+    CHECK(!s->started);
+    if (s->wire->planned) return ERR_OK;
+    s->diag = d;
+    wire_up(s);
+    Err e = insts_plan(s);
+    wire_down(s);
+    s->diag = NULL;
+    if (e != ERR_OK) s->failed = true;
+    return e;
+}
+
+Sim *sim_replica(const Sim *s, const uint64_t *scenario) {
+    CHECK(!s->started && !s->failed && s->wire->planned);
+    Sim *f = copy_head(s);
+    memcpy(f->open.scenario, scenario, s->open.lanes * sizeof *scenario);
     return f;
 }

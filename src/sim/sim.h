@@ -166,6 +166,12 @@ MUST Err sim_add(Sim *s, const SimEngine *e, Diag *d);
 MUST Err sim_gather(Sim *s, View *v, uint16_t lane_mask);
 // t = 0: init, and the first instant's micro-steps. Errors: SIM_LOOP, SIM_FAILED; messages name twin, property, engine.
 MUST Err sim_start(Sim *s, Diag *d);
+// What follows from columns and engines alone: who reads what, plans. After sim_gather; sim_start does it otherwise.
+// From then on nothing may be added. Errors: SIM_FAILED.
+MUST Err sim_ready(Sim *s, Diag *d);
+// The same beginning for other scenarios (by lane), inputs given so far included: not started, a run of its own. Shares
+// graph, plans, configs and columns until they are written. Any thread, several at once. Cost: columns and inputs.
+Sim *sim_replica(const Sim *ready, const uint64_t *scenario);
 // Something from outside moves at time t (>= now; before sim_start: t = 0, before init), in the lanes of the mask.
 //   priority  of those at one time: lower first; then by twin, then in order of the calls; of one cell the last stands
 // A cell that takes no input keeps its value; SimStats.refused counts.

@@ -197,6 +197,39 @@ static void test_lanes(void **state) {
     }
 }
 
+// Runs made of one beginning are those that begin anew, whatever others of it do.
+static void test_replicas(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        TestSim t;
+        test_sim_open(&t, 5, seed);
+        Toys m = model_of(&t, seed, seed % 2 ? 8 : 1);
+        Sim *ready = model_new(&m);
+        test_gather(&t, ready, UINT8_MAX);
+        ok(sim_ready(ready, NULL));
+        ok(sim_ready(ready, NULL));
+        for (uint64_t k = 0; k < 3; k++) {
+            for (uint32_t l = 0; l < m.lanes; l++) m.scenario[l] = seed * 1000 + k * 8 + l;
+            Sim *s = sim_replica(ready, m.scenario), *fresh = model_start(&m);
+            inputs(&m, s);
+            ok(sim_start(s, NULL));
+            Told a = {0}, b = {0};
+            run_to(s, 12, &a);
+            Sim *on = sim_fork(s); // and what is made of it
+            sim_free(s);
+            run_to(on, 30, &a);
+            run_to(fresh, 12, &b);
+            run_to(fresh, 30, &b);
+            if (sim_hash(on) != sim_hash(fresh)) fail_msg("seed %d: replica %d differs", (int)seed, (int)k);
+            assert_memory_equal(a.hash, b.hash, sizeof a.hash);
+            sim_free(on);
+            sim_free(fresh);
+        }
+        sim_free(ready);
+        test_sim_close(&t);
+    }
+}
+
 static void test_order_of_adding(void **state) {
     (void)state;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
@@ -867,9 +900,10 @@ int main(void) {
         cmocka_unit_test(test_several_roots),   cmocka_unit_test(test_tolerance),
         cmocka_unit_test(test_one_writer),      cmocka_unit_test(test_output),
         cmocka_unit_test(test_sink_stops),      cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_lanes),           cmocka_unit_test(test_order_of_adding),
-        cmocka_unit_test(test_slices),          cmocka_unit_test(test_other_process),
-        cmocka_unit_test(test_fork_is_apart),   cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_lanes),           cmocka_unit_test(test_replicas),
+        cmocka_unit_test(test_order_of_adding), cmocka_unit_test(test_slices),
+        cmocka_unit_test(test_other_process),   cmocka_unit_test(test_fork_is_apart),
+        cmocka_unit_test(test_damaged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
