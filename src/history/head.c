@@ -285,7 +285,7 @@ static void add_dead(History *h, const TrailPoint *p, uint64_t seq, int64_t time
         h->dead = mem_grow(h->dead, (size_t)h->dead_cap * sizeof *h->dead);
     }
     h->dead[h->dead_count++] = (DeadTwin){.twin = p->row, .seq = seq, .name = {name, p->text.n}, .time = time};
-    if (h->dead_count > DEAD_MAX) h->root->many_dead = true;
+    if (h->dead_count > DEAD_MANY) h->root->many_dead = true;
     pthread_mutex_unlock(&h->root->lock);
 }
 

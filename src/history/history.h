@@ -16,8 +16,8 @@
 //  4. Heads hold at most head_bytes_max; the largest are sealed first. When they cannot be sealed (full disk), the
 //     queue fills and history_room tells the writer to wait.
 //
-// Forks: a fork's history is a layer over its parent's, see history_fork. It has heads and blocks of its own, and shares
-// all else with the history it lies over in the end, the root (live's).
+// Forks: a fork's history is a layer over its parent's, see history_fork. It has heads and blocks of its own, and
+// shares all else with the history it lies over in the end, the root (live's).
 //
 // Threads: one thread of its own for heads, sealing and merging, for all forks too; reads from any thread.
 #pragma once
@@ -53,7 +53,7 @@ void history_close(History *h);
 //   fork made                                history_fork
 //   a batch of it became visible             history_add                        (as live's)
 //   made again after a start                 history_replay_begin, history_replay for each batch of its journal, _end
-//   let go of in memory                      history_close                      (points in no block: the journal has them)
+//   let go of in memory                      history_close                (points in no block: the journal has them)
 //   dropped                                  history_close, store_world_del: its blocks go in the background
 //
 // A parent stays as long as children have it, whether it was closed or not; its journal too, so that it can be made
@@ -65,8 +65,9 @@ typedef struct HistoryFork {
     int64_t fork_time; // that batch's update time; those of the fork are later
 } HistoryFork;
 #define HISTORY_WORLD_MAX (((uint64_t)1 << 27) - 1) // forks that a file can have had
-// Once for each fork that is open; after history_open of the root. Any thread, does not wait for the disk but to read.
-// Errors: LIMIT (the number), BUSY (that number is open already).
+// A number that is open already gives the same history, with all it was told, to be closed once more. After history_open
+// of the root. Any thread; does not look at the disk.
+// Errors: LIMIT (the number).
 MUST Err history_fork(const HistoryFork *f, History **out);
 // The journal of a fork is about to be told again by history_replay, ascending, from any of its batches on. What is in
 // blocks, and what this handle was told before, is passed over. Errors: STORAGE, CORRUPT.
@@ -88,8 +89,8 @@ void history_wait_room(History *h);
 // Wait until everything up to seq is in heads, of forks their parents' part too. Any thread but the store's and the
 // history's own.
 void history_wait(History *h, uint64_t seq);
-// A checkpoint at seq begins: seal everything up to it and tell the store; of a fork what is its own, and history_sealed
-// tells. Does not wait.
+// A checkpoint at seq begins: seal everything up to it and tell the store; of a fork what is its own, and
+// history_sealed tells. Does not wait.
 void history_seal(History *h, uint64_t seq);
 // Wait until nothing is left to seal, merge or let go. Tests, close, benches.
 void history_drain(History *h);

@@ -91,7 +91,7 @@ typedef struct HistorySource {
     Str text;
 } HistorySource;
 #define HISTORY_SOURCES_MAX 4096 // distinct ones kept by number
-#define DEAD_MAX 65536           // more dead twins are not kept in memory
+#define DEAD_MANY 65536          // more dead twins are not kept in memory
 #define SOURCE_IS_TEXT HISTORY_SOURCES_MAX
 
 // What a trail record is in a head. text borrowed.
@@ -190,7 +190,7 @@ bool layer_next(Layer *l);
 // Up to which batch heads of the layer are looked at.
 uint64_t layer_taken(const Layer *l);
 // The number of a lane of the layer in the store.
-static inline uint64_t layer_lane(const Layer *l, uint64_t lane);
+uint64_t layer_lane(const Layer *l, uint64_t lane);
 
 // What of a page is in memory, layer by layer from the history's own on: taken before the store is asked.
 typedef struct LayerView {
@@ -205,8 +205,8 @@ typedef struct LayerViews {
 void layer_views(History *h, uint64_t lane, uint64_t page, LayerViews *out);
 void layer_views_free(LayerViews *v); // again is fine
 
-// What is in blocks of a fork counts as taken: readers and who seals must know of it first. Asks the store once for each
-// fork. Of the root: nothing to do. Any thread but the store's. Errors: STORAGE, CORRUPT.
+// What is in blocks of a fork counts as taken: readers and who seals must know of it first. Asks the store once for
+// each fork. Of the root: nothing to do. Any thread but the store's. Errors: STORAGE, CORRUPT.
 MUST Err fork_learn(History *h);
 // Is that number open?
 bool fork_is_open(History *root, uint64_t world);
@@ -382,7 +382,7 @@ struct History {
     History **forks; // by number; fork_slots: power of two
     int64_t fork_slots, fork_count;
     History *closing; // forks that nobody has any more
-    bool many_dead;   // somewhere more than DEAD_MAX wait
+    bool many_dead;   // somewhere more than DEAD_MANY wait
     int64_t flying;   // puts on their way
     HistoryDesk *desks;
     Str *sources; // by number; 0: ""
@@ -420,8 +420,6 @@ struct History {
         _Atomic int64_t points, sealed_blocks, merged_blocks, blocks_let_go, seal_ns, merge_ns, failed;
     } n; // measures
 };
-
-static inline uint64_t layer_lane(const Layer *l, uint64_t lane) { return store_lane(l->of->f.world, lane); }
 
 // Everything up to seq is in heads or blocks; of a fork it may be more: blocks have more than its journal told again so
 // far. Any thread.

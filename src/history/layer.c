@@ -31,6 +31,8 @@ bool layer_next(Layer *l) {
     return true;
 }
 
+uint64_t layer_lane(const Layer *l, uint64_t lane) { return store_lane(l->of->f.world, lane); }
+
 uint64_t layer_taken(const Layer *l) {
     uint64_t taken = atomic_load_explicit(&l->of->taken, memory_order_acquire);
     return taken < l->to ? taken : l->to;

@@ -315,7 +315,7 @@ static void slice_ended(History *h, void *arg, Err err) {
     History *whose = slice->dead ? slice->whose : NULL;
     slice_free(slice);
     pthread_mutex_lock(&h->lock);
-    if (whose && whose->dead_count > DEAD_MAX) h->many_dead = true;
+    if (whose && whose->dead_count > DEAD_MANY) h->many_dead = true;
     pthread_cond_broadcast(&h->moved);
     pthread_mutex_unlock(&h->lock);
 }
@@ -529,7 +529,7 @@ static bool put_many_dead(History *h) {
     if (!many) return false;
     for (int64_t i = -1; i < h->active_count; i++) {
         History *of = i < 0 ? h : h->active[i];
-        if (of->dead_count > DEAD_MAX) did |= put_dead(h, of, UINT64_MAX);
+        if (of->dead_count > DEAD_MANY) did |= put_dead(h, of, UINT64_MAX);
     }
     return did;
 }

@@ -117,7 +117,8 @@ static const char *const db_sql[DB_STATEMENT_COUNT] = {
     "SELECT " HISTORY_COLUMNS ", NULL FROM history NOT INDEXED WHERE id > ?1 AND tier <= ?2 ORDER BY id",
     "SELECT count(*), sum(points), sum(size), min(t0), max(t1) FROM history WHERE tier < 16 AND " OF_WORLD,
     "SELECT " HISTORY_COLUMNS ", NULL FROM history WHERE tier < 16 AND " OF_WORLD " ORDER BY lane, page, t0",
-    "SELECT lane, page, max(last) FROM history WHERE tier < 16 AND " OF_WORLD " GROUP BY lane, page ORDER BY lane, page",
+    "SELECT lane, page, max(last) FROM history WHERE tier < 16 AND " OF_WORLD
+    " GROUP BY lane, page ORDER BY lane, page",
     "SELECT " HISTORY_COLUMNS ", bytes FROM history WHERE id = ?1",
     "SELECT id, name, time, crc FROM dead WHERE name = ?1 AND id >= ?2 << 36 AND id < (?2 + 1) << 36"
     " ORDER BY time DESC, id DESC",

@@ -164,12 +164,15 @@ typedef struct StoreHistory {
     Str bytes;
 } StoreHistory;
 
-// Blocks of other worlds stand among live's, by lanes of their own: the world's number above the lane. Their sequences
-// are the world's. Put while the world's row is not there, they are left out: a world that goes takes its history along.
+// Blocks of other worlds stand among live's, by lanes of their own: the world's number (less than 2^27) above the lane.
+// Their sequences are the world's. Put while the world's row is not there, they are left out: a world that goes takes
+// its history along.
 #define STORE_LANE_BITS 35
-#define STORE_HISTORY_WORLD_MAX (((uint64_t)1 << 27) - 1)
+// The lane of a world (0: live), and back.
 static inline uint64_t store_lane(uint64_t world, uint64_t lane) { return world << STORE_LANE_BITS | lane; }
+// Its world.
 static inline uint64_t store_lane_world(uint64_t lane) { return lane >> STORE_LANE_BITS; }
+// Its own number in that world.
 static inline uint64_t store_lane_own(uint64_t lane) { return lane & (((uint64_t)1 << STORE_LANE_BITS) - 1); }
 
 typedef struct StoreDead {
@@ -195,8 +198,8 @@ MUST Err store_history_put(Store *s, const StoreHistoryPut *put, StoreHistoryFn 
 // Everything up to seq is in blocks that are durable; it could not be done. Any thread.
 void store_history_sealed(Store *s, uint64_t seq);
 void store_history_failed(Store *s);
-// After store_open: the largest `last` of each of live's (lane, page) that has a block which ends behind the newest root: what
-// replay tells again up to there is in them already. Errors: STORAGE, CORRUPT.
+// After store_open: the largest `last` of each of live's (lane, page) that has a block which ends behind the newest
+// root: what replay tells again up to there is in them already. Errors: STORAGE, CORRUPT.
 MUST Err store_history_ahead(Store *s, void (*fn)(void *ctx, uint64_t lane, uint64_t page, uint64_t last), void *ctx);
 
 // A reader: a connection of its own, taken from a pool (at most STORE_READERS_MAX at once; one more waits). Everything
