@@ -251,6 +251,8 @@ static void clean_first(Call *c) {
     }
 }
 
+#define FIRST_STEP 1e-12 // of the time: not so short that it can hardly be told from it
+
 // Hairer's starting step, II.4: from the sizes of y, y' and a difference of y'.
 static void first_step(Call *c) {
     Rk45 *s = c->s;
@@ -267,6 +269,7 @@ static void first_step(Call *c) {
             d1 = fmax(d1, fabs(c->x.k[K1][j]) / sc);
         }
         c->x.h[w] = d0 < 1e-5 || d1 < 1e-5 ? 1e-6 : 0.01 * d0 / d1;
+        c->x.h[w] = fmax(c->x.h[w], FIRST_STEP * fabs(s->t[w])); // a state may be 0 but for rounding
         if (c->o->h_max > 0 && c->x.h[w] > c->o->h_max) c->x.h[w] = c->o->h_max;
         c->x.num[w] = d1;
         any = true;

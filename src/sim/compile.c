@@ -405,7 +405,7 @@ static Err leaf_roles(Compile *c, const Expr *e, const Around *in, Str path, boo
             if (!any) *v = w;
             else if (w.unit != v->unit) v->unit = NULL;
             roles[i] = role;
-            compile_read(c, role, link ? VIA_LINK : VIA_TWIN, in->agg);
+            if (here) compile_read(c, role, link ? VIA_LINK : VIA_TWIN, in->agg); // else nothing moves it
             any = true;
         }
     }

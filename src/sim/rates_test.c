@@ -574,6 +574,25 @@ static void outside(void **state) {
     rig_close(&t);
 }
 
+// Begun anew late, with a state that is not quite 0: the first step is one that time can tell.
+static void sawtooth_for_long(void **state) {
+    (void)state;
+    for (int i = 1; i <= 60; i++) {
+        Rig t;
+        char doc[200];
+        rig_open(&t);
+        rig_twin(&t, "a", "Cell", "'x':0,'n':0");
+        snprintf(doc, sizeof doc,
+                 "{'model':'dtmi:t:Cell;1','say':['der(x) = %d / 3600000','when x >= 1 then x = x - 1, n = n + 1']}",
+                 7 * i);
+        rig_behaviour(&t, "d", doc);
+        rig_must(&t, rig_begin(&t, NULL));
+        rig_must(&t, rig_run(&t, 1e7));
+        NEAR(rig_value(&t, "a", "n") + rig_value(&t, "a", "x"), 7 * i * 1e7 / 3600000, 1e-5);
+        rig_close(&t);
+    }
+}
+
 // A Sim that begins at a given instant.
 static void begin_at(Rig *t, const char *when) {
     SimOpen o = {.graph = NULL, .seed = 1, .lanes = 1};
@@ -674,6 +693,7 @@ int main(void) {
         cmocka_unit_test(growing_hazard),
         cmocka_unit_test(lanes_and_stops),
         cmocka_unit_test(outside),
+        cmocka_unit_test(sawtooth_for_long),
         cmocka_unit_test(clock_and_zone),
         cmocka_unit_test(clock_refusals),
     };
