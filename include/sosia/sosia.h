@@ -495,6 +495,21 @@ SosiaErr sosia_run_pause(Sosia *s, const SosiaCaller *who, SosiaStr world, Sosia
 // How far it is: state is idle, starting, running, paused, done or failed. Waits up to wait_ns for its end.
 SosiaErr sosia_run_status(Sosia *s, const SosiaCaller *who, SosiaStr world, int64_t wait_ns, SosiaOut *out);
 
+// Try a what-if (a definition, docs/worlds.md): fork one instant twice, with one seed, and let both run at once, one of
+// them with the changes. The worlds are ordinary forks.
+typedef struct SosiaWhatif {
+    SosiaStr name;  // of the definition
+    SosiaStr world; // that has it; "" is live. It is what is forked, unless the definition says "from"
+    SosiaStr as;    // the changed world's name; "": the definition's, with a number behind when that is taken. The
+                    // other one is called so with ".base" behind
+    bool alone;     // only the changed world
+    bool again;     // in place of those that this what-if made under that name before, which are dropped
+} SosiaWhatif;
+// Begin. The body is {"whatif","world","from","baseline","compare":"/compare?worlds=BASELINE,WORLD"}. Errors:
+// DEFINITION_NOT_FOUND, TWIN_NOT_FOUND and VALIDATION (what it changes is not there), those of sosia_world_fork and
+// sosia_run: then no world is left. Waits for the writer.
+SosiaErr sosia_whatif(Sosia *s, const SosiaCaller *who, const SosiaWhatif *w, SosiaOut *out);
+
 // What differs between two worlds: values, twins, relationships, models and documents (definitions). Times are no
 // difference.
 typedef struct SosiaDiff {

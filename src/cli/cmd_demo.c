@@ -132,7 +132,10 @@ static Err print_welcome(Run *r) {
     buf_printf(&out, "Try, in another terminal:\n\n");
     buf_printf(&out, "  %s watch 'line-1*'%s\n", sosia, more);
     buf_printf(&out, "  %s get cold-room-2%s\n", sosia, more);
-    buf_printf(&out, "  %s worlds fork night-shift%s\n\n", sosia, more);
+    buf_printf(&out, "  %s worlds fork night-shift%s\n", sosia, more);
+    buf_printf(&out, "  %s whatif demand-up%s\n\n", sosia, more);
+    buf_printf(&out, "What would happen if: %s whatif%s lists what may be tried, each in one command.\n\n", sosia,
+               more);
     if (r->emulator > 0) {
         buf_printf(&out, "Silence the sensors and watch the values grow stale: kill %d\n", (int)r->emulator);
     }

@@ -6,6 +6,7 @@
 #include "engine/document.h"
 #include "engine/run.h"
 #include "engine/derive.h"
+#include "engine/whatif.h"
 
 static Err wrong(Diag *d, const Json *at, const char *text) {
     return diag_add(d, ERR_ARGUMENT, at->at, -1, (Str){0}, "%s", text);
@@ -170,16 +171,7 @@ static Err whatif_check(const Realm *r, const View *v, const Json *json, Str nam
     arena_init(&a, 4096);
     Err err = whatif_of(&a, json, name, &w, d);
     if (!err && !w.for_ns) err = wrong(d, json, "a what-if says how long it runs: \"for\": \"P7D\"");
-    for (int32_t i = 0; !err && i < w.change_count; i++) {
-        TwinId id = view_find_twin(&look, w.changes[i].twin);
-        Str path = w.changes[i].property;
-        if (!id.v)
-            err = diag_add(d, ERR_TWIN_NOT_FOUND, -1, -1, w.changes[i].twin, "there is no twin with the id \"%.*s\"",
-                           STR_ARG(w.changes[i].twin));
-        else if (!model_field(v->catalog->tables[view_twin_place(&look, id).table].model, path))
-            err = diag_add(d, ERR_VALIDATION, -1, -1, w.changes[i].twin, "its model has no property \"%.*s\"",
-                           STR_ARG(path));
-    }
+    if (!err) err = whatif_fits(&look, &w, d);
     arena_free(&a);
     return err;
 }

@@ -145,6 +145,12 @@ static const Schema SCHEMAS[] = {
      ",\"progress\":{\"type\":\"number\"},\"seconds\":{\"type\":\"number\"},\"secondsLeft\":{\"type\":"
      "\"number\"},\"instants\":{\"type\":\"integer\"},\"values\":{\"type\":\"integer\"},\"error\":{\"type\":\"object\"}"
      "}}"},
+    {"WhatifRun", NULL,
+     "{\"type\":\"object\",\"properties\":{\"name\":" TEXT ",\"baseline\":{\"type\":\"boolean\"},\"again\":{\"type\":"
+     "\"boolean\"}}}"},
+    {"WhatifBegun", NULL,
+     "{\"type\":\"object\",\"required\":[\"world\"],\"properties\":{\"whatif\":" TEXT ",\"world\":" TEXT
+     ",\"from\":" TEXT ",\"baseline\":" TEXT ",\"compare\":" TEXT "}}"},
     {"Diff", NULL,
      "{\"type\":\"object\",\"properties\":{\"world\":" TEXT ",\"against\":{},\"counts\":{\"type\":\"object\"},"
      "\"changes\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"nextLink\":{}}}"},

@@ -45,6 +45,9 @@ void own_run(Call *c);
 void own_run_pause(Call *c);
 void own_run_status(Call *c);
 
+// whatif.c: POST /whatifs/NAME/run {"name","baseline","again"} forks two worlds and lets them run; see sosia_whatif.
+void own_whatif_run(Call *c);
+
 // erasure.c: POST /erasures {"twin":"ID"[,"property":"PATH"]} is answered with the signed receipt (receipt.h) when
 // nothing of it is left, whether the client is still there or not. GET /erasures lists receipts without names,
 // GET /erasures/key tells the public key (?format=pem: as PEM).

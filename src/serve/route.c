@@ -121,6 +121,8 @@ static const Route ROUTES[] = {
      "Define what may be tried, or change it", "Definition", 200, "Definition"},
     {"DELETE", "/whatifs/{id}", own_definition_delete, OWN | ROUTE_WRITE, "Whatif_Delete",
      "Remove a definition", NULL, 204, NULL},
+    {"POST", "/whatifs/{id}/run", own_whatif_run, OWN | ROUTE_WRITE, "Whatif_Run",
+     "Try it: two forks of one instant run at once, one of them with the changes", "WhatifRun", 202, "WhatifBegun"},
     {"POST", "/erasures", own_erase, ROUTE_WRITE, "Erasures_Erase",
      "Erase every value that ever was of a twin or of one property, for privacy; answered when nothing is left",
      "Erasure", 200, "SignedReceipt"},

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/whatif.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "codec/json.h"
+#include "engine/scenarios.h"
+
+Err whatif_fits(View *v, const Whatif *w, Diag *d) {
+    for (int32_t i = 0; i < w->change_count; i++) {
+        const PlannedChange *p = &w->changes[i];
+        TwinId id = view_find_twin(v, p->twin);
+        if (!id.v)
+            return diag_add(d, ERR_TWIN_NOT_FOUND, -1, -1, p->twin, "there is no twin with the id \"%.*s\"",
+                            STR_ARG(p->twin));
+        if (!model_field(v->catalog->tables[view_twin_place(v, id).table].model, p->property))
+            return diag_add(d, ERR_VALIDATION, -1, -1, p->twin, "its model has no property \"%.*s\"",
+                            STR_ARG(p->property));
+    }
+    return ERR_OK;
+}
+
+// One call.
+typedef struct Trying {
+    Sosia *engine;
+    const SosiaCaller *who;
+    const SosiaWhatif *asked;
+    Arena keep;
+    Str json; // the definition
+    Whatif what;
+    Str changes; // JSON
+    Str from, changed, base;
+    SosiaOut *out;
+} Trying;
+
+static Err say(Trying *x, Err err, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    buf_reset(&x->out->message);
+    buf_vprintf(&x->out->message, fmt, ap);
+    va_end(ap);
+    return err;
+}
+
+// ---- the definition -----------------------------------------------------------------------------------------------
+
+static Err copy_definition(View *v, void *ctx) {
+    Trying *x = ctx;
+    const Doc *doc = catalog_doc(v->catalog, WHATIFS_COLLECTION, x->asked->name);
+    if (!doc) return ERR_DEFINITION_NOT_FOUND;
+    x->json = arena_str(&x->keep, doc->json);
+    return ERR_OK;
+}
+
+static Err read_definition(Trying *x) {
+    Json v;
+    Diag d;
+    Err err = engine_read(x->engine, x->who, x->asked->world, copy_definition, x, NULL);
+    if (err == ERR_DEFINITION_NOT_FOUND) return say(x, err, "there is no what-if \"%.*s\"", STR_ARG(x->asked->name));
+    TRY(err);
+    diag_init(&d);
+    err = json_parse(x->json, NULL, &x->keep, &v, &d);
+    if (!err) err = whatif_of(&x->keep, &v, x->asked->name, &x->what, &d);
+    if (err && d.count) (void)say(x, err, "%.*s", STR_ARG(d.messages[0].text));
+    diag_free(&d);
+    const Json *list = err ? NULL : json_get(&v, STR("changes"));
+    if (!list) return err;
+    Buf text = {0};
+    json_put(&text, list);
+    x->changes = arena_str(&x->keep, buf_str(&text));
+    buf_free(&text);
+    return ERR_OK;
+}
+
+// "live@-1d" is an instant before now.
+static void take_from(Trying *x) {
+    Str from = x->what.from.n ? x->what.from : x->asked->world.n ? x->asked->world : STR("live");
+    Str when = from, world = str_cut(&when, '@');
+    int64_t at;
+    x->from = from;
+    if (world.n == from.n || !when.n || (when.p[0] != '-' && !str_eq(when, STR("now")))) return;
+    if (!time_parse_when(when, x->engine->now(x->engine->now_ctx), &at)) return;
+    Buf text = {0};
+    buf_printf(&text, "%.*s@", STR_ARG(world));
+    time_print(at, 9, &text);
+    x->from = arena_str(&x->keep, buf_str(&text));
+    buf_free(&text);
+}
+
+// ---- names --------------------------------------------------------------------------------------------------------
+
+static bool taken(Trying *x, Str name) {
+    Realm *r;
+    Err err = realm_open(x->engine, name, &r);
+    if (!err) realm_unref(r);
+    return err != ERR_WORLD_NOT_FOUND;
+}
+
+static Str purpose(Trying *x, bool base) {
+    return arena_printf(&x->keep, "what-if %.*s%s", STR_ARG(x->asked->name), base ? ", without its changes" : "");
+}
+
+// A world that this what-if made before: it goes. Errors: WORLD_EXISTS: it is somebody else's.
+static Err clear(Trying *x, Str name, bool base) {
+    Realm *r;
+    Err err = realm_open(x->engine, name, &r);
+    if (err) return err == ERR_WORLD_NOT_FOUND ? ERR_OK : err;
+    bool ours = r->scenario && str_eq(r->scenario->purpose, purpose(x, base));
+    realm_unref(r);
+    if (!ours) return ERR_WORLD_EXISTS;
+    return (Err)sosia_drop(x->engine, x->who, name);
+}
+
+static void name_them(Trying *x, Str name, int number) {
+    x->changed = number > 1 ? arena_printf(&x->keep, "%.*s-%d", STR_ARG(name), number) : arena_str(&x->keep, name);
+    x->base = arena_printf(&x->keep, "%.*s" WHATIF_BASE, STR_ARG(x->changed));
+}
+
+static Err choose_names(Trying *x) {
+    const SosiaWhatif *a = x->asked;
+    name_them(x, a->as.n ? a->as : a->name, 1);
+    if (a->again) {
+        Err err = clear(x, x->changed, false);
+        if (!err) err = clear(x, x->base, true);
+        if (err != ERR_WORLD_EXISTS) return err;
+    }
+    if (a->as.n) return ERR_OK; // taken: the fork says so
+    for (int i = 2; taken(x, x->changed) || (!a->alone && taken(x, x->base)); i++) {
+        if (i > WHATIF_NAMES_MAX) return say(x, ERR_LIMIT, "there are %d worlds of that name", WHATIF_NAMES_MAX);
+        name_them(x, a->name, i);
+    }
+    return ERR_OK;
+}
+
+// ---- worlds -------------------------------------------------------------------------------------------------------
+
+static Err fork_of(Trying *x, Str from, Str name, bool base) {
+    SosiaFork f = {.from = from, .name = name, .purpose = purpose(x, base), .seed = x->what.seed, .seeded = true};
+    Err err = (Err)sosia_world_fork(x->engine, x->who, &f);
+    if (err == ERR_WORLD_NOT_FOUND) return say(x, err, "there is no world \"%.*s\" to fork", STR_ARG(from));
+    if (err == ERR_WORLD_EXISTS) return say(x, err, "there is a world \"%.*s\" already", STR_ARG(name));
+    return err ? say(x, err, "%.*s cannot be forked: %s", STR_ARG(from), err_text(err)) : ERR_OK;
+}
+
+static Err look_at(View *v, void *ctx) {
+    Trying *x = ctx;
+    Diag d;
+    diag_init(&d);
+    Err err = whatif_fits(v, &x->what, &d);
+    if (err)
+        (void)say(x, err, "what-if \"%.*s\" does not fit %.*s: %.*s: %.*s", STR_ARG(x->asked->name), STR_ARG(x->from),
+                  STR_ARG(d.messages[0].where), STR_ARG(d.messages[0].text));
+    diag_free(&d);
+    return err;
+}
+
+static Err set_off(Trying *x, Str world, Str changes) {
+    SosiaOut out = {0};
+    SosiaRun run = {.world = world, .for_ns = x->what.for_ns, .output_ns = x->what.output_ns, .changes = changes};
+    Err err = (Err)sosia_run(x->engine, x->who, &run, &out);
+    if (err) (void)say(x, err, "%.*s does not run: %.*s", STR_ARG(world), STR_ARG(buf_str(&out.message)));
+    sosia_out_free(&out);
+    return err;
+}
+
+// The changed world is forked of `from`, a world that was made for it, or not.
+static Err make_changed(Trying *x, Str from, Str base) {
+    TRY(fork_of(x, from, x->changed, false));
+    Err err = base.n ? ERR_OK : engine_read(x->engine, x->who, x->changed, look_at, x, NULL);
+    if (!err) err = set_off(x, x->changed, x->changes);
+    if (!err && base.n) err = set_off(x, base, (Str){0});
+    if (err) (void)sosia_drop(x->engine, x->who, x->changed);
+    return err;
+}
+
+// Nothing is left of what did not begin.
+static Err make_worlds(Trying *x) {
+    if (x->asked->alone) return make_changed(x, x->from, (Str){0});
+    TRY(fork_of(x, x->from, x->base, true));
+    Err err = engine_read(x->engine, x->who, x->base, look_at, x, NULL);
+    if (!err) err = make_changed(x, x->base, x->base);
+    if (err) (void)sosia_drop(x->engine, x->who, x->base);
+    return err;
+}
+
+static void tell(const Trying *x, Buf *out) {
+    buf_printf(out, "{\"whatif\":");
+    json_put_str(out, x->asked->name);
+    buf_printf(out, ",\"world\":");
+    json_put_str(out, x->changed);
+    buf_printf(out, ",\"from\":");
+    json_put_str(out, x->from);
+    if (!x->asked->alone) {
+        buf_printf(out, ",\"baseline\":");
+        json_put_str(out, x->base);
+        buf_printf(out, ",\"compare\":\"/compare?worlds=%.*s,%.*s", STR_ARG(x->base), STR_ARG(x->changed));
+        for (int32_t i = 0; i < x->what.kpi_count; i++)
+            buf_printf(out, "%s%.*s", i ? "," : "&kpis=", STR_ARG(x->what.kpis[i]));
+        buf_byte(out, '"');
+    }
+    buf_byte(out, '}');
+}
+
+SosiaErr sosia_whatif(Sosia *s, const SosiaCaller *who, const SosiaWhatif *a, SosiaOut *out) {
+    Trying x = {.engine = s, .who = who, .asked = a, .out = out};
+    buf_reset(&out->body);
+    buf_reset(&out->message);
+    arena_init(&x.keep, 4096);
+    Err err = read_definition(&x);
+    if (!err) take_from(&x);
+    if (!err) err = choose_names(&x);
+    if (!err) err = make_worlds(&x);
+    if (!err) tell(&x, &out->body);
+    else if (!out->message.n) (void)say(&x, err, "%s", err_text(err));
+    arena_free(&x.keep);
+    return (SosiaErr)err;
+}

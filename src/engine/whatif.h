@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// What-ifs that run: two forks of one instant and one seed, one of them with the changes, both moving at once.
+//
+//   from --fork--> NAME.base (as it would be)  --fork--> NAME (with the changes)
+//                      |                                     |
+//                   sosia_run                             sosia_run
+//
+// The changed world is forked of the other before anything moves, so that both stand at one instant, whatever is
+// written to `from` meanwhile, and a diff of it tells what the changes did.
+#pragma once
+#include "engine/definition.h"
+
+#define WHATIF_NAMES_MAX 10000 // NAME-2, NAME-3 ... are tried
+#define WHATIF_BASE ".base"    // behind the name of the world without the changes
+
+// Does the world have the twins and properties that the what-if changes? Errors: TWIN_NOT_FOUND, VALIDATION; told.
+MUST Err whatif_fits(View *v, const Whatif *w, Diag *d);
