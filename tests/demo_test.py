@@ -39,13 +39,16 @@ class Pack(Case):
         spec = importlib.util.spec_from_file_location("make_graph", os.path.join(PACK, "make_graph.py"))
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        made = "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in module.lines())
-        with open(os.path.join(PACK, "graph.ndjson"), encoding="utf-8") as f:
-            self.assertEqual(f.read(), made)
+        for name, part in (("graph.ndjson", False), ("simulation.ndjson", True)):
+            made = "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
+                           for line in module.lines(part))
+            with open(os.path.join(PACK, name), encoding="utf-8") as f:
+                self.assertEqual(f.read(), made)
 
     def test_imports_without_a_complaint(self):
         server = self.serve()
-        r = self.ok(server.run("import", os.path.join(PACK, "models"), os.path.join(PACK, "graph.ndjson"), "--json"))
+        r = self.ok(server.run("import", os.path.join(PACK, "models"), os.path.join(PACK, "graph.ndjson"),
+                               os.path.join(PACK, "simulation.ndjson"), "--json"))
         self.assertEqual(r.json["failed"], 0)
         self.assertEqual(r.json["models"]["added"], len(os.listdir(os.path.join(PACK, "models"))))
         self.assertTrue(130 <= r.json["twins"]["added"] <= 170, r)
@@ -153,20 +156,20 @@ class Demo(Case):
 
     def test_whole_life(self):
         demo, server, text, emulator = self.start("--speed", "10")
-        self.assertEqual(len(server.every("/digitaltwins")), 148)
+        self.assertEqual(len(server.every("/digitaltwins")), 166)
         self.assertIn("in a browser", text)
         with urllib.request.urlopen(server.url) as page:
             self.assertIn("text/html", page.headers["Content-Type"])
 
-        # The three commands that it prints work.
-        commands = re.findall(r"(?m)^  \S+ ((?:watch|get|worlds) .*)$", text)
-        self.assertEqual(len(commands), 3, text)
+        # The commands that it prints work.
+        commands = re.findall(r"(?m)^  \S+ ((?:watch|get|worlds|whatif).*)$", text)
+        self.assertEqual(len(commands), 4, text)
         for command in commands:
             words = [w.strip("'") for w in command.split()]
             if words[0] == "watch":
                 words += ["--lines", "--count", "3"]
             r = self.ok(kit.run(*words))
-            self.assertTrue(r.out.strip(), r)
+            self.assertTrue((r.out + r.err).strip(), r)
 
         # Values move.
         seen = server.twin("main-meter")["energy"]

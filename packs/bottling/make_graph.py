@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Write graph.ndjson, the twins and relationships of the bottling plant, in the Azure Digital Twins bulk format.
+"""Write graph.ndjson, the twins and relationships of the bottling plant, and simulation.ndjson, what its simulations go
+by besides, in the Azure Digital Twins bulk format.
 
 Same input, same bytes: run it after a change and commit the result (a test compares them). The plant, its makers and
 its products are invented.
@@ -232,21 +233,98 @@ for n, (first, second, near, far) in enumerate((("shop-porta-alta", "shop-lungof
     link(truck, "deliversTo", second, stop=2, distance=far)
     link(truck, "docksAt", "dock-%d" % n)
 
+# --- what simulations go by -------------------------------------------------------------------------------------------
+# Behaviours and numbers: see README.md. A part of its own (PART), so that a plant without it can get it.
+
+PART = len(twins), len(links)
+asset("feeder-south", "Breaker", "Feeder south: pump house and cold store", "substation", "Elmont", ratedCurrent=400)
+supplies("main-breaker", "feeder-south", "power", 240)
+LINE_KW = (289, 231, 110)
+for n, (line, label, speed, product, *_) in enumerate(LINES, 1):
+    log = twin("log-" + line, "LineLog", label="Log, line %d" % n, share=0.92, rejectShare=0.0045,
+               ratedPower=LINE_KW[n - 1])
+    link(log, "records", line)
+    link(log, "drinksFrom", "buffer-tank-%d" % n)
+    link(log, "needsAir", "air-compressor-2")
+    if n < 3:
+        link(log, "needsAir", "air-compressor-1")
+    if n > 1:
+        link(log, "needsGas", "carbonator")
+
+MARKETS = (("still-050", "line-1", 0.62, 0.14, 0.085, "ab"), ("sparkling-150", "line-2", 1.07, 0.24, 0.155, "cd"),
+           ("glass-075", "line-3", 0.28, 0.52, 0.34, "ef"))
+for n, (product, line, orders, price, cost, aisles) in enumerate(MARKETS, 1):
+    market = twin("market-" + product, "Market", label="Market, %s" % PRODUCTS[n - 1][1], factor=1.0,
+                  ordersPerHour=orders, price=price, cost=cost)
+    link(market, "sells", product)
+    link(market, "madeBy", "log-" + line)
+    for aisle in aisles:
+        link(market, "keepsIn", "aisle-" + aisle)
+    for shop in ("shop-porta-alta", "shop-lungofiume"):
+        link(market, "reaches", "%s-shelf-%d" % (shop, n))
+        if n < 3:
+            link(market, "reaches", "%s-fridge-%d" % (shop, n))
+
+COLD = tuple("cold-room-%d" % n for n in (1, 2, 3))
+for name, rated, loads in FEEDERS:
+    bar = twin("busbar-" + name, "Busbar", label="Busbar, %s" % name.replace("-", " "))
+    south = ("feeder-south",) if name in ("water", "cold-store") else ()
+    for breaker in ("main-breaker", *south, "breaker-" + name):
+        link(bar, "fedBy", breaker)
+    for load in loads + (COLD if name == "cold-store" else ()):
+        link(bar, "powers", load)
+    meter = "lines" if name.startswith("line") else "cold-store" if name == "cold-store" else "utilities"
+    link(bar, "measuredBy", "meter-" + meter)
+    link(bar, "measuredBy", "main-meter")
+
+for n in (1, 2, 3):
+    envelope = twin("envelope-%d" % n, "Envelope", label="Walls and doors of cold room %d" % n, wallTime=26.0,
+                    doorTime=12.0, limit=8.0)
+    link(envelope, "encloses", "cold-room-%d" % n)
+    link(envelope, "surroundedBy", "warehouse")
+
+works = twin("works", "Works", label="Works")
+for n in (1, 2, 3):
+    link(works, "fills", "valve-buffer-%d" % n)
+    link(works, "drives", "pump-%d" % n, order=n)
+link(works, "treats", "water-treatment")
+link(works, "draws", "raw-water-tank")
+link(works, "senses", "weather-station")
+for n in (2, 3):
+    link(works, "carbonates", "line-%d" % n)
+for n in (1, 2):
+    link(works, "blows", "line-%d" % n)
+for id in ("carbonator", "cip-skid", "chiller-1", "chiller-2", "boiler", "air-compressor-1", "air-compressor-2"):
+    link(works, "supports", id)
+
+ledger = twin("ledger", "Ledger", label="Ledger", co2Rate=0.26)
+link(ledger, "meters", "main-meter")
+for product, *_ in MARKETS:
+    link(ledger, "counts", "market-" + product)
+for line, *_ in LINES:
+    link(ledger, "logs", "log-" + line)
+for n in (1, 2, 3):
+    link(ledger, "watches", "envelope-%d" % n)
+
 # --- output -----------------------------------------------------------------------------------------------------------
 
 
-def lines():
+def lines(part=False):
+    """graph.ndjson; part: simulation.ndjson."""
+    def mine(items, first):
+        return items[first:] if part else items[:first]
     yield {"Section": "Header"}
     yield {"fileVersion": "1.0.0", "author": "Sosia", "organization": "Montefalda"}
     yield {"Section": "Twins"}
-    yield from twins
+    yield from mine(twins, PART[0])
     yield {"Section": "Relationships"}
-    yield from links
+    yield from mine(links, PART[1])
 
 
 if __name__ == "__main__":
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "graph.ndjson")
-    with open(path, "w", encoding="utf-8") as f:
-        for line in lines():
-            f.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+    for name, part in (("graph.ndjson", False), ("simulation.ndjson", True)):
+        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
+        with open(path, "w", encoding="utf-8") as f:
+            for line in lines(part):
+                f.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
     print("%d twins, %d relationships" % (len(twins), len(links)))

@@ -20,7 +20,8 @@
 #define API "?api-version=2023-10-31"
 
 extern const char bottling_models[], bottling_models_end[], bottling_graph[], bottling_graph_end[];
-extern const char bottling_derived[], bottling_derived_end[];
+extern const char bottling_derived[], bottling_derived_end[], bottling_simulation[], bottling_simulation_end[];
+extern const char bottling_definitions[], bottling_definitions_end[];
 
 typedef struct Options {
     const char *url;
@@ -155,17 +156,71 @@ static int define(Site *s) {
     return code;
 }
 
+// All models, or of an older plant those that it lacks.
+static int load_models(Site *s) {
+    Arena keep;
+    Json all;
+    int code = 0;
+    Str models = {bottling_models, bottling_models_end - bottling_models};
+    long status = http(s, "/models", models, NULL);
+    if (status == 201) return 0;
+    if (status != 409) return failed(s, "models", status);
+    arena_init(&keep, 4096);
+    Err err = json_parse(models, NULL, &keep, &all, NULL);
+    for (int32_t i = 0; err == ERR_OK && !code && i < all.count; i++) {
+        Str one = arena_printf(&keep, "[%.*s]", STR_ARG(all.items[i].raw));
+        status = http(s, "/models", one, NULL);
+        if (status != 201 && status != 409) code = failed(s, "models", status);
+    }
+    arena_free(&keep);
+    return code;
+}
+
+static int import(Site *s, const char *p, const char *end, const char *what) {
+    long status = http(s, "/import", (Str){p, end - p}, "application/x-ndjson");
+    bool ok = status == 200 && !count_of(buf_str(&s->answer), STR("rejected"));
+    return ok ? 0 : failed(s, what, status);
+}
+
+// Behaviours, KPIs, what-ifs. Those that are there already are somebody's own by now, and stay.
+static int define_simulation(Site *s) {
+    Arena keep;
+    Json all;
+    int code = 0;
+    arena_init(&keep, 4096);
+    Str text = {bottling_definitions, bottling_definitions_end - bottling_definitions};
+    Err err = json_parse(text, NULL, &keep, &all, NULL);
+    for (int32_t i = 0; err == ERR_OK && !code && i < all.count; i++) {
+        const Json *path = json_get(&all.items[i], STR("path")), *body = json_get(&all.items[i], STR("body"));
+        Str at = arena_str(&keep, path->s);
+        if (http(s, at.p, (Str){0}, NULL) == 200) continue;
+        long status = http_do(s, "PUT", at.p, arena_str(&keep, body->raw), NULL);
+        if (status < 200 || status > 299) code = failed(s, at.p, status);
+    }
+    arena_free(&keep);
+    return code;
+}
+
+// What simulations go by; a plant of before gets it too.
+static int load_simulation(Site *s) {
+    long status = http(s, "/digitaltwins/ledger", (Str){0}, NULL);
+    int code = 0;
+    if (status == 404) {
+        code = load_models(s);
+        if (!code) code = import(s, bottling_simulation, bottling_simulation_end, "simulation");
+    } else if (status != 200) return failed(s, "load", status);
+    return code ? code : define_simulation(s);
+}
+
 static int load(Site *s) {
     long status = http(s, "/digitaltwins/montefalda", (Str){0}, NULL);
-    if (status == 200) return 0; // it is there already
-    if (status != 404) return failed(s, "load", status);
-    Str models = {bottling_models, bottling_models_end - bottling_models};
-    Str graph = {bottling_graph, bottling_graph_end - bottling_graph};
-    status = http(s, "/models", models, NULL);
-    if (status != 201 && status != 409) return failed(s, "models", status);
-    status = http(s, "/import", graph, "application/x-ndjson");
-    if (status != 200 || count_of(buf_str(&s->answer), STR("rejected"))) return failed(s, "graph", status);
-    return define(s);
+    int code = 0;
+    if (status == 404) {
+        code = load_models(s);
+        if (!code) code = import(s, bottling_graph, bottling_graph_end, "graph");
+        if (!code) code = define(s);
+    } else if (status != 200) return failed(s, "load", status);
+    return code ? code : load_simulation(s);
 }
 
 // ---- values -------------------------------------------------------------------------------------------------------
