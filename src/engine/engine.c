@@ -14,6 +14,7 @@
 #include "engine/retention.h"
 #include "engine/scenario_keep.h"
 #include "engine/scenarios.h"
+#include "flow/engine.h"
 
 const char *sosia_version(void) { return SOSIA_VERSION; }
 const char *sosia_err_name(SosiaErr e) { return err_name((Err)e); }
@@ -149,6 +150,7 @@ static Sosia *engine_new(const SosiaOpen *o) {
     pthread_mutex_init(&e->runs_lock, NULL);
     cond_init_mono(&e->runs_wake);
     e->registry = sim_registry_new();
+    CHECK(sim_registry_add(e->registry, &flow_engine, NULL) == ERR_OK);
     e->domain = domain_new();
     e->pasts = pasts_new(o->past_bytes_max);
     return e;

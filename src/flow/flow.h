@@ -9,9 +9,9 @@
 // (flow/engine.h) the same core moves columns of twins.
 //
 // One instant. An event is handled, then whatever it made possible, until nothing more can move: an item that leaves
-// One instant. An event is handled, then whatever it made possible, until nothing can move any more: an item that leaves
-// who waits before them; then resources that were given back go to who waits for them (lowest priority number, then the
-// longest wait). Events of one time come in the order in which they were scheduled.
+// moves on before the next one starts; then nodes, in the order in which they were touched, start what they can and let
+// in who waits before them; then resources that were given back go to who waits for them (lowest priority number, then
+// the longest wait). Events of one time come in the order in which they were scheduled.
 //
 // Blocking. An item that is done and finds no room at the next node stays where it is, on its server (blocking after
 // service), and is let in there in the order of waiting. A node with `lose` refuses instead.
@@ -307,7 +307,7 @@ MUST Err flow_start(Flow *f, const FlowStart *s, Diag *d);
 MUST Err flow_until(Flow *f, double until, Diag *d);
 double flow_now(const Flow *f);
 // Time of the next event; INFINITY: none.
-double flow_next(const Flow *f);
+double flow_event_time(const Flow *f);
 uint64_t flow_events(const Flow *f);
 // One replication from 0 to until: flow_start and flow_until.
 MUST Err flow_run(Flow *f, const FlowStart *s, double until, Diag *d);

@@ -115,7 +115,7 @@ typedef struct Res {
     double since, area_used, area_number;
     uint64_t seized;
     uint32_t used;
-    bool dirty;
+    bool dirty, changed;
 } Res;
 
 enum { MODE_UP, MODE_CREW, MODE_REPAIR };
@@ -140,7 +140,8 @@ typedef struct Head {
     uint32_t key[2];
     uint64_t seq, events, moves, round;
     uint32_t cap, alive, free; // items; cap is also room in the heap for them
-    uint32_t heap_n, dirty_at, dirty_n, res_at, res_n;
+    uint32_t heap_n, dirty_at, dirty_n, res_n, changed_n;
+    size_t heap_at;
     uint32_t warmed, started;
 } Head;
 
@@ -167,7 +168,8 @@ struct Flow {
     FlowTally *tally;
     uint64_t *digest;
     double *level;
-    uint32_t *dirty, *res_dirty, *count; // rings; scratch: by type
+    uint32_t *dirty, *res_dirty, *count; // ring, list; scratch: by type
+    uint32_t *changed;                   // nodes, and resources as NODES + resource, since somebody looked
     uint32_t *pos;
     HeapEntry *heap;
     Item *it;
@@ -263,6 +265,8 @@ uint32_t queue_head(const Flow *f, uint32_t node);
 // Bring the node's averages to now; before anything of it changes.
 void node_tick(Flow *f, uint32_t node);
 void res_tick(Flow *f, uint32_t r);
+// All that changed was looked at: it is on the list again when it changes again.
+void changed_clear(Flow *f);
 FlowState node_state(const Flow *f, uint32_t node);
 void tell_wait(Flow *f, uint32_t node, uint32_t type, double wait);
 void tell_stay(Flow *f, uint32_t node, uint32_t type, double stay);
@@ -337,7 +341,9 @@ void shift_start(Flow *f);
 void shift_node(Flow *f, uint32_t node);
 void shift_res(Flow *f, uint32_t r);
 void mode_timer(Flow *f, uint32_t mode);
-bool mode_crew(Flow *f, uint32_t mode);                            // try to begin the repair
+bool mode_crew(Flow *f, uint32_t mode); // try to begin the repair
+void flow_stand(Flow *f, double t);     // time moves on to t, before whatever is due then
+void flow_settle(Flow *f);
 void input_set(Flow *f, FlowInput what, uint32_t which, double v); // without settling
 void node_running(Flow *f, uint32_t node);                         // after a reason to rest came or went
 static inline bool node_closed(const Flow *f, uint32_t node) { return f->pn[node].n.calendar && f->n[node].open == 0; }

@@ -118,8 +118,17 @@ static Err uses_good(const Make *x, Str at, FlowRange r, const char *what) {
     for (uint32_t i = 0; i < r.count; i++) {
         FlowRef res = x->def->uses[r.first + i].resource;
         if (res == 0 || res > x->def->resource_count) return wrong(x, at, "%s: there is no such resource", what);
+        for (uint32_t k = 0; k < i; k++) {
+            if (x->def->uses[r.first + k].resource == res) return wrong(x, at, "%s: a resource is there twice", what);
+        }
     }
     return ERR_OK;
+}
+
+// Its name, or its number.
+static Str node_name(const Make *x, uint32_t k, char room[40]) {
+    snprintf(room, 40, "node %u", k);
+    return x->def->nodes[k].name.n ? x->def->nodes[k].name : str_of(room);
 }
 
 static Err source_good(const Make *x, const FlowNode *n, Str at) {
@@ -203,8 +212,7 @@ static Err conveyor_good(const Make *x, const FlowNode *n, Str at) {
 static Err node_good(const Make *x, uint32_t k) {
     const FlowNode *n = &x->def->nodes[k];
     char name[40];
-    snprintf(name, sizeof name, "node %u", k);
-    Str at = n->name.n ? n->name : str_of(name);
+    Str at = node_name(x, k, name);
     if (n->kind > FLOW_SINK || n->discipline > FLOW_DUE || n->route > FLOW_TURN || n->preempt > FLOW_PREEMPT_RESTART)
         return wrong(x, at, "it is of an unknown kind");
     TRY(range_good(x, at, "sets", n->sets, x->def->set_count));
@@ -243,11 +251,9 @@ static Err edges_good(const Make *x, uint32_t *outs) {
     for (uint32_t i = 0; i < x->def->edge_count; i++) {
         const FlowEdge *e = &x->def->edges[i];
         char name[40];
-        snprintf(name, sizeof name, "edge %u", i);
-        Str at = str_of(name);
-        if (e->from >= x->def->node_count || e->to >= x->def->node_count) return wrong(x, at, "it ends at no node");
-        Str from = x->def->nodes[e->from].name;
-        if (from.n) at = from;
+        if (e->from >= x->def->node_count || e->to >= x->def->node_count)
+            return wrong(x, STR("edges"), "number %u ends at no node", i);
+        Str at = node_name(x, e->from, name);
         if (x->def->nodes[e->to].kind == FLOW_SOURCE) return wrong(x, at, "it leads to a source");
         if (x->def->nodes[e->from].kind == FLOW_SINK) return wrong(x, at, "it leads out of a sink");
         TRY(amount(x, at, "the weight of a way", e->weight, true));
@@ -259,8 +265,10 @@ static Err edges_good(const Make *x, uint32_t *outs) {
     }
     for (uint32_t i = 0; i < x->def->node_count; i++) {
         const FlowNode *n = &x->def->nodes[i];
-        if (n->kind != FLOW_SINK && outs[i] == 0) return wrong(x, n->name, "it leads nowhere");
-        if (n->instead > outs[i]) return wrong(x, n->name, "`instead` is way %u, and it has %u", n->instead, outs[i]);
+        char name[40];
+        Str at = node_name(x, i, name);
+        if (n->kind != FLOW_SINK && outs[i] <= (n->instead != 0)) return wrong(x, at, "it leads nowhere");
+        if (n->instead > outs[i]) return wrong(x, at, "`instead` is way %u, and it has %u", n->instead, outs[i]);
     }
     return ERR_OK;
 }
@@ -423,25 +431,30 @@ static void put_modes(FlowModel *m, const FlowDef *d) {
     }
 }
 
+// Users of resources, by resource: counted, then placed.
 static void put_users(FlowModel *m) {
     const PNode *p = in(m, m->node_at);
     const PMode *mode = in(m, m->mode_at);
     const FlowUse *use = in(m, m->use_at);
-    uint32_t *ptr = in(m, m->user_ptr_at), *user = in(m, m->user_at), n = 0;
-    for (uint32_t r = 0; r < m->resources; r++) {
-        ptr[r] = n;
+    uint32_t *ptr = in(m, m->user_ptr_at), *user = in(m, m->user_at);
+    for (int pass = 0; pass < 2; pass++) {
         for (uint32_t i = 0; i < m->nodes; i++) {
             for (uint32_t k = 0; k < p[i].n.seize.count; k++) {
-                if (use[p[i].n.seize.first + k].resource != FLOW_REF(r)) continue;
-                user[n++] = i;
-                break;
+                uint32_t r = use[p[i].n.seize.first + k].resource - 1;
+                if (pass) user[ptr[r]] = i;
+                ptr[r + !pass]++;
             }
         }
         for (uint32_t i = 0; i < m->modes; i++) {
-            if (mode[i].f.crew.resource == FLOW_REF(r)) user[n++] = m->nodes + i;
+            uint32_t r = mode[i].f.crew.resource - 1;
+            if (mode[i].f.crew.resource == 0) continue;
+            if (pass) user[ptr[r]] = m->nodes + i;
+            ptr[r + !pass]++;
         }
+        for (uint32_t r = 0; r < m->resources && !pass; r++) ptr[r + 1] += ptr[r];
     }
-    ptr[m->resources] = n;
+    memmove(ptr + 1, ptr, m->resources * sizeof *ptr);
+    ptr[0] = 0;
 }
 
 static void put_nodes(FlowModel *m, const FlowDef *d) {

@@ -97,7 +97,9 @@ void item_make(Flow *f, uint32_t node, uint32_t i) {
 static bool way_open(const Flow *f, uint32_t edge, uint32_t i) {
     const FlowEdge *e = &f->pe[edge];
     const Item *x = &f->it[i];
+    const PNode *from = &f->pn[e->from];
     double v = 0;
+    if (from->n.instead && f->out_edge[from->out + from->n.instead - 1] == edge) return false;
     if (e->test == FLOW_ALWAYS) return true;
     switch (e->subject) {
     case FLOW_OF_ATTRIBUTE: v = f->attr[(size_t)i * f->m->attributes + e->attribute]; break;

@@ -99,6 +99,16 @@ static void step(Flow *f) {
     if (f->h->seq >> (63 - TIMER_BITS)) (void)flow_fail(f, NONE, ERR_LIMIT, "there were too many events");
 }
 
+void flow_stand(Flow *f, double t) {
+    CHECK(flow_event_time(f) >= t);
+    if (!f->h->warmed && t >= f->h->warmup) warm(f);
+    if (t <= f->h->now) return;
+    f->h->now = t;
+    f->h->moves = 0;
+}
+
+void flow_settle(Flow *f) { settle(f); }
+
 Err flow_until(Flow *f, double until, Diag *d) {
     f->d = d;
     CHECK(f->h->started);
@@ -106,11 +116,7 @@ Err flow_until(Flow *f, double until, Diag *d) {
         if (!f->h->warmed && f->heap[0].t >= f->h->warmup) warm(f);
         step(f);
     }
-    if (f->err == ERR_OK && !f->h->warmed && until >= f->h->warmup) warm(f);
-    if (f->err == ERR_OK && until > f->h->now) {
-        f->h->now = until;
-        f->h->moves = 0;
-    }
+    if (f->err == ERR_OK) flow_stand(f, until > f->h->now ? until : f->h->now);
     trace_end(f);
     return f->err;
 }
@@ -194,6 +200,7 @@ Err flow_start(Flow *f, const FlowStart *s, Diag *d) {
     if (s->trace && !f->trace) f->trace = mem_alloc(FLOW_TRACE_MAX * sizeof *f->trace);
     flow_prepare(f, s);
     flow_begin(f);
+    trace_end(f);
     return f->err;
 }
 
@@ -203,7 +210,7 @@ Err flow_run(Flow *f, const FlowStart *s, double until, Diag *d) {
 }
 
 double flow_now(const Flow *f) { return f->h->now; }
-double flow_next(const Flow *f) { return f->h->heap_n ? f->heap[0].t : (double)INFINITY; }
+double flow_event_time(const Flow *f) { return f->h->heap_n ? f->heap[0].t : (double)INFINITY; }
 uint64_t flow_events(const Flow *f) { return f->h->events; }
 
 Err flow_input(Flow *f, FlowInput what, uint32_t which, double value, Diag *d) {

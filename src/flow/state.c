@@ -8,7 +8,7 @@
 #include "flow/inner.h"
 
 typedef struct Layout {
-    size_t node, edge, res, mode, tally, digest, level, dirty, res_dirty, count, pos, heap, item, attr, size;
+    size_t node, edge, res, mode, tally, digest, level, dirty, res_dirty, count, changed, pos, heap, item, attr, size;
 } Layout;
 
 static size_t take(size_t *at, size_t size) {
@@ -33,6 +33,7 @@ static Layout layout(const FlowModel *m, uint32_t cap) {
     l.dirty = take(&at, m->nodes * sizeof(uint32_t));
     l.res_dirty = take(&at, m->resources * sizeof(uint32_t));
     l.count = take(&at, m->types * sizeof(uint32_t));
+    l.changed = take(&at, ((size_t)m->nodes + m->resources) * sizeof(uint32_t));
     l.pos = take(&at, timers * sizeof(uint32_t));
     l.heap = take(&at, timers * sizeof(HeapEntry));
     l.item = take(&at, cap * sizeof(Item));
@@ -73,6 +74,8 @@ void flow_bind(Flow *f, const FlowModel *m, void *state) {
     f->dirty = (uint32_t *)(void *)(s + l.dirty);
     f->res_dirty = (uint32_t *)(void *)(s + l.res_dirty);
     f->count = (uint32_t *)(void *)(s + l.count);
+    f->changed = (uint32_t *)(void *)(s + l.changed);
+    f->h->heap_at = l.heap;
     f->pos = (uint32_t *)(void *)(s + l.pos);
     f->heap = (HeapEntry *)(void *)(s + l.heap);
     f->it = (Item *)(void *)(s + l.item);
@@ -167,11 +170,11 @@ static uint64_t mix(uint64_t h) {
 }
 
 void flow_clear(Flow *f, const FlowStart *s) {
-    const FlowModel *m = f->m;
     uint32_t cap = f->state ? f->h->cap : s->items ? s->items : 64;
     if (cap > FLOW_ITEMS_MAX) cap = FLOW_ITEMS_MAX;
-    size_t size = flow_state_size(m, cap);
+    size_t size = flow_state_size(f->m, cap);
     uint8_t *state = f->state && f->h->size == size ? f->state : f->resize(f->ctx, size);
+    const FlowModel *m = f->m; // it may lie before the state, and move with it
     memset(state, 0, size);
     *(Head *)(void *)state = (Head){.magic = STATE_MAGIC, .size = size, .model = m->hash, .cap = cap, .free = NONE};
     flow_bind(f, m, state);

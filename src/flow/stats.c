@@ -20,7 +20,10 @@ FlowState node_state(const Flow *f, uint32_t node) {
 void node_tick(Flow *f, uint32_t node) {
     Node *n = &f->n[node];
     double dt = f->h->now - n->since;
-    n->changed = true;
+    if (!n->changed) {
+        n->changed = true;
+        f->changed[f->h->changed_n++] = node;
+    }
     if (dt <= 0) return;
     n->since = f->h->now;
     n->share[node_state(f, node)] += dt;
@@ -37,10 +40,23 @@ void node_tick(Flow *f, uint32_t node) {
 void res_tick(Flow *f, uint32_t r) {
     Res *x = &f->r[r];
     double dt = f->h->now - x->since;
+    if (!x->changed) {
+        x->changed = true;
+        f->changed[f->h->changed_n++] = f->m->nodes + r;
+    }
     if (dt <= 0) return;
     x->since = f->h->now;
     x->area_used += dt * x->used;
     x->area_number += dt * x->number * x->staff;
+}
+
+void changed_clear(Flow *f) {
+    for (uint32_t k = 0; k < f->h->changed_n; k++) {
+        uint32_t i = f->changed[k];
+        if (i < f->m->nodes) f->n[i].changed = false;
+        else f->r[i - f->m->nodes].changed = false;
+    }
+    f->h->changed_n = 0;
 }
 
 static void tally(FlowTally *t, double v) {

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+// A line of twins runs: the flow engine bound by a mapping, beside behaviours, in a simulation. What the bare engine
+// makes of the same line comes out; forks, saves and stops on the way change nothing; a station rests when its feeder
+// is off; mistakes name the twin.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "base/rng.h"
+#include "flow/engine.h"
+#include "flow/flow.h"
+#include "sim/behaviour.h"
+#include "sim/mapping.h"
+#include "sim/test_rates.h"
+
+static const char MODELS[] =
+    "[{'@context':['dtmi:dtdl:context;3','dtmi:dtdl:extension:quantitativeTypes;1'],'@id':'dtmi:t:Station;1',"
+    "'@type':'Interface','contents':["
+    "{'@type':'Property','name':'kind','schema':'string'},{'@type':'Property','name':'on','schema':'boolean'},"
+    "{'@type':'Property','name':'state','schema':'string'},"
+    "{'@type':'Property','name':'queue','schema':'integer'},{'@type':'Property','name':'inside','schema':'integer'},"
+    "{'@type':'Property','name':'made','schema':'long'},{'@type':'Property','name':'room','schema':'integer'},"
+    "{'@type':'Property','name':'servers','schema':'integer'},"
+    "{'@type':['Property','TimeSpan'],'name':'cycle','schema':'double','unit':'minute'},"
+    "{'@type':'Property','name':'utilisation','schema':'double'},"
+    "{'@type':'Relationship','name':'feeds','properties':[{'@type':'Property','name':'share','schema':'double'}]},"
+    "{'@type':'Relationship','name':'needs'},"
+    "{'@type':'Relationship','name':'poweredBy'}]},"
+    "{'@context':'dtmi:dtdl:context;3','@id':'dtmi:t:Feeder;1','@type':'Interface','contents':["
+    "{'@type':'Property','name':'closed','schema':'boolean'}]}]";
+
+static const char MAPPING[] =
+    "{'engine':'flow','nodes':[{'model':'dtmi:t:Station;1','roles':{'kind':'kind','on':'on','state':'state',"
+    "'queue':'queue','inside':'inside','made':'made','capacity':'room','time':'cycle','servers':'servers',"
+    "'initial':'queue','utilisation':'utilisation'}}],"
+    "'edges':[{'relationship':'feeds','roles':{'weight':'share'}},{'relationship':'needs'}],"
+    "'config':{'nodes':{'in':{'is':'source','gap':{'exponential':10}},"
+    "'machine':{'is':'station','service':{'exponential':1}},"
+    "'out':{'is':'sink'},'worker':{'is':'resource'}}}}";
+
+typedef struct Line {
+    Rig rig;
+    SimRegistry *registry;
+    Mapping *mapping;
+    Sim *s;
+    double now;
+    Diag d;
+    Arena a;
+} Line;
+
+static Str quoted(Arena *a, const char *text) {
+    Str s = arena_str(a, str_of(text));
+    for (char *p = (char *)(uintptr_t)s.p; *p; p++) {
+        if (*p == '\'') *p = '"';
+    }
+    return s;
+}
+
+static void must(Line *l, Err e) {
+    Buf b = {0};
+    diag_print(&l->d, &b);
+    if (e != ERR_OK) print_message("%.*s\n", STR_ARG(buf_str(&b)));
+    buf_free(&b);
+    assert_int_equal(e, ERR_OK);
+}
+
+static void put(Line *l, const char *id, const char *model, const char *values) {
+    char body[600];
+    snprintf(body, sizeof body, "{'$metadata':{'$model':'dtmi:t:%s;1'},%s}", model, values);
+    assert_int_equal(lab_put(&l->rig.lab, id, body), ERR_OK);
+}
+
+// source -> filler -> capper -> sink; the filler is powered by a feeder.
+static void line_open(Line *l) {
+    *l = (Line){0};
+    lab_open(&l->rig.lab);
+    assert_int_equal(lab_models(&l->rig.lab, MODELS), ERR_OK);
+    put(l, "bottles", "Station", "'kind':'in'");
+    put(l, "filler", "Station", "'kind':'machine','cycle':0.1,'room':5,'on':true,'queue':3");
+    put(l, "capper", "Station", "'kind':'machine','cycle':0.12,'room':2");
+    put(l, "pallet", "Station", "'kind':'out'");
+    put(l, "feeder", "Feeder", "'closed':true");
+    rig_link(&l->rig, "bottles", "feeds", "filler", "");
+    rig_link(&l->rig, "filler", "feeds", "capper", "");
+    rig_link(&l->rig, "capper", "feeds", "pallet", "");
+    rig_link(&l->rig, "filler", "poweredBy", "feeder", "");
+    l->registry = sim_registry_new();
+    must(l, sim_registry_add(l->registry, &flow_engine, &l->d));
+}
+
+static Err line_make(Line *l, const char *doc) {
+    View v;
+    if (l->rig.g == NULL) {
+        view_begin(&v, l->rig.lab.w);
+        assert_int_equal(sim_graph(&v, &l->rig.g), ERR_OK);
+        view_end(&v);
+    }
+    if (!l->rig.r) must(l, rates_make(l->rig.g, l->rig.g->catalog, &l->rig.r, &l->d));
+    return mapping_make(l->rig.g, l->registry, STR("line"), quoted(&l->a, doc), &l->mapping, &l->d);
+}
+
+static Sim *line_sim(Line *l) {
+    View v;
+    Sim *s = sim_new(&(SimOpen){.graph = l->rig.g, .epoch_ns = RIG_EPOCH, .seed = 3, .lanes = 1, .scenario = {7}});
+    must(l, rates_add(l->rig.r, s, &l->d));
+    must(l, mapping_add(l->mapping, s, &l->d));
+    view_begin(&v, l->rig.lab.w);
+    assert_int_equal(sim_gather(s, &v, 0xff), ERR_OK);
+    view_end(&v);
+    return s;
+}
+
+static void line_begin(Line *l) {
+    must(l, line_make(l, MAPPING));
+    l->s = l->rig.s = line_sim(l);
+    must(l, mapping_ready(l->mapping, l->s, &l->d));
+    must(l, sim_start(l->s, &l->d));
+}
+
+static void line_run(Line *l, Sim *s, double until) {
+    SimSink sink = {.told = rig_told};
+    must(l, sim_run(s, until, 0, &sink, &l->now, &l->d));
+}
+
+static void line_close(Line *l) {
+    sim_free(l->s);
+    l->rig.s = NULL;
+    mapping_unref(l->mapping);
+    sim_registry_free(l->registry);
+    diag_free(&l->d);
+    arena_free(&l->a);
+    rig_close(&l->rig);
+}
+
+static double value(Line *l, const char *twin, const char *path) { return rig_value_of(&l->rig, l->s, twin, path, 0); }
+
+// The same line for the bare engine, with the twins' numbers.
+static FlowModel *bare(Line *l) {
+    const char *names[] = {"bottles", "filler", "capper", "pallet"};
+    FlowDist dists[] = {
+        {FLOW_EXPONENTIAL, 10, 0, 0, {0}}, {FLOW_EXPONENTIAL, 6, 0, 0, {0}}, {FLOW_EXPONENTIAL, 7.2, 0, 0, {0}}};
+    FlowNode nodes[] = {
+        {.kind = FLOW_SOURCE, .gap = FLOW_REF(0), .first_gap = true},
+        {.kind = FLOW_STATION, .service = FLOW_REF(1), .capacity = 5, .bounded = true, .initial = 3},
+        {.kind = FLOW_STATION, .service = FLOW_REF(2), .capacity = 2, .bounded = true},
+        {.kind = FLOW_SINK},
+    };
+    FlowEdge edges[] = {
+        {.from = 0, .to = 1, .weight = 1}, {.from = 1, .to = 2, .weight = 1}, {.from = 2, .to = 3, .weight = 1}};
+    for (uint32_t i = 0; i < 4; i++) {
+        for (uint32_t t = 0; t < l->rig.g->twins; t++) {
+            if (str_eq(sim_graph_name(l->rig.g, t), str_of(names[i]))) nodes[i].twin = l->rig.g->twin_id[t];
+        }
+    }
+    FlowModel *m = NULL;
+    assert_int_equal(
+        flow_make(
+            &(FlowDef){
+                .nodes = nodes, .edges = edges, .dists = dists, .node_count = 4, .edge_count = 3, .dist_count = 3},
+            &m, &l->d),
+        ERR_OK);
+    return m;
+}
+
+// Minute by minute the twins say what the bare engine says.
+static void test_a_line_as_the_bare_engine_runs_it(void **state) {
+    (void)state;
+    static const char *const names[] = {"bottles", "filler", "capper", "pallet"};
+    Line l;
+    line_open(&l);
+    line_begin(&l);
+    FlowModel *m = bare(&l);
+    Flow *f = flow_open(m);
+    must(&l, flow_start(f, &(FlowStart){.seed = 3, .scenario = 7}, &l.d));
+    for (int k = 1; k <= 100; k++) {
+        line_run(&l, l.s, 60.0 * k);
+        must(&l, flow_until(f, 60.0 * k, &l.d));
+        for (uint32_t i = 0; i < 4; i++) {
+            FlowFigures x;
+            flow_figures(f, i, &x);
+            assert_true(value(&l, names[i], "made") == (double)(i == 3 ? x.entered : x.left));
+            assert_true(value(&l, names[i], "queue") == x.queue);
+            if (i) assert_true(value(&l, names[i], "inside") == x.inside);
+        }
+    }
+    assert_true(value(&l, "pallet", "made") > 400);
+    assert_true(value(&l, "filler", "utilisation") > 0.4);
+    flow_close(f);
+    flow_model_free(m);
+    line_close(&l);
+}
+
+static void test_forks_saves_and_stops_change_nothing(void **state) {
+    (void)state;
+    Line l;
+    line_open(&l);
+    line_begin(&l);
+    Rng rng = rng_make(1, 1);
+    for (int k = 0; k < 50; k++) line_run(&l, l.s, l.now + rng_f64(&rng) * 20);
+    Sim *f = sim_fork(l.s);
+    Buf saved = {0};
+    sim_save(l.s, &saved);
+    Sim *g = line_sim(&l);
+    must(&l, sim_load(g, buf_str(&saved), &l.d));
+    assert_int_equal(sim_hash(l.s), sim_hash(g));
+    line_run(&l, l.s, 3000);
+    line_run(&l, f, 1500);
+    line_run(&l, f, 3000);
+    line_run(&l, g, 3000);
+    assert_int_equal(sim_hash(l.s), sim_hash(f));
+    assert_int_equal(sim_hash(l.s), sim_hash(g));
+    assert_true(value(&l, "pallet", "made") > 100);
+    buf_free(&saved);
+    sim_free(f);
+    sim_free(g);
+    line_close(&l);
+}
+
+// The feeder opens at 600 s and closes at 1200 s; a behaviour carries that to the filler.
+static void test_a_station_rests_when_its_feeder_is_off(void **state) {
+    (void)state;
+    Line l;
+    line_open(&l);
+    rig_behaviour(&l.rig, "power",
+                  "{'model':'dtmi:t:Feeder;1','say':['when closed then in.poweredBy.on = true "
+                  "else in.poweredBy.on = false']}");
+    line_begin(&l);
+    rig_input(&l.rig, l.s, 600, "feeder", "closed", 0, 1);
+    rig_input(&l.rig, l.s, 1200, "feeder", "closed", 1, 1);
+    line_run(&l, l.s, 599);
+    double before = value(&l, "filler", "made");
+    assert_true(before > 20);
+    line_run(&l, l.s, 600);
+    before = value(&l, "filler", "made");
+    line_run(&l, l.s, 1199);
+    assert_true(value(&l, "filler", "made") == before);
+    assert_true(value(&l, "filler", "queue") == 5);
+    assert_true(str_eq(rig_text(&l.rig, "filler", "state"), STR("off")));
+    assert_true(str_eq(rig_text(&l.rig, "capper", "state"), STR("idle")));
+    assert_true(str_eq(rig_text(&l.rig, "bottles", "state"), STR("blocked")));
+    line_run(&l, l.s, 1400);
+    assert_true(value(&l, "filler", "made") > before + 10);
+    line_close(&l);
+}
+
+// Capacity, servers and shares that move while it runs.
+static void test_inputs_move_the_line(void **state) {
+    (void)state;
+    Line l;
+    line_open(&l);
+    line_begin(&l);
+    line_run(&l, l.s, 100);
+    rig_input(&l.rig, l.s, 200, "capper", "servers", 0, 1);
+    line_run(&l, l.s, 900);
+    assert_true(value(&l, "capper", "queue") == 2);
+    assert_true(str_eq(rig_text(&l.rig, "filler", "state"), STR("blocked")));
+    rig_input(&l.rig, l.s, 1000, "capper", "room", 10, 1);
+    line_run(&l, l.s, 1100);
+    assert_true(value(&l, "capper", "queue") == 10);
+    double made = value(&l, "pallet", "made");
+    rig_input(&l.rig, l.s, 1200, "capper", "servers", 3, 1);
+    line_run(&l, l.s, 1400);
+    assert_true(value(&l, "pallet", "made") > made + 10);
+    line_close(&l);
+}
+
+// A worker twin that filler and capper both need: they never work at once.
+static void test_a_resource_is_a_twin(void **state) {
+    (void)state;
+    Line l;
+    line_open(&l);
+    put(&l, "anna", "Station", "'kind':'worker','servers':1");
+    rig_link(&l.rig, "filler", "needs", "anna", "");
+    rig_link(&l.rig, "capper", "needs", "anna", "");
+    line_begin(&l);
+    bool both = false;
+    for (int k = 1; k < 2000; k++) {
+        line_run(&l, l.s, k);
+        bool filler = str_eq(rig_text(&l.rig, "filler", "state"), STR("busy"));
+        bool capper = str_eq(rig_text(&l.rig, "capper", "state"), STR("busy"));
+        assert_false(filler && capper);
+        both |= capper;
+        assert_true((value(&l, "anna", "inside") == 1) == (filler || capper));
+    }
+    assert_true(both);
+    assert_true(value(&l, "pallet", "made") > 50);
+    line_close(&l);
+}
+
+static void refused(const char *doc, const char *twin, const char *text) {
+    Line l;
+    Buf b = {0};
+    line_open(&l);
+    if (twin) put(&l, twin, "Station", "'kind':'machine'");
+    must(&l, line_make(&l, doc));
+    l.s = l.rig.s = line_sim(&l);
+    assert_int_equal(sim_start(l.s, &l.d), ERR_SIM_FAILED);
+    diag_print(&l.d, &b);
+    if (str_find_str(buf_str(&b), str_of(text)) < 0) print_message("no \"%s\" in %.*s\n", text, STR_ARG(buf_str(&b)));
+    assert_true(str_find_str(buf_str(&b), str_of(text)) >= 0);
+    buf_free(&b);
+    line_close(&l);
+}
+
+static void test_mistakes_name_twin_or_place(void **state) {
+    (void)state;
+    refused(MAPPING, "lonely", "lonely: flow line at 0 s: it leads nowhere");
+    refused("{'engine':'flow','nodes':[{'model':'dtmi:t:Station;1','roles':{'kind':'kind'}}],'config':{'nodes':{"
+            "'in':{'is':'source'},'machine':{'is':'station','servise':3},'out':{'is':'sink'}}}}",
+            NULL, "nodes.machine.servise: there is no such member");
+    refused("{'engine':'flow','nodes':[{'model':'dtmi:t:Station;1','roles':{'kind':'kind'}}],'config':{'nodes':{"
+            "'in':{'is':'source'},'out':{'is':'sink'}}}}",
+            NULL, "filler: flow line at 0 s: its kind is not among the config's nodes");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_line_as_the_bare_engine_runs_it),
+        cmocka_unit_test(test_forks_saves_and_stops_change_nothing),
+        cmocka_unit_test(test_a_station_rests_when_its_feeder_is_off),
+        cmocka_unit_test(test_inputs_move_the_line),
+        cmocka_unit_test(test_a_resource_is_a_twin),
+        cmocka_unit_test(test_mistakes_name_twin_or_place),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
