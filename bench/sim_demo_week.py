@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A week of the demo's plant, asked for on the command line: a server on a file, the plant loaded and fed by its site for
-a while, then `sosia whatif demand-up` from its start to its end: two forks, one changed, both run a week, compared. The
-limit beside it is the same command on a what-if of one second: what process, forks, commits and comparison cost alone.
-One JSON line."""
+"""A week of the demo's plant, asked for on the command line: a server on a file, the plant loaded and fed by its site
+for a while, then `sosia whatif demand-up` from its start to its end: two forks, one changed, both run a week, compared.
+The limit beside it is the same command on a what-if of one second: what process, forks, commits and comparison cost
+alone. One JSON line."""
 import json
 import os
 import statistics

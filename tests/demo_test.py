@@ -126,6 +126,29 @@ class Site(Case):
         self.assertIn("--clock", self.ok(site("--help")).out)
 
 
+class Older(Case):
+    """The plant as it was before it could be simulated."""
+
+    def test_gets_what_simulations_go_by(self):
+        server = self.serve(path=self.file("old.sosia"))
+        new = ("LineLog", "Market", "Busbar", "Envelope", "Works", "Ledger")
+        models = [os.path.join(PACK, "models", m) for m in os.listdir(os.path.join(PACK, "models"))
+                  if m[:-5] not in new]
+        self.ok(server.run("import", *models, os.path.join(PACK, "graph.ndjson")))
+        self.assertEqual(len(server.every("/digitaltwins")), 148)
+        server.http("PATCH", "/digitaltwins/line-1", [{"op": "add", "path": "/note", "value": "ours"}])
+        self.assertEqual(server.http("PUT", "/kpis/co2", {"twin": "line-1", "expression": "power"})[0], 200)
+        for _ in range(2):
+            self.ok(site("--url", server.url, "--load"))
+            self.assertEqual(len(server.every("/digitaltwins")), 166)
+        self.assertEqual(server.twin("line-1")["note"], "ours")
+        self.assertEqual(server.get("/kpis/co2")["expression"], "power")  # somebody's own stays
+        for folder in ("behaviours", "kpis", "whatifs"):
+            self.assertEqual({d["name"] for d in server.get("/" + folder)["value"]},
+                             {f.rpartition(".")[0] for f in os.listdir(os.path.join(PACK, folder))})
+        self.ok(server.run("whatif", "filler-breaks"))
+
+
 class Demo(Case):
     def start(self, *arguments):
         p = subprocess.Popen([kit.SOSIA, "demo", "--data", self.file("demo.sosia"), "--http", "127.0.0.1:0",

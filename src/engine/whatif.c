@@ -125,7 +125,7 @@ static Err choose_names(Trying *x) {
     }
     if (a->as.n) return ERR_OK; // taken: the fork says so
     for (int i = 2; taken(x, x->changed) || (!a->alone && taken(x, x->base)); i++) {
-        if (i > WHATIF_NAMES_MAX) return say(x, ERR_LIMIT, "there are %d worlds of that name", WHATIF_NAMES_MAX);
+        if (i > WORLDS_MAX + 2) return say(x, ERR_LIMIT, "%d worlds are the limit", WORLDS_MAX);
         name_them(x, a->name, i);
     }
     return ERR_OK;

@@ -10,8 +10,7 @@
 #pragma once
 #include "engine/definition.h"
 
-#define WHATIF_NAMES_MAX 10000 // NAME-2, NAME-3 ... are tried
-#define WHATIF_BASE ".base"    // behind the name of the world without the changes
+#define WHATIF_BASE ".base" // behind the name of the world without the changes
 
 // Does the world have the twins and properties that the what-if changes? Errors: TWIN_NOT_FOUND, VALIDATION; told.
 MUST Err whatif_fits(View *v, const Whatif *w, Diag *d);
