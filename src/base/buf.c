@@ -81,6 +81,11 @@ void buf_reset(Buf *b) {
     b->full = false;
 }
 
+void buf_wipe(Buf *b) {
+    if (b->n) explicit_bzero(b->p, (size_t)b->n);
+    buf_reset(b);
+}
+
 void buf_free(Buf *b) {
     mem_free(b->p);
     *b = (Buf){.max = b->max};

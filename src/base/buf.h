@@ -28,6 +28,8 @@ void buf_u32(Buf *b, uint32_t v);
 void buf_u64(Buf *b, uint64_t v);
 // Forget the content, keep the memory.
 void buf_reset(Buf *b);
+// The same, and what it held is overwritten.
+void buf_wipe(Buf *b);
 // Release the memory; the Buf is empty and usable again.
 void buf_free(Buf *b);
 

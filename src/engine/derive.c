@@ -68,6 +68,12 @@ void derive_forget(Realm *r) {
     if (r->derive->run.past) derive_past_forget(r->derive->run.past);
 }
 
+void derive_renew(Realm *r) {
+    if (!r->derive) return;
+    derive_past_free(r->derive->run.past);
+    r->derive->run.past = NULL;
+}
+
 void derive_free(Realm *r) {
     if (!r->derive) return;
     drop_plans(r->derive);

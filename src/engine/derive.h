@@ -185,6 +185,8 @@ void derive_keep(Realm *r);
 // Batches were undone: what was known is not so any more.
 void derive_forget(Realm *r);
 void derive_free(Realm *r);
+// History is another: windows over it are filled again. No batch is open.
+void derive_renew(Realm *r);
 
 // SOSIA_DERIVED_PUT, _DELETE: into the open batch. Errors: ARGUMENT, VALIDATION, SYNTAX, MODEL_NOT_FOUND,
 // TWIN_NOT_FOUND, LIMIT, DERIVED_CYCLE, DERIVED_NOT_FOUND.

@@ -79,7 +79,7 @@ struct Realm {
     int64_t ring_records;
     bool stored;               // batches go through the store
     struct Scenario *scenario; // of a fork, see scenarios.h; NULL: live, and worlds that nobody names
-    Realm *under;              // of a fork that lies over a past world: that, with a reference; else NULL
+    Realm *_Atomic under;      // of a fork that lies over a past world: that, with a reference; else NULL. The writer's
     _Atomic bool loaded;       // of a fork: world, hub, base and under are there; else realm_open makes them
     uint64_t past_seq;         // of a fork: its past is live's up to here; 0: of live
     int64_t past_time;         // update time of that batch
@@ -142,6 +142,7 @@ enum {              // beside SosiaOp
     OP_ITEMS,       // items, where there is no file
     OP_WAKE,        // nothing but a round of the writer
     OP_ERASE,       // what stands of id (sub: of one property) goes; see erase.h
+    OP_FORGET,      // what is kept in memory of before goes; under: what the world lies over from now on
     OP_MERGE,       // merge, see merge.h
     OP_RUN,         // sets: what a run tells, see run.h
     OP_RETELL,      // items: an encoded batch of live; id: only of this twin; see retell.h
@@ -164,7 +165,7 @@ struct Task {
     int64_t set_count;
     Str name;                  // FORK, DROP
     struct Scenario *scenario; // FORK: what was asked for
-    Realm *under;              // FORK: of this past world
+    Realm *under;              // FORK: of this past world; FORGET: see there
     int64_t time;              // APPLY: the batch's; 0: the world's clock says
     uint64_t epoch;            // FORK of the past, RETELL, MERGE: erase_epoch before it was read; 0: of no concern
     Realm *realm;              // FORK: the new one; SNAPSHOT: of this one, whatever `world` says
@@ -347,6 +348,8 @@ void desk_forget(Desk *d, Realm *r);
 // Something was erased from a world: what continues questions about it is gone, and those under way leave nothing to
 // continue. Any thread.
 void desk_renew(Desk *d, Realm *r);
+// What was learnt of its values is let go of. Any thread; behind desk_outlive nothing of before comes back.
+void desk_tidy(Desk *d, Realm *r);
 // Wait until the questions under way have ended; one that takes very long is cancelled. Not a thread of the engine's
 // that answers them, nor the writer.
 void desk_outlive(Desk *d);

@@ -12,13 +12,16 @@
 #include "engine/scenario_keep.h"
 #include "engine/scenarios.h"
 #include "engine/places.h"
+#include "engine/replay.h"
 #include "engine/run.h"
 #include "store/scrub.h"
 #include "world/forget.h"
+#include "world/past.h"
 
 #define ERASE_KIND "sosia.erase" // what is to be erased
 #define ERASED_KIND "erasure"    // what was
 #define LOOK_NS (50 * NS_PER_MS) // between looks whether the engine closes
+#define RETIRED_NS NS_PER_S      // readers are waited for, once nothing leads to what was erased
 
 typedef enum JobState {
     JOB_ASKED = 1, // stored
@@ -644,18 +647,54 @@ static Err forget_kept(void *ctx, Str bytes, Buf *out) {
     return forget_up_to(x->job, x->seq, x->columns, bytes, out);
 }
 
-// What the engine keeps in memory of batches and answers. The journal was written again.
+// A past world of now for a fork to lie over, in place of one whose pages were made before. *out NULL: it lies over
+// none, or it cannot be made: then it cannot be made again by anybody.
+static Err under_anew(Sosia *e, const Realm *r, Realm **out) {
+    *out = NULL;
+    if (!world_base(r->world)) return ERR_OK;
+    Err err = pasts_at(e, r->past_time, out);
+    if (err == ERR_GONE || err == ERR_PAST_GONE || err == ERR_CORRUPT) return ERR_OK;
+    if (err || (*out)->past.seq == r->past_seq) return err;
+    realm_unref(*out);
+    *out = NULL;
+    return ERR_OK;
+}
+
+static Err forget_world(Sosia *e, Realm *r, HubJob *hub) {
+    TRY(hub_forget(r->hub, forget_kept, hub));
+    desk_renew(e->desk, r);
+    run_renew(r);
+    Task *c = task_new(OP_FORGET, NULL, NULL, 0);
+    c->realm = realm_ref(r);
+    Err err = under_anew(e, r, &c->under);
+    if (!err) err = task_wait(e, c, true);
+    if (!err) err = c->err;
+    task_free(c); // with what the fork lay over
+    return err;
+}
+
+// Memory that readers might still have held. Readers are short: who looks on for longer frees it itself.
+static void let_go_of_retired(Sosia *e) {
+    int64_t until = time_mono_ns() + RETIRED_NS;
+    for (domain_reclaim(e->domain); domain_stats(e->domain).retired && time_mono_ns() < until;) {
+        thread_sleep_ns(NS_PER_MS);
+        domain_reclaim(e->domain);
+    }
+}
+
+// What the engine keeps in memory of batches, pages and answers. The journal was written again.
 static Err erase_memory(Sosia *e, const Job *j) {
-    TRY(hub_forget(e->live->hub, forget_kept, &(HubJob){j, j->seq, &j->columns}));
-    desk_renew(e->desk, e->live);
+    pasts_forget(e);
+    TRY(forget_world(e, e->live, &(HubJob){j, j->seq, &j->columns}));
     for (int64_t i = 0; i < j->fork_count; i++) {
         const ForkDone *f = &j->forks[i];
-        if (!f->realm) continue;
-        TRY(hub_forget(f->realm->hub, forget_kept, &(HubJob){j, f->seq, &f->columns}));
-        desk_renew(e->desk, f->realm);
+        if (f->realm) TRY(forget_world(e, f->realm, &(HubJob){j, f->seq, &f->columns}));
     }
-    pasts_forget(e);
     desk_outlive(e->desk); // what began before may have seen it
+    desk_tidy(e->desk, e->live);
+    for (int64_t i = 0; i < j->fork_count; i++)
+        if (j->forks[i].realm) desk_tidy(e->desk, j->forks[i].realm);
+    let_go_of_retired(e);
     return ERR_OK;
 }
 
@@ -723,6 +762,28 @@ Err erase_epoch(const Sosia *e, uint64_t *out) {
     return n & 1 ? ERR_BUSY : ERR_OK;
 }
 
+Err erase_wait(Sosia *e, uint64_t *out) {
+    Eraser *x = e->eraser;
+    Err err = erase_epoch(e, out);
+    if (!err || !x) return err;
+    struct timespec until = time_after(ERASE_WAIT_NS);
+    pthread_mutex_lock(&x->lock);
+    int timed = 0;
+    while ((err = erase_epoch(e, out)) && !x->stop && timed != ETIMEDOUT)
+        timed = pthread_cond_timedwait(&x->more, &x->lock, &until);
+    if (err && x->stop) err = ERR_CLOSED;
+    pthread_mutex_unlock(&x->lock);
+    return err;
+}
+
+// One more has begun, or come so far that nothing of it is told.
+static void epoch_turn(Eraser *x) {
+    pthread_mutex_lock(&x->lock);
+    atomic_fetch_add(&x->engine->erasures, 1);
+    pthread_cond_broadcast(&x->more);
+    pthread_mutex_unlock(&x->lock);
+}
+
 bool erase_since(const Sosia *e, uint64_t epoch) { return atomic_load(&e->erasures) + 1 != epoch; }
 
 static Err erase_worlds(Eraser *x, Job *j) {
@@ -743,15 +804,16 @@ static Err erase_told(Eraser *x, Job *j) {
     Sosia *e = x->engine;
     Err err = ERR_OK;
     if (j->state == JOB_WASH) return ERR_OK;
-    atomic_fetch_add(&e->erasures, 1);
+    epoch_turn(x);
     if (j->state == JOB_ASKED) err = erase_worlds(x, j);
     if (!err) err = erase_history(e, j);
     if (!err) pasts_forget(e);
-    atomic_fetch_add(&e->erasures, 1);
+    epoch_turn(x);
+    replays_forget(e);
     return err;
 }
 
-static Err job_run(Eraser *x, Job *j) {
+static Err job_steps(Eraser *x, Job *j) {
     Sosia *e = x->engine;
     TRY(erase_told(x, j));
     if (j->state == JOB_GONE) {
@@ -764,6 +826,14 @@ static Err job_run(Eraser *x, Job *j) {
     }
     TRY(scrub(x, j, false)); // what asked for it leaves the file as well
     return put_receipt(x, j);
+}
+
+static Err job_run(Eraser *x, Job *j) {
+    mem_wipe_begin();
+    Err err = job_steps(x, j);
+    mem_trim();
+    mem_wipe_end();
+    return err;
 }
 
 // The first one that may be tried now; NULL: stop.

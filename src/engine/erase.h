@@ -20,6 +20,8 @@
 #include "engine/engine.h"
 
 #define ERASES_MAX 64                  // waiting and under way
+#define ERASE_WAIT_NS (30 * NS_PER_S)  // who carries something from world to world waits for an erasure
+#define ERASE_TRIES 3                  // and begins anew when one came in between
 #define ERASE_AGAIN_NS (30 * NS_PER_S) // between tries of what the disk refused
 
 typedef struct Eraser Eraser;
@@ -33,7 +35,13 @@ void eraser_free(Eraser *x); // NULL is fine
 // What is read of one world, or of the past, to be written to another one: *out before it is read, erase_since when it
 // is written. Else what was erased meanwhile would come back. Errors: BUSY (an erasure is under way).
 MUST Err erase_epoch(const Sosia *e, uint64_t *out);
+// The same, waiting for the erasure under way to come so far, ERASE_WAIT_NS at most. Not a thread of the engine's.
+// Errors: BUSY, CLOSED.
+MUST Err erase_wait(Sosia *e, uint64_t *out);
 bool erase_since(const Sosia *e, uint64_t epoch);
 
 // Writer: OP_ERASE. id: the twin's name; sub: a property, "": everything; items: numbers of dead twins of that name.
 void erase_task(Sosia *e, Realm *r, Task *c);
+// Writer: OP_FORGET. Before-images, windows of derived values and working memory go; c->under (may be NULL) takes the
+// place of the past world below, which is handed back there.
+void erase_forget_task(Sosia *e, Realm *r, Task *c);

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "engine/derive.h"
 #include "world/forget.h"
+#include "world/past.h"
 
 #define LINKS_A_BATCH 500
 
@@ -109,4 +110,18 @@ void erase_task(Sosia *e, Realm *r, Task *c) {
         }
     }
     diag_free(&d);
+}
+
+void erase_forget_task(Sosia *e, Realm *r, Task *c) {
+    commit_drain(e);
+    Realm *under = r->under;
+    if (c->under && world_base(r->world)) {
+        world_rebase(r->world, c->under->world);
+        r->under = c->under;
+        c->under = under;
+    }
+    derive_renew(r);
+    world_forget(r->world);
+    buf_free(&e->encode);
+    task_finish(e, c);
 }

@@ -128,25 +128,35 @@ static Err check(const SosiaMerge *a, SosiaOut *out) {
     return ERR_ARGUMENT;
 }
 
+// *again: something was erased meanwhile, and what was compared may tell of it.
+static Err try(Sosia *s, const SosiaCaller *who, const SosiaMerge *a, SosiaOut *out, bool *again) {
+    DiffSides x;
+    Differ d;
+    DiffAsk ask = {.tolerance = a->tolerance, .relative = a->relative};
+    uint64_t epoch;
+    buf_reset(&out->body);
+    buf_reset(&out->message);
+    TRY(erase_wait(s, &epoch));
+    TRY(diff_sides(s, a->world, (Str){0}, &x, &out->message));
+    Err err = differ_run(&d, x.before, x.after, &ask);
+    if (!err) err = merge(s, who, a, epoch, &d, out);
+    differ_free(&d);
+    diff_sides_free(&x);
+    *again = err == ERR_BUSY && erase_since(s, epoch);
+    return err;
+}
+
 SosiaErr sosia_merge(Sosia *s, const SosiaCaller *who, const SosiaMerge *a, SosiaOut *out) {
     buf_reset(&out->body);
     buf_reset(&out->message);
     out->token[0] = 0;
-    DiffSides x;
-    uint64_t epoch;
+    bool again = false;
     Err err = check(a, out);
-    if (!err) err = erase_epoch(s, &epoch);
-    if (!err) err = diff_sides(s, a->world, (Str){0}, &x, &out->message);
-    if (err) {
-        if (!out->message.n) buf_str_put(&out->message, str_of(err_text(err)));
-        return (SosiaErr)err;
+    for (int i = 0; !err && (i == 0 || again) && i < ERASE_TRIES; i++) {
+        again = false;
+        err = try(s, who, a, out, &again);
+        if (again && i + 1 < ERASE_TRIES) err = ERR_OK;
     }
-    Differ d;
-    DiffAsk ask = {.tolerance = a->tolerance, .relative = a->relative};
-    err = differ_run(&d, x.before, x.after, &ask);
-    if (!err) err = merge(s, who, a, epoch, &d, out);
-    else buf_str_put(&out->message, str_of(err_text(err)));
-    differ_free(&d);
-    diff_sides_free(&x);
+    if (err && !out->message.n) buf_str_put(&out->message, str_of(err_text(err)));
     return (SosiaErr)err;
 }

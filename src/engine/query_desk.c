@@ -70,6 +70,13 @@ void desk_renew(Desk *d, Realm *r) {
     cursors_forget(d, r);
 }
 
+void desk_tidy(Desk *d, Realm *r) {
+    pthread_mutex_lock(&d->lock);
+    QueryCache *facts = r->facts; // stays as long as the realm
+    pthread_mutex_unlock(&d->lock);
+    if (facts) query_cache_forget(facts);
+}
+
 void desk_outlive(Desk *d) { asks_outlive(d); }
 
 void desk_realm_free(Realm *r) {

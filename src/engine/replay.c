@@ -2,6 +2,9 @@
 // The thread reads a window of the stretch at a time (history must not be held while a slow client thinks), unfolds its
 // batches, and hands them over when they are due: the first at once, each other as much later as it was then, divided
 // by the speed.
+//
+// When something was erased meanwhile, all that was read ahead is let go of, and reading goes on behind the batch that
+// was taken last, from the history of now.
 #include "engine/replay.h"
 #include "base/check.h"
 #include "base/mem.h"
@@ -13,6 +16,8 @@
 #define WINDOW_MIN_NS (100 * NS_PER_MS)
 #define WINDOW_MAX_NS (INT64_MAX / 4) // nothing happened for years: what is read is bounded by what there is
 #define WINDOW_BYTES (1 << 20)        // about what a window should come to
+#define LOOK_NS (50 * NS_PER_MS)      // between looks whether an erasure has ended
+#define FORGET_NS (10 * NS_PER_S)     // an erasure waits so long for replays to let go of what they read
 
 typedef struct Made {
     struct Made *next;
@@ -24,7 +29,7 @@ struct Replay {
     Replay *next; // of the engine
     Sosia *engine;
     SosiaReplay what;
-    uint64_t epoch; // of before anything was read
+    _Atomic uint64_t epoch; // of erasing, before anything was read
     Thread thread;
     World *base;
     Unfold *unfold;
@@ -38,6 +43,7 @@ struct Replay {
     pthread_cond_t moved; // more, fewer, stop
     Made *head, *tail;
     int64_t queued;
+    int64_t taken_ns; // of the batch that was taken last; nothing was: right before the stretch
     bool stop, ended;
     Err err;
     void (*notify)(void *arg);
@@ -46,7 +52,9 @@ struct Replay {
 
 // ---- the thread ---------------------------------------------------------------------------------------------------
 
-// Wait until the batch of `time` is due and there is room. False: stop.
+static bool stale(const Replay *r) { return erase_since(r->engine, atomic_load(&r->epoch)); }
+
+// Wait until the batch of `time` is due and there is room. False: stop, or what was read is stale.
 static bool wait_due(Replay *r, int64_t time) {
     if (!r->first_ns) {
         r->first_ns = time;
@@ -56,10 +64,10 @@ static bool wait_due(Replay *r, int64_t time) {
     int64_t due = r->begun_mono_ns + (behind < 9e18 ? (int64_t)behind : INT64_MAX / 2);
     struct timespec until = {.tv_sec = due / NS_PER_S, .tv_nsec = due % NS_PER_S};
     pthread_mutex_lock(&r->lock);
-    while (!r->stop && r->queued > REPLAY_BYTES_MAX) pthread_cond_wait(&r->moved, &r->lock);
-    while (!r->stop && time_mono_ns() < due)
+    while (!r->stop && !stale(r) && r->queued > REPLAY_BYTES_MAX) pthread_cond_wait(&r->moved, &r->lock);
+    while (!r->stop && !stale(r) && time_mono_ns() < due)
         if (pthread_cond_timedwait(&r->moved, &r->lock, &until) == ETIMEDOUT) break;
-    bool go = !r->stop;
+    bool go = !r->stop && !stale(r);
     pthread_mutex_unlock(&r->lock);
     return go;
 }
@@ -67,7 +75,7 @@ static bool wait_due(Replay *r, int64_t time) {
 static void hand_over(Replay *r, FeedBatch *b, int64_t time) {
     Made *m = mem_alloc(sizeof *m);
     *m = (Made){.batch = b, .time = time};
-    pthread_mutex_lock(&r->lock);
+    pthread_mutex_lock(&r->lock); // what became stale meanwhile is let go of by replay_renew
     if (r->tail) r->tail->next = m;
     else r->head = m;
     r->tail = m;
@@ -137,13 +145,11 @@ static Err read_window(Replay *r, Window *w) {
     return err;
 }
 
-static Err run_window(Replay *r, bool *go) {
+static Err run_window(Replay *r) {
     Window w;
     Err err = read_window(r, &w);
-    while (w.head && *go) {
+    while (w.head && wait_due(r, w.head->time)) {
         Made *m = w.head;
-        *go = wait_due(r, m->time);
-        if (!*go) break;
         w.head = m->next;
         hand_over(r, m->batch, m->time);
         mem_free(m);
@@ -152,18 +158,63 @@ static Err run_window(Replay *r, bool *go) {
     return err;
 }
 
-static void *replay_main(void *arg) {
-    Replay *r = arg;
-    bool go = true;
-    Err err = ERR_OK;
-    while (go && !err && r->at < r->what.to_ns) err = run_window(r, &go);
+static bool stopped(Replay *r) {
+    pthread_mutex_lock(&r->lock);
+    bool stop = r->stop;
+    pthread_mutex_unlock(&r->lock);
+    return stop;
+}
+
+// All is read, or it cannot be: until the rest was taken, or is stale.
+static void stand(Replay *r, Err err) {
     pthread_mutex_lock(&r->lock);
     r->ended = true;
     r->err = err;
     pthread_cond_broadcast(&r->moved);
     if (r->notify) r->notify(r->arg);
+    while (!r->stop && r->head && !stale(r)) pthread_cond_wait(&r->moved, &r->lock);
     pthread_mutex_unlock(&r->lock);
-    return NULL;
+}
+
+static Err make_base(Replay *r);
+
+// Once nothing is being erased any more: begin anew behind the batch that was taken last. Errors: those of history.
+static Err replay_renew(Replay *r) {
+    uint64_t epoch;
+    pthread_mutex_lock(&r->lock);
+    while (!r->stop && erase_epoch(r->engine, &epoch)) {
+        struct timespec until = time_after(LOOK_NS);
+        pthread_cond_timedwait(&r->moved, &r->lock, &until);
+    }
+    window_free(r->head);
+    r->head = r->tail = NULL;
+    r->queued = 0;
+    r->ended = false;
+    r->at = r->taken_ns + 1;
+    bool stop = r->stop;
+    pthread_mutex_unlock(&r->lock);
+    unfold_free(r->unfold);
+    world_free(r->base);
+    buf_free(&r->changes);
+    buf_free(&r->bytes);
+    r->unfold = NULL;
+    r->base = NULL;
+    if (stop) return ERR_OK;
+    Err err = make_base(r);
+    if (!err) r->unfold = unfold_new(r->base);
+    atomic_store(&r->epoch, epoch);
+    return err;
+}
+
+static void *replay_main(void *arg) {
+    Replay *r = arg;
+    Err err = ERR_OK;
+    for (;;) {
+        while (!stopped(r) && !stale(r) && !err && r->at < r->what.to_ns) err = run_window(r);
+        if (!stopped(r) && !stale(r)) stand(r, err);
+        if (stopped(r) || !stale(r)) return NULL;
+        err = replay_renew(r);
+    }
 }
 
 // ---- from outside -------------------------------------------------------------------------------------------------
@@ -197,6 +248,22 @@ static void strike(Replay *r) {
     pthread_mutex_unlock(&r->engine->worlds_lock);
 }
 
+void replays_forget(Sosia *e) {
+    int64_t until = time_mono_ns() + FORGET_NS;
+    for (bool more = true; more && time_mono_ns() < until;) {
+        more = false;
+        pthread_mutex_lock(&e->worlds_lock);
+        for (Replay *r = e->replays; r; r = r->next) {
+            pthread_mutex_lock(&r->lock);
+            more |= stale(r) && !r->stop && !(r->ended && !r->head);
+            pthread_cond_broadcast(&r->moved);
+            pthread_mutex_unlock(&r->lock);
+        }
+        pthread_mutex_unlock(&e->worlds_lock);
+        if (more) thread_sleep_ns(NS_PER_MS);
+    }
+}
+
 // The world right before the stretch: an empty one before the first batch there ever was. In a file whose history began
 // with a world that was there, a stretch from that instant begins right behind it.
 static Err make_base(Replay *r) {
@@ -220,9 +287,11 @@ Err replay_start(Sosia *e, const SosiaReplay *what, Replay **out) {
     if (e->history) history_wait(e->history, atomic_load(&e->durable));
     TRY(look_over(e, what));
     uint64_t epoch;
-    TRY(erase_epoch(e, &epoch));
+    TRY(erase_wait(e, &epoch));
     Replay *r = mem_alloc(sizeof *r);
-    *r = (Replay){.engine = e, .what = *what, .epoch = epoch, .at = what->from_ns, .window_ns = NS_PER_S};
+    *r = (Replay){.engine = e, .what = *what, .at = what->from_ns, .window_ns = NS_PER_S};
+    atomic_init(&r->epoch, epoch);
+    r->taken_ns = what->from_ns - 1;
     Err err = make_base(r);
     if (err) {
         mem_free(r);
@@ -237,15 +306,26 @@ Err replay_start(Sosia *e, const SosiaReplay *what, Replay **out) {
     return err;
 }
 
+// There is nothing to be given yet. Lock held.
+static bool waits(const Replay *r) {
+    if (r->stop) return false;
+    bool over = r->ended && !r->head;
+    return !over && (!r->head || stale(r));
+}
+
 Err replay_take(Replay *r, int64_t wait_ns, FeedBatch **out) {
     *out = NULL;
-    if (r->engine && erase_since(r->engine, r->epoch)) return ERR_BUSY; // what was read ahead may tell of it
     struct timespec until = time_after(wait_ns);
     pthread_mutex_lock(&r->lock);
-    while (!r->head && !r->ended && !r->stop && wait_ns > 0)
+    while (waits(r) && wait_ns > 0)
         if (pthread_cond_timedwait(&r->moved, &r->lock, &until) == ETIMEDOUT) break;
+    if (waits(r)) { // or what was read ahead may tell of what was erased
+        pthread_mutex_unlock(&r->lock);
+        return ERR_OK;
+    }
     Made *m = r->head;
     if (m) {
+        r->taken_ns = m->time;
         r->head = m->next;
         if (!r->head) r->tail = NULL;
         r->queued -= m->batch->size;
@@ -277,7 +357,7 @@ static void replay_stop(Replay *r) {
 static void replay_leave(Replay *r) {
     replay_stop(r);
     thread_join(&r->thread);
-    unfold_free(r->unfold);
+    unfold_free(r->unfold); // NULL is fine, as for the base
     world_free(r->base);
     r->engine = NULL;
 }

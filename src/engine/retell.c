@@ -166,11 +166,12 @@ static Err tell_all(Teller *t, Replay *r) {
     }
 }
 
-static Err retell(Sosia *s, const SosiaRetell *what, Realm *realm, SosiaRetold *out) {
+// From `from` on. *again: something was erased meanwhile, and what was not told yet may tell of it.
+static Err retell_from(Sosia *s, const SosiaRetell *what, int64_t from, Realm *realm, SosiaRetold *out, bool *again) {
     Replay *r;
-    SosiaReplay stretch = {.from_ns = what->from_ns, .to_ns = what->to_ns};
+    SosiaReplay stretch = {.from_ns = from, .to_ns = what->to_ns};
     Teller t = {.e = s, .what = what, .realm = realm, .out = out};
-    TRY(erase_epoch(s, &t.epoch));
+    TRY(erase_wait(s, &t.epoch));
     TRY(replay_start(s, &stretch, &r));
     pthread_mutex_init(&t.lock, NULL);
     pthread_cond_init(&t.moved, NULL);
@@ -182,6 +183,18 @@ static Err retell(Sosia *s, const SosiaRetell *what, Realm *realm, SosiaRetold *
     pthread_mutex_unlock(&t.lock);
     pthread_mutex_destroy(&t.lock);
     pthread_cond_destroy(&t.moved);
+    *again = err == ERR_BUSY && erase_since(s, t.epoch);
+    return err;
+}
+
+// Batches are done in order: what comes behind the newest one that was done was not.
+static Err retell(Sosia *s, const SosiaRetell *what, Realm *realm, SosiaRetold *out) {
+    bool again = true;
+    Err err = ERR_OK;
+    for (int i = 0; again && i < ERASE_TRIES; i++) {
+        again = false;
+        err = retell_from(s, what, out->time_ns ? out->time_ns + 1 : what->from_ns, realm, out, &again);
+    }
     return err;
 }
 

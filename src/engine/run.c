@@ -487,6 +487,13 @@ void run_abandon(Realm *realm) {
     run_unref(r);
 }
 
+void run_renew(Realm *realm) {
+    Run *r = run_of(realm->engine, realm);
+    if (!r) return;
+    atomic_store(&r->renew, true);
+    run_unref(r);
+}
+
 void runs_end(Sosia *e) {
     pthread_mutex_lock(&e->runs_lock);
     e->runs_closing = true;

@@ -49,5 +49,7 @@ void run_forget(Sosia *e, Str world);
 // Something was erased from its world: the state that is kept goes, so that a run begins anew from the world as it is,
 // which it does anyhow when others wrote to it. Errors: those of items.
 MUST Err run_state_forget(Sosia *e, Str world);
+// What a run of the world holds in memory was erased: it begins anew from the world as it is. Any thread.
+void run_renew(Realm *r);
 // The engine closes: all end at their next instant, with a checkpoint. Waits. The writer still runs.
 void runs_end(Sosia *e);

@@ -255,7 +255,8 @@ static void take_value(Run *r, const SosiaChange *x) {
 }
 
 Err run_listen(Run *r, bool *anew) {
-    *anew = false;
+    *anew = atomic_exchange(&r->renew, false);
+    if (*anew) return ERR_OK;
     uint64_t newest = atomic_load(&r->realm->scenario->foreign);
     if (newest <= r->seen) return ERR_OK;
     TRY(run_land(r));

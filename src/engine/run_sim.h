@@ -27,8 +27,9 @@ struct Run {
     int64_t wall_ns;       // spent on it
     int64_t begun_mono_ns; // of this stretch; 0: it stands
     SimStats stats;
-    bool resumed; // taken up: its planned changes are in the checkpoint
-    bool anew;    // it was begun anew from the world as it is
+    bool resumed;       // taken up: its planned changes are in the checkpoint
+    bool anew;          // it was begun anew from the world as it is
+    _Atomic bool renew; // it is to be
 
     // The thread's own.
     SimGraph *graph;

@@ -231,7 +231,8 @@ static Realm *fork_realm(Sosia *e, Task *c, Realm *from) {
     r->past_time = r->scenario->live_time;
     r->base = world_fork(w, 0);
     r->own_since = c->under ? 0 : from->scenario ? from->own_since : world_born(r->world);
-    r->under = c->under ? realm_ref(c->under) : NULL;
+    Realm *under = c->under ? c->under : from->under;
+    r->under = under ? realm_ref(under) : NULL;
     r->scenario->settled = world_seq(r->world);
     atomic_store(&r->scenario->durable, r->scenario->settled);
     return r;
@@ -342,7 +343,8 @@ void world_task_drop(Sosia *e, Task *c) {
     batch_kept(e, c);
 }
 
-static SosiaErr world_call(Sosia *s, int op, const SosiaCaller *who, const SosiaFork *f) {
+// *again: something was erased since the past was read.
+static Err world_try(Sosia *s, int op, const SosiaCaller *who, const SosiaFork *f, bool *again) {
     Task *c = task_new(op, NULL, NULL, f->from.n + f->name.n + 64);
     c->world = arena_str(&c->arena, f->from);
     c->name = arena_str(&c->arena, f->name);
@@ -351,13 +353,21 @@ static SosiaErr world_call(Sosia *s, int op, const SosiaCaller *who, const Sosia
     if (op == OP_FORK) {
         c->scenario = scenario_new(f->name, f->from.n ? f->from : STR("live"));
         scenario_ask(c->scenario, f);
-        if (pasts_named(f->from)) err = erase_epoch(s, &c->epoch);
+        if (pasts_named(f->from)) err = erase_wait(s, &c->epoch);
         if (!err && pasts_named(f->from))
             err = pasts_find(s, f->from, &c->under, &c->source_time); // waits, as the writer cannot
     }
     if (!err) err = task_wait(s, c, true);
     if (!err) err = c->err;
+    *again = err == ERR_BUSY && c->epoch && erase_since(s, c->epoch);
     task_free(c);
+    return err;
+}
+
+static SosiaErr world_call(Sosia *s, int op, const SosiaCaller *who, const SosiaFork *f) {
+    bool again = true;
+    Err err = ERR_OK;
+    for (int i = 0; again && i < ERASE_TRIES; i++) err = world_try(s, op, who, f, &again);
     return (SosiaErr)err;
 }
 

@@ -219,6 +219,7 @@ static void run_in(Sosia *e, Realm *r, Task *c) {
     case OP_POINTS: points_run(e, r, c); break;
     case SOSIA_IMPORT: lines_run(e, r, c); break;
     case OP_ERASE: erase_task(e, r, c); break;
+    case OP_FORGET: erase_forget_task(e, r, c); break;
     case OP_RETELL: retell_task(e, r, c); break;
     case OP_SNAPSHOT: run_snapshot(e, r, c); break;
     default: run_batch(e, r, c); break;

@@ -162,7 +162,7 @@ Err history_block(History *h, StoreReader *r, HistoryDesk *d, const StoreHistory
     pthread_mutex_lock(&h->cache.lock);
     CachedBlock *other = find(&h->cache, b->id);
     if (other) other->refs++;
-    else insert(&h->cache, b, h->o.cache_bytes_max);
+    else if (d->erased == h->cache.erased) insert(&h->cache, b, h->o.cache_bytes_max);
     pthread_mutex_unlock(&h->cache.lock);
     if (other) cached_delete(b);
     *out = other ? other : b;
@@ -186,6 +186,31 @@ void history_forget(History *h, const int64_t *ids, int64_t n) {
         if (b) take_out(&h->cache, b);
     }
     pthread_mutex_unlock(&h->cache.lock);
+}
+
+// Is it of a page of `what`, which ascends by lane and row?
+static bool is_of(const StoreHistory *row, const HistoryErase *what, int64_t n) {
+    int64_t lo = 0, hi = n;
+    while (lo < hi) {
+        int64_t mid = lo + (hi - lo) / 2;
+        const HistoryErase *e = &what[mid];
+        uint64_t page = e->row >> PAGE_SHIFT;
+        if (e->lane < row->lane || (e->lane == row->lane && page < row->page)) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo < n && what[lo].lane == row->lane && what[lo].row >> PAGE_SHIFT == row->page;
+}
+
+void cached_erase(History *h, const HistoryErase *what, int64_t n) {
+    Cache *c = &h->cache;
+    pthread_mutex_lock(&c->lock);
+    c->erased++;
+    for (CachedBlock *b = c->newest, *older; b; b = older) {
+        older = b->older;
+        if (is_of(&b->row, what, n)) take_out(c, b);
+    }
+    pthread_mutex_unlock(&c->lock);
+    history_desks_free(h);
 }
 
 void cached_free(Cache *c) {

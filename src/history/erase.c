@@ -473,7 +473,19 @@ static bool rename_dead(History *h, EraseJob *j) {
     return true;
 }
 
+// Nothing of what went stays in working memory or caches.
+static void tidy(History *h, const EraseJob *j) {
+    cached_erase(h, j->spans, j->count);
+    seal_tidy(h->seal);
+    merge_tidy(h->merge);
+    hwork_free(h->coder);
+    h->coder = h->merge->splice.work = hwork_new();
+    arena_free(&h->scratch);
+    arena_init(&h->scratch, 0);
+}
+
 static void job_end(History *h, EraseJob *j) {
+    if (!h->merge->under_way) tidy(h, j); // else it failed, and will be done again
     pthread_mutex_lock(&h->lock);
     j->ended = true;
     atomic_store(&h->erase, NULL);

@@ -66,12 +66,20 @@ static void free_queue(History *h) {
     }
 }
 
-static void free_desks(History *h) {
-    for (HistoryDesk *d = h->desks, *next; d; d = next) {
+static void desk_free(HistoryDesk *d) {
+    hwork_free(d->work);
+    arena_free(&d->arena);
+    mem_free(d);
+}
+
+void history_desks_free(History *h) {
+    pthread_mutex_lock(&h->lock);
+    HistoryDesk *d = h->desks;
+    h->desks = NULL;
+    pthread_mutex_unlock(&h->lock);
+    for (HistoryDesk *next; d; d = next) {
         next = d->next;
-        hwork_free(d->work);
-        arena_free(&d->arena);
-        mem_free(d);
+        desk_free(d);
     }
 }
 
@@ -106,7 +114,7 @@ void history_close(History *h) {
     take_ended(h);
     free_queue(h);
     forks_free(h);
-    free_desks(h);
+    history_desks_free(h);
     head_table_free(&h->heads);
     for (int64_t i = 1; i < h->source_count; i++) mem_free((void *)(uintptr_t)h->sources[i].p);
     for (int64_t i = 0; i < h->dead_count; i++) mem_free((void *)(uintptr_t)h->dead[i].name.p);
@@ -433,22 +441,36 @@ static void *run(void *arg) {
 
 // ---- readers' desks ----
 
+static uint64_t erasures(History *h) {
+    pthread_mutex_lock(&h->cache.lock);
+    uint64_t n = h->cache.erased;
+    pthread_mutex_unlock(&h->cache.lock);
+    return n;
+}
+
 HistoryDesk *history_desk_take(History *h) {
     h = h->root;
+    uint64_t erased = erasures(h); // before the reader looks at the store
     pthread_mutex_lock(&h->lock);
     HistoryDesk *d = h->desks;
     if (d) h->desks = d->next;
     pthread_mutex_unlock(&h->lock);
-    if (d) return d;
-    d = mem_alloc(sizeof *d);
-    d->work = hwork_new();
-    arena_init(&d->arena, 0);
+    if (!d) {
+        d = mem_alloc(sizeof *d);
+        d->work = hwork_new();
+        arena_init(&d->arena, 0);
+    }
+    d->erased = erased;
     return d;
 }
 
 void history_desk_give(History *h, HistoryDesk *d) {
-    arena_reset(&d->arena);
     h = h->root;
+    if (d->erased != erasures(h)) { // what it read was erased meanwhile
+        desk_free(d);
+        return;
+    }
+    arena_reset(&d->arena);
     pthread_mutex_lock(&h->lock);
     d->next = h->desks;
     h->desks = d;

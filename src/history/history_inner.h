@@ -159,6 +159,8 @@ bool history_step(History *h);
 typedef struct Seal Seal;
 // What sealing keeps between its pieces.
 Seal *seal_new(void);
+// Give its working memory back. History thread.
+void seal_tidy(Seal *s);
 // Free it; nothing is on its way.
 void seal_free(Seal *s);
 // Do a piece of sealing (about a slice): what history_seal asked for, what makes heads pass 3/4 of their bound, what
@@ -234,7 +236,8 @@ MUST Err history_begin(History *h, World *live, Buf *why);
 typedef struct HistoryDesk {
     struct HistoryDesk *next;
     HWork *work;
-    Arena arena; // reset when taken
+    Arena arena;     // reset when taken
+    uint64_t erased; // the cache's when it was taken
 } HistoryDesk;
 HistoryDesk *history_desk_take(History *h);
 void history_desk_give(History *h, HistoryDesk *d);
@@ -264,10 +267,16 @@ typedef struct Cache {
     pthread_mutex_t lock; // all below and CachedBlock.refs
     CachedBlock **slots;  // by id
     int64_t cap, count, bytes, hits, misses;
+    uint64_t erased; // erasures so far: what a reader began with before one is not kept for others
     CachedBlock *newest, *oldest;
 } Cache;
 // Free all blocks, and be empty; nobody holds one.
 void cached_free(Cache *c);
+// Something was erased, durably: no block of the pages of `what` (by_place, see erase.c) is found any more, and readers
+// under way leave nothing behind. Who holds such a block frees it.
+void cached_erase(History *h, const HistoryErase *what, int64_t n);
+// The working memory that idle readers left. Any thread.
+void history_desks_free(History *h);
 
 // Is it a point of a cell? Not of a word, telemetry or batches. Lanes of cells hold HCELL_WORD only where there never
 // was a value, and then no PUT.

@@ -116,13 +116,24 @@ Merge *history_merge_new(void) {
     return m;
 }
 
-void history_merge_free(Merge *m) {
-    if (!m) return;
+static void work_free(Merge *m) {
     splice_free(&m->splice);
     means_free(&m->means);
     buf_free(&m->bytes);
     buf_free(&m->means_bytes);
     arena_free(&m->list);
+}
+
+void merge_tidy(Merge *m) {
+    CHECK(!m->under_way);
+    work_free(m);
+    splice_init(&m->splice);
+    arena_init(&m->list, 1 << 16);
+}
+
+void history_merge_free(Merge *m) {
+    if (!m) return;
+    work_free(m);
     mem_free(m->places);
     mem_free(m->due);
     mem_free(m->pass.lanes);

@@ -68,6 +68,8 @@ typedef struct Rows {
     Arena *keep;
 } Rows;
 
+// Give the working memory back; no change is under way.
+void merge_tidy(Merge *m);
 // The page's place, made when it is new. Until the next call.
 Place *merge_place(Merge *m, uint64_t lane, uint64_t page);
 // What a splice of the lane is to do with states.

@@ -70,10 +70,16 @@ Seal *seal_new(void) {
     return s;
 }
 
-void seal_free(Seal *s) {
-    mem_free(s->keys);
+void seal_tidy(Seal *s) {
     mem_free(s->points);
     mem_free(s->sorted);
+    s->points = s->sorted = NULL;
+    s->point_cap = 0;
+}
+
+void seal_free(Seal *s) {
+    seal_tidy(s);
+    mem_free(s->keys);
     mem_free(s->batches);
     mem_free(s->local);
     mem_free(s->sources);

@@ -59,6 +59,25 @@ static void forget_facts(QueryCache *c, Column *col) {
     col->fact_cap = 0;
 }
 
+static void forget_sample(QueryCache *c, Column *col) {
+    query_cache_give(c, col->sample.count * (int64_t)sizeof *col->sample.keys);
+    mem_free(col->sample.keys);
+    col->sample = (Sample){.count = 0};
+}
+
+void query_cache_forget(QueryCache *c) {
+    query_cache_lock(c);
+    c->forgets++;
+    for (uint32_t i = 0; i < c->column_cap; i++) {
+        Column *col = c->columns[i];
+        if (!col) continue;
+        query_cache_drop_indexes(c, col);
+        forget_sample(c, col);
+        if (col->facts) forget_facts(c, col);
+    }
+    query_cache_unlock(c);
+}
+
 static bool fits(const QueryCache *c, int64_t bytes) {
     return c->fact_bytes + bytes <= c->bytes_max / 4 && c->bytes + bytes <= c->bytes_max;
 }

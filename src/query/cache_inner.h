@@ -104,6 +104,7 @@ struct QueryCache {
     pthread_mutex_t lock;                 // taken by any caller for microseconds; nothing else is locked inside
     int64_t bytes_max, bytes, fact_bytes; // fact_bytes: of bytes, what facts and statistics take
     int64_t index_count, built, dropped, hits;
+    int64_t forgets;  // query_cache_forget calls
     int64_t ticks;    // query_stat_refresh calls
     Column **columns; // by vector number
     uint32_t column_cap;
@@ -158,6 +159,8 @@ Index *query_cache_best_index(QueryCache *c, const QueryTest *t, int64_t *rows);
 IndexKind query_index_kind(const QueryTest *t);
 // (locked) An index on a column of `pages` pages, up to date, would have saved `rows`.
 void query_cache_wish(QueryCache *c, Column *col, IndexKind kind, double rows, uint64_t pages);
+// (locked) Let go of the column's indexes.
+void query_cache_drop_indexes(QueryCache *c, Column *col);
 // (locked) The index was too stale to serve.
 void query_cache_spurn(QueryCache *c, Column *col, IndexKind kind);
 // Not locked.

@@ -100,6 +100,11 @@ static void drop(QueryCache *c, Column *col, IndexKind kind) {
     c->dropped++;
 }
 
+void query_cache_drop_indexes(QueryCache *c, Column *col) {
+    for (int k = 0; k < INDEX_KINDS; k++)
+        if (col->index[k]) drop(c, col, (IndexKind)k);
+}
+
 void query_cache_spurn(QueryCache *c, Column *col, IndexKind kind) {
     Demand *d = &col->demand[kind];
     d->worth *= SPURNED_WORTH;
@@ -149,6 +154,7 @@ typedef struct Work {
     uint32_t vec;
     Index *old; // with one more user, NULL: none
     int64_t room;
+    int64_t forgets; // the cache's when it began
 } Work;
 
 static void worsen(Demand *d) {
@@ -171,7 +177,12 @@ static bool work_begin(QueryCache *c, Work *work) {
         return false;
     }
     c->due = NULL;
-    *work = (Work){.col = col, .kind = c->due_kind, .cell = col->cell, .vec = col->vec, .old = col->index[c->due_kind]};
+    *work = (Work){.col = col,
+                   .kind = c->due_kind,
+                   .cell = col->cell,
+                   .vec = col->vec,
+                   .old = col->index[c->due_kind],
+                   .forgets = c->forgets};
     Demand *d = &col->demand[work->kind];
     judge(d);
     work->room = bytes_needed(col, work->kind);
@@ -196,6 +207,10 @@ static void work_end(QueryCache *c, Work *work, Index *ix) {
     Demand *d = &col->demand[work->kind];
     c->bytes -= work->room;
     c->tending = false;
+    if (ix && work->forgets != c->forgets) { // it may have what is to be forgotten
+        query_index_free(ix);
+        ix = NULL;
+    }
     if (ix) {
         d->cost = build_cost(col, work->kind, col->pages);
         if (col->index[work->kind]) unref(c, col->index[work->kind]);

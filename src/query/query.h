@@ -160,6 +160,9 @@ typedef struct QueryCache QueryCache;
 // bytes_max 0: 64 MiB.
 QueryCache *query_cache_new(int64_t bytes_max);
 void query_cache_free(QueryCache *c);
+// Values were erased from the world: what was learnt of any, and every index, is let go of. Any thread; who reads by an
+// index meanwhile ends with it.
+void query_cache_forget(QueryCache *c);
 typedef struct QueryCacheStats {
     int64_t bytes, indexes, built, dropped, hits;
 } QueryCacheStats;

@@ -232,7 +232,7 @@ static void make_room(Fan *f, int64_t count) {
     }
     memset(f->starts, 0xff, (size_t)count * sizeof *f->starts);
     if (f->pieces.cap > OUT_BYTES_MAX) buf_free(&f->pieces);
-    buf_reset(&f->pieces);
+    buf_wipe(&f->pieces); // shorter ones shall not leave the end of these
 }
 
 static void hand_out(Fan *f) {

@@ -129,6 +129,7 @@ void req_over(HttpConn *conn) {
     }
     conn->state = CONN_READING;
     conn->req.h2o = NULL;
+    buf_wipe(&conn->req.held);
     if (conn->req.held.cap > BODY_KEEP_MAX) buf_free(&conn->req.held);
 }
 
@@ -167,7 +168,7 @@ static Str keep_body(HttpReq *r, const HttpReply *reply) {
         return buf_str(&r->held);
     }
     if (body.n == 0) return body;
-    char *copy = http_alloc(r, body.n);
+    char *copy = h2o_mem_alloc_shared(&r->h2o->pool, (size_t)body.n, NULL); // freed, where the pool's own is kept
     memcpy(copy, body.p, (size_t)body.n);
     return (Str){copy, body.n};
 }
@@ -317,7 +318,7 @@ static void stream_closed(HttpStream *s) {
 static void on_proceed(h2o_generator_t *self, h2o_req_t *q) {
     HttpStream *s = H2O_STRUCT_FROM_MEMBER(HttpStream, generator, self);
     (void)q;
-    buf_reset(&s->flight);
+    buf_wipe(&s->flight); // what was sent shall not stay with who listens
     s->idle = true;
     s->ops->ready(s->arg);
 }

@@ -66,7 +66,7 @@ static void on_written(h2o_socket_t *sock, const char *err) {
         drop(s);
         return;
     }
-    buf_reset(&s->flight);
+    buf_wipe(&s->flight);
     s->ws->writing = false;
     if (s->ws->control.n > 0) {
         ws_send(s);
@@ -206,7 +206,7 @@ static void on_upgraded(void *data, h2o_socket_t *sock, size_t reqsize) {
     if (sock) {
         sock->data = s;
         h2o_buffer_consume(&sock->input, reqsize);
-        buf_reset(&s->flight);
+        buf_wipe(&s->flight);
         ws->open = true;
         ws->heard_ms = (int64_t)h2o_now(s->loop->ev);
         s->idle = !ws->over;

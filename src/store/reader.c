@@ -48,6 +48,17 @@ void readers_free(Store *s) {
     pthread_cond_destroy(&s->readers.moved);
 }
 
+void readers_forget(Store *s) {
+    pthread_mutex_lock(&s->lock);
+    StoreReader *r = s->readers.idle;
+    s->readers.idle = NULL;
+    pthread_mutex_unlock(&s->lock);
+    for (StoreReader *next; r; r = next) { // opened again by who needs more of them
+        next = r->next;
+        reader_free(r);
+    }
+}
+
 // Count one more, and take an idle one if there is one.
 static StoreReader *take(Store *s) {
     int64_t until = time_mono_ns() + HOLD_NS;

@@ -21,6 +21,7 @@
 #define OVERFLOW_BYTES (DB_PAGE_BYTES - 4) // of a blob in a page of its own
 
 #define LOCAL_BYTES ((DB_PAGE_BYTES - 12) * 32 / 255 - 23) // of it in the page of its row, when the others are full
+#define WHOLE_BYTES (DB_PAGE_BYTES - 35)                   // of the longest row that fits its page
 #define ROW_HEAD_BYTES 5                                   // of a row (NULL, blob of 8,186 to 1,048,569 bytes)
 
 typedef enum ScrubState {
@@ -81,12 +82,39 @@ static void walk_end(Store *s, Scrub *x) {
 
 bool scrub_walks(const Store *s) { return s->scrubs && s->scrubs->walks; }
 
+// SQLite makes rows in a buffer of one page, where the ends of longer ones stay: one that fills it, and is not kept.
+static void tidy_rows(Store *s) {
+    if (db_run(&s->db, DB_BEGIN)) return;
+    sqlite3_stmt *st = db_use(&s->db, DB_PAGE_ZERO);
+    sqlite3_bind_int64(st, 1, (int64_t)s->page_next);
+    sqlite3_bind_int64(st, 2, WHOLE_BYTES - ROW_HEAD_BYTES);
+    (void)!db_run(&s->db, DB_PAGE_ZERO);
+    db_rollback(&s->db);
+}
+
+// Working memory that may still have what was written before.
+static void tidy(Store *s) {
+    tidy_rows(s);
+    zip_free(&s->zip);
+    buf_free(&s->blob);
+    db_forget(&s->db);
+    readers_forget(s);
+}
+
 static void scrub_end(Store *s, Scrub *x, Err err) {
     let_go(s, x);
     walk_end(s, x);
+    tidy(s);
     pthread_mutex_lock(&s->lock);
     s->scrubs = x->next;
+    Chunk *spare = s->spare;
+    s->spare = NULL;
     pthread_mutex_unlock(&s->lock);
+    for (Chunk *next; spare; spare = next) {
+        next = spare->next;
+        buf_free(&spare->bytes);
+        mem_free(spare);
+    }
     x->done(x->arg, err, x->rows, x->zeroed);
     mem_free(x);
 }

@@ -217,6 +217,8 @@ Db *reader_db(StoreReader *r);
 void readers_init(Store *s);
 // Close them; none is at work.
 void readers_free(Store *s);
+// Idle ones give back what SQLite caches for them. Store thread.
+void readers_forget(Store *s);
 // Move the log into the file when it is long enough.
 void store_move_log(Store *s);
 

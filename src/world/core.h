@@ -69,15 +69,15 @@ struct World {
     uint64_t begin_seq;
     Buf batch; // encoded changes of the open batch
     int64_t batch_count;
-    uint64_t link_said;    // the link the open batch named last
-    StreamTally tally;     // of the open batch
-    bool keep_trail;       // see world/trail.h
-    Buf trail;             // of the open batch, or the one before
-    struct Past *past;     // see world/past.h; NULL: an ordinary world
-    _Atomic int32_t overs; // past worlds: worlds that lie over it, which keep it
-    struct World *base;    // of a world over a past one: that
-    _Atomic int broken;    // Err: a page of the base could not be made for the writer, see over.c
-    struct World *scrap;   // where a broken batch writes
+    uint64_t link_said;         // the link the open batch named last
+    StreamTally tally;          // of the open batch
+    bool keep_trail;            // see world/trail.h
+    Buf trail;                  // of the open batch, or the one before
+    struct Past *past;          // see world/past.h; NULL: an ordinary world
+    _Atomic int32_t overs;      // past worlds: worlds that lie over it, which keep it
+    struct World *_Atomic base; // of a world over a past one: that; see world_rebase
+    _Atomic int broken;         // Err: a page of the base could not be made for the writer, see over.c
+    struct World *scrap;        // where a broken batch writes
     struct Page *scrap_page;
     TextTrails graves, births;
     BatchTrails batches;

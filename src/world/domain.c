@@ -175,8 +175,10 @@ static Blob *blob_new(Domain *d, int64_t text_bytes) {
     return b ? b : mem_grow(NULL, sizeof *b + (size_t)text_bytes);
 }
 
+// What nobody refers to any more shall not be found in memory either: it may have been erased.
 static void blob_free(Domain *d, void *blob, int64_t text_bytes) {
     int64_t class = blob_class(text_bytes);
+    explicit_bzero(((Blob *)blob)->bytes, (size_t)text_bytes);
     pthread_mutex_lock(&d->heap_lock);
     d->blobs--;
     d->blob_bytes -= (class + 1) * 8;

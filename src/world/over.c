@@ -21,17 +21,30 @@ World *over_base(World *w) {
 
 World *world_base(const World *w) { return w->base; }
 
+static void scrap_free(World *w) {
+    if (w->scrap_page) block_unref(w->domain, &w->scrap_page->b);
+    w->scrap_page = NULL;
+}
+
+static void base_drop(Domain *d, void *base) {
+    (void)d;
+    world_free(base);
+}
+
+void world_rebase(World *w, World *past) {
+    CHECK(w->base && !w->open);
+    CHECK(past->past && past->seq == w->base->seq);
+    scrap_free(w);
+    World *old = atomic_exchange(&w->base, over_base(past));
+    domain_retire(w->domain, old, base_drop);
+}
+
 const Page *over_page(World *w, uint32_t vec, uint64_t page_no, uint32_t groups) {
     World *b = w->base;
     View v = view_writer(b);
     const Page *p = past_made(&v, vec, page_no, groups);
     if (v.failed != ERR_OK) atomic_store_explicit(&w->broken, (int)v.failed, memory_order_relaxed);
     return v.failed == ERR_OK ? p : NULL;
-}
-
-static void scrap_free(World *w) {
-    if (w->scrap_page) block_unref(w->domain, &w->scrap_page->b);
-    w->scrap_page = NULL;
 }
 
 // Its world has neither ring nor trail, so that nothing of it is remembered.

@@ -47,6 +47,9 @@ MUST Err world_past(Domain *d, const PastSource *src, uint64_t seq, int64_t at, 
 bool world_is_past(const World *w);
 // The past world that `w` lies over; NULL: it is no such world.
 World *world_base(const World *w);
+// Have `w`, which lies over a past world, lie over another one of the same instant. What was below is let go of when no
+// reader can hold it any more. Writer of w; no batch is open.
+void world_rebase(World *w, World *past);
 int64_t world_past_at(const World *w);
 // Bytes of the pages made so far.
 int64_t world_past_bytes(const World *w);

@@ -97,3 +97,12 @@ bool ring_undo_lanes(const Ring *r, uint64_t undo, uint64_t seq, const RingLanes
     }
     return true;
 }
+
+void ring_clear(Ring *r, uint64_t seq) {
+    uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed), used = head < r->cap ? head : r->cap;
+    if (atomic_load_explicit(&r->lost_seq, memory_order_relaxed) < seq)
+        atomic_store_explicit(&r->lost_seq, seq, memory_order_relaxed);
+    atomic_store_explicit(&r->head, head + r->cap, memory_order_release); // positions are never used again
+    atomic_thread_fence(memory_order_release);                            // as in ring_push
+    mem_map_clear(r->records, used * sizeof *r->records);
+}

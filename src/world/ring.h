@@ -50,6 +50,9 @@ uint64_t ring_prev(const Ring *r, uint64_t at);
 // to sequence `seq`.
 // False when a record needed was overwritten. Any thread. Cost: O(changes of that page since seq).
 bool ring_undo(const Ring *r, uint64_t undo, uint64_t seq, const uint32_t *words, uint32_t n, uint64_t *out);
+// Nobody reads what it has any more: as if all of it had been overwritten by changes up to `seq`. Writer only, with no
+// record that may be needed for undo.
+void ring_clear(Ring *r, uint64_t seq);
 #define RING_LANES 4
 // Words copied from a page: those numbered (page_logical) from[k] and on, size[k] of them, at lane[k]; NULL: none.
 typedef struct RingLanes {

@@ -235,6 +235,24 @@ void world_settle(World *w, uint64_t seq) {
     domain_reclaim(w->domain);
 }
 
+static void trails_free(TextTrails *q) {
+    if (q->count) return;
+    mem_free(q->p);
+    *q = (TextTrails){0};
+}
+
+void world_forget(World *w) {
+    CHECK(!w->open && !w->batches.count);
+    if (w->ring) ring_clear(w->ring, w->seq);
+    floor_raise(w);
+    trails_free(&w->graves);
+    trails_free(&w->births);
+    buf_free(&w->batch);
+    buf_free(&w->trail);
+    arena_free(&w->scratch);
+    arena_init(&w->scratch, 4096);
+}
+
 int64_t world_room(const World *w) { return core_room(w); }
 Err world_broken(const World *w) { return (Err)atomic_load_explicit(&w->broken, memory_order_relaxed); }
 uint64_t world_seq(const World *w) { return w->seq; }

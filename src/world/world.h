@@ -166,6 +166,9 @@ void world_settle(World *w, uint64_t seq);
 // Before-images that fit before one of a not yet settled batch would be lost; the engine settles or waits for commits
 // before it starts a batch with little room. world_do answers LIMIT when a change might not fit.
 int64_t world_room(const World *w);
+// Let go of what was before: before-images and the working memory of batches. Everything is visible and settled, and no
+// batch is open; views of before find themselves outrun. Writer.
+void world_forget(World *w);
 // Of a world over a past one, see world/past.h: why a page below could not be made for the writer since the newest
 // world_begin, else OK. The open batch must then be rolled back; world_do refuses all that follows.
 Err world_broken(const World *w);
