@@ -60,8 +60,8 @@ MUST Err run_land(Run *r);
 
 // Keep it: state says whether it is to go on with the next start. Errors: those of items.
 MUST Err run_keep(Run *r, RunState state);
-// Keep what is asked for, before it begins (STARTING), or that it does not begin after all. Who has the answer finds the
-// run again after a crash. Errors: those of items.
+// Keep what is asked for, before it begins (STARTING), or that it does not begin after all. Who has the answer finds
+// the run again after a crash. Errors: those of items.
 MUST Err run_ask(Run *r, RunState state);
 // Is there a checkpoint of this world, which stands at (seq, time), and nobody else wrote behind it? Then epoch_ns,
 // batch_ns and skip_ns are those of it.

@@ -71,7 +71,9 @@ static RoleWire *roles_of(const Sim *s, const SimEngine *e, bool lanes) {
         bool column = b->column != UINT32_MAX;
         r[i].rows = column ? s->wire->columns[b->column].what.rows : b->rows;
         r[i].bind.type = column ? s->wire->columns[b->column].what.type : b->type;
-        r[i].whole = column && lanes;
+        // One lane at a time: with a tolerance it sees what it was told, however many lanes there are.
+        bool told = b->tol > 0 && !(e->engine->caps & SIM_CAN_LANES);
+        r[i].whole = column && lanes && !told;
         if (column) continue;
         r[i].from_column = copied(b->from_column, b->rows * sizeof *b->from_column);
         r[i].from_row = copied(b->from_row, b->rows * sizeof *b->from_row);

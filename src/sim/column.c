@@ -367,6 +367,7 @@ void sim_free(Sim *s) {
     mem_free(s->calendar.items);
     mem_free(s->cells);
     mem_free(s->trace);
+    accel_drop(s);
     symbols_unref(s->symbols);
     wire_unref(s->wire);
     sim_graph_unref(s->graph);

@@ -68,6 +68,11 @@ static uint8_t deliver_cell(Inst *i, uint32_t role, uint32_t column, uint32_t ro
     return moved;
 }
 
+void cell_deliver(Inst *i, uint32_t role, uint32_t column, uint32_t row, uint8_t lanes) {
+    uint8_t moved = deliver_cell(i, role, column, row, lanes);
+    if (moved && i->sim->wire->columns[column].what.col) rowset_add(&i->sim->columns[column].told, row, moved);
+}
+
 static void publish_role(Inst *i, uint32_t role, uint8_t lanes) {
     Sim *s = i->sim;
     Port *p = &i->ports[role];
@@ -161,7 +166,7 @@ static bool too_often(Inst *i, uint8_t lanes) {
         if (lanes >> l & 1 && ++i->reacts[l] > most) most = i->reacts[l];
     }
     if (!s->trace && most > max) trace_begin(s);
-    return most > max + s->wire->inst_count + 2;
+    return most > max + s->wire->serials + 2;
 }
 
 enum { DELTAS_INLINE = 16 };
@@ -179,6 +184,7 @@ Err inst_react(Inst *i, uint8_t due, bool all, bool *did) {
         i->ctx.lane_mask = (uint8_t)(lanes >> i->wire->lane0);
         i->ctx.due = i->due;
         i->ctx.due_count = i->due_count;
+        accel_restore(i, lanes);
         if (i->wire->e.engine->react(&i->ctx, s->now, deltas, n) != 0) err = inst_failed(i);
         s->stats.reacts++;
         i->stale = true;
@@ -236,6 +242,7 @@ uint8_t inst_due(Inst *i, sim_time t) {
 }
 
 Err settle(Sim *s, uint8_t lanes, bool all) {
+    accel_drop(s); // of an instant that failed
     for (uint32_t k = 0; k < s->wire->inst_count; k++) memset(s->insts[k].reacts, 0, sizeof s->insts[k].reacts);
     for (bool any = true; any;) {
         lanes |= take_due(s);
@@ -247,14 +254,17 @@ Err settle(Sim *s, uint8_t lanes, bool all) {
             if (!i->moved_count && !due && !i->due_lanes) continue;
             TRY(inst_react(i, due, all, &did));
             inst_show(i);
+            if (did) accel_step(i, (uint8_t)(i->ctx.lane_mask << i->wire->lane0));
             inst_publish(i, lanes);
             any |= did;
         }
+        if (!any && !all) any = accel_end(s);
         all = false;
         s->stats.micro_steps += any;
         any |= s->calendar.n && s->calendar.items[0].t <= s->now;
     }
     mem_free(s->trace);
     s->trace = NULL;
+    accel_drop(s);
     return ERR_OK;
 }

@@ -181,6 +181,9 @@ typedef struct TraceEdge {
     int64_t round; // of all micro-steps
 } TraceEdge;
 
+// See accel.c.
+typedef struct Accel Accel;
+
 struct Sim {
     SimGraph *graph;
     Wire *wire;
@@ -198,7 +201,8 @@ struct Sim {
     uint32_t cell_cap;
     TraceEdge *trace; // NULL: not now
     uint32_t trace_count;
-    Diag *diag; // of the call
+    Accel *accel[SIM_LANES_MAX]; // of the instant, by lane; NULL: no loop in it so far
+    Diag *diag;                  // of the call
 };
 
 // All lanes of a Sim.
@@ -257,6 +261,8 @@ void cell_moved(Sim *s, uint32_t column, uint32_t row, uint8_t lanes, uint32_t i
 void inst_show(Inst *i);
 // What i touched in these lanes is delivered.
 void inst_publish(Inst *i, uint8_t lanes);
+// Its value is delivered in the lanes in which it moved, as one that i wrote.
+void cell_deliver(Inst *i, uint32_t role, uint32_t column, uint32_t row, uint8_t lanes);
 // React to what moved and what is due in the lanes of `due`. *did: there was anything. all: whatever the tolerance.
 MUST Err inst_react(Inst *i, uint8_t due, bool all, bool *did);
 // Ask the engine for its next event in each of its lanes.
@@ -270,6 +276,16 @@ MUST Err settle(Sim *s, uint8_t lanes, bool all);
 // Move continuous engines on to `goal`, or to the first event on the way.
 MUST Err advance_all(Sim *s, sim_time goal, sim_time *reached);
 void back_free(Inst *i);
+
+// ---- accel.c
+// Before an engine reacts in these lanes: its outputs are what it made them. Behind it, before what it touched is
+// delivered: what is delivered in their place, when it has moved often.
+void accel_restore(Inst *i, uint8_t lanes);
+void accel_step(Inst *i, uint8_t lanes);
+// Nobody moves any more: what engines made takes the place of guesses. True: there were some; there may be more to do.
+bool accel_end(Sim *s);
+// The instant is over.
+void accel_drop(Sim *s);
 
 // ---- calendar.c
 void calendar_push(Calendar *c, const Item *item);

@@ -93,6 +93,7 @@ typedef struct SimOpen {
     uint64_t scenario[SIM_LANES_MAX]; // number of each lane's scenario
     double output_s;   // what moved is told to the sink at least that often, and at events; 0: at events only
     int32_t micro_max; // 0: SIM_MICRO_MAX
+    bool plain;        // loops within an instant are iterated without acceleration, see accel.c
 } SimOpen;
 
 #define SIM_TWINS_MAX 16000000 // twins of one simulation
