@@ -11,6 +11,7 @@ enum {
     TAKE_BATCHES = 64,    // in one turn
     TAKE_BYTES = 4 << 20, // likewise
     MERGE_TURNS = 64,     // merging has a turn after so many, however much else there is to do
+    HURRY_TURNS = 4,      // sealing has a turn after so many, however much somebody waits for
 };
 #define HEADS_DEFAULT (INT64_C(256) << 20)
 #define QUEUE_DEFAULT (INT64_C(64) << 20)
@@ -227,8 +228,10 @@ void history_wait(History *h, uint64_t seq) {
     if (atomic_load_explicit(&h->taken, memory_order_acquire) >= seq) return;
     if (fork_learn(h)) return; // who reads is told so
     pthread_mutex_lock(&root->lock);
+    atomic_fetch_add_explicit(&root->waiting, 1, memory_order_relaxed);
     while (!root->stop && atomic_load_explicit(&h->taken, memory_order_acquire) < seq)
         pthread_cond_wait(&root->moved, &root->lock);
+    atomic_fetch_sub_explicit(&root->waiting, 1, memory_order_relaxed);
     pthread_mutex_unlock(&root->lock);
 }
 
@@ -395,11 +398,19 @@ static bool merge_turn(History *h) {
     return did;
 }
 
+bool history_hurries(const History *h) {
+    return atomic_load_explicit(&h->waiting, memory_order_relaxed) &&
+           atomic_load_explicit(&h->queue_bytes, memory_order_relaxed) > 0 &&
+           atomic_load_explicit(&h->head_bytes, memory_order_relaxed) < h->o.head_bytes_max;
+}
+
 bool history_step(History *h) {
     bool did = take_ended(h);
     did |= take_batches(h);
     did |= forks_step(h);
-    did |= seal_step(h);
+    bool put_off = history_hurries(h) && h->hurried < HURRY_TURNS;
+    h->hurried = put_off ? h->hurried + 1 : 0;
+    did |= put_off || seal_step(h);
     return did;
 }
 

@@ -153,6 +153,8 @@ MUST Err history_put(History *h, const StoreHistoryPut *put, HistoryPutFn then, 
 MUST Err history_put_now(History *h, const StoreHistoryPut *put);
 // One turn of the history thread: puts that ended, batches, a piece of sealing or merging. False: nothing to do.
 bool history_step(History *h);
+// Somebody waits for batches that are in the queue, and heads have room for them: sealing and merging do less.
+bool history_hurries(const History *h);
 
 // ---- sealing (seal.c) ---------------------------------------------------------------------------------------------
 
@@ -407,9 +409,11 @@ struct History {
     _Atomic uint64_t queue_taken; // batches ever taken from it
     _Atomic uint64_t taken;       // everything up to it is in heads
     _Atomic int64_t queue_bytes, head_bytes;
-    _Atomic int64_t from; // see history_from
+    _Atomic int32_t waiting; // in history_wait; under the lock
+    _Atomic int64_t from;    // see history_from
 
     // Of the history thread; before it runs, of who opens.
+    int32_t hurried;  // turns that sealing was put off
     HeadTable heads;  // changed under the lock
     uint64_t sealing; // up to where sealing was taken up; 0: nothing was
     int64_t dead_flying;

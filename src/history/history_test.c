@@ -157,6 +157,53 @@ static void every_kind_of_value(void **state) {
     }
 }
 
+static void tell_pages(HistoryLab *l, uint64_t seq) {
+    Buf trail = {0};
+    int64_t time = 1000000 + (int64_t)seq * 1000;
+    for (uint64_t page = 0; page < 40; page++) {
+        TrailPoint p = {.kind = TRAIL_PUT, .cell = CELL_F64, .vec = F64_VEC, .row = page * 1024 + below(l, 1024)};
+        p.bits = nasty(l);
+        p.source_time = time;
+        trail_put(&trail, &p);
+    }
+    history_lab_tell(l, seq, time, STR("s"), &trail);
+}
+
+static int64_t seal_ns(HistoryLab *l) {
+    HistoryStats s;
+    history_stats(l->h, &s);
+    return s.seal_ns;
+}
+
+// While somebody waits for what is in the queue, sealing is put off for some turns, but not for ever.
+static void who_waits_goes_first(void **state) {
+    (void)state;
+    HistoryLab l;
+    TestVfs *disk = test_vfs_new(VFS);
+    history_lab_init(&l, 1, STR("hurry.sosia"), VFS);
+    assert_int_equal(history_lab_open(&l), ERR_OK);
+    uint64_t seq = 0;
+    while (seq < 10) tell_pages(&l, ++seq);
+    while (atomic_load(&l.h->taken) < seq) history_step(l.h);
+    int64_t before = seal_ns(&l);
+    while (seq < 1000) tell_pages(&l, ++seq);
+    history_seal(l.h, 10);
+    atomic_store(&l.h->waiting, 1);
+    int turns = 0;
+    for (; seal_ns(&l) == before && turns < 100; turns++) {
+        uint64_t taken = atomic_load(&l.h->taken);
+        assert_true(history_step(l.h));
+        assert_true(atomic_load(&l.h->taken) > taken);
+    }
+    assert_int_equal(turns, 5);
+    atomic_store(&l.h->waiting, 0);
+    while (atomic_load(&l.h->taken) < seq) history_step(l.h);
+    history_lab_check_all(&l);
+    history_lab_close(&l);
+    history_lab_free(&l);
+    test_vfs_free(disk);
+}
+
 // ---- a disk that fails --------------------------------------------------------------------------------------------
 
 // Writes as long as they are taken; with faults now and then.
@@ -321,7 +368,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_told_is_there), cmocka_unit_test(every_kind_of_value),
         cmocka_unit_test(disks_that_fail),        cmocka_unit_test(power_cuts),
-        cmocka_unit_test(files_without_history),
+        cmocka_unit_test(files_without_history),  cmocka_unit_test(who_waits_goes_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,8 @@
 #include "history/history_inner.h"
 
 enum {
-    FLYING_MAX = 8,    // slices on their way
+    FLYING_MAX = 8, // slices on their way
+    SLICE_SHORT = 64 << 10,
     DEAD_SLICE = 4096, // dead twins in one put
 };
 #define AGAIN_FIRST_NS (50 * NS_PER_MS)
@@ -573,12 +574,17 @@ static Err seal_head(History *h, Head *head, const SealKey *key, Slice *slice) {
     return ERR_OK;
 }
 
+// A slice is shorter while somebody waits.
+static bool slice_full(const History *h, const Slice *slice) {
+    return slice->bytes.n >= (history_hurries(h) ? SLICE_SHORT : STORE_SLICE_BYTES / 2);
+}
+
 // The next slice of the list.
 static void seal_slice(History *h) {
     Seal *s = h->seal;
     Slice *slice = mem_alloc(sizeof *slice);
     Err e = ERR_OK;
-    while (s->at < s->count && slice->bytes.n < STORE_SLICE_BYTES / 2 && e == ERR_OK) {
+    while (s->at < s->count && !slice_full(h, slice) && e == ERR_OK) {
         const SealKey *key = &s->keys[s->at++];
         Head *head = key->of ? head_find(&key->of->heads, key->lane, key->page) : NULL;
         if (head && !head->flying && wanted(s, key->of, head)) e = seal_head(h, head, key, slice);
