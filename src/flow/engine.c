@@ -243,7 +243,7 @@ static int put_instead(Build *b, uint32_t node) {
 static int parts(Build *b) {
     const sim_topo *t = b->c->topo;
     const FlowDef *d = &b->f->def;
-    TRY((Err)kinds(b));
+    if (kinds(b) != 0) return -1;
     memcpy(b->resources, d->resources, d->resource_count * sizeof *b->resources);
     b->def.resource_count = d->resource_count;
     for (uint32_t i = 0; i < d->resource_count; i++) b->topo_of[t->nodes + i] = NONE;
