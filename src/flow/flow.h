@@ -14,7 +14,7 @@
 // the longest wait). Events of one time come in the order in which they were scheduled.
 //
 // Blocking. An item that is done and finds no room at the next node stays where it is, on its server (blocking after
-// service), and is let in there in the order of waiting. A node with `lose` refuses instead.
+// service), and is let in there in the order of waiting; nobody overtakes. A node with `lose` refuses instead.
 //
 // Random numbers. Every draw is a function of (seed, scenario, twin of the node, stream, number): Philox4x32-10, the
 // same words as sim_ctx.random gives. A source's n-th arrival, and what an item draws at a node (service, patience,

@@ -154,11 +154,13 @@ static uint32_t by_turn(Flow *f, uint32_t node, uint32_t i) {
 
 static uint32_t by_least(Flow *f, uint32_t node, uint32_t i) {
     const PNode *p = &f->pn[node];
-    uint32_t best = NONE;
+    uint32_t best = NONE, least = NONE;
     for (uint32_t k = 0; k < p->outs; k++) {
-        uint32_t e = f->out_edge[p->out + k];
-        if (!way_open(f, e, i)) continue;
-        if (best == NONE || f->n[f->pe[e].to].inside < f->n[f->pe[best].to].inside) best = e;
+        uint32_t e = f->out_edge[p->out + k], to = f->pe[e].to;
+        uint32_t inside = f->n[to].inside - (to == node); // but for itself
+        if (!way_open(f, e, i) || (best != NONE && inside >= least)) continue;
+        best = e;
+        least = inside;
     }
     return best;
 }
@@ -260,12 +262,22 @@ static void travel(Flow *f, uint32_t i, uint32_t edge, uint32_t from) {
     timer_set(f, timer_item(f, i), f->h->now + fmax(0, time));
 }
 
+// A node that waits for a resource, or a belt for its beginning to be free, has to know.
 static void wait_before(Flow *f, uint32_t i, uint32_t edge) {
     Node *d = &f->n[f->pe[edge].to];
+    mark(f, f->pe[edge].to);
     f->it[i].edge = edge;
     f->it[i].any = false;
     f->it[i].seq = f->h->seq++;
     list_push(f, &d->w_head, &d->w_tail, i);
+}
+
+// Others wait to come in already (an assembly: by the same way).
+static bool overtakes(const Flow *f, uint32_t node, uint32_t edge) {
+    uint32_t i = f->n[node].w_head;
+    if (!f->pn[node].n.assemble) return i != NONE;
+    while (i != NONE && f->it[i].edge != edge) i = f->it[i].next;
+    return i != NONE;
 }
 
 // Offer an item, which is in no node any more or still in one (from), to what is at the end of the edge. True: it went
@@ -283,7 +295,7 @@ static bool offer(Flow *f, uint32_t i, uint32_t *edge, uint32_t from, bool trave
             return true;
         }
         bool balked = balks(f, to, i);
-        if (!balked && node_accepts(f, to, i, *edge)) {
+        if (!balked && !overtakes(f, to, *edge) && node_accepts(f, to, i, *edge)) {
             if (!*left && from != NONE) node_leave(f, i);
             *left = true;
             item_enter(f, i, to, *edge);
@@ -352,7 +364,7 @@ static bool first_with_room(Flow *f, uint32_t i) {
         uint32_t e = f->out_edge[p->out + k], to = f->pe[e].to;
         if (!way_open(f, e, i)) continue;
         last = e;
-        if (!f->pe[e].travel && (balks(f, to, i) || !node_accepts(f, to, i, e))) continue;
+        if (!f->pe[e].travel && (balks(f, to, i) || overtakes(f, to, e) || !node_accepts(f, to, i, e))) continue;
         return offer(f, i, &e, node, false, &left);
     }
     if (last == NONE || !f->pn[f->pe[last].to].n.lose) return false;
@@ -388,6 +400,7 @@ void item_done(Flow *f, uint32_t i) {
     f->it[i].any = true;
     f->it[i].seq = f->h->seq++;
     list_push(f, &n->a_head, &n->a_tail, i);
+    for (uint32_t k = 0; k < f->pn[node].outs; k++) mark(f, f->pe[f->out_edge[f->pn[node].out + k]].to);
 }
 
 // ---- who waits before a node ---------------------------------------------------------------------------------------
