@@ -485,6 +485,7 @@ typedef struct SosiaRun {
     SosiaStr solver;          // "": by itself; "rk45", "cvode"
     double rtol, atol;        // 0: 1e-6, 1e-9 (SI)
     SosiaStr changes;         // JSON: [{"at":"PT2H","twin","property","value"}], after the beginning; or ""
+    SosiaStr kpis;            // names of what is counted, separated by commas; "": all KPIs of the world
 } SosiaRun;
 // Begin, or go on. The body is {"state","now","until",...} as in GET of a world. It is kept by then: whatever happens
 // to the process, the run is taken up by the next. Errors: WORLD_NOT_FOUND, UNSUPPORTED (live), ARGUMENT,
@@ -509,6 +510,39 @@ typedef struct SosiaWhatif {
 // DEFINITION_NOT_FOUND, TWIN_NOT_FOUND and VALIDATION (what it changes is not there), those of sosia_world_fork and
 // sosia_run: then no world is left. Waits for the writer.
 SosiaErr sosia_whatif(Sosia *s, const SosiaCaller *who, const SosiaWhatif *w, SosiaOut *out);
+
+// What is counted over the run of a world (its KPIs): what each came to so far, while it runs, and what it was.
+typedef struct SosiaKpis {
+    SosiaStr world;
+    SosiaStr kpis;  // names, separated by commas; "": all
+    int32_t points; // of the course of each, at most; 0: 2,000; < 0: none
+} SosiaKpis;
+// {"world","purpose","state","begin","now","until","kpis":[{"name","title","unit","symbol","of","twin","expression",
+// "over","better","value","known","from","error","times":[...],"values":[...]}],"value":[the definitions]}. known: the
+// seconds that it had a value; the course is that of the value so far, at times of output. value is null where nothing
+// is known. A world without a run has "state":"idle" and "kpis":[]. Errors: those of worlds.
+SosiaErr sosia_kpis(Sosia *s, const SosiaCaller *who, const SosiaKpis *k, SosiaOut *out);
+
+// Runs of several worlds side by side, against the first.
+#define SOSIA_COMPARE_WORLDS_MAX 16
+typedef struct SosiaCompare {
+    const SosiaStr *worlds;
+    int32_t world_count; // 2 to SOSIA_COMPARE_WORLDS_MAX
+    SosiaStr kpis;       // names, separated by commas; "": all
+    int32_t points;      // of the course of each, at most; 0: 500
+    int32_t format;      // SOSIA_COMPARE_*
+} SosiaCompare;
+enum {
+    SOSIA_COMPARE_JSON,
+    SOSIA_COMPARE_HTML, // one page by itself: a table, and charts of the courses
+    SOSIA_COMPARE_SVG,  // the charts alone
+};
+// {"worlds":[{"name","purpose","state","begin","now","until","changes":[...],"changeCount"}],"kpis":[{"name","title",
+// "unit","symbol","of","over","better","values":[{"world","value","known","difference","relative","verdict":"better" |
+// "worse" | "same" | null,"error","low","high","times","values"}]}],"notes":[...]}. difference and relative are against
+// the first; low and high only where there are intervals. notes: what is not comparable, in sentences. Errors:
+// ARGUMENT (less than two, too many, one twice), those of worlds.
+SosiaErr sosia_compare(Sosia *s, const SosiaCaller *who, const SosiaCompare *c, SosiaOut *out);
 
 // What differs between two worlds: values, twins, relationships, models and documents (definitions). Times are no
 // difference.

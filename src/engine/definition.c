@@ -84,19 +84,12 @@ static Err kpi_check(const Realm *r, const View *v, const Json *json, Str name, 
     if (!id.v)
         return diag_add(d, ERR_TWIN_NOT_FOUND, -1, -1, k.twin, "there is no twin with the id \"%.*s\"",
                         STR_ARG(k.twin));
-    Arena a;
-    arena_init(&a, 4096);
-    Expr *e;
-    Bound *b;
-    ExprSource source = {.kind = EXPR_TWIN, .table = view_twin_place(&look, id).table};
-    ExprScope scope = {.catalog = v->catalog, .sources = &source, .count = 1, .strict = true};
-    Err err = expr_parse(&a, k.expression, &e, d);
-    if (!err) err = expr_bind(&a, &scope, e, &b, d);
-    bool number = !err && (b->type == EXPR_F64 || b->type == EXPR_I64 || b->type == EXPR_BOOL || b->type == EXPR_ANY ||
-                           b->type == EXPR_DURATION);
-    if (!err && !number) err = wrong(d, json, "the expression of a KPI gives a number");
-    arena_free(&a);
-    return err;
+    RatesAsk ask = {.name = name,
+                    .twin = id.v,
+                    .text = k.expression,
+                    .unit = k.unit,
+                    .integral = k.over == KPI_INTEGRAL};
+    return rates_watch_check(v->catalog, (int32_t)view_twin_place(&look, id).table, &ask, d);
 }
 
 // ---- what may be tried --------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ static void refusals_say_why(void **state) {
     refused(&k, "kpis", "{\"twin\":\"a\",\"expression\":\"1\",\"more\":\"x\"}", SOSIA_ARGUMENT, "\"more\"");
     refused(&k, "kpis", "{\"twin\":\"no\",\"expression\":\"1\"}", SOSIA_TWIN_NOT_FOUND, "\"no\"");
     refused(&k, "kpis", "{\"twin\":\"a\",\"expression\":\"1 +\"}", SOSIA_SYNTAX, "expected");
-    refused(&k, "kpis", "{\"twin\":\"a\",\"expression\":\"label\"}", SOSIA_ARGUMENT, "number");
+    refused(&k, "kpis", "{\"twin\":\"a\",\"expression\":\"label\"}", SOSIA_VALIDATION, "number");
     refused(&k, "whatifs", "{}", SOSIA_ARGUMENT, "how long");
     refused(&k, "whatifs", "{\"for\":\"long\"}", SOSIA_ARGUMENT, "P7D");
     refused(&k, "whatifs", "{\"for\":\"P1D\",\"seed\":-1}", SOSIA_ARGUMENT, "seed");

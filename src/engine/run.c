@@ -22,6 +22,8 @@ static void run_unref(Run *r) {
     if (atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) > 1) return;
     realm_unref(r->realm);
     buf_free(&r->why);
+    kpis_free(r->kpis);
+    mem_free((void *)r->kpi_names.p);
     mem_free((void *)r->changes.p);
     pthread_cond_destroy(&r->wake);
     pthread_mutex_destroy(&r->lock);
@@ -111,6 +113,7 @@ static Err anew(Run *r, Diag *d) {
     sim_time now = sim_now(r->sim);
     TRY(run_land(r));
     int64_t at = sim_world_ns(r->epoch_ns, now);
+    run_count(r, false);
     run_unprepare(r);
     pthread_mutex_lock(&r->lock);
     r->anew = true;
@@ -129,7 +132,7 @@ static Err keep_now_and_then(Run *r) {
 }
 
 static Err move(Run *r, Diag *d) {
-    SimSink sink = {r, run_told};
+    SimSink sink = {r, run_told, run_looked};
     sim_time until = sim_time_of(r->epoch_ns, r->until_ns);
     int64_t left = r->steps;
     r->pace_ns = sim_world_ns(r->epoch_ns, sim_now(r->sim));
@@ -150,6 +153,7 @@ static Err move(Run *r, Diag *d) {
         TRY(sim_run(r->sim, to, left, &sink, &now, d));
         sim_stats(r->sim, &after);
         tell_progress(r);
+        run_count(r, false);
         if (r->steps && (left -= after.instants - before.instants) <= 0) break;
         TRY(keep_now_and_then(r));
     }
@@ -168,8 +172,9 @@ static void finish(Run *r, Err err, const Diag *d) {
     bool goes_on = s == RUN_PAUSED && r->closing;
     pthread_mutex_unlock(&r->lock);
     if (r->sim && s != RUN_FAILED) {
-        (void)sim_tell(r->sim, &(SimSink){r, run_told});
+        (void)sim_tell(r->sim, &(SimSink){r, run_told, NULL});
         tell_progress(r);
+        run_count(r, false);
         run_tick(r);
         (void)!run_land(r);
         Err kept = run_keep(r, goes_on ? RUN_RUNNING : s);
@@ -250,6 +255,12 @@ static Err check_changes(Str changes, SosiaOut *out) {
     return err;
 }
 
+static Str own_copy(Str s) {
+    char *p = mem_alloc((size_t)s.n + 1);
+    if (s.n) memcpy(p, s.p, (size_t)s.n);
+    return (Str){p, s.n};
+}
+
 static Run *run_new(Sosia *e, Realm *realm, const SosiaRun *a, int64_t begin, int64_t until, const RatesOptions *o) {
     Run *r = mem_alloc(sizeof *r);
     atomic_init(&r->refs, 1);
@@ -261,12 +272,19 @@ static Run *run_new(Sosia *e, Realm *realm, const SosiaRun *a, int64_t begin, in
     r->steps = a->steps;
     r->speed = a->speed;
     r->solver = *o;
-    char *p = mem_alloc((size_t)a->changes.n + 1);
-    if (a->changes.n) memcpy(p, a->changes.p, (size_t)a->changes.n);
-    r->changes = (Str){p, a->changes.n};
+    r->changes = own_copy(a->changes);
+    r->kpi_names = own_copy(a->kpis);
     pthread_mutex_init(&r->lock, NULL);
     cond_init_mono(&r->wake);
     return r;
+}
+
+// A run that stands: what it counted goes on with the next.
+static void take_kpis(Run *from, Run *to) {
+    pthread_mutex_lock(&from->lock);
+    to->kpis = from->kpis;
+    from->kpis = NULL;
+    pthread_mutex_unlock(&from->lock);
 }
 
 // Into the list, in place of one of the same world that stands. Errors: WORLD_RUNNING, LIMIT, CLOSED.
@@ -281,6 +299,7 @@ static Err enlist(Sosia *e, Run *r) {
     if (err) old = NULL;
     if (!err) {
         if (old) list_remove(e, old);
+        if (old) take_kpis(old, r);
         r->next = e->runs;
         e->runs = run_ref(r);
         e->runs_at_work++;
@@ -422,6 +441,28 @@ void run_show(Realm *realm, Buf *out) {
     buf_printf(out, ",\"run\":");
     status(r, out);
     run_unref(r);
+}
+
+static Kpis *kpis_of(Run *r, const char **state) {
+    Buf bytes = {0};
+    pthread_mutex_lock(&r->lock);
+    *state = state_names[r->state];
+    if (r->kpis) kpis_encode(r->kpis, &bytes);
+    pthread_mutex_unlock(&r->lock);
+    Kpis *k = bytes.n ? kpis_decode(buf_str(&bytes)) : NULL;
+    buf_free(&bytes);
+    return k;
+}
+
+Kpis *run_counted(const Realm *realm, const char **state) {
+    Run *r = run_of(realm->engine, realm);
+    *state = "idle";
+    Kpis *k = r ? kpis_of(r, state) : NULL;
+    if (r) run_unref(r);
+    if (k) return k;
+    if ((k = run_kept_kpis(realm)) == NULL || r) return k;
+    *state = state_names[k->state <= RUN_RUNNING || k->state > RUN_FAILED ? RUN_PAUSED : k->state];
+    return k;
 }
 
 static void wait_for_end(Run *r, int64_t wait_ns) {

@@ -40,6 +40,9 @@ typedef struct Run Run;
 MUST Err run_edit(World *w, const Task *c);
 // Append the members "status" and, when there is or was a run, "run" of a fork, with a comma before. Any thread.
 void run_show(Realm *r, Buf *out);
+// What a run of that world counted so far, as of now or as it was kept: a copy, free it with kpis_free. NULL: there was
+// no run. *state: its name as in its status. Any thread.
+struct Kpis *run_counted(const Realm *r, const char **state);
 // Its world is dropped: end it soon. Any thread.
 void run_abandon(Realm *r);
 // The engine has opened: take up what ran when it ended; what cannot be read is left alone.

@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-#define KEEP_VERSION 1
+#define KEEP_VERSION 2
 #define PIECES_MAX 4096 // of one checkpoint
 
 typedef struct Kept {
@@ -17,7 +17,7 @@ typedef struct Kept {
     double speed;
     RatesOptions solver;
     uint64_t pieces;
-    Str changes;
+    Str kpi_names, changes;
 } Kept;
 
 // ---- bytes --------------------------------------------------------------------------------------------------------
@@ -37,6 +37,8 @@ static void encode(const Kept *k, Buf *b) {
     put_double(b, k->solver.rtol);
     put_double(b, k->solver.atol);
     put_double(b, k->solver.step_max_s);
+    buf_varint(b, (uint64_t)k->kpi_names.n);
+    buf_str_put(b, k->kpi_names);
     buf_str_put(b, k->changes);
 }
 
@@ -53,7 +55,9 @@ static bool decode(Str bytes, Kept *k) {
     k->pieces = cut_varint(&c);
     double *const reals[] = {&k->speed, &k->solver.rtol, &k->solver.atol, &k->solver.step_max_s};
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) *reals[i] = double_of(cut_u64(&c));
-    if (c.bad || k->state > RUN_FAILED || k->pieces > PIECES_MAX) return false;
+    uint64_t names = cut_varint(&c);
+    if (c.bad || k->state > RUN_FAILED || k->pieces > PIECES_MAX || names > (uint64_t)(c.end - c.p)) return false;
+    k->kpi_names = cut_bytes(&c, (int64_t)names);
     k->changes = (Str){(const char *)c.p, c.end - c.p};
     return true;
 }
@@ -94,14 +98,27 @@ static Err pieces_of(Sosia *e, Str world, Pieces *p, Buf *bytes) {
     return err;
 }
 
-// Put the head and its pieces, and take away those of before that are more.
+// Empty: nothing was counted yet.
+static void encode_kpis(Run *r, RunState state, Buf *out) {
+    pthread_mutex_lock(&r->lock);
+    if (r->kpis) {
+        r->kpis->state = (int)state;
+        r->kpis->number = r->realm->scenario->number;
+        kpis_encode(r->kpis, out);
+    }
+    pthread_mutex_unlock(&r->lock);
+}
+
+// Put the head, what was counted, and the pieces, and take away those of before that are more.
 static Err put_all(Run *r, const Kept *k, Str bytes) {
     Pieces old;
     Err err = pieces_of(r->engine, r->realm->name, &old, NULL);
     uint64_t n = k->pieces > old.count ? k->pieces : old.count;
-    SosiaItem *items = mem_alloc((size_t)(n + 1) * sizeof *items);
-    Buf head = {0}, *keys = mem_alloc((size_t)(n ? n : 1) * sizeof *keys);
+    SosiaItem *items = mem_alloc((size_t)(n + 2) * sizeof *items);
+    Buf head = {0}, counted = {0}, *keys = mem_alloc((size_t)(n ? n : 1) * sizeof *keys);
     encode(k, &head);
+    encode_kpis(r, k->state, &counted);
+    items[n + 1] = (SosiaItem){.kind = KPI_KIND, .key = r->realm->name, .value = buf_str(&counted)};
     items[0] = (SosiaItem){.kind = RUN_KIND, .key = r->realm->name, .value = buf_str(&head)};
     for (uint64_t i = 0; i < n; i++) {
         int64_t at = (int64_t)i * RUN_PIECE_BYTES, left = bytes.n - at;
@@ -111,11 +128,12 @@ static Err put_all(Run *r, const Kept *k, Str bytes) {
             items[i + 1].value = str_sub(bytes, at, at + (left < RUN_PIECE_BYTES ? left : RUN_PIECE_BYTES));
         else items[i + 1].remove = true;
     }
-    if (!err) err = (Err)sosia_items_put_wait(r->engine, items, (int64_t)n + 1);
+    if (!err) err = (Err)sosia_items_put_wait(r->engine, items, (int64_t)n + 1 + (counted.n > 0));
     for (uint64_t i = 0; i < n; i++) buf_free(&keys[i]);
     mem_free(keys);
     mem_free(items);
     buf_free(&head);
+    buf_free(&counted);
     buf_free(&old.keys);
     return err;
 }
@@ -133,6 +151,7 @@ static Kept kept_of(const Run *r, RunState state, uint64_t seq) {
                   .seq = seq,
                   .speed = r->speed,
                   .solver = r->solver,
+                  .kpi_names = r->kpi_names,
                   .changes = r->changes};
 }
 
@@ -158,6 +177,8 @@ void run_forget(Sosia *e, Str world) {
     Pieces old;
     if (pieces_of(e, world, &old, NULL)) return;
     SosiaItem item = {.kind = RUN_KIND, .key = world, .remove = true};
+    (void)sosia_items_put_wait(e, &item, 1);
+    item.kind = KPI_KIND;
     (void)sosia_items_put_wait(e, &item, 1);
     for (const char *p = buf_str(&old.keys).p, *end = p + old.keys.n; p < end; p += strlen(p) + 1) {
         item = (SosiaItem){.kind = RUN_STATE_KIND, .key = str_of(p), .remove = true};
@@ -194,14 +215,29 @@ static bool take_head(void *ctx, SosiaStr key, SosiaStr value) {
     return false;
 }
 
-// The head of a world's checkpoint, when it is of this world as it is: nobody else wrote behind it.
-static bool usable(Run *r, uint64_t seq, Finding *f, Kept *k) {
+// The item of a kind by the world's name.
+static Err find_item(Sosia *e, Str kind, Str name, Finding *f) {
     char before[WORLD_NAME_MAX + 1];
-    Str name = r->realm->name;
     *f = (Finding){.world = name};
     memcpy(before, name.p, (size_t)name.n);
     before[name.n - 1]--; // a key before it
-    if (sosia_items_scan(r->engine, RUN_KIND, (Str){before, name.n}, 0, take_head, f)) return false;
+    return (Err)sosia_items_scan(e, kind, (Str){before, name.n}, 0, take_head, f);
+}
+
+Kpis *run_kept_kpis(const Realm *realm) {
+    Finding f;
+    Kpis *k = NULL;
+    if (!realm->scenario || !realm->scenario->number) return NULL;
+    if (!find_item(realm->engine, KPI_KIND, realm->name, &f) && f.found) k = kpis_decode(buf_str(&f.bytes));
+    buf_free(&f.bytes);
+    if (!k || k->number == realm->scenario->number) return k;
+    kpis_free(k); // of another world of that name
+    return NULL;
+}
+
+// The head of a world's checkpoint, when it is of this world as it is: nobody else wrote behind it.
+static bool usable(Run *r, uint64_t seq, Finding *f, Kept *k) {
+    if (find_item(r->engine, RUN_KIND, r->realm->name, f)) return false;
     if (!f->found || !decode(buf_str(&f->bytes), k)) return false;
     return k->number == r->realm->scenario->number && k->seq <= seq &&
            atomic_load(&r->realm->scenario->foreign) <= k->seq;
@@ -286,7 +322,8 @@ static void resume(Sosia *e, Str name) {
                               .speed = k.speed,
                               .rtol = k.solver.rtol,
                               .atol = k.solver.atol,
-                              .changes = k.changes},
+                              .changes = k.changes,
+                              .kpis = k.kpi_names},
                   k.solver.solver, k.begin_ns, k.state == RUN_RUNNING);
     buf_free(&f.bytes);
     realm_unref(realm);

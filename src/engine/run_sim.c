@@ -147,10 +147,13 @@ static Err plan_changes(Run *r, View *v, bool input, Diag *d) {
 }
 
 // What follows from graph and documents alone.
-static Err make_engines(Run *r, View *v, Diag *d) {
+static Err make_engines(Run *r, View *v, Kpis **kpis, Diag *d) {
+    RatesOptions o = r->solver;
+    o.watch_s = (double)r->output_ns / 1e9;
     TRY(sim_graph(v, &r->graph));
     TRY(rates_make(r->graph, v->catalog, &r->rates, d));
-    rates_options(r->rates, &r->solver);
+    rates_options(r->rates, &o);
+    TRY(kpis_make(v, r->rates, r->kpi_names, kpis, d));
     int32_t count, first = catalog_docs(v->catalog, MAPPINGS_COLLECTION, &count);
     r->maps = mem_alloc((size_t)(count ? count : 1) * sizeof(Mapping *));
     for (int32_t i = first; i < first + count; i++) {
@@ -168,8 +171,8 @@ static Err gather(Run *r, View *v, Diag *d) {
 }
 
 // Engines and columns, for t = 0 at epoch_ns.
-static Err build(Run *r, View *v, Diag *d) {
-    if (!r->graph) TRY(make_engines(r, v, d));
+static Err build(Run *r, View *v, Kpis **kpis, Diag *d) {
+    if (!r->graph) TRY(make_engines(r, v, kpis, d));
     SimOpen open = {.graph = r->graph,
                     .epoch_ns = r->epoch_ns,
                     .seed = r->realm->scenario->seed,
@@ -182,22 +185,26 @@ static Err build(Run *r, View *v, Diag *d) {
 }
 
 // Where it was, when that is known; else from the world as it is.
-static Err make(Run *r, View *v, Diag *d) {
+static Err make(Run *r, View *v, Kpis **kpis, Diag *d) {
     int64_t time = (int64_t)view_meta(v, META_TIME), epoch = r->epoch_ns;
     r->batch_ns = time;
     r->seen = v->seq;
     if (!r->anew && run_find(r, v->seq, time)) {
-        TRY(build(r, v, d));
+        TRY(build(r, v, kpis, d));
         TRY(gather(r, v, d));
-        if (run_load(r)) return r->resumed ? ERR_OK : plan_changes(r, v, true, d);
+        if (run_load(r)) {
+            run_kpis_begin(r, *kpis, true);
+            return r->resumed ? ERR_OK : plan_changes(r, v, true, d);
+        }
         sim_free(r->sim);
         r->epoch_ns = epoch;
         r->batch_ns = time;
         r->skip_ns = 0;
     }
-    TRY(build(r, v, d));
+    TRY(build(r, v, kpis, d));
     TRY(gather(r, v, d));
     TRY(sim_start(r->sim, d));
+    run_kpis_begin(r, *kpis, false);
     return plan_changes(r, v, true, d);
 }
 
@@ -208,8 +215,10 @@ Err run_prepare(Run *r, Diag *d) {
     if (!err) err = c->err;
     if (!err) {
         View v;
+        Kpis *kpis = NULL;
         view_begin(&v, c->fork);
-        err = make(r, &v, d);
+        err = make(r, &v, &kpis, d);
+        if (kpis != r->kpis) kpis_free(kpis);
         if (v.failed) err = v.failed;
         view_end(&v);
     }
@@ -228,6 +237,34 @@ void run_unprepare(Run *r) {
     r->sim = NULL;
     r->rates = NULL;
     r->graph = NULL;
+}
+
+// ---- what is counted ----------------------------------------------------------------------------------------------
+
+void run_count(Run *r, bool point) {
+    pthread_mutex_lock(&r->lock);
+    kpis_look(r->kpis, r->rates, r->sim, sim_world_ns(r->epoch_ns, sim_now(r->sim)), point);
+    pthread_mutex_unlock(&r->lock);
+}
+
+void run_looked(void *ctx, sim_time t) {
+    Run *r = ctx;
+    (void)t;
+    if (r->kpis) run_count(r, true);
+}
+
+void run_kpis_begin(Run *r, Kpis *k, bool again) {
+    Kpis *kept = again || !r->kpis ? run_kept_kpis(r->realm) : NULL, *old = kept ? kept : r->kpis;
+    if (old && !(again && !kept)) kpis_carry(k, old, again);
+    pthread_mutex_lock(&r->lock);
+    Kpis *was = r->kpis;
+    r->kpis = k;
+    k->until_ns = r->until_ns;
+    k->changes = arena_str(&k->keep, r->changes.n || !old ? r->changes : old->changes);
+    pthread_mutex_unlock(&r->lock);
+    kpis_free(kept);
+    kpis_free(was);
+    run_count(r, !again);
 }
 
 // ---- what others wrote --------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 // Inside of runs: the Sim of a run and the way of its values to the world and back. The run's thread only, unless it
 // says otherwise.
 #pragma once
+#include "engine/kpi.h"
 #include "engine/run.h"
 #include "engine/scenarios.h"
 
@@ -14,7 +15,8 @@ struct Run {
     int64_t begin_ns, until_ns, output_ns, steps;
     double speed;
     RatesOptions solver;
-    Str changes; // JSON, owned
+    Str changes;   // JSON, owned
+    Str kpi_names; // owned
 
     pthread_mutex_t lock;
     pthread_cond_t wake; // a batch was done; the state changed; it is to stop
@@ -30,6 +32,7 @@ struct Run {
     bool resumed;       // taken up: its planned changes are in the checkpoint
     bool anew;          // it was begun anew from the world as it is
     _Atomic bool renew; // it is to be
+    Kpis *kpis;         // NULL: not made yet; the thread makes and moves it
 
     // The thread's own.
     SimGraph *graph;
@@ -55,6 +58,13 @@ MUST Err run_listen(Run *r, bool *anew);
 bool run_told(void *ctx, sim_time t, uint16_t lane, const SimCell *cells, uint32_t n);
 // The world's clock to where the run stands.
 void run_tick(Run *r);
+// What is counted, as of now. point: a time of output.
+void run_count(Run *r, bool point);
+// The sink: a time of output. ctx: the Run.
+void run_looked(void *ctx, sim_time t);
+// The same for what was counted: made anew with the Sim, and what was before carried over. again: the Sim goes on from
+// a checkpoint.
+void run_kpis_begin(Run *r, Kpis *k, bool again);
 // Wait until no batch is on its way. The error of the first that failed.
 MUST Err run_land(Run *r);
 
@@ -66,6 +76,8 @@ MUST Err run_ask(Run *r, RunState state);
 // Is there a checkpoint of this world, which stands at (seq, time), and nobody else wrote behind it? Then epoch_ns,
 // batch_ns and skip_ns are those of it.
 bool run_find(Run *r, uint64_t seq, int64_t time);
+// What was counted, as it was kept beside it; NULL: nothing.
+Kpis *run_kept_kpis(const Realm *realm);
 // Load it into r->sim. False: it is of another model, or damaged; r->sim is good for nothing.
 bool run_load(Run *r);
 // Take up a run that ended with the process, as it was asked for. begun: its planned changes are in the checkpoint.

@@ -138,7 +138,8 @@ static const Schema SCHEMAS[] = {
      "{\"type\":\"object\",\"properties\":{\"for\":" TEXT ",\"until\":" TEXT ",\"output\":" TEXT ",\"solver\":" TEXT
      ",\"speed\":{\"type\":\"number\"},\"steps\":{\"type\":\"integer\"},\"rtol\":{\"type\":\"number\"},\"atol\":{"
      "\"type\":"
-     "\"number\"},\"changes\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}}}"},
+     "\"number\"},\"changes\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"kpis\":{\"type\":\"array\","
+     "\"items\":" TEXT "}}}"},
     {"RunStatus", NULL,
      "{\"type\":\"object\",\"required\":[\"state\"],\"properties\":{\"state\":" TEXT ",\"begin\":" TEXT ",\"now\":" TEXT
      ",\"until\":" TEXT
@@ -151,6 +152,13 @@ static const Schema SCHEMAS[] = {
     {"WhatifBegun", NULL,
      "{\"type\":\"object\",\"required\":[\"world\"],\"properties\":{\"whatif\":" TEXT ",\"world\":" TEXT
      ",\"from\":" TEXT ",\"baseline\":" TEXT ",\"compare\":" TEXT "}}"},
+    {"Kpis", NULL,
+     "{\"type\":\"object\",\"properties\":{\"world\":" TEXT ",\"purpose\":" TEXT ",\"state\":" TEXT ",\"begin\":" TEXT
+     ",\"now\":" TEXT ",\"until\":" TEXT ",\"kpis\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"value\":{"
+     "\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Definition\"}}}}"},
+    {"Comparison", NULL,
+     "{\"type\":\"object\",\"properties\":{\"worlds\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"kpis\":{"
+     "\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"notes\":{\"type\":\"array\",\"items\":" TEXT "}}}"},
     {"Diff", NULL,
      "{\"type\":\"object\",\"properties\":{\"world\":" TEXT ",\"against\":{},\"counts\":{\"type\":\"object\"},"
      "\"changes\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"nextLink\":{}}}"},

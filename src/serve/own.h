@@ -72,6 +72,10 @@ void own_world_retell(Call *c);
 // sosia_diff); POST /worlds/NAME/merge {"into","only":[{"twin","property"}],"dryRun","skipConflicts","tolerance",
 // "relative"} merges (see sosia_merge); 409 with a detail for each conflict.
 void own_diff(Call *c);
+
+// GET /kpis, GET /compare?worlds=A,B&kpis=x,y&format=json|html|svg&points=N
+void own_kpis(Call *c);
+void own_compare(Call *c);
 void own_merge(Call *c);
 
 // changes.c: what changes, as server-sent events or, with an upgrade, through a WebSocket. A stream begins with

@@ -67,10 +67,25 @@ static bool take_number(Str key, const Json *v, SosiaRun *r) {
     return to != NULL;
 }
 
+static bool take_names(Call *c, const Json *list, Str *out) {
+    Buf names = {0};
+    bool ok = true;
+    for (int32_t i = 0; i < list->count; i++) {
+        ok = ok && list->items[i].type == JSON_STRING && list->items[i].s.n;
+        if (i) buf_byte(&names, ',');
+        if (ok) buf_str_put(&names, list->items[i].s);
+    }
+    *out = keep(c, buf_str(&names));
+    buf_free(&names);
+    return ok;
+}
+
 static bool take(Call *c, const JsonMember *m, SosiaRun *r) {
     if (m->value.type == JSON_STRING) return take_text(c, m->key, m->value.s, r);
     if (json_is_number(&m->value)) return take_number(m->key, &m->value, r);
-    if (!str_eq(m->key, STR("changes")) || m->value.type != JSON_ARRAY) return false;
+    if (m->value.type != JSON_ARRAY) return false;
+    if (str_eq(m->key, STR("kpis"))) return take_names(c, &m->value, &r->kpis);
+    if (!str_eq(m->key, STR("changes"))) return false;
     Buf text = {0};
     json_put(&text, &m->value);
     r->changes = keep(c, buf_str(&text));
@@ -91,7 +106,7 @@ static bool read_body(Call *c, SosiaRun *r) {
         if (!ok)
             call_failf(c, ERR_ARGUMENT,
                        "\"%.*s\" is not a member of a run, or not what it should be: until (a time), for and output "
-                       "(\"PT8H\", \"15m\"), speed, steps, solver, rtol, atol, changes.",
+                       "(\"PT8H\", \"15m\"), speed, steps, solver, rtol, atol, changes, kpis (names).",
                        STR_ARG(body.members[i].key));
     }
     arena_free(&arena);

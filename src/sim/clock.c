@@ -204,6 +204,7 @@ static Err run(Sim *s, sim_time until, int64_t steps, const SimSink *sink) {
         if (isinf(fmin(first, until)) || until < s->now) break;
         TRY(step(s, event, output, until, &stop));
         if (stop.output) mark_fresh(s);
+        if (stop.output && sink && sink->looked) sink->looked(sink->ctx, s->now);
         if (stop.event || stop.output) go_on = tell(s, sink);
         n += stop.event || stop.output;
     }

@@ -769,6 +769,7 @@ static Err measure_of(Compile *c, Term *n, const RatesAsk *ask, RatesMeasure *m)
         FAULT(n->from, "'%.*s' is no unit of measure, and %s is %s: make it a number with UNIT(x, '...')",
               STR_ARG(ask->unit), of, x);
     if (!ask->integral && n->v.plain && u.unit && !dims_none(u.dims)) fit_plain(n, u.unit, u.dims, false);
+    if (!ask->integral && dims_none(n->v.dims) && !dims_none(u.dims)) return ERR_OK; // taken to be in it
     bool fits = dims_equal(ask->integral ? dims : n->v.dims, u.dims) || (dims_none(u.dims) && countable(n, dims));
     if (!fits) {
         Buf b = {0};

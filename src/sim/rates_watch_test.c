@@ -326,7 +326,8 @@ static void units(void **state) {
                 {"UNIT(power, 'kilowatt') * 0.2", "EUR", false, 1, 0, "EUR"},
                 {"UNIT(power, 'kilowatt') / 3600 * 0.2", "EUR", true, 1, 0, "EUR"},
                 {"flow", "m³", true, 1, 0, "m³"},
-                {"n", "pieces", false, 1, 0, "pieces"}};
+                {"n", "pieces", false, 1, 0, "pieces"},
+                {"x * 2", "kilowatt", false, 1, 0, "kilowatt"}};
     uint32_t n = 0;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         Err e =
@@ -341,6 +342,8 @@ static void units(void **state) {
     assert_int_equal(rates_watches(t.r), n);
     refused(&t, (RatesAsk){.text = STR("level"), .unit = STR("kilowatt")}, ERR_VALIDATION, "kilowatt");
     refused(&t, (RatesAsk){.text = STR("power"), .unit = STR("kilowatt"), .integral = true}, ERR_VALIDATION,
+            "integral");
+    refused(&t, (RatesAsk){.text = STR("x"), .unit = STR("kilowattHour"), .integral = true}, ERR_VALIDATION,
             "integral");
     refused(&t, (RatesAsk){.text = STR("power"), .unit = STR("EUR")}, ERR_VALIDATION, "UNIT(x");
     refused(&t, (RatesAsk){.text = STR("level + power")}, ERR_VALIDATION, "column 9");

@@ -189,6 +189,8 @@ typedef struct SimSink {
     // In order of time, once an instant and lane with anything to tell; cells ascend by the world's column, then row.
     // false: stop after this instant.
     bool (*told)(void *ctx, sim_time t, uint16_t lane, const SimCell *cells, uint32_t n);
+    // At each time of output, before what moved is told; NULL: nobody looks.
+    void (*looked)(void *ctx, sim_time t);
 } SimSink;
 // Run up to and with instant `until`, or until the sink stops it, or after `steps` instants (0: any number).
 // *now: where it stands: `until`, unless it was stopped; then all columns are as of there. Without events, output and a

@@ -39,7 +39,7 @@ static void bench_events(void) {
         SimStats before, after;
         int64_t told = 0, begin = time_mono_ns();
         sim_stats(s, &before);
-        must(sim_run(s, 1e9, EVENTS, &(SimSink){&told, count}, NULL, NULL));
+        must(sim_run(s, 1e9, EVENTS, &(SimSink){.ctx = &told, .told = count}, NULL, NULL));
         double seconds = bench_seconds(begin);
         sim_stats(s, &after);
         CHECK(after.events - before.events >= EVENTS && told > EVENTS);

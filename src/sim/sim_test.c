@@ -144,7 +144,7 @@ static bool told(void *ctx, sim_time t, uint16_t lane, const SimCell *cells, uin
 static void run_to(Sim *s, double until, Told *x) {
     double now;
     x->s = s;
-    ok(sim_run(s, until, 0, &(SimSink){x, told}, &now, NULL));
+    ok(sim_run(s, until, 0, &(SimSink){.ctx = x, .told = told}, &now, NULL));
     assert_true(now == until);
 }
 
@@ -553,7 +553,7 @@ static void test_order_of_inputs(void **state) {
     assert_true(sim_next(s) == 0.5);
     Told x = {.s = s};
     double now;
-    ok(sim_run(s, INFINITY, 2, &(SimSink){&x, told}, &now, NULL)); // both instants; the start's input is told first
+    ok(sim_run(s, INFINITY, 2, &(SimSink){.ctx = &x, .told = told}, &now, NULL)); // both instants; the start's input is told first
     assert_true(now == 1 && x.calls == 3 && x.cells == 4);
     assert_true(sim_column_at(s, level)->v[0] == 1 && sim_column_at(s, level)->v[1] == 4);
     assert_true(sim_next(s) == INFINITY);
@@ -729,7 +729,7 @@ static void test_sink_stops(void **state) {
     Toys m = model_of(&t, 1, 1);
     m.output_s = 1;
     Sim *s = model_start(&m);
-    ok(sim_run(s, 100, 0, &(SimSink){&at, stop_at_five}, &now, NULL));
+    ok(sim_run(s, 100, 0, &(SimSink){.ctx = &at, .told = stop_at_five}, &now, NULL));
     assert_true(now == at && now >= 5 && now <= 6);
     sim_free(s);
     test_sim_close(&t);

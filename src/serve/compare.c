@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is counted over runs, and runs side by side. Both may wait for the disk: a reader does them.
+#include "serve/own.h"
+#include <stdlib.h>
+
+#define WORLDS_ASKED_MAX (SOSIA_COMPARE_WORLDS_MAX + 1) // one more than may be: the engine tells how many
+
+// The page has neither scripts nor anything from elsewhere; its styles are in it.
+#define PAGE_POLICY STR("default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'")
+
+// A request's own; lives with it.
+typedef struct Counting {
+    SosiaKpis kpis;
+    SosiaCompare compare;
+    Str worlds[WORLDS_ASKED_MAX];
+    SosiaErr err;
+    SosiaOut out;
+} Counting;
+
+// False when it was answered. -1: not said.
+static bool points_param(Call *c, int32_t *out) {
+    Str s = call_param(c, STR("points"));
+    int64_t n = 0;
+    *out = -1;
+    if (!s.n) return true;
+    for (int64_t i = 0; i < s.n && n <= 2000; i++) n = s.p[i] >= '0' && s.p[i] <= '9' ? n * 10 + (s.p[i] - '0') : 9999;
+    if (n <= 2000) *out = (int32_t)n;
+    else call_failf(c, ERR_ARGUMENT, "points must be a whole number up to 2000.");
+    return n <= 2000;
+}
+
+// ---- of one world -------------------------------------------------------------------------------------------------
+
+static void answer_kpis(Call *c) {
+    Counting *x = c->job_arg;
+    if (x->err) call_fail(c, (Err)x->err, buf_str(&x->out.message), (Str){0});
+    else call_json(c, 200, (Str){0}, &x->out.body);
+    sosia_out_free(&x->out);
+}
+
+static void kpis_on_reader(Call *c) {
+    Counting *x = c->job_arg;
+    x->err = sosia_kpis(c->server->engine, &c->who, &x->kpis, &x->out);
+    call_post(c, answer_kpis);
+}
+
+void own_kpis(Call *c) {
+    Counting *x = http_alloc(c->req, sizeof *x);
+    int32_t points;
+    *x = (Counting){.kpis = {.world = c->world.n ? c->world : STR("live"), .kpis = call_param(c, STR("kpis"))}};
+    if (!points_param(c, &points)) return;
+    x->kpis.points = points < 0 ? 0 : points ? points : -1;
+    c->job_arg = x;
+    call_reader(c, kpis_on_reader);
+}
+
+// ---- side by side -------------------------------------------------------------------------------------------------
+
+static void answer_compare(Call *c) {
+    Counting *x = c->job_arg;
+    static const Str types[] = {{"application/json; charset=utf-8", 31},
+                                {"text/html; charset=utf-8", 24},
+                                {"image/svg+xml; charset=utf-8", 28}};
+    if (x->err) {
+        call_fail(c, (Err)x->err, buf_str(&x->out.message), (Str){0});
+    } else if (x->compare.format == SOSIA_COMPARE_JSON) {
+        call_json(c, 200, (Str){0}, &x->out.body);
+    } else {
+        HttpReply reply = {.status = 200, .type = types[x->compare.format], .take = &x->out.body};
+        http_reply_header(&reply, STR("content-security-policy"), PAGE_POLICY);
+        http_reply_header(&reply, STR("x-content-type-options"), STR("nosniff"));
+        http_reply_header(&reply, STR("cache-control"), STR("no-store"));
+        call_reply(c, &reply);
+    }
+    sosia_out_free(&x->out);
+}
+
+static void compare_on_reader(Call *c) {
+    Counting *x = c->job_arg;
+    x->err = sosia_compare(c->server->engine, &c->who, &x->compare, &x->out);
+    call_post(c, answer_compare);
+}
+
+// "a,b": into x->worlds.
+static void read_worlds(Call *c, Counting *x) {
+    Str rest = call_param(c, STR("worlds"));
+    while (rest.n && x->compare.world_count < WORLDS_ASKED_MAX) {
+        int64_t n = 0;
+        while (n < rest.n && rest.p[n] != ',') n++;
+        x->worlds[x->compare.world_count++] = str_sub(rest, 0, n);
+        rest = str_sub(rest, n < rest.n ? n + 1 : n, rest.n);
+    }
+    x->compare.worlds = x->worlds;
+}
+
+// False when it was answered.
+static bool read_format(Call *c, SosiaCompare *a) {
+    Str s = call_param(c, STR("format"));
+    if (!s.n || str_eq(s, STR("json"))) a->format = SOSIA_COMPARE_JSON;
+    else if (str_eq(s, STR("html"))) a->format = SOSIA_COMPARE_HTML;
+    else if (str_eq(s, STR("svg"))) a->format = SOSIA_COMPARE_SVG;
+    else return call_failf(c, ERR_ARGUMENT, "format must be json, html or svg."), false;
+    return true;
+}
+
+void own_compare(Call *c) {
+    Counting *x = http_alloc(c->req, sizeof *x);
+    *x = (Counting){.compare = {.kpis = call_param(c, STR("kpis"))}};
+    if (!read_format(c, &x->compare) || !points_param(c, &x->compare.points)) return;
+    read_worlds(c, x);
+    c->job_arg = x;
+    call_reader(c, compare_on_reader);
+}
