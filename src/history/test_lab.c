@@ -19,6 +19,11 @@ static uint64_t below(HistoryLab *l, uint64_t n) { return rng_below(&l->rng, n);
 
 static void on_commit(void *ctx, uint64_t last_seq) { atomic_store(&((HistoryLab *)ctx)->acked, last_seq); }
 
+static void on_group(void *ctx, uint64_t last_seq, uint64_t ticket) {
+    on_commit(ctx, last_seq);
+    atomic_store(&((HistoryLab *)ctx)->durable, ticket);
+}
+
 static void on_fail(void *ctx, Err err, const char *why) {
     (void)err, (void)why;
     atomic_fetch_add(&((HistoryLab *)ctx)->fails, 1);
@@ -42,8 +47,7 @@ void history_lab_free(HistoryLab *l) {
     arena_free(&l->keep);
 }
 
-// What is behind the world's newest batch never was.
-static void forget_behind(HistoryLab *l, uint64_t seq) {
+void history_lab_forget(HistoryLab *l, uint64_t seq) {
     while (l->batch_count && l->batches[l->batch_count - 1].seq > seq)
         l->point_count = l->batches[--l->batch_count].first;
     int n = 0;
@@ -66,8 +70,15 @@ static void give_up(HistoryLab *l) {
 }
 
 Err history_lab_open(HistoryLab *l) {
-    const StoreOpen o = {
-        .path = l->path, .vfs = l->vfs, .ctx = l, .on_commit = on_commit, .on_fail = on_fail, .on_replay = on_replay};
+    const StoreOpen o = {.path = l->path,
+                         .vfs = l->vfs,
+                         .ctx = l,
+                         .on_commit = on_commit,
+                         .on_group = on_group,
+                         .on_fail = on_fail,
+                         .on_replay = on_replay};
+    l->submitted = 0;
+    atomic_store(&l->durable, 0);
     Buf why = {0};
     l->domain = domain_new();
     l->h = history_new(&l->open);
@@ -82,7 +93,7 @@ Err history_lab_open(HistoryLab *l) {
     if (e != ERR_OK) return e;
     atomic_store(&l->fails, 0);
     atomic_store(&l->acked, world_seq(l->world));
-    forget_behind(l, world_seq(l->world));
+    history_lab_forget(l, world_seq(l->world));
     test_writer_look(&l->writer, l->world);
     return ERR_OK;
 }
@@ -95,7 +106,7 @@ void history_lab_close(HistoryLab *l) {
 
 bool history_lab_turn(HistoryLab *l) { return !l->threads && (history_step(l->h) || history_merge_step(l->h)); }
 
-static void keep_batch(HistoryLab *l, uint64_t seq, int64_t time, Str source, Str trail) {
+void history_lab_keep(HistoryLab *l, uint64_t seq, int64_t time, Str source, Str trail) {
     if (l->batch_count == l->batch_cap) {
         l->batch_cap = l->batch_cap ? l->batch_cap * 2 : 256;
         l->batches = mem_grow(l->batches, (size_t)l->batch_cap * sizeof *l->batches);
@@ -123,7 +134,7 @@ static void undo(HistoryLab *l) {
     uint64_t acked = atomic_load(&l->acked);
     world_undo_to(l->world, acked);
     world_settle(l->world, acked);
-    if (!l->disk || !test_vfs_dead(l->disk)) forget_behind(l, acked);
+    if (!l->disk || !test_vfs_dead(l->disk)) history_lab_forget(l, acked);
     test_writer_look(&l->writer, l->world);
 }
 
@@ -133,6 +144,11 @@ static void await_commit(HistoryLab *l, uint64_t seq) {
     }
 }
 
+void history_lab_submitted(HistoryLab *l) {
+    l->submitted++;
+    while (atomic_load(&l->durable) < l->submitted && !atomic_load(&l->fails)) thread_sleep_ns(20000);
+}
+
 Err history_lab_write(HistoryLab *l, int64_t changes) {
     uint64_t seq = world_seq(l->world) + 1;
     Buf bytes = {0}, trail = {0};
@@ -140,8 +156,9 @@ Err history_lab_write(HistoryLab *l, int64_t changes) {
     test_writer_batch(&l->writer, l->world, seq, changes, &bytes);
     int64_t time = world_time(l->world);
     world_take_trail(l->world, &trail);
-    keep_batch(l, seq, time, source, buf_str(&trail));
+    history_lab_keep(l, seq, time, source, buf_str(&trail));
     store_submit(l->store, seq, buf_str(&bytes));
+    l->submitted++;
     buf_free(&bytes);
     await_commit(l, seq);
     if (atomic_load(&l->acked) < seq) {
@@ -158,7 +175,7 @@ Err history_lab_write(HistoryLab *l, int64_t changes) {
 }
 
 void history_lab_tell(HistoryLab *l, uint64_t seq, int64_t time, Str source, Buf *trail) {
-    keep_batch(l, seq, time, source, buf_str(trail));
+    history_lab_keep(l, seq, time, source, buf_str(trail));
     history_add(l->h, seq, time, source, trail);
 }
 
@@ -438,7 +455,7 @@ static void get_ready(HistoryLab *l) {
     uint64_t seq = l->batches[l->batch_count - 1].seq;
     if (l->threads) history_wait(l->h, seq);
     else
-        while (atomic_load(&l->h->taken) < seq) history_step(l->h);
+        while (atomic_load(&l->h->taken) < seq) history_step(l->h->root);
 }
 
 void history_lab_check(HistoryLab *l, int n) {

@@ -45,7 +45,8 @@ typedef struct HistoryLab {
     World *world;
     History *h;
     TestWriter writer;
-    _Atomic uint64_t acked;
+    _Atomic uint64_t acked, durable; // durable: of what was submitted
+    uint64_t submitted;
     _Atomic int fails;
     Arena keep;
     LabPoint *points; // of batches that are in `batches`
@@ -68,6 +69,11 @@ void history_lab_close(HistoryLab *l);
 MUST Err history_lab_write(HistoryLab *l, int64_t changes);
 // A batch that no world knows of: its trail goes to history alone. Takes the trail's bytes.
 void history_lab_tell(HistoryLab *l, uint64_t seq, int64_t time, Str source, Buf *trail);
+// Something else was submitted to the store: wait until it is durable or refused.
+void history_lab_submitted(HistoryLab *l);
+// Lists alone: a batch that was told; what is behind seq never was.
+void history_lab_keep(HistoryLab *l, uint64_t seq, int64_t time, Str source, Str trail);
+void history_lab_forget(HistoryLab *l, uint64_t seq);
 // The world as it is becomes a moment to compare with (some are overwritten when there are many).
 void history_lab_moment(HistoryLab *l);
 // Begin a checkpoint.

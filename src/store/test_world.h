@@ -20,7 +20,7 @@ typedef struct TestWriter {
 // Learn what is alive from the world, after opening it or undoing in it.
 void test_writer_look(TestWriter *t, World *w);
 // One batch of up to `changes` random changes, applied (world_begin to world_end) and its bytes appended to out. The
-// first batch of a world uploads the models.
+// first batch of a world uploads the models. A world whose pages below cannot be made is rolled back: no bytes.
 void test_writer_batch(TestWriter *t, World *w, uint64_t seq, int64_t changes, Buf *out);
 // Release its lists.
 void test_writer_free(TestWriter *t);
