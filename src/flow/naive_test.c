@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random networks by seed, beside a naive simulator that is fed the same draws: an unsorted list of events looked through
-// for the earliest, vectors of items, and after every event a look at every node until nothing changes. Both must come
-// to the same figures. Also over random networks: any slicing of time, and any number of saves and loads, give the same
-// bytes; and every invariant holds on the way.
+// Random networks by seed, beside a naive simulator that is fed the same draws: an unsorted list of events looked
+// through for the earliest, vectors of items, and after every event a look at every node until nothing changes. Both
+// must come to the same figures. Also over random networks: any slicing of time, and any number of saves and loads,
+// give the same bytes; and every invariant holds on the way.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
