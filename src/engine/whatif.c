@@ -28,6 +28,7 @@ typedef struct Trying {
     Str json; // the definition
     Whatif what;
     Str changes; // JSON
+    Str kpis;    // names, separated by commas
     Str from, changed, base;
     SosiaOut *out;
 } Trying;
@@ -51,6 +52,19 @@ static Err copy_definition(View *v, void *ctx) {
     return ERR_OK;
 }
 
+static void take_texts(Trying *x, const Json *changes) {
+    Buf text = {0};
+    if (changes) json_put(&text, changes);
+    x->changes = arena_str(&x->keep, buf_str(&text));
+    buf_reset(&text);
+    for (int32_t i = 0; i < x->what.kpi_count; i++) {
+        if (i) buf_byte(&text, ',');
+        buf_str_put(&text, x->what.kpis[i]);
+    }
+    x->kpis = arena_str(&x->keep, buf_str(&text));
+    buf_free(&text);
+}
+
 static Err read_definition(Trying *x) {
     Json v;
     Diag d;
@@ -62,13 +76,8 @@ static Err read_definition(Trying *x) {
     if (!err) err = whatif_of(&x->keep, &v, x->asked->name, &x->what, &d);
     if (err && d.count) (void)say(x, err, "%.*s", STR_ARG(d.messages[0].text));
     diag_free(&d);
-    const Json *list = err ? NULL : json_get(&v, STR("changes"));
-    if (!list) return err;
-    Buf text = {0};
-    json_put(&text, list);
-    x->changes = arena_str(&x->keep, buf_str(&text));
-    buf_free(&text);
-    return ERR_OK;
+    if (!err) take_texts(x, json_get(&v, STR("changes")));
+    return err;
 }
 
 // "live@-1d" is an instant before now.
@@ -193,8 +202,7 @@ static void tell(const Trying *x, Buf *out) {
         buf_printf(out, ",\"baseline\":");
         json_put_str(out, x->base);
         buf_printf(out, ",\"compare\":\"/compare?worlds=%.*s,%.*s", STR_ARG(x->base), STR_ARG(x->changed));
-        for (int32_t i = 0; i < x->what.kpi_count; i++)
-            buf_printf(out, "%s%.*s", i ? "," : "&kpis=", STR_ARG(x->what.kpis[i]));
+        if (x->kpis.n) buf_printf(out, "&kpis=%.*s", STR_ARG(x->kpis));
         buf_byte(out, '"');
     }
     buf_byte(out, '}');
