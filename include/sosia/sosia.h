@@ -544,6 +544,18 @@ enum {
 // ARGUMENT (less than two, too many, one twice), those of worlds.
 SosiaErr sosia_compare(Sosia *s, const SosiaCaller *who, const SosiaCompare *c, SosiaOut *out);
 
+// Run a world many times over, by other chances and with other changes; nothing is written to it (docs/worlds.md,
+// Ensembles). json: {"for":"PT8H","output":"PT15M","replications":100,"cases":[{"name","changes":[...]}],"kpis":[...],
+// "track":[{"twin","property"}],"precision":{"kpi","relative":0.05,"most":10000},"level":0.95,"seed","threads"}.
+// The body is {"world","state","replications","of","seconds","cases":[{"name","kpis":[{"name","n","mean","low","high",
+// "sd","min","p05","p50","p95","max","difference":{...}}]}],"times":[...],"series":[...]}. In memory only.
+// Errors: those of worlds, SYNTAX, ARGUMENT, WORLD_RUNNING, LIMIT. Returns when it has begun.
+SosiaErr sosia_ensemble(Sosia *s, const SosiaCaller *who, SosiaStr world, SosiaStr json, SosiaOut *out);
+// How far it is: state is idle, starting, running, done, stopped or failed. Waits up to wait_ns for its end.
+SosiaErr sosia_ensemble_status(Sosia *s, const SosiaCaller *who, SosiaStr world, int64_t wait_ns, SosiaOut *out);
+// Have it end; what there is stays.
+SosiaErr sosia_ensemble_stop(Sosia *s, const SosiaCaller *who, SosiaStr world, SosiaOut *out);
+
 // What differs between two worlds: values, twins, relationships, models and documents (definitions). Times are no
 // difference.
 typedef struct SosiaDiff {

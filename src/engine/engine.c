@@ -10,6 +10,7 @@
 #include "engine/erase.h"
 #include "engine/pasts.h"
 #include "engine/replay.h"
+#include "engine/ensemble.h"
 #include "engine/run.h"
 #include "engine/retention.h"
 #include "engine/scenario_keep.h"
@@ -149,6 +150,8 @@ static Sosia *engine_new(const SosiaOpen *o) {
     pthread_mutex_init(&e->load_lock, NULL);
     pthread_mutex_init(&e->runs_lock, NULL);
     cond_init_mono(&e->runs_wake);
+    pthread_mutex_init(&e->ensembles_lock, NULL);
+    cond_init_mono(&e->ensembles_wake);
     e->registry = sim_registry_new();
     CHECK(sim_registry_add(e->registry, &flow_engine, NULL) == ERR_OK);
     e->domain = domain_new();
@@ -183,6 +186,8 @@ static void engine_free(Sosia *e) {
     pthread_mutex_destroy(&e->pending_lock);
     pthread_mutex_destroy(&e->runs_lock);
     pthread_cond_destroy(&e->runs_wake);
+    pthread_mutex_destroy(&e->ensembles_lock);
+    pthread_cond_destroy(&e->ensembles_wake);
     sim_registry_free(e->registry);
     pthread_mutex_destroy(&e->load_lock);
     buf_free(&e->inbox.fail_why);
@@ -306,6 +311,7 @@ fail:
 
 void sosia_close(Sosia *e) {
     if (!e) return;
+    ensembles_end(e);
     runs_end(e);              // the writer still takes what they tell
     eraser_stop(e->eraser);   // the writer still works for it
     keeper_stop(e->keeper);   // the writer still makes its snapshots

@@ -3,6 +3,7 @@
 #include "engine/derive.h"
 #include "engine/erase.h"
 #include "engine/pasts.h"
+#include "engine/ensemble.h"
 #include "engine/run.h"
 #include "engine/scenarios.h"
 #include "base/check.h"
@@ -334,6 +335,7 @@ void world_task_drop(Sosia *e, Task *c) {
     else if ((c->realm = fork_named(e, c->name)) == NULL)
         task_fail(c, ERR_WORLD_NOT_FOUND, "there is no world \"%.*s\"", STR_ARG(c->name));
     if (c->realm) run_abandon(c->realm);
+    if (c->realm) ensemble_abandon(c->realm);
     if (!c->realm || !c->realm->stored) {
         if (c->realm) drop_now(e, c->realm);
         task_finish(e, c);

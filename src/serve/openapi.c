@@ -146,6 +146,18 @@ static const Schema SCHEMAS[] = {
      ",\"progress\":{\"type\":\"number\"},\"seconds\":{\"type\":\"number\"},\"secondsLeft\":{\"type\":"
      "\"number\"},\"instants\":{\"type\":\"integer\"},\"values\":{\"type\":\"integer\"},\"error\":{\"type\":\"object\"}"
      "}}"},
+    {"Ensemble", NULL,
+     "{\"type\":\"object\",\"required\":[\"for\"],\"properties\":{\"for\":" TEXT ",\"output\":" TEXT
+     ",\"replications\":{\"type\":\"integer\"},\"seed\":{\"type\":\"integer\"},\"threads\":{\"type\":\"integer\"},"
+     "\"level\":{\"type\":\"number\"},\"kpis\":{\"type\":\"array\",\"items\":" TEXT
+     "},\"track\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"cases\":{\"type\":\"array\",\"items\":{"
+     "\"type\":\"object\"}},\"precision\":{\"type\":\"object\"}}}"},
+    {"EnsembleStatus", NULL,
+     "{\"type\":\"object\",\"required\":[\"state\"],\"properties\":{\"world\":" TEXT ",\"state\":" TEXT
+     ",\"replications\":{\"type\":\"integer\"},\"of\":{\"type\":\"integer\"},\"seconds\":{\"type\":\"number\"},"
+     "\"secondsLeft\":{\"type\":\"number\"},\"level\":{\"type\":\"number\"},\"cases\":{\"type\":\"array\",\"items\":{"
+     "\"type\":\"object\"}},\"times\":{\"type\":\"array\",\"items\":" TEXT
+     "},\"series\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"error\":{\"type\":\"object\"}}}"},
     {"WhatifRun", NULL,
      "{\"type\":\"object\",\"properties\":{\"name\":" TEXT ",\"baseline\":{\"type\":\"boolean\"},\"again\":{\"type\":"
      "\"boolean\"}}}"},

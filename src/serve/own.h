@@ -44,6 +44,9 @@ void own_definition_delete(Call *c);
 void own_run(Call *c);
 void own_run_pause(Call *c);
 void own_run_status(Call *c);
+void own_ensemble(Call *c);
+void own_ensemble_look(Call *c);
+void own_ensemble_stop(Call *c);
 
 // whatif.c: POST /whatifs/NAME/run {"name","baseline","again"} forks two worlds and lets them run; see sosia_whatif.
 void own_whatif_run(Call *c);
