@@ -53,7 +53,9 @@ Str compare_unit(const KpiRow *row);
 void compare_number(double v, Buf *out);
 // Escaped for HTML and SVG.
 void compare_escape(Str s, Buf *out);
-// Appends one chart of a row as an SVG element. `alone`: with its own colours and title.
+// Colours of light and dark, and those of charts.
+extern const char COMPARE_STYLE[];
+// Appends one chart of a row as an SVG element; its colours are COMPARE_STYLE's.
 void compare_chart(const Compare *c, const CompareRow *row, int32_t width, int32_t height, Buf *out);
 // All charts as one SVG document.
 void compare_svg(const Compare *c, Buf *out);

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is counted over runs, and runs side by side. Both may wait for the disk: a reader does them.
 #include "serve/own.h"
-#include <stdlib.h>
+#include <stdio.h>
+#include "base/sha256.h"
 
 #define WORLDS_ASKED_MAX (SOSIA_COMPARE_WORLDS_MAX + 1) // one more than may be: the engine tells how many
-
-// The page has neither scripts nor anything from elsewhere; its styles are in it.
-#define PAGE_POLICY STR("default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'")
 
 // A request's own; lives with it.
 typedef struct Counting {
@@ -56,6 +54,27 @@ void own_kpis(Call *c) {
 
 // ---- side by side -------------------------------------------------------------------------------------------------
 
+static void base64(const uint8_t *p, int n, char *out) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (int i = 0; i < n; i += 3) {
+        uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) | (i + 2 < n ? p[i + 2] : 0);
+        for (int k = 0; k < 4; k++) *out++ = i + k > n ? '=' : digits[v >> (18 - 6 * k) & 63];
+    }
+    *out = 0;
+}
+
+// Neither scripts nor anything from elsewhere, and no styles but those that are in it.
+static Str policy_of(Call *c, Str body) {
+    static const char open[] = "<style>", close[] = "</style>";
+    uint8_t hash[32];
+    char text[48], *out = http_alloc(c->req, 200);
+    const char *from = strstr(body.p, open) + strlen(open), *to = strstr(from, close); // there always is one
+    sha256((Str){from, to - from}, hash);
+    base64(hash, 32, text);
+    int n = snprintf(out, 200, "default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'", text);
+    return (Str){out, n};
+}
+
 static void answer_compare(Call *c) {
     Counting *x = c->job_arg;
     static const Str types[] = {{"application/json; charset=utf-8", 31},
@@ -66,8 +85,11 @@ static void answer_compare(Call *c) {
     } else if (x->compare.format == SOSIA_COMPARE_JSON) {
         call_json(c, 200, (Str){0}, &x->out.body);
     } else {
+        buf_byte(&x->out.body, 0);
+        x->out.body.n--;
+        Str policy = policy_of(c, buf_str(&x->out.body));
         HttpReply reply = {.status = 200, .type = types[x->compare.format], .take = &x->out.body};
-        http_reply_header(&reply, STR("content-security-policy"), PAGE_POLICY);
+        http_reply_header(&reply, STR("content-security-policy"), policy);
         http_reply_header(&reply, STR("x-content-type-options"), STR("nosniff"));
         http_reply_header(&reply, STR("cache-control"), STR("no-store"));
         call_reply(c, &reply);
