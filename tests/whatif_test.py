@@ -7,7 +7,9 @@ import datetime
 import json
 import math
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -81,6 +83,14 @@ class Any(Case):
         diff = self.call("GET", "/worlds/double/diff?against=double.base")
         self.assertEqual({c["property"] for c in diff["changes"]}, {"level", "inflow"})
         self.assertEqual(self.call("GET", "/digitaltwins/t")["level"], 1.0)
+        # The comparison it points to: levels by hand, of the KPI that it names alone.
+        kpis = self.call("GET", begun["compare"])["kpis"]
+        self.assertEqual([k["name"] for k in kpis], ["level"])
+        base, changed = kpis[0]["values"]
+        self.assertEqual((base["world"], changed["world"]), ("double.base", "double"))
+        self.assertAlmostEqual(base["value"], 4.6, delta=1e-9)
+        self.assertAlmostEqual(changed["value"], 6.4, delta=1e-9)
+        self.assertAlmostEqual(changed["difference"], 1.8, delta=1e-9)
 
     def test_names(self):
         self.call("POST", "/whatifs/double/run", {}, 202)
@@ -143,14 +153,21 @@ class Any(Case):
         r = self.ok(self.server.run("whatif"))
         self.assertRegex(r.out, r"double +PT1H +1 +Twice the inflow")
         r = self.ok(self.server.run("whatif", "double"))
+        self.assertRegex(r.out, r"Level +4\.6 +6\.4 +\+39\.1 % +m")
         self.assertIn("sosia worlds diff double", r.err)
         self.assertIn("takes its place", r.err)
-        self.ok(self.server.run("whatif", "double"))
+        page = self.file("report.html")
+        self.ok(self.server.run("whatif", "double", "--html", page))
+        self.assertTrue(os.path.exists(page))
         self.assertEqual(self.worlds(), {"live", "double", "double.base"})
         r = self.ok(self.server.run("whatif", "double", "--keep"))
         self.assertIn("sosia worlds drop double-2", r.err)
         r = self.ok(self.server.run("whatif", "double", "--name", "x", "--no-baseline", "--json"))
         self.assertEqual(r.json["states"], {"x": "done"})
+        r = self.ok(self.server.run("whatif", "double", "--name", "y", "--no-baseline"))
+        self.assertRegex(r.out, r"Level +6\.4 +m")
+        r = self.ok(self.server.run("whatif", "double", "--json"))
+        self.assertAlmostEqual(r.json["compare"]["kpis"][0]["values"][1]["value"], 6.4, delta=1e-9)
         self.assertNotEqual(self.server.run("whatif", "none").code, 0)
         self.assertIn("no what-if", self.server.run("whatif", "none").err)
         self.assertNotEqual(self.server.run("whatif", "double", "--html", "x", "--no-baseline").code, 0)
@@ -170,6 +187,22 @@ class Any(Case):
             self.assertEqual(self.call("GET", "/worlds/%s/run" % world)["state"], "paused", err)
             self.assertRegex(err, r"%s stands at 2\S+, \d+ %% of its way to 2" % world)
             self.assertIn("sosia worlds run %s --until" % world, err)
+
+
+class Example(kit.Case):
+    def test_readme_is_what_it_prints(self):
+        """examples/whatif/run.sh prints what its README shows; ages aside."""
+        folder = os.path.join(kit.ROOT, "examples", "whatif")
+        with open(os.path.join(folder, "README.md"), encoding="utf-8") as f:
+            shown = re.search(r"(?s)\$ \./run\.sh\n(.*?)```", f.read()).group(1)
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        done = subprocess.run([os.path.join(folder, "run.sh")], capture_output=True, text=True,
+                              timeout=60 * kit.SLOW, env=kit.environment(SOSIA=kit.SOSIA, PORT=str(port)))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        age = re.compile(r" +(now|in \d+ \w+|\d+ \w+ old)$", re.M)
+        self.assertEqual(age.sub("", done.stdout), age.sub("", shown))
 
 
 class Plant(Case):
@@ -242,6 +275,13 @@ class Plant(Case):
         for n in (1, 2):
             self.near("cold-room-%d" % n, "alarm", "warm", passed, 3)
         self.assertAlmostEqual(self.twin("envelope-1")["warmTime"], (12 * 3600 - passed) / 3600, delta=3 / 3600)
+        kpis = {k["name"]: k["values"] for k in self.call("GET", "/compare?worlds=tried.base,tried")["kpis"]}
+        third = air - (air - 2.0) * math.exp(-trip * (1 / wall + 1 / door))
+        later = trip + wall * math.log((air - third) / (air - limit))
+        hours = (2 * (12 * 3600 - passed) + 12 * 3600 - later) / 3600
+        self.assertEqual(kpis["cold-store-warm"][0]["value"], 0)
+        self.assertAlmostEqual(kpis["cold-store-warm"][1]["value"], hours, delta=9 / 3600)
+        self.assertAlmostEqual(kpis["buffer-lowest"][1]["value"], 2, delta=1e-6)
         # Without the trip nothing of this happens.
         self.assertEqual(self.twin("line-1", "tried.base")["state"], "running")
         self.assertEqual(self.twin("cold-room-1", "tried.base")["alarm"], "none")

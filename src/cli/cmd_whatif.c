@@ -216,71 +216,82 @@ static const Column columns[] = {
     {"Change", true, false}, {"Unit", false, false},   {"", false, false},
 };
 
-// The KPIs of a world's run, with `of` in which they are kept.
-static Err kpis_of(Client *c, Str world, Arena *keep, const Json **out) {
-    Json doc, *own = NEW(keep, Json, 1);
-    client_reset(c);
-    TRY(client_do(c, &(Call){.path = client_path(c, "//worlds/{}/kpis", &world)}));
-    Str text = arena_str(keep, buf_str(&c->body));
-    if (json_parse(text, NULL, keep, &doc, NULL)) return tell(ERR_SYNTAX, "the answer holds no KPIs");
-    const Json *list = json_get(&doc, STR("kpis"));
-    *own = (Json){.type = JSON_ARRAY};
-    if (list && list->type == JSON_ARRAY) *own = *list;
-    *out = own;
-    return ERR_OK;
-}
-
-static const Json *kpi_named(const Json *list, Str name) {
-    for (int32_t i = 0; list && i < list->count; i++)
-        if (str_eq(text_in(&list->items[i], STR("name")), name)) return &list->items[i];
-    return NULL;
-}
-
-static const Json *value_of(const Json *kpi) {
-    const Json *v = kpi ? json_get(kpi, STR("value")) : NULL;
-    return v && json_is_number(v) ? v : NULL;
+static const Json *number_of(const Json *v, Str key) {
+    const Json *m = v ? json_get(v, key) : NULL;
+    return m && json_is_number(m) ? m : NULL;
 }
 
 static void put_number(Table *t, const Json *v) {
     Buf b = {0};
     double x = v ? json_f64(v) : 0;
+    if (x < 1e-9 && x > -1e-9) x = 0;
     if (v && (x >= 1000 || x <= -1000) && x < 1e15 && x > -1e15) text_count((int64_t)(x < 0 ? x - 0.5 : x + 0.5), &b);
     else if (v) buf_printf(&b, "%.4g", x);
     table_put(t, STYLE_PLAIN, buf_str(&b));
     buf_free(&b);
 }
 
-// "better" or "worse", where the KPI says which way is better.
-static void put_verdict(Table *t, Str better, double change, bool known) {
-    bool more = str_eq(better, STR("more")), said = more || str_eq(better, STR("less"));
-    if (!said || !known || change == 0) table_put(t, STYLE_PLAIN, (Str){0});
-    else if ((change > 0) == more) table_put(t, STYLE_GREEN, STR("better"));
-    else table_put(t, STYLE_RED, STR("worse"));
+static void put_verdict(Table *t, Str verdict) {
+    bool better = str_eq(verdict, STR("better")), worse = str_eq(verdict, STR("worse"));
+    table_put(t, better ? STYLE_GREEN : worse ? STYLE_RED : STYLE_PLAIN, better || worse ? verdict : (Str){0});
 }
 
-static void put_row(Table *t, const Json *base, const Json *changed) {
-    const Json *a = value_of(base), *b = value_of(changed);
-    Str title = text_in(changed, STR("title"));
-    double x = a ? json_f64(a) : 0, y = b ? json_f64(b) : 0;
-    table_put(t, STYLE_PLAIN, title.n ? title : text_in(changed, STR("name")));
-    put_number(t, a);
-    put_number(t, b);
-    if (a && b && x != 0) table_printf(t, STYLE_PLAIN, "%+.1f %%", 100 * (y - x) / (x < 0 ? -x : x));
-    else table_put(t, STYLE_PLAIN, (Str){0});
-    table_put(t, STYLE_PLAIN, text_in(changed, STR("unit")));
-    put_verdict(t, text_in(changed, STR("better")), y - x, a && b);
+// In percent, where that says something: of a temperature it does not.
+static void put_change(Table *t, const Json *difference, const Json *relative, Str symbol) {
+    double by = difference ? json_f64(difference) : 0;
+    if (by == 0) table_put(t, STYLE_PLAIN, (Str){0});
+    else if (relative && !str_starts(symbol, STR("°")))
+        table_printf(t, STYLE_PLAIN, "%+.1f %%", 100 * json_f64(relative));
+    else table_printf(t, STYLE_PLAIN, "%+.4g", by);
 }
 
-static Err compare(Client *c, Pair *p) {
-    const Json *changed = NULL, *base = NULL;
-    TRY(kpis_of(c, p->world[0], &p->keep, &changed));
-    if (p->count > 1) TRY(kpis_of(c, p->world[1], &p->keep, &base));
-    if (!changed->count) return ERR_OK;
+static void put_row(Table *t, const Json *kpi, const Json *base, const Json *changed) {
+    Str title = text_in(kpi, STR("title")), symbol = text_in(kpi, STR("symbol"));
+    const Json *relative = number_of(changed, STR("relative"));
+    table_put(t, STYLE_PLAIN, title.n ? title : text_in(kpi, STR("name")));
+    put_number(t, number_of(base, STR("value")));
+    put_number(t, number_of(changed, STR("value")));
+    put_change(t, number_of(changed, STR("difference")), relative, symbol);
+    table_put(t, STYLE_PLAIN, symbol.n ? symbol : text_in(kpi, STR("unit")));
+    put_verdict(t, text_in(changed, STR("verdict")));
+}
+
+static void put_kpi(Table *t, const Json *kpi) {
+    const Json *values = json_get(kpi, STR("values"));
+    bool both = values && values->type == JSON_ARRAY && values->count == 2;
+    if (both) put_row(t, kpi, &values->items[0], &values->items[1]);
+}
+
+// What came of both, side by side. list: KPIs with their values by world, the baseline's first. names: of those that
+// the what-if names, in its order, separated by commas; "": all.
+static Err say_comparison(const Json *list, Str names) {
     Table t;
     table_init(&t, columns, 6);
-    for (int32_t i = 0; i < changed->count; i++)
-        put_row(&t, kpi_named(base, text_in(&changed->items[i], STR("name"))), &changed->items[i]);
-    Err err = say_table(&t);
+    for (int32_t i = 0; !names.n && i < list->count; i++) put_kpi(&t, &list->items[i]);
+    while (names.n) {
+        Str name = str_cut(&names, ',');
+        for (int32_t i = 0; i < list->count; i++)
+            if (str_eq(text_in(&list->items[i], STR("name")), name)) put_kpi(&t, &list->items[i]);
+    }
+    Err err = table_rows(&t) ? say_table(&t) : ERR_OK;
+    table_free(&t);
+    return err;
+}
+
+static const Column alone_columns[] = {{"KPI", false, true}, {"Value", true, false}, {"Unit", false, false}};
+
+// Of the changed world alone.
+static Err say_alone(const Json *list) {
+    Table t;
+    table_init(&t, alone_columns, 3);
+    for (int32_t i = 0; i < list->count; i++) {
+        const Json *kpi = &list->items[i];
+        Str title = text_in(kpi, STR("title")), symbol = text_in(kpi, STR("symbol"));
+        table_put(&t, STYLE_PLAIN, title.n ? title : text_in(kpi, STR("name")));
+        put_number(&t, number_of(kpi, STR("value")));
+        table_put(&t, STYLE_PLAIN, symbol.n ? symbol : text_in(kpi, STR("unit")));
+    }
+    Err err = table_rows(&t) ? say_table(&t) : ERR_OK;
     table_free(&t);
     return err;
 }
@@ -289,8 +300,7 @@ static Err compare(Client *c, Pair *p) {
 static Err fetch(Client *c, Str path, const char *more) {
     client_reset(c);
     Str pattern = arena_printf(&c->keep, "/%.*s%s", STR_ARG(path), more);
-    Err err = client_call(c, &(Call){.path = client_path(c, pattern.p, NULL)});
-    return err && err != ERR_NO_ROUTE ? client_tell(c, err) : err;
+    return client_do(c, &(Call){.path = client_path(c, pattern.p, NULL)});
 }
 
 static Err write_html(Client *c, const WhatifOptions *o, Str path) {
@@ -303,6 +313,23 @@ static Err write_html(Client *c, const WhatifOptions *o, Str path) {
     if (!ok) return tell(ERR_IO, "cannot write %s", name);
     note("the comparison is in %s", name);
     return ERR_OK;
+}
+
+static Err compare(Client *c, const Pair *p, Str path) {
+    Json doc;
+    if (path.n) {
+        TRY(fetch(c, path, "&points=1"));
+    } else {
+        client_reset(c);
+        TRY(client_do(c, &(Call){.path = client_path(c, "//worlds/{}/kpis", &p->world[0])}));
+    }
+    TRY(client_json(c, &doc));
+    const Json *list = json_get(&doc, STR("kpis"));
+    if (!list || list->type != JSON_ARRAY) return tell(ERR_SYNTAX, "the answer holds no KPIs");
+    Str names = path;
+    (void)str_cut(&names, '&'); // worlds=A,B
+    (void)str_cut(&names, '='); // kpis
+    return path.n ? say_comparison(list, names) : say_alone(list);
 }
 
 // {"world","baseline","states":{...},"compare":{...}}
@@ -323,9 +350,7 @@ static Err say_json(Client *c, const Pair *p, Str path) {
     }
     buf_byte(&out, '}');
     Err err = path.n && both_ended(p) ? fetch(c, path, "") : ERR_OK;
-    bool compared = !err && path.n;
-    if (err == ERR_NO_ROUTE) err = ERR_OK;
-    if (compared) {
+    if (!err && path.n && both_ended(p)) {
         buf_str_put(&out, STR(",\"compare\":"));
         buf_str_put(&out, buf_str(&c->body));
     }
@@ -379,7 +404,7 @@ static Err try_it(Client *c, const WhatifOptions *o, Str name, Pair *p) {
     TRY(failure(p));
     if (o->html.n && path.n) TRY(write_html(c, o, path));
     if (o->common.json) return say_json(c, p, path);
-    TRY(compare(c, p));
+    TRY(compare(c, p, path));
     tell_worlds(p, o);
     return ERR_OK;
 }

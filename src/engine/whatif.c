@@ -164,7 +164,8 @@ static Err look_at(View *v, void *ctx) {
 
 static Err set_off(Trying *x, Str world, Str changes) {
     SosiaOut out = {0};
-    SosiaRun run = {.world = world, .for_ns = x->what.for_ns, .output_ns = x->what.output_ns, .changes = changes};
+    SosiaRun run = {
+        .world = world, .for_ns = x->what.for_ns, .output_ns = x->what.output_ns, .changes = changes, .kpis = x->kpis};
     Err err = (Err)sosia_run(x->engine, x->who, &run, &out);
     if (err) (void)say(x, err, "%.*s does not run: %.*s", STR_ARG(world), STR_ARG(buf_str(&out.message)));
     sosia_out_free(&out);
