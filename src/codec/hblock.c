@@ -61,9 +61,11 @@ static bool put_packed(HWork *w, Buf *out, const void *p, int64_t n) {
     Slot slot = SLOT_PACKED;
     const uint8_t *rans;
     int64_t size = zstd(w, slot, p, n, w->level, false);
+    w->repeats = true;
     if (w->level > 1 && n >= STREAM_TWICE_MIN) {
         int64_t other = zstd(w, SLOT_PACKED_TOO, p, n, 1, size > n / 4);
         if (other < size) size = other, slot = SLOT_PACKED_TOO;
+        w->repeats = size < rans_least(p, n);
         other = rans_put(w, p, n, (size < n ? size : n) - size / RANS_GAIN - 2, &rans);
         if (other) {
             stream_head(out, n, STREAM_RANS);

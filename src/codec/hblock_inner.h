@@ -84,6 +84,7 @@ struct HWork {
     void *read_ctx;
     int level;
     bool in_head; // it is the head that is written
+    bool repeats; // the bytes packed last: zstd found more in them than how often each comes; or that is not known
     struct {
         void *p;
         int64_t cap;
@@ -107,6 +108,8 @@ Str stream_get_exact(HWork *w, Cut *c, Slot slot, int64_t n);
 
 // The n bytes by how often each comes, in a slot (*out); how many they are now, 0: no fewer than `below`.
 int64_t rans_put(HWork *w, const uint8_t *p, int64_t n, int64_t below, const uint8_t **out);
+// Bytes that n bytes come to at least by how often each comes.
+int64_t rans_least(const uint8_t *p, int64_t n);
 // All that is left, to n bytes.
 void rans_get(Cut *c, uint8_t *to, int64_t n);
 

@@ -33,14 +33,11 @@ enum {
 #define HEAD_BITS 4   // or so many bits a residual of the head, which whoever opens the block reads
 #define SLACK 16      // bytes that may be read behind the last residual
 
-static int bit_length(uint64_t v) { return v ? 64 - __builtin_clzll(v) : 0; }
+static int bit_length(uint64_t v) { return 64 - __builtin_clzll(v | 1) - (v == 0); }
 
 // Bits below the bucket of z, 1 << fine to an octave; its symbol is (bits << fine) + (z >> bits), which leaves those
 // below 2 << fine as they are.
-static int bits_below(uint64_t z, int fine) {
-    int n = bit_length(z) - fine - 1;
-    return n > 0 ? n : 0;
-}
+static inline int bits_below(uint64_t z, int fine) { return 63 - fine - __builtin_clzll(z | (uint64_t)1 << fine); }
 
 static int bits_behind(uint8_t symbol, int fine) { return (symbol >> fine) - (symbol >> fine != 0); }
 
@@ -66,13 +63,21 @@ typedef struct Tally {
 } Tally;
 
 static void tally_of(const uint64_t *z, int64_t n, int fine, Tally *t) {
+    uint32_t odd[256] = {0}; // the same that come one after another need not wait for each other
     memset(t->count, 0, sizeof t->count);
-    int64_t extra = 0;
-    for (int64_t i = 0; i < n; i++) {
-        int bits = bits_below(z[i], fine);
-        t->count[(uint8_t)((bits << fine) + (int)(z[i] >> bits))]++;
-        extra += bits;
+    int64_t extra = 0, i = 0;
+    for (; i + 1 < n; i += 2) {
+        int a = bits_below(z[i], fine), b = bits_below(z[i + 1], fine);
+        t->count[(uint8_t)((a << fine) + (int)(z[i] >> a))]++;
+        odd[(uint8_t)((b << fine) + (int)(z[i + 1] >> b))]++;
+        extra += a + b;
     }
+    for (; i < n; i++) {
+        int a = bits_below(z[i], fine);
+        odd[(uint8_t)((a << fine) + (int)(z[i] >> a))]++;
+        extra += a;
+    }
+    for (int k = 0; k < 256; k++) t->count[k] += odd[k];
     t->n = n;
     t->extra = extra;
 }
@@ -160,14 +165,17 @@ static void buckets_put(HWork *w, Buf *out, const uint64_t *z, int64_t n, int fi
     else put_buckets(w, out, z, n, fine);
 }
 
-static void varints_put(HWork *w, Buf *out, const uint64_t *z, int64_t n) {
+// Not when that cannot be below `below` bytes; true: it was done.
+static bool varints_put(HWork *w, Buf *out, const uint64_t *z, int64_t n, int64_t below) {
     uint8_t *bytes = hwork_slot(w, SLOT_VARINTS, n * 10), *at = bytes;
     for (int64_t i = 0; i < n; i++) {
         uint64_t v = z[i];
         for (; v >= 0x80; v >>= 7) *at++ = (uint8_t)(v | 0x80);
         *at++ = (uint8_t)v;
     }
+    if (!w->repeats && rans_least(bytes, at - bytes) >= below) return false;
     stream_put(w, out, bytes, at - bytes);
+    return true;
 }
 
 // ---- widths --------------------------------------------------------------------------------------------------------
@@ -237,12 +245,13 @@ static void part_put(HWork *w, Buf *out, const uint64_t *z, int64_t n) {
     int fine = FINE_COARSEST;
     if (w->level < 2 && put_widths(w, out, z, n)) return;
     if (n >= FINE_MIN && w->level > 1) choose_fine(z, n, &fine);
+    w->repeats = true; // as far as is known
     buf_byte(out, (char)(fine == FINE_COARSEST ? LAYOUT_BUCKETS : fine));
     buckets_put(w, out, z, n, fine);
     if (out->n - at < n / 8 || fine == FINE_FINEST) return; // nothing to win, or all are bytes
     buf_reset(&w->packed);
     buf_byte(&w->packed, LAYOUT_VARINTS);
-    varints_put(w, &w->packed, z, n);
+    if (!varints_put(w, &w->packed, z, n, out->n - at)) return;
     if (w->packed.n >= out->n - at || out->full) return;
     out->n = at;
     buf_str_put(out, buf_str(&w->packed));

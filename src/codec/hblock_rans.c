@@ -82,6 +82,24 @@ static int64_t table_put(const uint32_t *counts, int64_t n, uint32_t *weight, ui
     return size;
 }
 
+// Two counters of each, so that one of the same that come one after another need not wait for the one before.
+static void count_bytes(const uint8_t *p, int64_t n, uint32_t counts[256]) {
+    uint32_t odd[256] = {0};
+    memset(counts, 0, 256 * sizeof *counts);
+    for (int64_t i = 0; i + 1 < n; i += 2) counts[p[i]]++, odd[p[i + 1]]++;
+    if (n & 1) odd[p[n - 1]]++;
+    for (int i = 0; i < 256; i++) counts[i] += odd[i];
+}
+
+int64_t rans_least(const uint8_t *p, int64_t n) {
+    uint32_t counts[256];
+    count_bytes(p, n, counts);
+    double bits = (double)n * log2((double)n);
+    for (int i = 0; i < 256; i++)
+        if (counts[i]) bits -= counts[i] * log2(counts[i]);
+    return (int64_t)(bits / 8);
+}
+
 static void table_get(Cut *c, uint32_t *weight) {
     int last = cut_byte(c), used = 0;
     uint32_t acc = 0;
@@ -108,22 +126,42 @@ static double bits_of(const uint32_t *counts, const Table *t) {
     return bits;
 }
 
-static uint32_t put_one(uint32_t x, uint32_t share, uint32_t before, uint8_t **at) {
-    for (uint32_t most = (LEAST >> SHARE_BITS << 8) * share; x >= most; x >>= 8) *--*at = (uint8_t)x;
-    return (x / share << SHARE_BITS) + x % share + before;
+// What a byte takes: its share, and 2^INVERSE_BITS / share, rounded up. With x below 2^20 * share a product is below
+// 2^64, and as x * share is below 2^INVERSE_BITS, the quotient is exact (Warren, Hacker's Delight, 10-9).
+#define INVERSE_BITS 43
+typedef struct Step {
+    uint64_t inverse;
+    uint32_t share, before;
+} Step;
+
+_Static_assert(LEAST >> SHARE_BITS << 8 == 1 << 20 && 20 + 2 * SHARE_BITS < INVERSE_BITS, "quotients are exact");
+
+static void steps_make(const Table *t, Step steps[256]) {
+    for (int i = 0; i < 256; i++) {
+        uint64_t share = t->share[i];
+        steps[i] = (Step){share ? ((uint64_t)1 << INVERSE_BITS) / share + 1 : 0, (uint32_t)share, t->before[i]};
+    }
+}
+
+static inline uint32_t put_one(uint32_t x, const Step *s, uint8_t **at) {
+    for (uint32_t most = (LEAST >> SHARE_BITS << 8) * s->share; x >= most; x >>= 8) *--*at = (uint8_t)x;
+    uint32_t q = (uint32_t)(x * s->inverse >> INVERSE_BITS);
+    return (q << SHARE_BITS) + x - q * s->share + s->before;
 }
 
 int64_t rans_put(HWork *w, const uint8_t *p, int64_t n, int64_t below, const uint8_t **out) {
-    uint32_t counts[256] = {0}, weight[256];
+    uint32_t counts[256], weight[256];
     uint8_t table[TABLE_MAX];
     Table t;
-    for (int64_t i = 0; i < n; i++) counts[p[i]]++;
+    count_bytes(p, n, counts);
     int64_t size = table_put(counts, n, weight, table);
     CHECK(table_make(weight, &t));
     if ((double)size + 8 + bits_of(counts, &t) / 8 >= (double)below) return 0;
     uint8_t *to = hwork_slot(w, SLOT_RANS, n * 2 + TABLE_MAX + 16), *end = to + n * 2 + TABLE_MAX + 16, *at = end;
     uint32_t x[2] = {LEAST, LEAST};
-    for (int64_t i = n; i-- > 0;) x[i & 1] = put_one(x[i & 1], t.share[p[i]], t.before[p[i]], &at);
+    Step steps[256];
+    steps_make(&t, steps);
+    for (int64_t i = n; i-- > 0;) x[i & 1] = put_one(x[i & 1], &steps[p[i]], &at);
     at -= 8;
     memcpy(at, x, 8);
     at -= size;

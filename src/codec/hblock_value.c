@@ -89,13 +89,17 @@ static double guess_scale(const uint64_t *bits, int64_t n, bool single, unsigned
     return best;
 }
 
-// Integers at a scale; returns how many are odd, and the largest scale that an odd one could live with.
-static int64_t scale_strip(const uint64_t *bits, int64_t n, unsigned k, bool single, int64_t *m, unsigned *deeper) {
-    int64_t odd = 0, last = 0, off;
+// Integers at a scale; returns how many are odd, whether others are exact, and the largest scale that an odd one could
+// live with.
+static int64_t scale_strip(const uint64_t *bits, int64_t n, unsigned k, bool single, int64_t *m, bool *exact,
+                           unsigned *deeper) {
+    int64_t odd = 0, last = 0, off, all = 0;
     *deeper = k;
+    *exact = true;
     for (int64_t i = 0; i < n; i++) {
         if (rescale(bits[i], k, single, &m[i], &off)) {
             last = m[i];
+            all |= off;
             continue;
         }
         unsigned need = odd < SAMPLES ? scale_of(bits[i], k + 1, single) : POWERS;
@@ -103,23 +107,25 @@ static int64_t scale_strip(const uint64_t *bits, int64_t n, unsigned k, bool sin
         m[i] = last;
         odd++;
     }
+    *exact = all == 0;
     return odd;
 }
 
-// Find the mode of a strip and its integers; false: none is worth it.
-static bool choose_scale(const uint64_t *bits, int64_t n, uint8_t *mode, int64_t *m) {
+// Find the mode of a strip and its integers; false: none is worth it. *exact: the integers say everything.
+static bool choose_scale(const uint64_t *bits, int64_t n, uint8_t *mode, int64_t *m, bool *exact) {
     unsigned k, s, deeper;
     double cost = guess_scale(bits, n, false, &k);
     bool single = false;
     if (cost > SINGLE_OVER && guess_scale(bits, n, true, &s) + SINGLE_LESS < cost) k = s, single = true;
     if (k == POWERS) return false;
-    int64_t odd = scale_strip(bits, n, k, single, m, &deeper);
+    int64_t odd = scale_strip(bits, n, k, single, m, exact, &deeper);
     // A digit costs 3.3 bits everywhere, an odd one about 9 bytes.
     while (odd && deeper > k && (int64_t)(deeper - k) * n * 10 < odd * 9 * 24) {
         k = deeper;
-        odd = scale_strip(bits, n, k, single, m, &deeper);
+        odd = scale_strip(bits, n, k, single, m, exact, &deeper);
     }
     *mode = (uint8_t)((single ? MODE_SINGLE : MODE_DOUBLE) + k);
+    *exact &= odd == 0;
     return odd * 2 <= n;
 }
 
@@ -179,13 +185,15 @@ static void put_odd(HWork *w, const uint64_t *bits, int64_t from, int64_t n, uin
 static uint8_t f64_strip(HWork *w, uint64_t *bits, int64_t from, int64_t n, int64_t *last) {
     uint8_t mode = 0;
     int64_t *m = hwork_slot(w, SLOT_WHOLE, n * 8);
-    if (!choose_scale(bits + from, n, &mode, m)) {
+    bool exact;
+    if (!choose_scale(bits + from, n, &mode, m, &exact)) {
         for (int64_t i = from; i < from + n; i++) bits[i] = by_size(bits[i]);
         return 0;
     }
-    if (n >= ALIKE_MIN && w->level > 1 && mode < MODE_SINGLE && is_alike(w, bits + from, n, mode - MODE_DOUBLE))
+    if (!exact && n >= ALIKE_MIN && w->level > 1 && mode < MODE_SINGLE &&
+        is_alike(w, bits + from, n, mode - MODE_DOUBLE))
         mode += MODE_ALIKE - MODE_DOUBLE;
-    put_odd(w, bits, from, n, mode, last);
+    if (!exact) put_odd(w, bits, from, n, mode, last);
     memcpy(bits + from, m, (size_t)n * 8);
     return mode;
 }
