@@ -22,6 +22,7 @@ static void run_unref(Run *r) {
     if (atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) > 1) return;
     realm_unref(r->realm);
     buf_free(&r->why);
+    buf_free(&r->notes);
     kpis_free(r->kpis);
     mem_free((void *)r->kpi_names.p);
     mem_free((void *)r->changes.p);
@@ -425,6 +426,7 @@ static void status(Run *r, Buf *out) {
                (long long)r->stats.told);
     json_put_f64(out, r->speed);
     if (r->anew) buf_printf(out, ",\"begunAnew\":true");
+    if (r->notes.n) buf_printf(out, ",\"notes\":[%.*s]", STR_ARG(buf_str(&r->notes)));
     if (r->err && r->state == RUN_FAILED) {
         buf_printf(out, ",\"error\":{\"code\":\"%s\",\"message\":", err_wire(r->err));
         json_put_str(out, buf_str(&r->why));

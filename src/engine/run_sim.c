@@ -146,6 +146,22 @@ static Err plan_changes(Run *r, View *v, bool input, Diag *d) {
     return err;
 }
 
+// Definitions of derived values that stand still within the run.
+static void take_notes(Run *r) {
+    uint32_t n;
+    const RatesNote *notes = rates_notes(r->rates, &n);
+    pthread_mutex_lock(&r->lock);
+    buf_reset(&r->notes);
+    for (uint32_t i = 0; i < n; i++) {
+        buf_printf(&r->notes, "%s{\"derived\":", i ? "," : "");
+        json_put_str(&r->notes, notes[i].name);
+        buf_printf(&r->notes, ",\"text\":");
+        json_put_str(&r->notes, notes[i].why);
+        buf_byte(&r->notes, '}');
+    }
+    pthread_mutex_unlock(&r->lock);
+}
+
 // What follows from graph and documents alone.
 static Err make_engines(Run *r, View *v, Kpis **kpis, Diag *d) {
     RatesOptions o = r->solver;
@@ -154,6 +170,7 @@ static Err make_engines(Run *r, View *v, Kpis **kpis, Diag *d) {
     TRY(rates_make(r->graph, v->catalog, &r->rates, d));
     rates_options(r->rates, &o);
     TRY(kpis_make(v, r->rates, r->kpi_names, kpis, d));
+    take_notes(r);
     int32_t count, first = catalog_docs(v->catalog, MAPPINGS_COLLECTION, &count);
     r->maps = mem_alloc((size_t)(count ? count : 1) * sizeof(Mapping *));
     for (int32_t i = first; i < first + count; i++) {

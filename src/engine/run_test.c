@@ -121,6 +121,79 @@ static void planned_and_derived(void **state) {
     kit_close(&k);
 }
 
+// What a feed tells of a twin in one batch; derived values follow from the others in it.
+typedef struct Seen {
+    double level, twice, noise, alarm;
+} Seen;
+
+static int follow_derived(Kit *k, uint64_t after) {
+    SosiaFeed *f;
+    SosiaBatch b = {.seq = 1};
+    Seen now = {.level = 1, .twice = 2};
+    int looked = 0;
+    assert_int_equal(sosia_feed_open(k->s, NULL, kit_str("f"), after, &f, NULL), SOSIA_OK);
+    assert_int_equal(kit_get_in(k, "f", SOSIA_GET_TWIN, "b", ""), SOSIA_OK);
+    uint64_t end = k->out.seq;
+    while (b.seq < end) {
+        bool noise = false;
+        do {
+            assert_int_equal(sosia_feed_next(f, INT64_C(1000000000), &b), SOSIA_OK);
+        } while (!b.seq);
+        for (int64_t i = 0; i < b.count; i++) {
+            const SosiaChange *c = &b.changes[i];
+            if (c->what != SOSIA_EV_SET || !str_eq(c->twin, STR("b"))) continue;
+            if (str_eq(c->path, STR("level"))) now.level = c->value.d;
+            if (str_eq(c->path, STR("twice"))) now.twice = c->value.d;
+            if (str_eq(c->path, STR("noise"))) now.noise = c->value.d, noise = true;
+        }
+        near(now.twice, 2 * now.level);
+        if (noise) near(now.noise, now.twice); // what a behaviour read of it is what the writer computed
+        looked += noise;
+    }
+    sosia_feed_close(f);
+    return looked;
+}
+
+// Behaviours read derived values as they move, and what they read is what is stored, at every instant that is told;
+// what cannot be taken along is named.
+static void derived_within_a_run(void **state) {
+    (void)state;
+    Kit k;
+    char path[64];
+    kit_path(path);
+    kit_open(&k, &(SosiaOpen){.path = kit_str(path), .tick_ns = -1});
+    kit_do(&k, SOSIA_MODELS_ADD, "", "", MODEL);
+    tank_in(&k, "", "a", 10);
+    tank_in(&k, "", "b", 1);
+    kit_do(&k, SOSIA_DERIVED_PUT, "double-level", "",
+           "{\"model\":\"dtmi:t:Tank;1\",\"property\":\"twice\",\"expression\":\"UNIT(level, 'metre') * 2\"}");
+    kit_do(&k, SOSIA_DEFINITION_PUT, "tank", "behaviours",
+           "{\"model\":\"dtmi:t:Tank;1\",\"say\":[\"der(level) = inflow / area\","
+           "\"when twice > 3 then alarm = true, inflow = 0 'litrePerSecond'\",\"every 1m do noise = twice\"]}");
+    fork_it(&k, "f");
+    uint64_t at = 0;
+    assert_int_equal(kit_get_in(&k, "f", SOSIA_GET_TWIN, "b", ""), SOSIA_OK);
+    at = k.out.seq;
+    assert_int_equal(begin(&k, (SosiaRun){.output_ns = HOUR / 120}), SOSIA_OK);
+    const char *body = ended(&k, "f");
+    kit_has(body, "\"state\":\"done\"");
+    kit_lacks(body, "\"notes\"");
+    near(value_of(&k, "f", "a", "alarm"), 1);
+    near(value_of(&k, "f", "a", "level"), 1.5); // 200 s after the beginning, between two outputs
+    near(value_of(&k, "f", "a", "twice"), 3);
+    assert_true(follow_derived(&k, at) >= 33); // the level stands from 2,000 s on
+    // One that looks back stands still, and the run says so.
+    kit_do(&k, SOSIA_DERIVED_PUT, "double-level", "",
+           "{\"model\":\"dtmi:t:Tank;1\",\"property\":\"twice\",\"expression\":\"AVG(noise, 1h)\"}");
+    fork_it(&k, "g");
+    assert_int_equal(begin(&k, (SosiaRun){.world = kit_str("g")}), SOSIA_OK);
+    body = ended(&k, "g");
+    kit_has(body, "\"state\":\"done\"");
+    kit_has(body, "\"notes\":[{\"derived\":\"double-level\",\"text\":");
+    kit_close(&k);
+    kit_unlink(path);
+}
+
 // A time in a status.
 static int64_t time_in(const char *body, const char *name) {
     char member[24];
@@ -281,6 +354,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(closed_form),
         cmocka_unit_test(planned_and_derived),
+        cmocka_unit_test(derived_within_a_run),
         cmocka_unit_test(pieces_are_the_whole),
         cmocka_unit_test(taken_up_after_a_close),
         cmocka_unit_test(others_write_meanwhile),

@@ -15,7 +15,7 @@ enum { N = 6 };
 
 static void ok(Err e) { assert_int_equal(e, ERR_OK); }
 
-// ---- an engine that mixes --------------------------------------------------------------------------------------------
+// ---- an engine that mixes -------------------------------------------------------------------------------------------
 
 // out[r] = given[r] + sum over k of m[r][k] * squash(in[k]); memoryless. Roles: in, given, out.
 typedef struct Mix {

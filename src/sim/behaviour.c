@@ -49,7 +49,7 @@ static Err compile_target_role(Compile *c, const Say *s, RatesInst *in) {
     return ERR_OK;
 }
 
-static Err make_inst(Rates *r, const SayDoc *doc, int32_t number, uint32_t table, Diag *d, RatesInst *out) {
+Err rates_inst(Rates *r, const SayDoc *doc, int32_t number, uint32_t table, Diag *d, RatesInst *out) {
     const Say *s = &doc->says[number];
     char key[400];
     int n = snprintf(key, sizeof key, "%d %.*s", number, (int)(doc->name.n < 300 ? doc->name.n : 300), doc->name.p);
@@ -79,10 +79,7 @@ static Err make_inst(Rates *r, const SayDoc *doc, int32_t number, uint32_t table
 
 // ---- all of them ----------------------------------------------------------------------------------------------------
 
-static Err add_inst(Rates *r, const RatesInst *in) {
-    *RATES_PUSH(r, r->insts, r->inst_count, r->inst_cap) = *in;
-    return ERR_OK;
-}
+void rates_inst_add(Rates *r, const RatesInst *in) { *RATES_PUSH(r, r->insts, r->inst_count, r->inst_cap) = *in; }
 
 static Err add_model_doc(Rates *r, const SayDoc *doc, bool all, Diag *d) {
     const Catalog *cat = r->catalog;
@@ -95,35 +92,39 @@ static Err add_model_doc(Rates *r, const SayDoc *doc, bool all, Diag *d) {
         if (rows == 0 && !all) continue;
         for (int32_t i = 0; i < doc->say_count; i++) {
             RatesInst in;
-            TRY(make_inst(r, doc, i, (uint32_t)t, d, &in));
+            TRY(rates_inst(r, doc, i, (uint32_t)t, d, &in));
             in.row_count = rows;
             in.width = (uint32_t)schema_find(cat->schema, doc->model)->base_count;
-            TRY(add_inst(r, &in));
+            rates_inst_add(r, &in);
         }
     }
     if (!known) return say_fault(d, ERR_MODEL_NOT_FOUND, doc, -1, -1, "there is no model %.*s", STR_ARG(doc->model));
     return ERR_OK;
 }
 
+void rates_inst_of(Rates *r, RatesInst *in, uint32_t twin) {
+    uint32_t first = r->graph->table_first[in->table], rows = r->graph->table_first[in->table + 1] - first;
+    uint32_t *row = NEW(&r->keep, uint32_t, 1);
+    bool *has = NEW(&r->keep, bool, rows);
+    row[0] = twin - first;
+    has[row[0]] = true;
+    in->rows = row;
+    in->row_count = 1;
+    in->has = has;
+    in->width = UINT32_MAX;
+    rates_inst_add(r, in);
+}
+
 static Err add_twin_doc(Rates *r, const SayDoc *doc, uint32_t twin, Diag *d) {
-    uint32_t table = r->graph->table[twin], *row = NEW(&r->keep, uint32_t, 1);
-    uint32_t rows = r->graph->table_first[table + 1] - r->graph->table_first[table];
-    row[0] = twin - r->graph->table_first[table];
     for (int32_t i = 0; i < doc->say_count; i++) {
         RatesInst in;
-        TRY(make_inst(r, doc, i, table, d, &in));
-        bool *has = NEW(&r->keep, bool, rows);
-        has[row[0]] = true;
-        in.rows = row;
-        in.row_count = 1;
-        in.has = has;
-        in.width = UINT32_MAX;
-        TRY(add_inst(r, &in));
+        TRY(rates_inst(r, doc, i, r->graph->table[twin], d, &in));
+        rates_inst_of(r, &in, twin);
     }
     return ERR_OK;
 }
 
-static uint32_t twin_named(const SimGraph *g, Str name) {
+uint32_t rates_twin(const SimGraph *g, Str name) {
     for (uint32_t i = 0; i < g->twins; i++) {
         if (str_eq(sim_graph_name(g, i), name)) return i;
     }
@@ -157,6 +158,18 @@ static void without_rows(Rates *r, RatesInst *wide, const RatesInst *own) {
     wide->rows = left;
     wide->has = has;
     wide->row_count = n;
+}
+
+void rates_rest(Rates *r, uint32_t role, uint32_t twin) {
+    RatesInst one = {.table = r->graph->table[twin]};
+    uint32_t first = r->graph->table_first[one.table];
+    bool *has = NEW(&r->keep, bool, r->graph->table_first[one.table + 1] - first);
+    has[twin - first] = true;
+    one.has = has;
+    for (uint32_t i = 0; i < r->inst_count; i++) {
+        RatesInst *in = &r->insts[i];
+        if (in->kind == SAY_ALWAYS && in->role == role && !in->doc->twin.n) without_rows(r, in, &one);
+    }
 }
 
 // Of statements for one property the narrowest stays; others lose their rows.
@@ -306,7 +319,7 @@ static void make_deps(Rates *r) {
     }
 }
 
-static Err make(Rates *r, Diag *d) {
+static Err make(Rates *r, bool derived, Diag *d) {
     int32_t n = 0, first = catalog_docs(r->catalog, BEHAVIOURS_COLLECTION, &n);
     if (n > BEHAVIOURS_MAX)
         return diag_add(d, ERR_LIMIT, -1, -1, STR("behaviours"), "more than %d behaviours", BEHAVIOURS_MAX);
@@ -316,12 +329,13 @@ static Err make(Rates *r, Diag *d) {
         SayDoc *say = &r->docs[r->doc_count++];
         TRY(say_document(&r->keep, doc->name, doc->json, say, d));
         if (say->twin.n) {
-            uint32_t twin = twin_named(r->graph, say->twin);
+            uint32_t twin = rates_twin(r->graph, say->twin);
             if (twin == NONE)
                 return say_fault(d, ERR_VALIDATION, say, -1, -1, "there is no twin %.*s", STR_ARG(say->twin));
             TRY(add_twin_doc(r, say, twin, d));
         } else TRY(add_model_doc(r, say, false, d));
     }
+    if (derived) derived_add(r);
     TRY(settle_widths(r, d));
     TRY(mark_roles(r, d));
     TRY(sort_insts(r, d));
@@ -348,13 +362,37 @@ void rates_delete(Rates *r) {
     mem_free(r);
 }
 
+// Behaviours that go together without derived values are run without: they stand still, and a note tells why.
+static Err make_without(SimGraph *g, const Catalog *c, const Diag *why, Rates **out, Diag *d) {
+    Rates *r = rates_blank(g, c);
+    Err e = make(r, false, d);
+    if (e != ERR_OK) return rates_delete(r), e;
+    Str text = why->count ? why->messages[0].text : STR("they do not go together with the behaviours");
+    *RATES_PUSH(r, r->notes, r->note_count, r->note_cap) =
+        (RatesNote){.name = STR("*"), .why = arena_str(&r->keep, text)};
+    *out = r;
+    return ERR_OK;
+}
+
 Err rates_make(SimGraph *g, const Catalog *c, Rates **out, Diag *d) {
     Rates *r = rates_blank(g, c);
-    Err e = make(r, d);
-    if (e != ERR_OK) return rates_delete(r), e;
+    Diag first;
+    diag_init(&first);
+    Err e = make(r, true, &first);
+    if (e != ERR_OK) {
+        rates_delete(r);
+        e = make_without(g, c, &first, &r, d);
+    }
+    diag_free(&first);
+    TRY(e);
     sim_graph_ref(g);
     *out = r;
     return ERR_OK;
+}
+
+const RatesNote *rates_notes(const Rates *r, uint32_t *count) {
+    *count = r->note_count;
+    return r->notes;
 }
 
 Rates *rates_ref(Rates *r) {

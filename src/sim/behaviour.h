@@ -54,6 +54,12 @@ MUST Err rates_make(SimGraph *g, const Catalog *c, Rates **out, Diag *d);
 Rates *rates_ref(Rates *r);
 void rates_unref(Rates *r); // NULL is fine
 MUST Err rates_add(const Rates *r, Sim *s, Diag *d);
+// Definitions of derived values (collection "derived") that statements read move with them within a run, see derived.c.
+// Those that cannot stand as they are: their names, and a sentence why. Texts live as long as r.
+typedef struct RatesNote {
+    Str name, why;
+} RatesNote;
+const RatesNote *rates_notes(const Rates *r, uint32_t *count);
 // Does nothing move: no rate, no event, no definition?
 bool rates_empty(const Rates *r);
 

@@ -166,6 +166,9 @@ struct Rates {
     uint32_t *place_of;  // by twin: of a cohort its row's number within it
     RatesWatch *watches;
     uint32_t watch_count, watch_cap;
+    RatesNote *notes;
+    uint32_t note_count, note_cap;
+    struct Derived *derived; // NULL: no definitions, or none was looked at
 };
 
 // ---- behaviour.c ----------------------------------------------------------------------------------------------------
@@ -175,6 +178,22 @@ Rates *rates_blank(SimGraph *g, const Catalog *c);
 void rates_delete(Rates *r);
 // The same for a look at documents: the catalog without twins.
 Rates *rates_blank_look(SimGraph *room, const Catalog *c);
+
+// A statement for the twins of a table, compiled; its rows are the caller's. Then: add it; add it for one twin; no
+// definition for all twins of a model holds for this one. Errors: as behaviour_check.
+MUST Err rates_inst(Rates *r, const SayDoc *doc, int32_t number, uint32_t table, Diag *d, RatesInst *out);
+void rates_inst_add(Rates *r, const RatesInst *in);
+void rates_inst_of(Rates *r, RatesInst *in, uint32_t twin);
+void rates_rest(Rates *r, uint32_t role, uint32_t twin);
+// The dense number of a twin, NONE.
+uint32_t rates_twin(const SimGraph *g, Str name);
+
+// ---- derived.c ------------------------------------------------------------------------------------------------------
+
+// Behind the statements of behaviours: the definitions of derived values that they read.
+void derived_add(Rates *r);
+// Something that moves nothing reads these: definitions that no statement reads stand still, with a note.
+void derived_watched(Rates *r, const RatesRead *reads, uint32_t n);
 
 // ---- compile.c ------------------------------------------------------------------------------------------------------
 

@@ -131,6 +131,7 @@ Err rates_watch(Rates *r, const RatesAsk *a, Diag *d) {
     TRY(make(r, a, r->graph->table[twin], w, &c, d));
     w->row = twin - r->graph->table_first[w->table];
     look_around(r, w, &c);
+    derived_watched(r, c.reads, c.read_count);
     listen(r, &c, r->watch_count);
     *RATES_PUSH(r, r->watches, r->watch_count, r->watch_cap) = *w;
     return ERR_OK;
