@@ -302,7 +302,9 @@ static void add_row(Table *t, const Json *r, bool pending) {
     char room[32];
     Buf n = {0};
     table_put(t, STYLE_PLAIN, when_of(r, STR("asked"), room));
-    table_put(t, pending ? STYLE_YELLOW : STYLE_PLAIN, pending ? STR("under way") : when_of(r, STR("completed"), room));
+    bool stands = str_eq(text_in(r, STR("state")), STR("standing"));
+    Str way = stands ? STR("stands still") : STR("under way");
+    table_put(t, pending ? STYLE_YELLOW : STYLE_PLAIN, pending ? way : when_of(r, STR("completed"), room));
     table_put(t, STYLE_PLAIN, text_in(r, STR("kind")));
     if (!pending) text_count(number_in(r, STR("values")), &n);
     table_put(t, STYLE_PLAIN, buf_str(&n));
@@ -311,6 +313,20 @@ static void add_row(Table *t, const Json *r, bool pending) {
     table_put(t, STYLE_PLAIN, buf_str(&n));
     table_put(t, STYLE_DIM, text_in(r, STR("id")));
     buf_free(&n);
+}
+
+// Why one stands still, and until when.
+static void say_why(const Json *r) {
+    const Json *reason = json_get(r, STR("reason"));
+    if (!reason || reason->type != JSON_OBJECT) return;
+    char room[32];
+    Buf b = {0};
+    text_clean(text_in(reason, STR("message")), &b);
+    Str next = when_of(r, STR("nextTry"), room);
+    note("%.*s could not be done so far (tries: %lld): %.*s%s%.*s%s", STR_ARG(text_in(r, STR("id"))),
+         (long long)number_in(r, STR("tries")), STR_ARG(buf_str(&b)), next.n ? "; next try " : "", STR_ARG(next),
+         next.n ? " UTC" : "");
+    buf_free(&b);
 }
 
 static Err collect(void *arg, const Json *item) {
@@ -342,6 +358,7 @@ static Err list(Client *c, bool json) {
         buf_free(&out);
     } else if (!err && (count || any)) {
         err = say_table(&l.table);
+        for (int32_t i = 0; !err && any && i < pending->count; i++) say_why(&pending->items[i]);
     } else if (!err) {
         note("nothing was ever erased");
     }

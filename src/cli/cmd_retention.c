@@ -45,6 +45,19 @@ static Err say_body(Client *c) {
     return say(buf_str(&c->body));
 }
 
+// Forks keep what they lie over.
+static void say_held(const Json *held) {
+    if (!held || held->type != JSON_OBJECT) return;
+    const Json *n = json_get(held, STR("worlds"));
+    Buf b = {0};
+    text_clean(text_of(held, STR("world")), &b);
+    Str since = str_sub(text_of(held, STR("since")), 0, 19);
+    int64_t more = n && json_f64(n) > 1 ? (int64_t)json_f64(n) - 1 : 0;
+    note("the fork %.*s holds everything from %.*sZ on%s; sosia worlds drop %.*s lets it go", STR_ARG(buf_str(&b)),
+         STR_ARG(since), more ? ", and younger ones do" : "", STR_ARG(buf_str(&b)));
+    buf_free(&b);
+}
+
 static Err list(Client *c, bool json) {
     Json doc;
     TRY(client_do(c, &(Call){.path = client_path(c, "/retention", NULL)}));
@@ -57,6 +70,7 @@ static Err list(Client *c, bool json) {
     for (int32_t i = 0; i < all->count; i++) add_row(&t, &all->items[i]);
     Err err = say_table(&t);
     table_free(&t);
+    if (!err) say_held(json_get(&doc, STR("held")));
     return err;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/erase.h"
+#include "engine/erase_inner.h"
 #include <errno.h>
 #include <stdio.h>
 #include <sys/random.h>
@@ -18,78 +18,8 @@
 #include "world/forget.h"
 #include "world/past.h"
 
-#define ERASE_KIND "sosia.erase" // what is to be erased
-#define ERASED_KIND "erasure"    // what was
 #define LOOK_NS (50 * NS_PER_MS) // between looks whether the engine closes
 #define RETIRED_NS NS_PER_S      // readers are waited for, once nothing leads to what was erased
-
-typedef enum JobState {
-    JOB_ASKED = 1, // stored
-    JOB_GONE,      // from every world; durable at seq
-    JOB_WASH,      // from everywhere; what asked for it is to leave the file too
-} JobState;
-
-// Ascending numbers of columns.
-typedef struct Columns {
-    uint32_t *items;
-    int64_t count, cap;
-} Columns;
-
-// A fork that it was erased from, and its sequence then.
-typedef struct ForkDone {
-    Realm *realm;    // reference; NULL: it is only in the file
-    uint64_t number; // in the file
-    uint64_t seq;    // 0: it could not be made, all of it is meant
-    bool made;       // its columns are known
-    Columns columns; // of the property there: a fork may have models, and types of the twin, of its own
-} ForkDone;
-
-typedef struct Job {
-    struct Job *next;
-    Arena arena; // of everything below
-    JobState state;
-    char id[40], subject[65];
-    Str twin, property, by;
-    bool whole; // no property
-    Str why;    // of a failure, when the writer said
-    int64_t asked_ns, done_ns;
-    SosiaDoneFn done; // NULL: nobody waits any more
-    void *arg;
-    int64_t again_ns; // mono; not before
-    // found
-    uint64_t *twins; // of that name, dead ones too
-    int64_t twin_count;
-    HistoryErase *spans;
-    int64_t span_count, span_cap;
-    uint64_t *links; // ascending, of whole twins
-    int64_t link_count, link_cap;
-    Columns columns;
-    Columns everywhere; // of the property in any table of live, for what is left of forks that cannot be made
-    bool telemetry;     // the property is the name of one
-    bool known;         // some model had it, or some message
-    ForkDone *forks;
-    int64_t fork_count;
-    // done
-    uint64_t seq;
-    int64_t time; // of that batch
-    int64_t points, rows, zeroed;
-    Eraser *eraser;
-    Str receipt;
-    bool scrubbed; // under the eraser's lock
-    Err scrub_err;
-    Err err;
-} Job;
-
-struct Eraser {
-    Sosia *engine;
-    Thread thread;
-    pthread_mutex_t lock; // guards the rest
-    pthread_cond_t more;
-    Job *first; // in order
-    int64_t count;
-    bool stop;
-    Job *left; // not finished when the engine closed
-};
 
 // ---- asking -------------------------------------------------------------------------------------------------------
 
@@ -113,7 +43,7 @@ static void forks_drop(Job *j) {
     }
 }
 
-static void job_free(Job *j) {
+void erase_job_free(Job *j) {
     forks_drop(j);
     for (int64_t i = 0; i < j->fork_count; i++) mem_free(j->forks[i].columns.items);
     mem_free(j->forks);
@@ -145,7 +75,7 @@ static Err job_push(Eraser *x, Job *j) {
     return err;
 }
 
-static void put_time(Buf *out, const char *name, int64_t ns) {
+void erase_time_put(Buf *out, const char *name, int64_t ns) {
     buf_printf(out, ",\"%s\":\"", name);
     time_print(ns, 7, out);
     buf_byte(out, '"');
@@ -154,8 +84,8 @@ static void put_time(Buf *out, const char *name, int64_t ns) {
 // It names nothing.
 static void receipt_put(const Job *j, Buf *out) {
     buf_printf(out, "{\"id\":\"%s\"", j->id);
-    put_time(out, "asked", j->asked_ns);
-    put_time(out, "completed", j->done_ns);
+    erase_time_put(out, "asked", j->asked_ns);
+    erase_time_put(out, "completed", j->done_ns);
     buf_printf(out, ",\"subject\":\"%s\",\"kind\":\"%s\"", j->subject, j->whole ? "twin" : "property");
     buf_printf(out, ",\"twins\":%lld,\"sequence\":%llu,\"values\":%lld,\"relationships\":%lld",
                (long long)j->twin_count, (unsigned long long)j->seq, (long long)j->points, (long long)j->link_count);
@@ -197,7 +127,7 @@ SosiaErr sosia_erase(Sosia *s, const SosiaCaller *who, SosiaStr twin, SosiaStr p
     j->done = done;
     j->arg = arg;
     Err err = job_push(s->eraser, j);
-    if (err) job_free(j);
+    if (err) erase_job_free(j);
     return (SosiaErr)err;
 }
 
@@ -252,7 +182,7 @@ static void number_take(Job *j, Cut *c) {
     else twin_add(j, n);
 }
 
-static Job *job_decode(Str id, Str value) {
+Job *erase_job_decode(Str id, Str value) {
     Cut c = cut_of(value);
     Job *j = job_new((Str){0}, (Str){0}, (Str){0}, 0);
     j->state = (JobState)cut_varint(&c);
@@ -275,14 +205,14 @@ static Job *job_decode(Str id, Str value) {
         while (!c.bad && c.p < c.end) number_take(j, &c);
     }
     if (good && !c.bad) return j;
-    job_free(j);
+    erase_job_free(j);
     return NULL;
 }
 
 // One that was not finished when the engine closed. Nobody is refused: it was asked for.
 static bool take_item(void *ctx, SosiaStr key, SosiaStr value) {
     Eraser *x = ctx;
-    Job *j = job_decode(key, value);
+    Job *j = erase_job_decode(key, value);
     if (j) job_append(x, j);
     return true;
 }
@@ -845,7 +775,7 @@ static Job *job_take(Eraser *x) {
         Job **at = &x->first;
         while (*at && (*at)->again_ns > now) at = &(*at)->next;
         struct timespec until = time_after(wait);
-        if ((j = *at)) *at = j->next;
+        if ((j = x->running = *at)) *at = j->next;
         else if (x->first) pthread_cond_timedwait(&x->more, &x->lock, &until);
         else pthread_cond_wait(&x->more, &x->lock);
     }
@@ -853,23 +783,38 @@ static Job *job_take(Eraser *x) {
     return j;
 }
 
+// It was asked for, and it is known of whom: it stays to be done whatever stands against it.
 static bool tries_again(const Job *j) {
-    bool disk = j->err == ERR_STORAGE || j->err == ERR_STORAGE_FULL || j->err == ERR_BUSY;
-    return disk && (j->twin_count || j->state == JOB_WASH);
+    bool refused = !j->err || j->err == ERR_TWIN_NOT_FOUND || j->err == ERR_VALIDATION || j->err == ERR_CLOSED;
+    return !refused && (j->twin_count || j->state == JOB_WASH);
+}
+
+// Twice as long between tries each time.
+static void stand(Eraser *x, Job *j) {
+    int64_t wait = ERASE_AGAIN_NS;
+    for (int64_t i = 0; i < j->tries && wait < ERASE_AGAIN_MAX_NS; i++) wait *= 2;
+    if (wait > ERASE_AGAIN_MAX_NS) wait = ERASE_AGAIN_MAX_NS;
+    j->tries++;
+    j->stands = j->err;
+    j->again_ns = time_mono_ns() + wait;
+    j->next_ns = x->engine->now(x->engine->now_ctx) + wait;
 }
 
 static void job_done(Eraser *x, Job *j) {
     job_tell(j);
     pthread_mutex_lock(&x->lock);
     x->count--;
+    x->running = NULL;
+    x->done += !j->err;
+    x->failed += j->err != ERR_OK;
     bool stop = x->stop, again = !stop && tries_again(j);
-    j->again_ns = time_mono_ns() + ERASE_AGAIN_NS;
+    if (again) stand(x, j);
     if (again) job_append(x, j);
     if (stop) j->next = x->left;
     if (stop) x->left = j; // the store may still have it
     pthread_mutex_unlock(&x->lock);
     if (stop) forks_drop(j);
-    else if (!again) job_free(j);
+    else if (!again) erase_job_free(j);
 }
 
 static void *eraser_main(void *arg) {
@@ -902,7 +847,7 @@ void eraser_stop(Eraser *x) {
         next = j->next;
         j->err = ERR_CLOSED;
         job_tell(j);
-        job_free(j);
+        erase_job_free(j);
     }
     x->first = NULL;
 }
@@ -911,64 +856,9 @@ void eraser_free(Eraser *x) {
     if (!x) return;
     for (Job *j = x->left, *next; j; j = next) {
         next = j->next;
-        job_free(j);
+        erase_job_free(j);
     }
     pthread_mutex_destroy(&x->lock);
     pthread_cond_destroy(&x->more);
     mem_free(x);
-}
-
-// ---- receipts -----------------------------------------------------------------------------------------------------
-
-static bool list_receipt(void *ctx, SosiaStr key, SosiaStr value) {
-    Buf *out = ctx;
-    (void)key;
-    if (out->p[out->n - 1] != '[') buf_byte(out, ',');
-    buf_str_put(out, value);
-    return true;
-}
-
-static bool list_pending(void *ctx, SosiaStr key, SosiaStr value) {
-    Buf *out = ctx;
-    Job *j = job_decode(key, value);
-    if (!j) return true;
-    if (out->p[out->n - 1] != '[') buf_byte(out, ',');
-    buf_printf(out, "{\"id\":\"%s\"", j->id);
-    put_time(out, "asked", j->asked_ns);
-    buf_byte(out, '}');
-    job_free(j);
-    return true;
-}
-
-typedef struct Wanted {
-    Str id;
-    Buf *out;
-    bool found;
-} Wanted;
-
-static bool find_receipt(void *ctx, SosiaStr key, SosiaStr value) {
-    Wanted *x = ctx;
-    x->found = str_eq(key, x->id);
-    if (x->found) buf_str_put(x->out, value);
-    return !x->found;
-}
-
-SosiaErr sosia_erasures(Sosia *s, const SosiaCaller *who, SosiaStr id, SosiaOut *out) {
-    (void)who;
-    buf_reset(&out->body);
-    if (!s->eraser) return SOSIA_UNSUPPORTED;
-    if (id.n) {
-        Wanted x = {.id = id, .out = &out->body};
-        SosiaErr err = sosia_items_scan(s, STR(ERASED_KIND), (Str){0}, 0, find_receipt, &x);
-        return err || x.found ? err : SOSIA_ERASURE_NOT_FOUND;
-    }
-    Buf pending = {0}; // first: what ends meanwhile is in both, not in none
-    buf_printf(&pending, "],\"pending\":[");
-    SosiaErr err = sosia_items_scan(s, STR(ERASE_KIND), (Str){0}, 0, list_pending, &pending);
-    buf_printf(&out->body, "{\"value\":[");
-    if (!err) err = sosia_items_scan(s, STR(ERASED_KIND), (Str){0}, 0, list_receipt, &out->body);
-    buf_str_put(&out->body, buf_str(&pending));
-    buf_printf(&out->body, "]}");
-    buf_free(&pending);
-    return err;
 }

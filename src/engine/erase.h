@@ -19,10 +19,11 @@
 #pragma once
 #include "engine/engine.h"
 
-#define ERASES_MAX 64                  // waiting and under way
-#define ERASE_WAIT_NS (30 * NS_PER_S)  // who carries something from world to world waits for an erasure
-#define ERASE_TRIES 3                  // and begins anew when one came in between
-#define ERASE_AGAIN_NS (30 * NS_PER_S) // between tries of what the disk refused
+#define ERASES_MAX 64                        // waiting and under way
+#define ERASE_WAIT_NS (30 * NS_PER_S)        // who carries something from world to world waits for an erasure
+#define ERASE_TRIES 3                        // and begins anew when one came in between
+#define ERASE_AGAIN_NS (30 * NS_PER_S)       // to the second try of what could not be done, then twice as long, up to
+#define ERASE_AGAIN_MAX_NS (3600 * NS_PER_S) // this
 
 typedef struct Eraser Eraser;
 
@@ -39,6 +40,13 @@ MUST Err erase_epoch(const Sosia *e, uint64_t *out);
 // Errors: BUSY, CLOSED.
 MUST Err erase_wait(Sosia *e, uint64_t *out);
 bool erase_since(const Sosia *e, uint64_t epoch);
+
+typedef struct EraseStats {
+    int64_t pending, standing; // not over; of those, such that wait for another try
+    int64_t done, failed;      // since the start: receipts; tries that came to nothing
+} EraseStats;
+// Any thread. x NULL: zeros.
+void eraser_stats(Eraser *x, EraseStats *out);
 
 // Writer: OP_ERASE. id: the twin's name; sub: a property, "": everything; items: numbers of dead twins of that name.
 void erase_task(Sosia *e, Realm *r, Task *c);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rounds of retention: the writer starts them, the history's thread asks what is to be kept.
 #include "base/time.h"
+#include "codec/json.h"
 #include "engine/retention.h"
 #include "engine/scenarios.h"
 
@@ -58,4 +59,22 @@ int64_t retention_poll(Sosia *e) {
     scenarios_floor(e);
     history_retain(e->history, e->now(e->now_ctx));
     return every;
+}
+
+SosiaErr sosia_retention_held(Sosia *s, const SosiaCaller *who, SosiaOut *out) {
+    Buf name = {0};
+    int64_t worlds, since = scenarios_holder(s, &name, &worlds);
+    (void)who;
+    buf_reset(&out->body);
+    if (since) {
+        buf_printf(&out->body, "{\"world\":");
+        json_put_str(&out->body, buf_str(&name));
+        buf_printf(&out->body, ",\"since\":\"");
+        time_print(since, 7, &out->body);
+        buf_printf(&out->body, "\",\"worlds\":%lld}", (long long)worlds);
+    } else {
+        buf_printf(&out->body, "null");
+    }
+    buf_free(&name);
+    return SOSIA_OK;
 }

@@ -425,6 +425,23 @@ void scenarios_free(Sosia *e) {
     mem_free(e->scenarios);
 }
 
+int64_t scenarios_holder(Sosia *e, Buf *name, int64_t *worlds) {
+    const Scenario *oldest = NULL;
+    *worlds = 0;
+    pthread_mutex_lock(&e->worlds_lock);
+    for (int64_t i = 0; i < e->scenario_count; i++) {
+        const Scenario *s = e->scenarios[i];
+        if (!s->live_seq || s->dropped) continue; // of one that was dropped a child tells, of the same instant
+        ++*worlds;
+        bool older = !oldest || s->live_time < oldest->live_time;
+        if (older || (s->live_time == oldest->live_time && s->number < oldest->number)) oldest = s;
+    }
+    if (oldest) buf_str_put(name, oldest->name);
+    int64_t since = oldest ? oldest->live_time : 0;
+    pthread_mutex_unlock(&e->worlds_lock);
+    return since;
+}
+
 void scenarios_floor(Sosia *e) {
     int64_t floor = INT64_MAX;
     pthread_mutex_lock(&e->worlds_lock);

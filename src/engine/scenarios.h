@@ -94,5 +94,8 @@ void scenarios_free(Sosia *e);
 void scenario_show(Sosia *e, const Scenario *s, const World *w, int64_t now_ns, Buf *out);
 // The clock of a fork: where its next batch or its now() stands, whatever the wall clock says.
 int64_t scenario_clock(const Realm *r);
+// Who holds that instant: the name of the first of the oldest forks is appended; *worlds: forks that lie over live as it
+// was. Returns the instant, 0: none. Any thread.
+int64_t scenarios_holder(Sosia *e, Buf *name, int64_t *worlds);
 // Retention: the oldest instant a fork needs raw values from; INT64_MAX: none. The writer.
 void scenarios_floor(Sosia *e);

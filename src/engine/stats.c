@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Counters and sizes as one JSON object; the names are those of docs/metrics.md.
+#include "engine/erase.h"
 #include "engine/pasts.h"
+#include "engine/scenarios.h"
 #include "base/time.h"
 #include "history/history.h"
 
@@ -65,6 +67,8 @@ static void put_memory(Sosia *e, Buf *out) {
 
 static void put_history(Sosia *e, Buf *out) {
     HistoryStats h = {0};
+    Buf name = {0};
+    int64_t holding;
     history_stats(e->history, &h);
     buf_printf(out, ",\"history\":{");
     put(out, "points", h.points);
@@ -84,7 +88,21 @@ static void put_history(Sosia *e, Buf *out) {
     put(out, "cacheHits", h.cache_hits);
     put(out, "cacheMisses", h.cache_misses);
     put(out, "failed", h.failed);
+    put(out, "heldSince", scenarios_holder(e, &name, &holding));
+    put(out, "holdingWorlds", holding);
     put(out, "corruptPages", h.corrupt);
+    buf_byte(out, '}');
+    buf_free(&name);
+}
+
+static void put_erasures(Sosia *e, Buf *out) {
+    EraseStats st;
+    eraser_stats(e->eraser, &st);
+    buf_printf(out, ",\"erasures\":{");
+    put(out, "pending", st.pending);
+    put(out, "standing", st.standing);
+    put(out, "done", st.done);
+    put(out, "failed", st.failed);
     buf_byte(out, '}');
 }
 
@@ -126,5 +144,6 @@ void stats_show(Sosia *e, Buf *out) {
     put_memory(e, out);
     if (e->store) put_store(e, out);
     if (e->history) put_history(e, out);
+    if (e->history) put_erasures(e, out);
     buf_byte(out, '}');
 }
