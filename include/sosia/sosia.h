@@ -447,13 +447,14 @@ SosiaErr sosia_retell(Sosia *s, const SosiaCaller *who, const SosiaRetell *r, So
 // written to the twin behind the erasure stays.
 // Errors at once: ARGUMENT (no twin), BUSY (64 wait), CLOSED, UNSUPPORTED (no file, or no history is kept). Told to
 // done: TWIN_NOT_FOUND (there never was one of that name), VALIDATION (it has no such property or telemetry, or the
-// property is derived), STORAGE, STORAGE_FULL, CORRUPT, LIMIT, CLOSED. After the last it goes on at the next open, after
-// the others it is tried again, at once at the next open: see sosia_erasures.
+// property is derived), STORAGE, STORAGE_FULL, CORRUPT, LIMIT, CLOSED. After the last it goes on at the next open;
+// after the four before, it is tried again, ever more seldom: see sosia_erasures.
 SosiaErr sosia_erase(Sosia *s, const SosiaCaller *who, SosiaStr twin, SosiaStr property, SosiaDoneFn done, void *arg);
 // id: that receipt, byte for byte as it was given. "": JSON {"value":[receipt...],
-// "pending":[{"id","asked","state"}...]}, both in the order they were asked for; state is "waiting", "running" or "standing": that could not be done so far, "reason"
-// {"code","message"} says why, "tries" how often it was tried, "nextTry" when it will be. Waits for the store's thread: not from a callback of a write. Errors:
-// ERASURE_NOT_FOUND (no such receipt), STORAGE, CORRUPT, UNSUPPORTED (no file, or no history is kept).
+// "pending":[{"id","asked","state"}...]}, both in the order they were asked for; state is "waiting", "running" or
+// "standing": that could not be done so far, "reason" {"code","message"} says why, "tries" how often it was tried,
+// "nextTry" when it will be. Waits for the store's thread: not from a callback of a write. Errors: ERASURE_NOT_FOUND
+// (no such receipt), STORAGE, CORRUPT, UNSUPPORTED (no file, or no history is kept).
 SosiaErr sosia_erasures(Sosia *s, const SosiaCaller *who, SosiaStr id, SosiaOut *out);
 
 // ---- worlds -------------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 // sosia_diff: two worlds, frozen, compared; one page of what differs.
 #include <stdio.h>
 #include "base/check.h"
-#include "base/time.h"
 #include "codec/json.h"
 #include "engine/differ.h"
 #include "engine/pasts.h"
@@ -27,13 +26,12 @@ static Err freeze(Realm *r, bool base, Task **task, World **out) {
     return c->err;
 }
 
-// The parent at the fork's instant, where nothing of it is kept in memory: of the past.
-static Err past_base(Sosia *e, const Realm *r, Realm **out) {
-    Buf name = {0};
-    buf_printf(&name, "live@");
-    time_print(r->past_time, 7, &name);
-    Err err = pasts_find(e, buf_str(&name), out, NULL);
-    buf_free(&name);
+// The parent at the fork's instant, where nothing of it is kept in memory (erasures let go of that): of a fork of live
+// the past, of a fork of a fork by the journals of its parents.
+static Err made_base(Sosia *e, DiffSides *out) {
+    Err err = scenario_base(e, out->realm->scenario, &out->under, &out->made);
+    if (err) out->under = NULL;
+    out->before = out->made;
     return err;
 }
 
@@ -53,11 +51,13 @@ static Err sides(Sosia *e, Str world, Str against, DiffSides *out, Buf *why) {
     TRY(freeze(out->realm, !against.n, &out->task, &out->after));
     if (!against.n) out->before = out->task->base;
     if (!against.n && !out->before && out->realm->scenario->parent) {
-        buf_printf(why, "what \"%.*s\" was forked of is not kept any more: say what to compare it with",
-                   STR_ARG(world));
-        return ERR_GONE;
+        err = made_base(e, out);
+        if (err == ERR_GONE || err == ERR_PAST_GONE)
+            buf_printf(why, "what \"%.*s\" was forked of is not kept any more: say what to compare it with",
+                       STR_ARG(world));
+        return err;
     }
-    if (!against.n && !out->before) TRY(past_base(e, out->realm, &out->other));
+    if (!against.n && !out->before) TRY(pasts_at(e, out->realm->past_time, &out->other));
     if (out->other) TRY(freeze(out->other, false, &out->other_task, &out->before));
     return ERR_OK;
 }
@@ -72,6 +72,8 @@ Err diff_sides(Sosia *e, Str world, Str against, DiffSides *out, Buf *why) {
 void diff_sides_free(DiffSides *s) {
     if (s->task) task_free(s->task);
     if (s->other_task) task_free(s->other_task);
+    if (s->made) world_free(s->made);
+    if (s->under) realm_unref(s->under);
     if (s->realm) realm_unref(s->realm);
     if (s->other) realm_unref(s->other);
     *s = (DiffSides){0};

@@ -64,6 +64,8 @@ bool diff_same(const DiffAsk *ask, const Field *f, const DiffCell *x, const Diff
 // it was forked). Any thread but the engine's own. Errors: those of realm_get, UNSUPPORTED (live has no parent).
 typedef struct DiffSides {
     Realm *realm, *other; // references; other NULL: the base
+    World *made;          // a base that was made again, over `under`; NULL: there was one
+    Realm *under;
     Task *task, *other_task;
     World *before, *after;
 } DiffSides;

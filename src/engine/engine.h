@@ -403,6 +403,7 @@ struct Sosia {
     struct Pasts *pasts;
     struct Keeper *keeper;        // of checkpoints of forks; NULL: forks are not kept
     struct Eraser *eraser;        // NULL: no history
+    int64_t erase_again_ns;       // to the second try of an erasure; 0: ERASE_AGAIN_NS
     _Atomic uint64_t erasures;    // begun and ended; odd: worlds and history still differ in what is erased
     struct Retention *retention;  // what policies say; the history's thread
     _Atomic bool retention_stale; // a round has begun: make it again

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/random.h>
 #include "base/check.h"
+#include "base/log.h"
 #include "base/sha256.h"
 #include "base/mem.h"
 #include "base/time.h"
@@ -266,17 +267,21 @@ static void column_add(Columns *c, uint32_t col) {
     c->items[at] = col;
 }
 
-// Of a property in all tables of a world.
-static void columns_find(const Realm *r, Str property, Columns *out) {
-    View v;
-    view_begin(&v, r->world);
-    out->count = 0;
-    for (int32_t i = 0; i < v.catalog->table_count; i++) {
-        const Table *t = &v.catalog->tables[i];
-        const Field *f = model_field(t->model, property);
+// Of a property in all tables.
+static void columns_of(const Catalog *c, Str property, Columns *out) {
+    for (int32_t i = 0; i < c->table_count; i++) {
+        const Table *t = &c->tables[i];
+        const Field *f = t->model ? model_field(t->model, property) : NULL;
         for (int32_t k = f ? (int32_t)(f - t->model->fields) : 0; f && k < f->end; k++)
             column_add(out, t->first + (uint32_t)k);
     }
+}
+
+// The same of a world.
+static void columns_find(const Realm *r, Str property, Columns *out) {
+    View v;
+    view_begin(&v, r->world);
+    columns_of(v.catalog, property, out);
     view_end(&v);
 }
 
@@ -503,6 +508,46 @@ static Err erase_present(Sosia *e, Job *j) {
     return erase_forks(e, j);
 }
 
+typedef struct ModelColumns {
+    Columns *columns;
+    Str property;
+} ModelColumns;
+
+static void take_models(void *ctx, const Catalog *c) {
+    const ModelColumns *x = ctx;
+    columns_of(c, x->property, x->columns);
+}
+
+// The columns of the property in the journal of a fork, by all models it ever had. When those cannot be known, all
+// values of the twin go from it: rather too much.
+static Err fork_columns(Sosia *e, Job *j, ForkDone *f, const Scenario *s) {
+    Err err = scenario_models(e, s, take_models, &(ModelColumns){&f->columns, j->property});
+    f->unknown = err == ERR_CORRUPT;
+    if (f->unknown) LOG(ERASE_UNKNOWN, (long long)s->number, j->id);
+    return f->unknown ? ERR_OK : err;
+}
+
+// What the file has of forks, also of those that are only there for others that were made of them.
+static Err find_rows(Sosia *e, Job *j) {
+    int64_t count;
+    Err err = ERR_OK;
+    Scenario **all = scenarios_all(e, &count);
+    for (int64_t i = 0; i < count && !err; i++) {
+        ForkDone *f = NULL;
+        for (int64_t k = 0; k < j->fork_count; k++)
+            if (j->forks[k].number == all[i]->number) f = &j->forks[k];
+        pthread_mutex_lock(&e->worlds_lock);
+        bool dropped = all[i]->dropped;
+        pthread_mutex_unlock(&e->worlds_lock);
+        if (!f && dropped) f = fork_add(j, (ForkDone){.number = all[i]->number});
+        if (f && !j->whole) err = fork_columns(e, j, f, all[i]);
+    }
+    for (int64_t i = 0; i < count; i++) scenario_unref(all[i]);
+    mem_free(all);
+    if (!j->whole) columns_find(e->live, j->property, &j->everywhere);
+    return err;
+}
+
 // What the property is in the forks, and their realms when the process is not the one that erased it from them.
 static Err find_forks(Sosia *e, Job *j) {
     int64_t count;
@@ -513,18 +558,16 @@ static Err find_forks(Sosia *e, Job *j) {
         if (f) err = run_state_forget(e, forks[i]->name);
         if (!f || err || !fork_made(e, forks[i], &err)) continue;
         if (!f->realm) f->realm = realm_ref(forks[i]);
-        f->made = true;
         if (!j->whole) columns_find(forks[i], j->property, &f->columns);
     }
     forks_free(forks, count);
-    if (!j->whole) columns_find(e->live, j->property, &j->everywhere);
-    return err;
+    return err ? err : find_rows(e, j);
 }
 
 // ---- batches ------------------------------------------------------------------------------------------------------
 
 // Batches without what is erased; out stays empty when they tell nothing of it. seq_max 0: all of them.
-static Err forget_up_to(const Job *j, uint64_t seq_max, const Columns *columns, Str bytes, Buf *out) {
+static Err forget_up_to(const Job *j, uint64_t seq_max, const Columns *columns, bool values, Str bytes, Buf *out) {
     Buf from = {0}, to = {0};
     Err err = ERR_OK;
     bool any = false;
@@ -533,6 +576,7 @@ static Err forget_up_to(const Job *j, uint64_t seq_max, const Columns *columns, 
         Forget f = {.twin = j->twins[i],
                     .columns = columns->items,
                     .column_count = columns->count,
+                    .values = values,
                     .all = j->whole,
                     .links = j->links,
                     .link_count = j->link_count,
@@ -556,14 +600,14 @@ static Err forget_up_to(const Job *j, uint64_t seq_max, const Columns *columns, 
 static Err forget_stored(void *ctx, uint64_t world, Str bytes, Buf *out) {
     const Job *j = ctx;
     uint64_t newest = 0;
-    if (!world) return forget_up_to(j, j->seq, &j->columns, bytes, out);
+    if (!world) return forget_up_to(j, j->seq, &j->columns, false, bytes, out);
     for (int64_t i = 0; i < j->fork_count; i++) {
         const ForkDone *f = &j->forks[i];
         if (f->number > newest) newest = f->number;
-        if (f->number == world) return forget_up_to(j, f->seq, f->made ? &f->columns : &j->everywhere, bytes, out);
+        if (f->number == world) return forget_up_to(j, f->seq, &f->columns, f->unknown, bytes, out);
     }
-    if (world > newest) return ERR_OK;                     // made since, of what had it no more
-    return forget_up_to(j, 0, &j->everywhere, bytes, out); // dropped, but others were made of it
+    if (world > newest) return ERR_OK;                            // made since, of what had it no more
+    return forget_up_to(j, 0, &j->everywhere, false, bytes, out); // dropped a moment ago
 }
 
 typedef struct HubJob {
@@ -574,7 +618,7 @@ typedef struct HubJob {
 
 static Err forget_kept(void *ctx, Str bytes, Buf *out) {
     const HubJob *x = ctx;
-    return forget_up_to(x->job, x->seq, x->columns, bytes, out);
+    return forget_up_to(x->job, x->seq, x->columns, false, bytes, out);
 }
 
 // A past world of now for a fork to lie over, in place of one whose pages were made before. *out NULL: it lies over
@@ -791,7 +835,7 @@ static bool tries_again(const Job *j) {
 
 // Twice as long between tries each time.
 static void stand(Eraser *x, Job *j) {
-    int64_t wait = ERASE_AGAIN_NS;
+    int64_t wait = x->engine->erase_again_ns ? x->engine->erase_again_ns : ERASE_AGAIN_NS;
     for (int64_t i = 0; i < j->tries && wait < ERASE_AGAIN_MAX_NS; i++) wait *= 2;
     if (wait > ERASE_AGAIN_MAX_NS) wait = ERASE_AGAIN_MAX_NS;
     j->tries++;

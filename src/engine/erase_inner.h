@@ -23,7 +23,7 @@ typedef struct ForkDone {
     Realm *realm;    // reference; NULL: it is only in the file
     uint64_t number; // in the file
     uint64_t seq;    // 0: it could not be made, all of it is meant
-    bool made;       // its columns are known
+    bool unknown;    // which columns the property has in it cannot be known
     Columns columns; // of the property there: a fork may have models, and types of the twin, of its own
 } ForkDone;
 

@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "codec/json.h"
 #include "engine/pasts.h"
+#include "world/forget.h"
 
 #define ROW_FORMAT 1
 #define READ_BYTES ((int64_t)1 << 20) // of a journal in memory while it is replayed
@@ -205,21 +206,21 @@ void scenario_submit(Sosia *e, Realm *r, const FeedBatch *b) {
 
 // ---- making one again ----------------------------------------------------------------------------------------------
 
-// A journal to replay: of a world, up to a sequence.
+// A journal to replay: of a world, up to a sequence; it begins behind `from`.
 typedef struct Piece {
-    uint64_t number, upto;
+    uint64_t number, upto, from;
 } Piece;
 
 // From the fork up to its first parent. Errors: CORRUPT.
 static Err pieces_of(Sosia *e, const Scenario *s, Piece *out, int *n) {
     Err err = ERR_OK;
     *n = 0;
-    out[(*n)++] = (Piece){s->number, UINT64_MAX};
+    out[(*n)++] = (Piece){s->number, UINT64_MAX, s->fork_seq};
     pthread_mutex_lock(&e->worlds_lock);
     while (s->parent && !err) {
         uint64_t upto = s->fork_seq;
         s = *n <= SCENARIO_DEPTH_MAX ? table_number(e, s->parent) : NULL;
-        if (s) out[(*n)++] = (Piece){s->number, upto};
+        if (s) out[(*n)++] = (Piece){s->number, upto, s->fork_seq};
         else err = ERR_CORRUPT;
     }
     pthread_mutex_unlock(&e->worlds_lock);
@@ -357,6 +358,67 @@ static Err build(Sosia *e, Realm *r) {
     r->under = under;
     realm_fill(r, w);
     return ERR_OK;
+}
+
+static Err live_models(Sosia *e, int64_t time, Catalog **out) {
+    for (int i = 0; i < READ_TRIES; i++) {
+        View v;
+        view_begin(&v, e->live->world);
+        Err err = forget_models_begin(&v, time, out);
+        view_end(&v);
+        if (!v.overrun) return err;
+        if (!err) catalog_unref(*out);
+    }
+    return ERR_OVERRUN;
+}
+
+static Err models_of_piece(Sosia *e, const Piece *p, Catalog **c, void (*fn)(void *ctx, const Catalog *c), void *ctx) {
+    StoreReader *r;
+    Buf bytes = {0};
+    uint64_t after = p->from;
+    TRY(store_reader_begin(e->store, &r));
+    Err err = ERR_OK;
+    while (!err && after < p->upto) {
+        buf_reset(&bytes);
+        err = store_world_journal(r, p->number, &after, READ_BYTES, &bytes);
+        if (err || !bytes.n) break;
+        err = forget_models_next(c, buf_str(&bytes), p->upto, fn, ctx);
+    }
+    store_reader_end(r);
+    buf_free(&bytes);
+    return err;
+}
+
+Err scenario_models(Sosia *e, const Scenario *s, void (*fn)(void *ctx, const Catalog *c), void *ctx) {
+    Piece pieces[SCENARIO_DEPTH_MAX + 1];
+    Catalog *c;
+    int n;
+    TRY(pieces_of(e, s, pieces, &n));
+    TRY(live_models(e, s->live_time, &c));
+    fn(ctx, c);
+    Err err = ERR_OK;
+    for (int i = n - 1; i >= 0 && !err; i--) err = models_of_piece(e, &pieces[i], &c, fn, ctx);
+    catalog_unref(c);
+    return err;
+}
+
+Scenario **scenarios_all(Sosia *e, int64_t *count) {
+    pthread_mutex_lock(&e->worlds_lock);
+    *count = e->scenario_count;
+    Scenario **all = mem_alloc((size_t)(*count + 1) * sizeof *all);
+    for (int64_t i = 0; i < *count; i++) all[i] = scenario_ref(e->scenarios[i]);
+    pthread_mutex_unlock(&e->worlds_lock);
+    return all;
+}
+
+Err scenario_base(Sosia *e, const Scenario *s, Realm **under, World **out) {
+    Piece pieces[SCENARIO_DEPTH_MAX + 1];
+    int n;
+    TRY(pieces_of(e, s, pieces, &n));
+    TRY(under_of(e, s, under));
+    Err err = world_of(e, *under, pieces, n, 1, false, out);
+    if (err && *under) realm_unref(*under);
+    return err;
 }
 
 Err scenario_replay(Sosia *e, const Scenario *s, Realm **under, World **out) {

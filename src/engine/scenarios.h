@@ -72,6 +72,14 @@ void scenario_unref(Scenario *s); // NULL is fine
 
 // Does the engine keep forks?
 bool scenarios_kept(const Sosia *e);
+// Tell of the models that a fork of the file, or one that was dropped, had one after the other, from the first on: by
+// live's and the journals of its parents and its own, whether it can be made or not. Errors: STORAGE, CORRUPT.
+MUST Err scenario_models(Sosia *e, const Scenario *s, void (*fn)(void *ctx, const Catalog *c), void *ctx);
+// References to all forks that the file has something of, dropped ones too. The caller drops them and frees the array.
+Scenario **scenarios_all(Sosia *e, int64_t *count);
+// What a fork began with, made again: its parent as it was then. *under: what that lies over, with a reference, or
+// NULL. Any thread but the store's. Errors: those of scenario_load.
+MUST Err scenario_base(Sosia *e, const Scenario *s, Realm **under, World **out);
 // Make the world of a fork that the file keeps, unless somebody was faster. Any thread but the store's. Errors: GONE
 // (what it lies over was let go), CORRUPT, STORAGE.
 MUST Err scenario_load(Sosia *e, Realm *r);
@@ -94,8 +102,8 @@ void scenarios_free(Sosia *e);
 void scenario_show(Sosia *e, const Scenario *s, const World *w, int64_t now_ns, Buf *out);
 // The clock of a fork: where its next batch or its now() stands, whatever the wall clock says.
 int64_t scenario_clock(const Realm *r);
-// Who holds that instant: the name of the first of the oldest forks is appended; *worlds: forks that lie over live as it
-// was. Returns the instant, 0: none. Any thread.
+// Who holds that instant: the name of the first of the oldest forks is appended; *worlds: forks that lie over live as
+// it was. Returns the instant, 0: none. Any thread.
 int64_t scenarios_holder(Sosia *e, Buf *name, int64_t *worlds);
 // Retention: the oldest instant a fork needs raw values from; INT64_MAX: none. The writer.
 void scenarios_floor(Sosia *e);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/mem.h"
 #include "world/batch.h"
+#include "world/core.h"
 
 // Relationships of the twin that a batch itself names: another world may have made them.
 typedef struct Named {
@@ -50,7 +51,7 @@ typedef enum Fate { FATE_KEEP, FATE_DROP, FATE_RENAME } Fate;
 
 static Fate of_value(const Forget *f, const Change *c) {
     if (c->id != f->twin) return FATE_KEEP;
-    return f->all || has_column(f, c->col) ? FATE_DROP : FATE_KEEP;
+    return f->all || f->values || has_column(f, c->col) ? FATE_DROP : FATE_KEEP;
 }
 
 static Fate of_link(const Forget *f, const Named *named, const Change *c) {
@@ -138,4 +139,51 @@ Err forget_batches(const Forget *f, Str bytes, Buf *out, int64_t *taken) {
     buf_free(&changes);
     mem_free(named.links);
     return err;
+}
+
+// ---- models -------------------------------------------------------------------------------------------------------
+
+static Err step(Catalog **c, uint8_t kind, Str text, bool flag, int64_t time) {
+    Catalog *next;
+    if (catalog_next(*c, kind, text, flag, time, &next)) return ERR_CORRUPT;
+    catalog_unref(*c);
+    *c = next;
+    return ERR_OK;
+}
+
+Err forget_models_begin(View *live, int64_t time, Catalog **out) {
+    int64_t rows = view_model_rows(live);
+    if (!rows || view_model(live, rows - 1).time <= time) {
+        *out = (Catalog *)(uintptr_t)live->catalog; // NOLINT: to count it
+        catalog_ref(*out);
+        return ERR_OK;
+    }
+    Catalog *c = catalog_new();
+    for (int64_t i = 0; i < rows; i++) {
+        ModelView m = view_model(live, i);
+        if (m.time > time) break;
+        const Text *text = m.kind == CHANGE_MODELS_ADD || m.kind == CHANGE_DOC ? &m.doc : &m.id;
+        Err err = step(&c, m.kind, text_str(text), m.flag, m.time);
+        if (!err) continue;
+        catalog_unref(c);
+        return err;
+    }
+    *out = c;
+    return ERR_OK;
+}
+
+Err forget_models_next(Catalog **c, Str batches, uint64_t upto, void (*fn)(void *ctx, const Catalog *c), void *ctx) {
+    for (Cut cut = cut_of(batches); cut.p < cut.end;) {
+        BatchHead head;
+        Change x;
+        TRY(batch_decode(&cut, &head));
+        for (int64_t i = 0; i < head.count; i++) {
+            TRY(change_decode(&cut, &x));
+            bool model = x.kind == CHANGE_MODELS_ADD || x.kind == CHANGE_MODEL_REMOVE || x.kind == CHANGE_MODEL_FLAG;
+            if (!model || head.seq > upto) continue;
+            TRY(step(c, x.kind, x.text, x.bits != 0, head.time));
+            fn(ctx, *c);
+        }
+    }
+    return ERR_OK;
 }

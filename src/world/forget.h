@@ -4,12 +4,14 @@
 #pragma once
 #include "base/buf.h"
 #include "base/err.h"
+#include "world/world.h"
 
 // What is erased of a twin: values of columns, or everything.
 typedef struct Forget {
     uint64_t twin;
     const uint32_t *columns; // ascending; those of the property, in every table the twin was in
     int64_t column_count;
+    bool values;           // every value of the twin, whatever its column: which ones are meant is not known
     bool all;              // every value, the names of the twin and of its relationships, their values
     const uint64_t *links; // all: ascending; relationships of the twin, dead ones too. Those whose ends a batch names
                            // need not be among them
@@ -22,6 +24,11 @@ typedef struct Forget {
 bool forget_tells(Str payload, Str member);
 // The name that stands in place of an erased one: "erased:ID".
 Str forget_name(uint64_t id, char room[32]);
+// The models that a world had, one after the other, without the world: those of `live` up to `time` (one reference more,
+// to be dropped by catalog_unref), then what batches up to `upto` say of models, each told to fn. Errors: CORRUPT.
+MUST Err forget_models_begin(View *live, int64_t time, Catalog **out);
+MUST Err forget_models_next(Catalog **c, Str batches, uint64_t upto, void (*fn)(void *ctx, const Catalog *c),
+                            void *ctx);
 // Copy the batches in `bytes`, one after the other, to `out` without what is erased; *taken counts changes that were
 // left out or renamed. Errors: CORRUPT.
 MUST Err forget_batches(const Forget *f, Str bytes, Buf *out, int64_t *taken);
