@@ -55,12 +55,11 @@ void belt_initial(Flow *f, uint32_t node, uint32_t i) {
     n->entry_free = fmax(0, f->it[i].key - f->pn[node].n.length + f->pn[node].spacing);
 }
 
-// The first item has left the belt at its reading: those behind it keep their distance, and so does the next to come.
+// The first item has left the belt at its reading: those behind it keep their distance.
 static void closed_up(Flow *f, uint32_t node) {
     Node *n = &f->n[node];
     double at = reading(f, node) + f->pn[node].spacing;
     if (n->q_head != NONE && f->it[n->q_head].key < at) f->it[n->q_head].key = at;
-    if (n->inside + 1 >= n->capacity && n->entry_free < at) n->entry_free = at;
 }
 
 void belt_timer(Flow *f, uint32_t node) {

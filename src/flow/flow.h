@@ -292,7 +292,8 @@ typedef struct FlowStart {
     // Items as they come and go, in order; called at the latest at the end of flow_until. NULL: none.
     void (*trace)(void *ctx, const FlowTrace *t, uint32_t n);
     void *ctx;
-    uint32_t items; // room for so many at the start; it grows. 0: some
+    uint32_t items;     // room for so many at the start; it grows. 0: some
+    uint32_t items_max; // alive at once; 0: FLOW_ITEMS_MAX
 } FlowStart;
 
 typedef struct Flow Flow;

@@ -142,7 +142,7 @@ typedef struct Head {
     uint32_t cap, alive, free; // items; cap is also room in the heap for them
     uint32_t heap_n, dirty_at, dirty_n, res_n, changed_n;
     size_t heap_at;
-    uint32_t warmed, started;
+    uint32_t warmed, started, items_max;
 } Head;
 
 // What the caller holds: where the blocks are. Made anew after the state moved (flow_bind).
@@ -318,7 +318,7 @@ void uses_take(Flow *f, uint32_t i, FlowRange uses, bool hold, uint32_t node);
 void uses_give(Flow *f, FlowRange uses);
 void held_give(Flow *f, uint32_t i, uint32_t resource, uint32_t number);
 void res_mark(Flow *f, uint32_t r);
-void res_serve(Flow *f, uint32_t r);
+void res_serve(Flow *f); // all that were given back
 
 // ---- source.c
 void source_timer(Flow *f, uint32_t node);

@@ -58,7 +58,7 @@ typedef struct Naive {
     int events, used[8];
     double now;
     long order;
-    bool given; // units of a resource, in this instant: nobody's until all who wait were looked at
+    unsigned given; // resources of which units came back in this instant: nobody's until all who wait were looked at
 } Naive;
 
 static void vec_add(Vec *v, int x) { v->at[v->n++] = x; }
@@ -146,8 +146,15 @@ static void begin_service(Naive *z, int i) {
     run_item(z, i);
 }
 
+static unsigned needs(const Naive *z, int node) {
+    const FlowRange u = def(z, node)->seize;
+    unsigned bits = 0;
+    for (uint32_t k = 0; k < u.count; k++) bits |= 1u << z->f->use[u.first + k].resource;
+    return bits;
+}
+
 static bool can_begin(const Naive *z, int node) {
-    return idle_server(z, node) && free_units(z, node) && !(z->given && def(z, node)->seize.count);
+    return idle_server(z, node) && free_units(z, node) && !(z->given & needs(z, node));
 }
 
 static bool comes_in(Naive *z, int i, int node) {
@@ -287,11 +294,11 @@ static bool move_one(Naive *z) {
 }
 
 // Of all who wait for a resource, the most urgent that can have it.
-static bool claim_one(Naive *z) {
+static bool claim_one(Naive *z, unsigned given) {
     int best = -1, who = -1;
     for (int k = 0; k < (int)z->m->nodes; k++) {
         const NaiveNode *n = &z->node[k];
-        if (def(z, k)->seize.count == 0 || !can_begin(z, k)) continue;
+        if (!(needs(z, k) & given) || !can_begin(z, k)) continue;
         int i = next_in_queue(z, k);
         if (i < 0 && n->door.n) i = n->door.at[0];
         if (i < 0) continue;
@@ -311,8 +318,9 @@ static void settle(Naive *z) {
     for (;;) {
         while (move_one(z)) {}
         if (!z->given) return;
-        z->given = false;
-        while (claim_one(z)) {}
+        unsigned given = z->given;
+        z->given = 0;
+        while (claim_one(z, given)) {}
     }
 }
 
@@ -348,7 +356,7 @@ static void ends(Naive *z, int i) {
     x->stamp++;
     n->served++;
     units(z, x->node, -1);
-    z->given |= def(z, x->node)->seize.count != 0;
+    z->given |= needs(z, x->node);
     double scrap = def(z, x->node)->scrap;
     if (scrap > 0 && flow_unit(z->f, by_item(z, x->node, S_SCRAP, i)) < scrap) {
         out_of_node(z, i);
@@ -467,7 +475,10 @@ static FlowNode some_station(Rng *r, FlowRef crew) {
     n.lose = n.bounded && rng_below(r, 3) == 0;
     if (rng_below(r, 4) == 0) n.patience = some_time(r, 3);
     if (rng_below(r, 4) == 0) n.scrap = between(r, 0, 0.3);
-    if (rng_below(r, 3) == 0) n.seize = net_use(&net, crew, 1 + (uint32_t)rng_below(r, 2));
+    if (rng_below(r, 3) == 0) {
+        n.seize = net_use(&net, crew + (FlowRef)rng_below(r, 2), 1 + (uint32_t)rng_below(r, 2));
+        if (rng_below(r, 3) == 0) (void)net_use(&net, crew + 2, 1), n.seize.count++;
+    }
     if (rng_below(r, 3)) return n;
     FlowFailure f = {.after = some_time(r, 10), .repair = some_time(r, 2), .operating = rng_below(r, 2)};
     if (f.operating) n.servers = 1;
@@ -481,6 +492,8 @@ static FlowModel *some_net(uint64_t seed) {
     uint32_t sources = 1 + (uint32_t)rng_below(&r, 3), stations = 1 + (uint32_t)rng_below(&r, 6);
     net_init(&net);
     FlowRef crew = net_resource(&net, 2 + (double)rng_below(&r, 3));
+    (void)net_resource(&net, 2);
+    (void)net_resource(&net, 1);
     for (uint32_t i = 0; i < sources; i++) {
         FlowNode n = {.kind = FLOW_SOURCE, .first_gap = true, .priority = (double)rng_below(&r, 3)};
         n.gap = some_time(&r, between(&r, 0.7, 3));

@@ -99,13 +99,17 @@ static void claim_of_node(const Flow *f, uint32_t node, Claim *best) {
     else better(best, (Claim){node, f->it[i].priority, f->it[i].seq});
 }
 
-static Claim first_claim(const Flow *f, uint32_t r) {
+// Of all users of the first n resources of the list.
+static Claim first_claim(const Flow *f, uint32_t n) {
     Claim best = {.user = NONE};
-    for (uint32_t k = f->user_ptr[r]; k < f->user_ptr[r + 1]; k++) {
-        uint32_t u = f->user[k], mode = u - f->m->nodes;
-        if (u < f->m->nodes) claim_of_node(f, u, &best);
-        else if (f->mode[mode].at == MODE_CREW && f->mode[mode].tried != f->h->round)
-            better(&best, (Claim){u, f->pm[mode].f.priority, f->mode[mode].seq});
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t r = f->res_dirty[i];
+        for (uint32_t k = f->user_ptr[r]; k < f->user_ptr[r + 1]; k++) {
+            uint32_t u = f->user[k], mode = u - f->m->nodes;
+            if (u < f->m->nodes) claim_of_node(f, u, &best);
+            else if (f->mode[mode].at == MODE_CREW && f->mode[mode].tried != f->h->round)
+                better(&best, (Claim){u, f->pm[mode].f.priority, f->mode[mode].seq});
+        }
     }
     return best;
 }
@@ -117,12 +121,16 @@ static void try_node(Flow *f, uint32_t node) {
     mark(f, node);
 }
 
-void res_serve(Flow *f, uint32_t r) {
+void res_serve(Flow *f) {
+    uint32_t n = f->h->res_n;
     f->h->round++;
+    for (uint32_t i = 0; i < n; i++) f->r[f->res_dirty[i]].dirty = false;
     for (;;) {
-        Claim c = first_claim(f, r);
-        if (c.user == NONE || f->err != ERR_OK) return;
+        Claim c = first_claim(f, n);
+        if (c.user == NONE || f->err != ERR_OK) break;
         if (c.user < f->m->nodes) try_node(f, c.user);
         else if (!mode_crew(f, c.user - f->m->nodes)) f->mode[c.user - f->m->nodes].tried = f->h->round;
     }
+    f->h->res_n -= n;
+    memmove(f->res_dirty, f->res_dirty + n, f->h->res_n * sizeof *f->res_dirty);
 }

@@ -42,12 +42,8 @@ static void settle(Flow *f) {
             h->dirty_n--;
             f->n[node].dirty = false;
             serve(f, node);
-        } else if (h->res_n) {
-            uint32_t r = f->res_dirty[0];
-            memmove(f->res_dirty, f->res_dirty + 1, --h->res_n * sizeof *f->res_dirty);
-            f->r[r].dirty = false;
-            res_serve(f, r);
-        } else return;
+        } else if (h->res_n) res_serve(f);
+        else return;
         h = f->h; // the state may have moved
         if (h->moves > FLOW_INSTANT_MAX) (void)flow_fail(f, NONE, ERR_LIMIT, "items go round in one instant");
     }

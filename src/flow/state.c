@@ -31,7 +31,7 @@ static Layout layout(const FlowModel *m, uint32_t cap) {
     l.digest = take(&at, 2 * (size_t)m->digests * DIGEST_SIZE * sizeof(uint64_t));
     l.level = take(&at, m->levels * sizeof(double));
     l.dirty = take(&at, m->nodes * sizeof(uint32_t));
-    l.res_dirty = take(&at, m->resources * sizeof(uint32_t));
+    l.res_dirty = take(&at, 2 * (size_t)m->resources * sizeof(uint32_t)); // those at work, and anew
     l.count = take(&at, m->types * sizeof(uint32_t));
     l.changed = take(&at, ((size_t)m->nodes + m->resources) * sizeof(uint32_t));
     l.pos = take(&at, timers * sizeof(uint32_t));
@@ -108,10 +108,10 @@ static void grow(Flow *f, uint32_t cap) {
 }
 
 bool flow_room(Flow *f, uint32_t n, uint32_t node) {
+    uint32_t most = f->h->items_max;
     uint64_t need = (uint64_t)f->h->alive + n;
+    if (need > most) return flow_fail(f, node, ERR_LIMIT, "there are %u items, and %u are the most", f->h->alive, most);
     if (need <= f->h->cap) return true;
-    if (need > FLOW_ITEMS_MAX)
-        return flow_fail(f, node, ERR_LIMIT, "there are %u items, and %d are the most", f->h->alive, FLOW_ITEMS_MAX);
     uint64_t cap = need > 2 * (uint64_t)f->h->cap ? need : 2 * (uint64_t)f->h->cap;
     grow(f, cap > FLOW_ITEMS_MAX ? FLOW_ITEMS_MAX : (uint32_t)cap);
     return true;
@@ -182,6 +182,7 @@ void flow_clear(Flow *f, const FlowStart *s) {
     f->h->key[0] = (uint32_t)key;
     f->h->key[1] = (uint32_t)(key >> 32);
     f->h->week_s = s->week_s;
+    f->h->items_max = s->items_max && s->items_max < FLOW_ITEMS_MAX ? s->items_max : FLOW_ITEMS_MAX;
     f->h->warmup = s->warmup;
     f->h->warmed = !(s->warmup > 0);
     memset(f->pos, 0xff, ((size_t)fixed_timers(m) + cap) * sizeof *f->pos);
