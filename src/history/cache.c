@@ -148,6 +148,7 @@ static Err read_part(void *ctx, const HBlock *block, int64_t at, int64_t n, char
 }
 
 Err history_block(History *h, StoreReader *r, HistoryDesk *d, const StoreHistory *row, CachedBlock **out) {
+    h = h->root;
     hwork_reader(d->work, read_part, r);
     *out = look(h, row->id);
     if (*out) return ERR_OK;
@@ -171,6 +172,7 @@ Err history_block(History *h, StoreReader *r, HistoryDesk *d, const StoreHistory
 
 void history_block_drop(History *h, CachedBlock *b) {
     if (!b) return;
+    h = h->root;
     pthread_mutex_lock(&h->cache.lock);
     CHECK(b->refs > 0);
     bool last = --b->refs == 0 && !b->cached;
@@ -189,25 +191,27 @@ void history_forget(History *h, const int64_t *ids, int64_t n) {
 }
 
 // Is it of a page of `what`, which ascends by lane and row?
-static bool is_of(const StoreHistory *row, const HistoryErase *what, int64_t n) {
+static bool is_of(const StoreHistory *row, uint64_t world, const HistoryErase *what, int64_t n) {
+    uint64_t lane = store_lane_own(row->lane);
+    if (store_lane_world(row->lane) != world) return false;
     int64_t lo = 0, hi = n;
     while (lo < hi) {
         int64_t mid = lo + (hi - lo) / 2;
         const HistoryErase *e = &what[mid];
         uint64_t page = e->row >> PAGE_SHIFT;
-        if (e->lane < row->lane || (e->lane == row->lane && page < row->page)) lo = mid + 1;
+        if (e->lane < lane || (e->lane == lane && page < row->page)) lo = mid + 1;
         else hi = mid;
     }
-    return lo < n && what[lo].lane == row->lane && what[lo].row >> PAGE_SHIFT == row->page;
+    return lo < n && what[lo].lane == lane && what[lo].row >> PAGE_SHIFT == row->page;
 }
 
-void cached_erase(History *h, const HistoryErase *what, int64_t n) {
+void cached_erase(History *h, uint64_t world, const HistoryErase *what, int64_t n) {
     Cache *c = &h->cache;
     pthread_mutex_lock(&c->lock);
     c->erased++;
     for (CachedBlock *b = c->newest, *older; b; b = older) {
         older = b->older;
-        if (is_of(&b->row, what, n)) take_out(c, b);
+        if (is_of(&b->row, world, what, n)) take_out(c, b);
     }
     pthread_mutex_unlock(&c->lock);
     history_desks_free(h);

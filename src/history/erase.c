@@ -475,7 +475,7 @@ static bool rename_dead(History *h, EraseJob *j) {
 
 // Nothing of what went stays in working memory or caches.
 static void tidy(History *h, const EraseJob *j) {
-    cached_erase(h, j->spans, j->count);
+    cached_erase(h, j->of->f.world, j->spans, j->count);
     seal_tidy(h->seal);
     merge_tidy(h->merge);
     hwork_free(h->coder);

@@ -64,7 +64,7 @@ typedef struct HistoryFork {
     uint64_t fork_seq; // newest batch of the parent that is part of it; 0: none is
     int64_t fork_time; // that batch's update time; those of the fork are later
 } HistoryFork;
-#define HISTORY_WORLD_MAX (((uint64_t)1 << 27) - 1) // forks that a file can have had
+#define HISTORY_WORLD_MAX (((uint64_t)1 << 27) - 1)
 // A number that is open already gives the same history, with all it was told, to be closed once more. After history_open
 // of the root. Any thread; does not look at the disk.
 // Errors: LIMIT (the number).
@@ -209,6 +209,7 @@ MUST Err history_find(History *h, uint64_t lane, uint64_t mask, uint64_t value, 
 // ---- measures -----------------------------------------------------------------------------------------------------
 
 typedef struct HistoryStats {
+    // Of all worlds, but `heads`: pages in memory of the history asked.
     int64_t points, head_bytes, heads, queue_bytes, sealed_blocks, merged_blocks, blocks_let_go;
     int64_t seal_ns, merge_ns; // processor time of the history's thread
     int64_t cache_hits, cache_misses;

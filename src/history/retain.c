@@ -325,6 +325,7 @@ static Err pass_step(History *h, StoreReader *r) {
 }
 
 void history_rules(History *h, const HistoryRules *rules) {
+    CHECK(!h->parent); // what forks were told themselves is kept as long as they are
     pthread_mutex_lock(&h->lock);
     h->rules = *rules;
     pthread_mutex_unlock(&h->lock);

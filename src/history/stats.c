@@ -5,6 +5,10 @@
 static int64_t of(const _Atomic int64_t *n) { return atomic_load_explicit(n, memory_order_relaxed); }
 
 void history_stats(History *h, HistoryStats *out) {
+    pthread_mutex_lock(&h->root->lock);
+    int64_t heads = h->heads.count;
+    pthread_mutex_unlock(&h->root->lock);
+    h = h->root;
     *out = (HistoryStats){.points = of(&h->n.points),
                           .head_bytes = of(&h->head_bytes),
                           .queue_bytes = of(&h->queue_bytes),
@@ -20,9 +24,7 @@ void history_stats(History *h, HistoryStats *out) {
                           .means_made = of(&h->merge->n.means_made),
                           .retain_ns = of(&h->merge->n.retain_ns),
                           .corrupt = of(&h->merge->n.corrupt)};
-    pthread_mutex_lock(&h->lock);
-    out->heads = h->heads.count;
-    pthread_mutex_unlock(&h->lock);
+    out->heads = heads;
     pthread_mutex_lock(&h->cache.lock);
     out->cache_hits = h->cache.hits;
     out->cache_misses = h->cache.misses;
