@@ -84,7 +84,7 @@ static void bench_append(Scene *s, Bench *append, Bench *room, Bench *seal, Benc
     int64_t begin = time_mono_ns();
     for (int64_t i = 0; i < POINTS / BATCH; i++) {
         s->seq++;
-        head_append(s->h, s->seq, TIME0 + (int64_t)s->seq * 1000000, (HistorySource){0}, buf_str(&trails[i]));
+        head_append(s->h, s->seq, TIME0 + (int64_t)s->seq * 1000000, (HistorySource){0}, buf_str(&trails[i]), false);
     }
     bench_add(append, (double)(time_mono_ns() - begin) / (double)POINTS);
     history_stats(s->h, &after);
