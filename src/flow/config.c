@@ -92,7 +92,7 @@ static Err text(Read *r, Str what, const Json *v, Str *out) {
 }
 
 static Err named(Read *r, Str what, const Json *v, const Str *names, uint32_t n, const char *kind, uint32_t *out) {
-    Str name;
+    Str name = {0};
     TRY(text(r, what, v, &name));
     *out = name_of(names, n, name);
     return *out < n ? ERR_OK : wrong(r, what, "there is no %s \"%.*s\"", kind, STR_ARG(name));
@@ -152,7 +152,7 @@ static Err attribute(Read *r, Str what, const Json *v, uint32_t *out) {
 // { "attribute": "weight", "times": 2, "plus": 1 }
 static Err of_attribute(Read *r, Str what, const Json *v, FlowRef *out) {
     FlowDist d = {.kind = FLOW_ATTRIBUTE, .b = 1};
-    uint32_t at;
+    uint32_t at = 0;
     const Json *times = json_get(v, STR("times")), *plus = json_get(v, STR("plus"));
     TRY(attribute(r, what, json_get(v, STR("attribute")), &at));
     if (times) TRY(number(r, what, times, &d.b));
@@ -186,7 +186,7 @@ static Err by_type(Read *r, Str what, const Json *v, FlowRef *out) {
 
 // { "by": "path", "of": [3, {...}] }: the attribute's number tells which.
 static Err by_attribute(Read *r, Str what, const Json *v, FlowRef *out) {
-    uint32_t at;
+    uint32_t at = 0;
     const Json *of = json_get(v, STR("of"));
     TRY(attribute(r, what, json_get(v, STR("by")), &at));
     if (!of || of->type != JSON_ARRAY || of->count == 0) return wrong(r, what, "`of` must be a list of distributions");
@@ -237,7 +237,7 @@ static Err names(Read *r, const Json *doc, const char *key, uint32_t max, Str **
         return diag_add(r->d, ERR_LIMIT, -1, -1, str_of(key), "there are %d, and %u are the most", v->count, max);
     *out = NEW(&r->c->keep, Str, v->count + 1);
     for (int32_t i = 0; i < v->count; i++) {
-        Str name;
+        Str name = {0};
         TRY(text(r, str_of(key), &v->items[i], &name));
         if (name_of(*out, *n, name) != UINT32_MAX)
             return wrong(r, str_of(key), "\"%.*s\" is there twice", STR_ARG(name));
@@ -274,7 +274,7 @@ static Err calendar(Read *r, const Json *v) {
     if (!steps || steps->type != JSON_ARRAY) return wrong(r, STR("steps"), "it must be a list of [time, value]");
     for (int32_t i = 0; i < steps->count; i++) {
         const Json *p = &steps->items[i];
-        double at, value;
+        double at = 0, value = 0;
         if (p->type != JSON_ARRAY || p->count != 2) return wrong(r, STR("steps"), "it must be a list of [time, value]");
         TRY(number(r, STR("steps"), &p->items[0], &at));
         TRY(number(r, STR("steps"), &p->items[1], &value));
@@ -289,7 +289,7 @@ static Err calendar(Read *r, const Json *v) {
 }
 
 static Err calendar_ref(Read *r, Str what, const Json *v, FlowRef *out) {
-    uint32_t at;
+    uint32_t at = 0;
     TRY(named(r, what, v, r->c->calendars, r->c->def.calendar_count, "calendar", &at));
     *out = FLOW_REF(at);
     return ERR_OK;
@@ -342,7 +342,7 @@ static Err uses(Read *r, Str what, const Json *v, uint32_t unsaid, FlowRange *ou
     if (v->type != JSON_OBJECT && v->type != JSON_ARRAY) return wrong(r, what, "it must be { resource: number }");
     for (int32_t i = 0; i < v->count; i++) {
         FlowUse u = {.number = unsaid};
-        uint32_t at;
+        uint32_t at = 0;
         Json name = {.type = JSON_STRING, .s = v->type == JSON_OBJECT ? v->members[i].key : (Str){0}};
         TRY(named(r, what, v->type == JSON_OBJECT ? &name : &v->items[i], r->c->resources, d->resource_count,
                   "resource", &at));
@@ -435,7 +435,7 @@ static Err setup(Read *r, const Json *v, FlowNode *n) {
         if (row->type != JSON_ARRAY || (uint32_t)row->count != types)
             return wrong(r, STR("setup"), "row %d must have a number of every type", i);
         for (int32_t k = 0; k < row->count; k++) {
-            double x;
+            double x = 0;
             TRY(number(r, STR("setup"), &row->items[k], &x));
             put_number(r, x);
         }
@@ -447,7 +447,7 @@ static Err times(Read *r, const Json *v, FlowRange *out) {
     if (v->type != JSON_ARRAY) return wrong(r, STR("times"), "it must be a list of times");
     *out = (FlowRange){r->c->def.number_count, (uint32_t)v->count};
     for (int32_t i = 0; i < v->count; i++) {
-        double x;
+        double x = 0;
         TRY(number(r, STR("times"), &v->items[i], &x));
         put_number(r, x);
     }
@@ -518,7 +518,7 @@ static const Member members[] = {
 static Err plain_member(Read *r, const Member *m, const Json *v, FlowNode *n) {
     void *at = (char *)n + m->at;
     Str what = str_of(m->name);
-    uint32_t word;
+    uint32_t word = 0;
     switch (m->kind) {
     case M_NUMBER: return number(r, what, v, at);
     case M_WHOLE: return whole(r, what, v, at);
@@ -561,7 +561,7 @@ static Err member(Read *r, FlowKindOf *k, Str key, const Json *v) {
         return ERR_OK;
     }
     if (str_eq(key, STR("limit"))) {
-        uint32_t limit;
+        uint32_t limit = 0;
         TRY(whole(r, key, v, &limit));
         n->limit = limit;
         return ERR_OK;
@@ -608,7 +608,7 @@ static Err test(Read *r, const Json *v, FlowEdge *e) {
     static const char *const subjects[] = {"type", "priority", "age", "inside"};
     const Json *a = json_get(v, STR("attribute")), *of = json_get(v, STR("of")), *is = json_get(v, STR("is"));
     const Json *value = json_get(v, STR("value"));
-    uint32_t word = 0, type;
+    uint32_t word = 0, type = 0;
     if (!is || !value || (a != NULL) == (of != NULL))
         return wrong(r, STR("when"), "it needs an attribute (or `of`), `is` and `value`");
     TRY(one_of(r, STR("when"), is, tests, 6, &word));
