@@ -65,9 +65,8 @@ typedef struct HistoryFork {
     int64_t fork_time; // that batch's update time; those of the fork are later
 } HistoryFork;
 #define HISTORY_WORLD_MAX (((uint64_t)1 << 27) - 1)
-// A number that is open already gives the same history, with all it was told, to be closed once more. After history_open
-// of the root. Any thread; does not look at the disk.
-// Errors: LIMIT (the number).
+// A number that is open already gives the same history, with all it was told, to be closed once more. After
+// history_open of the root. Any thread; does not look at the disk. Errors: LIMIT (the number).
 MUST Err history_fork(const HistoryFork *f, History **out);
 // The journal of a fork is about to be told again by history_replay, ascending, from any of its batches on. What is in
 // blocks, and what this handle was told before, is passed over. Errors: STORAGE, CORRUPT.

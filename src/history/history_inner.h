@@ -274,8 +274,8 @@ typedef struct Cache {
 } Cache;
 // Free all blocks, and be empty; nobody holds one.
 void cached_free(Cache *c);
-// Something was erased, durably: no block of the world's pages of `what` (by_place, see erase.c) is found any more, and readers
-// under way leave nothing behind. Who holds such a block frees it.
+// Something was erased, durably: no block of the world's pages of `what` (by_place, see erase.c) is found any more, and
+// readers under way leave nothing behind. Who holds such a block frees it.
 void cached_erase(History *h, uint64_t world, const HistoryErase *what, int64_t n);
 // The working memory that idle readers left. Any thread.
 void history_desks_free(History *h);

@@ -557,12 +557,59 @@ static void dropped_forks_leave_nothing(void **state) {
     seeds(1, drops_of);
 }
 
+// ---- a thousand ---------------------------------------------------------------------------------------------------
+
+// Ten values in each, far from each other: what that takes stays within bounds; forks that were told nothing take
+// their handle.
+static void a_thousand_forks_are_small(void **state) {
+    (void)state;
+    enum { MANY = 1000, VALUES = 10, KEPT_MAX = 6 << 20 };
+    TestVfs *disk = test_vfs_new(VFS);
+    HistoryLab l;
+    History *forks[MANY];
+    HistoryStats stats = {0};
+    history_lab_init(&l, 1, STR("many.sosia"), VFS);
+    assert_int_equal(history_lab_open(&l), ERR_OK);
+    assert_int_equal(history_lab_write(&l, 5), ERR_OK);
+    while (history_lab_turn(&l)) {}
+    for (uint64_t i = 0; i < MANY; i++) {
+        HistoryFork f = {.parent = l.h, .world = i + 1, .fork_seq = 1, .fork_time = world_time(l.world)};
+        assert_int_equal(history_fork(&f, &forks[i]), ERR_OK);
+    }
+    history_stats(l.h, &stats);
+    int64_t idle = stats.head_bytes;
+    assert_true(sizeof(History) < 1500);
+    for (int i = 0; i < MANY; i++) {
+        Buf trail = {0};
+        for (uint64_t k = 0; k < VALUES; k++) {
+            TrailPoint p = {.kind = TRAIL_PUT, .cell = CELL_F64, .vec = 80, .row = k * 4096, .bits = bits_of(1.5)};
+            trail_put(&trail, &p);
+        }
+        history_add(forks[i], 2, world_time(l.world) + 1000, STR("test"), &trail);
+    }
+    while (history_lab_turn(&l)) {}
+    history_stats(l.h, &stats);
+    int64_t slots = 0;
+    for (int i = 0; i < MANY; i++)
+        slots += forks[i]->heads.cap * (int64_t)sizeof(Head) + forks[i]->lane_cap * (int64_t)sizeof(LanePages);
+    int64_t kept = stats.head_bytes - idle + slots + MANY * (VALUES + 1) * (int64_t)sizeof(HeadRun);
+    print_message("a handle takes %zu bytes; ten values in %d forks %lld KiB\n", sizeof(History), MANY,
+                  (long long)kept >> 10);
+    assert_true(kept < KEPT_MAX);
+    for (int i = 0; i < MANY; i++) history_close(forks[i]);
+    while (history_lab_turn(&l)) {}
+    history_stats(l.h, &stats);
+    assert_int_equal(stats.head_bytes, idle);
+    history_lab_close(&l);
+    history_lab_free(&l);
+    test_vfs_free(disk);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_forks_were_told_is_there),
-        cmocka_unit_test(power_cuts),
-        cmocka_unit_test(erasing_a_fork_leaves_others),
-        cmocka_unit_test(dropped_forks_leave_nothing),
+        cmocka_unit_test(what_forks_were_told_is_there), cmocka_unit_test(power_cuts),
+        cmocka_unit_test(erasing_a_fork_leaves_others),  cmocka_unit_test(dropped_forks_leave_nothing),
+        cmocka_unit_test(a_thousand_forks_are_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
