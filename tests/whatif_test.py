@@ -7,6 +7,7 @@ import datetime
 import json
 import math
 import os
+import pty
 import re
 import signal
 import socket
@@ -158,7 +159,10 @@ class Any(Case):
         self.assertIn("takes its place", r.err)
         page = self.file("report.html")
         self.ok(self.server.run("whatif", "double", "--html", page))
-        self.assertTrue(os.path.exists(page))
+        with open(page, encoding="utf-8") as f:
+            text = f.read()
+        for word in ("<html", "Level", "double.base"):
+            self.assertIn(word, text)
         self.assertEqual(self.worlds(), {"live", "double", "double.base"})
         r = self.ok(self.server.run("whatif", "double", "--keep"))
         self.assertIn("sosia worlds drop double-2", r.err)
@@ -174,7 +178,7 @@ class Any(Case):
 
     def test_interrupted(self):
         """Ctrl-C: both stand, and the lines printed go on with them."""
-        self.call("PUT", "/whatifs/long", {"for": "P3000D", "output": "P1D", "changes": []})
+        self.call("PUT", "/whatifs/long", {"for": "P300D", "output": "P1D", "changes": []})
         p = subprocess.Popen([kit.SOSIA, "whatif", "long"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                              env=kit.environment(SOSIA_URL=self.server.url))
         self.addCleanup(lambda: (p.poll() is None and p.kill(), p.wait(), p.stdout.close(), p.stderr.close()))
@@ -187,6 +191,26 @@ class Any(Case):
             self.assertEqual(self.call("GET", "/worlds/%s/run" % world)["state"], "paused", err)
             self.assertRegex(err, r"%s stands at 2\S+, \d+ %% of its way to 2" % world)
             self.assertIn("sosia worlds run %s --until" % world, err)
+
+
+    def test_progress_of_both(self):
+        """On a terminal: a line for each world with a bar and the time left, taken away at the end."""
+        self.call("PUT", "/whatifs/long", {"for": "P300D", "output": "P1D", "changes": []})
+        main, side = pty.openpty()
+        p = subprocess.Popen([kit.SOSIA, "whatif", "long"], stdout=subprocess.PIPE, stderr=side, text=True,
+                             env=kit.environment(SOSIA_URL=self.server.url, TERM="xterm", COLUMNS="100"))
+        os.close(side)
+        self.addCleanup(lambda: (p.poll() is None and p.kill(), p.wait(), p.stdout.close(), os.close(main)))
+        seen = b""
+        while not re.search("long {5} [█░]{20} +\\d+ %  \\S.* left\\r?\nlong.base [█░]{20} +\\d+ %  \\S.* left",
+                            seen.decode("utf-8", "ignore")):
+            part = os.read(main, 4096)
+            self.assertTrue(part, seen)
+            seen += part
+        p.send_signal(signal.SIGINT)
+        while b"go on: sosia worlds run long.base" not in seen:
+            seen += os.read(main, 4096)
+        self.assertIn(b"\x1b[1A\r\x1b[J", seen)
 
 
 class Example(kit.Case):
