@@ -98,7 +98,8 @@ static Err look(Client *c, Pair *p) {
     for (int i = 0; i < p->count; i++) {
         if (p->state[i].n && !at_work(p->state[i])) continue;
         client_reset(c);
-        TRY(client_do(c, &(Call){.path = client_path(c, "//worlds/{}/run", &p->world[i])}));
+        Err err = client_call(c, &(Call){.path = client_path(c, "//worlds/{}/run", &p->world[i])});
+        if (err) return term_interrupted() ? err : client_tell(c, err);
         TRY(client_json(c, &status));
         const Json *error = json_get(&status, STR("error"));
         p->state[i] = arena_str(&p->keep, text_in(&status, STR("state")));

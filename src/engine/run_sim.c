@@ -32,11 +32,12 @@ static void on_done(void *arg, const SosiaDone *done) {
 }
 
 // False: a batch has failed, or it is to stand.
-static bool take_off(Run *r) {
+static bool take_off(Run *r, int64_t now) {
     pthread_mutex_lock(&r->lock);
     while (r->flight >= RUN_FLIGHT_MAX && !r->err) pthread_cond_wait(&r->wake, &r->lock);
     bool ok = !r->err;
     if (ok) r->flight++;
+    if (ok) r->now_ns = now < r->until_ns ? now : r->until_ns; // who looks on sees it move within a slice, too
     pthread_mutex_unlock(&r->lock);
     return ok;
 }
@@ -69,7 +70,7 @@ static bool send(Run *r, Task *c, int64_t time) {
 
 void run_tick(Run *r) {
     int64_t now = sim_world_ns(r->epoch_ns, sim_now(r->sim));
-    if (now <= r->batch_ns || !take_off(r)) return;
+    if (now <= r->batch_ns || !take_off(r, now)) return;
     Task *c = task_of(r, NULL, 0);
     c->sets[c->set_count++] = (Change){.kind = CHANGE_TICK};
     r->batch_ns = now;
@@ -82,7 +83,7 @@ bool run_told(void *ctx, sim_time t, uint16_t lane, const SimCell *cells, uint32
     int64_t time = sim_batch_ns(r->epoch_ns, t, r->batch_ns);
     r->batch_ns = time;
     if (time <= r->skip_ns) return !to_stand(r);
-    if (!take_off(r)) return false;
+    if (!take_off(r, time)) return false;
     return send(r, task_of(r, cells, n), time) && !to_stand(r);
 }
 
