@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""KPIs over runs, and worlds side by side, as a whole process: over HTTP and on the command line, killed in between."""
+"""KPIs over runs, and worlds side by side, as a whole process: over HTTP, on the command line, killed in between."""
 
+import base64
+import hashlib
 import json
-import math
 import re
 import time
 import unittest
@@ -215,6 +216,61 @@ class Compare(kit.Case):
                           ("worlds=a,b&format=pdf", 400), ("worlds=a,b&points=x", 400),
                           ("worlds=" + ",".join("w%d" % i for i in range(17)), 400)):
             self.call("GET", "/compare?" + bad, want=want)
+
+    # A page and charts by themselves: well-formed, nothing of a world's texts as markup, no scripts, nothing from
+    # elsewhere, and a policy that allows exactly its own styles.
+    def test_page_and_charts(self):
+        self.call("PUT", "/kpis/evil", {"twin": "t1", "expression": "noise", "title": "<script>alert(1)</script>&amp;",
+                                        "unit": "</style><b>"})
+        self.two_runs()
+        for kind, mime in (("html", "text/html"), ("svg", "image/svg+xml")):
+            status, headers, text = self.server.http("GET", "/compare?worlds=a,b&format=" + kind)
+            headers = {k.lower(): v for k, v in dict(headers).items()}
+            self.assertEqual(status, 200)
+            self.assertTrue(headers["content-type"].startswith(mime))
+            styles = re.findall("<style>(.*?)</style>", text, re.S)
+            self.assertEqual(len(styles), 1)
+            digest = base64.b64encode(hashlib.sha256(styles[0].encode()).digest()).decode()
+            self.assertIn("style-src 'sha256-%s'" % digest, headers["content-security-policy"])
+            self.assertIn("default-src 'none'", headers["content-security-policy"])
+            for never in ("<script", "<b>", "<i>as", "style=", "href=", "src=", "url(", "@import", "onload"):
+                self.assertNotIn(never, text.replace(styles[0], ""), kind)
+            self.assertEqual(text.count("class=\"line s0\""), (len(KPIS) + 1) * 2 + (kind == "html"))
+            if kind == "svg":
+                xml.dom.minidom.parseString(text)
+            else:
+                for part in re.findall("<svg.*?</svg>", text, re.S):
+                    xml.dom.minidom.parseString(part)
+                self.assertIn("twice &lt;i&gt;as&lt;/i&gt; much &amp; more", text)
+                self.assertIn("after 1 h: t1.inflow = 0", text)
+                self.assertIn("worse", text)
+
+    def test_command_line(self):
+        self.two_runs()
+        r = self.ok(self.server.run("worlds", "compare", "a", "b"))
+        rows = {line.split("  ")[0]: line for line in r.out.splitlines()}
+        self.assertRegex(rows["Water in"], r"7\.2 +14\.4 +\+7\.2 +↑ \+100\.0 % worse +m³")
+        self.assertRegex(rows["level"], r"2 +3 +\+1 +↑ \+50\.0 % better")
+        self.assertIn("b: t0.inflow = 2; after 1 h: t1.inflow = 0", r.err)
+        r = self.ok(self.server.run("worlds", "compare", "a", "b", "--kpi", "top", "--json"))
+        self.assertEqual([k["name"] for k in r.json["kpis"]], ["top"])
+        page, charts = self.file("c.html"), self.file("c.svg")
+        self.ok(self.server.run("worlds", "compare", "a", "b", "--html", page, "--svg", charts))
+        with open(page) as f:
+            self.assertIn("<!doctype html>", f.read())
+        xml.dom.minidom.parse(charts)
+        self.assertNotEqual(self.server.run("worlds", "compare", "a").code, 0)
+        self.assertIn("none", self.server.run("worlds", "compare", "a", "none").err)
+        r = self.ok(self.server.run("kpis", "--world", "b"))
+        self.assertRegex(r.out, r"water +14\.4 +m³ +t0 +inflow +integral")
+        kpi = self.file("kpi.json", {"twin": "t1", "expression": "level", "over": "max"})
+        self.ok(self.server.run("define", "kpis", "most", kpi))
+        self.assertIn("level", self.ok(self.server.run("define", "kpis", "most")).out)
+        self.ok(self.server.run("define", "kpis", "most", "--rm"))
+        self.assertNotEqual(self.server.run("define", "kpis", "most").code, 0)
+        self.assertIn("behaviours", self.server.run("define", "things", "x").err)
+        self.ok(self.server.run("worlds", "rm", "a", "b"))
+        self.call("GET", "/worlds/a", want=404)
 
 
 if __name__ == "__main__":

@@ -188,3 +188,16 @@ const Command cmd_worlds_drop = {
     .args_max = STR_LIST_MAX,
     .run = run_drop,
 };
+
+const Command cmd_worlds_rm = {
+    .name = "worlds rm",
+    .arguments = "NAME...",
+    .summary = "the same as worlds drop",
+    .examples = "  sosia worlds rm night-shift",
+    .opts = no_opts,
+    .size = sizeof(Worlds),
+    .client = true,
+    .args_min = 1,
+    .args_max = STR_LIST_MAX,
+    .run = run_drop,
+};

@@ -20,7 +20,8 @@ static const Command *const commands[] = {
     &cmd_endpoints_list, &cmd_endpoints_show, &cmd_endpoints_put, &cmd_endpoints_replay, &cmd_endpoints_rm,
     &cmd_routes_list, &cmd_routes_put, &cmd_routes_rm,
     &cmd_worlds_list, &cmd_worlds_fork, &cmd_worlds_run, &cmd_worlds_pause, &cmd_worlds_ensemble,
-    &cmd_worlds_diff, &cmd_worlds_merge, &cmd_worlds_drop, &cmd_whatif,
+    &cmd_worlds_compare, &cmd_worlds_diff, &cmd_worlds_merge, &cmd_worlds_drop, &cmd_worlds_rm,
+    &cmd_define, &cmd_kpis, &cmd_whatif,
     &cmd_backup, &cmd_check, &cmd_export, &cmd_erase,
     &cmd_bench,
     // clang-format on
@@ -104,7 +105,7 @@ static const Command *find(char *const *argv, int32_t argc, int32_t *words) {
 }
 
 static Err unknown(char *const *argv, int32_t argc) {
-    const char *names[64];
+    const char *names[sizeof commands / sizeof *commands];
     int32_t n = 0;
     for (; commands[n]; n++) names[n] = commands[n]->name;
     Buf asked = {0};

@@ -555,7 +555,7 @@ static Err find_forks(Sosia *e, Job *j) {
     Realm **forks = forks_of(e, &count);
     for (int64_t i = 0; i < count && !err; i++) {
         ForkDone *f = fork_done(j, forks[i]);
-        if (f) err = run_state_forget(e, forks[i]->name);
+        if (f) err = run_state_forget(e, forks[i]->name, j->twin);
         if (!f || err || !fork_made(e, forks[i], &err)) continue;
         if (!f->realm) f->realm = realm_ref(forks[i]);
         if (!j->whole) columns_find(forks[i], j->property, &f->columns);

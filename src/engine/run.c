@@ -467,6 +467,17 @@ Kpis *run_counted(const Realm *realm, const char **state) {
     return k;
 }
 
+void run_counted_forget(Sosia *e, Str world, Str twin) {
+    pthread_mutex_lock(&e->runs_lock);
+    for (Run *r = e->runs; r; r = r->next) {
+        if (!str_eq(r->realm->name, world)) continue;
+        pthread_mutex_lock(&r->lock);
+        r->forgets += r->kpis && kpis_forget(r->kpis, twin);
+        pthread_mutex_unlock(&r->lock);
+    }
+    pthread_mutex_unlock(&e->runs_lock);
+}
+
 static void wait_for_end(Run *r, int64_t wait_ns) {
     struct timespec end = time_after(wait_ns < STATUS_WAIT_MAX ? wait_ns : STATUS_WAIT_MAX);
     pthread_mutex_lock(&r->lock);

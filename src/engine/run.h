@@ -50,8 +50,10 @@ void runs_resume(Sosia *e);
 // Nothing is kept of a run any more: its world is dropped. Waits for the store; not for the writer.
 void run_forget(Sosia *e, Str world);
 // Something was erased from its world: the state that is kept goes, so that a run begins anew from the world as it is,
-// which it does anyhow when others wrote to it. Errors: those of items.
-MUST Err run_state_forget(Sosia *e, Str world);
+// which it does anyhow when others wrote to it; and what was counted of the twin (its KPIs). Errors: those of items.
+MUST Err run_state_forget(Sosia *e, Str world, Str twin);
+// The same of a run that is in memory; any thread.
+void run_counted_forget(Sosia *e, Str world, Str twin);
 // What a run of the world holds in memory was erased: it begins anew from the world as it is. Any thread.
 void run_renew(Realm *r);
 // The engine closes: all end at their next instant, with a checkpoint. Waits. The writer still runs.

@@ -68,6 +68,30 @@ static Str piece_key(Str world, uint64_t i, Buf *room) {
     return buf_str(room);
 }
 
+// ---- one of a kind ------------------------------------------------------------------------------------------------
+
+typedef struct Finding {
+    Str world;
+    Buf bytes;
+    bool found;
+} Finding;
+
+static bool take_head(void *ctx, SosiaStr key, SosiaStr value) {
+    Finding *f = ctx;
+    f->found = str_eq(key, f->world);
+    if (f->found) buf_str_put(&f->bytes, value);
+    return false;
+}
+
+// The item of a kind by the world's name.
+static Err find_item(Sosia *e, Str kind, Str name, Finding *f) {
+    char before[WORLD_NAME_MAX + 1];
+    *f = (Finding){.world = name};
+    memcpy(before, name.p, (size_t)name.n);
+    before[name.n - 1]--; // a key before it
+    return (Err)sosia_items_scan(e, kind, (Str){before, name.n}, 0, take_head, f);
+}
+
 // ---- keeping ------------------------------------------------------------------------------------------------------
 
 typedef struct Pieces {
@@ -98,15 +122,34 @@ static Err pieces_of(Sosia *e, Str world, Pieces *p, Buf *bytes) {
     return err;
 }
 
-// Empty: nothing was counted yet.
-static void encode_kpis(Run *r, RunState state, Buf *out) {
+// Empty: nothing was counted yet. Returns r->forgets of then.
+static uint32_t encode_kpis(Run *r, RunState state, Buf *out) {
     pthread_mutex_lock(&r->lock);
+    uint32_t forgets = r->forgets;
     if (r->kpis) {
         r->kpis->state = (int)state;
         r->kpis->number = r->realm->scenario->number;
         kpis_encode(r->kpis, out);
     }
     pthread_mutex_unlock(&r->lock);
+    return forgets;
+}
+
+// Something of what was counted is forgotten meanwhile: without it again.
+static Err keep_kpis_again(Run *r, RunState state, uint32_t forgets) {
+    Err err = ERR_OK;
+    while (!err) {
+        Buf counted = {0};
+        uint32_t now = encode_kpis(r, state, &counted);
+        if (now != forgets) {
+            SosiaItem item = {.kind = KPI_KIND, .key = r->realm->name, .value = buf_str(&counted)};
+            err = (Err)sosia_items_put_wait(r->engine, &item, 1);
+        }
+        buf_free(&counted);
+        if (now == forgets) break;
+        forgets = now;
+    }
+    return err;
 }
 
 // Put the head, what was counted, and the pieces, and take away those of before that are more.
@@ -117,7 +160,7 @@ static Err put_all(Run *r, const Kept *k, Str bytes) {
     SosiaItem *items = mem_alloc((size_t)(n + 2) * sizeof *items);
     Buf head = {0}, counted = {0}, *keys = mem_alloc((size_t)(n ? n : 1) * sizeof *keys);
     encode(k, &head);
-    encode_kpis(r, k->state, &counted);
+    uint32_t forgets = encode_kpis(r, k->state, &counted);
     items[n + 1] = (SosiaItem){.kind = KPI_KIND, .key = r->realm->name, .value = buf_str(&counted)};
     items[0] = (SosiaItem){.kind = RUN_KIND, .key = r->realm->name, .value = buf_str(&head)};
     for (uint64_t i = 0; i < n; i++) {
@@ -129,6 +172,7 @@ static Err put_all(Run *r, const Kept *k, Str bytes) {
         else items[i + 1].remove = true;
     }
     if (!err) err = (Err)sosia_items_put_wait(r->engine, items, (int64_t)n + 1 + (counted.n > 0));
+    if (!err && counted.n) err = keep_kpis_again(r, k->state, forgets);
     for (uint64_t i = 0; i < n; i++) buf_free(&keys[i]);
     mem_free(keys);
     mem_free(items);
@@ -187,7 +231,23 @@ void run_forget(Sosia *e, Str world) {
     buf_free(&old.keys);
 }
 
-Err run_state_forget(Sosia *e, Str world) {
+static Err kept_kpis_forget(Sosia *e, Str world, Str twin) {
+    Finding f;
+    Err err = find_item(e, KPI_KIND, world, &f);
+    Kpis *k = !err && f.found ? kpis_decode(buf_str(&f.bytes)) : NULL;
+    if (k && kpis_forget(k, twin)) {
+        buf_reset(&f.bytes);
+        kpis_encode(k, &f.bytes);
+        SosiaItem item = {.kind = KPI_KIND, .key = world, .value = buf_str(&f.bytes)};
+        err = (Err)sosia_items_put_wait(e, &item, 1);
+    }
+    kpis_free(k);
+    buf_free(&f.bytes);
+    return err;
+}
+
+Err run_state_forget(Sosia *e, Str world, Str twin) {
+    run_counted_forget(e, world, twin);
     Pieces old;
     Err err = pieces_of(e, world, &old, NULL);
     SosiaItem *items = mem_alloc((size_t)(old.count + 1) * sizeof *items);
@@ -195,34 +255,13 @@ Err run_state_forget(Sosia *e, Str world) {
     for (const char *p = buf_str(&old.keys).p, *end = p + old.keys.n; p < end; p += strlen(p) + 1)
         items[n++] = (SosiaItem){.kind = RUN_STATE_KIND, .key = str_of(p), .remove = true};
     if (!err && n) err = (Err)sosia_items_put_wait(e, items, n);
+    if (!err) err = kept_kpis_forget(e, world, twin);
     mem_free(items);
     buf_free(&old.keys);
     return err;
 }
 
 // ---- taking up ----------------------------------------------------------------------------------------------------
-
-typedef struct Finding {
-    Str world;
-    Buf bytes;
-    bool found;
-} Finding;
-
-static bool take_head(void *ctx, SosiaStr key, SosiaStr value) {
-    Finding *f = ctx;
-    f->found = str_eq(key, f->world);
-    if (f->found) buf_str_put(&f->bytes, value);
-    return false;
-}
-
-// The item of a kind by the world's name.
-static Err find_item(Sosia *e, Str kind, Str name, Finding *f) {
-    char before[WORLD_NAME_MAX + 1];
-    *f = (Finding){.world = name};
-    memcpy(before, name.p, (size_t)name.n);
-    before[name.n - 1]--; // a key before it
-    return (Err)sosia_items_scan(e, kind, (Str){before, name.n}, 0, take_head, f);
-}
 
 Kpis *run_kept_kpis(const Realm *realm) {
     Finding f;

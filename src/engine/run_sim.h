@@ -25,7 +25,7 @@ struct Run {
     int64_t flight;     // batches on their way
     Err err;            // why it failed
     Buf why;
-    Buf notes; // JSON objects with commas between them: definitions that stand still, see rates_notes
+    Buf notes;             // JSON objects with commas between them: definitions that stand still, see rates_notes
     int64_t now_ns;        // how far it is
     int64_t wall_ns;       // spent on it
     int64_t begun_mono_ns; // of this stretch; 0: it stands
@@ -34,6 +34,7 @@ struct Run {
     bool anew;          // it was begun anew from the world as it is
     _Atomic bool renew; // it is to be
     Kpis *kpis;         // NULL: not made yet; the thread makes and moves it
+    uint32_t forgets;   // how often something of it was forgotten
 
     // The thread's own.
     SimGraph *graph;
