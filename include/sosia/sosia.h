@@ -49,6 +49,9 @@ typedef struct SosiaOpen {
     int64_t past_bytes_max;     // pages of past worlds kept for the next who looks; 0: 512 MiB
     int64_t tick_ns;            // how often derived values that look at the clock advance; 0: 1 s; < 0: never
     int32_t query_threads;      // threads for large questions; 0: one a core, 2 to 8
+    // Shared objects with engines that mappings may name (sosia_engine.h); they run as the process does.
+    const SosiaStr *engines;
+    int32_t engine_count;
 } SosiaOpen;
 
 // Open or create a world file and start its writer and store threads.

@@ -17,7 +17,7 @@
 
 typedef struct Serve {
     Str data, http, https, cert, key, token_file, log, slow_query, future;
-    StrList hosts;
+    StrList engines, hosts;
     int64_t checkpoint_ns, retain_ns, journal_mb, io_threads, query_timeout_ns;
     bool memory, behind_proxy, paused, json;
 } Serve;
@@ -34,6 +34,7 @@ static const Opt opts[] = {
     OPT(Serve, hosts, OPT_LIST, 0, "host", "NAME", "a name that requests may carry besides the loopback ones"),
     OPT(Serve, behind_proxy, OPT_FLAG, 0, "behind-proxy", NULL, "believe X-Forwarded-Proto"),
     OPT_RANGE(Serve, io_threads, "io-threads", "N", "threads that serve connections (1)", 1, HTTP_THREADS_MAX),
+    OPT(Serve, engines, OPT_LIST, 0, "engine", "FILE", "a shared object with an engine of simulations"),
     OPT(Serve, checkpoint_ns, OPT_DURATION, 0, "checkpoint", "TIME", "between checkpoints (30s)"),
     OPT(Serve, retain_ns, OPT_DURATION, 0, "retain", "TIME", "between looks for what retention lets go (60s)"),
     OPT(Serve, query_timeout_ns, OPT_DURATION, 0, "query-timeout", "TIME", "for one page of a question (60s)"),
@@ -206,7 +207,9 @@ static Err run(void *fields, const Args *args) {
     SosiaOpen open = {.path = s->data,
                       .checkpoint_interval_ns = s->checkpoint_ns,
                       .retain_interval_ns = s->retain_ns,
-                      .query_timeout_ns = s->query_timeout_ns};
+                      .query_timeout_ns = s->query_timeout_ns,
+                      .engines = s->engines.items,
+                      .engine_count = s->engines.count};
     open.journal_bytes_max = s->journal_mb << 20;
     read_time(s->future, &open.future_ns);
     read_time(s->slow_query, &open.query_slow_ns);

@@ -221,6 +221,16 @@ static Err refuse_gap(Sosia *e, World *w, SosiaBuf *why) {
     return err;
 }
 
+static Err open_engines(Sosia *e, const SosiaOpen *o, SosiaBuf *why) {
+    Diag d;
+    Err err = ERR_OK;
+    diag_init(&d);
+    for (int32_t i = 0; i < o->engine_count && !err; i++) err = sim_plugin_open(e->registry, o->engines[i], &d);
+    if (err && why && d.count) task_message_put(why, &d.messages[0]);
+    diag_free(&d);
+    return err;
+}
+
 // Frees the world when it fails.
 static Err open_history(Sosia *e, World *w, SosiaBuf *why) {
     Err err = history_open(e->history, e->store, w, why);
@@ -265,6 +275,8 @@ SosiaErr sosia_open(const SosiaOpen *open, Sosia **out, SosiaBuf *why) {
     if (err) return (SosiaErr)err;
     Sosia *e = engine_new(open);
     World *w;
+    err = open_engines(e, open, why);
+    if (err) goto fail;
     err = load_world(e, open, &w, why);
     if (err) goto fail;
     if (open->future_ns) world_set_future(w, open->future_ns < 0 ? INT64_MAX : open->future_ns);

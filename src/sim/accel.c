@@ -12,7 +12,8 @@
 //  2. The engine never sees x' in its own outputs: g is put back before it reacts.
 //  3. An instant ends with g in the columns, delivered: x' is only ever a guess on the way. When it was the last word,
 //     g takes its place and whoever it then still moves goes on.
-//  4. Whether a loop is one without end is decided as without: rounds are counted, see too_often.
+//  4. What is left of a loop is less than a tolerance, or rounding (ROUNDING), or nothing.
+//  5. Whether a loop is one without end is decided as without: rounds are counted, see too_often.
 #include <math.h>
 #include "base/mem.h"
 #include "sim/inner.h"
@@ -21,6 +22,7 @@ enum { DEPTH = 2, ACCEL_FROM = 4 };
 #define ACCEL_CELLS_MAX 65536 // of one loop; larger ones are iterated as they are
 #define GROWTH 4.0            // a residual that grows by more is another loop: begin anew
 #define REACH 1e4             // steps are no longer than so many residuals
+#define ROUNDING 1e-13 // relative: what is left is the rounding of the numbers, which loops may never leave behind
 
 typedef struct AccelCell {
     uint32_t role, column, row;
@@ -196,6 +198,16 @@ static void guess(Sim *s, Accel *a, uint32_t lane, const double c[DEPTH]) {
     a->guessed = true;
 }
 
+// Is nothing left but rounding? Then that wakes nobody: g stands, as if it had been delivered.
+static bool arrived(Sim *s, const Accel *a, uint32_t lane) {
+    for (uint32_t n = 0; n < a->count; n++) {
+        const AccelCell *x = &a->cells[n];
+        if (fabs(f_of(x, 0)) > ROUNDING * (fabs(x->x[0]) + fabs(x->g[0]))) return false;
+    }
+    for (uint32_t n = 0; n < a->count; n++) *seen_at(s, &a->cells[n], lane) = a->cells[n].g[0];
+    return true;
+}
+
 static void step(Inst *i, Accel *a, uint32_t lane) {
     Sim *s = i->sim;
     double c[DEPTH];
@@ -205,6 +217,7 @@ static void step(Inst *i, Accel *a, uint32_t lane) {
         a->off = true;
         return;
     }
+    if (arrived(s, a, lane)) return;
     if (a->depth < 2 || !(a->size > 0) || !solve(a, c) || !sound(a, c)) return;
     guess(s, a, lane, c);
     for (uint32_t n = 0; n < a->count; n++) {

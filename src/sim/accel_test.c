@@ -151,6 +151,7 @@ static void runs_away(void **state) {
     for (uint64_t seed = 1; seed <= 20; seed++) {
         Loop x;
         loop_open(&x, seed, 0, false);
+        if (seed % 2) x.tol = 0; // to the last bits
         Rng r = rng_make(seed, 9);
         double gain = -1.2 - 2 * rng_f64(&r), other = -1.1 - rng_f64(&r); // two ways to run away
         for (int i = 0; i < N; i++) x.forth.m[i][i] = i % 2 ? gain : other;
