@@ -57,6 +57,63 @@ static FlowModel *model(Net *n) {
     return net_make(n);
 }
 
+// ---- the treatment centre of Nelson: its base case, 19 hours -------------------------------------------------------
+
+static uint32_t step(Net *n, double servers, FlowDistKind kind, double a, double b) {
+    uint32_t k = net_node(n, (FlowNode){.kind = FLOW_STATION, .servers = servers});
+    n->nodes[k].service = net_dist(n, kind, a, b, 0);
+    return k;
+}
+
+static FlowModel *centre(Net *n) {
+    static const double hourly[18] = {2.3667,  2.8,  8.8333,  10.4333, 14.8, 26.2667, 31.4,   18.0667, 16.4667,
+                                      12.0333, 11.6, 28.8667, 18.0333, 11.5, 5.3,     4.0667, 2.2,     2.1};
+    double rates[36];
+    for (int h = 0; h < 18; h++) {
+        rates[2 * h] = 60 * h;
+        rates[2 * h + 1] = hourly[h] / 60;
+    }
+    net_init(n);
+    uint32_t source = net_node(n, (FlowNode){.kind = FLOW_SOURCE});
+    n->nodes[source].rate = net_calendar(n, 18 * 60, rates, 36);
+    uint32_t triage = step(n, 1, FLOW_EXPONENTIAL, 3, 0), registration = step(n, 1, FLOW_LOGNORMAL, 5, sqrt(2));
+    uint32_t exam = step(n, 3, FLOW_NORMAL, 16, sqrt(3)), treat = step(n, 1, FLOW_LOGNORMAL, 13.3, sqrt(2));
+    uint32_t stable = step(n, 2, FLOW_EXPONENTIAL, 90, 0), trauma = step(n, 1, FLOW_EXPONENTIAL, 90, 0);
+    uint32_t sink = net_node(n, (FlowNode){.kind = FLOW_SINK});
+    net_edge(n, source, triage, 1);
+    net_edge(n, triage, stable, 0.12);
+    net_edge(n, triage, registration, 0.88);
+    net_edge(n, stable, trauma, 1);
+    net_edge(n, trauma, sink, 1);
+    net_edge(n, registration, exam, 1);
+    net_edge(n, exam, treat, 0.6);
+    net_edge(n, exam, sink, 0.4);
+    net_edge(n, treat, sink, 1);
+    return net_make(n);
+}
+
+static void bench_centre(Net *net) {
+    enum { REPLICATIONS = 2000 };
+    Bench b = {.name = "flow.nelson_replication", .unit = "ms", .less = true};
+    FlowModel *m = centre(net);
+    Flow *f = flow_open(m);
+    double wait = 0;
+    for (int r = 0; r < ROUNDS; r++) {
+        int64_t begin = time_mono_ns();
+        for (uint64_t k = 0; k < REPLICATIONS; k++) {
+            FlowFigures x;
+            CHECK(flow_run(f, &(FlowStart){.seed = 1, .scenario = k}, 19 * 60, NULL) == ERR_OK);
+            flow_figures(f, 1, &x);
+            wait += x.wait.mean / REPLICATIONS / ROUNDS;
+        }
+        bench_add(&b, bench_seconds(begin) * 1e3 / REPLICATIONS);
+    }
+    fprintf(stderr, "treatment centre: wait for triage %.2f min (31)\n", wait);
+    bench_print(&b);
+    flow_close(f);
+    flow_model_free(m);
+}
+
 int main(void) {
     static Net net;
     Bench b = {.name = "flow.events_bare", .unit = "M/s", .goal = 5, .peer = "binary heap without statistics"};
@@ -76,5 +133,6 @@ int main(void) {
     bench_print(&b);
     flow_close(f);
     flow_model_free(m);
+    bench_centre(&net);
     return 0;
 }
