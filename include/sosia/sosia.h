@@ -368,10 +368,15 @@ SosiaErr sosia_command_check(Sosia *s, SosiaStr world, SosiaStr twin, SosiaStr c
 // ---- the past -----------------------------------------------------------------------------------------------------
 // The name of a world may carry an instant: "live@2026-11-01T08:00:00Z" is the live world as it was known then (values
 // that arrived later are not in it, whatever their source time), for every read and every question, whose now() is the
-// instant. Writes to it are refused with READ_ONLY, feeds and forks of it with UNSUPPORTED. Instants are RFC 3339 with
-// a zone or an offset, or a date (its midnight, UTC). Errors: WORLD_NOT_FOUND (no such world, or not a time), PAST_GONE
-// (before the first thing known, or raw values of that time were let go), ARGUMENT (an instant that has not come yet),
-// UNSUPPORTED (no history kept).
+// instant. "FORK@TIME" is a fork likewise: up to the instant it was forked of what its parent was. Writes to it are
+// refused with READ_ONLY, feeds of it with UNSUPPORTED. Instants are RFC 3339 with a zone or an offset, or a date (its
+// midnight, UTC); of a fork also before its clock ("FORK@-1h"). Errors: WORLD_NOT_FOUND (no such world, or not a time),
+// PAST_GONE (before the first thing known, or raw values of that time were let go), ARGUMENT (an instant that has not
+// come yet; of a fork: behind its clock), UNSUPPORTED (no history kept).
+//
+// What now() is in a world, and what relative times are relative to: the wall clock in live, its own in a fork, the
+// instant in a past world. wait: it may wait for the disk; else BUSY when it would have to. Errors: those of worlds.
+SosiaErr sosia_world_now(Sosia *s, SosiaStr world, bool wait, int64_t *now_ns);
 
 typedef struct SosiaHistory {
     SosiaStr world;             // "" is live; with an instant: what was known then
@@ -399,7 +404,7 @@ enum {
     SOSIA_HISTORY_COLUMNS, // NDJSON: a line a property and chunk: {"property","type","unit","time":[...],"value":[...]}
 };
 // Out: body and token. Waits for what was acknowledged before the call. Errors: TWIN_NOT_FOUND, LINK_NOT_FOUND,
-// ARGUMENT (names the parameter), PAST_GONE, UNSUPPORTED (what a fork wrote itself), TOKEN, those of worlds.
+// ARGUMENT (names the parameter), PAST_GONE, UNSUPPORTED, TOKEN, those of worlds.
 SosiaErr sosia_history(Sosia *s, const SosiaCaller *who, const SosiaHistory *h, SosiaOut *out);
 // JSON: what history takes, by model and property: {"value":[{"model","property","points","bytes","bytesPerPoint",
 // "from","to"}], "total":{...}}. Reads the directory of all blocks.
@@ -409,22 +414,26 @@ SosiaErr sosia_history_stats(Sosia *s, const SosiaCaller *who, SosiaOut *out);
 // as it was at that instant and later, NAME is the oldest of them; null: nothing does. Errors: none.
 SosiaErr sosia_retention_held(Sosia *s, const SosiaCaller *who, SosiaOut *out);
 
-// Send a stretch of the past through a feed again: the batches of live with arrival in [from, to), with their times and
-// sources, at `speed` times real time (0: as fast as it is taken).
+// Send a stretch of the past through a feed again: the batches of a world with arrival in [from, to), with their times
+// and sources, at `speed` times real time (0: as fast as it is taken). Of a fork: its parent's before it was forked,
+// then its own; `to` may lie behind its clock, where it ends.
 typedef struct SosiaReplay {
     int64_t from_ns, to_ns;
     double speed;
+    SosiaStr world; // "" is live
 } SosiaReplay;
 // A feed (sosia_feed_next and its kin) of what happened then; ends with CLOSED. Batches that did nothing are left out.
 SosiaErr sosia_feed_replay(Sosia *s, const SosiaCaller *who, const SosiaReplay *r, SosiaFeed **out);
 
-// Have what live was told in [from, to) happen in a fork, batch by batch, with its times and sources: the fork's clock
-// moves with it. Values that the fork derives are derived again, from what it has. So a fork of an instant that is told
-// what came since becomes what live is. Batches not later than the fork's clock are passed over.
+// Have what live (or another world: source) was told in [from, to) happen in a fork, batch by batch, with its times and
+// sources: the fork's clock moves with it. Values that the fork derives are derived again, from what it has. So a fork
+// of an instant that is told what came since becomes what live is. Batches not later than the fork's clock are passed
+// over.
 typedef struct SosiaRetell {
     SosiaStr world;
     int64_t from_ns, to_ns;
-    SosiaStr twin; // only what is about this twin and relationships that leave it; "": all
+    SosiaStr twin;   // only what is about this twin and relationships that leave it; "": all
+    SosiaStr source; // whose stretch it is; "" is live
 } SosiaRetell;
 typedef struct SosiaRetold {
     int64_t batches, changes; // that were done
@@ -462,9 +471,10 @@ SosiaErr sosia_erasures(Sosia *s, const SosiaCaller *who, SosiaStr id, SosiaOut 
 
 // ---- worlds -------------------------------------------------------------------------------------------------------
 
-// A new world equal to `from` as it is visible now, or as it was: "live@TIME". It is kept in the file, with every batch
-// that is written to it, when there is a file and history is kept; else it lives in memory only. It has a clock of its
-// own, which begins at the instant it was forked of and moves with what is written to it, not with the wall clock.
+// A new world equal to `from` as it is visible now, or as it was: "live@TIME", "FORK@TIME". It is kept in the file, with
+// every batch that is written to it, and has a history of its own, when there is a file and history is kept; else it
+// lives in memory only. It has a clock of its own, which begins at the instant it was forked of and moves with what is
+// written to it, not with the wall clock.
 // Errors: WORLD_NOT_FOUND, WORLD_EXISTS, ARGUMENT (the name), LIMIT, those of past worlds, STORAGE, STORAGE_FULL. Cost:
 // microseconds in the writer, and a commit; of a past world the same, its pages are made when they are touched.
 SosiaErr sosia_fork(Sosia *s, const SosiaCaller *who, SosiaStr from, SosiaStr name);

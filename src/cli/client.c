@@ -102,6 +102,12 @@ Err client_world(Client *c, Str name, Arena *keep) {
         c->world = str_eq(name, STR("live")) ? (Str){0} : arena_str(keep, name);
         return ERR_OK;
     }
+    bool relative = when.n && (when.p[0] == '-' || str_eq(when, STR("now")));
+    if (relative && !str_eq(base, STR("live")) &&
+        when_parse(when, 1, &at)) { // by the fork's clock, which the server has
+        c->world = arena_str(keep, name);
+        return ERR_OK;
+    }
     if (!when_parse(when, time_now_ns(), &at)) {
         return tell(ERR_ARGUMENT,
                     "'%.*s' is no instant: write 2026-11-01T08:00:00Z, 2026-11-01, -1h, or yesterday 14:00",

@@ -224,14 +224,17 @@ static int64_t number_in(const Json *v, Str key) {
     return m && m->type == JSON_INT ? m->i : 0;
 }
 
-// Is the world a fork whose clock stands before `from`? Then what happened can happen there at its times.
-static Err is_behind(Client *c, Str world, int64_t from, bool *out) {
+// Where the clock of a fork stands; untouched when it is none.
+static Err clock_of(Client *c, Str world, int64_t *out, bool *fork) {
     Json doc;
-    int64_t at = INT64_MAX;
+    int64_t at;
     TRY(client_do(c, &(Call){.path = client_path(c, "//worlds/{}", &world)}));
     TRY(client_json(c, &doc));
     Str clock = text_in(&doc, STR("forkedFrom")), time = text_in(&doc, STR("time"));
-    *out = clock.n && time_parse(clock, &at) && at <= from && (!time.n || (time_parse(time, &at) && at <= from));
+    *fork = clock.n && time_parse(clock, &at);
+    if (*fork) *out = at;
+    if (*fork && time.n && time_parse(time, &at) && at > *out) *out = at;
+    client_reset(c);
     return ERR_OK;
 }
 
@@ -246,6 +249,10 @@ static Err tell_piece(Client *c, const ReplayPast *o, int64_t from, int64_t to, 
     if (o->twin.n) {
         buf_str_put(&body, STR(",\"twin\":"));
         json_put_str(&body, o->twin);
+    }
+    if (o->common->world.n) {
+        buf_str_put(&body, STR(",\"source\":"));
+        json_put_str(&body, o->common->world);
     }
     buf_byte(&body, '}');
     Str path = client_path(c, "//worlds/{}/replay", &o->into);
@@ -289,14 +296,18 @@ static Err report_told(const ReplayPast *o, const Told *told) {
 
 // *done: it was, or could not be; else the stream does it.
 static Err by_server(const ReplayPast *o, bool *done) {
-    int64_t from, to, now = time_now_ns();
+    int64_t from = 0, to = 0, now = time_now_ns(), at = 0;
     Client c = {0};
     Told told = {0};
-    if (!time_parse_when(o->from, now, &from) || !time_parse_when(o->to, now, &to))
-        return ERR_OK; // the server says why
+    bool fork;
     Err err = client_open(&c, o->common);
-    if (!err) err = is_behind(&c, o->into, from, done);
-    client_reset(&c);
+    // What is told is of its own time.
+    if (!err && o->common->world.n) err = clock_of(&c, o->common->world, &now, &fork);
+    bool known =
+        !err && time_parse_when(o->from, now, &from) && time_parse_when(o->to, now, &to); // else the server says
+    if (known) err = clock_of(&c, o->into, &at, done);
+    // A clock that stands before `from`: what happened can happen there at its times.
+    *done = *done && at <= from;
     if (!err && *done) err = tell_all(&c, o, from, to, &told);
     if (!err && *done) err = report_told(o, &told);
     *done = *done || err;

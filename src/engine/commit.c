@@ -96,11 +96,11 @@ static void begin(Sosia *e, Realm *r, int64_t time) {
 
 void batch_begin(Sosia *e, Realm *r) {
     World *w = r->world;
-    begin(e, r, world_next_time(w, r->scenario ? r->scenario->clock : pasts_clock(e)));
+    begin(e, r, r->scenario ? scenario_next_time(r, 0) : world_next_time(w, pasts_clock(e)));
 }
 
 Err batch_begin_at(Sosia *e, Realm *r, int64_t time) {
-    if (!r->scenario || time != world_next_time(r->world, time)) return ERR_ARGUMENT; // not later, or not a whole one
+    if (!r->scenario || time != scenario_next_time(r, time)) return ERR_ARGUMENT; // not later, or not a whole one
     begin(e, r, time);
     return ERR_OK;
 }
@@ -144,6 +144,7 @@ static void end_broken(Sosia *e, Realm *r, Task *c) {
 
 static void count_fork(Realm *r, const FeedBatch *b) {
     if (!r->scenario) return;
+    atomic_store(&r->scenario->time, world_time(r->world));
     atomic_fetch_add_explicit(&r->scenario->batches, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&r->scenario->bytes, b->size, memory_order_relaxed);
 }
@@ -158,6 +159,7 @@ static void end_fork(Sosia *e, Realm *r, FeedBatch *b, Task *c) {
     }
     batch_ticket(e);
     Pending p = {.ticket = e->ticket, .seq = b->seq, .batch = b, .cmd = c, .realm = realm_ref(r)};
+    world_take_trail(r->world, &p.trail);
     bool queued = pending_add(e, p);
     CHECK(queued);
     scenario_submit(e, r, b);
@@ -227,14 +229,14 @@ static void commit_remember(Sosia *e, Pending *p) {
     Cut c = cut_of((Str){p->batch->bytes, p->batch->size});
     BatchHead head;
     CHECK(batch_decode(&c, &head) == ERR_OK);
-    history_add(e->history, head.seq, head.time, head.source, &p->trail);
+    history_add(realm_history(p->realm ? p->realm : e->live), head.seq, head.time, head.source, &p->trail);
 }
 
 // History has them before the feed and whoever waits for the write.
 static void commit_publish(Sosia *e, Pending *p, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         if (!p[i].batch) continue;
-        if (e->history && !p[i].realm) commit_remember(e, &p[i]);
+        if (e->history) commit_remember(e, &p[i]);
         count_batch(e, p[i].batch);
         hub_append(p[i].realm ? p[i].realm->hub : e->live->hub, p[i].batch);
     }
@@ -328,6 +330,7 @@ static void undo_forks(Sosia *e) {
         uint64_t durable = atomic_load(&r->scenario->durable);
         if (durable == world_seq(r->world)) continue;
         world_undo_to(r->world, durable);
+        atomic_store(&r->scenario->time, durable > r->scenario->fork_seq ? world_time(r->world) : 0);
         derive_forget(r);
     }
 }

@@ -382,7 +382,7 @@ static void merge(DerivePast *p, Window *w, Fill *f) {
 }
 
 // False: history cannot tell now.
-static bool fill(DerivePast *p, Window *w, Realm *r, View *v, EnginePast *past, int64_t now) {
+static bool fill(DerivePast *p, Window *w, View *v, EnginePast *past, int64_t now) {
     Fill f = {.p = p, .w = w};
     const Table *t;
     const LinkKind *k;
@@ -394,10 +394,9 @@ static bool fill(DerivePast *p, Window *w, Realm *r, View *v, EnginePast *past, 
     reach.row = t ? twin.row : w->id;
     if (__builtin_sub_overflow(now, p->spans[w->col], &reach.from)) reach.from = INT64_MIN;
     past->before = w->since;
-    past->told = w->n > 0;
     w->over = p->values > DERIVE_VALUES_MAX - DERIVE_WINDOW_MAX;
     if (w->over) return true;
-    Err err = r->engine->history ? past->expr.moments(past->expr.ctx, v, &reach, take_old, &f) : ERR_OK;
+    Err err = past->history ? past->expr.moments(past->expr.ctx, v, &reach, take_old, &f) : ERR_OK;
     if (err && err != ERR_PAST_GONE) {
         free_values(f.v, f.n);
         mem_free(f.v);
@@ -428,7 +427,7 @@ void derive_past_fill(DerivePast *p, Realm *r, int64_t now) {
     undo(p);
     for (; n < p->wanted_count && time_mono_ns() < until; n++) {
         Window *w = p->wanted[n];
-        if (!w->filled && w->since <= visible + 1 && !fill(p, w, r, &v, &past, now)) break;
+        if (!w->filled && w->since <= visible + 1 && !fill(p, w, &v, &past, now)) break;
     }
     sweep(p, is_gone, &v);
 }

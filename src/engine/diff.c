@@ -57,7 +57,7 @@ static Err sides(Sosia *e, Str world, Str against, DiffSides *out, Buf *why) {
                        STR_ARG(world));
         return err;
     }
-    if (!against.n && !out->before) TRY(pasts_at(e, out->realm->past_time, &out->other));
+    if (!against.n && !out->before) TRY(pasts_at(e, out->realm, out->realm->scenario->clock, &out->other));
     if (out->other) TRY(freeze(out->other, false, &out->other_task, &out->before));
     return ERR_OK;
 }

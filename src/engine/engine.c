@@ -336,6 +336,7 @@ void sosia_close(Sosia *e) {
     thread_join(&e->writer);
     replay_end_all(e);
     if (e->store) store_drain(e->store);
+    pasts_forget(e, NULL); // those of forks hold them
     engine_free(e);
 }
 

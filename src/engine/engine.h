@@ -33,6 +33,7 @@
 #include "world/world.h"
 
 #define QUEUE_DEFAULT 4096
+#define TIME_GRAIN 100 // times of batches are whole multiples of it
 #define RING_DEFAULT (1 << 18)
 #define RING_MIN 8192               // less, and no twin could be made: its name may split a part of the index
 #define FORK_RING_RECORDS (1 << 16) // before-images a fork keeps
@@ -62,6 +63,7 @@ struct Scenario;
 // What the table of past worlds knows of one of them, guarded by its lock; see pasts.h.
 typedef struct PastUse {
     bool is;          // a past world: nobody writes it, there is no hub
+    struct Realm *of; // whose past it is: a fork, with a reference; NULL: live's
     bool listed;      // in the table
     uint64_t seq;     // of its newest batch
     int64_t from, to; // the instants known to be it
@@ -81,8 +83,6 @@ struct Realm {
     struct Scenario *scenario; // of a fork, see scenarios.h; NULL: live, and worlds that nobody names
     Realm *_Atomic under;      // of a fork that lies over a past world: that, with a reference; else NULL. The writer's
     _Atomic bool loaded;       // of a fork: world, hub, base and under are there; else realm_open makes them
-    uint64_t past_seq;         // of a fork: its past is live's up to here; 0: of live
-    int64_t past_time;         // update time of that batch
     uint64_t own_since;        // of a fork: blocks of older epochs are not its own nor its parents', see world_pages
     World *base;               // of a fork: its parent as it was forked, frozen; NULL: ask the past for it
     struct Derive *derive;     // derived values, the writer's; NULL: none so far
@@ -111,6 +111,15 @@ Realm *realm_ref(Realm *r);
 void realm_unref(Realm *r);
 // Drop a reference unless it is the last one. True when it was dropped.
 bool realm_unref_some(Realm *r);
+// The history of a world: a fork's own over its parent's; of a past world, that of whose past it is. It is there as
+// long as the realm. NULL: none is kept.
+History *realm_history(const Realm *r);
+// Of what is in the table, without making anything: is there a world of that name? The world, with a reference, when it
+// is made, else NULL; the same of a scenario; is that one still there?
+bool realm_known(Sosia *e, Str name);
+Realm *realm_made(Sosia *e, Str name);
+Realm *realm_of(Sosia *e, const struct Scenario *s);
+bool realm_listed(Sosia *e, const Realm *r);
 // A realm around `w` with one reference, not in any table. w NULL: realm_fill gives it one.
 Realm *realm_new(Sosia *e, Str name, Str parent, World *w, int64_t ring_records);
 void realm_fill(Realm *r, World *w);
@@ -146,7 +155,7 @@ enum {              // beside SosiaOp
     OP_MERGE,       // merge, see merge.h
     OP_RUN,         // sets: what a run tells, see run.h
     OP_RETELL,      // items: an encoded batch of live; id: only of this twin; see retell.h
-    OP_SETTLE,      // everything applied so far visible, and later batches of later times; see pasts.h
+    OP_SETTLE, // everything applied so far visible, and later batches of later times; realm: of a fork; see pasts.h
 };
 
 // One queued write. Built and filled by the caller's thread, then owned by the writer, then by whoever completes it.
@@ -168,7 +177,7 @@ struct Task {
     Realm *under;              // FORK: of this past world; FORGET: see there
     int64_t time;              // APPLY: the batch's; 0: the world's clock says
     uint64_t epoch;            // FORK of the past, RETELL, MERGE: erase_epoch before it was read; 0: of no concern
-    Realm *realm;              // FORK: the new one; SNAPSHOT: of this one, whatever `world` says
+    Realm *realm;              // FORK: the new one; SNAPSHOT, SETTLE: of this one, whatever `world` says
     World *fork;               // SNAPSHOT: the result
     struct {
         int64_t batches, batch_bytes;

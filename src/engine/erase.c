@@ -520,7 +520,7 @@ static void take_models(void *ctx, const Catalog *c) {
 
 // The columns of the property in the journal of a fork, by all models it ever had. When those cannot be known, all
 // values of the twin go from it: rather too much.
-static Err fork_columns(Sosia *e, Job *j, ForkDone *f, const Scenario *s) {
+static Err fork_columns(Sosia *e, Job *j, ForkDone *f, Scenario *s) {
     Err err = scenario_models(e, s, take_models, &(ModelColumns){&f->columns, j->property});
     f->unknown = err == ERR_CORRUPT;
     if (f->unknown) LOG(ERASE_UNKNOWN, (long long)s->number, j->id);
@@ -626,9 +626,10 @@ static Err forget_kept(void *ctx, Str bytes, Buf *out) {
 static Err under_anew(Sosia *e, const Realm *r, Realm **out) {
     *out = NULL;
     if (!world_base(r->world)) return ERR_OK;
-    Err err = pasts_at(e, r->past_time, out);
+    const PastUse *was = &r->under->past;
+    Err err = pasts_at(e, was->of ? was->of : e->live, was->from, out);
     if (err == ERR_GONE || err == ERR_PAST_GONE || err == ERR_CORRUPT) return ERR_OK;
-    if (err || (*out)->past.seq == r->past_seq) return err;
+    if (err || (*out)->past.seq == was->seq) return err;
     realm_unref(*out);
     *out = NULL;
     return ERR_OK;
@@ -658,7 +659,7 @@ static void let_go_of_retired(Sosia *e) {
 
 // What the engine keeps in memory of batches, pages and answers. The journal was written again.
 static Err erase_memory(Sosia *e, const Job *j) {
-    pasts_forget(e);
+    pasts_forget(e, NULL);
     TRY(forget_world(e, e->live, &(HubJob){j, j->seq, &j->columns}));
     for (int64_t i = 0; i < j->fork_count; i++) {
         const ForkDone *f = &j->forks[i];
@@ -781,7 +782,7 @@ static Err erase_told(Eraser *x, Job *j) {
     epoch_turn(x);
     if (j->state == JOB_ASKED) err = erase_worlds(x, j);
     if (!err) err = erase_history(e, j);
-    if (!err) pasts_forget(e);
+    if (!err) pasts_forget(e, NULL);
     epoch_turn(x);
     replays_forget(e);
     return err;

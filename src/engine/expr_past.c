@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/expr_past.h"
-#include "engine/scenarios.h"
 #include <math.h>
 #include "base/check.h"
 #include "base/time.h"
@@ -16,8 +15,7 @@ typedef struct Reading {
     int64_t born;       // arrival from which on the row is this twin's
     bool (*fn)(void *arg, const ExprMoment *m);
     void *arg;
-    bool stopped, any;
-    int64_t last;    // time of the newest that was told
+    bool stopped;
     bool waits;      // `next` does
     ExprMoment next; //
     Arena *keep;     // of its text
@@ -29,8 +27,6 @@ typedef struct Reading {
 } Reading;
 
 static bool tell(Reading *x, const ExprMoment *m) {
-    x->last = m->time;
-    x->any = true;
     x->stopped = !x->fn(x->arg, m);
     return !x->stopped;
 }
@@ -178,43 +174,20 @@ static Err stood(History *h, Reading *x) {
     return ERR_OK;
 }
 
-// ---- what a fork wrote ----------------------------------------------------------------------------------------------
+// ---- all of it ------------------------------------------------------------------------------------------------------
 
-// The value that stands, when the fork wrote it: the newest of all.
-static bool own_value(const EnginePast *p, View *v, const ExprReach *r, CellView *c, int64_t *time) {
-    if (!p->seq || p->told) return false;
-    *c = view_cell(v, r->column, r->row);
-    *time = c->source_time ? c->source_time : c->update_time;
-    return c->valid && c->update_time > p->time;
-}
-
-static ExprMoment moment_of_cell(const CellView *c, int64_t time) {
-    return (ExprMoment){.time = time, .valid = true, .bits = c->bits, .text = text_str(&c->text)};
-}
-
-static Err read_all(EnginePast *p, Reading *x, const CellView *own, int64_t own_time) {
+static Err read_all(EnginePast *p, Reading *x) {
     const ExprReach *r = x->r;
-    if (own && own_time <= r->from) {
-        ExprMoment m = moment_of_cell(own, r->from);
-        tell(x, &m);
-    } else {
-        TRY(stood(p->history, x));
-    }
+    TRY(stood(p->history, x));
     HistorySeries s = {.lane = x->lane, .row = r->row, .from = r->from + 1, .to = r->to + 1, .everything = true};
     if (!x->stopped && r->to > r->from) TRY(history_series(p->history, &s, take, x));
     if (!x->stopped && let_out(x)) tell_means(x, r->to);
-    bool within = own && own_time > r->from && own_time <= r->to;
-    if (x->stopped || !within) return ERR_OK;
-    ExprMoment m = moment_of_cell(own, x->any && x->last > own_time ? x->last : own_time);
-    tell(x, &m);
     return ERR_OK;
 }
 
 static Err moments(void *ctx, View *v, const ExprReach *r, bool (*fn)(void *arg, const ExprMoment *m), void *arg) {
     EnginePast *p = ctx;
-    Reading x = {.r = r, .lane = trail_lane(r->column, 0), .seq = p->seq ? p->seq : v->seq, .fn = fn, .arg = arg};
-    CellView c = {0};
-    int64_t time = 0;
+    Reading x = {.r = r, .lane = trail_lane(r->column, 0), .seq = v->seq, .fn = fn, .arg = arg};
     if (p->before && p->before - 1 < x.seq) x.seq = p->before - 1;
     if (atomic_load_explicit(&p->had, memory_order_relaxed) < x.seq) {
         history_wait(p->history, x.seq);
@@ -226,15 +199,12 @@ static Err moments(void *ctx, View *v, const ExprReach *r, bool (*fn)(void *arg,
     const LinkKind *k;
     TRY(place_of(p->history, v, r, &place, &twin));
     x.born = twin ? place.from : INT64_MIN;
-    bool own = own_value(p, v, r, &c, &time);
     Arena keep;
     arena_init(&keep, 256);
     x.keep = &keep;
     x.field = catalog_field(v->catalog, r->column, &t, &k);
-    ExprReach known = *r;
-    if (p->seq && known.to > p->time) known.to = p->time > known.from ? p->time : known.from;
-    Err err = x.field ? past_means(p->history, v->catalog, &known, twin ? &place : NULL, &keep, &x.means) : ERR_OK;
-    if (!err) err = read_all(p, &x, own ? &c : NULL, time);
+    Err err = x.field ? past_means(p->history, v->catalog, r, twin ? &place : NULL, &keep, &x.means) : ERR_OK;
+    if (!err) err = read_all(p, &x);
     if (x.mean || x.means.stood) atomic_store_explicit(&p->meant, true, memory_order_relaxed);
     arena_free(&keep);
     return err;
@@ -249,12 +219,9 @@ static void gone(void *ctx, View *v, const ExprReach *r, Str func, Buf *why) {
 }
 
 const ExprPast *engine_past(EnginePast *p, const Realm *r) {
-    p->history = r->engine->history;
+    p->history = realm_history(r);
     p->expr = (ExprPast){.ctx = p, .moments = moments, .gone = gone};
-    p->seq = r->past_seq;
     p->before = 0;
-    p->told = false;
-    p->time = r->past_time;
     atomic_init(&p->had, 0);
     atomic_init(&p->meant, false);
     return p->history ? &p->expr : NULL;

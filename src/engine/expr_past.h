@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The past of one world for expressions and questions, out of the history of the file: by own time, what the view sees
-// and nothing else. Of a fork it is its parent's past up to the fork, and behind that what stands in it now.
+// The past of one world for expressions and questions, out of its history: by own time, what the view sees and nothing
+// else. Of a fork it is its parent's past up to the fork, and behind that its own.
 #pragma once
 #include "engine/engine.h"
 #include "expr/expr.h"
@@ -9,10 +9,7 @@
 typedef struct EnginePast {
     ExprPast expr; // ctx: this
     History *history;
-    uint64_t seq;         // of the fork; 0: what the view sees
-    int64_t time;         // of the fork
-    uint64_t before;      // batches before this one alone; 0: all
-    bool told;            // what a fork wrote is known otherwise
+    uint64_t before;      // batches before this one alone; 0: all that the view sees
     _Atomic uint64_t had; // history has everything up to here
     _Atomic bool meant;   // means were told in place of values that were let go
 } EnginePast;

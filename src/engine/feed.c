@@ -17,6 +17,7 @@
 #include "engine/event.h"
 #include "engine/pasts.h"
 #include "engine/replay.h"
+#include "engine/scenarios.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/time.h"
@@ -208,13 +209,16 @@ int64_t hub_bytes(Hub *h) {
     return n;
 }
 
-// The journal that is read back for feeds is the live world's.
-static bool realm_journalled(const Realm *r) { return r->stored && !r->scenario; }
+// What the oldest batch that the journal of a world has follows; UINT64_MAX: there is no journal. A fork's is whole.
+static uint64_t journal_oldest(const Realm *r) {
+    if (!r->stored) return UINT64_MAX;
+    return r->scenario ? r->scenario->fork_seq : store_journal_oldest(r->engine->store);
+}
 
 // ---- slices of the journal ----------------------------------------------------------------------------------------
 
 // The journal of a world, or NULL. The world is there.
-static Store *hub_store(const Hub *h) { return realm_journalled(h->realm) ? h->realm->engine->store : NULL; }
+static Store *hub_store(const Hub *h) { return h->realm->stored ? h->realm->engine->store : NULL; }
 
 // A slice that has what follows `prev`, or will probably, with a reference; else NULL. Lock held.
 static Slice *slice_find(Hub *h, uint64_t prev) {
@@ -333,7 +337,7 @@ static Str str_own(Str s) {
 
 SosiaErr sosia_feed_open(Sosia *s, const SosiaCaller *who, SosiaStr world, uint64_t since, SosiaFeed **out,
                          uint64_t *oldest) {
-    Err past = pasts_refuse(world);
+    Err past = pasts_refuse(s, world);
     if (past) return past == ERR_READ_ONLY ? SOSIA_UNSUPPORTED : (SosiaErr)past;
     Realm *r = realm_find(s, world);
     if (!r) return SOSIA_WORLD_NOT_FOUND;
@@ -341,7 +345,7 @@ SosiaErr sosia_feed_open(Sosia *s, const SosiaCaller *who, SosiaStr world, uint6
     f->hub = r->hub;
     atomic_fetch_add_explicit(&f->hub->refs, 1, memory_order_relaxed);
     f->who = (SosiaCaller){str_own(who ? who->principal : (Str){0}), str_own(who ? who->purpose : (Str){0})};
-    Err err = feed_place(f, since, realm_journalled(r) ? store_journal_oldest(s->store) : UINT64_MAX, oldest);
+    Err err = feed_place(f, since, journal_oldest(r), oldest);
     realm_unref(r);
     if (err) feed_free(f);
     else *out = f;
@@ -370,7 +374,7 @@ void sosia_feed_notify(SosiaFeed *f, void (*fn)(void *arg), void *arg) {
 
 SosiaErr sosia_feed_replay(Sosia *s, const SosiaCaller *who, const SosiaReplay *r, SosiaFeed **out) {
     SosiaFeed *f;
-    Err err = (Err)sosia_feed_open(s, who, (Str){0}, 0, &f, NULL);
+    Err err = (Err)sosia_feed_open(s, who, r->world, 0, &f, NULL);
     if (err) return (SosiaErr)err;
     err = replay_start(s, r, &f->replay);
     f->prev = 0;
@@ -448,9 +452,10 @@ static void feed_load(SosiaFeed *f) {
     Hub *h = f->hub;
     Slice *s = f->slice = slice_new(h, f->prev);
     Store *store = hub_store(h);
+    uint64_t world = h->realm->scenario ? h->realm->scenario->number : 0;
     feed_hold_realm(h);
     pthread_mutex_unlock(&h->lock);
-    store_journal_read(store, s->after, SLICE_BYTES, slice_loaded, s);
+    store_journal_read(store, world, s->after, SLICE_BYTES, slice_loaded, s);
     feed_release(h);
     pthread_mutex_lock(&h->lock);
 }
@@ -520,7 +525,7 @@ static bool feed_again(SosiaFeed *f, Err err) {
     if (store) feed_hold_realm(h);
     pthread_mutex_unlock(&h->lock);
     if (store) {
-        uint64_t journal = store_journal_oldest(store);
+        uint64_t journal = journal_oldest(h->realm);
         if (journal < base) base = journal;
         feed_release(h);
     }

@@ -353,25 +353,60 @@ static void cut_under_a_cursor(void **state) {
     life_end(l);
 }
 
-// Forks keep what memory holds.
-static void forks_have_none(void **state) {
+static void write_in_fork(Life *l, int n) {
+    for (int i = 0; i < n; i++) {
+        char body[96];
+        snprintf(body, sizeof body, "[{\"op\":\"add\",\"path\":\"/count\",\"value\":%llu}]",
+                 (unsigned long long)++l->last);
+        assert_int_equal(kit_write_in(&l->k, "what-if", SOSIA_TWIN_PATCH, "b", "", body), SOSIA_OK);
+        assert_int_equal(l->k.done.seq, l->last);
+    }
+}
+
+// The batches of the fork behind `since` up to its newest, in their order.
+static void read_fork(Life *l, SosiaFeed *f, uint64_t since) {
+    for (uint64_t seq = since + 1; seq <= l->last; seq++) {
+        SosiaBatch b;
+        assert_int_equal(sosia_feed_next(f, 60 * NS_PER_S, &b), SOSIA_OK);
+        assert_int_equal(b.seq, seq);
+        assert_int_equal(b.prev, seq - 1);
+        const SosiaChange *x = find(&b, SOSIA_EV_SET);
+        assert_true(is(x->twin, "b") && is(x->path, "count") && x->value.i == (int64_t)seq);
+    }
+}
+
+static SosiaErr open_fork(Life *l, uint64_t since, SosiaFeed **f, uint64_t *first) {
+    return sosia_feed_open(l->k.s, NULL, kit_str("what-if"), since, f, first);
+}
+
+// Forks read their own journal: a slow cursor, one that comes back after a restart, from the fork on.
+static void forks_have_theirs(void **state) {
     Life *l = *state;
     life_begin(l, 1, &(SosiaOpen){.feed_bytes_max = 400, .checkpoint_interval_ns = -1});
     assert_int_equal(sosia_fork(l->k.s, NULL, kit_str(""), kit_str("what-if")), SOSIA_OK);
     SosiaFeed *f;
-    uint64_t first = 0;
-    assert_int_equal(sosia_feed_open(l->k.s, NULL, kit_str("what-if"), SOSIA_FEED_OLDEST, &f, &first), SOSIA_OK);
-    assert_int_equal(first, l->last);
-    for (int i = 0; i < 50; i++)
-        assert_int_equal(kit_write_in(&l->k, "what-if", SOSIA_TWIN_PATCH, "b", "",
-                                      "[{\"op\":\"add\",\"path\":\"/count\",\"value\":1}]"),
-                         SOSIA_OK);
-    SosiaBatch b; // nothing was delivered: the oldest that memory has
-    assert_int_equal(sosia_feed_next(f, 0, &b), SOSIA_OK);
-    assert_true(b.seq > l->last + 1);
+    uint64_t begin = l->last, first = 0;
+    assert_int_equal(open_fork(l, SOSIA_FEED_OLDEST, &f, &first), SOSIA_OK);
+    assert_int_equal(first, begin);
+    write_in_fork(l, 50);
+    life_write(l, 30, false); // live's are none of its
+    l->last -= 30;
+    read_fork(l, f, begin);
+    write_in_fork(l, 20);
+    read_fork(l, f, l->last - 20);
     sosia_feed_close(f);
-    assert_int_equal(sosia_feed_open(l->k.s, NULL, kit_str("what-if"), l->last, &f, &first), SOSIA_GONE);
-    assert_int_equal(first, b.seq - 1);
+    life_checkpoint(l);
+    for (uint64_t since = begin; since <= l->last; since += 7) {
+        assert_int_equal(open_fork(l, since, &f, &first), SOSIA_OK);
+        assert_int_equal(first, begin);
+        read_fork(l, f, since);
+        if (since % 2) write_in_fork(l, 3);
+        if (since % 2) read_fork(l, f, l->last - 3);
+        sosia_feed_close(f);
+    }
+    assert_int_equal(open_fork(l, begin - 1, &f, &first), SOSIA_GONE);
+    assert_int_equal(first, begin);
+    assert_int_equal(open_fork(l, l->last + 1, &f, &first), SOSIA_GONE);
     life_end(l);
 }
 
@@ -706,11 +741,20 @@ static int teardown(void **state) {
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(random_lives),         T(power_cut),       T(cut_at_the_limit),
-        T(cut_under_a_cursor),   T(forks_have_none), T(the_dead_are_told),
-        T(first_values),         T(holds),           T(holds_are_written),
-        T(holds_without_a_file), T(full_disk),       T(unreadable_disk),
-        T(closes_under_cursors), T(beside_writing),
+        T(random_lives),
+        T(power_cut),
+        T(cut_at_the_limit),
+        T(cut_under_a_cursor),
+        T(forks_have_theirs),
+        T(the_dead_are_told),
+        T(first_values),
+        T(holds),
+        T(holds_are_written),
+        T(holds_without_a_file),
+        T(full_disk),
+        T(unreadable_disk),
+        T(closes_under_cursors),
+        T(beside_writing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 // comes later changes, the newest batch that counts, and the time of the first page.
 #include "engine/history_ask.h"
 #include "base/time.h"
+#include "engine/expr_past.h"
 #include "engine/pasts.h"
 
 Err hist_fail(HistAsk *x, Err err, const char *fmt, ...) {
@@ -196,34 +197,20 @@ static Err check_props(HistAsk *x) {
 
 // ---- the world ----------------------------------------------------------------------------------------------------
 
-void hist_fail_fork(HistAsk *x) {
-    if (x->forked == INT64_MAX) return;
-    buf_printf(&x->out->message, "; \"%.*s\" is a fork and has the history of its parent up to ", STR_ARG(x->h->world));
-    time_print(x->forked, 0, &x->out->message);
-    buf_printf(&x->out->message, ": of what it wrote itself none is kept");
-}
-
-// The newest batch that counts, and the time up to which values stand. A fork has the past of its parent.
+// The newest batch that counts, and the time up to which values stand.
 static Err find_bound(HistAsk *x) {
     Sosia *e = x->engine;
-    Realm *r;
-    x->now = e->now(e->now_ctx);
-    Err err = realm_get(e, x->h->world, &r, &x->now);
+    Err err = realm_get(e, x->h->world, &x->realm, &x->now);
     if (err) {
         buf_reset(&x->out->message);
         pasts_why(e, x->h->world, err, &x->out->message);
         return err;
     }
+    const Realm *r = x->realm;
+    x->history = realm_history(r);
     x->bound = world_visible(r->world);
-    if (r->parent.n) {
-        x->bound = r->past_seq;
-        x->now = x->forked = r->past_time;
-    }
-    realm_unref(r);
-    if (x->forked == INT64_MAX || x->h->from_ns <= x->forked) return ERR_OK;
-    Err none = hist_fail(x, ERR_UNSUPPORTED, "there is no history from then on");
-    hist_fail_fork(x);
-    return none;
+    if (!r->past.is) x->now = r->scenario ? engine_past_now(r) : e->now(e->now_ctx);
+    return ERR_OK;
 }
 
 // ---- the call -----------------------------------------------------------------------------------------------------
@@ -248,16 +235,17 @@ static void ask_free(HistAsk *x) {
     map_free(&x->by_path);
     map_free(&x->sources);
     if (x->catalog) catalog_unref(x->catalog);
+    if (x->realm) realm_unref(x->realm);
     arena_free(&x->arena);
 }
 
 SosiaErr sosia_history(Sosia *s, const SosiaCaller *who, const SosiaHistory *h, SosiaOut *out) {
-    HistAsk x = {.engine = s, .history = s->history, .h = h, .who = who, .out = out, .forked = INT64_MAX};
+    HistAsk x = {.engine = s, .h = h, .who = who, .out = out};
     buf_reset(&out->body);
     buf_reset(&out->message);
     out->etag[0] = out->token[0] = 0;
     arena_init(&x.arena, 0);
-    Err err = x.history
+    Err err = s->history
                   ? answer(&x)
                   : hist_fail(&x, ERR_UNSUPPORTED, "this engine keeps no history: it has no file, or was told so");
     ask_free(&x);

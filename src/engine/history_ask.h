@@ -76,6 +76,7 @@ typedef enum HistFill { FILL_NONE, FILL_NULL, FILL_PREVIOUS, FILL_LINEAR } HistF
 
 typedef struct HistAsk {
     Sosia *engine;
+    Realm *realm; // with a reference
     History *history;
     const SosiaHistory *h;
     const SosiaCaller *who;
@@ -85,7 +86,6 @@ typedef struct HistAsk {
     uint64_t bound;    // newest batch that counts
     int64_t now;       // of the clock, or the instant of the world: values stand until then
     int64_t from, to;  // [from, to) in the order asked for; the whole of time when nothing was said
-    int64_t forked;    // of a fork: what it wrote itself, from then on, is in no history; else INT64_MAX
     int64_t kept_from; // before, raw values were let go; 0: nothing was
     AggPlan plan;
     HistFill fill;
@@ -104,8 +104,6 @@ typedef struct HistAsk {
 
 // Set the sentence of a failure and return its code.
 Err hist_fail(HistAsk *x, Err err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-// Add to the sentence that a fork keeps no history of its own, if the world is one.
-void hist_fail_fork(HistAsk *x);
 // False when the caller has had enough: x->stopped.
 bool hist_go_on(HistAsk *x);
 

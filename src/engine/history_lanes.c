@@ -359,7 +359,10 @@ static int by_id(const void *a, const void *b) {
 
 static Err find_lives(Lives *l) {
     HistAsk *x = l->x;
-    TRY(engine_read_realm(x->engine->live, x->who, find_living, l, NULL));
+    // Of live's past the twins that live now, and those that died, are all there were. Of a fork's past those of then,
+    // and those that died: what was made since has no batch that counts.
+    const Realm *r = x->realm;
+    TRY(engine_read_realm(r->past.is && !r->past.of ? x->engine->live : x->realm, x->who, find_living, l, NULL));
     TRY(history_dead(x->history, x->h->id, find_dead, l));
     if (l->count) qsort(l->lives, (size_t)l->count, sizeof *l->lives, by_id);
     return ERR_OK;
@@ -368,7 +371,6 @@ static Err find_lives(Lives *l) {
 static Err never(HistAsk *x, Err err) {
     if (err == ERR_TWIN_NOT_FOUND) hist_fail(x, err, "there never was a twin \"%.*s\"", STR_ARG(x->h->id));
     else hist_fail(x, err, "twin \"%.*s\" never had a relationship \"%.*s\"", STR_ARG(x->h->id), STR_ARG(x->h->link));
-    hist_fail_fork(x);
     return err;
 }
 

@@ -104,7 +104,6 @@ static void put_json(HistAsk *x, Buf *b) {
         buf_str_put(b, STR(",\"downsampled\":true"));
         put_member_time("singleValuesFrom", x->kept_from, b);
     }
-    if (x->forked < INT64_MAX) put_member_time("knownUntil", x->forked, b);
     buf_byte(b, '}');
 }
 

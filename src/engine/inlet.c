@@ -19,7 +19,7 @@ static Str str_own(Str s) {
 }
 
 SosiaErr sosia_inlet_open(Sosia *s, const SosiaInletOpen *o, SosiaInlet **out) {
-    Err past = pasts_refuse(o->world);
+    Err past = pasts_refuse(s, o->world);
     if (past) return (SosiaErr)past;
     Realm *r = realm_find(s, o->world);
     if (!r) return SOSIA_WORLD_NOT_FOUND;

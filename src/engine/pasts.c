@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/pasts.h"
+#include "engine/scenarios.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "history/history.h"
 #include "query/cache.h"
-
-#define TIME_GRAIN 100 // times of batches are whole multiples of it
 
 struct Pasts {
     int64_t bytes_max;
@@ -42,16 +41,18 @@ void pasts_free(Pasts *p) {
 
 bool pasts_named(Str name) { return str_find(name, '@', 0) >= 0; }
 
-bool pasts_parse(Str name, int64_t *at) {
-    Str rest = name, base = str_cut(&rest, '@');
+bool pasts_parse(Str name, int64_t now, Str *base, int64_t *at) {
+    Str rest = name;
+    *base = str_cut(&rest, '@');
     bool absolute = rest.n && rest.p[0] >= '0' && rest.p[0] <= '9'; // one that means the same at every call
-    return pasts_named(name) && str_eq(base, STR("live")) && absolute && time_parse_when(rest, 0, at);
+    return pasts_named(name) && base->n && (absolute || now) && time_parse_when(rest, now, at);
 }
 
-Err pasts_refuse(Str name) {
+Err pasts_refuse(Sosia *e, Str name) {
     int64_t at;
+    Str base;
     if (!pasts_named(name)) return ERR_OK;
-    return pasts_parse(name, &at) ? ERR_READ_ONLY : ERR_WORLD_NOT_FOUND;
+    return pasts_parse(name, 1, &base, &at) && realm_known(e, base) ? ERR_READ_ONLY : ERR_WORLD_NOT_FOUND;
 }
 
 static void put_time(Buf *out, int64_t at) {
@@ -59,6 +60,7 @@ static void put_time(Buf *out, int64_t at) {
     time_print(at, whole ? 0 : 9, out);
 }
 
+// History begins with live's; so does that of a fork.
 static void why_gone(Sosia *e, Buf *out) {
     int64_t from = e->history ? history_from(e->history) : 0, begun = 0;
     buf_printf(out, "nothing is known of this world at that instant");
@@ -69,31 +71,36 @@ static void why_gone(Sosia *e, Buf *out) {
     if (from) buf_printf(out, " on");
 }
 
-static bool is_fork(Sosia *e, Str name) {
-    Realm *r = realm_find(e, name);
-    bool yes = r && r->parent.n;
-    if (r) realm_unref(r);
-    return yes;
+static void why_none(Sosia *e, Str name, Str base, bool parsed, Buf *out) {
+    buf_printf(out, "there is no world \"%.*s\"", STR_ARG(name));
+    if (!pasts_named(name)) return;
+    if (!realm_known(e, base)) buf_printf(out, ": there is no \"%.*s\"", STR_ARG(base));
+    else if (!parsed)
+        buf_printf(out,
+                   ": an instant of the past is %.*s@ and a time with a zone or an offset, as in "
+                   "%.*s@2026-11-01T08:00:00Z",
+                   STR_ARG(base), STR_ARG(base));
+}
+
+static void why_future(Sosia *e, Str name, Str base, Buf *out) {
+    buf_printf(out, "the instant of \"%.*s\" has not come yet", STR_ARG(name));
+    Realm *r = realm_find(e, base);
+    if (!r) return;
+    if (r->scenario) {
+        buf_printf(out, ": the clock of \"%.*s\" stands at ", STR_ARG(base));
+        time_print(scenario_clock(r), 9, out);
+    }
+    realm_unref(r);
 }
 
 void pasts_why(Sosia *e, Str name, Err err, Buf *out) {
     int64_t at;
-    bool parsed = pasts_parse(name, &at);
+    Str base;
+    bool parsed = pasts_parse(name, 1, &base, &at);
     buf_reset(out);
-    Str base = str_sub(name, 0, pasts_named(name) ? str_find(name, '@', 0) : name.n);
-    if (err == ERR_WORLD_NOT_FOUND && pasts_named(name) && is_fork(e, base))
-        buf_printf(out,
-                   "there is no world \"%.*s\": forks keep no past of their own; of their parent ask live@ and the "
-                   "instant",
-                   STR_ARG(name));
-    else if (err == ERR_WORLD_NOT_FOUND && pasts_named(name) && !parsed)
-        buf_printf(out,
-                   "there is no world \"%.*s\": an instant of the past is live@ and a time with a zone or an offset, "
-                   "as in live@2026-11-01T08:00:00Z",
-                   STR_ARG(name));
-    else if (err == ERR_WORLD_NOT_FOUND) buf_printf(out, "there is no world \"%.*s\"", STR_ARG(name));
+    if (err == ERR_WORLD_NOT_FOUND) why_none(e, name, base, parsed, out);
     else if (err == ERR_READ_ONLY) buf_printf(out, "\"%.*s\" is the past: it can be read, not written", STR_ARG(name));
-    else if (err == ERR_ARGUMENT && parsed) buf_printf(out, "the instant of \"%.*s\" has not come yet", STR_ARG(name));
+    else if (err == ERR_ARGUMENT && parsed) why_future(e, name, base, out);
     else if (err == ERR_PAST_GONE && parsed) why_gone(e, out);
     else if (err == ERR_UNSUPPORTED && parsed && !e->history)
         buf_printf(out, "no history is kept here, so there are no past worlds");
@@ -130,20 +137,22 @@ static Realm *table_use(Pasts *p, Realm *r) {
 }
 
 // The realm of an instant, with a reference, or NULL.
-static Realm *table_at(Pasts *p, int64_t at) {
+static Realm *table_at(Pasts *p, const Realm *of, int64_t at) {
     Realm *r = NULL;
     pthread_mutex_lock(&p->lock);
-    for (int64_t i = 0; i < p->count && !r; i++)
-        if (p->items[i]->past.from <= at && at <= p->items[i]->past.to) r = table_use(p, p->items[i]);
+    for (int64_t i = 0; i < p->count && !r; i++) {
+        const PastUse *u = &p->items[i]->past;
+        if (u->of == of && u->from <= at && at <= u->to) r = table_use(p, p->items[i]);
+    }
     pthread_mutex_unlock(&p->lock);
     return r;
 }
 
 // The realm of a sequence, which is that of the instant `at` too. Lock held.
-static Realm *table_of(Pasts *p, uint64_t seq, int64_t at) {
+static Realm *table_of(Pasts *p, const Realm *of, uint64_t seq, int64_t at) {
     for (int64_t i = 0; i < p->count; i++) {
         Realm *r = p->items[i];
-        if (r->past.seq != seq) continue;
+        if (r->past.of != of || r->past.seq != seq) continue;
         if (r->past.to < at) r->past.to = at;
         return table_use(p, r);
     }
@@ -189,12 +198,19 @@ void pasts_used(Realm *r) {
 
 bool pasts_heavy(Sosia *e) { return atomic_load(&e->pasts->bytes) > e->pasts->bytes_max; }
 
-void pasts_forget(Sosia *e) {
+// One of the fork (NULL: of any), or NULL. Lock held.
+static Realm *table_next(Pasts *p, const Realm *of) {
+    for (int64_t i = p->count - 1; i >= 0; i--)
+        if (!of || p->items[i]->past.of == of) return table_take(p, i);
+    return NULL;
+}
+
+void pasts_forget(Sosia *e, const Realm *of) {
     Pasts *p = e->pasts;
     Realm *r;
     do {
         pthread_mutex_lock(&p->lock);
-        r = p->count ? table_take(p, p->count - 1) : NULL;
+        r = table_next(p, of);
         pthread_mutex_unlock(&p->lock);
         if (!r) continue;
         desk_forget(e->desk, r);
@@ -207,7 +223,7 @@ void pasts_forget(Sosia *e) {
 // Put a new realm into the table, or find that somebody was faster. The result has a reference for the caller.
 static Realm *table_add(Pasts *p, Realm *made) {
     pthread_mutex_lock(&p->lock);
-    Realm *r = table_of(p, made->past.seq, made->past.to);
+    Realm *r = table_of(p, made->past.of, made->past.seq, made->past.to);
     bool room = p->count <= PAST_WORLDS_MAX;
     if (!r && room) {
         p->items[p->count++] = realm_ref(made);
@@ -222,18 +238,22 @@ static Realm *table_add(Pasts *p, Realm *made) {
     return r;
 }
 
-static Err realm_make(Sosia *e, uint64_t seq, int64_t time, int64_t at, Realm **out) {
-    PastSource src = history_past(e->history);
+// Whose past it is: a fork, or live.
+static Realm *whose(Sosia *e, Realm *of) { return of ? of : e->live; }
+
+static Err realm_make(Sosia *e, Realm *of, uint64_t seq, int64_t time, int64_t at, Realm **out) {
+    PastSource src = history_past(realm_history(whose(e, of)));
     World *w;
-    TRY(world_past(e->domain, &src, seq, time, e->live->world, &w));
+    TRY(world_past(e->domain, &src, seq, time, whose(e, of)->world, &w));
     Buf name = {0};
-    buf_str_put(&name, STR("live@"));
+    buf_printf(&name, "%.*s@", STR_ARG(whose(e, of)->name));
     put_time(&name, at);
     Realm *r = realm_frozen(e, buf_str(&name), w);
     buf_free(&name);
     r->facts = query_cache_new(PAST_CACHE_BYTES);
-    r->past = (PastUse){.is = true, .seq = seq, .from = time, .to = at};
+    r->past = (PastUse){.is = true, .of = of ? realm_ref(of) : NULL, .seq = seq, .from = time, .to = at};
     *out = table_add(e->pasts, r);
+    if (of && !realm_listed(e, of)) pasts_forget(e, of); // it was dropped meanwhile
     pasts_trim(e);
     return ERR_OK;
 }
@@ -245,11 +265,30 @@ static Err time_view(View *v, void *ctx) {
     return ERR_OK;
 }
 
+// Whose past is that instant of a world: up to the one it was forked of, its parent's. With a reference; NULL: live's.
+// Of a parent that is not there any more its child has the past too.
+static Realm *owner_at(Sosia *e, Realm *r, int64_t at) {
+    const Scenario *s = r->scenario;
+    Realm *owner = s ? realm_ref(r) : NULL;
+    for (; s && at <= s->clock; s = s->up) {
+        Realm *up = s->up ? realm_of(e, s->up) : NULL;
+        if (s->up && !up) continue;
+        realm_unref(owner);
+        owner = up;
+    }
+    return owner;
+}
+
 // Has everything up to `at` become visible, and can nothing join it?
-static bool settled(Sosia *e, int64_t at) {
-    if (at <= atomic_load(&e->pasts->settled)) return true;
+static bool settled(Sosia *e, Realm *of, int64_t at) {
+    if (at <= (of ? of->scenario->clock : atomic_load(&e->pasts->settled))) return true;
     int64_t time = INT64_MIN;
-    return !engine_read_realm(e->live, NULL, time_view, &time, NULL) && at <= time;
+    return !engine_read_realm(whose(e, of), NULL, time_view, &time, NULL) && at <= time;
+}
+
+// It has not come yet: of a fork, nothing that was written is of that time or later.
+static bool to_come(Sosia *e, const Realm *of, int64_t at) {
+    return at > (of ? scenario_clock(of) : e->now(e->now_ctx));
 }
 
 static void settle(Pasts *p, int64_t at) {
@@ -257,14 +296,31 @@ static void settle(Pasts *p, int64_t at) {
     while (was < at && !atomic_compare_exchange_weak(&p->settled, &was, at)) {}
 }
 
+// Whose past a name is, when it would have to wait. False: nothing is to be waited for. *of may have a reference.
+static bool unsettled(Sosia *e, Str name, Realm **of, int64_t *at) {
+    Str base;
+    if (!e->history || !pasts_parse(name, 0, &base, at)) return false;
+    Realm *r = realm_made(e, base);
+    if (!r) return false;
+    *of = owner_at(e, r, *at);
+    realm_unref(r);
+    if (!to_come(e, *of, *at) && !settled(e, *of, *at)) return true;
+    if (*of) realm_unref(*of);
+    return false;
+}
+
 bool pasts_waits(Sosia *e, Str name) {
+    Realm *of;
     int64_t at;
-    return pasts_parse(name, &at) && e->history && at <= e->now(e->now_ctx) && !settled(e, at);
+    bool waits = unsettled(e, name, &of, &at);
+    if (waits && of) realm_unref(of);
+    return waits;
 }
 
 // The round trip of one caller: its instant, and whom to tell.
 typedef struct Settling {
     Pasts *past;
+    bool live;
     int64_t at;
     SosiaDoneFn fn;
     void *arg;
@@ -273,17 +329,23 @@ typedef struct Settling {
 static void on_settled(void *arg, const SosiaDone *done) {
     Settling s = *(Settling *)arg;
     mem_free(arg);
-    if (done->err != SOSIA_CLOSED) settle(s.past, s.at); // whatever was refused was undone, and is not of that time
+    // Whatever was refused was undone, and is not of that time.
+    if (s.live && done->err != SOSIA_CLOSED) settle(s.past, s.at);
     s.fn(s.arg, done);
 }
 
 Err pasts_settle(Sosia *e, Str name, SosiaDoneFn fn, void *arg) {
     int64_t at;
-    CHECK(pasts_parse(name, &at));
+    Realm *of;
+    if (!unsettled(e, name, &of, &at)) { // it was settled meanwhile, or dropped
+        fn(arg, &(SosiaDone){0});
+        return ERR_OK;
+    }
     Settling *s = mem_alloc(sizeof *s);
-    *s = (Settling){e->pasts, at, fn, arg};
+    *s = (Settling){e->pasts, !of, at, fn, arg};
     Task *c = task_new(OP_SETTLE, on_settled, s, 0);
     c->source_time = at;
+    c->realm = of;
     Err err = task_queue(e, c, true);
     if (!err) return ERR_OK;
     task_free(c);
@@ -292,8 +354,12 @@ Err pasts_settle(Sosia *e, Str name, SosiaDoneFn fn, void *arg) {
 }
 
 void pasts_task(Sosia *e, Task *c) {
-    if (e->past_time < c->source_time) e->past_time = c->source_time;
-    batch_after(e, e->live, c);
+    if (!c->realm) pasts_after(e, c->source_time);
+    batch_after(e, whose(e, c->realm), c);
+}
+
+void pasts_after(Sosia *e, int64_t at) {
+    if (e->past_time < at) e->past_time = at;
 }
 
 int64_t pasts_clock(Sosia *e) {
@@ -302,45 +368,60 @@ int64_t pasts_clock(Sosia *e) {
     return now >= later ? now : later;
 }
 
-static Err settle_wait(Sosia *e, int64_t at) {
+static Err settle_wait(Sosia *e, Realm *of, int64_t at) {
     if (engine_own_thread(e)) return ERR_BUSY;
     Task *c = task_new(OP_SETTLE, NULL, NULL, 0);
     c->source_time = at;
+    c->realm = of ? realm_ref(of) : NULL;
     Err err = task_wait(e, c, true);
     task_free(c);
-    if (!err) settle(e->pasts, at);
-    return err;
+    if (!err && !of) settle(e->pasts, at);
+    // What a fork was to have of that time the disk refused.
+    return err || !of || settled(e, of, at) ? err : ERR_ARGUMENT;
 }
 
 // The newest batch at or before `at`, which has passed and is in the history. Errors: PAST_GONE, those of the history.
-static Err batch_at(Sosia *e, int64_t at, uint64_t *seq, int64_t *time) {
-    history_wait(e->history, world_visible(e->live->world));
-    TRY(history_knows(e->history, at));
-    TRY(history_seq_at(e->history, at, seq, time));
+static Err batch_at(History *h, const World *w, int64_t at, uint64_t *seq, int64_t *time) {
+    history_wait(h, world_visible(w));
+    TRY(history_knows(h, at));
+    TRY(history_seq_at(h, at, seq, time));
     return *seq ? ERR_OK : ERR_PAST_GONE;
 }
 
 Err pasts_find(Sosia *e, Str name, Realm **out, int64_t *at) {
-    if (!pasts_parse(name, at)) return ERR_WORLD_NOT_FOUND;
-    return pasts_at(e, *at, out);
+    Str base;
+    if (!pasts_parse(name, 1, &base, at)) return ERR_WORLD_NOT_FOUND;
+    Realm *r;
+    TRY(realm_open(e, base, &r));
+    bool ok = pasts_parse(name, r->scenario ? scenario_clock(r) : 0, &base, at);
+    Err err = ok ? pasts_at(e, r, *at, out) : ERR_WORLD_NOT_FOUND;
+    realm_unref(r);
+    return err;
 }
 
-Err pasts_at(Sosia *e, int64_t at, Realm **out) {
+static Err find_of(Sosia *e, Realm *of, int64_t at, Realm **out) {
     uint64_t seq;
-    int64_t time, now;
-    if (!e->history) return ERR_UNSUPPORTED;
-    TRY(history_knows(e->history, at));
-    if ((*out = table_at(e->pasts, at)) != NULL) return ERR_OK;
-    if (!settled(e, at)) {
-        now = e->now(e->now_ctx);
-        if (at > now) return ERR_ARGUMENT;
-        TRY(settle_wait(e, at));
+    int64_t time;
+    History *h = realm_history(whose(e, of));
+    if (!h) return ERR_UNSUPPORTED;
+    TRY(history_knows(h, at));
+    if ((*out = table_at(e->pasts, of, at)) != NULL) return ERR_OK;
+    if (!settled(e, of, at)) {
+        if (to_come(e, of, at)) return ERR_ARGUMENT;
+        TRY(settle_wait(e, of, at));
     }
-    TRY(batch_at(e, at, &seq, &time));
+    TRY(batch_at(h, whose(e, of)->world, at, &seq, &time));
     pthread_mutex_lock(&e->pasts->lock);
-    *out = table_of(e->pasts, seq, at);
+    *out = table_of(e->pasts, of, seq, at);
     pthread_mutex_unlock(&e->pasts->lock);
-    return *out ? ERR_OK : realm_make(e, seq, time, at, out);
+    return *out ? ERR_OK : realm_make(e, of, seq, time, at, out);
+}
+
+Err pasts_at(Sosia *e, Realm *r, int64_t at, Realm **out) {
+    Realm *of = owner_at(e, r, at);
+    Err err = find_of(e, of, at, out);
+    if (of) realm_unref(of);
+    return err;
 }
 
 // ---- measures -----------------------------------------------------------------------------------------------------

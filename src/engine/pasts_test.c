@@ -4,354 +4,84 @@
 // included, live@INSTANT gives the same bytes.
 // LABELS: threads
 #include <pthread.h>
-#include <stdatomic.h>
-#include "base/rng.h"
-#include "base/time.h"
-#include "engine/test_kit.h"
+#include "engine/test_past.h"
 
-#define START INT64_C(1793520000000000000) // 2026-11-01T08:00:00Z
-#define TWINS 14
 #define SAMPLES_MAX 64
 
-static _Atomic int64_t test_clock;
+static SosiaBuf world_at(int64_t at) { return world_of("live", at); }
 
-static int64_t test_now(void *ctx) {
-    (void)ctx;
-    return atomic_load(&test_clock);
-}
-
-static void pass(int64_t ns) { atomic_fetch_add(&test_clock, ns); }
-
-// "live@..." of an instant; the caller frees it with sosia_buf_free.
-static SosiaBuf world_at(int64_t at) {
-    SosiaBuf b = {0};
-    buf_printf(&b, "live@");
-    time_print(at, 9, &b);
-    buf_byte(&b, 0);
-    b.n--;
-    return b;
-}
-
-// ---- a copy of all that can be read -------------------------------------------------------------------------------
-
-static void add_text(KitText *t, const char *z) { kit_add(t, z, strlen(z)); }
-
-static void add_out(Kit *k, SosiaErr err, KitText *t) {
-    char head[200];
-    snprintf(head, sizeof head, "\n%s %s %llu ", sosia_err_name(err), k->out.etag,
-             err ? 0 : (unsigned long long)k->out.seq);
-    add_text(t, head);
-    if (err) kit_add(t, k->out.message.p, (size_t)k->out.message.n);
-    else kit_add(t, k->out.body.p, (size_t)k->out.body.n);
-}
-
-static void add_one(Kit *k, const char *world, SosiaGet what, const char *id, const char *sub, KitText *t) {
-    SosiaRead r = {.what = what,
-                   .world = kit_str(world),
-                   .id = kit_str(id),
-                   .sub = kit_str(sub),
-                   .definition = true,
-                   .base_url = kit_str("http://h/x")};
-    add_out(k, kit_read(k, &r), t);
-}
-
-static void add_pages(Kit *k, SosiaRead r, KitText *t) {
-    char token[96] = "";
-    do {
-        r.token = kit_str(token);
-        SosiaErr err = kit_read(k, &r);
-        add_out(k, err, t);
-        memcpy(token, k->out.token, sizeof token);
-        if (err) return;
-    } while (token[0]);
-}
-
-static void add_answer(Kit *k, const char *world, const char *text, int32_t limit, KitText *t) {
-    SosiaAnswer a = {0};
-    char token[96] = "";
-    add_text(t, "\n");
-    add_text(t, text);
-    do {
-        SosiaQuery q = {.world = kit_str(world), .text = kit_str(text), .token = kit_str(token), .limit = limit};
-        SosiaErr err = sosia_query(k->s, NULL, &q, &a);
-        if (err) fail_msg("%s in %s: %s: %.*s", text, world, sosia_err_name(err), (int)a.message.n, a.message.p);
-        add_text(t, "\n");
-        kit_add(t, a.body.p, (size_t)a.body.n);
-        memcpy(token, a.token, sizeof token);
-    } while (token[0]);
-    sosia_answer_free(&a);
-}
-
-static const char *const questions[] = {
-    "SELECT * FROM DIGITALTWINS",
-    "SELECT COUNT() FROM DIGITALTWINS",
-    "SELECT T FROM DIGITALTWINS T WHERE T.temperature > 20 AND T.on = true",
-    "SELECT T.$dtId, T.temperature FROM DIGITALTWINS T WHERE IS_OF_MODEL(T, 'dtmi:test:Base;1') ORDER BY T.count DESC",
-    "SELECT T.$dtId, T.$metadata.$lastUpdateTime AS t, T.$etag AS e FROM DIGITALTWINS T ORDER BY T.$dtId",
-    "SELECT T.$dtId, age(T.temperature) AS a, now() AS n FROM DIGITALTWINS T",
-    "SELECT T.$dtId FROM DIGITALTWINS T WHERE STARTSWITH(T.label, 'a label') OR T.thermostat.setPoint < 5",
-    "SELECT * FROM RELATIONSHIPS",
-    "SELECT R FROM RELATIONSHIPS R WHERE R.flow > 10",
-    "SELECT A.$dtId AS a, B.$dtId AS b FROM DIGITALTWINS MATCH (A)-[:feeds]->(B)",
-    "SELECT A.$dtId AS a, B.$dtId AS b FROM DIGITALTWINS MATCH (A)-[*1..3]->(B) WHERE A.$dtId = 'twin-1'",
-    "SELECT T, C FROM DIGITALTWINS T JOIN C RELATED T.near WHERE T.$dtId = 'twin-2'",
-    "SELECT T.on AS o, COUNT() AS n, AVG(T.temperature) AS m FROM DIGITALTWINS T GROUP BY T.on",
-};
-
-static void add_twin(Kit *k, const char *world, const char *id, int32_t limit, KitText *t) {
-    SosiaRead r = {.world = kit_str(world), .id = kit_str(id), .base_url = kit_str("http://h/x"), .limit = limit};
-    add_one(k, world, SOSIA_GET_TWIN, id, "", t);
-    add_one(k, world, SOSIA_GET_COMPONENT, id, "thermostat", t);
-    r.what = SOSIA_GET_LINKS;
-    add_pages(k, r, t);
-    r.what = SOSIA_GET_INCOMING;
-    add_pages(k, r, t);
-    for (int i = 0; i < 3; i++) {
-        char link[24];
-        snprintf(link, sizeof link, "link-%d", i);
-        add_one(k, world, SOSIA_GET_LINK, id, link, t);
-    }
-}
-
-// Everything, as one text the caller frees.
-static char *copy_all(Kit *k, const char *world, uint64_t seed) {
-    KitText t = {0};
-    Rng r = rng_make(seed, 99); // how many a page: the same both times
-    SosiaRead models = {.what = SOSIA_GET_MODELS, .world = kit_str(world), .definition = true, .limit = 2};
-    add_pages(k, models, &t);
-    add_one(k, world, SOSIA_GET_MODEL, "dtmi:test:Room;1", "", &t);
-    add_one(k, world, SOSIA_GET_MODEL, "dtmi:test:Extra1;1", "", &t);
-    add_one(k, world, SOSIA_GET_DERIVED, "", "", &t);
-    SosiaRead twins = {.what = SOSIA_GET_TWINS, .world = kit_str(world), .limit = 1 + (int32_t)rng_below(&r, 5)};
-    add_pages(k, twins, &t);
-    for (int i = 0; i < TWINS; i++) {
-        char id[32];
-        snprintf(id, sizeof id, "twin-%d", i);
-        add_twin(k, world, id, 1 + (int32_t)rng_below(&r, 4), &t);
-    }
-    bool models_there = strstr(t.p, "dtmi:test:Room;1\",\"") != NULL;
-    for (size_t i = 0; models_there && i < sizeof questions / sizeof *questions; i++)
-        add_answer(k, world, questions[i], 1 + (int32_t)rng_below(&r, 6), &t);
-    return t.p;
-}
-
-// ---- a random stream of edits -------------------------------------------------------------------------------------
-
-typedef struct Stream {
-    Kit k;
-    Rng r;
+typedef struct Samples {
+    Stream of;
     char path[64];
-    uint64_t seed;
     int64_t at[SAMPLES_MAX];
     char *copy[SAMPLES_MAX];
     int samples;
-    int models; // of the extra ones
-} Stream;
-
-static int below(Stream *s, int n) { return (int)rng_below(&s->r, (uint64_t)n); }
-
-static void some_twin(Stream *s, char id[32]) { snprintf(id, 32, "twin-%d", below(s, TWINS)); }
-
-static void edit(Stream *s, SosiaOp op, const char *id, const char *sub, const char *body) {
-    SosiaErr err = kit_write(&s->k, op, id, sub, body); // many are refused, and change nothing
-    if (err == SOSIA_STORAGE || err == SOSIA_CLOSED) fail_msg("seed %llu", (unsigned long long)s->seed);
-}
-
-static void put_twin(Stream *s, const char *id) {
-    char body[512];
-    const char *more = below(s, 2) ? ",\"label\":\"a label that is longer than twelve bytes\"" : "";
-    snprintf(
-        body, sizeof body,
-        "{\"$metadata\":{\"$model\":\"dtmi:test:Room;1\"},\"thermostat\":{\"$metadata\":{}},\"temperature\":%d.25%s}",
-        below(s, 40), more);
-    if (below(s, 4) == 0)
-        snprintf(body, sizeof body, "{\"$metadata\":{\"$model\":\"dtmi:test:Extra%d;1\"},\"label\":\"x\"}",
-                 1 + below(s, 3));
-    edit(s, SOSIA_TWIN_PUT, id, "", body);
-}
-
-static void patch_twin(Stream *s, const char *id) {
-    static const char *const forms[] = {
-        "[{\"op\":\"add\",\"path\":\"/temperature\",\"value\":%d.5}]",
-        "[{\"op\":\"add\",\"path\":\"/count\",\"value\":%d},{\"op\":\"add\",\"path\":\"/on\",\"value\":true}]",
-        "[{\"op\":\"remove\",\"path\":\"/temperature\"}]",
-        "[{\"op\":\"add\",\"path\":\"/label\",\"value\":\"a label with the number %d in it, and quite long\"}]",
-        "[{\"op\":\"add\",\"path\":\"/label\",\"value\":\"b%d\"}]",
-        "[{\"op\":\"add\",\"path\":\"/tags\",\"value\":{\"t%d\":true}}]",
-        "[{\"op\":\"add\",\"path\":\"/size\",\"value\":{\"w\":%d}}]",
-        "[{\"op\":\"remove\",\"path\":\"/size\"}]",
-        "[{\"op\":\"add\",\"path\":\"/on\",\"value\":false}]",
-        "[{\"op\":\"add\",\"path\":\"/big\",\"value\":-%d000000000000}]",
-        "[{\"op\":\"replace\",\"path\":\"/$metadata/temperature/sourceTime\",\"value\":\"2026-10-31T00:00:%02dZ\"}]",
-        "[{\"op\":\"replace\",\"path\":\"/$metadata/$model\",\"value\":\"dtmi:test:Extra%d;1\"}]",
-    };
-    char body[512];
-    int form = below(s, (int)(sizeof forms / sizeof *forms)), n = form == 11 ? 1 + below(s, 3) : below(s, 60);
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    snprintf(body, sizeof body, forms[form], n);
-#pragma GCC diagnostic pop
-    edit(s, SOSIA_TWIN_PATCH, id, "", body);
-}
-
-// A value of a stream: now, late, of the future, again.
-static void ingest(Stream *s, const char *id) {
-    char body[512];
-    int64_t time = atomic_load(&test_clock) / 1000000 + (int64_t)below(s, 4000) - 3000;
-    if (below(s, 8) == 0) time += 100000000; // far ahead
-    snprintf(body, sizeof body,
-             "{\"id\":\"%s\",\"property\":\"temperature\",\"value\":%d.125,\"time\":%lld}\n"
-             "{\"id\":\"twin-%d\",\"property\":\"count\",\"value\":%d,\"time\":%lld}\n"
-             "{\"id\":\"%s\",\"property\":\"thermostat.setPoint\",\"value\":%d}\n",
-             id, below(s, 40), (long long)time, below(s, TWINS), below(s, 9), (long long)time - 5, id, below(s, 10));
-    edit(s, SOSIA_INGEST, "", "", body);
-}
-
-static void links(Stream *s, const char *id) {
-    char link[24], body[256];
-    snprintf(link, sizeof link, "link-%d", below(s, 3));
-    int what = below(s, 6);
-    if (what == 0) {
-        edit(s, SOSIA_LINK_DELETE, id, link, "");
-    } else if (what == 1) {
-        snprintf(body, sizeof body, "[{\"op\":\"add\",\"path\":\"/flow\",\"value\":%d}]", below(s, 30));
-        edit(s, SOSIA_LINK_PATCH, id, link, body);
-    } else {
-        snprintf(body, sizeof body, "{\"$relationshipName\":\"%s\",\"$targetId\":\"twin-%d\"%s}",
-                 below(s, 3) ? "feeds" : "near", below(s, TWINS), "");
-        edit(s, SOSIA_LINK_PUT, id, link, body);
-    }
-}
-
-static void delete_twin(Stream *s, const char *id) {
-    for (int i = 0; i < 3; i++) {
-        char link[24];
-        snprintf(link, sizeof link, "link-%d", i);
-        edit(s, SOSIA_LINK_DELETE, id, link, "");
-    }
-    edit(s, SOSIA_TWIN_DELETE, id, "", "");
-}
-
-static void extra_model(Stream *s) {
-    char body[512], id[64];
-    int what = below(s, 4);
-    snprintf(id, sizeof id, "dtmi:test:Extra%d;1", 1 + below(s, 3));
-    if (what == 0) {
-        edit(s, SOSIA_MODEL_DELETE, id, "", "");
-    } else if (what == 1) {
-        edit(s, SOSIA_MODEL_PATCH, id, "", "[{\"op\":\"replace\",\"path\":\"/decommissioned\",\"value\":true}]");
-    } else {
-        snprintf(body, sizeof body,
-                 "[{\"@id\":\"%s\",\"@type\":\"Interface\",\"@context\":\"dtmi:dtdl:context;2\",\"extends\":"
-                 "\"dtmi:test:Base;1\",\"contents\":[{\"@type\":\"Property\",\"name\":\"temperature\",\"schema\":"
-                 "\"double\"},{\"@type\":\"Property\",\"name\":\"extra%d\",\"schema\":\"string\"},{\"@type\":"
-                 "\"Relationship\",\"name\":\"feeds\"}]}]",
-                 id, s->models++);
-        edit(s, SOSIA_MODELS_ADD, "", "", body);
-    }
-}
-
-static void derived(Stream *s) {
-    char body[256], name[32];
-    snprintf(name, sizeof name, "derived-%d", below(s, 2));
-    if (below(s, 3) == 0) {
-        edit(s, SOSIA_DERIVED_DELETE, name, "", "");
-    } else {
-        snprintf(body, sizeof body,
-                 "{\"model\":\"dtmi:test:Room;1\",\"property\":\"thermostat.setPoint\",\"expression\":"
-                 "\"temperature * %d\"}",
-                 below(s, 5));
-        edit(s, SOSIA_DERIVED_PUT, name, "", body);
-    }
-}
-
-static void step(Stream *s) {
-    char id[32];
-    some_twin(s, id);
-    if (below(s, 5)) pass(1 + below(s, 900000000)); // else several batches at one reading of the clock
-    switch (below(s, 16)) {
-    case 0:
-    case 1: put_twin(s, id); break;
-    case 2:
-    case 3:
-    case 4:
-    case 5: patch_twin(s, id); break;
-    case 6:
-    case 7:
-    case 8: ingest(s, id); break;
-    case 9:
-    case 10:
-    case 11: links(s, id); break;
-    case 12: delete_twin(s, id); break;
-    case 13: extra_model(s); break;
-    case 14: edit(s, SOSIA_TELEMETRY, id, "", "{\"x\":1}"); break;
-    default: derived(s); break;
-    }
-}
+} Samples;
 
 // Keep all there is to read at an instant behind the newest batch, some time before the next.
-static void sample(Stream *s) {
+static void sample(Samples *s) {
     if (s->samples == SAMPLES_MAX) return;
     pass(1000);
     s->at[s->samples] = atomic_load(&test_clock);
-    s->copy[s->samples] = copy_all(&s->k, "", s->seed + (uint64_t)s->samples);
+    s->copy[s->samples] = copy_all(&s->of.k, "", s->of.seed + (uint64_t)s->samples);
     s->samples++;
     pass(1000);
 }
 
-static void differ(const Stream *s, int i, const char *now, const char *world) {
+static void differ(const Samples *s, int i, const char *now, const char *world) {
     size_t at = 0;
     while (s->copy[i][at] && s->copy[i][at] == now[at]) at++;
     size_t from = at > 200 ? at - 200 : 0;
-    fail_msg("seed %llu, %s differs at %zu:\nwas %.400s\nis  %.400s", (unsigned long long)s->seed, world, at,
+    fail_msg("seed %llu, %s differs at %zu:\nwas %.400s\nis  %.400s", (unsigned long long)s->of.seed, world, at,
              s->copy[i] + from, now + from);
 }
 
-static void check(Stream *s, int i) {
+static void check(Samples *s, int i) {
     SosiaBuf world = world_at(s->at[i]);
-    char *now = copy_all(&s->k, world.p, s->seed + (uint64_t)i);
+    char *now = copy_all(&s->of.k, world.p, s->of.seed + (uint64_t)i);
     if (strcmp(now, s->copy[i]) != 0) differ(s, i, now, world.p);
     free(now);
     sosia_buf_free(&world);
 }
 
-static void check_all(Stream *s) {
+static void check_all(Samples *s) {
     for (int i = 0; i < s->samples; i++) check(s, (i * 7 + 3) % s->samples);
     for (int i = 0; i < s->samples; i++) check(s, i);
 }
 
-static void stream_open(Stream *s, int64_t checkpoint_ns, int64_t past_bytes) {
-    kit_open(&s->k, &(SosiaOpen){.path = kit_str(s->path),
-                                 .checkpoint_interval_ns = checkpoint_ns,
-                                 .history_head_bytes = 1 << 20,
-                                 .past_bytes_max = past_bytes,
-                                 .now = test_now,
-                                 .tick_ns = -1});
+static void stream_open(Samples *s, int64_t checkpoint_ns, int64_t past_bytes) {
+    kit_open(&s->of.k, &(SosiaOpen){.path = kit_str(s->path),
+                                    .checkpoint_interval_ns = checkpoint_ns,
+                                    .history_head_bytes = 1 << 20,
+                                    .past_bytes_max = past_bytes,
+                                    .now = test_now,
+                                    .tick_ns = -1});
 }
 
 static void run_stream(uint64_t seed, int steps) {
-    Stream *s = calloc(1, sizeof *s);
+    Samples *s = calloc(1, sizeof *s);
     assert_non_null(s);
-    s->seed = seed;
-    s->r = rng_make(seed, 1);
+    s->of.seed = seed;
+    s->of.r = rng_make(seed, 1);
+    s->of.world = "";
     kit_path(s->path);
     atomic_store(&test_clock, START);
     int64_t checkpoint = seed % 3 == 0 ? 1000000 : -1, bytes = seed % 2 ? 0 : 200000;
     stream_open(s, checkpoint, bytes);
-    kit_models(&s->k);
+    kit_models(&s->of.k);
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < steps; i++) {
-            step(s);
-            if (below(s, 12) == 0) sample(s);
-            if (s->samples && below(s, 10) == 0) check(s, below(s, s->samples));
+            step(&s->of);
+            if (below(&s->of, 12) == 0) sample(s);
+            if (s->samples && below(&s->of, 10) == 0) check(s, below(&s->of, s->samples));
         }
         if (round == 1) check_all(s);
         if (round == 2) break;
-        kit_close(&s->k);
+        kit_close(&s->of.k);
         stream_open(s, checkpoint, bytes);
     }
     check_all(s);
-    kit_close(&s->k);
+    kit_close(&s->of.k);
     for (int i = 0; i < s->samples; i++) free(s->copy[i]);
     kit_unlink(s->path);
     free(s);

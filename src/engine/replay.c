@@ -10,6 +10,8 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "engine/erase.h"
+#include "engine/pasts.h"
+#include "engine/scenarios.h"
 #include "world/unfold.h"
 #include <errno.h>
 
@@ -28,7 +30,8 @@ typedef struct Made {
 struct Replay {
     Replay *next; // of the engine
     Sosia *engine;
-    SosiaReplay what;
+    Realm *realm;           // a reference
+    SosiaReplay what;       // world is not looked at any more
     _Atomic uint64_t epoch; // of erasing, before anything was read
     Thread thread;
     World *base;
@@ -137,7 +140,7 @@ static Err read_window(Replay *r, Window *w) {
     int64_t to = r->what.to_ns - r->at > r->window_ns ? r->at + r->window_ns : r->what.to_ns;
     *w = (Window){.r = r};
     r->made_err = ERR_OK;
-    Err err = history_batches(r->engine->history, r->at, to, take_batch, w);
+    Err err = history_batches(realm_history(r->realm), r->at, to, take_batch, w);
     if (!err) err = r->made_err;
     if (!err && w->bytes < 4 * WINDOW_BYTES) r->at = to;
     if (w->bytes < WINDOW_BYTES / 2 && r->window_ns < WINDOW_MAX_NS) r->window_ns *= 2;
@@ -219,12 +222,16 @@ static void *replay_main(void *arg) {
 
 // ---- from outside -------------------------------------------------------------------------------------------------
 
-static Err look_over(Sosia *e, const SosiaReplay *r) {
-    if (!e->history) return ERR_UNSUPPORTED;
-    if (r->to_ns <= r->from_ns || !(r->speed >= 0)) return ERR_ARGUMENT;
-    if (r->to_ns > e->now(e->now_ctx)) return ERR_ARGUMENT;
-    int64_t known = history_from(e->history);
-    return known && r->from_ns < known ? ERR_PAST_GONE : ERR_OK;
+// What a fork has is all of its time: a stretch that goes on ends there.
+static Err look_over(Replay *r) {
+    SosiaReplay *w = &r->what;
+    const Realm *of = r->realm;
+    if (w->to_ns <= w->from_ns || !(w->speed >= 0)) return ERR_ARGUMENT;
+    int64_t now = of->scenario ? scenario_clock(of) : r->engine->now(r->engine->now_ctx);
+    if (of->scenario && w->to_ns > now + 1) w->to_ns = now + 1 > w->from_ns ? now + 1 : w->from_ns;
+    if (!of->scenario && w->to_ns > now) return ERR_ARGUMENT;
+    int64_t known = history_from(realm_history(of));
+    return known && w->from_ns < known ? ERR_PAST_GONE : ERR_OK;
 }
 
 static bool enlist(Sosia *e, Replay *r) {
@@ -268,35 +275,47 @@ void replays_forget(Sosia *e) {
 // with a world that was there, a stretch from that instant begins right behind it.
 static Err make_base(Replay *r) {
     Sosia *e = r->engine;
-    int64_t known = history_from(e->history), before = r->at - 1, time = 0;
+    History *h = realm_history(r->realm);
+    int64_t known = history_from(h), before = r->at - 1, time = 0;
     uint64_t seq = 0;
     if (known && before < known) {
         before = known;
         r->at = known + 1;
     }
-    TRY(history_seq_at(e->history, before, &seq, &time));
+    TRY(history_seq_at(h, before, &seq, &time));
     if (!seq) {
         r->base = world_new(e->domain, 0);
         return ERR_OK;
     }
-    PastSource past = history_past(e->history);
-    return world_past(e->domain, &past, seq, before, e->live->world, &r->base);
+    PastSource past = history_past(h);
+    return world_past(e->domain, &past, seq, before, r->realm->world, &r->base);
+}
+
+static Err prepare(Replay *r) {
+    uint64_t visible = r->realm->scenario ? world_visible(r->realm->world) : atomic_load(&r->engine->durable);
+    history_wait(realm_history(r->realm), visible);
+    TRY(look_over(r));
+    return make_base(r);
 }
 
 Err replay_start(Sosia *e, const SosiaReplay *what, Replay **out) {
-    if (e->history) history_wait(e->history, atomic_load(&e->durable));
-    TRY(look_over(e, what));
+    Realm *realm;
     uint64_t epoch;
+    if (!e->history) return ERR_UNSUPPORTED;
+    TRY(pasts_refuse(e, what->world));
     TRY(erase_wait(e, &epoch));
+    TRY(realm_open(e, what->world, &realm));
     Replay *r = mem_alloc(sizeof *r);
-    *r = (Replay){.engine = e, .what = *what, .at = what->from_ns, .window_ns = NS_PER_S};
+    *r = (Replay){.engine = e, .realm = realm, .what = *what, .at = what->from_ns, .window_ns = NS_PER_S};
     atomic_init(&r->epoch, epoch);
     r->taken_ns = what->from_ns - 1;
-    Err err = make_base(r);
+    Err err = prepare(r);
     if (err) {
+        realm_unref(realm);
         mem_free(r);
         return err;
     }
+    r->what.world = (Str){0};
     r->unfold = unfold_new(r->base);
     pthread_mutex_init(&r->lock, NULL);
     cond_init_mono(&r->moved);
@@ -359,6 +378,7 @@ static void replay_leave(Replay *r) {
     thread_join(&r->thread);
     unfold_free(r->unfold); // NULL is fine, as for the base
     world_free(r->base);
+    realm_unref(r->realm);
     r->engine = NULL;
 }
 

@@ -10,7 +10,8 @@
 typedef struct Replay Replay;
 
 // Begin. Errors: UNSUPPORTED (no history), GONE (before what is known), ARGUMENT (to before from, in the future, a
-// speed below 0), LIMIT, BUSY (something is being erased for long), CLOSED, IO, those of history.
+// speed below 0), LIMIT, BUSY (something is being erased for long), CLOSED, IO, READ_ONLY (a past world), those of
+// history and worlds.
 MUST Err replay_start(Sosia *e, const SosiaReplay *r, Replay **out);
 // The next batch, or *out NULL when none is due within wait_ns. Errors: CLOSED (that was all), STORAGE,
 // CORRUPT, GONE. While something is being erased nothing is given.

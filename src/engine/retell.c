@@ -169,7 +169,7 @@ static Err tell_all(Teller *t, Replay *r) {
 // From `from` on. *again: something was erased meanwhile, and what was not told yet may tell of it.
 static Err retell_from(Sosia *s, const SosiaRetell *what, int64_t from, Realm *realm, SosiaRetold *out, bool *again) {
     Replay *r;
-    SosiaReplay stretch = {.from_ns = from, .to_ns = what->to_ns};
+    SosiaReplay stretch = {.from_ns = from, .to_ns = what->to_ns, .world = what->source};
     Teller t = {.e = s, .what = what, .realm = realm, .out = out};
     TRY(erase_wait(s, &t.epoch));
     TRY(replay_start(s, &stretch, &r));
@@ -202,7 +202,7 @@ SosiaErr sosia_retell(Sosia *s, const SosiaCaller *who, const SosiaRetell *what,
     (void)who;
     Realm *r;
     *out = (SosiaRetold){0};
-    Err err = pasts_refuse(what->world);
+    Err err = pasts_refuse(s, what->world);
     if (!err) err = realm_open(s, what->world, &r);
     if (err) return (SosiaErr)err;
     err = r->scenario ? retell(s, what, r, out) : ERR_ARGUMENT;

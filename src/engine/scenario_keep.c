@@ -9,7 +9,9 @@
 #define SIZE_KIND STR("sosia.world.size") // items: how large a fork was when the engine closed, by number
 #define WAIT_NS (50 * NS_PER_MS)          // while something is erased, or the store has too much to do
 #define PUT_BYTES ((int64_t)4 << 20)      // of parts in one put
-#define END_DIVISOR 8                     // see KEEP_JOURNAL_BYTES
+#define SEAL_LOOK_NS (2 * NS_PER_MS)
+#define SEAL_LOOKS_MAX 500
+#define END_DIVISOR 8 // see KEEP_JOURNAL_BYTES
 
 struct Keeper {
     Sosia *engine;
@@ -256,6 +258,23 @@ static Err write_keep(Sosia *e, StoreKeep *k, const KeepParts *parts) {
     return err;
 }
 
+// What a checkpoint has will not be told to history again: it must be in blocks before, that of its parents too.
+// Errors: BUSY (they are not written yet).
+static Err seal_all(Keeper *k, Scenario *s, uint64_t upto) {
+    for (; s; s = s->up) {
+        if (upto > s->fork_seq) {
+            history_wait(s->history, upto);
+            history_seal(s->history, upto);
+            for (int i = 0; history_sealed(s->history) < upto; i++) {
+                if (stopped(k) || i == SEAL_LOOKS_MAX) return ERR_BUSY;
+                thread_sleep_ns(SEAL_LOOK_NS);
+            }
+        }
+        if (s->fork_seq < upto) upto = s->fork_seq;
+    }
+    return ERR_OK;
+}
+
 static Err make_of(Sosia *e, Realm *r, const Task *c) {
     Scenario *s = r->scenario;
     WorldOwn own = world_own(r->world);
@@ -269,6 +288,7 @@ static Err make_of(Sosia *e, Realm *r, const Task *c) {
                          .foreign = c->tally.foreign};
     if (k.seq <= s->fork_seq || (scenario_kept(e, s->number, UINT64_MAX, &last) && last.seq >= k.seq)) return ERR_OK;
     int64_t start = time_mono_ns();
+    TRY(seal_all(e->keeper, s, k.seq));
     Err err = keep_pack(c->fork, r->own_since, s->number, 0, &parts);
     k.parts = parts.count;
     k.packed = parts.packed;

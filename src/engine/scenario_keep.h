@@ -7,11 +7,12 @@
 // Invariants
 //  1. A checkpoint holds batches that are durable, and all of them up to its sequence: the snapshot it is made of
 //     (OP_SNAPSHOT) is given when everything in it is.
-//  2. The journal stays whole. A checkpoint that is missing or damaged costs time and nothing else; whoever erases
+//  2. What it holds, its parents' part too, is in blocks of history: opening a fork from it tells none of it again.
+//  3. The journal stays whole. A checkpoint that is missing or damaged costs time and nothing else; whoever erases
 //     deletes them all.
-//  3. One at a time is made, under `making`; an erasure takes it to delete them (scenario_keeps_forget), after every
+//  4. One at a time is made, under `making`; an erasure takes it to delete them (scenario_keeps_forget), after every
 //     fork has had its batch of erasing. So none that is made before such a batch outlives it.
-//  4. Of a world the newest one is kept, and for each child the newest that is not newer than the child.
+//  5. Of a world the newest one is kept, and for each child the newest that is not newer than the child.
 //
 // Lock: Keeper.lock guards the queue, `making` the making; worlds_lock may be taken inside either.
 #pragma once

@@ -25,6 +25,18 @@ Scenario *scenario_new(Str name, Str from) {
     return s;
 }
 
+void scenario_from(Scenario *s, Str from, int64_t at) {
+    int64_t same;
+    Str base;
+    if (pasts_parse(from, 0, &base, &same)) return;
+    Buf name = {0};
+    buf_printf(&name, "%.*s@", STR_ARG(base));
+    time_print(at, 9, &name);
+    mem_free((void *)s->from.p);
+    s->from = str_own(buf_str(&name));
+    buf_free(&name);
+}
+
 void scenario_ask(Scenario *s, const SosiaFork *f) {
     s->purpose = str_own(f->purpose);
     s->until_ns = f->until_ns;
@@ -39,6 +51,8 @@ Scenario *scenario_ref(Scenario *s) {
 
 void scenario_unref(Scenario *s) {
     if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) return;
+    history_close(s->history);
+    scenario_unref(s->up);
     mem_free((void *)s->name.p);
     mem_free((void *)s->from.p);
     mem_free((void *)s->purpose.p);
@@ -48,8 +62,13 @@ void scenario_unref(Scenario *s) {
 bool scenarios_kept(const Sosia *e) { return e->store && e->history; }
 
 int64_t scenario_clock(const Realm *r) {
-    int64_t clock = r->scenario->clock, time = world_time(r->world);
+    int64_t clock = r->scenario->clock, time = atomic_load(&r->scenario->time);
     return time > clock ? time : clock;
+}
+
+int64_t scenario_next_time(const Realm *r, int64_t time) {
+    int64_t first = r->scenario->clock + TIME_GRAIN;
+    return world_next_time(r->world, time > first ? time : first);
 }
 
 // ---- rows: ROW_FORMAT u8, flags u8, then numbers as varints and texts with their sizes -----------------------------
@@ -145,13 +164,25 @@ static bool needed(const Sosia *e, const Scenario *s) {
 
 // ---- keeping and dropping -----------------------------------------------------------------------------------------
 
-void scenario_keep(Sosia *e, Scenario *s) {
+// Its parents have theirs. Errors: those of history_fork.
+static Err history_make(Sosia *e, Scenario *s) {
+    if (s->history) return ERR_OK;
+    HistoryFork f = {.parent = s->up ? s->up->history : e->history,
+                     .world = s->number,
+                     .fork_seq = s->fork_seq,
+                     .fork_time = s->clock}; // nothing of the parent's lies between
+    return history_fork(&f, &s->history);
+}
+
+Err scenario_keep(Sosia *e, Scenario *s) {
     s->number = ++e->world_number;
+    TRY(history_make(e, s));
     row_put(e, s, false);
     pthread_mutex_lock(&e->worlds_lock);
     table_put(e, s); // children may be forked of it before it is durable
     pthread_mutex_unlock(&e->worlds_lock);
     scenarios_floor(e);
+    return ERR_OK;
 }
 
 // What goes with it: parents that were dropped before and have no other child. Writer.
@@ -206,25 +237,21 @@ void scenario_submit(Sosia *e, Realm *r, const FeedBatch *b) {
 
 // ---- making one again ----------------------------------------------------------------------------------------------
 
-// A journal to replay: of a world, up to a sequence; it begins behind `from`.
+// A journal to replay: of a world, up to a sequence.
 typedef struct Piece {
-    uint64_t number, upto, from;
+    Scenario *of;
+    uint64_t upto;
 } Piece;
 
-// From the fork up to its first parent. Errors: CORRUPT.
-static Err pieces_of(Sosia *e, const Scenario *s, Piece *out, int *n) {
-    Err err = ERR_OK;
-    *n = 0;
-    out[(*n)++] = (Piece){s->number, UINT64_MAX, s->fork_seq};
-    pthread_mutex_lock(&e->worlds_lock);
-    while (s->parent && !err) {
-        uint64_t upto = s->fork_seq;
-        s = *n <= SCENARIO_DEPTH_MAX ? table_number(e, s->parent) : NULL;
-        if (s) out[(*n)++] = (Piece){s->number, upto, s->fork_seq};
-        else err = ERR_CORRUPT;
+// From the fork up to its first parent, of each what the next is of. Errors: CORRUPT.
+static Err pieces_of(Scenario *s, Piece *out, int *n) {
+    uint64_t upto = UINT64_MAX;
+    for (*n = 0; s; s = s->up) {
+        if (*n > SCENARIO_DEPTH_MAX || (s->parent && !s->up)) return ERR_CORRUPT;
+        out[(*n)++] = (Piece){s, upto};
+        if (s->fork_seq < upto) upto = s->fork_seq;
     }
-    pthread_mutex_unlock(&e->worlds_lock);
-    return err;
+    return ERR_OK;
 }
 
 static Err pass_over(Cut *c, const BatchHead *head) {
@@ -235,12 +262,14 @@ static Err pass_over(Cut *c, const BatchHead *head) {
     return ERR_OK;
 }
 
-static Err replay_rows(World *w, Str bytes, uint64_t upto, Scenario *s) {
+// own: its batches are counted.
+static Err replay_rows(World *w, Str bytes, const Piece *p, bool own) {
+    Scenario *s = p->of;
     for (Cut c = cut_of(bytes); c.p < c.end;) {
         Cut peek = c;
         BatchHead head;
         TRY(batch_decode(&peek, &head));
-        if (head.seq > upto) return ERR_OK;
+        if (head.seq > p->upto) return ERR_OK;
         if (head.seq <= world_seq(w)) {
             TRY(pass_over(&c, &head));
             continue;
@@ -248,7 +277,8 @@ static Err replay_rows(World *w, Str bytes, uint64_t upto, Scenario *s) {
         const char *from = (const char *)c.p;
         Err err = world_replay(w, &c, &head);
         if (err) return world_broken(w) ? world_broken(w) : ERR_CORRUPT;
-        if (!s) continue;
+        if (!atomic_load(&s->made)) history_replay(s->history, &head, world_trail(w));
+        if (!own) continue;
         if (!str_eq(head.source, RUN_SOURCE)) atomic_store(&s->foreign, head.seq);
         atomic_fetch_add(&s->batches, 1);
         atomic_fetch_add(&s->bytes, (const char *)c.p - from);
@@ -256,8 +286,7 @@ static Err replay_rows(World *w, Str bytes, uint64_t upto, Scenario *s) {
     return ERR_OK;
 }
 
-// s: whose batches are counted, or NULL.
-static Err replay_piece(Sosia *e, World *w, const Piece *p, Scenario *s) {
+static Err replay_journal(Sosia *e, World *w, const Piece *p, bool own) {
     uint64_t after = world_seq(w);
     Err err = ERR_OK;
     Buf bytes = {0};
@@ -266,21 +295,39 @@ static Err replay_piece(Sosia *e, World *w, const Piece *p, Scenario *s) {
         buf_reset(&bytes);
         err = store_reader_begin(e->store, &r);
         if (err) break;
-        err = store_world_journal(r, p->number, &after, READ_BYTES, &bytes);
+        err = store_world_journal(r, p->of->number, &after, READ_BYTES, &bytes);
         store_reader_end(r); // before history is read for the pages that the batches touch
         if (err || !bytes.n) break;
-        err = replay_rows(w, buf_str(&bytes), p->upto, s);
+        err = replay_rows(w, buf_str(&bytes), p, own);
     }
     buf_free(&bytes);
     if (!err && p->upto != UINT64_MAX && world_seq(w) != p->upto) err = ERR_CORRUPT;
     return err;
 }
 
+// Its history is told too, but of a fork that is made: that has all of it. An instant of a fork's parent may lie before
+// what that was forked of: then there is nothing of it.
+static Err replay_piece(Sosia *e, World *w, const Piece *p, bool own) {
+    Scenario *s = p->of;
+    if (p->upto <= s->fork_seq) return ERR_OK;
+    if (atomic_load(&s->made)) return replay_journal(e, w, p, own);
+    TRY(history_replay_begin(s->history));
+    Err err = replay_journal(e, w, p, own);
+    history_replay_end(s->history);
+    return err;
+}
+
+// From the first parent down, told or not: a checkpoint has what it does not tell in blocks.
+static Err histories_make(Sosia *e, const Piece *pieces, int n) {
+    for (int i = n - 1; i >= 0; i--) TRY(history_make(e, pieces[i].of));
+    return ERR_OK;
+}
+
 // What all of it lies over: the live world as it was; NULL: nothing.
 static Err under_of(Sosia *e, const Scenario *s, Realm **under) {
     *under = NULL;
     if (!s->live_seq) return ERR_OK;
-    TRY(pasts_at(e, s->live_time, under));
+    TRY(pasts_at(e, e->live, s->live_time, under));
     if ((*under)->past.seq == s->live_seq) return ERR_OK;
     realm_unref(*under); // the batch of that time is another one
     *under = NULL;
@@ -288,13 +335,15 @@ static Err under_of(Sosia *e, const Scenario *s, Realm **under) {
 }
 
 static World *fresh(Sosia *e, const Realm *under) {
-    return under ? world_fork(under->world, FORK_RING_RECORDS) : world_new(e->domain, FORK_RING_RECORDS);
+    World *w = under ? world_fork(under->world, FORK_RING_RECORDS) : world_new(e->domain, FORK_RING_RECORDS);
+    world_keep_trail(w, true);
+    return w;
 }
 
 // A world with the newest checkpoint of a piece. GONE: there is none; nor when it is damaged, as the journal tells the
 // same.
 static Err kept_world(Sosia *e, const Realm *under, const Piece *p, StoreKeep *kept, World **out) {
-    if (!scenario_kept(e, p->number, p->upto, kept)) return ERR_GONE;
+    if (!scenario_kept(e, p->of->number, p->upto, kept)) return ERR_GONE;
     World *w = fresh(e, under);
     Err err = scenario_keep_load(e, kept, w);
     if (err) world_free(w);
@@ -312,7 +361,7 @@ static Err world_of(Sosia *e, const Realm *under, const Piece *pieces, int n, in
     if (err == ERR_GONE) w = fresh(e, under);
     else if (err) return err;
     err = ERR_OK;
-    for (int i = at - 1; i >= first && !err; i--) err = replay_piece(e, w, &pieces[i], NULL);
+    for (int i = at - 1; i >= first && !err; i--) err = replay_piece(e, w, &pieces[i], false);
     if (err) world_free(w);
     else *out = w;
     return err;
@@ -331,7 +380,7 @@ static Err worlds_of(Sosia *e, const Realm *under, const Piece *pieces, int n, S
     if (!err) *base = world_fork(before, 0);
     if (!err && w) world_free(before);
     else if (!err) w = before;
-    if (!err) err = replay_piece(e, w, &pieces[0], s);
+    if (!err) err = replay_piece(e, w, &pieces[0], true);
     if (!err) return *out = w, ERR_OK;
     if (w) world_free(w);
     if (*base) world_free(*base);
@@ -344,7 +393,8 @@ static Err build(Sosia *e, Realm *r) {
     int n;
     World *w = NULL, *base = NULL;
     Realm *under;
-    TRY(pieces_of(e, s, pieces, &n));
+    TRY(pieces_of(s, pieces, &n));
+    TRY(histories_make(e, pieces, n));
     TRY(under_of(e, s, &under));
     Err err = worlds_of(e, under, pieces, n, s, &w, &base);
     if (err) {
@@ -354,6 +404,8 @@ static Err build(Sosia *e, Realm *r) {
     world_set_future(w, INT64_MAX);
     s->settled = world_seq(w);
     atomic_store(&s->durable, s->settled);
+    atomic_store(&s->time, s->settled > s->fork_seq ? world_time(w) : 0);
+    atomic_store(&s->made, true);
     r->base = base;
     r->under = under;
     realm_fill(r, w);
@@ -375,12 +427,12 @@ static Err live_models(Sosia *e, int64_t time, Catalog **out) {
 static Err models_of_piece(Sosia *e, const Piece *p, Catalog **c, void (*fn)(void *ctx, const Catalog *c), void *ctx) {
     StoreReader *r;
     Buf bytes = {0};
-    uint64_t after = p->from;
+    uint64_t after = p->of->fork_seq;
     TRY(store_reader_begin(e->store, &r));
     Err err = ERR_OK;
     while (!err && after < p->upto) {
         buf_reset(&bytes);
-        err = store_world_journal(r, p->number, &after, READ_BYTES, &bytes);
+        err = store_world_journal(r, p->of->number, &after, READ_BYTES, &bytes);
         if (err || !bytes.n) break;
         err = forget_models_next(c, buf_str(&bytes), p->upto, fn, ctx);
     }
@@ -389,11 +441,11 @@ static Err models_of_piece(Sosia *e, const Piece *p, Catalog **c, void (*fn)(voi
     return err;
 }
 
-Err scenario_models(Sosia *e, const Scenario *s, void (*fn)(void *ctx, const Catalog *c), void *ctx) {
+Err scenario_models(Sosia *e, Scenario *s, void (*fn)(void *ctx, const Catalog *c), void *ctx) {
     Piece pieces[SCENARIO_DEPTH_MAX + 1];
     Catalog *c;
     int n;
-    TRY(pieces_of(e, s, pieces, &n));
+    TRY(pieces_of(s, pieces, &n));
     TRY(live_models(e, s->live_time, &c));
     fn(ctx, c);
     Err err = ERR_OK;
@@ -411,20 +463,22 @@ Scenario **scenarios_all(Sosia *e, int64_t *count) {
     return all;
 }
 
-Err scenario_base(Sosia *e, const Scenario *s, Realm **under, World **out) {
+Err scenario_base(Sosia *e, Scenario *s, Realm **under, World **out) {
     Piece pieces[SCENARIO_DEPTH_MAX + 1];
     int n;
-    TRY(pieces_of(e, s, pieces, &n));
+    TRY(pieces_of(s, pieces, &n));
+    TRY(histories_make(e, pieces, n));
     TRY(under_of(e, s, under));
     Err err = world_of(e, *under, pieces, n, 1, false, out);
     if (err && *under) realm_unref(*under);
     return err;
 }
 
-Err scenario_replay(Sosia *e, const Scenario *s, Realm **under, World **out) {
+Err scenario_replay(Sosia *e, Scenario *s, Realm **under, World **out) {
     Piece pieces[SCENARIO_DEPTH_MAX + 1];
     int n;
-    TRY(pieces_of(e, s, pieces, &n));
+    TRY(pieces_of(s, pieces, &n));
+    TRY(histories_make(e, pieces, n));
     TRY(under_of(e, s, under));
     Err err = world_of(e, *under, pieces, n, 0, true, out);
     if (err && *under) realm_unref(*under);
@@ -476,6 +530,10 @@ Err scenarios_open(Sosia *e, void (*add)(Sosia *e, Scenario *s)) {
     if (!err) err = scenario_keeps_open(e, r);
     store_reader_end(r);
     TRY(err);
+    for (int64_t i = 0; i < e->scenario_count; i++) {
+        Scenario *s = e->scenarios[i], *up = s->parent ? table_number(e, s->parent) : NULL;
+        s->up = up ? scenario_ref(up) : NULL;
+    }
     for (int64_t i = 0; i < e->scenario_count; i++)
         if (!e->scenarios[i]->dropped) add(e, e->scenarios[i]);
     scenarios_floor(e);

@@ -241,7 +241,7 @@ Err inbox_look(Sosia *e) {
 static Err write_prepare(Sosia *e, const SosiaCaller *who, const SosiaWrite *w, Task **out) {
     if (w->body.n > BODY_MAX) return ERR_TOO_LARGE;
     if ((unsigned)w->op > SOSIA_IMPORT) return ERR_ARGUMENT;
-    TRY(pasts_refuse(w->world));
+    TRY(pasts_refuse(e, w->world));
     TRY(inbox_look(e));
     *out = task_of(who, w, NULL, NULL);
     return ERR_OK;

@@ -145,7 +145,7 @@ static Err prepare_view(View *v, void *ctx) {
 static Err apply_prepare(Sosia *s, const SosiaCaller *who, Str world, const SosiaUpdate *u, int64_t n, Task **out) {
     if (n < 0) return ERR_ARGUMENT;
     if (n > UPDATES_MAX) return ERR_TOO_LARGE;
-    TRY(pasts_refuse(world));
+    TRY(pasts_refuse(s, world));
     Task *c = task_new(OP_APPLY, NULL, NULL, n * (int64_t)(sizeof(Change) + 1) + 512);
     c->world = arena_str(&c->arena, world);
     if (who) c->source = arena_str(&c->arena, who->principal);

@@ -67,6 +67,7 @@ static void realm_free(Realm *r) {
     if (r->base) world_free(r->base);
     world_free(r->world);
     if (r->under) realm_unref(r->under);
+    if (r->past.of) realm_unref(r->past.of);
     scenario_unref(r->scenario);
     mem_free((void *)r->name.p);
     mem_free((void *)r->parent.p);
@@ -119,6 +120,52 @@ Realm *realm_find(Sosia *e, Str name) {
     return realm_open(e, name, &r) ? NULL : r;
 }
 
+// The fork of that name, with a reference, loaded or not; NULL: there is none.
+static Realm *fork_named(Sosia *e, Str name) {
+    Realm *r = NULL;
+    pthread_mutex_lock(&e->worlds_lock);
+    int64_t i = table_find(e, name);
+    if (i >= 0 && there(e->worlds[i])) r = realm_ref(e->worlds[i]);
+    pthread_mutex_unlock(&e->worlds_lock);
+    return r;
+}
+
+static Realm *if_made(Realm *r) {
+    if (!r || atomic_load(&r->loaded)) return r;
+    realm_unref(r);
+    return NULL;
+}
+
+bool realm_known(Sosia *e, Str name) {
+    Realm *r = is_live(name) ? NULL : fork_named(e, name);
+    if (r) realm_unref(r);
+    return r || is_live(name);
+}
+
+Realm *realm_made(Sosia *e, Str name) { return is_live(name) ? realm_ref(e->live) : if_made(fork_named(e, name)); }
+
+Realm *realm_of(Sosia *e, const Scenario *s) {
+    Realm *r = NULL;
+    pthread_mutex_lock(&e->worlds_lock);
+    for (int64_t i = 0; i < e->world_count && !r; i++)
+        if (e->worlds[i]->scenario == s && there(e->worlds[i])) r = realm_ref(e->worlds[i]);
+    pthread_mutex_unlock(&e->worlds_lock);
+    return if_made(r);
+}
+
+bool realm_listed(Sosia *e, const Realm *r) {
+    bool listed = false;
+    pthread_mutex_lock(&e->worlds_lock);
+    for (int64_t i = 0; i < e->world_count && !listed; i++) listed = e->worlds[i] == r && there(r);
+    pthread_mutex_unlock(&e->worlds_lock);
+    return listed;
+}
+
+History *realm_history(const Realm *r) {
+    if (r->past.of) r = r->past.of;
+    return r->scenario ? r->scenario->history : r->engine->history;
+}
+
 Err realm_get(Sosia *e, Str name, Realm **out, int64_t *at) {
     int64_t instant;
     if (pasts_named(name)) {
@@ -169,8 +216,9 @@ int64_t worlds_count(Sosia *e) {
     return n;
 }
 
+// Forks of forks' past come behind those, and hold them.
 void worlds_free(Sosia *e) {
-    for (int64_t i = 0; i < e->world_count; i++) {
+    for (int64_t i = e->world_count - 1; i >= 0; i--) {
         if (e->worlds[i]->hub) hub_close(e->worlds[i]->hub);
         CHECK(atomic_load(&e->worlds[i]->refs) == 1); // nobody reads any more
         realm_unref(e->worlds[i]);
@@ -184,8 +232,6 @@ void worlds_free(Sosia *e) {
 static void kept_add(Sosia *e, Scenario *s) {
     Realm *r = realm_new(e, s->name, s->from, NULL, FORK_RING_RECORDS);
     r->scenario = scenario_ref(s);
-    r->past_seq = s->live_seq;
-    r->past_time = s->live_time;
     r->stored = true;
     atomic_store(&r->ready, true);
     if (table_add(e, r)) LOG(STORE_FAILED, e->path.p, "more worlds are kept than may be alive"); // or of one name
@@ -207,17 +253,19 @@ static bool name_ok(Str s) {
     return true;
 }
 
-// What is known of a fork but its number.
+// What is known of a fork but its number. What live does from now on is later than its instant.
 static void fork_describe(Sosia *e, Scenario *x, Realm *from, Realm *under, int64_t at) {
-    bool child = !under && from->scenario;
+    Scenario *up = from->scenario;
     World *w = under ? under->world : from->world;
     x->fork_seq = world_seq(w);
-    x->clock = under ? at : child ? scenario_clock(from) : e->now(e->now_ctx);
+    x->clock = under ? at : up ? scenario_clock(from) : e->now(e->now_ctx);
     if (!under && x->clock < world_time(w)) x->clock = world_time(w);
-    x->live_seq = child ? from->past_seq : world_seq(w);
-    x->live_time = child ? from->past_time : world_time(w);
-    x->parent = child ? from->scenario->number : 0;
-    x->depth = child ? from->scenario->depth + 1 : 1;
+    if (!up) pasts_after(e, x->clock);
+    x->live_seq = up ? up->live_seq : world_seq(w);
+    x->live_time = up ? up->live_time : world_time(w);
+    x->up = up ? scenario_ref(up) : NULL;
+    x->parent = up ? up->number : 0;
+    x->depth = up ? up->depth + 1 : 1;
     x->created_ns = e->now(e->now_ctx);
 }
 
@@ -226,16 +274,16 @@ static Realm *fork_realm(Sosia *e, Task *c, Realm *from) {
     World *w = c->under ? c->under->world : from->world;
     Realm *r = realm_new(e, c->name, c->scenario->from, world_fork(w, ring), ring);
     world_set_future(r->world, INT64_MAX); // the clock that matters is its own
+    world_keep_trail(r->world, scenarios_kept(e));
     fork_describe(e, c->scenario, from, c->under, c->source_time);
     r->scenario = scenario_ref(c->scenario);
-    r->past_seq = r->scenario->live_seq;
-    r->past_time = r->scenario->live_time;
     r->base = world_fork(w, 0);
     r->own_since = c->under ? 0 : from->scenario ? from->own_since : world_born(r->world);
     Realm *under = c->under ? c->under : from->under;
     r->under = under ? realm_ref(under) : NULL;
     r->scenario->settled = world_seq(r->world);
     atomic_store(&r->scenario->durable, r->scenario->settled);
+    atomic_store(&r->scenario->made, true);
     return r;
 }
 
@@ -274,13 +322,28 @@ static void fork_run(Sosia *e, Task *c, Realm *from) {
         batch_after(e, from, c);
         return;
     }
-    scenario_keep(e, c->scenario);
-    batch_kept(e, c);
+    Err err = scenario_keep(e, c->scenario);
+    if (!err) {
+        batch_kept(e, c);
+        return;
+    }
+    task_fail(c, err, NULL);
+    world_fork_done(c, false);
+    task_finish(e, c);
+}
+
+// What is forked, or whose past: that may have been dropped since it was found.
+static Err fork_from(Sosia *e, const Task *c, Realm **out) {
+    Realm *of = c->under ? c->under->past.of : NULL;
+    if (!c->under) return realm_open(e, c->world, out);
+    if (of && !realm_listed(e, of)) return ERR_WORLD_NOT_FOUND;
+    *out = realm_ref(of ? of : e->live);
+    return ERR_OK;
 }
 
 void world_task_fork(Sosia *e, Task *c) {
-    Realm *from = c->under ? realm_ref(e->live) : NULL;
-    Err err = from ? ERR_OK : realm_open(e, c->world, &from);
+    Realm *from;
+    Err err = fork_from(e, c, &from);
     if (err) {
         if (err == ERR_WORLD_NOT_FOUND) task_fail(c, err, "there is no world \"%.*s\"", STR_ARG(c->world));
         else task_fail(c, err, NULL);
@@ -309,6 +372,7 @@ static void drop_now(Sosia *e, Realm *of) {
     if (!r) return;
     if (r->hub) hub_end(r->hub);
     desk_forget(e->desk, r);
+    pasts_forget(e, r);
     realm_unref(r);
 }
 
@@ -319,19 +383,9 @@ void world_drop_done(Task *c, bool ok) {
     if (ok) drop_now(e, c->realm);
 }
 
-// The fork of that name, with a reference, loaded or not; NULL: there is none.
-static Realm *fork_named(Sosia *e, Str name) {
-    Realm *r = NULL;
-    pthread_mutex_lock(&e->worlds_lock);
-    int64_t i = table_find(e, name);
-    if (i >= 0 && there(e->worlds[i])) r = realm_ref(e->worlds[i]);
-    pthread_mutex_unlock(&e->worlds_lock);
-    return r;
-}
-
 void world_task_drop(Sosia *e, Task *c) {
     if (is_live(c->name)) task_fail(c, ERR_NOT_ALLOWED, "\"live\" cannot be dropped");
-    else if (pasts_refuse(c->name)) task_fail(c, ERR_READ_ONLY, "a past world is nothing to be dropped");
+    else if (pasts_named(c->name)) task_fail(c, ERR_READ_ONLY, "a past world is nothing to be dropped");
     else if ((c->realm = fork_named(e, c->name)) == NULL)
         task_fail(c, ERR_WORLD_NOT_FOUND, "there is no world \"%.*s\"", STR_ARG(c->name));
     if (c->realm) run_abandon(c->realm);
@@ -358,6 +412,7 @@ static Err world_try(Sosia *s, int op, const SosiaCaller *who, const SosiaFork *
         if (pasts_named(f->from)) err = erase_wait(s, &c->epoch);
         if (!err && pasts_named(f->from))
             err = pasts_find(s, f->from, &c->under, &c->source_time); // waits, as the writer cannot
+        if (!err && pasts_named(f->from)) scenario_from(c->scenario, f->from, c->source_time);
     }
     if (!err) err = task_wait(s, c, true);
     if (!err) err = c->err;
@@ -390,6 +445,18 @@ bool sosia_world_waits(Sosia *s, SosiaStr world) {
     bool waits = !atomic_load(&r->loaded) || r->under;
     realm_unref(r);
     return waits;
+}
+
+SosiaErr sosia_world_now(Sosia *s, SosiaStr world, bool wait, int64_t *now_ns) {
+    Realm *r = pasts_named(world) ? NULL : realm_made(s, world);
+    if (!r && !wait) return SOSIA_BUSY;
+    if (!r) {
+        Err err = realm_get(s, world, &r, now_ns);
+        if (err) return (SosiaErr)err;
+    }
+    if (!r->past.is) *now_ns = r->scenario ? scenario_clock(r) : s->now(s->now_ctx);
+    realm_unref(r);
+    return SOSIA_OK;
 }
 
 SosiaErr sosia_drop(Sosia *s, const SosiaCaller *who, SosiaStr name) {
@@ -426,7 +493,7 @@ static void sizes_show(const WorldSizes *s, Buf *out) {
 
 // sizes NULL: of a fork that is not made again yet.
 static void world_show(Sosia *e, Realm *r, Str name, const WorldSizes *sizes, Buf *out) {
-    Str parent = r->past.is ? STR("live") : r->parent;
+    Str rest = name, base = str_cut(&rest, '@'), parent = r->past.is ? base : r->parent;
     buf_printf(out, "{\"name\":");
     json_put_str(out, name);
     buf_printf(out, ",\"parent\":");

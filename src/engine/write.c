@@ -153,7 +153,7 @@ static void run_batch(Sosia *e, Realm *r, Task *c) {
     Diag d;
     diag_init(&d);
     Err err = ERR_OK;
-    if (c->op == OP_RUN) c->time = world_next_time(r->world, c->time);
+    if (c->op == OP_RUN) c->time = scenario_next_time(r, c->time);
     if (c->time) err = batch_begin_at(e, r, c->time);
     else batch_begin(e, r);
     if (c->time && !err) derive_ticks(r);

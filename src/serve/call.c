@@ -70,15 +70,17 @@ static void answer_unmatched(Call *c, Err err, const char *allow) {
     }
 }
 
-// "live@-1h" is resolved here, once: links in the answer must mean the same world later on.
+// "live@-1h" is resolved here, once: links in the answer must mean the same world later on. So is "FORK@-1h", by the
+// fork's clock; one that is not made yet is made behind, and resolved there.
 void call_world(Call *c, Str name) {
-    int64_t now = time_now_ns(), at;
+    int64_t now, at;
     Str when = name, base = str_cut(&when, '@');
     c->world = str_eq(name, STR("live")) ? (Str){0} : name;
     c->past = base.n < name.n;
     if (!c->past) return;
     bool relative = when.n && (when.p[0] == '-' || str_eq(when, STR("now")));
-    if (!relative || !time_parse_when(when, now, &at)) return;
+    if (!relative || sosia_world_now(c->server->engine, base, false, &now) != SOSIA_OK) return;
+    if (!time_parse_when(when, now, &at)) return;
     Buf text = {0};
     buf_printf(&text, "/worlds/%.*s@", STR_ARG(base));
     time_print(at, 9, &text);
@@ -95,9 +97,10 @@ static bool past_allows(Call *c) {
     if (c->route->flags & ROUTE_WRITE)
         call_failf(c, ERR_READ_ONLY, "\"%.*s\" is the past: it can be read, not written.", STR_ARG(c->world));
     else
-        call_failf(c, ERR_UNSUPPORTED,
-                   "A past world does not change. What changed since then: /changes?since=SEQUENCE of the live world, "
-                   "or the command sosia replay.");
+        call_failf(
+            c, ERR_UNSUPPORTED,
+            "A past world does not change. What changed since then: /changes?since=SEQUENCE of the world itself, "
+            "or the command sosia replay.");
     return false;
 }
 

@@ -418,21 +418,23 @@ static void begin(Subscription *s, Call *c) {
 }
 
 // An instant of a parameter. False: it was answered.
-static bool read_instant(Call *c, Str name, int64_t *out) {
+static bool read_instant(Call *c, Str name, int64_t now, int64_t *out) {
     Str text = call_param(c, name);
-    if (time_parse_when(text, time_now_ns(), out)) return true;
+    if (time_parse_when(text, now, out)) return true;
     call_failf(c, ERR_ARGUMENT, "%.*s must be an instant such as 2026-11-01T08:00:00Z or -1h.", STR_ARG(name));
     return false;
 }
 
 static bool read_replay(Call *c, SosiaReplay *r) {
     Str speed = call_param(c, STR("speed"));
-    *r = (SosiaReplay){.speed = 1};
-    if (c->world.n && !str_eq(c->world, STR("live"))) {
-        call_failf(c, ERR_UNSUPPORTED, "Only the live world has a past that can be replayed.");
+    int64_t now;
+    *r = (SosiaReplay){.speed = 1, .world = c->world};
+    SosiaErr err = sosia_world_now(c->server->engine, c->world, true, &now);
+    if (err) {
+        call_fail(c, (Err)err, (Str){0}, (Str){0});
         return false;
     }
-    if (!read_instant(c, STR("from"), &r->from_ns) || !read_instant(c, STR("to"), &r->to_ns)) return false;
+    if (!read_instant(c, STR("from"), now, &r->from_ns) || !read_instant(c, STR("to"), now, &r->to_ns)) return false;
     if (!speed.p || (str_to_f64(speed, &r->speed) && r->speed >= 0 && r->speed <= 1e9)) return true;
     call_failf(c, ERR_ARGUMENT, "speed must be a number of times real time, 0 for as fast as it goes.");
     return false;

@@ -17,7 +17,8 @@ typedef struct Reading {
     SosiaHistory h;
     SosiaOut out;
     SosiaErr err;
-    int64_t from, to; // as times, for the next page
+    int64_t from, to;        // as times, for the next page
+    bool from_back, to_back; // they are relative to the world's now
     atomic_bool gone;
     Server *server;
 } Reading;
@@ -29,9 +30,22 @@ static bool bad(Call *c, const char *name, Str value, const char *wants) {
     return false;
 }
 
-static bool read_time(Call *c, const char *name, Str text, int64_t now, int64_t *out) {
-    if (time_parse_when(text, now, out)) return true;
+// Which now a relative one is of is found out where it may take its time.
+static bool read_time(Call *c, const char *name, Str text, int64_t *out, bool *back) {
+    *back = text.n && (text.p[0] == '-' || str_eq(text, STR("now")));
+    if (time_parse_when(text, 0, out)) return true;
     return bad(c, name, text, "a time is RFC 3339 (2026-11-01T08:00:00Z), a day (2026-11-01), now, or before it (-1h)");
+}
+
+static SosiaErr settle_times(Call *c, Reading *r) {
+    int64_t now = 0;
+    SosiaErr err = r->from_back || r->to_back ? sosia_world_now(c->server->engine, c->world, true, &now) : SOSIA_OK;
+    if (r->from_back) r->from += now;
+    if (r->to_back) r->to += now;
+    r->h.from_ns = r->from;
+    r->h.to_ns = r->to;
+    bool told = err == SOSIA_WORLD_NOT_FOUND || err == SOSIA_PAST_GONE || err == SOSIA_ARGUMENT;
+    return told ? SOSIA_OK : err; // reading says so too, and why
 }
 
 static bool read_names(Call *c, Reading *r, Str text) {
@@ -83,10 +97,10 @@ static bool read_step(Call *c, Reading *r, Str v) {
 }
 
 // One parameter; false: it was answered.
-static bool read_param(Call *c, Reading *r, Str key, Str v, int64_t now) {
+static bool read_param(Call *c, Reading *r, Str key, Str v) {
     if (str_eq(key, STR("properties")) || str_eq(key, STR("property"))) return read_names(c, r, v);
-    if (str_eq(key, STR("from"))) return read_time(c, "from", v, now, &r->from);
-    if (str_eq(key, STR("to"))) return read_time(c, "to", v, now, &r->to);
+    if (str_eq(key, STR("from"))) return read_time(c, "from", v, &r->from, &r->from_back);
+    if (str_eq(key, STR("to"))) return read_time(c, "to", v, &r->to, &r->to_back);
     if (str_eq(key, STR("step"))) return read_step(c, r, v);
     if (str_eq(key, STR("with"))) return read_with(c, r, v);
     if (str_eq(key, STR("format"))) return read_format(c, r, v);
@@ -113,7 +127,6 @@ static void read_accept(Call *c, Reading *r) {
 
 static bool read_query(Call *c, Reading *r) {
     Str rest = c->view->query, key, raw, v;
-    int64_t now = time_now_ns();
     read_accept(c, r);
     if (!call_page_size(c, &r->h.limit)) return false;
     while (url_query_next(&rest, &key, &raw)) {
@@ -121,11 +134,9 @@ static bool read_query(Call *c, Reading *r) {
             call_failf(c, ERR_ARGUMENT, "%.*s is not valid percent-encoded UTF-8.", STR_ARG(key));
             return false;
         }
-        if (!read_param(c, r, key, v, now)) return false;
+        if (!read_param(c, r, key, v)) return false;
     }
     if (!r->h.limit && r->h.format != SOSIA_HISTORY_JSON) r->h.limit = PAGE_CSV;
-    r->h.from_ns = r->from;
-    r->h.to_ns = r->to;
     return true;
 }
 
@@ -214,8 +225,8 @@ static void on_gone(void *arg) { atomic_store(&((Reading *)arg)->gone, true); }
 
 static void read_on_worker(Call *c) {
     Reading *r = c->job_arg;
-    if (enough(r)) r->err = SOSIA_CLOSED;
-    else r->err = sosia_history(c->server->engine, &c->who, &r->h, &r->out);
+    r->err = enough(r) ? SOSIA_CLOSED : settle_times(c, r);
+    if (!r->err) r->err = sosia_history(c->server->engine, &c->who, &r->h, &r->out);
     call_post(c, answer);
 }
 

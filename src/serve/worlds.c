@@ -69,12 +69,13 @@ static Str keep(Call *c, Str s) {
     return (Str){p, s.n};
 }
 
-// A fork of "live@-1h" is one of the instant that is now.
+// A fork of "live@-1h" is one of the instant that is now. Of a fork the engine finds it, by its clock.
 static Str keep_from(Call *c, Str from) {
     Str when = from, base = str_cut(&when, '@');
     int64_t at;
     bool relative = base.n < from.n && when.n && (when.p[0] == '-' || str_eq(when, STR("now")));
-    if (!relative || !time_parse_when(when, time_now_ns(), &at)) return keep(c, from);
+    bool live = str_eq(base, STR("live"));
+    if (!live || !relative || !time_parse_when(when, time_now_ns(), &at)) return keep(c, from);
     Buf text = {0};
     buf_printf(&text, "%.*s@", STR_ARG(base));
     time_print(at, 9, &text);
@@ -126,6 +127,7 @@ void own_world_add(Call *c) {
 
 typedef struct Retelling {
     SosiaRetell what;
+    bool from_back, to_back; // they are relative to the now of what is told
     SosiaRetold told;
     SosiaErr err;
 } Retelling;
@@ -157,13 +159,19 @@ static void retold(Call *c) {
 
 static void retell_on_reader(Call *c) {
     Retelling *x = c->job_arg;
-    x->err = sosia_retell(c->server->engine, &c->who, &x->what, &x->told);
+    int64_t now = 0;
+    x->err = sosia_world_now(c->server->engine, x->what.source, true, &now);
+    if (x->from_back) x->what.from_ns += now;
+    if (x->to_back) x->what.to_ns += now;
+    if (!x->err) x->err = sosia_retell(c->server->engine, &c->who, &x->what, &x->told);
     call_post(c, retold);
 }
 
-static bool read_when(const Json *body, Str name, int64_t now, int64_t *out) {
+static bool read_when(const Json *body, Str name, int64_t *out, bool *back) {
     const Json *v = json_get(body, name);
-    return v && v->type == JSON_STRING && time_parse_when(v->s, now, out);
+    bool text = v && v->type == JSON_STRING;
+    *back = text && (str_starts(v->s, STR("-")) || str_eq(v->s, STR("now")));
+    return text && time_parse_when(v->s, 0, out);
 }
 
 void own_world_retell(Call *c) {
@@ -171,15 +179,19 @@ void own_world_retell(Call *c) {
     *x = (Retelling){.what = {.world = c->world}};
     Arena arena;
     Json body;
-    int64_t now = time_now_ns();
     arena_init(&arena, 0);
     bool ok = json_parse(c->view->body, NULL, &arena, &body, NULL) == ERR_OK && body.type == JSON_OBJECT;
-    ok = ok && read_when(&body, STR("from"), now, &x->what.from_ns) && read_when(&body, STR("to"), now, &x->what.to_ns);
-    const Json *twin = ok ? json_get(&body, STR("twin")) : NULL;
+    ok = ok && read_when(&body, STR("from"), &x->what.from_ns, &x->from_back);
+    ok = ok && read_when(&body, STR("to"), &x->what.to_ns, &x->to_back);
+    const Json *twin = ok ? json_get(&body, STR("twin")) : NULL, *source = ok ? json_get(&body, STR("source")) : NULL;
     if (twin && twin->type == JSON_STRING) x->what.twin = keep(c, twin->s);
+    if (source && source->type == JSON_STRING) x->what.source = keep(c, source->s);
     arena_free(&arena);
     if (!ok) {
-        call_failf(c, ERR_ARGUMENT, "The body must be {\"from\":INSTANT,\"to\":INSTANT}, with \"twin\" for one alone.");
+        call_failf(
+            c, ERR_ARGUMENT,
+            "The body must be {\"from\":INSTANT,\"to\":INSTANT}, with \"twin\" for one alone, and \"source\" for "
+            "what another world than live was told.");
         return;
     }
     c->job_arg = x;

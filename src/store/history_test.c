@@ -644,7 +644,7 @@ static void root_waits(void **state) {
         until(r, at + 20);
         atomic_int reads = 0;
         Told put = {0};
-        store_journal_read(r->store, at, 1000, slice_read, &reads);
+        store_journal_read(r->store, 0, at, 1000, slice_read, &reads);
         StoreItem item = {STR("k"), STR("a"), STR("v"), false};
         assert_int_equal(store_items_put(r->store, &item, 1, told, &put), ERR_OK);
         StoreHistory h = block(1, (uint64_t)round, 1, at, text[0], 64);

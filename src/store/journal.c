@@ -118,9 +118,9 @@ uint64_t store_journal_oldest(Store *s) {
 
 // ---- reading back -------------------------------------------------------------------------------------------------
 
-void store_journal_read(Store *s, uint64_t after, int64_t bytes_max, StoreReadFn fn, void *arg) {
+void store_journal_read(Store *s, uint64_t world, uint64_t after, int64_t bytes_max, StoreReadFn fn, void *arg) {
     JournalRead *r = mem_alloc(sizeof *r);
-    *r = (JournalRead){.after = after, .bytes_max = bytes_max, .fn = fn, .arg = arg};
+    *r = (JournalRead){.world = world, .after = after, .bytes_max = bytes_max, .fn = fn, .arg = arg};
     pthread_mutex_lock(&s->lock);
     if (s->reads_last) s->reads_last->next = r;
     else s->reads = r;
@@ -159,18 +159,36 @@ static Err row_damaged(Store *s, uint64_t seq, const char *what) {
     return db_say(&s->db, ERR_CORRUPT, "journal row %llu %s", (unsigned long long)seq, what);
 }
 
-// Add what the row at the statement has behind *at to `out`. *full: nothing more fits.
-static Err read_row(Store *s, sqlite3_stmt *st, int64_t max, uint64_t *at, Buf *out, bool *full) {
-    uint64_t seq = (uint64_t)sqlite3_column_int64(st, 0), prev = (uint64_t)sqlite3_column_int64(st, 1);
-    uint64_t first = (uint64_t)sqlite3_column_int64(st, 2);
-    const char *p = sqlite3_column_blob(st, 4);
-    Str bytes = {p, sqlite3_column_bytes(st, 4)};
+// A row of a journal.
+typedef struct Row {
+    uint64_t seq, prev, first;
+    Str bytes;
+    bool sound;
+} Row;
+
+static Row row_at(sqlite3_stmt *st, uint64_t world) {
+    if (world) {
+        ScenarioRow x;
+        bool sound = others_row(st, &x);
+        return (Row){x.seq, x.prev, x.first, x.bytes, sound};
+    }
+    Row r = {.seq = (uint64_t)sqlite3_column_int64(st, 0),
+             .prev = (uint64_t)sqlite3_column_int64(st, 1),
+             .first = (uint64_t)sqlite3_column_int64(st, 2),
+             .bytes = {sqlite3_column_blob(st, 4), sqlite3_column_bytes(st, 4)}};
+    r.sound = journal_check(r.seq, r.prev, r.first, r.bytes) == (uint32_t)sqlite3_column_int64(st, 3);
+    return r;
+}
+
+// Add what a row has behind *at to `out`. *full: nothing more fits.
+static Err read_row(Store *s, const Row *r, int64_t max, uint64_t *at, Buf *out, bool *full) {
+    uint64_t seq = r->seq, prev = r->prev, first = r->first;
+    Str bytes = r->bytes;
     if (out->n && out->n + bytes.n > max) {
         *full = true;
         return ERR_OK;
     }
-    if (journal_check(seq, prev, first, bytes) != (uint32_t)sqlite3_column_int64(st, 3))
-        return row_damaged(s, seq, "does not match its check");
+    if (!r->sound) return row_damaged(s, seq, "does not match its check");
     if (!out->n && prev > *at) return ERR_GONE;
     if (out->n && prev != *at) return row_damaged(s, seq, "does not follow the row before it");
     uint64_t last = seq;
@@ -183,15 +201,17 @@ static Err read_row(Store *s, sqlite3_stmt *st, int64_t max, uint64_t *at, Buf *
 }
 
 static Err read_rows(Store *s, const JournalRead *r, uint64_t *at, Buf *out) {
-    sqlite3_stmt *st = db_use(&s->db, DB_JOURNAL_SCAN);
-    sqlite3_bind_int64(st, 1, STORE_WORLD_LIVE);
+    DbStatement scan = r->world ? DB_SCENARIO_SCAN : DB_JOURNAL_SCAN;
+    sqlite3_stmt *st = db_use(&s->db, scan);
+    sqlite3_bind_int64(st, 1, r->world ? (int64_t)r->world : STORE_WORLD_LIVE);
     sqlite3_bind_int64(st, 2, (int64_t)r->after);
-    for (bool row, full = false; !full;) {
-        TRY(db_step(&s->db, DB_JOURNAL_SCAN, &row));
-        if (!row) return ERR_OK;
-        Err e = read_row(s, st, r->bytes_max, at, out, &full);
+    for (bool any, full = false; !full;) {
+        TRY(db_step(&s->db, scan, &any));
+        if (!any) return ERR_OK;
+        Row row = row_at(st, r->world);
+        Err e = read_row(s, &row, r->bytes_max, at, out, &full);
         if (e == ERR_OK && !full) continue;
-        db_reset(&s->db, DB_JOURNAL_SCAN);
+        db_reset(&s->db, scan);
         return e;
     }
     return ERR_OK;
@@ -206,7 +226,7 @@ bool journal_serve(Store *s) {
     if (!r) return false;
     Buf bytes = {0};
     uint64_t at = r->after;
-    Err e = r->after < oldest ? ERR_GONE : read_rows(s, r, &at, &bytes);
+    Err e = !r->world && r->after < oldest ? ERR_GONE : read_rows(s, r, &at, &bytes);
     pthread_mutex_lock(&s->lock);
     s->stats.reads++;
     s->stats.read_bytes += bytes.n;

@@ -157,7 +157,7 @@ static void got_slice(void *arg, Err err, uint64_t last, Buf *bytes) {
 static Got read_slice(Rig *r, uint64_t after, int64_t max) {
     Got g = {0};
     expect_next = after + 1;
-    store_journal_read(r->store, after, max, got_slice, &g);
+    store_journal_read(r->store, 0, after, max, got_slice, &g);
     store_drain(r->store);
     assert_int_equal(g.calls, 1);
     if (!g.err) assert_int_equal(g.last, after + (uint64_t)g.batches);

@@ -113,10 +113,10 @@ void store_close(Store *s);
 // not block, may ask for more. Errors: GONE (not kept any more), CORRUPT, STORAGE.
 typedef void (*StoreReadFn)(void *arg, Err err, uint64_t last, Buf *bytes);
 
-// Read batches behind `after`: about bytes_max bytes, one batch at least. Between commits, by the store thread. `fn`
-// runs exactly once. Any thread.
-void store_journal_read(Store *s, uint64_t after, int64_t bytes_max, StoreReadFn fn, void *arg);
-// The smallest `after` of which everything behind is in the journal. Any thread.
+// Read batches behind `after` of the live world (world 0), or of another: about bytes_max bytes, one batch at least.
+// Between commits, by the store thread. `fn` runs exactly once. Any thread.
+void store_journal_read(Store *s, uint64_t world, uint64_t after, int64_t bytes_max, StoreReadFn fn, void *arg);
+// The smallest `after` of which everything behind is in the journal of the live world. Any thread.
 uint64_t store_journal_oldest(Store *s);
 
 // ---- items --------------------------------------------------------------------------------------------------------

@@ -425,7 +425,7 @@ static void check_journal(Lab *l) {
     assert_true(at <= end);
     while (at < end) {
         Slice s = {0};
-        store_journal_read(l->store, at, max, slice_read, &s);
+        store_journal_read(l->store, 0, at, max, slice_read, &s);
         store_drain(l->store);
         assert_true(s.ended);
         if (s.err == ERR_GONE && store_journal_oldest(l->store) > at) { // trimmed meanwhile

@@ -60,7 +60,7 @@ typedef struct Kept {
 // Somebody wants to read the journal.
 typedef struct JournalRead {
     struct JournalRead *next;
-    uint64_t after;
+    uint64_t world, after; // world 0: live
     int64_t bytes_max;
     StoreReadFn fn;
     void *arg;
