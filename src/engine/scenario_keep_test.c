@@ -473,7 +473,7 @@ static void children(void **state) {
     TestVfs *disk = test_vfs_new(vfs_now);
     Rng r = rng_make(6, 0);
     Kit k;
-    char name[16];
+    char name[24];
     atomic_store(&test_clock, START);
     open_disk(&k);
     kit_models(&k);

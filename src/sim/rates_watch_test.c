@@ -166,14 +166,14 @@ static uint64_t next_random(uint64_t *s) {
 static void storm(Rig *t) {
     rig_open(t);
     for (int i = 0; i < 9; i++) {
-        char name[8], values[200];
+        char name[16], values[200];
         snprintf(name, sizeof name, "c%d", i);
         snprintf(values, sizeof values, "'x':%g,'k':0.1,'flow':%g,'n':0,'m':0,'temp':20%s", 0.3 * i, 0.2 + 0.1 * i,
                  i % 2 ? ",'on':true" : "");
         rig_twin(t, name, i == 8 ? "Big" : "Cell", values);
     }
     for (int i = 0; i < 8; i++) {
-        char from[8], to[8];
+        char from[16], to[16];
         snprintf(from, sizeof from, "c%d", i);
         snprintf(to, sizeof to, "c%d", (i * 5 + 4) % 9);
         rig_link(t, from, "feeds", to, "'w':1");
