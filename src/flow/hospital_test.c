@@ -313,11 +313,88 @@ static void test_stroke_wards(void **s) {
     }
 }
 
+// ---- pooled beds: how many patients both wards have at once --------------------------------------------------------
+
+enum { MOST = 60 };
+static double together[MOST][MOST]; // part of the time
+
+static void watch_both(double until) {
+    Wards w = wards(1);
+    Flow *f = flow_open(w.m);
+    double samples = 0;
+    net_run(f, &(FlowStart){.seed = 9}, 1000);
+    memset(together, 0, sizeof together);
+    for (double t = 1000; t < until; t += 0.5, samples++) {
+        FlowFigures a, r;
+        assert_int_equal(flow_until(f, t, NULL), ERR_OK);
+        flow_figures(f, w.acute, &a);
+        flow_figures(f, w.rehab, &r);
+        together[a.inside < MOST ? a.inside : MOST - 1][r.inside < MOST ? r.inside : MOST - 1]++;
+    }
+    for (int i = 0; i < MOST * MOST; i++) (&together[0][0])[i] /= samples;
+    flow_close(f);
+    flow_model_free(w.m);
+}
+
+static double poisson(double load, int n) {
+    double p = exp(-load);
+    for (int k = 1; k <= n; k++) p *= load / k;
+    return p;
+}
+
+typedef struct Pool {
+    int acute, rehab, pooled;
+    double published[2];
+} Pool;
+
+// Delayed: those of a ward whose own beds are full, and with what both have too many of, the pooled ones too.
+static void delays(const Pool *p, double seen[2], double closed[2]) {
+    seen[0] = seen[1] = closed[0] = closed[1] = 0;
+    for (int a = 0; a < MOST; a++) {
+        for (int r = 0; r < MOST; r++) {
+            int more = (a > p->acute ? a - p->acute : 0) + (r > p->rehab ? r - p->rehab : 0);
+            double product = poisson(8.145493, a) * poisson(9.718218, r);
+            if (more < p->pooled) continue;
+            if (a >= p->acute) seen[0] += together[a][r], closed[0] += product;
+            if (r >= p->rehab) seen[1] += together[a][r], closed[1] += product;
+        }
+    }
+}
+
+static void test_pooled_wards(void **s) {
+    static const Pool pools[] = {{11, 11, 4, {.043, .090}}, {11, 10, 5, {.036, .091}}, {10, 10, 6, {.041, .066}},
+                                 {10, 9, 7, {.038, .066}},  {9, 9, 8, {.041, .053}},   {9, 8, 9, {.040, .053}}};
+    static const double all[2][2] = {{22, .065}, {26, .016}};
+    (void)s;
+    watch_both(200000);
+    for (size_t i = 0; i < sizeof pools / sizeof *pools; i++) {
+        double seen[2], closed[2];
+        delays(&pools[i], seen, closed);
+        for (int k = 0; k < 2; k++) {
+            if (fabs(seen[k] - closed[k]) > 0.005) print_message("row %zu: %.4f, closed %.4f\n", i, seen[k], closed[k]);
+            assert_true(fabs(seen[k] - closed[k]) <= 0.005);
+            assert_true(fabs(seen[k] - pools[i].published[k]) <= 0.01);
+        }
+    }
+    for (int i = 0; i < 2; i++) { // one ward of so many beds
+        double full = 0, below = 0;
+        for (int a = 0; a < MOST; a++) {
+            for (int r = 0; r < MOST; r++) {
+                if (a + r == (int)all[i][0]) full += together[a][r];
+                if (a + r <= (int)all[i][0]) below += together[a][r];
+            }
+        }
+        assert_true(fabs(full / below - erlang(8.145493 + 9.718218, (int)all[i][0])) <= 0.005);
+        assert_true(fabs(full / below - all[i][1]) <= 0.01);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rates_over_the_day),
         cmocka_unit_test(test_treatment_centre),
         cmocka_unit_test(test_stroke_wards),
+        cmocka_unit_test(test_pooled_wards),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
