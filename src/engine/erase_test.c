@@ -240,6 +240,35 @@ static void check_receipt(Kit *k, const Receipt *r, const char *twin, const char
     assert_int_equal(sosia_erasures(k->s, NULL, kit_str("nothing"), &k->out), SOSIA_ERASURE_NOT_FOUND);
 }
 
+// In worlds of the past its place is found by the name that stands there, empty; its relationships likewise.
+static void place_is_found(Kit *k, int64_t at) {
+    SosiaBuf world = {0};
+    buf_printf(&world, "live@");
+    time_print(at, 9, &world);
+    buf_byte(&world, 0);
+    assert_int_equal(kit_get_in(k, world.p, SOSIA_GET_TWINS, "", ""), SOSIA_OK);
+    buf_byte(&k->out.body, 0);
+    const char *name = strstr(k->out.body.p, "erased:");
+    assert_non_null(name);
+    char id[40], link[40];
+    snprintf(id, sizeof id, "%.*s", (int)strcspn(name, "\""), name);
+    assert_int_equal(kit_get_in(k, world.p, SOSIA_GET_TWIN, id, ""), SOSIA_OK);
+    buf_byte(&k->out.body, 0);
+    kit_has(k->out.body.p, id);
+    assert_null(strstr(k->out.body.p, "\"label\"")); // no values
+    assert_null(strstr(k->out.body.p, "4242"));
+    assert_int_equal(kit_get_in(k, world.p, SOSIA_GET_LINKS, id, ""), SOSIA_OK);
+    buf_byte(&k->out.body, 0);
+    const char *rid = strstr(k->out.body.p, "\"$relationshipId\":\"erased:");
+    assert_non_null(rid);
+    snprintf(link, sizeof link, "%.*s", (int)strcspn(rid + 19, "\""), rid + 19);
+    assert_int_equal(kit_get_in(k, world.p, SOSIA_GET_LINK, id, link), SOSIA_OK);
+    assert_int_equal(kit_get_in(k, world.p, SOSIA_GET_TWIN, "erased:1", ""), SOSIA_TWIN_NOT_FOUND);
+    assert_int_equal(kit_get_in(k, world.p, SOSIA_GET_TWIN, "erased:9999999999999999", ""), SOSIA_TWIN_NOT_FOUND);
+    assert_int_equal(kit_get_in(k, "", SOSIA_GET_TWIN, id, ""), SOSIA_TWIN_NOT_FOUND); // now it is nowhere
+    sosia_buf_free(&world);
+}
+
 static void test_twin(void **state) {
     (void)state;
     char path[64];
@@ -257,8 +286,10 @@ static void test_twin(void **state) {
     kit_has(r.text, "\"kind\":\"twin\",\"twins\":2");
     check_receipt(&k, &r, "hush-twin", "");
     check_gone(&k, at, n);
+    place_is_found(&k, at[0]);
     file_lacks(&k, path, "hush");
     check_gone(&k, at, n);
+    place_is_found(&k, at[0]);
     char *after = told_of(&k, "heir", &at[1], n - 1);
     assert_string_equal(heir, after);
     free(heir);

@@ -14,7 +14,7 @@ typedef struct Named {
 } Named;
 
 Str forget_name(uint64_t id, char room[32]) {
-    int n = snprintf(room, 32, "erased:%llu", (unsigned long long)id);
+    int n = snprintf(room, 32, FORGET_NAME_HEAD "%llu", (unsigned long long)id);
     return (Str){room, n};
 }
 

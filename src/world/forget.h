@@ -22,7 +22,8 @@ typedef struct Forget {
 
 // Does a JSON text have this member? One of the same name deeper inside counts too: rather one too many.
 bool forget_tells(Str payload, Str member);
-// The name that stands in place of an erased one: "erased:ID".
+// The name that stands in place of an erased one: "erased:ID". Worlds of the past find by it what is left of it.
+#define FORGET_NAME_HEAD "erased:"
 Str forget_name(uint64_t id, char room[32]);
 // The models that a world had, one after the other, without the world: those of `live` up to `time` (one reference more,
 // to be dropped by catalog_unref), then what batches up to `upto` say of models, each told to fn. Errors: CORRUPT.

@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "world/core.h"
+#include "world/forget.h"
 #include "world/scan.h"
 
 #define LOCKS 64
@@ -388,7 +389,21 @@ uint64_t past_pages(View *v, uint32_t vec) {
 
 // Names are spread over the whole index by their hash, and a page of it has the history of a thousand of them. Ids are
 // never used again, so a twin that is there now and was there then by the same name is the one: two rows tell.
+//
+// What stands in place of an erased name tells the number; the index still has its row where the old name would be.
+static uint64_t erased_id(View *v, Str name) {
+    const Str head = STR(FORGET_NAME_HEAD);
+    int64_t id;
+    if (!str_starts(name, head) || !str_to_i64(str_sub(name, head.n, name.n), &id) || id <= 0) return 0;
+    return (uint64_t)id <= view_meta(v, META_ID_MAX) ? (uint64_t)id : 0;
+}
+
 TwinId past_find_twin(View *v, Str name) {
+    TwinId erased = {erased_id(v, name)};
+    if (erased.v) {
+        TwinView t = view_twin(v, erased);
+        if (t.alive && text_eq(&t.name, name)) return erased;
+    }
     if (!v->past->live) return (TwinId){0};
     View now;
     view_begin(&now, v->past->live);
@@ -401,6 +416,11 @@ TwinId past_find_twin(View *v, Str name) {
 }
 
 LinkId past_find_link(View *v, TwinId source, Str rid) {
+    LinkId erased = {erased_id(v, rid)};
+    if (erased.v) {
+        LinkView l = view_link(v, erased);
+        if (l.alive && l.source.v == source.v && text_eq(&l.rid, rid)) return erased;
+    }
     if (!v->past->live) return (LinkId){0};
     View now;
     view_begin(&now, v->past->live);
