@@ -75,6 +75,43 @@ class Export(Case):
         self.assertEqual(sqlite3.connect(to).execute("SELECT count(*) FROM history").fetchone(), (0,))
         self.assertFalse(os.path.exists(to + ".part"))
 
+    def test_the_dead(self):
+        server = self.plant()
+        server.http("DELETE", "/digitaltwins/m1/relationships/r1")
+        self.assertEqual(server.http("DELETE", "/digitaltwins/m1")[0], 204)
+        then = server.get("/worlds/live")["time"]
+        server.http("DELETE", "/digitaltwins/m7")
+        server.http("DELETE", "/digitaltwins/m8")
+        server.http("PUT", "/digitaltwins/m8", {"$metadata": {"$model": METER["@id"]}})  # the name is used again
+        self.assertEqual(server.http("DELETE", "/digitaltwins/m9")[0], 204)
+        self.assertEqual(server.http("POST", "/erasures", {"twin": "m9"})[0], 200)
+        listed = server.every("/history/deleted")
+        self.assertEqual([d["$dtId"] for d in listed], ["m1", "m7", "m8"])
+        status, _, page = server.http("GET", "/history/deleted", headers={"max-items-per-page": "2"})
+        self.assertEqual((status, len(json.loads(page)["value"])), (200, 2))
+        self.assertIn("continuationToken", json.loads(page)["nextLink"])
+        to = self.file("out.db")
+        result = run("export", "--sqlite", to, url=server.url)
+        self.assertEqual((result.code, "3 deleted" in result.out), (0, True), result)
+        db = sqlite3.connect(to)
+        self.assertEqual([r[0] for r in db.execute("SELECT twin FROM deleted ORDER BY time")], ["m1", "m7", "m8"])
+        self.assertEqual(db.execute("SELECT count(*) FROM twins").fetchone(), (TWINS - 3,))
+        for i in (1, 7, 8):  # of the one before m8 too, once
+            rows = db.execute("SELECT property, value FROM history WHERE twin = ? AND relationship IS NULL AND value "
+                              "IS NOT NULL ORDER BY time, rowid", ("m%d" % i,)).fetchall()
+            self.check_values([r for r in rows if r[0] in "nt"], i)
+        self.assertEqual(db.execute("SELECT count(*) FROM history WHERE twin = 'm9'").fetchone(), (0,))
+        db.close()
+        result = run("export", "--sqlite", to, "--force", "--world", "live@" + then, url=server.url)
+        self.assertEqual(result.code, 0, result)
+        db = sqlite3.connect(to)
+        self.assertEqual([r[0] for r in db.execute("SELECT twin FROM deleted")], ["m1"])
+        self.check_values(db.execute("SELECT property, value FROM history WHERE twin = 'm1' AND relationship IS NULL "
+                                     "AND value IS NOT NULL ORDER BY time, rowid").fetchall(), 1)
+        left = [r[0] for r in db.execute("SELECT id FROM twins WHERE id LIKE 'erased:%'")]
+        self.assertEqual(len(left), 1)  # the place of m9
+        db.close()
+
     def test_in_place(self):
         extension = os.path.join(os.path.dirname(os.path.abspath(kit.SOSIA)), "libsosia_history.so")
         if not os.path.exists(extension):

@@ -6,6 +6,7 @@ asked of them is answered, or refused with a reason. Then what means tell is era
 import json
 import os
 import random
+import sqlite3
 import struct
 import sys
 import time
@@ -85,6 +86,41 @@ class Retention(Case):
         rows = server.get("/digitaltwins/%s/history" % id)["value"]
         return len(rows) == MINUTES and all("downsampled" in r for r in rows)
 
+    def export_has_means(self, server):
+        to = self.file("out.db")
+        r = run("export", "--sqlite", to, url=server.url)
+        self.assertEqual((r.code, "%d means" % (2 * MINUTES) in r.out), (0, True), r)
+        db = sqlite3.connect(to)
+        for id in ("b1", "b2"):
+            rows = db.execute("SELECT property, step, mean, min, max, count, relationship FROM means WHERE twin = ? "
+                              "ORDER BY time", (id,)).fetchall()
+            self.assertEqual(len(rows), MINUTES)
+            for row, four in zip(rows, self.values[id]):
+                self.assertEqual((row[0], row[1], row[3:]), ("pulse", "PT1M", (min(four), max(four), 4, None)))
+                self.assertAlmostEqual(row[2], sum(four) / 4, 12)
+        db.close()
+
+    def test_a_fork_holds(self):
+        server = self.serve("--http", "127.0.0.1:0", path=self.file("held.sosia"))
+        self.ok(server, "POST", "/models", [MODEL])
+        self.ok(server, "PUT", "/digitaltwins/b1", {"$metadata": {"$model": MODEL["@id"]}})
+        self.assertEqual(server.get("/retention"), {"value": [], "held": None, "nextLink": None})
+        self.assertEqual(run("retention", "put", "short", "--raw", "1h", url=server.url).code, 0)
+        r = run("retention", "list", url=server.url)
+        self.assertEqual((r.code, r.err), (0, ""), r)
+        for name in ("first", "second"):
+            self.ok(server, "POST", "/worlds", {"name": name})
+        held = server.get("/retention")["held"]
+        self.assertEqual((held["world"], held["worlds"]), ("first", 2), held)
+        self.assertEqual(held["since"], server.get("/worlds/live")["time"])
+        r = run("retention", "list", url=server.url)
+        self.assertIn("the fork first holds everything from " + held["since"][:19], r.err)
+        metrics = self.ok(server, "GET", "/metrics")
+        self.assertIn("sosia_history_holding_worlds 2", metrics)
+        for name in ("first", "second"):
+            self.ok(server, "DELETE", "/worlds/" + name)
+        self.assertIsNone(server.get("/retention")["held"])
+
     def test_what_is_answered_of_means(self):
         server, begun = self.days_later()
         page = json.loads(self.ok(server, "GET", "/digitaltwins/b1/history?properties=pulse"))
@@ -111,6 +147,7 @@ class Retention(Case):
             self.assertRegex(message, "avg.* min, max, sum, count, .* are all that can be told")
         csv = self.ok(server, "GET", "/digitaltwins/b1/history?properties=pulse&format=csv")
         self.assertEqual(len(csv.splitlines()), 1 + len(page["value"]))
+        self.export_has_means(server)
         # A world of then is gone; the message tells from when on there are any.
         status, code, message = self.refused(server, "/worlds/live@%s/digitaltwins/b1" % self.known)
         self.assertEqual((status, code), (410, "HistoryGone"), message)

@@ -32,14 +32,19 @@ static const char *const schema =
     "CREATE TABLE relationships(source TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, target TEXT NOT NULL,"
     " json TEXT NOT NULL, PRIMARY KEY(source, id)) WITHOUT ROWID;"
     "CREATE TABLE history(time TEXT NOT NULL, twin TEXT NOT NULL, property TEXT NOT NULL, value, arrival TEXT,"
-    " source TEXT, late INTEGER NOT NULL, relationship TEXT);";
+    " source TEXT, late INTEGER NOT NULL, relationship TEXT);"
+    "CREATE TABLE means(time TEXT NOT NULL, twin TEXT NOT NULL, property TEXT NOT NULL, step TEXT NOT NULL,"
+    " mean REAL, min REAL, max REAL, count INTEGER NOT NULL, relationship TEXT);"
+    "CREATE TABLE deleted(twin TEXT NOT NULL, time TEXT NOT NULL, PRIMARY KEY(twin, time)) WITHOUT ROWID;";
 
-enum { PUT_MODEL, PUT_TWIN, PUT_RELATIONSHIP, PUT_VALUE, PUTS };
+enum { PUT_MODEL, PUT_TWIN, PUT_RELATIONSHIP, PUT_VALUE, PUT_MEAN, PUT_DELETED, PUTS };
 static const char *const puts_sql[PUTS] = {
     "INSERT OR REPLACE INTO models VALUES (?1, ?2)",
     "INSERT OR REPLACE INTO twins VALUES (?1, ?2, ?3)",
     "INSERT OR REPLACE INTO relationships VALUES (?1, ?2, ?3, ?4, ?5)",
     "INSERT INTO history VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    "INSERT INTO means VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    "INSERT OR IGNORE INTO deleted VALUES (?1, ?2)",
 };
 
 typedef struct Out {
@@ -161,21 +166,50 @@ static Err put_value(void *arg, const Json *item) {
     return put(x, PUT_VALUE);
 }
 
-static Err each_history(Out *x) {
+// Where single values were let go.
+static Err put_mean(void *arg, const Json *item) {
+    Out *x = arg;
+    sqlite3_stmt *st = x->put[PUT_MEAN];
+    Str step = text_in(item, STR("downsampled"));
+    if (!step.n) return ERR_OK;
+    put_text(st, 1, text_in(item, STR("time")));
+    put_text(st, 2, x->twin);
+    put_text(st, 3, text_in(item, STR("property")));
+    put_text(st, 4, step);
+    put_scalar(st, 5, json_get(item, STR("value")));
+    put_scalar(st, 6, json_get(item, STR("min")));
+    put_scalar(st, 7, json_get(item, STR("max")));
+    put_scalar(st, 8, json_get(item, STR("count")));
+    put_some(st, 9, x->link);
+    return put(x, PUT_MEAN);
+}
+
+// The address of what is asked of the twin's, or the relationship's, history. Until the client is reset.
+static Str history_path(Out *x, const char *query) {
     const Export *o = x->o;
     Str parts[4] = {x->twin, x->link};
     int n = x->link.n ? 2 : 1;
-    int64_t count = 0;
     Buf pattern = {0};
-    buf_printf(&pattern, "/digitaltwins/{}%s/history?with=source,arrival&limit=10000",
-               x->link.n ? "/relationships/{}" : "");
+    buf_printf(&pattern, "/digitaltwins/{}%s/history?%s", x->link.n ? "/relationships/{}" : "", query);
     if (o->from.n) buf_str_put(&pattern, STR("&from={}")), parts[n++] = o->from;
     if (o->to.n) buf_str_put(&pattern, STR("&to={}")), parts[n++] = o->to;
     buf_byte(&pattern, 0);
     client_reset(x->client);
-    Err e = client_each(x->client, client_path(x->client, pattern.p, parts), INT64_MAX, &count, put_value, x);
+    Str path = client_path(x->client, pattern.p, parts);
     buf_free(&pattern);
-    return e;
+    return path;
+}
+
+// Values are told as they arrived; means, which have no arrival, by their own times, where there are any.
+static Err each_history(Out *x) {
+    int64_t count = 0;
+    Json doc;
+    TRY(client_each(x->client, history_path(x, "with=source,arrival&limit=10000"), INT64_MAX, &count, put_value, x));
+    TRY(client_do(x->client, &(Call){.path = history_path(x, "limit=1")}));
+    TRY(client_json(x->client, &doc));
+    const Json *some = json_get(&doc, STR("downsampled"));
+    if (!some || some->type != JSON_TRUE) return ERR_OK;
+    return client_each(x->client, history_path(x, "limit=10000"), INT64_MAX, &count, put_mean, x);
 }
 
 // Of the twin, then of its relationships.
@@ -203,6 +237,59 @@ static Err each_twin(Out *x) {
         progress_at(&x->line, i + 1);
     }
     return e;
+}
+
+// ---- the dead -----------------------------------------------------------------------------------------------------
+
+typedef struct Dead {
+    Out *x;
+    Str until; // instant of a past world; "": now
+} Dead;
+
+static Err put_deleted(void *arg, const Json *item) {
+    const Dead *d = arg;
+    Str time = text_in(item, STR("deleted"));
+    if (d->until.n && str_cmp(time, d->until) > 0) return ERR_OK;
+    put_text(d->x->put[PUT_DELETED], 1, text_in(item, STR("$dtId")));
+    put_text(d->x->put[PUT_DELETED], 2, time);
+    return put(d->x, PUT_DELETED);
+}
+
+// The values of names that nobody has any more; those of others came with who has the name now.
+static Err values_of_dead(Out *x) {
+    static const char *const names = "SELECT DISTINCT twin FROM deleted WHERE twin NOT IN (SELECT id FROM twins)";
+    sqlite3_stmt *st;
+    if (sqlite3_prepare_v2(x->db, names, -1, &st, NULL) != SQLITE_OK) return failed(x);
+    Err e = ERR_OK;
+    x->link = (Str){0};
+    while (e == ERR_OK && sqlite3_step(st) == SQLITE_ROW) {
+        arena_reset(&x->link_keep);
+        x->twin = arena_str(&x->link_keep, (Str){sqlite3_column_blob(st, 0), sqlite3_column_bytes(st, 0)});
+        e = each_history(x);
+    }
+    sqlite3_finalize(st);
+    return e;
+}
+
+// Of live, and of it as it was; a fork has the dead of its parent, who are told there.
+static Err dead(Out *x) {
+    Str world = x->o->common.world, name = world, base = str_cut(&name, '@');
+    int64_t count = 0;
+    if (x->o->no_history || (world.n && !str_eq(base, STR("live")))) return ERR_OK;
+    Dead d = {.x = x};
+    Buf until = {0};
+    if (str_find(world, '@', 0) >= 0) {
+        Json doc;
+        TRY(client_do(x->client, &(Call){.path = client_path(x->client, "", NULL)}));
+        TRY(client_json(x->client, &doc));
+        buf_str_put(&until, text_in(&doc, STR("time"))); // of its newest batch
+        d.until = buf_str(&until);
+    }
+    client_reset(x->client);
+    Err e =
+        client_each(x->client, client_path(x->client, "//history/deleted", NULL), INT64_MAX, &count, put_deleted, &d);
+    buf_free(&until);
+    return e == ERR_OK ? values_of_dead(x) : e;
 }
 
 // Twins come from a question, page by page.
@@ -247,6 +334,7 @@ static Err fill(Out *x) {
     Err e = each_twin(x);
     progress_end(&x->line);
     TRY(e);
+    TRY(dead(x));
     const char *end = "CREATE INDEX history_twin ON history(twin, property, time); COMMIT;";
     return sqlite3_exec(x->db, end, NULL, NULL, NULL) == SQLITE_OK ? ERR_OK : failed(x);
 }
@@ -257,11 +345,17 @@ static Err done(const Out *x) {
     if (x->o->common.json) {
         buf_str_put(&b, STR("{\"file\":"));
         json_put_str(&b, x->o->sqlite);
-        buf_printf(&b, ",\"models\":%lld,\"twins\":%lld,\"relationships\":%lld,\"values\":%lld}\n", (long long)n[0],
-                   (long long)n[1], (long long)n[2], (long long)n[3]);
+        buf_printf(&b,
+                   ",\"models\":%lld,\"twins\":%lld,\"relationships\":%lld,\"values\":%lld,\"means\":%lld,"
+                   "\"deleted\":%lld}\n",
+                   (long long)n[0], (long long)n[1], (long long)n[2], (long long)n[3], (long long)n[4],
+                   (long long)n[5]);
     } else {
-        buf_printf(&b, "%.*s: %lld models, %lld twins, %lld relationships, %lld values\n", STR_ARG(x->o->sqlite),
+        buf_printf(&b, "%.*s: %lld models, %lld twins, %lld relationships, %lld values", STR_ARG(x->o->sqlite),
                    (long long)n[0], (long long)n[1], (long long)n[2], (long long)n[3]);
+        if (n[4]) buf_printf(&b, ", %lld means", (long long)n[4]);
+        if (n[5]) buf_printf(&b, ", %lld deleted", (long long)n[5]);
+        buf_byte(&b, '\n');
     }
     Err e = say(buf_str(&b));
     buf_free(&b);
@@ -318,12 +412,12 @@ const Command cmd_export = {
     .arguments = "",
     .summary = "a world and its history as tables of a SQLite file",
     .about =
-        "Tables models, twins, relationships (each with its JSON) and history (time, twin, property, value, arrival,\n"
-        "source, late, relationship): every value of the twins and relationships that live; not those of the dead, "
-        "nor\n"
-        "the means kept of values that were let go. With --world live@TIME: what was known then, so that who was "
-        "alive\n"
-        "then is in it.",
+        "Tables models, twins, relationships (each with its JSON), history (time, twin, property, value, arrival,\n"
+        "source, late, relationship): every value of twins and relationships; means (time, twin, property, step, "
+        "mean,\n"
+        "min, max, count, relationship) where single values were let go; deleted (twin, time): twins that are no "
+        "more,\n"
+        "whose values are in history too. With --world live@TIME: what was known then.",
     .examples = "  sosia export --sqlite plant.db\n"
                 "  sosia export --sqlite november.db --from 2026-11-01 --to 2026-12-01\n"
                 "  sosia export --sqlite now.db --no-history --force",

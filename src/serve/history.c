@@ -262,5 +262,34 @@ void own_history_stats(Call *c) {
     call_reader(c, stats_on_worker);
 }
 
+// ---- the deleted --------------------------------------------------------------------------------------------------
+
+static void answer_deleted(Call *c) {
+    Reading *r = c->job_arg;
+    Buf body = {0};
+    buf_printf(&body, "{\"value\":%.*s,\"nextLink\":", STR_ARG(buf_str(&r->out.body)));
+    if (r->out.token[0]) call_next_link(c, str_of(r->out.token), &body);
+    else buf_str_put(&body, STR("null"));
+    buf_byte(&body, '}');
+    if (r->err == SOSIA_OK) call_json(c, 200, (Str){0}, &body);
+    else call_fail(c, (Err)r->err, buf_str(&r->out.message), (Str){0});
+    buf_free(&body);
+    sosia_out_free(&r->out);
+}
+
+static void deleted_on_worker(Call *c) {
+    Reading *r = c->job_arg;
+    r->err = sosia_history_deleted(c->server->engine, &c->who, r->h.token, r->h.limit, &r->out);
+    call_post(c, answer_deleted);
+}
+
+void own_history_deleted(Call *c) {
+    Reading *r = http_alloc(c->req, sizeof *r);
+    *r = (Reading){.server = c->server, .h = {.token = call_param(c, STR("continuationToken"))}};
+    if (!call_page_size(c, &r->h.limit)) return;
+    c->job_arg = r;
+    call_reader(c, deleted_on_worker);
+}
+
 void own_history(Call *c) { start(c, (Str){0}); }
 void own_link_history(Call *c) { start(c, c->sub); }

@@ -18,6 +18,7 @@ void own_ingest_socket(Call *c);
 void own_history(Call *c);
 // What history takes, by model and property.
 void own_history_stats(Call *c);
+void own_history_deleted(Call *c);
 void own_link_history(Call *c);
 
 // derived.c

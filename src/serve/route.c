@@ -86,6 +86,8 @@ static const Route ROUTES[] = {
      "Remove a definition; the values stay", NULL, 204, NULL},
     {"GET", "/history", own_history_stats, 0, "HistoryStats_Get",
      "What the history takes on the disk, by model and property", NULL, 200, "Any"},
+    {"GET", "/history/deleted", own_history_deleted, ROUTE_PAGED, "HistoryDeleted_List",
+     "Twins of the live world that were deleted", NULL, 200, "Any"},
     {"GET", "/retention", own_retention_list, OWN, "Retention_List", "All policies of retention", NULL, 200,
      "RetentionList"},
     {"GET", "/retention/{id}", own_retention_get, OWN, "Retention_Get", "One policy", NULL, 200, "Retention"},

@@ -122,6 +122,7 @@ static const char *const db_sql[DB_STATEMENT_COUNT] = {
     "SELECT " HISTORY_COLUMNS ", bytes FROM history WHERE id = ?1",
     "SELECT id, name, time, crc FROM dead WHERE name = ?1 AND id >= ?2 << 36 AND id < (?2 + 1) << 36"
     " ORDER BY time DESC, id DESC",
+    "SELECT id, name, time, crc FROM dead WHERE id > (?1 << 36) + ?2 AND id < (?1 + 1) << 36 ORDER BY id LIMIT ?3",
     "SELECT id, crc, bytes FROM world ORDER BY id",
     "SELECT id, world, seq, prev, first, ids, crc, bytes FROM scenario WHERE world = ?1 AND seq > ?2 ORDER BY seq",
     "SELECT ifnull(max(world), 0), ifnull(max(ids), 0) FROM scenario",

@@ -78,6 +78,7 @@ typedef enum DbStatement {
     DB_HISTORY_WORLD_ENDS,
     DB_HISTORY_ROW,
     DB_DEAD_SCAN,
+    DB_DEAD_LIST,
     DB_WORLD_SCAN,
     DB_SCENARIO_SCAN,
     DB_SCENARIO_LAST,

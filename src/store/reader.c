@@ -289,23 +289,38 @@ Err store_history_lanes(StoreReader *r, bool (*fn)(void *ctx, const StoreLane *l
     }
 }
 
-Err store_history_dead(StoreReader *r, uint64_t world, Str name, bool (*fn)(void *ctx, const StoreDead *d), void *ctx) {
-    close_rows(r);
-    sqlite3_stmt *st = db_use(&r->db, DB_DEAD_SCAN);
-    sqlite3_bind_blob64(st, 1, name.n ? name.p : "", (uint64_t)name.n, SQLITE_STATIC);
-    sqlite3_bind_int64(st, 2, (int64_t)world);
+static Err each_dead(StoreReader *r, DbStatement what, sqlite3_stmt *st, bool (*fn)(void *ctx, const StoreDead *d),
+                     void *ctx) {
     for (bool row;;) {
-        TRY(db_step(&r->db, DB_DEAD_SCAN, &row));
+        TRY(db_step(&r->db, what, &row));
         if (!row) return ERR_OK;
         StoreDead d = dead_by_id((uint64_t)sqlite3_column_int64(st, 0));
         d.name = (Str){sqlite3_column_blob(st, 1), sqlite3_column_bytes(st, 1)};
         d.time = sqlite3_column_int64(st, 2);
         bool sound = dead_check(&d) == (uint32_t)sqlite3_column_int64(st, 3);
         if (sound && fn(ctx, &d)) continue;
-        r->open = DB_DEAD_SCAN;
+        r->open = what;
         if (sound) return ERR_OK;
         return db_say(&r->db, ERR_CORRUPT, "dead row %llu does not match its check", (unsigned long long)d.twin);
     }
+}
+
+Err store_history_dead(StoreReader *r, uint64_t world, Str name, bool (*fn)(void *ctx, const StoreDead *d), void *ctx) {
+    close_rows(r);
+    sqlite3_stmt *st = db_use(&r->db, DB_DEAD_SCAN);
+    sqlite3_bind_blob64(st, 1, name.n ? name.p : "", (uint64_t)name.n, SQLITE_STATIC);
+    sqlite3_bind_int64(st, 2, (int64_t)world);
+    return each_dead(r, DB_DEAD_SCAN, st, fn, ctx);
+}
+
+Err store_history_dead_list(StoreReader *r, uint64_t world, uint64_t after, int64_t limit,
+                            bool (*fn)(void *ctx, const StoreDead *d), void *ctx) {
+    close_rows(r);
+    sqlite3_stmt *st = db_use(&r->db, DB_DEAD_LIST);
+    sqlite3_bind_int64(st, 1, (int64_t)world);
+    sqlite3_bind_int64(st, 2, (int64_t)after);
+    sqlite3_bind_int64(st, 3, limit);
+    return each_dead(r, DB_DEAD_LIST, st, fn, ctx);
 }
 
 Err store_history_sum(StoreReader *r, uint64_t world, StoreLane *out) {

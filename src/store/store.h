@@ -250,6 +250,9 @@ MUST Err store_history_ends(StoreReader *r, uint64_t world,
 // Rows of all worlds of at most `tier` with id > after, ascending, without bytes: for merging and retention.
 MUST Err store_history_scan(StoreReader *r, int64_t after, int32_t tier, bool (*fn)(void *ctx, const StoreHistory *h),
                             void *ctx);
+// Dead twins of a world with numbers behind `after`, ascending, `limit` of them at most.
+MUST Err store_history_dead_list(StoreReader *r, uint64_t world, uint64_t after, int64_t limit,
+                                 bool (*fn)(void *ctx, const StoreDead *d), void *ctx);
 // Dead twins of a name in a world, newest first.
 MUST Err store_history_dead(StoreReader *r, uint64_t world, Str name, bool (*fn)(void *ctx, const StoreDead *d),
                             void *ctx);
