@@ -410,9 +410,9 @@ SosiaErr sosia_history(Sosia *s, const SosiaCaller *who, const SosiaHistory *h, 
 // "from","to"}], "total":{...}}. Reads the directory of all blocks.
 SosiaErr sosia_history_stats(Sosia *s, const SosiaCaller *who, SosiaOut *out);
 
-// JSON: twins of the live world that were deleted, by number: [{"$dtId","deleted"}...]; of one name there may be several,
-// those that were erased are left out. token: of the page before, or ""; limit 0: 1,000, at most 10,000. Errors:
-// UNSUPPORTED (no history is kept), TOKEN, STORAGE, CORRUPT.
+// JSON: twins of the live world that were deleted, by number: [{"$dtId","deleted"}...]; of one name there may be
+// several, those that were erased are left out. token: of the page before, or ""; limit 0: 1,000, at most 10,000.
+// Errors: UNSUPPORTED (no history is kept), TOKEN, STORAGE, CORRUPT.
 SosiaErr sosia_history_deleted(Sosia *s, const SosiaCaller *who, SosiaStr token, int32_t limit, SosiaOut *out);
 // JSON: what keeps retention from letting go of values: {"world":"NAME","since":"TIME","worlds":N}: forks lie over live
 // as it was at that instant and later, NAME is the oldest of them; null: nothing does. Errors: none.

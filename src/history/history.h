@@ -162,8 +162,8 @@ PastSource history_past(History *h);
 // Dead twins of a name, newest first, those of unsealed batches too.
 MUST Err history_dead(History *h, Str name, bool (*fn)(void *ctx, const StoreDead *d), void *ctx);
 
-// All dead twins of this world alone, not of those below it, with numbers behind `after`, ascending by number; `limit` of
-// them at most.
+// All dead twins of this world alone, not of those below it, with numbers behind `after`, ascending by number; `limit`
+// of them at most.
 MUST Err history_dead_list(History *h, uint64_t after, int64_t limit, bool (*fn)(void *ctx, const StoreDead *d),
                            void *ctx);
 

@@ -22,12 +22,13 @@ typedef struct Forget {
 
 // Does a JSON text have this member? One of the same name deeper inside counts too: rather one too many.
 bool forget_tells(Str payload, Str member);
-// The name that stands in place of an erased one: "erased:ID". Worlds of the past find by it what is left of it.
 #define FORGET_NAME_HEAD "erased:"
+// The name that stands in place of an erased one: "erased:ID". Worlds of the past find by it what is left.
 Str forget_name(uint64_t id, char room[32]);
-// The models that a world had, one after the other, without the world: those of `live` up to `time` (one reference more,
-// to be dropped by catalog_unref), then what batches up to `upto` say of models, each told to fn. Errors: CORRUPT.
+// The models that a world had, one after the other, without the world: those of `live` up to `time` (one reference
+// more, to be dropped by catalog_unref). Errors: CORRUPT.
 MUST Err forget_models_begin(View *live, int64_t time, Catalog **out);
+// Then what batches up to `upto` say of models, each told to fn. Errors: CORRUPT.
 MUST Err forget_models_next(Catalog **c, Str batches, uint64_t upto, void (*fn)(void *ctx, const Catalog *c),
                             void *ctx);
 // Copy the batches in `bytes`, one after the other, to `out` without what is erased; *taken counts changes that were
