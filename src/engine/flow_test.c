@@ -136,6 +136,13 @@ static void line_close(Line *l) {
 
 static double value(Line *l, const char *twin, const char *path) { return rig_value_of(&l->rig, l->s, twin, path, 0); }
 
+static uint64_t test_twin(const Line *l, const char *name) {
+    for (uint32_t t = 0; t < l->rig.g->twins; t++) {
+        if (str_eq(sim_graph_name(l->rig.g, t), str_of(name))) return l->rig.g->twin_id[t];
+    }
+    return 0;
+}
+
 // The same line for the bare engine, with the twins' numbers.
 static FlowModel *bare(Line *l) {
     const char *names[] = {"bottles", "filler", "capper", "pallet"};
@@ -149,11 +156,7 @@ static FlowModel *bare(Line *l) {
     };
     FlowEdge edges[] = {
         {.from = 0, .to = 1, .weight = 1}, {.from = 1, .to = 2, .weight = 1}, {.from = 2, .to = 3, .weight = 1}};
-    for (uint32_t i = 0; i < 4; i++) {
-        for (uint32_t t = 0; t < l->rig.g->twins; t++) {
-            if (str_eq(sim_graph_name(l->rig.g, t), str_of(names[i]))) nodes[i].twin = l->rig.g->twin_id[t];
-        }
-    }
+    for (uint32_t i = 0; i < 4; i++) nodes[i].twin = test_twin(l, names[i]);
     FlowModel *m = NULL;
     assert_int_equal(
         flow_make(
@@ -289,6 +292,75 @@ static void test_a_resource_is_a_twin(void **state) {
     line_close(&l);
 }
 
+// Eight lanes are eight scenarios: lane 5 comes out as that scenario alone.
+static void test_lanes_are_scenarios(void **state) {
+    static const char *const paths[] = {"made", "queue", "inside"};
+    (void)state;
+    Line l;
+    line_open(&l);
+    line_begin(&l); // scenario 7
+    SimOpen o = {.graph = l.rig.g, .epoch_ns = RIG_EPOCH, .seed = 3, .lanes = 8};
+    for (uint16_t i = 0; i < 8; i++) o.scenario[i] = i + 2u;
+    Sim *eight = sim_new(&o);
+    must(&l, rates_add(l.rig.r, eight, &l.d));
+    must(&l, mapping_add(l.mapping, eight, &l.d));
+    View v;
+    view_begin(&v, l.rig.lab.w);
+    assert_int_equal(sim_gather(eight, &v, 0xff), ERR_OK);
+    view_end(&v);
+    must(&l, sim_start(eight, &l.d));
+    line_run(&l, eight, 2000);
+    line_run(&l, l.s, 2000);
+    bool other = false;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        double alone = value(&l, "filler", paths[i]);
+        assert_true(rig_value_of(&l.rig, eight, "filler", paths[i], 5) == alone);
+        other |= rig_value_of(&l.rig, eight, "filler", paths[i], 4) != alone;
+    }
+    assert_true(other);
+    sim_free(eight);
+    line_close(&l);
+}
+
+// The engine's draws are those of the host: the first arrival is where the host's words put it.
+static uint32_t words[4];
+static uint64_t of_twin;
+
+static size_t probe_size(const sim_ctx *c) {
+    (void)c;
+    return 1;
+}
+
+static int probe_init(sim_ctx *c, sim_time t) {
+    (void)t;
+    c->random(c, 0, of_twin, 0, 0, words);
+    return 0;
+}
+
+static int probe_react(sim_ctx *c, sim_time t, const sim_delta *moved, uint32_t n) {
+    (void)c, (void)t, (void)moved, (void)n;
+    return 0;
+}
+
+static void test_draws_are_the_hosts(void **state) {
+    static const sim_engine probe = {
+        .abi = SOSIA_ENGINE_ABI, .name = "probe", .state_size = probe_size, .init = probe_init, .react = probe_react};
+    (void)state;
+    Line l;
+    line_open(&l);
+    must(&l, line_make(&l, MAPPING));
+    l.s = l.rig.s = line_sim(&l);
+    of_twin = test_twin(&l, "bottles");
+    must(&l, sim_add(l.s, &(SimEngine){.engine = &probe}, &l.d));
+    must(&l, sim_start(l.s, &l.d));
+    double u = ((double)(((uint64_t)words[0] << 32 | words[1]) >> 11) + 0.5) * 0x1p-53, first = -10 * log(u);
+    line_run(&l, l.s, first - 1e-9);
+    assert_true(value(&l, "bottles", "made") == 0);
+    line_run(&l, l.s, first + 1e-9);
+    assert_true(value(&l, "bottles", "made") == 1);
+    line_close(&l);
+}
+
 static void refused(const char *doc, const char *twin, const char *text) {
     Line l;
     Buf b = {0};
@@ -322,6 +394,8 @@ int main(void) {
         cmocka_unit_test(test_a_station_rests_when_its_feeder_is_off),
         cmocka_unit_test(test_inputs_move_the_line),
         cmocka_unit_test(test_a_resource_is_a_twin),
+        cmocka_unit_test(test_lanes_are_scenarios),
+        cmocka_unit_test(test_draws_are_the_hosts),
         cmocka_unit_test(test_mistakes_name_twin_or_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
