@@ -147,9 +147,9 @@ MUST Err hblock_open_head(HWork *w, Str head, int64_t size, Arena *keep, HBlock 
 // Put n bytes of the block from `at` on.
 typedef Err (*HBlockReadFn)(void *ctx, const HBlock *b, int64_t at, int64_t n, char *to);
 void hwork_reader(HWork *w, HBlockReadFn read, void *ctx);
-// For HBlock.kept: what hblock_rows, hblock_pick and hblock_known ask for the second time stays decoded, of frames
-// whose points are all values with times of their source. Any number of threads may ask at once. The block stays where
-// it is until hkept_free.
+// For HBlock.kept: what hblock_rows, hblock_pick, hblock_each and hblock_known ask for the second time stays decoded
+// (the fourth to eleventh, where it was a few of many points), of frames whose points are all values with times of
+// their source. Any number of threads may ask at once. The block stays where it is until hkept_free.
 HKept *hkept_new(const HBlock *b);
 void hkept_free(HKept *k); // NULL is fine
 int64_t hkept_bytes(const HKept *k);

@@ -333,7 +333,10 @@ static bool frame_sound(Str bytes) {
 static Err frame_begin(HWork *w, const HBlock *b, const HGroup *g, Frame *f) {
     Str bytes;
     TRY(hkept_read(w, b, g, &bytes));
-    if (!frame_sound(bytes)) return ERR_CORRUPT;
+    if (!hkept_sound(b, g)) {
+        if (!frame_sound(bytes)) return ERR_CORRUPT;
+        hkept_sound_put(b, g);
+    }
     get_rows(w, bytes, b, g, f);
     if (!f->c.bad) get_tags(w, f);
     return f->c.bad ? ERR_CORRUPT : ERR_OK;
@@ -433,6 +436,13 @@ static bool touches(const HGroup *g, const uint8_t *set) {
     return false;
 }
 
+// Points of the rows of a frame that are in a set.
+static int64_t points_of(const HWork *w, const uint8_t *set) {
+    int64_t n = 0;
+    for (int64_t i = 0; i < w->rows.rows; i++) n += set[w->rows.row[i]] ? w->rows.counts[i] : 0;
+    return n;
+}
+
 // How many points of a set's rows the group has.
 static Err count_points(HWork *w, const HBlock *b, const HGroup *g, const uint8_t *want, int64_t *count) {
     Frame f;
@@ -446,7 +456,7 @@ static Err count_points(HWork *w, const HBlock *b, const HGroup *g, const uint8_
         TRY(hkept_read(w, b, g, &bytes));
         get_rows(w, bytes, b, g, &f);
         if (f.c.bad) return ERR_CORRUPT;
-        for (int64_t i = 0; i < w->rows.rows; i++) n += want[w->rows.row[i]] ? w->rows.counts[i] : 0;
+        n = points_of(w, want);
     }
     *count = n;
     return ERR_OK;
@@ -484,7 +494,7 @@ static Err pick_group(HWork *w, const HBlock *b, const HGroup *g, const uint8_t 
     Frame f;
     const HFrame *kept = want ? hkept_frame(b, g) : NULL;
     if (!kept) TRY(frame_begin(w, b, g, &f));
-    if (!kept && want && f.plain && hkept_again(b, g)) TRY(keep_frame(w, &f, keep, &kept));
+    if (!kept && want && f.plain && hkept_again(b, g, points_of(w, want))) TRY(keep_frame(w, &f, keep, &kept));
     if (kept) {
         pick_kept(kept, g, want, at, start);
         return ERR_OK;
@@ -541,7 +551,7 @@ static Err each_group(HWork *w, const HBlock *b, const HGroup *g, const uint8_t 
     Frame f;
     const HFrame *kept = hkept_frame(b, g);
     if (!kept) TRY(frame_begin(w, b, g, &f));
-    if (!kept && f.plain && hkept_again(b, g)) TRY(keep_frame(w, &f, keep, &kept));
+    if (!kept && f.plain && hkept_again(b, g, points_of(w, want))) TRY(keep_frame(w, &f, keep, &kept));
     if (kept) {
         tell_kept(kept, g, w, want, e);
         return ERR_OK;
@@ -715,7 +725,7 @@ static Err recall_group(HWork *w, const HBlock *b, const HGroup *g, uint32_t bat
     bool need[HBLOCK_ROWS];
     const HFrame *kept = hkept_frame(b, g);
     if (!kept) TRY(frame_begin(w, b, g, &f));
-    if (!kept && f.plain && hkept_again(b, g)) TRY(keep_frame(w, &f, keep, &kept));
+    if (!kept && f.plain && hkept_again(b, g, points_of(w, open))) TRY(keep_frame(w, &f, keep, &kept));
     if (kept) {
         recall_kept(b, g, kept, batches, open, state);
         return ERR_OK;

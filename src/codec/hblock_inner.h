@@ -243,9 +243,12 @@ typedef struct FrameArrays {
 
 // The bytes of a group's frame, read when they are not there yet.
 MUST Err hkept_read(HWork *w, const HBlock *b, const HGroup *g, Str *out);
+// Its bytes, which stay as they are, were checked before; now they are.
+bool hkept_sound(const HBlock *b, const HGroup *g);
+void hkept_sound_put(const HBlock *b, const HGroup *g);
 // The frame of a group when it is kept, else NULL.
 const HFrame *hkept_frame(const HBlock *b, const HGroup *g);
-// A frame that is not kept is decoded: was it asked for before?
-bool hkept_again(const HBlock *b, const HGroup *g);
+// `points` of a frame that is not kept are asked for: is it worth to be kept by what was asked for before?
+bool hkept_again(const HBlock *b, const HGroup *g, int64_t points);
 // Keep a plain frame all rows of which are decoded.
 const HFrame *hkept_put(const HBlock *b, const HGroup *g, const FrameRows *r, const FrameArrays *from);

@@ -5,10 +5,17 @@
 #include "base/mem.h"
 #include "codec/hblock_inner.h"
 
+// Who asks for fewer than one of FEW_SHARE points of a frame reads them in a part of the time, and asks KEEP_ASKED
+// times before all of it is worth to be decoded; or up to seven times more, so that who asks for a few of many blocks
+// again and again does not wait for all of them at once.
+#define FEW_SHARE 8
+#define KEEP_ASKED 3
+
 typedef struct KeptSlot {
     _Atomic(HFrame *) frame;
     _Atomic(char *) bytes; // as they were read
     _Atomic uint32_t asked;
+    _Atomic bool sound; // its check was right
 } KeptSlot;
 
 struct HKept {
@@ -68,10 +75,23 @@ const HFrame *hkept_frame(const HBlock *b, const HGroup *g) {
     return atomic_load_explicit(&b->kept->slot[g - (const HGroup *)b->directory].frame, memory_order_acquire);
 }
 
-bool hkept_again(const HBlock *b, const HGroup *g) {
+bool hkept_sound(const HBlock *b, const HGroup *g) {
+    return b->kept &&
+           atomic_load_explicit(&b->kept->slot[g - (const HGroup *)b->directory].sound, memory_order_relaxed);
+}
+
+void hkept_sound_put(const HBlock *b, const HGroup *g) {
+    if (!b->kept) return;
+    atomic_store_explicit(&b->kept->slot[g - (const HGroup *)b->directory].sound, true, memory_order_relaxed);
+}
+
+bool hkept_again(const HBlock *b, const HGroup *g, int64_t points) {
     if (!b->kept) return false;
     _Atomic uint32_t *asked = &b->kept->slot[g - (const HGroup *)b->directory].asked;
-    return atomic_fetch_add_explicit(asked, 1, memory_order_relaxed) > 0;
+    bool few = points <= g->points / FEW_SHARE;
+    uint64_t some = (uint64_t)(b->size + g->at) * UINT64_C(0x9e3779b97f4a7c15) >> 61; // below 8
+    uint32_t before = atomic_fetch_add_explicit(asked, few ? 1 : KEEP_ASKED, memory_order_relaxed);
+    return before >= (few ? KEEP_ASKED + some : KEEP_ASKED);
 }
 
 // Room for a frame's arrays behind it; the largest elements first.
