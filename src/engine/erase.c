@@ -355,13 +355,13 @@ static void place_add(Job *j, const Catalog *c, const TwinPlace *p) {
 
 typedef struct Finding {
     Job *job;
-    Sosia *engine;
+    const World *world;
 } Finding;
 
 static bool take_place(void *ctx, const TwinPlace *p) {
     Finding *x = ctx;
     View v;
-    view_begin(&v, x->engine->live->world);
+    view_begin(&v, x->world);
     place_add(x->job, v.catalog, p);
     view_end(&v);
     return true;
@@ -391,9 +391,9 @@ static Str name_of(Job *j, uint64_t id) {
 }
 
 // Names and values of the relationships that were found.
-static void links_add(Sosia *e, Job *j) {
+static void links_add(Job *j, const World *w) {
     View v;
-    view_begin(&v, e->live->world);
+    view_begin(&v, w);
     const Catalog *c = v.catalog;
     for (int64_t i = 0; i < j->link_count; i++) {
         uint64_t id = j->links[i];
@@ -407,19 +407,18 @@ static void links_add(Sosia *e, Job *j) {
     view_end(&v);
 }
 
-// The spans of history that are erased.
-static Err find_spans(Sosia *e, Job *j) {
-    Finding x = {j, e};
+Err erase_spans(Job *j, History *h, const World *w) {
+    Finding x = {j, w};
     j->span_count = j->link_count = j->columns.count = 0;
     for (int64_t i = 0; i < j->twin_count; i++) {
         uint64_t twin = j->twins[i];
-        TRY(engine_twin_places(e->history, twin, take_place, &x));
+        TRY(engine_twin_places(h, twin, take_place, &x));
         if (!j->whole) continue;
         span_add(j, (HistoryErase){.lane = LANE_NAME, .row = twin, .to = INT64_MAX, .instead = name_of(j, twin)});
-        TRY(history_find(e->history, LANE_LINK_SOURCE, LANE_ID_MASK, twin, take_link, &x));
-        TRY(history_find(e->history, LANE_LINK_TARGET, LANE_ID_MASK, twin, take_link, &x));
+        TRY(history_find(h, LANE_LINK_SOURCE, LANE_ID_MASK, twin, take_link, &x));
+        TRY(history_find(h, LANE_LINK_TARGET, LANE_ID_MASK, twin, take_link, &x));
     }
-    if (j->whole) links_add(e, j);
+    if (j->whole) links_add(j, w);
     return ERR_OK;
 }
 
@@ -433,7 +432,7 @@ static bool see_message(void *ctx, const HistoryPoint *p) {
 static Err check_property(Sosia *e, Job *j) {
     if (j->whole) return ERR_OK;
     j->time = INT64_MAX - 1;
-    TRY(find_spans(e, j));
+    TRY(erase_spans(j, e->history, e->live->world));
     for (int64_t i = 0; i < j->span_count && !j->known; i++) {
         const HistoryErase *s = &j->spans[i];
         HistorySeries h = {.lane = s->lane, .row = s->row, .from = s->from, .to = s->to, .arrival = true};
@@ -481,7 +480,7 @@ static Err erase_fork(Sosia *e, Job *j, Realm *r) {
     uint64_t seq;
     int64_t time;
     TRY(erase_in(e, j, r, &seq, &time));
-    fork_add(j, (ForkDone){.realm = realm_ref(r), .number = number_of(r), .seq = seq});
+    fork_add(j, (ForkDone){.realm = realm_ref(r), .number = number_of(r), .seq = seq, .time = time});
     return ERR_OK;
 }
 
@@ -725,7 +724,7 @@ static Err put_receipt(Eraser *x, Job *j) {
 static Err erase_history(Sosia *e, Job *j) {
     int64_t points = 0;
     history_wait(e->history, j->seq);
-    TRY(find_spans(e, j));
+    TRY(erase_spans(j, e->history, e->live->world));
     TRY(history_erase(e->history, j->spans, j->span_count, &points));
     j->points += points;
     return j->whole ? history_erase_dead(e->history, j->twins, j->twin_count) : ERR_OK;
@@ -782,6 +781,8 @@ static Err erase_told(Eraser *x, Job *j) {
     epoch_turn(x);
     if (j->state == JOB_ASKED) err = erase_worlds(x, j);
     if (!err) err = erase_history(e, j);
+    if (!err) err = find_forks(e, j);
+    if (!err) err = erase_fork_histories(e, j);
     if (!err) pasts_forget(e, NULL);
     epoch_turn(x);
     replays_forget(e);
@@ -792,7 +793,6 @@ static Err job_steps(Eraser *x, Job *j) {
     Sosia *e = x->engine;
     TRY(erase_told(x, j));
     if (j->state == JOB_GONE) {
-        TRY(find_forks(e, j));
         TRY(scenario_keeps_forget(e));
         TRY(scrub(x, j, true));
         TRY(erase_memory(e, j));

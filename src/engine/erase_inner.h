@@ -23,6 +23,7 @@ typedef struct ForkDone {
     Realm *realm;    // reference; NULL: it is only in the file
     uint64_t number; // in the file
     uint64_t seq;    // 0: it could not be made, all of it is meant
+    int64_t time;    // of that batch; 0: not known, what is there now is meant
     bool unknown;    // which columns the property has in it cannot be known
     Columns columns; // of the property there: a fork may have models, and types of the twin, of its own
 } ForkDone;
@@ -85,3 +86,8 @@ Job *erase_job_decode(Str id, Str value);
 void erase_job_free(Job *j);
 // Append ,"name":"TIME".
 void erase_time_put(Buf *out, const char *name, int64_t ns);
+
+// The spans of a world's history that are erased, up to j->time; of relationships too, those are noted as well.
+MUST Err erase_spans(Job *j, History *h, const World *w);
+// Erase from what forks have of their own. Forks were made as far as they can be. Errors: those of history_erase.
+MUST Err erase_fork_histories(Sosia *e, Job *j);
