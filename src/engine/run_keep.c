@@ -224,7 +224,7 @@ void run_forget(Sosia *e, Str world) {
     (void)sosia_items_put_wait(e, &item, 1);
     item.kind = KPI_KIND;
     (void)sosia_items_put_wait(e, &item, 1);
-    for (const char *p = buf_str(&old.keys).p, *end = p + old.keys.n; p < end; p += strlen(p) + 1) {
+    for (const char *p = old.keys.p, *end = p ? p + old.keys.n : p; p < end; p += strlen(p) + 1) {
         item = (SosiaItem){.kind = RUN_STATE_KIND, .key = str_of(p), .remove = true};
         (void)sosia_items_put_wait(e, &item, 1);
     }
@@ -252,7 +252,7 @@ Err run_state_forget(Sosia *e, Str world, Str twin) {
     Err err = pieces_of(e, world, &old, NULL);
     SosiaItem *items = mem_alloc((size_t)(old.count + 1) * sizeof *items);
     int64_t n = 0;
-    for (const char *p = buf_str(&old.keys).p, *end = p + old.keys.n; p < end; p += strlen(p) + 1)
+    for (const char *p = old.keys.p, *end = p ? p + old.keys.n : p; p < end; p += strlen(p) + 1)
         items[n++] = (SosiaItem){.kind = RUN_STATE_KIND, .key = str_of(p), .remove = true};
     if (!err && n) err = (Err)sosia_items_put_wait(e, items, n);
     if (!err) err = kept_kpis_forget(e, world, twin);
@@ -371,7 +371,7 @@ static void resume(Sosia *e, Str name) {
 void runs_resume(Sosia *e) {
     Resuming x = {.engine = e};
     Err err = (Err)sosia_items_scan(e, RUN_KIND, (Str){0}, 0, take_running, &x);
-    for (const char *p = buf_str(&x.names).p, *end = p + x.names.n; !err && p < end; p += strlen(p) + 1)
+    for (const char *p = x.names.p, *end = p ? p + x.names.n : p; !err && p < end; p += strlen(p) + 1)
         resume(e, str_of(p));
     buf_free(&x.names);
 }

@@ -166,7 +166,9 @@ static void expect_replayed(Kit *k, const char *name, const char *what) {
 
 static int32_t keeps_of(Kit *k, const char *name) {
     Realm *r = realm(k, name);
+    pthread_mutex_lock(&k->s->worlds_lock);
     int32_t n = r->scenario->keep_count;
+    pthread_mutex_unlock(&k->s->worlds_lock);
     realm_unref(r);
     return n;
 }
