@@ -208,7 +208,7 @@ static void put_uses(Build *b, uint32_t node) {
     const sim_topo *t = b->c->topo;
     FlowNode *x = &b->nodes[node];
     FlowRange mine = {b->def.use_count, x->seize.count};
-    memcpy(b->uses + mine.first, b->f->def.uses + x->seize.first, x->seize.count * sizeof *b->uses);
+    if (mine.count) memcpy(b->uses + mine.first, b->f->def.uses + x->seize.first, mine.count * sizeof *b->uses);
     uint32_t i = b->topo_of[node];
     for (int side = 0; side < 2; side++) {
         const uint32_t *ptr = side ? t->in_ptr : t->out_ptr, *edge = side ? t->in_edge : t->out_edge;
@@ -244,7 +244,7 @@ static int parts(Build *b) {
     const sim_topo *t = b->c->topo;
     const FlowDef *d = &b->f->def;
     if (kinds(b) != 0) return -1;
-    memcpy(b->resources, d->resources, d->resource_count * sizeof *b->resources);
+    if (d->resource_count) memcpy(b->resources, d->resources, d->resource_count * sizeof *b->resources);
     b->def.resource_count = d->resource_count;
     for (uint32_t i = 0; i < d->resource_count; i++) b->topo_of[t->nodes + i] = NONE;
     for (uint32_t i = 0; i < t->nodes; i++) {
@@ -252,7 +252,8 @@ static int parts(Build *b) {
         else put_node(b, i);
     }
     put_ways(b);
-    memcpy(b->uses, d->uses, d->use_count * sizeof *b->uses); // releases and crews go on meaning these
+    if (d->use_count)
+        memcpy(b->uses, d->uses, d->use_count * sizeof *b->uses); // releases and crews go on meaning these
     b->def.use_count = d->use_count;
     for (uint32_t i = 0; i < b->def.node_count; i++) {
         put_uses(b, i);
