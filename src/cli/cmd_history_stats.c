@@ -44,6 +44,7 @@ static Err show(Client *c) {
     Json doc;
     TRY(client_json(c, &doc));
     const Json *all = json_get(&doc, STR("value")), *total = json_get(&doc, STR("total"));
+    const Json *forks = json_get(&doc, STR("forks"));
     if (!all || all->type != JSON_ARRAY || !total) return tell(ERR_SYNTAX, "the answer holds no list");
     Table t;
     table_init(&t, columns, 6);
@@ -53,6 +54,7 @@ static Err show(Client *c) {
         add_row(&t, item, model.n ? model : link, text_of(item, STR("property")));
     }
     add_row(&t, total, STR("all"), (Str){0});
+    if (forks) add_row(&t, forks, STR("forks"), (Str){0});
     Err err = say_table(&t);
     table_free(&t);
     return err;

@@ -18,6 +18,7 @@ typedef struct Sums {
     int64_t count, cap;
     Sum *list;
     int64_t list_count;
+    StoreLane forks; // what they were told themselves
 } Sums;
 
 static bool take_lane(void *ctx, const StoreLane *l) {
@@ -50,6 +51,7 @@ static Err read_lanes(Sosia *e, Sums *s) {
     if (s->count) qsort(s->lanes, (size_t)s->count, sizeof *s->lanes, by_lane);
     s->young = mem_alloc((size_t)(s->count + 1) * sizeof *s->young);
     if (!err) err = store_history_scan(r, 0, 0, take_young, s);
+    if (!err) err = store_history_sum(r, 0, &s->forks);
     store_reader_end(r);
     return err;
 }
@@ -178,12 +180,15 @@ static Err show(View *v, void *ctx) {
     return ERR_OK;
 }
 
-static void put_rest(Sosia *e, Buf *out) {
+static void put_rest(Sosia *e, const Sums *s, Buf *out) {
     HistoryStats h = {0};
     int64_t from = history_from(e->history);
     history_stats(e->history, &h);
     buf_printf(out, ",\"headBytes\":%lld,\"heads\":%lld,\"queueBytes\":%lld", (long long)h.head_bytes,
                (long long)h.heads, (long long)h.queue_bytes);
+    if (s->forks.rows)
+        buf_printf(out, ",\"forks\":{\"points\":%lld,\"bytes\":%lld}", (long long)s->forks.points,
+                   (long long)s->forks.bytes);
     if (from) {
         buf_str_put(out, STR(",\"known\":\""));
         time_print(from, 7, out);
@@ -205,7 +210,7 @@ SosiaErr sosia_history_stats(Sosia *s, const SosiaCaller *who, SosiaOut *out) {
     }
     Err err = read_lanes(s, &sums);
     if (!err) err = engine_read(s, who, STR("live"), show, &x, &out->seq);
-    if (!err) put_rest(s, &out->body);
+    if (!err) put_rest(s, &sums, &out->body);
     mem_free(sums.lanes);
     mem_free(sums.young);
     mem_free(sums.list);

@@ -237,6 +237,7 @@ void history_wait(History *h, uint64_t seq) {
 
 void history_seal(History *h, uint64_t seq) {
     History *root = h->root;
+    if (!seq) return;
     pthread_mutex_lock(&root->lock);
     if (h->parent && !h->seal_to) {
         h->next_ask = root->asked;

@@ -453,9 +453,11 @@ static void check_dead(HistoryLab *l) {
 static void get_ready(HistoryLab *l) {
     if (l->batch_count == 0) return;
     uint64_t seq = l->batches[l->batch_count - 1].seq;
-    if (l->threads) history_wait(l->h, seq);
+    History *h = l->h;
+    while (h->parent && seq <= h->f.fork_seq) h = h->parent; // as history_wait
+    if (l->threads) history_wait(h, seq);
     else
-        while (atomic_load(&l->h->taken) < seq) history_step(l->h->root);
+        while (atomic_load(&h->taken) < seq) history_step(h->root);
 }
 
 void history_lab_check(HistoryLab *l, int n) {

@@ -115,7 +115,8 @@ static const char *const db_sql[DB_STATEMENT_COUNT] = {
     " GROUP BY lane, page",
     "SELECT " HISTORY_COLUMNS ", NULL FROM history WHERE id > ?1 AND tier = 0 ORDER BY id",
     "SELECT " HISTORY_COLUMNS ", NULL FROM history NOT INDEXED WHERE id > ?1 AND tier <= ?2 ORDER BY id",
-    "SELECT count(*), sum(points), sum(size), min(t0), max(t1) FROM history WHERE tier < 16 AND " OF_WORLD,
+    "SELECT count(*), sum(points), sum(size), min(t0), max(t1) FROM history"
+    " WHERE tier < 16 AND lane >= ?1 AND lane < ?2",
     "SELECT " HISTORY_COLUMNS ", NULL FROM history WHERE tier < 16 AND " OF_WORLD " ORDER BY lane, page, t0",
     "SELECT lane, page, max(last) FROM history WHERE tier < 16 AND " OF_WORLD
     " GROUP BY lane, page ORDER BY lane, page",

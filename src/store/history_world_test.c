@@ -183,6 +183,7 @@ static void told_apart(void **state) {
     for (int round = 0; round < 2; round++) {
         for (uint64_t w = 0; w <= 3; w++) look(r, w);
         assert_int_equal(sum_of(r, 2).points, BLOCKS * PAGES);
+        assert_int_equal(sum_of(r, 0).points, 3 * BLOCKS * PAGES);
         rig_close(r);
         rig_open(r);
     }

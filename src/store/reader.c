@@ -327,7 +327,8 @@ Err store_history_sum(StoreReader *r, uint64_t world, StoreLane *out) {
     close_rows(r);
     bool row;
     sqlite3_stmt *st = db_use(&r->db, DB_HISTORY_SUM);
-    sqlite3_bind_int64(st, 1, (int64_t)world);
+    sqlite3_bind_int64(st, 1, (int64_t)store_lane(world ? world : 1, 0));
+    sqlite3_bind_int64(st, 2, world ? (int64_t)store_lane(world + 1, 0) : INT64_MAX);
     TRY(db_step(&r->db, DB_HISTORY_SUM, &row));
     CHECK(row); // an aggregate
     *out = (StoreLane){.rows = sqlite3_column_int64(st, 0),

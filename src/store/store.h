@@ -240,7 +240,7 @@ typedef struct StoreLane {
     int64_t means_points, means_bytes; // part of points and bytes: tiers of means
 } StoreLane;
 MUST Err store_history_lanes(StoreReader *r, bool (*fn)(void *ctx, const StoreLane *l), void *ctx);
-// Sums of all lanes of another world.
+// Sums of all lanes of another world; 0: of all of them.
 MUST Err store_history_sum(StoreReader *r, uint64_t world, StoreLane *out);
 // Rows of points of a world, by lane, page and time, without bytes; of live as store_history_scan gives them.
 MUST Err store_history_world(StoreReader *r, uint64_t world, bool (*fn)(void *ctx, const StoreHistory *h), void *ctx);
