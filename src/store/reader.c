@@ -299,7 +299,7 @@ static Err each_dead(StoreReader *r, DbStatement what, sqlite3_stmt *st, bool (*
         d.time = sqlite3_column_int64(st, 2);
         bool sound = dead_check(&d) == (uint32_t)sqlite3_column_int64(st, 3);
         if (sound && fn(ctx, &d)) continue;
-        r->open = what;
+        r->open = (int)what;
         if (sound) return ERR_OK;
         return db_say(&r->db, ERR_CORRUPT, "dead row %llu does not match its check", (unsigned long long)d.twin);
     }
