@@ -134,8 +134,8 @@ SosiaErr sosia_erase(Sosia *s, const SosiaCaller *who, SosiaStr twin, SosiaStr p
 
 // ---- what is kept of it -------------------------------------------------------------------------------------------
 // The value of an item: state, time it was asked for, sequence and time of the batch after which it is gone, subject;
-// then what is meant (names, who asked, numbers of the twins, FORK_MARK | number with a sequence for each fork that had
-// it), or, when that is to be forgotten, counts.
+// then what is meant (names, who asked, numbers of the twins, FORK_MARK | number with sequence and time for each fork
+// that had it), or, when that is to be forgotten, counts.
 
 #define FORK_MARK ((uint64_t)1 << 63)
 
@@ -168,6 +168,7 @@ static void job_encode(const Job *j, Buf *out) {
         if (!j->forks[i].number) continue;
         buf_u64(out, FORK_MARK | j->forks[i].number);
         buf_u64(out, j->forks[i].seq);
+        buf_u64(out, (uint64_t)j->forks[i].time);
     }
 }
 
@@ -179,8 +180,14 @@ static ForkDone *fork_add(Job *j, ForkDone f) {
 
 static void number_take(Job *j, Cut *c) {
     uint64_t n = cut_u64(c);
-    if (n & FORK_MARK) fork_add(j, (ForkDone){.number = n & ~FORK_MARK, .seq = cut_u64(c)});
-    else twin_add(j, n);
+    ForkDone f = {.number = n & ~FORK_MARK};
+    if (!(n & FORK_MARK)) {
+        twin_add(j, n);
+        return;
+    }
+    f.seq = cut_u64(c);
+    f.time = (int64_t)cut_u64(c);
+    fork_add(j, f);
 }
 
 Job *erase_job_decode(Str id, Str value) {
@@ -324,8 +331,13 @@ static Err find_twins(Sosia *e, Job *j) {
     int64_t count;
     Realm **forks = forks_of(e, &count);
     Err err = engine_read(e, NULL, (Str){0}, find_live, j, NULL);
-    for (int64_t i = 0; i < count && !err; i++)
-        if (fork_made(e, forks[i], &err)) err = engine_read_realm(forks[i], NULL, find_live, j, NULL);
+    for (int64_t i = 0; i < count && !err; i++) {
+        if (!fork_made(e, forks[i], &err)) continue;
+        err = engine_read_realm(forks[i], NULL, find_live, j, NULL);
+        History *h = realm_history(forks[i]);
+        if (!err && h) history_wait(h, world_visible(forks[i]->world));
+        if (!err && h) err = history_dead(h, j->twin, take_dead, j);
+    }
     forks_free(forks, count);
     TRY(err);
     TRY(history_dead(e->history, j->twin, take_dead, j));
@@ -355,15 +367,12 @@ static void place_add(Job *j, const Catalog *c, const TwinPlace *p) {
 
 typedef struct Finding {
     Job *job;
-    const World *world;
+    const Catalog *catalog;
 } Finding;
 
 static bool take_place(void *ctx, const TwinPlace *p) {
     Finding *x = ctx;
-    View v;
-    view_begin(&v, x->world);
-    place_add(x->job, v.catalog, p);
-    view_end(&v);
+    place_add(x->job, x->catalog, p);
     return true;
 }
 
@@ -391,10 +400,7 @@ static Str name_of(Job *j, uint64_t id) {
 }
 
 // Names and values of the relationships that were found.
-static void links_add(Job *j, const World *w) {
-    View v;
-    view_begin(&v, w);
-    const Catalog *c = v.catalog;
+static void links_add(Job *j, const Catalog *c) {
     for (int64_t i = 0; i < j->link_count; i++) {
         uint64_t id = j->links[i];
         span_add(j, (HistoryErase){.lane = LANE_LINK_RID, .row = id, .to = INT64_MAX, .instead = name_of(j, id)});
@@ -404,11 +410,10 @@ static void links_add(Job *j, const World *w) {
                                 .lane = trail_lane(c->kinds[k].first + (uint32_t)f, 0), .row = id, .to = INT64_MAX});
         }
     }
-    view_end(&v);
 }
 
-Err erase_spans(Job *j, History *h, const World *w) {
-    Finding x = {j, w};
+Err erase_spans_of(Job *j, History *h, const Catalog *c) {
+    Finding x = {j, c};
     j->span_count = j->link_count = j->columns.count = 0;
     for (int64_t i = 0; i < j->twin_count; i++) {
         uint64_t twin = j->twins[i];
@@ -418,8 +423,19 @@ Err erase_spans(Job *j, History *h, const World *w) {
         TRY(history_find(h, LANE_LINK_SOURCE, LANE_ID_MASK, twin, take_link, &x));
         TRY(history_find(h, LANE_LINK_TARGET, LANE_ID_MASK, twin, take_link, &x));
     }
-    if (j->whole) links_add(j, w);
+    if (j->whole) links_add(j, c);
     return ERR_OK;
+}
+
+Err erase_spans(Job *j, History *h, const World *w) {
+    View v;
+    view_begin(&v, w);
+    Catalog *c = (Catalog *)(uintptr_t)v.catalog; // NOLINT: to count it
+    catalog_ref(c);
+    view_end(&v);
+    Err err = erase_spans_of(j, h, c);
+    catalog_unref(c);
+    return err;
 }
 
 static bool see_message(void *ctx, const HistoryPoint *p) {

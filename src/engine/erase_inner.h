@@ -89,5 +89,7 @@ void erase_time_put(Buf *out, const char *name, int64_t ns);
 
 // The spans of a world's history that are erased, up to j->time; of relationships too, those are noted as well.
 MUST Err erase_spans(Job *j, History *h, const World *w);
+// The same by models alone.
+MUST Err erase_spans_of(Job *j, History *h, const Catalog *c);
 // Erase from what forks have of their own. Forks were made as far as they can be. Errors: those of history_erase.
 MUST Err erase_fork_histories(Sosia *e, Job *j);

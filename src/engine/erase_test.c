@@ -464,6 +464,12 @@ static void link_in(Kit *k, const char *world, const char *from, const char *id,
     assert_int_equal(kit_write_in(k, world, SOSIA_LINK_PUT, from, id, body), SOSIA_OK);
 }
 
+static bool history_tells(Kit *k, const char *world, const char *id, const char *text) {
+    SosiaHistory h = {.world = kit_str(world), .id = kit_str(id)};
+    if (sosia_history(k->s, NULL, &h, &k->out)) return false;
+    return memmem(k->out.body.p, (size_t)k->out.body.n, text, strlen(text)) != NULL;
+}
+
 // What only a fork had leaves its journal: relationships, also those that went, and twins.
 static void test_forks_in_the_file(void **state) {
     (void)state;
@@ -481,12 +487,22 @@ static void test_forks_in_the_file(void **state) {
                                   "[{\"op\":\"replace\",\"path\":\"/flow\",\"value\":4242.125}]"),
                      SOSIA_OK);
     assert_int_equal(kit_write_in(&k, "one", SOSIA_LINK_DELETE, "hush-twin", "hush-gone", ""), SOSIA_OK);
+    for (int i = 0; i < 20; i++) set_secret(&k, "one", "hush-twin", i);
+    assert_int_equal(kit_write_in(&k, "one", SOSIA_TWIN_PATCH, "neighbour", "",
+                                  "[{\"op\":\"add\",\"path\":\"/temperature\",\"value\":9.5}]"),
+                     SOSIA_OK);
+    kit_close(&k); // what the fork was told is in blocks of its own
+    open_file(&k, path);
+    assert_true(history_tells(&k, "one", "hush-twin", "hush-hush number 19"));
     SosiaItem kept = {
         .kind = kit_str("sosia.run.state"), .key = kit_str("one/000000"), .value = kit_str("a level of hush")};
     assert_int_equal(sosia_items_put_wait(k.s, &kept, 1), SOSIA_OK);
     assert_int_equal(erase(&k, "hush-twin", "", &r), SOSIA_OK);
+    assert_false(history_tells(&k, "one", "hush-twin", "hush-hush"));
     file_lacks(&k, path, "hush");
     assert_false(forks_tell(&k, "one"));
+    assert_false(history_tells(&k, "one", "hush-twin", "hush-hush"));
+    assert_true(history_tells(&k, "one", "neighbour", "9.5")); // what others were told stays
     assert_int_equal(kit_get_in(&k, "one", SOSIA_GET_TWIN, "neighbour", ""), SOSIA_OK);
     assert_int_equal(kit_write_in(&k, "one", SOSIA_TWIN_PUT, "hush-other", "",
                                   "{\"$metadata\":{\"$model\":\"dtmi:test:Base;1\"},\"label\":\"hush-hush\"}"),

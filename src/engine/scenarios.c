@@ -412,6 +412,17 @@ static Err build(Sosia *e, Realm *r) {
     return ERR_OK;
 }
 
+Err scenario_history(Sosia *e, Scenario *s, History **out) {
+    Piece pieces[SCENARIO_DEPTH_MAX + 1];
+    int n;
+    TRY(pieces_of(s, pieces, &n));
+    pthread_mutex_lock(&e->load_lock);
+    Err err = histories_make(e, pieces, n);
+    *out = s->history;
+    pthread_mutex_unlock(&e->load_lock);
+    return err;
+}
+
 static Err live_models(Sosia *e, int64_t time, Catalog **out) {
     for (int i = 0; i < READ_TRIES; i++) {
         View v;

@@ -81,6 +81,9 @@ void scenario_unref(Scenario *s); // NULL is fine
 
 // Does the engine keep forks?
 bool scenarios_kept(const Sosia *e);
+// Its history, also of one that cannot be made or was dropped; it is there as long as the scenario. NULL: none is kept.
+// Any thread but the store's and the writer. Errors: those of history_fork.
+MUST Err scenario_history(Sosia *e, Scenario *s, History **out);
 // Tell of the models that a fork of the file, or one that was dropped, had one after the other, from the first on: by
 // live's and the journals of its parents and its own, whether it can be made or not. Errors: STORAGE, CORRUPT.
 MUST Err scenario_models(Sosia *e, Scenario *s, void (*fn)(void *ctx, const Catalog *c), void *ctx);
