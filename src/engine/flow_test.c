@@ -292,6 +292,22 @@ static void test_a_resource_is_a_twin(void **state) {
     line_close(&l);
 }
 
+// More items than there was room for: the state grows, and with it moves the model.
+static void test_a_crowd(void **state) {
+    (void)state;
+    Line l;
+    line_open(&l);
+    put(&l, "hall", "Station", "'kind':'machine','cycle':100000,'queue':1000");
+    put(&l, "door", "Station", "'kind':'in','cycle':0.01");
+    rig_link(&l.rig, "door", "feeds", "hall", "");
+    rig_link(&l.rig, "hall", "feeds", "pallet", "");
+    line_begin(&l);
+    for (int k = 1; k <= 20; k++) line_run(&l, l.s, 300.0 * k);
+    assert_true(value(&l, "hall", "inside") > 6000);
+    assert_true(value(&l, "hall", "inside") == 1000 + value(&l, "door", "made") - value(&l, "hall", "made"));
+    line_close(&l);
+}
+
 // Eight lanes are eight scenarios: lane 5 comes out as that scenario alone.
 static void test_lanes_are_scenarios(void **state) {
     static const char *const paths[] = {"made", "queue", "inside"};
@@ -394,6 +410,7 @@ int main(void) {
         cmocka_unit_test(test_a_station_rests_when_its_feeder_is_off),
         cmocka_unit_test(test_inputs_move_the_line),
         cmocka_unit_test(test_a_resource_is_a_twin),
+        cmocka_unit_test(test_a_crowd),
         cmocka_unit_test(test_lanes_are_scenarios),
         cmocka_unit_test(test_draws_are_the_hosts),
         cmocka_unit_test(test_mistakes_name_twin_or_place),

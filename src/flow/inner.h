@@ -194,7 +194,7 @@ size_t flow_state_size(const FlowModel *m, uint32_t cap);
 void flow_bind(Flow *f, const FlowModel *m, void *state);
 // Name of node `node` (resource: nodes + resource).
 Str flow_name(const FlowModel *m, uint32_t which);
-// Room for n more items; may move the state. False: f->err is set.
+// Room for n more items; may move state and model: pointers into them are old then. False: f->err is set.
 bool flow_room(Flow *f, uint32_t n, uint32_t node);
 // The first error of a run; where is the node's name. Returns false.
 bool flow_fail(Flow *f, uint32_t node, Err e, const char *fmt, ...) __attribute__((format(printf, 4, 5)));

@@ -143,8 +143,8 @@ static void node_start(Flow *f, uint32_t node) {
 }
 
 static bool put_initial(Flow *f, uint32_t node) {
+    if (!flow_room(f, f->pn[node].n.initial, node)) return false;
     const FlowNode *p = &f->pn[node].n;
-    if (!flow_room(f, p->initial, node)) return false;
     for (uint32_t k = 0; k < p->initial && f->err == ERR_OK; k++) {
         uint32_t i = item_new(f, node, f->n[node].made++);
         f->it[i].type = p->initial_type;

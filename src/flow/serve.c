@@ -337,6 +337,7 @@ static void complete(Flow *f, uint32_t node, uint32_t i) {
         double n = rint(flow_draw(f, p->copies, flow_by_item(f, node, S_COPIES, i)));
         if (n >= 2) add_copies(f, node, i, n < FLOW_ITEMS_MAX ? (uint32_t)n : FLOW_ITEMS_MAX + 1u);
         if (f->err != ERR_OK) return;
+        p = &f->pn[node].n; // it may have moved
     }
     if (p->unpack && f->it[i].parts != NONE) {
         f->it[f->it[i].parts_tail].part_next = f->it[i].part_next;

@@ -107,8 +107,8 @@ static void schedule(Flow *f, uint32_t node) {
 
 static void make(Flow *f, uint32_t node) {
     while (f->n[node].todo && f->n[node].blocked == 0 && f->err == ERR_OK) {
+        if (!flow_room(f, 1, node)) return; // model and state may have moved
         const FlowNode *p = &f->pn[node].n;
-        if (!flow_room(f, 1, node)) return;
         Node *n = &f->n[node];
         node_tick(f, node);
         n->todo--;
