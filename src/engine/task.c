@@ -272,7 +272,7 @@ static void result_keep(SosiaDone *d, SosiaBuf *keep) {
     buf_reset(keep);
     if (!buf_reserve(keep, n)) return;
     for (size_t i = 0; i < 4; i++) {
-        const char *at = keep->p + keep->n;
+        const char *at = keep->p ? keep->p + keep->n : ""; // nothing was ever reserved for nothing
         buf_str_put(keep, *texts[i]);
         texts[i]->p = at;
     }
