@@ -66,6 +66,8 @@ def twin(**values):
 
 
 class Client(unittest.TestCase):
+    """In the live world; the base of all clients."""
+
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
@@ -73,14 +75,28 @@ class Client(unittest.TestCase):
         tokens = os.path.join(cls.folder.name, "tokens")
         with open(tokens, "w") as f:
             f.write("secret-of-the-test\n")
-        cls.server = Server("--https", "127.0.0.1:0", "--cert", cert, "--key", key, "--token-file", tokens, http=None)
+        cls.options = ["--https", "127.0.0.1:0", "--cert", cert, "--key", key, "--token-file", tokens]
         cls.cert = cert
-        cls.url = "https://localhost:%d" % cls.server.tls_port
-        cls.open = staticmethod(
-            lambda token: DigitalTwinsClient(cls.url, Credential(token), connection_verify=cert, retry_total=0)
-        )
+        cls.begin()
         cls.client = cls.open("secret-of-the-test")
+        cls.prepare()
+
+    @classmethod
+    def begin(cls):
+        cls.serve(None)
+
+    @classmethod
+    def prepare(cls):
         cls.client.create_models([ROOM, PROBE])
+
+    @classmethod
+    def serve(cls, data):
+        cls.server = Server(*cls.options, data=data, http=None)
+        cls.url = "https://localhost:%d" % cls.server.tls_port
+
+    @classmethod
+    def open(cls, token, world=""):
+        return DigitalTwinsClient(cls.url + world, Credential(token), connection_verify=cls.cert, retry_total=0)
 
     @classmethod
     def tearDownClass(cls):
@@ -221,13 +237,66 @@ class Client(unittest.TestCase):
         self.endpoint("DELETE", "e")
 
     def endpoint(self, method, name, body=None):
-        """Endpoints are not the client's: plain HTTP."""
-        context = ssl.create_default_context(cafile=self.cert)
+        self.plain(method, "/endpoints/" + name, body)
+
+    @classmethod
+    def plain(cls, method, path, body=None):
+        """What is not the client's: plain HTTP."""
+        context = ssl.create_default_context(cafile=cls.cert)
         data = json.dumps(body).encode() if body else None
-        request = urllib.request.Request(self.url + "/endpoints/" + name, data, method=method)
+        request = urllib.request.Request(cls.url + path, data, method=method)
         request.add_header("Authorization", "Bearer secret-of-the-test")
         request.add_header("Content-Type", "application/json")
-        urllib.request.urlopen(request, context=context).close()
+        with urllib.request.urlopen(request, context=context) as answer:
+            return json.loads(answer.read() or b"null")
+
+
+class InAFork(Client):
+    """The same in a fork that is made again after a restart, where it has a past of its own."""
+
+    @classmethod
+    def begin(cls):
+        cls.data = os.path.join(cls.folder.name, "w.sosia")
+        cls.serve(cls.data)
+        live = cls.open("secret-of-the-test")
+        live.create_models([ROOM, PROBE])
+        live.upsert_digital_twin("old", twin(temperature=1))
+        cls.plain("POST", "/worlds", {"name": "kept"})
+        fork = cls.open("secret-of-the-test", "/worlds/kept")
+        cls.at, cls.was = [], []
+        for i in range(2, 6):
+            fork.update_digital_twin("old", [{"op": "replace", "path": "/temperature", "value": i}])
+            fork.upsert_digital_twin("n%d" % i, twin(note="made %d" % i))
+            cls.at.append(cls.plain("GET", "/worlds/kept")["time"])
+            cls.was.append([fork.get_digital_twin(name) for name in ["old"] + ["n%d" % k for k in range(2, i + 1)]])
+        cls.before = cls.plain("GET", "/worlds/kept")["forkedFrom"]
+        fork.update_digital_twin("n2", [{"op": "remove", "path": "/note"}])
+        cls.server.close()
+        cls.serve(cls.data)
+        cls.url += "/worlds/kept"
+
+    @classmethod
+    def prepare(cls):
+        pass
+
+    def test_event_routes(self):
+        route = DigitalTwinsEventRoute(endpoint_name="e", filter="true")
+        self.refused(HttpResponseError, "OperationNotAllowed", lambda: self.client.upsert_event_route("r", route))
+
+    def test_instants_of_the_fork(self):
+        for at, was in zip(self.at, self.was):
+            past = self.open("secret-of-the-test", "@" + at)
+            self.assertEqual([past.get_digital_twin(t["$dtId"]) for t in was], was)
+            text = "SELECT T.$dtId, T.temperature AS t FROM digitaltwins T WHERE T.$dtId = 'old'"
+            self.assertEqual(list(past.query_twins(text)), [{"$dtId": "old", "t": was[0]["temperature"]}])
+            count = list(past.query_twins("SELECT COUNT() FROM digitaltwins"))
+            self.assertEqual(count, [{"COUNT": len(was)}])
+            with self.assertRaises(HttpResponseError):
+                past.delete_digital_twin("old")
+        parent = self.open("secret-of-the-test", "@" + self.before)
+        self.assertEqual(parent.get_digital_twin("old")["temperature"], 1)
+        self.refused(ResourceNotFoundError, "DigitalTwinNotFound", lambda: parent.get_digital_twin("n2"))
+        self.assertEqual(self.client.get_digital_twin("old")["temperature"], 5)
 
 
 if __name__ == "__main__":

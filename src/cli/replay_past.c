@@ -306,6 +306,7 @@ static Err by_server(const ReplayPast *o, bool *done) {
     bool known =
         !err && time_parse_when(o->from, now, &from) && time_parse_when(o->to, now, &to); // else the server says
     if (known) err = clock_of(&c, o->into, &at, done);
+    if (o->common->world.n && str_eq(o->to, STR("now"))) to++; // with the batch that a fork's clock stands at
     // A clock that stands before `from`: what happened can happen there at its times.
     *done = *done && at <= from;
     if (!err && *done) err = tell_all(&c, o, from, to, &told);

@@ -64,7 +64,7 @@ static void put_answer(Kit *k, const char *world, const char *text, KitText *t) 
 static char *told_in(Kit *k, const char *world) {
     KitText t = {0};
     for (int i = 0; i < TWINS; i++) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof id, "t%d", i);
         SosiaHistory h = {.world = kit_str(world), .id = kit_str(id), .format = SOSIA_HISTORY_CSV, .sources = true};
         put_out(k, sosia_history(k->s, NULL, &h, &k->out), &t);
@@ -95,7 +95,7 @@ static void same(uint64_t seed, const char *what, const char *got, const char *w
 static void rooms(Kit *k) {
     kit_models(k);
     for (int i = 0; i < TWINS; i++) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof id, "t%d", i);
         kit_room(k, id);
     }

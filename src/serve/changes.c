@@ -435,6 +435,8 @@ static bool read_replay(Call *c, SosiaReplay *r) {
         return false;
     }
     if (!read_instant(c, STR("from"), now, &r->from_ns) || !read_instant(c, STR("to"), now, &r->to_ns)) return false;
+    // The clock of a fork stands at its newest batch, which a stretch up to now has.
+    if (c->world.n && str_eq(call_param(c, STR("to")), STR("now"))) r->to_ns++;
     if (!speed.p || (str_to_f64(speed, &r->speed) && r->speed >= 0 && r->speed <= 1e9)) return true;
     call_failf(c, ERR_ARGUMENT, "speed must be a number of times real time, 0 for as fast as it goes.");
     return false;

@@ -162,7 +162,7 @@ static void retell_on_reader(Call *c) {
     int64_t now = 0;
     x->err = sosia_world_now(c->server->engine, x->what.source, true, &now);
     if (x->from_back) x->what.from_ns += now;
-    if (x->to_back) x->what.to_ns += now;
+    if (x->to_back) x->what.to_ns += now + (x->what.source.n > 0); // with the batch that a fork's clock stands at
     if (!x->err) x->err = sosia_retell(c->server->engine, &c->who, &x->what, &x->told);
     call_post(c, retold);
 }
