@@ -3,7 +3,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "codec/json.h"
-#include "engine/derive.h"
 
 // ---- the writer's side --------------------------------------------------------------------------------------------
 
@@ -97,39 +96,19 @@ Err run_land(Run *r) {
 
 // ---- the world as columns -----------------------------------------------------------------------------------------
 
-// A value that fits the field's type, as its cell.
-static void value_cell(const Field *f, const Json *v, Change *out) {
-    switch (f->cell) {
-    case CELL_BOOL: out->bits = v->type == JSON_TRUE; break;
-    case CELL_I64: out->bits = (uint64_t)v->i; break;
-    case CELL_F64: out->bits = bits_of(json_f64(v)); break;
-    default: out->text = v->s;
-    }
-}
-
 // A planned change as an input: its column is in the Sim, so that it is told to the world too.
 static Err plan_change(Run *r, View *v, const PlannedChange *p, bool input, Diag *d) {
-    TwinId id = view_find_twin(v, p->twin);
-    if (!id.v)
-        return diag_add(d, ERR_TWIN_NOT_FOUND, -1, -1, p->twin, "there is no twin with the id \"%.*s\"",
-                        STR_ARG(p->twin));
-    const Table *t = &v->catalog->tables[view_twin_place(v, id).table];
-    const Field *f = model_field(t->model, p->property);
-    if (!f || f->cell >= CELL_DOC)
-        return diag_add(d, ERR_VALIDATION, -1, -1, p->twin, "its model has no value \"%.*s\"", STR_ARG(p->property));
-    bool none = p->value->type == JSON_NULL;
-    if (!none) TRY(type_check(f->type, p->value, p->property, d));
-    uint32_t col = sim_column(r->sim, t->first + (uint32_t)(f - t->model->fields));
+    SimPlace at;
+    double value;
+    TRY(sim_model_place(&r->model, r->sim, v, p->twin, p->property, &at, d));
+    TRY(sim_model_value(r->sim, &at, p->value, p->property, &value, d));
     if (!input) return ERR_OK;
-    Change c = {.cell = (uint8_t)f->cell};
-    if (!none) value_cell(f, p->value, &c);
-    uint32_t row = sim_graph_twin(r->graph, id.v) - sim_column_of(r->sim, col).first;
-    sim_time at = sim_time_of(r->epoch_ns, r->begin_ns + p->at_ns);
-    if (at < sim_now(r->sim)) return ERR_OK; // it is behind us
-    if (!sim_takes_input(r->sim, col, row))
+    sim_time when = sim_time_of(r->epoch_ns, r->begin_ns + p->at_ns);
+    if (when < sim_now(r->sim)) return ERR_OK; // it is behind us
+    if (!sim_takes_input(r->sim, at.column, at.row))
         return diag_add(d, ERR_VALIDATION, -1, -1, p->twin, "\"%.*s\" is what a behaviour says: it cannot be changed",
                         STR_ARG(p->property));
-    sim_input(r->sim, at, 0, col, row, 1, sim_value_in(r->sim, col, !none, c.bits, c.text));
+    sim_input(r->sim, when, 0, at.column, at.row, 1, value);
     return ERR_OK;
 }
 
@@ -150,7 +129,7 @@ static Err plan_changes(Run *r, View *v, bool input, Diag *d) {
 // Definitions of derived values that stand still within the run.
 static void take_notes(Run *r) {
     uint32_t n;
-    const RatesNote *notes = rates_notes(r->rates, &n);
+    const RatesNote *notes = rates_notes(r->model.rates, &n);
     pthread_mutex_lock(&r->lock);
     buf_reset(&r->notes);
     for (uint32_t i = 0; i < n; i++) {
@@ -167,38 +146,22 @@ static void take_notes(Run *r) {
 static Err make_engines(Run *r, View *v, Kpis **kpis, Diag *d) {
     RatesOptions o = r->solver;
     o.watch_s = (double)r->output_ns / 1e9;
-    TRY(sim_graph(v, &r->graph));
-    TRY(rates_make(r->graph, v->catalog, &r->rates, d));
-    rates_options(r->rates, &o);
-    TRY(kpis_make(v, r->rates, r->kpi_names, kpis, d));
+    TRY(sim_model_make(&r->model, v, r->engine->registry, &o, d));
+    TRY(kpis_make(v, r->model.rates, r->kpi_names, kpis, d));
     take_notes(r);
-    int32_t count, first = catalog_docs(v->catalog, MAPPINGS_COLLECTION, &count);
-    r->maps = mem_alloc((size_t)(count ? count : 1) * sizeof(Mapping *));
-    for (int32_t i = first; i < first + count; i++) {
-        const Doc *doc = v->catalog->docs[i];
-        TRY(mapping_make(r->graph, r->engine->registry, doc->name, doc->json, &r->maps[r->map_count], d));
-        r->map_count++;
-    }
-    return ERR_OK;
-}
-
-static Err gather(Run *r, View *v, Diag *d) {
-    TRY(sim_gather(r->sim, v, 1));
-    for (int32_t i = 0; i < r->map_count; i++) TRY(mapping_ready(r->maps[i], r->sim, d));
     return ERR_OK;
 }
 
 // Engines and columns, for t = 0 at epoch_ns.
 static Err build(Run *r, View *v, Kpis **kpis, Diag *d) {
-    if (!r->graph) TRY(make_engines(r, v, kpis, d));
-    SimOpen open = {.graph = r->graph,
+    if (!r->model.graph) TRY(make_engines(r, v, kpis, d));
+    SimOpen open = {.graph = r->model.graph,
                     .epoch_ns = r->epoch_ns,
                     .seed = r->realm->scenario->seed,
                     .lanes = 1,
                     .output_s = (double)r->output_ns / 1e9};
     r->sim = sim_new(&open);
-    TRY(rates_add(r->rates, r->sim, d));
-    for (int32_t i = 0; i < r->map_count; i++) TRY(mapping_add(r->maps[i], r->sim, d));
+    TRY(sim_model_add(&r->model, r->sim, d));
     return plan_changes(r, v, false, d);
 }
 
@@ -209,7 +172,7 @@ static Err make(Run *r, View *v, Kpis **kpis, Diag *d) {
     r->seen = v->seq;
     if (!r->anew && run_find(r, v->seq, time)) {
         TRY(build(r, v, kpis, d));
-        TRY(gather(r, v, d));
+        TRY(sim_model_gather(&r->model, r->sim, v, 1, d));
         if (run_load(r)) {
             run_kpis_begin(r, *kpis, true);
             return r->resumed ? ERR_OK : plan_changes(r, v, true, d);
@@ -220,7 +183,7 @@ static Err make(Run *r, View *v, Kpis **kpis, Diag *d) {
         r->skip_ns = 0;
     }
     TRY(build(r, v, kpis, d));
-    TRY(gather(r, v, d));
+    TRY(sim_model_gather(&r->model, r->sim, v, 1, d));
     TRY(sim_start(r->sim, d));
     run_kpis_begin(r, *kpis, false);
     return plan_changes(r, v, true, d);
@@ -246,22 +209,15 @@ Err run_prepare(Run *r, Diag *d) {
 
 void run_unprepare(Run *r) {
     sim_free(r->sim);
-    for (int32_t i = 0; i < r->map_count; i++) mapping_unref(r->maps[i]);
-    mem_free(r->maps);
-    r->maps = NULL;
-    r->map_count = 0;
-    rates_unref(r->rates);
-    sim_graph_unref(r->graph);
+    sim_model_free(&r->model);
     r->sim = NULL;
-    r->rates = NULL;
-    r->graph = NULL;
 }
 
 // ---- what is counted ----------------------------------------------------------------------------------------------
 
 void run_count(Run *r, bool point) {
     pthread_mutex_lock(&r->lock);
-    kpis_look(r->kpis, r->rates, r->sim, sim_world_ns(r->epoch_ns, sim_now(r->sim)), point);
+    kpis_look(r->kpis, r->model.rates, r->sim, sim_world_ns(r->epoch_ns, sim_now(r->sim)), point);
     pthread_mutex_unlock(&r->lock);
 }
 
@@ -294,7 +250,7 @@ static bool is_value(SosiaEvent e) {
 // A value that somebody set, as input now; a column that the Sim has not is nothing to it.
 static void take_value(Run *r, const SosiaChange *x) {
     bool link = x->what == SOSIA_EV_LINK_SET || x->what == SOSIA_EV_LINK_UNSET;
-    uint32_t dense = link ? sim_graph_link(r->graph, x->link_no) : sim_graph_twin(r->graph, x->twin_no);
+    uint32_t dense = link ? sim_graph_link(r->model.graph, x->link_no) : sim_graph_twin(r->model.graph, x->twin_no);
     if (x->late || dense == UINT32_MAX) return;
     for (uint32_t i = 0; i < sim_columns(r->sim); i++) {
         SimColumn c = sim_column_of(r->sim, i);

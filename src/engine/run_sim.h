@@ -5,6 +5,7 @@
 #include "engine/kpi.h"
 #include "engine/run.h"
 #include "engine/scenarios.h"
+#include "engine/sim_model.h"
 
 struct Run {
     Run *next; // of the engine's, runs_lock
@@ -37,10 +38,7 @@ struct Run {
     uint32_t forgets;   // how often something of it was forgotten
 
     // The thread's own.
-    SimGraph *graph;
-    Rates *rates;
-    Mapping **maps;
-    int32_t map_count;
+    SimModel model;
     Sim *sim;
     int64_t epoch_ns;
     int64_t pace_ns;  // where the pace began
