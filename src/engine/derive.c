@@ -157,6 +157,7 @@ Err derive_settle(Sosia *e, Realm *r, Diag *d) {
     if (!p && !v.catalog->doc_count) return ERR_OK;
     struct Derive *x = derive_of(r);
     DeriveRun *run = &x->run;
+    run->fork = r->scenario ? r : NULL;
     bool anew = !p || p->catalog != v.catalog;
     x->settled = true;
     int64_t again = x->again_count;
@@ -178,6 +179,7 @@ Err derive_settle(Sosia *e, Realm *r, Diag *d) {
         (void)derive_mark_batch(run, p, true);
         derive_mark_new(run, p, x->now);
     }
+    if (run->fork && run->past) derive_past_at_once(run->past, r, e->batch_time);
     Err err = derive_compute(run, p);
     derive_run_end(run, p);
     return too_large(err, d);

@@ -123,6 +123,7 @@ typedef struct DeriveRun {
     View view;               // as the writer sees it; made anew after each write
     int64_t now;             // of now()
     struct DerivePast *past; // NULL: no unit ever looked back
+    Realm *fork;             // whose values that cannot be computed yet wait for the next batch; NULL: for a tick
     uint64_t fresh;          // ids from here on are new in the open batch
     uint64_t *seen;          // open addressing: hop + 1 << 36 | twin
     int64_t seen_cap, seen_count;

@@ -40,6 +40,10 @@ struct DerivePast {
     Window **wanted, **touched;
     int64_t wanted_count, wanted_cap, touched_count, touched_cap;
     uint64_t seq, fresh; // of the batch being computed
+    // Filling while it is; until 0: no.
+    EnginePast past;
+    uint64_t visible;
+    int64_t now, until;
 };
 
 // ---- windows by column and id -------------------------------------------------------------------------------------
@@ -236,6 +240,7 @@ void derive_past_begin(DerivePast *p, DerivePlan *plan, const World *w, uint64_t
     p->world = w;
     p->seq = world_seq(w);
     p->fresh = fresh;
+    p->until = 0;
     if (p->plan != plan || !plan->past_taken) take_plan(p, plan);
 }
 
@@ -304,12 +309,19 @@ static void want(DerivePast *p, Window *w) {
     p->wanted[p->wanted_count++] = w;
 }
 
+static bool fill(DerivePast *p, Window *w, View *v, EnginePast *past, int64_t now);
+
+static void fill_at_once(DerivePast *p, Window *w, View *v) {
+    bool known = p->until && w->since <= p->visible + 1;
+    if (known && time_mono_ns() < p->until) (void)fill(p, w, v, &p->past, p->now);
+}
+
 static Err moments(void *ctx, View *v, const ExprReach *r, bool (*fn)(void *arg, const ExprMoment *m), void *arg) {
     DerivePast *p = ctx;
     int32_t i = 0;
-    (void)v;
     if (!is_kept(p, r->column)) return ERR_BUSY;
     Window *w = window_of(p, r->column, r->id);
+    if (!w->filled) fill_at_once(p, w, v);
     if (!w->filled) {
         want(p, w);
         return w->over ? ERR_LIMIT : ERR_BUSY;
@@ -415,6 +427,13 @@ static bool is_gone(void *ctx, const Window *w) {
     if (!t) return !view_link(v, (LinkId){w->id}).alive;
     TwinView twin = view_twin_place(v, (TwinId){w->id});
     return !twin.alive || &v->catalog->tables[twin.table] != t;
+}
+
+void derive_past_at_once(DerivePast *p, Realm *r, int64_t now) {
+    if (!engine_past(&p->past, r)) return;
+    p->visible = world_visible(r->world);
+    p->now = now;
+    p->until = time_mono_ns() + FILL_NS;
 }
 
 void derive_past_fill(DerivePast *p, Realm *r, int64_t now) {

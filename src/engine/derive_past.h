@@ -7,7 +7,8 @@
 //  1. A window has every change from its `since` on, whether it is filled or not; filling brings what history has from
 //     before. So nothing is missing and nothing is there twice, however far history is behind.
 //  2. What a batch that was rolled back brought is taken away when the next one begins.
-//  3. A window that is not filled says so (BUSY): the value that stands stays. One that had to let values go says so
+//  3. A window that is not filled says so (BUSY): the value that stands stays; a fork's is computed again with its next
+//     batch. One that had to let values go says so
 //     too (LIMIT): there is no value.
 //
 // Threads: the writer.
@@ -26,6 +27,9 @@ void derive_past_free(DerivePast *p); // NULL is fine
 void derive_past_begin(DerivePast *p, DerivePlan *plan, const World *w, uint64_t fresh);
 // One of its changes.
 void derive_past_change(DerivePast *p, const Change *c);
+// Of a fork, which no tick looks after: windows that history can fill now are filled while this batch is computed, for
+// some milliseconds.
+void derive_past_at_once(DerivePast *p, Realm *r, int64_t now);
 // It has ended, or batches were undone.
 void derive_past_keep(DerivePast *p);
 void derive_past_forget(DerivePast *p);

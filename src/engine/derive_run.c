@@ -257,6 +257,7 @@ Err derive_one(DeriveRun *x, const DeriveUnit *u, uint64_t twin, uint64_t row, b
     ExprValue v = expr_eval(u->bound, &run, &at);
     *wrote = false;
     if (run.failed == ERR_BUSY) { // not known yet: what stands stays
+        if (x->fork) derive_again(x->fork, twin, u->col);
         arena_reset(&x->scratch);
         return ERR_OK;
     }

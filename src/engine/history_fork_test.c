@@ -204,6 +204,50 @@ static void by_its_own_clock(void **state) {
     kit_unlink(path);
 }
 
+static void instant(char out[64], const char *world, int64_t at) {
+    SosiaBuf b = {0};
+    buf_printf(&b, "%s@", world);
+    time_print(at, 9, &b);
+    snprintf(out, 64, "%.*s", (int)b.n, b.p);
+    sosia_buf_free(&b);
+}
+
+static void has_value(Kit *k, const char *world, const char *part) {
+    assert_int_equal(kit_get_in(k, world, SOSIA_GET_TWIN, "t0", ""), SOSIA_OK);
+    kit_has(kit_body(k), part);
+}
+
+// What is derived of the past is right with the first batch after a restart, and so it was at each instant.
+static void derived_of_its_past(void **state) {
+    (void)state;
+    char path[64], world[64], part[40];
+    Kit k;
+    atomic_store(&test_clock, START);
+    kit_path(path);
+    open_file(&k, path, -1);
+    rooms(&k);
+    kit_do(&k, SOSIA_DERIVED_PUT, "mean", "",
+           "{\"model\":\"dtmi:test:Room;1\",\"property\":\"thermostat.setPoint\",\"expression\":\"AVG(temperature, "
+           "1h)\"}");
+    assert_int_equal(sosia_fork(k.s, NULL, kit_str(""), kit_str("f")), SOSIA_OK);
+    for (int i = 1; i <= 12; i++) { // every ten minutes: the mean of six
+        SosiaUpdate u = {.value = {.kind = SOSIA_F64, .d = 10 * i}};
+        assert_int_equal(sosia_resolve(k.s, kit_str("f"), kit_str("t0"), kit_str("temperature"), &u.at), SOSIA_OK);
+        assert_int_equal(sosia_apply_at(k.s, NULL, kit_str("f"), START + i * 600 * NS_PER_S, &u, 1, NULL), SOSIA_OK);
+        int first = i > 6 ? i - 5 : 1;
+        snprintf(part, sizeof part, "\"setPoint\":%g,", 5.0 * (first + i));
+        has_value(&k, "f", part);
+        if (i % 3) continue;
+        kit_close(&k);
+        open_file(&k, path, -1);
+        has_value(&k, "f", part);
+    }
+    instant(world, "f", START + 5 * 600 * NS_PER_S);
+    has_value(&k, world, "\"setPoint\":30,");
+    kit_close(&k);
+    kit_unlink(path);
+}
+
 // ---- again --------------------------------------------------------------------------------------------------------
 
 // A stretch of a fork goes through a feed again, and happens in another fork.
@@ -267,14 +311,6 @@ static int64_t now_of(Kit *k, const char *world) {
     return now;
 }
 
-static void instant(char out[64], const char *world, int64_t at) {
-    SosiaBuf b = {0};
-    buf_printf(&b, "%s@", world);
-    time_print(at, 9, &b);
-    snprintf(out, 64, "%.*s", (int)b.n, b.p);
-    sosia_buf_free(&b);
-}
-
 // What was erased is in no history of a fork: of one that lives, of one that was dropped and has children.
 static void erased_from_forks(void **state) {
     (void)state;
@@ -320,9 +356,8 @@ static void erased_from_forks(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(as_live_would),
-        cmocka_unit_test(by_its_own_clock),
-        cmocka_unit_test(replayed_from_a_fork),
+        cmocka_unit_test(as_live_would),       cmocka_unit_test(by_its_own_clock),
+        cmocka_unit_test(derived_of_its_past), cmocka_unit_test(replayed_from_a_fork),
         cmocka_unit_test(erased_from_forks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
