@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The history of forks through the public calls: what a fork that was told things tells of them is what live would tell,
-// had it been told them; after restarts too, sealed or not. Erased, it tells nothing; replayed, the same again.
+// The history of forks through the public calls: what a fork that was told things tells of them is what live would
+// tell, had it been told them; after restarts too, sealed or not. Erased, it tells nothing; replayed, the same again.
 // LABELS: threads
 #include "base/rng.h"
 #include "engine/test_erase.h"

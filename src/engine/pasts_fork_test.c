@@ -2,6 +2,8 @@
 // Past worlds of forks through the public calls. Random edits go to live, to a fork, to forks of forks and of
 // their past; at sampled instants everything anybody could read is copied. Whatever happens afterwards, edits
 // elsewhere, restarts, parents dropped, FORK@INSTANT gives the same bytes, of before the fork those of its parent.
+// LABELS: threads
+#include <pthread.h>
 #include "engine/test_past.h"
 
 #define WORLDS 5
@@ -289,10 +291,108 @@ static void dropped_with_forks_over_it(void **state) {
     kit_unlink(path);
 }
 
+// ---- threads ------------------------------------------------------------------------------------------------------
+
+typedef struct Came {
+    _Atomic bool there;
+    SosiaErr err;
+} Came;
+
+static void came(void *arg, SosiaErr err, SosiaAnswer *a) {
+    Came *c = arg;
+    (void)a;
+    c->err = err;
+    atomic_store(&c->there, true);
+}
+
+static SosiaErr ask(Kit *k, const char *world) {
+    Came c = {.err = SOSIA_OK};
+    SosiaQuery q = {.world = kit_str(world), .text = kit_str("SELECT * FROM DIGITALTWINS"), .limit = 1000};
+    assert_int_equal(sosia_query_start(k->s, NULL, &q, came, &c), SOSIA_OK);
+    while (!atomic_load(&c.there)) sched_yield();
+    return c.err;
+}
+
+typedef struct Looker {
+    Kit k;
+    _Atomic bool *stop;
+    int64_t looked;
+} Looker;
+
+// The instant at which the fork's clock stands, whether what is of it is durable yet or not: twice the same.
+static void *look_twice(void *arg) {
+    Looker *l = arg;
+    for (; !atomic_load(l->stop); l->looked++) {
+        int64_t now;
+        assert_int_equal(sosia_world_now(l->k.s, kit_str("f"), true, &now), SOSIA_OK);
+        SosiaBuf world = world_of("f", now);
+        if (l->looked % 2) assert_int_equal(ask(&l->k, world.p), SOSIA_OK);
+        assert_int_equal(kit_get_in(&l->k, world.p, SOSIA_GET_TWINS, "", ""), SOSIA_OK);
+        uint64_t seq = l->k.out.seq;
+        SosiaBuf first = l->k.out.body;
+        l->k.out.body = (SosiaBuf){0};
+        for (int i = 0; i < 20; i++) sched_yield();
+        assert_int_equal(ask(&l->k, world.p), SOSIA_OK);
+        assert_int_equal(kit_get_in(&l->k, world.p, SOSIA_GET_TWINS, "", ""), SOSIA_OK);
+        assert_int_equal(l->k.out.seq, seq);
+        assert_int_equal(l->k.out.body.n, first.n);
+        assert_memory_equal(l->k.out.body.p, first.p, (size_t)first.n);
+        sosia_buf_free(&first);
+        sosia_buf_free(&world);
+    }
+    return NULL;
+}
+
+static void written(void *arg, const SosiaDone *done) {
+    assert_int_equal(done->err, SOSIA_OK);
+    atomic_fetch_sub((_Atomic int64_t *)arg, 1);
+}
+
+static void what_was_answered_stays(void **state) {
+    (void)state;
+    char path[64], body[128], id[24];
+    Kit k;
+    _Atomic bool stop = false;
+    _Atomic int64_t under_way = 0;
+    Looker lookers[2];
+    pthread_t threads[2];
+    kit_path(path);
+    kit_open(&k, &(SosiaOpen){.path = kit_str(path), .past_bytes_max = 300000, .checkpoint_interval_ns = 20000000});
+    kit_models(&k);
+    for (int i = 0; i < 8; i++) {
+        snprintf(id, sizeof id, "r%d", i);
+        kit_room(&k, id);
+    }
+    assert_int_equal(sosia_fork(k.s, NULL, kit_str(""), kit_str("f")), SOSIA_OK);
+    for (int i = 0; i < 2; i++) {
+        lookers[i] = (Looker){.k = {.s = k.s}, .stop = &stop};
+        assert_int_equal(pthread_create(&threads[i], NULL, look_twice, &lookers[i]), 0);
+    }
+    int64_t until = time_mono_ns() + 1500000000;
+    for (int i = 0; time_mono_ns() < until; i++) { // some under way at any time
+        snprintf(id, sizeof id, "r%d", i % 8);
+        snprintf(body, sizeof body, "[{\"op\":\"add\",\"path\":\"/count\",\"value\":%d}]", i);
+        SosiaWrite w = {.op = SOSIA_TWIN_PATCH, .world = kit_str("f"), .id = kit_str(id), .body = kit_str(body)};
+        atomic_fetch_add(&under_way, 1);
+        assert_int_equal(sosia_write(k.s, NULL, &w, written, &under_way), SOSIA_OK);
+        while (atomic_load(&under_way) > 4) sched_yield();
+    }
+    while (atomic_load(&under_way)) sched_yield();
+    atomic_store(&stop, true);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+        assert_true(lookers[i].looked > 10);
+        kit_free(&lookers[i].k);
+    }
+    kit_close(&k);
+    kit_unlink(path);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(instants_of_forks),
         cmocka_unit_test(dropped_with_forks_over_it),
+        cmocka_unit_test(what_was_answered_stays),
         cmocka_unit_test(forks_were_what_they_were),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
