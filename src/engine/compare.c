@@ -14,7 +14,8 @@
 #define POINTS_DEFAULT 500
 #define BATCHES_MAX 1000 // of a fork that are looked at for what was done to it
 #define FEED_WAIT_NS INT64_C(1000000000)
-#define SAME 1e-12 // part of themselves by which equal numbers may differ
+#define TEXT_SHOWN 80 // bytes of a text that was set
+#define SAME 1e-12    // part of themselves by which equal numbers may differ
 
 static Err say(SosiaOut *out, Err err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 static Err say(SosiaOut *out, Err err, const char *fmt, ...) {
@@ -97,9 +98,17 @@ SosiaErr sosia_kpis(Sosia *s, const SosiaCaller *who, const SosiaKpis *a, SosiaO
 
 // ---- changes ------------------------------------------------------------------------------------------------------
 
+// A long text ends between two characters, and says that it goes on.
+static void put_shortened(Str s, Buf *b) {
+    int64_t n = s.n > TEXT_SHOWN ? TEXT_SHOWN : s.n;
+    while (n < s.n && n > 0 && ((uint8_t)s.p[n] & 0xC0) == 0x80) n--;
+    buf_str_put(b, str_sub(s, 0, n));
+    if (n < s.n) buf_str_put(b, STR("\xE2\x80\xA6"));
+}
+
 static void put_short(Buf *b, const Json *v) {
     if (!v || v->type == JSON_NULL) buf_str_put(b, STR("no value"));
-    else if (v->type == JSON_STRING) buf_str_put(b, v->s);
+    else if (v->type == JSON_STRING) put_shortened(v->s, b);
     else json_put(b, v);
 }
 
@@ -154,7 +163,7 @@ static void put_value(Buf *b, const SosiaValue *v) {
     case SOSIA_BOOL: buf_str_put(b, v->b ? STR("true") : STR("false")); break;
     case SOSIA_I64: buf_printf(b, "%lld", (long long)v->i); break;
     case SOSIA_F64: json_put_f64(b, v->d); break;
-    default: buf_str_put(b, v->s.n > 80 ? str_sub(v->s, 0, 80) : v->s);
+    default: put_shortened(v->s, b);
     }
 }
 
@@ -189,6 +198,7 @@ static void done_before(Compare *c, CompareWorld *w, Realm *r) {
     SosiaBatch b = {.seq = 1};
     Buf text = {0};
     uint64_t newest = world_visible(r->world);
+    if (newest <= r->scenario->fork_seq) return; // nothing came, and nothing is waited for
     if (sosia_feed_open(r->engine, NULL, r->name, r->scenario->fork_seq, &f, NULL)) return;
     for (int64_t looks = 0; looks < BATCHES_MAX; looks++) {
         if (sosia_feed_next(f, looks ? 0 : FEED_WAIT_NS, &b) || !b.seq || str_eq(b.source, RUN_SOURCE)) break;
@@ -229,7 +239,8 @@ static Err take_world(Compare *c, Sosia *s, Str name, SosiaOut *out) {
         w->until_ns = w->kpis->until_ns;
     }
     c->world_count++;
-    if (r->scenario && !r->past.is) done_before(c, w, r);
+    w->runs = r->scenario && !r->past.is;
+    if (w->runs) done_before(c, w, r);
     if (w->kpis && w->kpis->changes.n) planned(c, w);
     realm_unref(r);
     return ERR_OK;
@@ -297,7 +308,8 @@ static void take_notes(Compare *c) {
     for (int32_t i = 0; i < c->world_count; i++) {
         const CompareWorld *w = &c->worlds[i];
         bool last = w->kpis && w->kpis->count == 0;
-        if (!w->kpis) note(c, "%.*s has not been run: sosia worlds run %.*s", STR_ARG(w->name), STR_ARG(w->name));
+        if (!w->kpis && !w->runs) note(c, "%.*s does not run: fork it, and run the fork", STR_ARG(w->name));
+        else if (!w->kpis) note(c, "%.*s has not been run: sosia worlds run %.*s", STR_ARG(w->name), STR_ARG(w->name));
         else if (last) note(c, "%.*s has no KPIs.", STR_ARG(w->name));
         else if (strcmp(w->state, "done") != 0) note(c, "%.*s is %s.", STR_ARG(w->name), w->state);
         if (!i || !w->kpis || !a->kpis) continue;

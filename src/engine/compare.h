@@ -13,6 +13,7 @@ typedef struct CompareChange {
 
 typedef struct CompareWorld {
     Str name, purpose;
+    bool runs; // a fork: not live, not the past
     const char *state;
     Kpis *kpis; // NULL: there was no run
     int64_t begin_ns, now_ns, until_ns;

@@ -17,6 +17,7 @@
     "\"unit\":\"litrePerSecond\"},"                                                                                    \
     "{\"@type\":[\"Property\",\"Area\"],\"name\":\"area\",\"schema\":\"double\",\"unit\":\"squareMetre\"},"            \
     "{\"@type\":\"Property\",\"name\":\"noise\",\"schema\":\"double\"},"                                               \
+    "{\"@type\":\"Property\",\"name\":\"note\",\"schema\":\"string\"},"                                                \
     "{\"@type\":\"Relationship\",\"name\":\"feeds\"}]}]"
 #define BEHAVIOUR                                                                                                      \
     "{\"model\":\"dtmi:t:Tank;1\",\"say\":[\"der(level) = inflow / area - 0.0001 '1/s' * level\","                     \
@@ -195,6 +196,34 @@ static void forgotten(void **state) {
     kit_unlink(path);
 }
 
+// Forks that nobody touched are not waited for; a long text ends between two characters; live is not to be run.
+static void side_by_side(void **state) {
+    (void)state;
+    Kit k;
+    SosiaStr worlds[SOSIA_COMPARE_WORLDS_MAX] = {kit_str("live")};
+    char names[SOSIA_COMPARE_WORLDS_MAX][16], patch[256] = "[{\"op\":\"add\",\"path\":\"/note\",\"value\":\"x";
+    scene(&k, "");
+    for (int i = 1; i < SOSIA_COMPARE_WORLDS_MAX; i++) {
+        snprintf(names[i], sizeof names[i], "w%d", i);
+        fork_it(&k, names[i]);
+        worlds[i] = kit_str(names[i]);
+    }
+    for (size_t i = 0; i < 60; i++) memcpy(patch + strlen(patch), "\xC3\xA9", 3);
+    memcpy(patch + strlen(patch), "\"}]", 4);
+    assert_int_equal(kit_write_in(&k, "w1", SOSIA_TWIN_PATCH, "a", "", patch), SOSIA_OK);
+    int64_t begin = time_mono_ns();
+    SosiaCompare c = {.worlds = worlds, .world_count = SOSIA_COMPARE_WORLDS_MAX};
+    assert_int_equal(sosia_compare(k.s, NULL, &c, &k.out), SOSIA_OK);
+    if (time_mono_ns() - begin > INT64_C(8000000000)) fail_msg("it waits for forks that nobody touched");
+    kit_has(kit_body(&k), "live does not run: fork it");
+    kit_has(kit_body(&k), "w2 has not been run: sosia worlds run w2");
+    kit_has(kit_body(&k), "\xC3\xA9\xE2\x80\xA6\"]");
+    c.format = SOSIA_COMPARE_HTML;
+    assert_int_equal(sosia_compare(k.s, NULL, &c, &k.out), SOSIA_OK);
+    assert_true(str_utf8_ok(buf_str(&k.out.body)));
+    kit_close(&k);
+}
+
 // Every prefix of what was kept, and every byte of it changed: refused, or something that can be shown.
 static void damaged(void **state) {
     (void)state;
@@ -226,9 +255,8 @@ static void damaged(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nobody_notices), cmocka_unit_test(pieces_and_changes),
-        cmocka_unit_test(few_points),     cmocka_unit_test(forgotten),
-        cmocka_unit_test(damaged),
+        cmocka_unit_test(nobody_notices), cmocka_unit_test(pieces_and_changes), cmocka_unit_test(few_points),
+        cmocka_unit_test(forgotten),      cmocka_unit_test(side_by_side),       cmocka_unit_test(damaged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
