@@ -144,7 +144,7 @@ Err ensemble_run_make(View *v, const SimRegistry *engines, const EnsembleAsk *as
     s->begin_ns = begin_ns;
     s->until_ns = begin_ns + ask->for_ns;
     s->step_ns = ask->output_ns ? ask->output_ns : ask->for_ns / 100 ? ask->for_ns / 100 : ask->for_ns;
-    s->instants = (int32_t)((ask->for_ns + s->step_ns - 1) / s->step_ns);
+    s->instants = (int32_t)((ask->for_ns - 1) / s->step_ns + 1);
     TRY(sim_model_make(&r->model, v, engines, &(RatesOptions){0}, d));
     TRY(kpis_make(v, r->model.rates, ask->kpis, &s->kpis, d));
     TRY(find_precision(r, d));
@@ -258,8 +258,8 @@ static Err run_group(EnsembleRun *r, int64_t group, const _Atomic bool *stop, Di
     if (!err) later_changes(r, s, group);
     for (int32_t i = 0; !err && i <= r->s.instants; i++) {
         if (atomic_load_explicit(stop, memory_order_relaxed)) err = ERR_CLOSED;
-        int64_t at = (int64_t)i * r->s.step_ns, all = r->s.until_ns - r->s.begin_ns;
-        if (!err) err = sim_run(s, (double)(at < all ? at : all) / 1e9, 0, NULL, NULL, d);
+        int64_t at = i < r->s.instants ? (int64_t)i * r->s.step_ns : r->s.until_ns - r->s.begin_ns;
+        if (!err) err = sim_run(s, (double)at / 1e9, 0, NULL, NULL, d);
         if (!err) sample_now(r, s, group, i);
     }
     sim_free(s);
@@ -343,9 +343,9 @@ static void ended(Worker *w, int64_t group, Err err, const Diag *d) {
     if (!err) {
         r->ended[group] = true;
         while (r->done < r->limit && r->ended[r->done]) r->done++;
-        atomic_store(w->replications, (int32_t)(r->done * LANES / r->s.case_count));
+        int64_t n = r->done * LANES / r->s.case_count;
         decide(r);
-        if (atomic_load(w->replications) > r->goal) atomic_store(w->replications, r->goal);
+        atomic_store(w->replications, n < r->goal ? (int32_t)n : r->goal); // never more than there is room for
     }
     pthread_cond_broadcast(&r->wake);
     pthread_mutex_unlock(&r->lock);

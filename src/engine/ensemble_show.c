@@ -153,9 +153,8 @@ static void put_times(Show *w) {
     const EnsembleSamples *s = w->s;
     buf_printf(w->out, ",\"times\":[");
     for (int32_t i = 0; i <= s->instants; i++) {
-        int64_t at = s->begin_ns + (int64_t)i * s->step_ns;
         buf_printf(w->out, i ? ",\"" : "\"");
-        time_print(at < s->until_ns ? at : s->until_ns, 7, w->out);
+        time_print(i < s->instants ? s->begin_ns + (int64_t)i * s->step_ns : s->until_ns, 7, w->out);
         buf_byte(w->out, '"');
     }
     buf_byte(w->out, ']');

@@ -331,7 +331,9 @@ static Err set_off(Sosia *e, Run *r) {
 }
 
 static Err until_of(const SosiaRun *a, const Realm *realm, int64_t begin, int64_t *until, SosiaOut *out) {
-    *until = a->until_ns ? a->until_ns : a->for_ns ? begin + a->for_ns : realm->scenario->until_ns;
+    *until = a->until_ns ? a->until_ns : realm->scenario->until_ns;
+    if (!a->until_ns && a->for_ns && __builtin_add_overflow(begin, a->for_ns, until))
+        return say(out, ERR_ARGUMENT, "that is longer than clocks go: until 2262");
     if (a->speed < 0 || a->output_ns < 0 || a->steps < 0)
         return say(out, ERR_ARGUMENT, "speed, output and steps are from 0 on");
     if (!*until) return say(out, ERR_ARGUMENT, "say until when it is to run: \"until\", or \"for\"");

@@ -103,7 +103,9 @@ static Err plan_change(Run *r, View *v, const PlannedChange *p, bool input, Diag
     TRY(sim_model_place(&r->model, r->sim, v, p->twin, p->property, &at, d));
     TRY(sim_model_value(r->sim, &at, p->value, p->property, &value, d));
     if (!input) return ERR_OK;
-    sim_time when = sim_time_of(r->epoch_ns, r->begin_ns + p->at_ns);
+    int64_t at_ns;
+    if (__builtin_add_overflow(r->begin_ns, p->at_ns, &at_ns)) return ERR_OK; // after the end of all clocks
+    sim_time when = sim_time_of(r->epoch_ns, at_ns);
     if (when < sim_now(r->sim)) return ERR_OK; // it is behind us
     if (!sim_takes_input(r->sim, at.column, at.row))
         return diag_add(d, ERR_VALIDATION, -1, -1, p->twin, "\"%.*s\" is what a behaviour says: it cannot be changed",

@@ -300,6 +300,8 @@ static void refusals_and_failures(void **state) {
     assert_int_equal(begin(&k, (SosiaRun){.world = kit_str("no")}), SOSIA_WORLD_NOT_FOUND);
     assert_int_equal(begin(&k, (SosiaRun){.world = kit_str("live@2026-01-01T00:00:00Z")}), SOSIA_READ_ONLY);
     assert_int_equal(begin(&k, (SosiaRun){.until_ns = 5}), SOSIA_ARGUMENT);
+    assert_int_equal(begin(&k, (SosiaRun){.for_ns = INT64_MAX}), SOSIA_ARGUMENT);
+    kit_has(kit_keep(&k, (SosiaStr){k.out.message.p, k.out.message.n}), "longer than clocks go");
     assert_int_equal(begin(&k, (SosiaRun){.speed = -1}), SOSIA_ARGUMENT);
     assert_int_equal(begin(&k, (SosiaRun){.solver = kit_str("euler")}), SOSIA_ARGUMENT);
     assert_int_equal(begin(&k, (SosiaRun){.changes = kit_str("[1]")}), SOSIA_ARGUMENT);
@@ -312,6 +314,11 @@ static void refusals_and_failures(void **state) {
         SOSIA_OK);
     kit_has(ended(&k, "f"), "\"state\":\"failed\"");
     kit_has(kit_body(&k), "nobody");
+    assert_int_equal(
+        begin(&k, (SosiaRun){.changes =
+                                 kit_str("[{\"at\":\"P290Y\",\"twin\":\"a\",\"property\":\"inflow\",\"value\":1}]")}),
+        SOSIA_OK);
+    kit_has(ended(&k, "f"), "\"state\":\"done\"");
     kit_do(&k, SOSIA_DEFINITION_PUT, "more", "behaviours",
            "{\"twin\":\"b\",\"say\":[\"when level > 1.5 'metre' then level = -1\"]}");
     fork_it(&k, "g");
