@@ -99,7 +99,9 @@ static Err prepare(Ensemble *x, Diag *d) {
         int64_t now = x->realm->scenario ? scenario_clock(x->realm) : (int64_t)view_meta(&v, META_TIME);
         int64_t rest = now % SIM_TICK_NS;
         x->begin_ns = rest ? now + SIM_TICK_NS - rest : now;
-        err = ensemble_run_make(&v, x->engine->registry, &x->ask, seed_of(x), x->begin_ns, &x->run, d);
+        if (x->ask.for_ns > INT64_MAX - x->begin_ns)
+            err = diag_add(d, ERR_ARGUMENT, -1, -1, STR("for"), "that is longer than clocks go: until 2262");
+        else err = ensemble_run_make(&v, x->engine->registry, &x->ask, seed_of(x), x->begin_ns, &x->run, d);
         if (v.failed) err = v.failed;
         view_end(&v);
     }
@@ -321,6 +323,43 @@ void ensemble_abandon(Realm *realm) {
     if (!x) return;
     atomic_store(&x->stop, true);
     ensemble_unref(x);
+}
+
+// Before it runs its KPIs are not known: it may.
+static bool names(Ensemble *x, Str twin) {
+    EnsembleState s = state_of(x);
+    if (s == ENSEMBLE_STARTING) return true;
+    for (int32_t i = 0; i < x->ask.track_count; i++)
+        if (str_eq(x->ask.tracks[i].twin, twin)) return true;
+    for (int32_t c = 0; c < x->ask.case_count; c++)
+        for (int32_t i = 0; i < x->ask.cases[c].change_count; i++)
+            if (str_eq(x->ask.cases[c].changes[i].twin, twin)) return true;
+    const Kpis *k = x->run ? ensemble_samples(x->run)->kpis : NULL;
+    for (int32_t i = 0; k && i < k->count; i++)
+        if (str_eq(k->rows[i].k.twin, twin)) return true;
+    return false;
+}
+
+void ensembles_forget(Sosia *e, Str twin) {
+    Ensemble *gone = NULL;
+    pthread_mutex_lock(&e->ensembles_lock);
+    for (Ensemble **at = &e->ensembles; *at;) {
+        Ensemble *x = *at;
+        if (!names(x, twin)) {
+            at = &x->next;
+            continue;
+        }
+        *at = x->next;
+        x->next = gone;
+        gone = x;
+    }
+    pthread_mutex_unlock(&e->ensembles_lock);
+    while (gone) {
+        Ensemble *x = gone;
+        gone = x->next;
+        atomic_store(&x->stop, true);
+        ensemble_unref(x);
+    }
 }
 
 void ensembles_end(Sosia *e) {

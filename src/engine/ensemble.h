@@ -97,3 +97,5 @@ void ensemble_show(const EnsembleSamples *s, const EnsembleAsk *ask, int32_t n, 
 void ensembles_end(Sosia *e);
 // A world is dropped: its ensemble ends soon.
 void ensemble_abandon(Realm *r);
+// A twin is erased: ensembles that name it in a KPI, a track or a change end soon and are told of no more.
+void ensembles_forget(Sosia *e, Str twin);

@@ -2,6 +2,8 @@
 // Ensembles: moments that closed forms give, the same for any number of threads, chances that two cases share, as many
 // replications as a precision wants, and what is refused.
 #include <math.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include "codec/json.h"
 #include "engine/test_kit.h"
 // LABELS: threads
@@ -17,8 +19,8 @@
 // A Poisson process of rate pace, and a level that moves by gain.
 #define BEHAVIOUR "{\"model\":\"dtmi:t:Desk;1\",\"say\":[\"at rate pace do count = count + 1\",\"der(level) = gain\"]}"
 
-static void scene(Kit *k) {
-    kit_open(k, &(SosiaOpen){0});
+static void scene_in(Kit *k, const char *path) {
+    kit_open(k, &(SosiaOpen){.path = kit_str(path)});
     kit_do(k, SOSIA_MODELS_ADD, "", "", MODEL);
     kit_do(k, SOSIA_TWIN_PUT, "d", "",
            "{\"$metadata\":{\"$model\":\"dtmi:t:Desk;1\"},\"pace\":0.1,\"count\":0,\"level\":1,\"gain\":0.5}");
@@ -29,6 +31,8 @@ static void scene(Kit *k) {
     SosiaFork f = {.from = kit_str("live"), .name = kit_str("f"), .seed = 7, .seeded = true};
     assert_int_equal(sosia_world_fork(k->s, NULL, &f), SOSIA_OK);
 }
+
+static void scene(Kit *k) { scene_in(k, ""); }
 
 static SosiaErr begin(Kit *k, const char *json) {
     return sosia_ensemble(k->s, NULL, kit_str("f"), kit_str(json), &k->out);
@@ -209,6 +213,7 @@ static void test_refused(void **state) {
     refused(&k, "{\"for\":\"1m\",\"replications\":0}", SOSIA_ARGUMENT, "1,000,000");
     refused(&k, "{\"for\":\"1m\",\"colour\":1}", SOSIA_ARGUMENT, "colour");
     refused(&k, "{\"for\":\"1h\",\"output\":\"1ms\"}", SOSIA_LIMIT, "10000 instants");
+    refused(&k, "{\"for\":\"P290Y\"}", SOSIA_ARGUMENT, "longer than clocks go");
     refused(&k, "{\"for\":\"1m\",\"cases\":[{\"name\":\"a\"},{\"name\":\"a\"}]}", SOSIA_ARGUMENT, "one name");
     refused(&k, "{\"for\":\"1m\",\"precision\":{\"kpi\":\"came\"}}", SOSIA_ARGUMENT, "half");
     refused(&k, "{\"for\":\"1m\",\"precision\":{\"kpi\":\"gone\",\"half\":1}}", SOSIA_ARGUMENT, "no KPI");
@@ -221,6 +226,45 @@ static void test_refused(void **state) {
     assert_int_equal(sosia_ensemble(k.s, NULL, kit_str("no"), kit_str("{\"for\":\"1m\"}"), &k.out),
                      SOSIA_WORLD_NOT_FOUND);
     kit_close(&k);
+}
+
+static void on_erased(void *arg, const SosiaDone *done) {
+    assert_int_equal(done->err, SOSIA_OK);
+    atomic_store((_Atomic int *)arg, 1);
+}
+
+// One that names an erased twin, at work or not, is told of no more; others stay.
+static void test_erased(void **state) {
+    (void)state;
+    static const char *const asked[] = {
+        "{\"for\":\"1m\",\"replications\":2}",
+        "{\"for\":\"1m\",\"kpis\":[\"came\"],\"track\":[{\"twin\":\"e\",\"property\":\"level\"}],\"replications\":2}",
+        "{\"for\":\"1m\",\"kpis\":[\"came\"],\"cases\":[{\"name\":\"x\",\"changes\":[{\"at\":\"PT1S\",\"twin\":\"e\","
+        "\"property\":\"gain\",\"value\":3}]}],\"replications\":2}",
+        "{\"for\":\"P1D\",\"output\":\"PT6H\",\"replications\":100000}",
+        "{\"for\":\"1m\",\"kpis\":[\"came\"],\"replications\":2}"};
+    for (int i = 0; i < 5; i++) {
+        Kit k;
+        Answer a;
+        _Atomic int done = 0;
+        char path[64];
+        kit_path(path);
+        scene_in(&k, path);
+        kit_do(&k, SOSIA_TWIN_PUT, "e", "", "{\"$metadata\":{\"$model\":\"dtmi:t:Desk;1\"},\"level\":1,\"gain\":2}");
+        kit_do(&k, SOSIA_DEFINITION_PUT, "theirs", "kpis",
+               "{\"twin\":\"e\",\"expression\":\"level\",\"over\":\"mean\"}");
+        assert_int_equal(sosia_drop(k.s, NULL, kit_str("f")), SOSIA_OK);
+        assert_int_equal(sosia_fork(k.s, NULL, kit_str("live"), kit_str("f")), SOSIA_OK);
+        assert_int_equal(begin(&k, asked[i]), SOSIA_OK);
+        if (i != 3) look(&k, &a), arena_free(&a.keep);
+        assert_int_equal(sosia_erase(k.s, NULL, kit_str("e"), kit_str(""), on_erased, &done), SOSIA_OK);
+        while (!atomic_load(&done)) sched_yield();
+        look(&k, &a);
+        if (!str_eq(state_in(&a), i == 4 ? STR("done") : STR("idle"))) fail_msg("%d: %s", i, kit_body(&k));
+        arena_free(&a.keep);
+        kit_close(&k);
+        kit_unlink(path);
+    }
 }
 
 static void test_stop(void **state) {
@@ -247,7 +291,7 @@ static void test_stop(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_moments), cmocka_unit_test(test_threads), cmocka_unit_test(test_first_is_the_run),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_erased),  cmocka_unit_test(test_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

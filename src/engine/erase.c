@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "codec/json.h"
+#include "engine/ensemble.h"
 #include "engine/pasts.h"
 #include "engine/scenario_keep.h"
 #include "engine/scenarios.h"
@@ -568,6 +569,7 @@ static Err find_forks(Sosia *e, Job *j) {
     int64_t count;
     Err err = ERR_OK;
     Realm **forks = forks_of(e, &count);
+    ensembles_forget(e, j->twin);
     for (int64_t i = 0; i < count && !err; i++) {
         ForkDone *f = fork_done(j, forks[i]);
         if (f) err = run_state_forget(e, forks[i]->name, j->twin);
