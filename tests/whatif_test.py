@@ -192,6 +192,20 @@ class Any(Case):
             self.assertRegex(err, r"%s stands at 2\S+, \d+ %% of its way to 2" % world)
             self.assertIn("sosia worlds run %s --until" % world, err)
 
+    def test_paused_by_another(self):
+        """Somebody else pauses both: the figures are of what ran, and it is said how far that is."""
+        self.call("PUT", "/whatifs/long", {"for": "P300D", "output": "P1D", "changes": []})
+        p = subprocess.Popen([kit.SOSIA, "whatif", "long"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                             env=kit.environment(SOSIA_URL=self.server.url))
+        self.addCleanup(lambda: (p.poll() is None and p.kill(), p.wait(), p.stdout.close(), p.stderr.close()))
+        for world in ("long", "long.base"):
+            kit.until(lambda: world in self.worlds() and
+                      self.call("GET", "/worlds/%s/run" % world)["state"] == "running", 60, "the run")
+            self.call("POST", "/worlds/%s/pause" % world)
+        out, err = p.communicate(timeout=60 * kit.SLOW)
+        for world in ("long", "long.base"):
+            self.assertRegex(out + err, r"%s stands at 2\S+, \d+ %% of its way: the figures" % world)
+            self.assertIn("sosia worlds run %s --until" % world, out + err)
 
     def test_progress_of_both(self):
         """On a terminal: a line for each world with a bar and the time left, taken away at the end."""

@@ -210,6 +210,16 @@ static Err failure(const Pair *p) {
     return err;
 }
 
+// Somebody paused a run meanwhile: its figures are those of another length of time.
+static void tell_standing(const Pair *p) {
+    for (int i = 0; i < p->count; i++) {
+        if (str_eq(p->state[i], STR("done"))) continue;
+        note("%.*s stands at %.*s, %d %% of its way: the figures are of what ran so far", STR_ARG(p->world[i]),
+             STR_ARG(p->now[i]), (int)(p->done[i] * 100));
+        hint("go on: sosia worlds run %.*s --until %.*s", STR_ARG(p->world[i]), STR_ARG(p->until[i]));
+    }
+}
+
 // ---- the comparison -----------------------------------------------------------------------------------------------
 
 static const Column columns[] = {
@@ -406,6 +416,7 @@ static Err try_it(Client *c, const WhatifOptions *o, Str name, Pair *p) {
     if (o->html.n && path.n) TRY(write_html(c, o, path));
     if (o->common.json) return say_json(c, p, path);
     TRY(compare(c, p, path));
+    tell_standing(p);
     tell_worlds(p, o);
     return ERR_OK;
 }
