@@ -130,7 +130,7 @@ typedef struct HistorySeries {
 } HistorySeries;
 MUST Err history_series(History *h, const HistorySeries *s, bool (*fn)(void *ctx, const HistoryPoint *p), void *ctx);
 // The value that stood at `at` by its own time (a LATE one counts): the newest with own time <= at, one a row; kind
-// CLEAR or 0: none. texts in `keep`. Rows of one lane, any pages.
+// CLEAR or 0: none. texts in `keep`. Rows of one lane, any pages; of very many pages a thread of its own looks at half.
 MUST Err history_last(History *h, uint64_t lane, const uint64_t *rows, int64_t n, int64_t at, Arena *keep,
                       HistoryPoint *out);
 

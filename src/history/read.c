@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "history/history_inner.h"
 
 // ---- rows of a page ----
@@ -437,24 +438,75 @@ static int64_t cut_pages(const Wanted *w, int64_t n, int64_t *at, LastPage *page
     return count;
 }
 
+// Wishes [0, n) of `out`, in order of rows, into `keep`.
+typedef struct LastPart {
+    History *h;
+    uint64_t lane;
+    const Wanted *wanted;
+    int64_t n, at;
+    Arena *keep;
+    HistoryPoint *out;
+    Err err;
+} LastPart;
+
+static void *last_part(void *arg) {
+    LastPart *p = arg;
+    Last l = {.h = p->h, .lane = p->lane, .at = p->at, .keep = p->keep, .out = p->out};
+    LastPage pages[LAST_PAGES];
+    l.d = history_desk_take(p->h);
+    for (int64_t next = 0; next < p->n && p->err == ERR_OK;) {
+        int64_t count = cut_pages(p->wanted, p->n, &next, pages);
+        p->err = last_pages(&l, pages, count);
+    }
+    history_desk_give(p->h, l.d);
+    mem_free(l.blocks.p);
+    return NULL;
+}
+
+// Where the second half of the pages begins; n when there are too few for two threads.
+static int64_t half_of(const Wanted *w, int64_t n) {
+    int64_t pages = 0, middle = n / 2;
+    for (int64_t i = 0; i < n; i++) pages += i == 0 || w[i].row >> PAGE_SHIFT != w[i - 1].row >> PAGE_SHIFT;
+    if (pages < LAST_PAGES) return n;
+    while (middle < n && w[middle].row >> PAGE_SHIFT == w[middle - 1].row >> PAGE_SHIFT) middle++;
+    return middle;
+}
+
+// The second part by a thread of its own; by this one when there is none.
+static Err last_halves(LastPart *first, LastPart *second) {
+    Thread t;
+    Arena keep;
+    Arena *mine = first->keep;
+    arena_init(&keep, 0);
+    second->keep = &keep;
+    bool apart = thread_start(&t, "sosia-last", last_part, second) == ERR_OK;
+    last_part(first);
+    if (apart) thread_join(&t);
+    else last_part(second);
+    for (int64_t i = 0; i < second->n; i++) {
+        HistoryPoint *p = &second->out[second->wanted[i].place];
+        if (p->text.n) p->text = arena_str(mine, p->text);
+        if (p->source.n) p->source = arena_str(mine, p->source);
+    }
+    arena_free(&keep);
+    return first->err ? first->err : second->err;
+}
+
 Err history_last(History *h, uint64_t lane, const uint64_t *rows, int64_t n, int64_t at, Arena *keep,
                  HistoryPoint *out) {
     Wanted *w = mem_alloc((size_t)n * sizeof *w);
-    Last l = {.h = h, .lane = lane, .at = at, .keep = keep, .out = out};
-    LastPage pages[LAST_PAGES];
     for (int64_t i = 0; i < n; i++) w[i] = (Wanted){.row = rows[i], .place = i};
     memset(out, 0, (size_t)n * sizeof *out);
     if (n) qsort(w, (size_t)n, sizeof *w, by_row);
-    l.d = history_desk_take(h);
-    Err e = ERR_OK;
-    for (int64_t next = 0; next < n && e == ERR_OK;) {
-        int64_t count = cut_pages(w, n, &next, pages);
-        e = last_pages(&l, pages, count);
-    }
-    history_desk_give(h, l.d);
-    mem_free(l.blocks.p);
+    int64_t middle = half_of(w, n);
+    LastPart first = {.h = h, .lane = lane, .wanted = w, .n = middle, .at = at, .keep = keep, .out = out};
+    LastPart second = first;
+    second.wanted += middle;
+    second.n = n - middle;
+    if (second.n) first.err = last_halves(&first, &second);
+    else last_part(&first);
     mem_free(w);
-    return e;
+    return first.err;
 }
 
 // ---- batches by time ----

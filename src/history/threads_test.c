@@ -208,6 +208,58 @@ static void heads_of_many_series_stay_in_bounds(void **state) {
     test_vfs_free(disk);
 }
 
+// Texts of rows on many pages: half of them is looked at by a thread of its own. Batch `seq` sets the rows of every
+// seq-th page.
+static void last_values_of_many_pages(void **state) {
+    (void)state;
+    enum { PAGES = 90, EACH = 5, BATCHES_OF_TEXT = 6, N = PAGES * EACH };
+    TestVfs *disk = test_vfs_new("pages");
+    HistoryLab *l = mem_alloc(sizeof *l);
+    history_lab_init(l, 1, STR("pages.sosia"), "pages");
+    l->threads = true;
+    assert_int_equal(history_lab_open(l), ERR_OK);
+    for (uint64_t seq = 1; seq <= BATCHES_OF_TEXT; seq++) {
+        Buf trail = {0};
+        for (uint64_t i = 0; i < N; i++) {
+            char text[40];
+            if (i / EACH % seq != 0) continue;
+            snprintf(text, sizeof text, "row %llu of batch %llu", (unsigned long long)i, (unsigned long long)seq);
+            const TrailPoint p = {.kind = TRAIL_PUT,
+                                  .cell = CELL_STR,
+                                  .vec = 80,
+                                  .row = i / EACH * 1024 + i % EACH * 100,
+                                  .text = str_of(text)};
+            trail_put(&trail, &p);
+        }
+        history_add(l->h, seq, TIME0 + (int64_t)seq * 1000, STR("pages"), &trail);
+        if (seq == 3) history_drain(l->h);
+    }
+    history_wait(l->h, BATCHES_OF_TEXT);
+    uint64_t rows[N];
+    HistoryPoint out[N];
+    for (uint64_t i = 0; i < N; i++) rows[(i * 7) % N] = i / EACH * 1024 + i % EACH * 100; // in no order
+    for (uint64_t at = 0; at <= BATCHES_OF_TEXT; at++) {
+        Arena keep;
+        arena_init(&keep, 0);
+        assert_int_equal(history_last(l->h, LANE, rows, N, TIME0 + (int64_t)at * 1000, &keep, out), ERR_OK);
+        for (uint64_t i = 0; i < N; i++) {
+            char want[40];
+            uint64_t page = rows[i] / 1024, seq = at;
+            while (seq && page % seq != 0) seq--;
+            assert_int_equal(out[i].seq, seq);
+            snprintf(want, sizeof want, "row %llu of batch %llu",
+                     (unsigned long long)(page * EACH + rows[i] % 1024 / 100), (unsigned long long)seq);
+            if (seq) assert_true(str_eq(out[i].text, str_of(want)) && str_eq(out[i].source, STR("pages")));
+            else assert_int_equal(out[i].kind, 0);
+        }
+        arena_free(&keep);
+    }
+    history_lab_close(l);
+    history_lab_free(l);
+    mem_free(l);
+    test_vfs_free(disk);
+}
+
 // A world that lives, with a thread of history of its own.
 static void a_life_with_threads(void **state) {
     (void)state;
@@ -239,6 +291,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(readers_see_each_point_once),
         cmocka_unit_test(heads_of_many_series_stay_in_bounds),
+        cmocka_unit_test(last_values_of_many_pages),
         cmocka_unit_test(a_life_with_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
