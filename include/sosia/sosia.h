@@ -512,8 +512,8 @@ typedef struct SosiaRun {
     SosiaStr kpis;            // names of what is counted, separated by commas; "": all KPIs of the world
 } SosiaRun;
 // Begin, or go on. The body is {"state","now","until",...} as in GET of a world. It is kept by then: whatever happens
-// to the process, the run is taken up by the next. Errors: WORLD_NOT_FOUND, UNSUPPORTED (live), ARGUMENT,
-// WORLD_RUNNING, LIMIT (64 at once), STORAGE, STORAGE_FULL.
+// to the process, the run is taken up by the next. Errors: WORLD_NOT_FOUND, UNSUPPORTED (live), ARGUMENT (also for a
+// KPI that there is not), WORLD_RUNNING, LIMIT (64 at once), STORAGE, STORAGE_FULL.
 SosiaErr sosia_run(Sosia *s, const SosiaCaller *who, const SosiaRun *r, SosiaOut *out);
 // Have it stand at the next instant; waits for that. sosia_run goes on with it. Errors: WORLD_NOT_FOUND.
 SosiaErr sosia_run_pause(Sosia *s, const SosiaCaller *who, SosiaStr world, SosiaOut *out);

@@ -28,7 +28,7 @@ bool kpi_named(Str names, Str name) {
     return false;
 }
 
-static Err check_names(const View *v, Str names, Diag *d) {
+Err kpis_check(const View *v, Str names, Diag *d) {
     while (names.n) {
         Str name = next_name(&names);
         if (name.n && !catalog_doc(v->catalog, KPIS_COLLECTION, name))
@@ -110,7 +110,7 @@ static Err make_row(Kpis *k, View *v, Rates *r, const Doc *doc, bool named, bool
 
 Err kpis_make(View *v, Rates *r, Str names, Kpis **out, Diag *d) {
     int32_t count, first = catalog_docs(v->catalog, KPIS_COLLECTION, &count);
-    TRY(check_names(v, names, d));
+    TRY(kpis_check(v, names, d));
     Kpis *k = blank(count);
     for (int32_t i = first; i < first + count; i++) {
         const Doc *doc = v->catalog->docs[i];

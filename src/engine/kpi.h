@@ -45,6 +45,8 @@ typedef struct Kpis {
     int64_t *times;
 } Kpis;
 
+// Is each of the names ("a,b"; "": none) that of a KPI of the world? Errors: ARGUMENT, with the name.
+MUST Err kpis_check(const View *v, Str names, Diag *d);
 // Those of the world, watched by `r` (made, not added yet). names: separated by commas, "": all. One that does not fit
 // is kept with the reason, unless it is named. Errors: ARGUMENT (none is called that), those of rates_watch.
 MUST Err kpis_make(View *v, Rates *r, Str names, Kpis **out, Diag *d);

@@ -18,6 +18,8 @@
     "{\"@type\":[\"Property\",\"Area\"],\"name\":\"area\",\"schema\":\"double\",\"unit\":\"squareMetre\"},"            \
     "{\"@type\":\"Property\",\"name\":\"noise\",\"schema\":\"double\"},"                                               \
     "{\"@type\":\"Property\",\"name\":\"note\",\"schema\":\"string\"},"                                                \
+    "{\"@type\":[\"Property\",\"Length\"],\"name\":\"total\",\"schema\":\"double\",\"unit\":\"metre\"},"               \
+    "{\"@type\":\"Property\",\"name\":\"share\",\"schema\":\"double\"},"                                               \
     "{\"@type\":\"Relationship\",\"name\":\"feeds\"}]}]"
 #define BEHAVIOUR                                                                                                      \
     "{\"model\":\"dtmi:t:Tank;1\",\"say\":[\"der(level) = inflow / area - 0.0001 '1/s' * level\","                     \
@@ -95,6 +97,13 @@ static int64_t count_in(Kit *k, const char *world, const char *name, const char 
     return n;
 }
 
+// Two forks, one run with what is counted and one without, come to the same values.
+static void same_values(Kit *k) {
+    SosiaDiff d = {.world = kit_str("with"), .against = kit_str("without")};
+    assert_int_equal(sosia_diff(k->s, NULL, &d, &k->out), SOSIA_OK);
+    kit_has(kit_body(k), "\"counts\":{\"values\":0,");
+}
+
 // The same values in two forks, with and without what is counted.
 static void nobody_notices(void **state) {
     (void)state;
@@ -106,13 +115,61 @@ static void nobody_notices(void **state) {
         assert_int_equal(kit_write_in(&k, "without", SOSIA_DEFINITION_DELETE, KPIS[i][0], "kpis", ""), SOSIA_OK);
     run_it(&k, "with", 30 * HOUR);
     run_it(&k, "without", 30 * HOUR);
-    SosiaDiff d = {.world = kit_str("with"), .against = kit_str("without")};
-    assert_int_equal(sosia_diff(k.s, NULL, &d, &k.out), SOSIA_OK);
-    kit_has(kit_body(&k), "\"counts\":{\"values\":0,");
+    same_values(&k);
     kit_has(kit_body(&k), "\"documents\":7}");
     assert_true(number_of(kpi_in(&k, "with", "time"), "value") == 108000);
     assert_true(number_of(kpi_in(&k, "with", "water"), "value") > 1);
     assert_null(kpi_in(&k, "without", "water"));
+    kit_close(&k);
+}
+
+static void near(Kit *k, const char *name, double want) {
+    double got = number_of(kpi_in(k, "with", name), "value");
+    if (!(fabs(got - want) <= 1e-6 * fabs(want))) fail_msg("%s: %.17g, not %.17g", name, got, want);
+}
+
+// Derived values that no behaviour reads, one of them over another: they move for the KPIs, as the closed forms say and
+// as they are stored in the end, and nothing else moves otherwise.
+static void derived_values(void **state) {
+    (void)state;
+    static const char *const OF[][2] = {
+        {"total", "{\"twin\":\"a\",\"expression\":\"total\",\"over\":\"mean\"}"},
+        {"most", "{\"twin\":\"a\",\"expression\":\"total\",\"over\":\"max\"}"},
+        {"share", "{\"twin\":\"a\",\"expression\":\"share\",\"over\":\"mean\"}"},
+        {"last", "{\"twin\":\"a\",\"expression\":\"share\",\"over\":\"last\"}"},
+        {"above", "{\"twin\":\"c\",\"expression\":\"SUM(out.feeds.share)\",\"over\":\"mean\"}"}};
+    Kit k;
+    kit_open(&k, &(SosiaOpen){0});
+    kit_do(&k, SOSIA_MODELS_ADD, "", "", MODEL);
+    tank(&k, "a", 10);
+    tank(&k, "b", 8);
+    tank(&k, "c", 0);
+    kit_do(&k, SOSIA_LINK_PUT, "a", "l", "{\"$relationshipName\":\"feeds\",\"$targetId\":\"b\"}");
+    kit_do(&k, SOSIA_LINK_PUT, "c", "l", "{\"$relationshipName\":\"feeds\",\"$targetId\":\"a\"}");
+    kit_do(&k, SOSIA_DEFINITION_PUT, "tank", "behaviours",
+           "{\"model\":\"dtmi:t:Tank;1\",\"say\":[\"der(level) = inflow / area\"]}");
+    kit_do(&k, SOSIA_DERIVED_PUT, "total", "",
+           "{\"twin\":\"a\",\"property\":\"total\",\"expression\":\"level + SUM(out.feeds.level)\"}");
+    kit_do(&k, SOSIA_DERIVED_PUT, "share", "",
+           "{\"model\":\"dtmi:t:Tank;1\",\"property\":\"share\",\"expression\":\"level / total\"}");
+    fork_it(&k, "with");
+    fork_it(&k, "without");
+    for (size_t i = 0; i < sizeof OF / sizeof *OF; i++)
+        assert_int_equal(kit_write_in(&k, "with", SOSIA_DEFINITION_PUT, OF[i][0], "kpis", OF[i][1]), SOSIA_OK);
+    run_it(&k, "with", HOUR);
+    assert_null(strstr(kit_body(&k), "\"notes\""));
+    run_it(&k, "without", HOUR);
+    same_values(&k);
+    // Levels are 1.2 m + p t of a, and q t of both.
+    double p = 0.01 / 4, q = 0.018 / 4, t = 3600;
+    double share = p / q + (1.2 - p / q * 2.4) / q * log((2.4 + q * t) / 2.4) / t;
+    near(&k, "total", 2.4 + q * t / 2);
+    near(&k, "most", 2.4 + q * t);
+    near(&k, "share", share);
+    near(&k, "above", share);
+    near(&k, "last", (1.2 + p * t) / (2.4 + q * t));
+    assert_int_equal(kit_get_in(&k, "with", SOSIA_GET_TWIN, "a", ""), SOSIA_OK);
+    near(&k, "last", number_of(kit_body(&k), "share"));
     kit_close(&k);
 }
 
@@ -255,8 +312,9 @@ static void damaged(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nobody_notices), cmocka_unit_test(pieces_and_changes), cmocka_unit_test(few_points),
-        cmocka_unit_test(forgotten),      cmocka_unit_test(side_by_side),       cmocka_unit_test(damaged),
+        cmocka_unit_test(nobody_notices), cmocka_unit_test(derived_values), cmocka_unit_test(pieces_and_changes),
+        cmocka_unit_test(few_points),     cmocka_unit_test(forgotten),      cmocka_unit_test(side_by_side),
+        cmocka_unit_test(damaged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

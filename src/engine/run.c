@@ -256,6 +256,27 @@ static Err check_changes(Str changes, SosiaOut *out) {
     return err;
 }
 
+typedef struct Names {
+    Str kpis;
+    SosiaOut *out;
+} Names;
+
+static Err look_for_kpis(View *v, void *ctx) {
+    const Names *x = ctx;
+    Diag d;
+    diag_init(&d);
+    Err err = kpis_check(v, x->kpis, &d);
+    if (err) (void)say(x->out, err, "%.*s", STR_ARG(d.messages[0].text));
+    diag_free(&d);
+    return err;
+}
+
+// Names that are asked for are those of the world as it is.
+static Err check_kpis(Realm *realm, Str names, SosiaOut *out) {
+    if (!names.n) return ERR_OK;
+    return engine_read_realm(realm, NULL, look_for_kpis, &(Names){names, out}, NULL);
+}
+
 static Str own_copy(Str s) {
     char *p = mem_alloc((size_t)s.n + 1);
     if (s.n) memcpy(p, s.p, (size_t)s.n);
@@ -355,6 +376,7 @@ static Err begin(Sosia *s, Realm *realm, const SosiaRun *a, SosiaOut *out) {
     TRY(solver_of(a, &o, out));
     TRY(until_of(a, realm, now, &until, out));
     TRY(check_changes(a->changes, out));
+    TRY(check_kpis(realm, a->kpis, out));
     Run *r = run_new(s, realm, a, now, until, &o);
     Err err = enlist(s, r);
     if (err == ERR_WORLD_RUNNING) (void)say(out, err, "it runs already; pause it first");

@@ -306,6 +306,8 @@ static void refusals_and_failures(void **state) {
     assert_int_equal(begin(&k, (SosiaRun){.solver = kit_str("euler")}), SOSIA_ARGUMENT);
     assert_int_equal(begin(&k, (SosiaRun){.changes = kit_str("[1]")}), SOSIA_ARGUMENT);
     assert_int_equal(sosia_run(k.s, NULL, &(SosiaRun){.world = kit_str("f")}, &k.out), SOSIA_ARGUMENT);
+    assert_int_equal(begin(&k, (SosiaRun){.kpis = kit_str("none")}), SOSIA_ARGUMENT);
+    assert_true(str_find_str(buf_str(&k.out.message), STR("there is no KPI \"none\"")) >= 0);
     assert_int_equal(sosia_run_status(k.s, NULL, kit_str("f"), 0, &k.out), SOSIA_OK);
     kit_has(kit_body(&k), "\"state\":\"idle\"");
     // What cannot go on says why, and where.

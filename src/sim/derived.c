@@ -2,8 +2,9 @@
 // Definitions of derived values (collection "derived", see engine/derive.h) as definitions among the statements of
 // behaviours: what behaviours read of them moves within a run. The writer still computes what is stored.
 //
-// Taken are those that a statement reads, or another one that is taken. What the language of behaviours does not say,
-// or says otherwise, is left as it stands when the run begins, with a note that names it and tells why.
+// Taken are those that a statement reads, or another one that is taken; and aside, where nothing that moves knows of
+// them, those that a watch alone needs. What the language of behaviours does not say, or says otherwise, is left as it
+// stands when the run begins, with a note that names it and tells why.
 //
 // Expressions there are over numbers in the units of their properties, here over numbers in SI. Sums, comparisons and
 // choices come to the same; products of quantities do so in units of SI alone, sums of temperatures in kelvin alone. So
@@ -26,6 +27,7 @@ typedef struct Derived {
     Definition *defs;
     int32_t count;
     bool *tried; // by column
+    bool *busy;  // by column: its definitions are being looked at for a watch
 } Derived;
 
 static void note(Derived *x, Definition *def, const char *why, int64_t n) {
@@ -240,13 +242,14 @@ static void take_column(Derived *x, uint32_t col, uint32_t derived_from) {
         in.width = (uint32_t)schema_find(c->schema, x->defs[best].doc.model)->base_count;
         rates_inst_add(r, &in);
     }
-    for (int32_t i = 0; i < x->count; i++) {
+    bool *own = NEW(&r->keep, bool, rows + 1);
+    for (int32_t i = 0; i < x->count; i++) { // of each twin the first by name
         Definition *def = &x->defs[i];
         uint32_t twin = def->doc.twin.n && str_eq(def->property, path) ? rates_twin(r->graph, def->doc.twin) : NONE;
-        if (twin == NONE || r->graph->table[twin] != (uint32_t)owner) continue;
+        if (twin == NONE || r->graph->table[twin] != (uint32_t)owner || own[twin - r->roles[role].first]) continue;
+        own[twin - r->roles[role].first] = true;
         if (take(x, def, (uint32_t)owner, role, derived_from, &in)) rates_inst_of(r, &in, twin);
         else rates_rest(r, role, twin); // it stands still: the model's definition does not hold for it
-        break;                          // the first by name
     }
 }
 
@@ -257,6 +260,7 @@ void derived_add(Rates *r) {
     *x = (Derived){.r = r, .defs = NEW(&r->keep, Definition, n)};
     r->derived = x;
     x->tried = NEW(&r->keep, bool, r->catalog->next_vec + 1);
+    x->busy = NEW(&r->keep, bool, r->catalog->next_vec + 1);
     for (int32_t i = 0; i < n; i++) read_definition(x, r->catalog->docs[first + i]);
     uint32_t derived_from = r->inst_count;
     for (uint32_t i = 0; i < r->role_count; i++) { // what is taken may read more
@@ -265,20 +269,74 @@ void derived_add(Rates *r) {
     }
 }
 
-void derived_watched(Rates *r, const RatesRead *reads, uint32_t n) {
-    static const char why[] = "a KPI reads it and no behaviour does: it stands still for the KPI";
-    Derived *x = r->derived;
-    for (uint32_t i = 0; x && i < n; i++) {
-        const RatesRole *role = &r->roles[reads[i].role];
-        if (role->link || role->always) continue;
-        const Table *t = &r->catalog->tables[role->owner];
-        int32_t best = best_for(x, t, role->field->path);
-        if (best >= 0) note(x, &x->defs[best], why, (int64_t)sizeof why - 1);
-        for (int32_t k = 0; k < x->count; k++) {
-            Definition *def = &x->defs[k];
-            uint32_t twin = def->doc.twin.n ? rates_twin(r->graph, def->doc.twin) : NONE;
-            if (twin != NONE && r->graph->table[twin] == role->owner && str_eq(def->property, role->field->path))
-                note(x, def, why, (int64_t)sizeof why - 1);
-        }
+// ---- for watches alone ----------------------------------------------------------------------------------------------
+// What only a watch reads must not bind twins together, cut steps or be told: it becomes no instance, but one aside.
+
+static bool is_busy(const Derived *x, const RatesInst *in) {
+    for (uint32_t i = 0; i < in->read_count; i++)
+        if (x->busy[x->r->roles[in->reads[i].role].col]) return true;
+    return false;
+}
+
+static bool look_aside(Derived *x, Definition *def, uint32_t table, RatesInst *out) {
+    static const char back[] = "it looks back";
+    Rates *r = x->r;
+    uint32_t delays = r->delay_count;
+    Diag d;
+    diag_init(&d);
+    Err err = rates_inst(r, &def->doc, 0, table, &d, out);
+    const char *why = err ? "it cannot be computed" : differs(r, out);
+    if (r->delay_count > delays) why = back;
+    r->delay_count = delays;
+    if (!err && !why && is_busy(x, out)) why = "it needs itself";
+    if (err && d.count) note(x, def, d.messages[0].text.p, d.messages[0].text.n);
+    else if (why) note(x, def, why, (int64_t)strlen(why));
+    diag_free(&d);
+    return !why;
+}
+
+static void column_aside(Derived *x, uint32_t number);
+
+// Behind those it needs. rows: for which it holds; NULL: all.
+static void push_aside(Derived *x, RatesInst *in, const bool *rows) {
+    Rates *r = x->r;
+    for (uint32_t i = 0; i < in->read_count; i++) column_aside(x, in->reads[i].role);
+    in->has = rows;
+    r->roles[in->role].aside = true;
+    *RATES_PUSH(r, r->asides, r->aside_count, r->aside_cap) = *in;
+}
+
+// Those of single twins: the first by name of each. own: by row, there is one.
+static void twins_aside(Derived *x, uint32_t number, Str path, bool *own) {
+    Rates *r = x->r;
+    RatesInst in;
+    uint32_t table = r->roles[number].owner, first = r->roles[number].first, rows = r->roles[number].rows;
+    for (int32_t i = 0; i < x->count; i++) {
+        Definition *def = &x->defs[i];
+        uint32_t twin = def->doc.twin.n && str_eq(def->property, path) ? rates_twin(r->graph, def->doc.twin) : NONE;
+        if (twin == NONE || r->graph->table[twin] != table || own[twin - first]) continue;
+        own[twin - first] = true;
+        if (!look_aside(x, def, table, &in)) continue;
+        bool *has = NEW(&r->keep, bool, rows);
+        has[twin - first] = true;
+        push_aside(x, &in, has);
     }
+}
+
+static void column_aside(Derived *x, uint32_t number) {
+    Rates *r = x->r;
+    RatesRole role = r->roles[number];
+    RatesInst in;
+    if (role.link || x->tried[role.col]) return;
+    x->tried[role.col] = x->busy[role.col] = true;
+    bool *own = NEW(&r->keep, bool, role.rows + 1), *rest = NEW(&r->keep, bool, role.rows + 1);
+    twins_aside(x, number, role.field->path, own);
+    for (uint32_t i = 0; i < role.rows; i++) rest[i] = !own[i];
+    int32_t best = best_for(x, &r->catalog->tables[role.owner], role.field->path);
+    if (best >= 0 && role.rows && look_aside(x, &x->defs[best], role.owner, &in)) push_aside(x, &in, rest);
+    x->busy[role.col] = false;
+}
+
+void derived_watched(Rates *r, const RatesRead *reads, uint32_t n) {
+    for (uint32_t i = 0; r->derived && i < n; i++) column_aside(r->derived, reads[i].role);
 }

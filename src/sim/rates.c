@@ -189,7 +189,10 @@ static void call_run(Call *c) {
                        .ctx = c};
 }
 
-void call_end(Call *c) { arena_free(&c->tmp); }
+void call_end(Call *c) {
+    tally_free(c);
+    arena_free(&c->tmp);
+}
 
 int rates_fail(Call *c, uint32_t inst, uint32_t row, const char *fmt, ...) {
     const RatesInst *in = &c->r->insts[inst];

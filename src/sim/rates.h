@@ -105,6 +105,8 @@ typedef struct Call {
     uint8_t *watch_dirty;     // by watch and lane
     struct Pieces **pieces;   // by system and number and lane; during motion, see rates_tally.c
     double *watch_y;          // scratch for the unknowns of one problem
+    sim_col *watch_col;       // columns as watches see them, NULL: not yet;
+    double **aside;           // with these in place of roles that are derived aside, by role, NULL: not yet
     bool failed;
 } Call;
 
@@ -196,6 +198,8 @@ void tally_init(Call *c);
 void tally_close(Call *c);
 // A cell of a role moved: which watches are to be looked at again.
 void tally_soil(Call *c, uint32_t role, uint32_t elem);
+// Gives back what looks needed.
+void tally_free(Call *c);
 // An instant is over: what the watches are from here on.
 void tally_look(Call *c);
 // A problem begins anew: its steps are of the past.

@@ -16,10 +16,10 @@
 
 typedef enum RatesKind { KIND_NUMBER, KIND_BOOL, KIND_SYMBOL } RatesKind;
 
-// How one instance reads a role: what to look at again when a cell of it moves.
-typedef enum RatesVia { VIA_OWN, VIA_TWIN, VIA_LINK } RatesVia;
+// How one instance reads a role: what to look at again when a cell of it moves. ROWS: a watch alone, over definitions.
+typedef enum RatesVia { VIA_OWN, VIA_TWIN, VIA_LINK, VIA_ROWS } RatesVia;
 typedef struct RatesRead {
-    uint32_t role, agg; // agg: of TWIN and LINK
+    uint32_t role, agg; // agg: of TWIN and LINK; of ROWS the number of the list of rows
     RatesVia via;
 } RatesRead;
 typedef struct RatesDep {
@@ -38,6 +38,7 @@ typedef struct RatesRole {
     const Unit *unit;
     bool state, always, acted; // set by a rate, a definition, acts
     bool flows;                // moves between events
+    bool aside;                // derived for watches alone: the column holds what the world had
     uint32_t shadow;           // number among those that PRE looks at, NONE
     const RatesDep *deps;
     uint32_t dep_count;
@@ -122,6 +123,19 @@ typedef struct RatesSpot {
     uint32_t system, place; // place: row of a cohort, 0
 } RatesSpot;
 
+// Rows of a role, ascending.
+typedef struct RatesRows {
+    const uint32_t *rows;
+    uint32_t count;
+} RatesRows;
+
+// Derived values that a watch needs and no statement does: they are computed aside, before each look at it.
+typedef struct RatesAside {
+    uint32_t inst; // of `asides`; NONE: these rows have no definition, and are what the column holds
+    uint32_t role;
+    RatesRows at;
+} RatesAside;
+
 // An expression of one twin that is watched: it moves nothing, and nothing moves otherwise for it.
 typedef struct RatesWatch {
     SayDoc doc;
@@ -135,6 +149,8 @@ typedef struct RatesWatch {
     uint32_t kink_count;
     RatesSpot *spots;
     uint32_t spot_count, spot_cap;
+    RatesAside *asides; // each behind those it needs
+    uint32_t aside_count, aside_cap;
 } RatesWatch;
 
 struct Rates {
@@ -166,6 +182,10 @@ struct Rates {
     uint32_t *place_of;  // by twin: of a cohort its row's number within it
     RatesWatch *watches;
     uint32_t watch_count, watch_cap;
+    RatesInst *asides; // definitions for watches alone: no instance knows of them; each behind those it needs
+    uint32_t aside_count, aside_cap;
+    RatesRows *lists; // of VIA_ROWS
+    uint32_t list_count, list_cap;
     RatesNote *notes;
     uint32_t note_count, note_cap;
     struct Derived *derived; // NULL: no definitions, or none was looked at
@@ -192,7 +212,8 @@ uint32_t rates_twin(const SimGraph *g, Str name);
 
 // Behind the statements of behaviours: the definitions of derived values that they read.
 void derived_add(Rates *r);
-// Something that moves nothing reads these: definitions that no statement reads stand still, with a note.
+// Something that moves nothing reads these: definitions that no statement reads become instances aside, with all that
+// they need; roles of theirs are `aside`. Those that cannot stand still, with a note.
 void derived_watched(Rates *r, const RatesRead *reads, uint32_t n);
 
 // ---- compile.c ------------------------------------------------------------------------------------------------------

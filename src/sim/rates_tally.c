@@ -13,6 +13,7 @@
 #include <math.h>
 #include <string.h>
 #include "base/check.h"
+#include "base/mem.h"
 #include "num/root.h"
 #include "sim/rates.h"
 
@@ -284,6 +285,37 @@ static void show_at(const Panel *x, double t) {
     }
 }
 
+// Columns as a watch sees them: what is derived for it alone is computed from what the others hold, in memory of the
+// call, so that nobody else sees it.
+static void see_asides(Call *c, const RatesWatch *w, uint32_t lane, ProgRun *run) {
+    const Rates *r = c->r;
+    if (!w->aside_count) return;
+    if (!c->watch_col) {
+        c->watch_col = NEW(&c->tmp, sim_col, r->role_count + 1);
+        c->aside = NEW(&c->tmp, double *, r->role_count + 1);
+    }
+    memcpy(c->watch_col, c->c->col, r->role_count * sizeof *c->watch_col);
+    run->col = c->watch_col;
+    run->roots = NULL;
+    for (uint32_t i = 0; i < w->aside_count; i++) {
+        const RatesAside *a = &w->asides[i];
+        const double *held = c->c->col[a->role].v;
+        double **mine = &c->aside[a->role];
+        if (!*mine) *mine = mem_alloc((size_t)r->roles[a->role].rows * c->lanes * sizeof **mine);
+        c->watch_col[a->role].v = *mine;
+        ProgSel sel = {.rows = a->at.rows, .n = a->at.count, .lane = (int16_t)lane};
+        if (a->inst != NONE) prog_run(&r->asides[a->inst].expr, run, &sel, NULL, *mine);
+        for (uint32_t k = 0; a->inst == NONE && k < a->at.count; k++) {
+            size_t at = (size_t)a->at.rows[k] * c->lanes + lane;
+            (*mine)[at] = held[at];
+        }
+    }
+}
+
+void tally_free(Call *c) {
+    for (uint32_t i = 0; c->aside && i < c->r->role_count; i++) mem_free(c->aside[i]);
+}
+
 // The expression with what columns hold, at t; roots may be NULL.
 static double value_at(Call *c, const RatesWatch *w, uint32_t lane, double t, double *roots) {
     double at[SIM_LANES_MAX], v, room[ROOTS_MAX];
@@ -291,6 +323,7 @@ static double value_at(Call *c, const RatesWatch *w, uint32_t lane, double t, do
     ProgRun run = c->run;
     run.t = at;
     run.t_each = false;
+    see_asides(c, w, lane, &run);
     run.roots = w->expr.roots <= ROOTS_MAX ? (roots ? roots : room) : NULL;
     ProgSel sel = {.first = w->row, .n = 1, .lane = (int16_t)lane};
     prog_run(&w->expr, &run, &sel, &v, NULL);
@@ -558,6 +591,16 @@ void tally_look(Call *c) {
     }
 }
 
+static bool listed(const RatesRows *l, uint32_t row) {
+    uint32_t lo = 0, hi = l->count;
+    while (lo < hi) {
+        uint32_t mid = (lo + hi) / 2;
+        if (l->rows[mid] < row) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo < l->count && l->rows[lo] == row;
+}
+
 static bool reads_over(const Call *c, const RatesWatch *w, const RatesDep *d, uint32_t dense) {
     const SimGraph *g = c->r->graph;
     const RatesHop *h = &c->r->hops[d->agg];
@@ -580,7 +623,8 @@ void tally_soil(Call *c, uint32_t role, uint32_t elem) {
         const RatesWatch *w = &c->r->watches[d->inst];
         uint8_t *dirty = &c->watch_dirty[d->inst * c->lanes + lane];
         if (*dirty || w->flows) continue;
-        *dirty = d->via == VIA_OWN ? row == w->row : reads_over(c, w, d, r->first + row);
+        if (d->via == VIA_ROWS) *dirty = listed(&c->r->lists[d->agg], row);
+        else *dirty = d->via == VIA_OWN ? row == w->row : reads_over(c, w, d, r->first + row);
     }
 }
 

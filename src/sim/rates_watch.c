@@ -80,10 +80,114 @@ static void keep_spots(Rates *r, RatesWatch *w) {
     }
 }
 
+// ---- derived values aside -------------------------------------------------------------------------------------------
+
+// Cells that a watch needs beside those it reads itself: by role, by row.
+typedef struct Needs {
+    Rates *r;
+    RatesWatch *w;
+    Arena tmp;
+    bool **of;
+    double *kinks;
+    uint32_t kink_count, kink_cap;
+} Needs;
+
+static void need(Needs *x, uint32_t role, uint32_t row) {
+    if (!x->of[role]) x->of[role] = NEW(&x->tmp, bool, x->r->roles[role].rows + 1);
+    x->of[role][row] = true;
+}
+
+// What a row reads. aside: of those roles alone.
+static void need_reads(Needs *x, const RatesRead *reads, uint32_t n, uint32_t row, bool aside) {
+    for (uint32_t i = 0; i < n; i++) {
+        if (aside && !x->r->roles[reads[i].role].aside) continue;
+        if (reads[i].via == VIA_OWN) {
+            need(x, reads[i].role, row);
+            continue;
+        }
+        const ProgAgg *a = &x->r->aggs[reads[i].agg];
+        for (int32_t l = 0; l < a->leaf_count; l++) {
+            for (uint32_t e = a->ptr[row]; e < a->ptr[row + 1]; e++) {
+                uint32_t at = a->leaves[l].role ? a->leaves[l].role[e] : a->leaves[l].all;
+                if (at == reads[i].role) need(x, at, a->leaves[l].row[e]);
+            }
+        }
+    }
+}
+
+// The rows that are needed and for which `has` holds (NULL: all), which are not needed any more then.
+static RatesRows take_rows(Needs *x, uint32_t role, const bool *has) {
+    uint32_t count = 0, n = 0, rows = x->r->roles[role].rows;
+    bool *of = x->of[role];
+    for (uint32_t i = 0; of && i < rows; i++) count += of[i] && (!has || has[i]);
+    if (!count) return (RatesRows){0};
+    uint32_t *list = NEW(&x->r->keep, uint32_t, count);
+    for (uint32_t i = 0; i < rows; i++) {
+        if (!of[i] || (has && !has[i])) continue;
+        list[n++] = i;
+        of[i] = false;
+    }
+    return (RatesRows){list, count};
+}
+
+// Definitions from the last to the first: whoever needs one stands behind it.
+static void need_definitions(Needs *x) {
+    Rates *r = x->r;
+    RatesWatch *w = x->w;
+    for (uint32_t i = r->aside_count; i-- > 0;) {
+        const RatesInst *in = &r->asides[i];
+        RatesRows at = take_rows(x, in->role, in->has);
+        if (!at.count) continue;
+        for (uint32_t k = 0; k < at.count; k++) need_reads(x, in->reads, in->read_count, at.rows[k], false);
+        for (uint32_t k = 0; k < in->kink_count; k++)
+            *RATES_PUSH(r, x->kinks, x->kink_count, x->kink_cap) = in->kinks[k];
+        w->flows = w->flows || in->timed;
+        *RATES_PUSH(r, w->asides, w->aside_count, w->aside_cap) = (RatesAside){i, in->role, at};
+    }
+}
+
+// What is left is what columns hold: what moves there moves the watch.
+static void need_columns(Needs *x, uint32_t number) {
+    Rates *r = x->r;
+    RatesWatch *w = x->w;
+    for (uint32_t i = 0; i < r->role_count; i++) {
+        RatesRole *role = &r->roles[i];
+        RatesRows at = take_rows(x, i, NULL);
+        if (!at.count) continue;
+        if (role->aside) *RATES_PUSH(r, w->asides, w->aside_count, w->aside_cap) = (RatesAside){NONE, i, at};
+        w->flows = w->flows || role->flows;
+        for (uint32_t k = 0; role->flows && !role->link && k < at.count; k++) see(r, w, role->first + at.rows[k]);
+        *RATES_PUSH(r, role->watchers, role->watcher_count, role->watcher_cap) =
+            (RatesDep){.inst = number, .agg = r->list_count, .via = VIA_ROWS};
+        *RATES_PUSH(r, r->lists, r->list_count, r->list_cap) = at;
+    }
+}
+
+// All that must be computed before a look, in order; its own kinks (c's) and those of what it needs.
+static void look_aside(Rates *r, RatesWatch *w, Compile *c, uint32_t number) {
+    Needs x = {.r = r, .w = w, .kinks = c->kinks, .kink_count = c->kink_count, .kink_cap = c->kink_cap};
+    if (!r->aside_count) return;
+    arena_init(&x.tmp, 0);
+    x.of = NEW(&x.tmp, bool *, r->role_count + 1);
+    need_reads(&x, c->reads, c->read_count, w->row, true);
+    need_definitions(&x);
+    need_columns(&x, number);
+    for (uint32_t i = 0, k = w->aside_count; i + 1 < k; i++) { // they were found from the last on
+        RatesAside a = w->asides[i];
+        w->asides[i] = w->asides[--k];
+        w->asides[k] = a;
+    }
+    c->kinks = x.kinks;
+    c->kink_count = x.kink_count;
+    arena_free(&x.tmp);
+}
+
+// ---- what it reads --------------------------------------------------------------------------------------------------
+
 // What it reads that moves between events, and whose that is.
 static void look_around(Rates *r, RatesWatch *w, const Compile *c) {
     uint32_t self = r->graph->table_first[w->table] + w->row;
-    w->flows = c->timed;
+    w->flows = w->flows || c->timed;
     for (uint32_t i = 0; i < c->read_count; i++) {
         const RatesRead *read = &c->reads[i];
         const RatesRole *role = &r->roles[read->role];
@@ -130,8 +234,9 @@ Err rates_watch(Rates *r, const RatesAsk *a, Diag *d) {
     Compile c;
     TRY(make(r, a, r->graph->table[twin], w, &c, d));
     w->row = twin - r->graph->table_first[w->table];
-    look_around(r, w, &c);
     derived_watched(r, c.reads, c.read_count);
+    look_aside(r, w, &c, r->watch_count);
+    look_around(r, w, &c);
     listen(r, &c, r->watch_count);
     *RATES_PUSH(r, r->watches, r->watch_count, r->watch_cap) = *w;
     return ERR_OK;

@@ -154,7 +154,23 @@ static const char *const STORM_TEXTS[] = {"c0:x",
                                           "c0:IF(x > 1, 1, 0)",
                                           "c5:AVG(out.feeds.z WHERE on)",
                                           "c6:m + n",
-                                          "c2:SIN(elapsed / 5s)"};
+                                          "c2:SIN(elapsed / 5s)",
+                                          "c8:extra + x",
+                                          "c1:SUM(out.feeds.pump.speed)",
+                                          "c0:IF(hot, 1, 0) + n",
+                                          "c3:pump.speed / (1 + m)",
+                                          "c2:set - temp",
+                                          "c4:COUNT(in.feeds WHERE hot)",
+                                          "c6:COUNT(out.feeds WHERE pump.on)",
+                                          "c5:pump.on"};
+// Derived values that watches alone read.
+static const char *const STORM_DERIVED[][2] = {
+    {"extra", "{'model':'dtmi:t:Big;1','property':'extra','expression':'SUM(in.feeds.pump.speed)'}"},
+    {"hot", "{'model':'dtmi:t:Cell;1','property':'hot','expression':'pump.speed > 2'}"},
+    {"on", "{'model':'dtmi:t:Cell;1','property':'pump.on','expression':'n > m'}"},
+    {"set", "{'model':'dtmi:t:Cell;1','property':'set','expression':'temp'}"},
+    {"speed", "{'model':'dtmi:t:Cell;1','property':'pump.speed','expression':'x + SUM(out.feeds.k)'}"},
+    {"speed3", "{'twin':'c3','property':'pump.speed','expression':'n * 2'}"}};
 #define STORM_COUNT ((int)(sizeof STORM_TEXTS / sizeof *STORM_TEXTS))
 
 static uint64_t next_random(uint64_t *s) {
@@ -180,6 +196,8 @@ static void storm(Rig *t) {
         if (i < 3) rig_link(t, from, "near", to, "");
     }
     rig_behaviour(t, "d", STORM);
+    for (size_t i = 0; i < sizeof STORM_DERIVED / sizeof *STORM_DERIVED; i++)
+        rig_document(t, "derived", STORM_DERIVED[i][0], STORM_DERIVED[i][1]);
 }
 
 // All that was told, as bytes.

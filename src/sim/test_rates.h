@@ -91,10 +91,10 @@ static inline void rig_link(Rig *t, const char *from, const char *rel, const cha
     CHECK(e == ERR_OK);
 }
 
-// A document of the collection, put without a look at it. Texts in statements have ` for their quotes.
-static inline void rig_behaviour(Rig *t, const char *name, const char *json) {
+// A document of a collection, put without a look at it. Texts in statements have ` for their quotes.
+static inline void rig_document(Rig *t, const char *collection, const char *name, const char *json) {
     Buf b = {0};
-    buf_str_put(&b, BEHAVIOURS_COLLECTION);
+    buf_str_put(&b, str_of(collection));
     buf_byte(&b, 0);
     buf_str_put(&b, str_of(name));
     buf_byte(&b, 0);
@@ -102,6 +102,9 @@ static inline void rig_behaviour(Rig *t, const char *name, const char *json) {
     lab_begin(&t->lab);
     CHECK(lab_finish(&t->lab, world_do(t->lab.w, &(Change){.kind = CHANGE_DOC, .text = buf_str(&b)})) == ERR_OK);
     buf_free(&b);
+}
+static inline void rig_behaviour(Rig *t, const char *name, const char *json) {
+    rig_document(t, "behaviours", name, json);
 }
 
 // Keep the messages as text.
