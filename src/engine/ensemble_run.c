@@ -7,6 +7,7 @@
 #include "engine/ensemble.h"
 
 #define LANES 8u
+#define PIECE 64 // instants between two looks at whether it is to stop
 #define REPLICATIONS_DEFAULT 30
 #define MOST_DEFAULT 10000
 
@@ -252,14 +253,25 @@ static void later_changes(EnsembleRun *r, Sim *s, int64_t group) {
     }
 }
 
+// Errors: those of sim_run, CLOSED when it is to stop. Pieces change nothing: see sim.h.
+static Err run_to(Sim *s, sim_time to, const _Atomic bool *stop, Diag *d) {
+    SimStats before, after = {.instants = PIECE};
+    for (before = (SimStats){0}; after.instants - before.instants >= PIECE;) {
+        if (atomic_load_explicit(stop, memory_order_relaxed)) return ERR_CLOSED;
+        sim_stats(s, &before);
+        TRY(sim_run(s, to, PIECE, NULL, NULL, d));
+        sim_stats(s, &after);
+    }
+    return ERR_OK;
+}
+
 static Err run_group(EnsembleRun *r, int64_t group, const _Atomic bool *stop, Diag *d) {
     Sim *s = begin_group(r, group);
     Err err = sim_start(s, d);
     if (!err) later_changes(r, s, group);
     for (int32_t i = 0; !err && i <= r->s.instants; i++) {
-        if (atomic_load_explicit(stop, memory_order_relaxed)) err = ERR_CLOSED;
         int64_t at = i < r->s.instants ? (int64_t)i * r->s.step_ns : r->s.until_ns - r->s.begin_ns;
-        if (!err) err = sim_run(s, (double)at / 1e9, 0, NULL, NULL, d);
+        err = run_to(s, (double)at / 1e9, stop, d);
         if (!err) sample_now(r, s, group, i);
     }
     sim_free(s);

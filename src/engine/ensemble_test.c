@@ -4,6 +4,7 @@
 #include <math.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include "base/time.h"
 #include "codec/json.h"
 #include "engine/test_kit.h"
 // LABELS: threads
@@ -281,6 +282,15 @@ static void test_stop(void **state) {
     assert_true(str_eq(state_in(&a), STR("stopped")));
     assert_true(number(&a.json, "replications") < 100000);
     arena_free(&a.keep);
+    assert_int_equal(begin(&k, "{\"for\":\"P200Y\"}"),
+                     SOSIA_OK); // two years, some millions of events, to the first look
+    do {                        // until it is well within them
+        assert_int_equal(sosia_ensemble_status(k.s, NULL, kit_str("f"), INT64_C(50000000), &k.out), SOSIA_OK);
+    } while (!strstr(kit_body(&k), "\"running\"") || strtod(strstr(kit_body(&k), "\"seconds\":") + 10, NULL) < 0.5);
+    int64_t asked = time_mono_ns();
+    assert_int_equal(sosia_ensemble_stop(k.s, NULL, kit_str("f"), &k.out), SOSIA_OK);
+    kit_has(kit_body(&k), "\"state\":\"stopped\"");
+    if (time_mono_ns() - asked > INT64_C(8000000000)) fail_msg("it goes on after it was stopped");
     assert_int_equal(begin(&k, "{\"for\":\"P1D\",\"replications\":10000}"), SOSIA_OK);
     assert_int_equal(sosia_drop(k.s, NULL, kit_str("f")), SOSIA_OK); // at work
     assert_int_equal(sosia_ensemble_status(k.s, NULL, kit_str("f"), 0, &k.out), SOSIA_WORLD_NOT_FOUND);
