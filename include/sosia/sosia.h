@@ -476,9 +476,9 @@ SosiaErr sosia_erasures(Sosia *s, const SosiaCaller *who, SosiaStr id, SosiaOut 
 // ---- worlds -------------------------------------------------------------------------------------------------------
 
 // A new world equal to `from` as it is visible now, or as it was: "live@TIME", "FORK@TIME". It is kept in the file,
-// with every batch that is written to it, and has a history of its own, when there is a file and history is kept; else it
-// lives in memory only. It has a clock of its own, which begins at the instant it was forked of and moves with what is
-// written to it, not with the wall clock.
+// with every batch that is written to it, and has a history of its own, when there is a file and history is kept;
+// else it lives in memory only. It has a clock of its own, which begins at the instant it was forked of and moves with
+// what is written to it, not with the wall clock.
 // Errors: WORLD_NOT_FOUND, WORLD_EXISTS, ARGUMENT (the name), LIMIT, those of past worlds, STORAGE, STORAGE_FULL. Cost:
 // microseconds in the writer, and a commit; of a past world the same, its pages are made when they are touched.
 SosiaErr sosia_fork(Sosia *s, const SosiaCaller *who, SosiaStr from, SosiaStr name);
