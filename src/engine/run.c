@@ -207,6 +207,8 @@ static void *run_thread(void *arg) {
     finish(r, err, &d);
     diag_free(&d);
     Sosia *e = r->engine;
+    if (atomic_load(&r->abandoned) && r->realm->scenario->number)
+        run_forget(e, r->realm->name, r->realm->scenario->number); // what it kept meanwhile
     run_unref(r); // and with it the realm: who closes the engine waits for both
     pthread_mutex_lock(&e->runs_lock);
     e->runs_at_work--;
@@ -561,6 +563,7 @@ void run_abandon(Realm *realm) {
     if (r) list_remove(e, r);
     pthread_mutex_unlock(&e->runs_lock);
     if (!r) return;
+    atomic_store(&r->abandoned, true);
     stop(r, false);
     run_unref(r);
 }

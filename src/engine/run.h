@@ -47,8 +47,9 @@ struct Kpis *run_counted(const Realm *r, const char **state);
 void run_abandon(Realm *r);
 // The engine has opened: take up what ran when it ended; what cannot be read is left alone.
 void runs_resume(Sosia *e);
-// Nothing is kept of a run any more: its world is dropped. Waits for the store; not for the writer.
-void run_forget(Sosia *e, Str world);
+// Nothing is kept of a run any more: its world, the scenario of that number, is dropped. What is kept by that name of a
+// later world stays. Waits for the store; not for the writer.
+void run_forget(Sosia *e, Str world, uint64_t number);
 // Something was erased from its world: the state that is kept goes, so that a run begins anew from the world as it is,
 // which it does anyhow when others wrote to it; and what was counted of the twin (its KPIs). Errors: those of items.
 MUST Err run_state_forget(Sosia *e, Str world, Str twin);

@@ -204,6 +204,7 @@ static bool behind(const Run *r) { return atomic_load(&r->realm->scenario->forei
 
 Err run_keep(Run *r, RunState state) {
     if (!r->realm->scenario->number) return ERR_OK; // it lives in memory only
+    if (atomic_load(&r->abandoned)) return ERR_OK;  // its name may be another's by now
     Buf bytes = {0};
     if (!behind(r)) sim_save(r->sim, &bytes); // else it would not be taken up: see invariant 3 of run.h
     Kept k = kept_of(r, state, world_visible(r->realm->world));
@@ -217,8 +218,18 @@ Err run_keep(Run *r, RunState state) {
     return err;
 }
 
-void run_forget(Sosia *e, Str world) {
+// What is kept by that name is of a later world.
+static bool anothers(Sosia *e, Str world, uint64_t number) {
+    Finding f;
+    Kept k;
+    bool other = !find_item(e, RUN_KIND, world, &f) && f.found && decode(buf_str(&f.bytes), &k) && k.number != number;
+    buf_free(&f.bytes);
+    return other;
+}
+
+void run_forget(Sosia *e, Str world, uint64_t number) {
     Pieces old;
+    if (anothers(e, world, number)) return;
     if (pieces_of(e, world, &old, NULL)) return;
     SosiaItem item = {.kind = RUN_KIND, .key = world, .remove = true};
     (void)sosia_items_put_wait(e, &item, 1);
@@ -348,13 +359,13 @@ static bool take_running(void *ctx, SosiaStr key, SosiaStr value) {
 static void resume(Sosia *e, Str name) {
     Realm *realm;
     Err err = realm_open(e, name, &realm);
-    if (err == ERR_WORLD_NOT_FOUND) run_forget(e, name);
-    if (err) return;
-    Run look = {.engine = e, .realm = realm};
     Finding f;
-    Kept k;
-    (void)usable(&look, UINT64_MAX, &f, &k);
-    if (f.found && decode(buf_str(&f.bytes), &k))
+    Kept k = {0};
+    (void)!find_item(e, RUN_KIND, name, &f);
+    bool known = f.found && decode(buf_str(&f.bytes), &k);
+    bool its = !err && known && realm->scenario && realm->scenario->number == k.number;
+    if (known && !its && (!err || err == ERR_WORLD_NOT_FOUND)) run_forget(e, name, k.number);
+    if (its)
         run_again(e, realm,
                   &(SosiaRun){.until_ns = k.until_ns,
                               .output_ns = k.output_ns,
@@ -365,7 +376,7 @@ static void resume(Sosia *e, Str name) {
                               .kpis = k.kpi_names},
                   k.solver.solver, k.begin_ns, k.state == RUN_RUNNING);
     buf_free(&f.bytes);
-    realm_unref(realm);
+    if (!err) realm_unref(realm);
 }
 
 void runs_resume(Sosia *e) {

@@ -31,11 +31,12 @@ struct Run {
     int64_t wall_ns;       // spent on it
     int64_t begun_mono_ns; // of this stretch; 0: it stands
     SimStats stats;
-    bool resumed;       // taken up: its planned changes are in the checkpoint
-    bool anew;          // it was begun anew from the world as it is
-    _Atomic bool renew; // it is to be
-    Kpis *kpis;         // NULL: not made yet; the thread makes and moves it
-    uint32_t forgets;   // how often something of it was forgotten
+    bool resumed;           // taken up: its planned changes are in the checkpoint
+    bool anew;              // it was begun anew from the world as it is
+    _Atomic bool renew;     // it is to be
+    _Atomic bool abandoned; // its world is dropped: nothing is kept any more
+    Kpis *kpis;             // NULL: not made yet; the thread makes and moves it
+    uint32_t forgets;       // how often something of it was forgotten
 
     // The thread's own.
     SimModel model;

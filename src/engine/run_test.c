@@ -331,6 +331,39 @@ static void refusals_and_failures(void **state) {
     kit_close(&k);
 }
 
+static bool count_item(void *arg, SosiaStr key, SosiaStr value) {
+    (void)key;
+    (void)value;
+    ++*(int *)arg;
+    return true;
+}
+
+// Worlds that go while they run leave nothing of their runs in the file.
+static void dropped_leave_nothing(void **state) {
+    (void)state;
+    static const char *const kinds[] = {"sosia.run", "sosia.run.state", "sosia.run.kpis"};
+    Kit k;
+    char path[64], name[16];
+    int left = 0;
+    kit_path(path);
+    scene(&k, path);
+    kit_do(&k, SOSIA_DEFINITION_PUT, "level", "kpis", "{\"twin\":\"a\",\"expression\":\"level\"}");
+    for (int i = 0; i < 40; i++) {
+        snprintf(name, sizeof name, "w%d", i);
+        fork_it(&k, name);
+        assert_int_equal(begin(&k, (SosiaRun){.world = kit_str(name), .for_ns = 480 * HOUR}), SOSIA_OK);
+        assert_int_equal(sosia_run_status(k.s, NULL, kit_str(name), INT64_C(1000000) * (i % 8), &k.out), SOSIA_OK);
+        assert_int_equal(sosia_drop(k.s, NULL, kit_str(name)), SOSIA_OK);
+    }
+    kit_close(&k); // waits for all of them
+    kit_open(&k, &(SosiaOpen){.path = kit_str(path)});
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(sosia_items_scan(k.s, kit_str(kinds[i]), kit_str(""), 0, count_item, &left), SOSIA_OK);
+    assert_int_equal(left, 0);
+    kit_close(&k);
+    kit_unlink(path);
+}
+
 // A world may go while it runs; a run may be under way when the engine closes.
 static void dropped_and_closed(void **state) {
     (void)state;
@@ -368,6 +401,7 @@ int main(void) {
         cmocka_unit_test(taken_up_after_a_close),
         cmocka_unit_test(others_write_meanwhile),
         cmocka_unit_test(refusals_and_failures),
+        cmocka_unit_test(dropped_leave_nothing),
         cmocka_unit_test(dropped_and_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

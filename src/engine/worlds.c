@@ -460,8 +460,11 @@ SosiaErr sosia_world_now(Sosia *s, SosiaStr world, bool wait, int64_t *now_ns) {
 }
 
 SosiaErr sosia_drop(Sosia *s, const SosiaCaller *who, SosiaStr name) {
+    Realm *r = fork_named(s, name);
+    uint64_t number = r && r->scenario ? r->scenario->number : 0;
+    if (r) realm_unref(r);
     SosiaErr err = world_call(s, OP_DROP, who, &(SosiaFork){.name = name});
-    if (!err) run_forget(s, name);
+    if (!err && number) run_forget(s, name, number);
     return err;
 }
 
