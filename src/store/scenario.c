@@ -189,11 +189,11 @@ Err store_world_journal(StoreReader *r, uint64_t world, uint64_t *after, int64_t
     sqlite3_stmt *st = db_use(db, DB_SCENARIO_SCAN);
     sqlite3_bind_int64(st, 1, (int64_t)world);
     sqlite3_bind_int64(st, 2, (int64_t)*after);
-    for (bool row;;) {
+    for (bool row, first = true;; first = false) {
         TRY(db_step(db, DB_SCENARIO_SCAN, &row));
         if (!row) return ERR_OK;
         ScenarioRow x;
-        bool sound = others_row(st, &x), follows = x.prev == *after;
+        bool sound = others_row(st, &x), follows = x.prev == *after || (first && x.prev < *after);
         bool room = !out->n || out->n + x.bytes.n <= bytes_max;
         if (sound && follows && room) {
             buf_str_put(out, x.bytes);

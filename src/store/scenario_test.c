@@ -176,6 +176,47 @@ static void in_order_and_again(void **state) {
     rig_close(r);
 }
 
+static int take_count(void *to, int n, char **values, char **names) {
+    (void)n;
+    (void)names;
+    *(int *)to = atoi(values[0]);
+    return 0;
+}
+
+// A row holds what was committed together; what is asked for may begin within one.
+static void from_within_a_row(void **state) {
+    Rig *r = *state;
+    rig_open(r);
+    store_world_put(r->s, 1, STR("a"));
+    for (uint64_t seq = 11; seq <= 60; seq++) submit(r, 1, seq, 200);
+    store_drain(r->s);
+    sqlite3 *h;
+    int rows = 0;
+    assert_int_equal(sqlite3_open(r->path, &h), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(h, "SELECT COUNT(*) FROM scenario", take_count, &rows, NULL), SQLITE_OK);
+    sqlite3_close(h);
+    assert_in_range(rows, 1, 49);
+    for (uint64_t from = 10; from < 60; from++) {
+        StoreReader *reader;
+        Buf bytes = {0};
+        BatchHead head = {0};
+        uint64_t after = from, seen = 0;
+        assert_int_equal(store_reader_begin(r->s, &reader), ERR_OK);
+        assert_int_equal(store_world_journal(reader, 1, &after, 1 << 20, &bytes), ERR_OK);
+        store_reader_end(reader);
+        assert_int_equal(after, 60);
+        for (Cut c = cut_of(buf_str(&bytes)); c.p < c.end; seen = head.seq) {
+            Change change;
+            assert_int_equal(batch_decode(&c, &head), ERR_OK);
+            assert_true(seen ? head.seq == seen + 1 : head.seq <= from + 1);
+            assert_int_equal(change_decode(&c, &change), ERR_OK);
+        }
+        assert_int_equal(seen, 60);
+        buf_free(&bytes);
+    }
+    rig_close(r);
+}
+
 static void sql(const Rig *r, const char *text) {
     sqlite3 *h;
     assert_int_equal(sqlite3_open(r->path, &h), SQLITE_OK);
@@ -269,6 +310,7 @@ static void scrubs_take_all_journals(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(in_order_and_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(from_within_a_row, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_crash_left, setup, teardown),
         cmocka_unit_test_setup_teardown(damage_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(scrubs_take_all_journals, setup, teardown),
