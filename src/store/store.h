@@ -266,8 +266,8 @@ MUST Err store_reader_items(StoreReader *r, Str kind, Str after, bool (*fn)(void
 // What is kept of each, ascending by number. fn false: stop. Errors: STORAGE, CORRUPT (a row does not match its check).
 MUST Err store_worlds(StoreReader *r, bool (*fn)(void *ctx, uint64_t world, Str bytes), void *ctx);
 // Append about bytes_max bytes of the journal of one behind `after`, at least one row when there is any: whole rows of
-// encoded batches, so the first may begin with batches up to `after`. *after: the last of them. Errors: STORAGE, CORRUPT (a row does not match its check, or the one
-// before it is missing).
+// encoded batches, so the first may begin with batches up to `after`. *after: the last of them. Errors: STORAGE,
+// CORRUPT (a row does not match its check, or the one before it is missing).
 MUST Err store_world_journal(StoreReader *r, uint64_t world, uint64_t *after, int64_t bytes_max, Buf *out);
 // The highest number of a world that there is anything of, and the highest of all StoreBatch.ids. Errors: STORAGE.
 MUST Err store_worlds_highest(StoreReader *r, uint64_t *world, uint64_t *ids);
