@@ -84,11 +84,8 @@ static Err kpi_check(const Realm *r, const View *v, const Json *json, Str name, 
     if (!id.v)
         return diag_add(d, ERR_TWIN_NOT_FOUND, -1, -1, k.twin, "there is no twin with the id \"%.*s\"",
                         STR_ARG(k.twin));
-    RatesAsk ask = {.name = name,
-                    .twin = id.v,
-                    .text = k.expression,
-                    .unit = k.unit,
-                    .integral = k.over == KPI_INTEGRAL};
+    RatesAsk ask = {
+        .name = name, .twin = id.v, .text = k.expression, .unit = k.unit, .integral = k.over == KPI_INTEGRAL};
     return rates_watch_check(v->catalog, (int32_t)view_twin_place(&look, id).table, &ask, d);
 }
 

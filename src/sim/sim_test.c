@@ -553,7 +553,8 @@ static void test_order_of_inputs(void **state) {
     assert_true(sim_next(s) == 0.5);
     Told x = {.s = s};
     double now;
-    ok(sim_run(s, INFINITY, 2, &(SimSink){.ctx = &x, .told = told}, &now, NULL)); // both instants; the start's input is told first
+    ok(sim_run(s, INFINITY, 2, &(SimSink){.ctx = &x, .told = told}, &now,
+               NULL)); // both instants; the start's input is told first
     assert_true(now == 1 && x.calls == 3 && x.cells == 4);
     assert_true(sim_column_at(s, level)->v[0] == 1 && sim_column_at(s, level)->v[1] == 4);
     assert_true(sim_next(s) == INFINITY);
