@@ -116,6 +116,23 @@ class Runs(kit.Case):
         self.assertEqual(self.ended("f")["state"], "done")
         self.assertAlmostEqual(self.values("f")[0][0], level + 0.45, delta=1e-6)
 
+    def test_pace(self):
+        """60 times real time: two minutes take two seconds, and half of it is not there before one has passed."""
+        self.fork("f")
+        begun = time.monotonic()
+        self.call("POST", "/worlds/f/run", {"for": "PT2M", "speed": 60}, 202)
+        while True:
+            before = time.monotonic() - begun
+            status = self.call("GET", "/worlds/f/run")
+            after = time.monotonic() - begun
+            if status["state"] == "done":
+                break
+            self.assertLessEqual(status["progress"], after / 2 + 0.1)
+            time.sleep(0.05)
+        self.assertGreaterEqual(after, 1.9)
+        self.assertLess(before, 60)
+        self.assertEqual(status["progress"], 1)
+
     def test_command_line(self):
         self.fork("f")
         r = self.ok(self.server.run("worlds", "run", "f", "--for", "1h", "--output", "10m"))
