@@ -108,36 +108,20 @@ static Str purpose(Trying *x, bool base) {
     return arena_printf(&x->keep, "what-if %.*s%s", STR_ARG(x->asked->name), base ? ", without its changes" : "");
 }
 
-// A world that this what-if made before: it goes. Errors: WORLD_EXISTS: it is somebody else's.
-static Err clear(Trying *x, Str name, bool base) {
+// Is there a world of that name, and this what-if's? Errors: WORLD_EXISTS: it is somebody else's.
+static Err ours(Trying *x, Str name, bool base, bool *there) {
     Realm *r;
     Err err = realm_open(x->engine, name, &r);
+    *there = !err;
     if (err) return err == ERR_WORLD_NOT_FOUND ? ERR_OK : err;
-    bool ours = r->scenario && str_eq(r->scenario->purpose, purpose(x, base));
+    bool mine = r->scenario && str_eq(r->scenario->purpose, purpose(x, base));
     realm_unref(r);
-    if (!ours) return ERR_WORLD_EXISTS;
-    return (Err)sosia_drop(x->engine, x->who, name);
+    return mine ? ERR_OK : ERR_WORLD_EXISTS;
 }
 
 static void name_them(Trying *x, Str name, int number) {
     x->changed = number > 1 ? arena_printf(&x->keep, "%.*s-%d", STR_ARG(name), number) : arena_str(&x->keep, name);
     x->base = arena_printf(&x->keep, "%.*s" WHATIF_BASE, STR_ARG(x->changed));
-}
-
-static Err choose_names(Trying *x) {
-    const SosiaWhatif *a = x->asked;
-    name_them(x, a->as.n ? a->as : a->name, 1);
-    if (a->again) {
-        Err err = clear(x, x->changed, false);
-        if (!err) err = clear(x, x->base, true);
-        if (err != ERR_WORLD_EXISTS) return err;
-    }
-    if (a->as.n) return ERR_OK; // taken: the fork says so
-    for (int i = 2; taken(x, x->changed) || (!a->alone && taken(x, x->base)); i++) {
-        if (i > WORLDS_MAX + 2) return say(x, ERR_LIMIT, "%d worlds are the limit", WORLDS_MAX);
-        name_them(x, a->name, i);
-    }
-    return ERR_OK;
 }
 
 // ---- worlds -------------------------------------------------------------------------------------------------------
@@ -160,6 +144,36 @@ static Err look_at(View *v, void *ctx) {
                   STR_ARG(d.messages[0].where), STR_ARG(d.messages[0].text));
     diag_free(&d);
     return err;
+}
+
+// The worlds that this what-if made before go, when both are its own and it fits what it is tried on.
+static Err clear(Trying *x) {
+    bool changed, base;
+    TRY(ours(x, x->changed, false, &changed));
+    Err theirs = ours(x, x->base, true, &base);
+    if (theirs == ERR_WORLD_EXISTS && x->asked->alone) base = false; // it is not needed
+    else TRY(theirs);
+    if (!changed && !base) return ERR_OK;
+    Err err = engine_read(x->engine, x->who, x->from, look_at, x, NULL);
+    if (err && err != ERR_WORLD_NOT_FOUND) return err; // the fork has a sentence for that
+    if (!err && changed) err = (Err)sosia_drop(x->engine, x->who, x->changed);
+    if (!err && base) err = (Err)sosia_drop(x->engine, x->who, x->base);
+    return err == ERR_WORLD_NOT_FOUND ? ERR_OK : err;
+}
+
+static Err choose_names(Trying *x) {
+    const SosiaWhatif *a = x->asked;
+    name_them(x, a->as.n ? a->as : a->name, 1);
+    if (a->again) {
+        Err err = clear(x);
+        if (err != ERR_WORLD_EXISTS) return err;
+    }
+    if (a->as.n) return ERR_OK; // taken: the fork says so
+    for (int i = 2; taken(x, x->changed) || (!a->alone && taken(x, x->base)); i++) {
+        if (i > WORLDS_MAX + 2) return say(x, ERR_LIMIT, "%d worlds are the limit", WORLDS_MAX);
+        name_them(x, a->name, i);
+    }
+    return ERR_OK;
 }
 
 static Err set_off(Trying *x, Str world, Str changes) {

@@ -145,11 +145,40 @@ static void nothing_is_left(void **state) {
     kit_close(&k);
 }
 
+// What was made before stays when what is to take its place does not fit, or cannot have both names.
+static void what_was_stays(void **state) {
+    (void)state;
+    Kit k;
+    scene(&k, "");
+    assert_int_equal(sosia_fork(k.s, NULL, kit_str("live"), kit_str("plan")), SOSIA_OK);
+    kit_do(&k, SOSIA_DEFINITION_PUT, "later", "whatifs",
+           "{\"for\":\"PT1H\",\"from\":\"plan\",\"changes\":[{\"at\":\"PT1M\",\"twin\":\"a\",\"property\":\"inflow\","
+           "\"value\":2}]}");
+    const SosiaWhatif again = {.name = kit_str("later"), .again = true};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(try_it(&k, again), SOSIA_OK);
+        ended(&k, "later");
+        ended(&k, "later.base");
+    }
+    assert_int_equal(kit_write_in(&k, "plan", SOSIA_TWIN_DELETE, "a", "", ""), SOSIA_OK);
+    assert_int_equal(try_it(&k, again), SOSIA_TWIN_NOT_FOUND);
+    kit_has(kit_keep(&k, (SosiaStr){k.out.message.p, k.out.message.n}), "\"later\" does not fit plan");
+    assert_true(exists(&k, "later") && exists(&k, "later.base"));
+    assert_int_equal(sosia_fork(k.s, NULL, kit_str("live"), kit_str("half.base")), SOSIA_OK);
+    for (int i = 0; i < 2; i++) // alone it does not need the other name
+        assert_int_equal(try_it(&k, (SosiaWhatif){.as = kit_str("half"), .alone = true, .again = true}), SOSIA_OK);
+    ended(&k, "half");
+    assert_int_equal(try_it(&k, (SosiaWhatif){.as = kit_str("half"), .again = true}), SOSIA_WORLD_EXISTS);
+    assert_true(exists(&k, "half") && exists(&k, "half.base"));
+    kit_close(&k);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_instant),
         cmocka_unit_test(names),
         cmocka_unit_test(nothing_is_left),
+        cmocka_unit_test(what_was_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
