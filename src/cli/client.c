@@ -160,7 +160,7 @@ void client_reset(Client *c) { arena_reset(&c->keep); }
 
 Str client_path(Client *c, const char *pattern, const Str *parts) {
     Buf b = {0};
-    if (pattern[1] == '/') {
+    if (pattern[0] && pattern[1] == '/') {
         pattern++;
     } else if (c->world.n) {
         buf_str_put(&b, STR("/worlds/"));

@@ -48,7 +48,8 @@ MUST Err client_world(Client *c, Str name, Arena *keep);
 // Forget parsed bodies and paths; call it between the pages or rounds of a long command.
 void client_reset(Client *c);
 // "/digitaltwins/{}/components/{}" below the client's world, each {} replaced by the next part, percent-encoded; the
-// api-version is added. Patterns that begin with "//" stay outside the world: "//worlds". Lives until client_reset.
+// api-version is added. "": the world itself. Patterns that begin with "//" stay outside the world: "//worlds". Lives
+// until client_reset.
 Str client_path(Client *c, const char *pattern, const Str *parts);
 // Send and wait. ERR_OK for 2xx; otherwise the failure by its wire code, with status and message. Tells nothing.
 MUST Err client_call(Client *c, const Call *call);
