@@ -131,6 +131,7 @@ struct sim_ctx {
     // Stop the run; the message names the row's twin. Returns -1.
     int (*fail)(sim_ctx *c, sim_row row, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
     const int64_t *epoch_ns; // what time 0 is, in nanoseconds since 1970 UTC
+    const uint8_t *bound;    // by role: 1 when any row is of a twin or relationship; else nobody sees what is written
 };
 
 // An engine. Functions return 0, or what ctx->fail gave.

@@ -350,7 +350,7 @@ static int run_failed(sim_ctx *c, const Flow *f, const uint32_t *topo_of, const 
 // ---- outputs -------------------------------------------------------------------------------------------------------
 
 static void out(sim_ctx *c, int role, uint32_t row, double v) {
-    if (row >= c->col[role].n) return;
+    if (row >= c->col[role].n || !c->bound[role]) return;
     double *cell = &c->col[role].v[(size_t)row * c->lanes];
     if (*cell == v || (isnan(v) && isnan(*cell))) return;
     *cell = v;

@@ -193,6 +193,15 @@ static uint64_t *twins_of(const Sim *s, const RoleWire *r) {
     return id;
 }
 
+static uint8_t *bound_of(const RoleWire *roles, uint32_t n) {
+    uint8_t *bound = mem_alloc(n ? n : 1);
+    for (uint32_t k = 0; k < n; k++) {
+        uint32_t column, row;
+        for (uint32_t i = 0; i < roles[k].rows && !bound[k]; i++) bound[k] = role_cell(&roles[k], i, &column, &row);
+    }
+    return bound;
+}
+
 Err sim_add(Sim *s, const SimEngine *e, Diag *d) {
     CHECK(!s->started && !s->wire->up);
     TRY(engine_check(s, e, d));
@@ -207,8 +216,10 @@ Err sim_add(Sim *s, const SimEngine *e, Diag *d) {
         return err;
     }
     uint64_t *twin = e->role_count ? twins_of(s, &roles[0]) : NULL;
+    uint8_t *bound = bound_of(roles, e->role_count);
     for (uint32_t l = 0; l < (lanes ? 1 : s->open.lanes); l++) {
-        InstWire w = {.e = *e, .roles = roles, .shares_roles = l > 0, .serial = serial, .twin = twin, .lane0 = l};
+        InstWire w = {
+            .e = *e, .roles = roles, .shares_roles = l > 0, .serial = serial, .twin = twin, .bound = bound, .lane0 = l};
         w.lanes = lanes ? s->open.lanes : 1;
         w.e.instance = (Str){copied(e->instance.p, (size_t)e->instance.n), e->instance.n};
         w.e.roles = NULL;
@@ -223,6 +234,7 @@ static void inst_wire_free(InstWire *w) {
     if (w->plan && w->e.engine->plan_free) w->e.engine->plan_free(w->plan);
     roles_free(w->roles, w->e.role_count);
     mem_free(w->twin);
+    mem_free(w->bound);
 }
 
 void wire_unref(Wire *w) {

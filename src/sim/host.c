@@ -149,5 +149,6 @@ void inst_services(Inst *i) {
                        .touch_rows = host_touch_rows,
                        .symbol = host_symbol,
                        .fail = host_fail,
-                       .epoch_ns = &s->open.epoch_ns};
+                       .epoch_ns = &s->open.epoch_ns,
+                       .bound = w->bound};
 }

@@ -90,6 +90,7 @@ typedef struct InstWire {
     uint32_t lane0, lanes;
     uint64_t *scenario;
     uint64_t *twin; // by row of role 0
+    uint8_t *bound; // by role
     void *plan;     // the first lane's, when roles are shared
 } InstWire;
 
