@@ -240,8 +240,8 @@ static void test_erased(void **state) {
     static const char *const asked[] = {
         "{\"for\":\"1m\",\"replications\":2}",
         "{\"for\":\"1m\",\"kpis\":[\"came\"],\"track\":[{\"twin\":\"e\",\"property\":\"level\"}],\"replications\":2}",
-        "{\"for\":\"1m\",\"kpis\":[\"came\"],\"cases\":[{\"name\":\"x\",\"changes\":[{\"at\":\"PT1S\",\"twin\":\"e\","
-        "\"property\":\"gain\",\"value\":3}]}],\"replications\":2}",
+        ("{\"for\":\"1m\",\"kpis\":[\"came\"],\"cases\":[{\"name\":\"x\",\"changes\":[{\"at\":\"PT1S\",\"twin\":\"e\","
+         "\"property\":\"gain\",\"value\":3}]}],\"replications\":2}"),
         "{\"for\":\"P1D\",\"output\":\"PT6H\",\"replications\":100000}",
         "{\"for\":\"1m\",\"kpis\":[\"came\"],\"replications\":2}"};
     for (int i = 0; i < 5; i++) {
