@@ -91,7 +91,7 @@ typedef enum SosiaOp {
     SOSIA_DERIVED_DELETE,   // id: name; the values stay, as they are
     SOSIA_RETENTION_PUT,    // id: name; body: {"model" or "twin","property","raw":"P30D","step":"PT1M","keep":"P2Y"}
     SOSIA_RETENTION_DELETE, // id: name; what is gone stays gone
-    // sub: behaviours, mappings, kpis or whatifs; id: name; body: JSON object. Result body: it (docs/worlds.md)
+    // sub: behaviours, mappings, kpis, whatifs or rules; id: name; body: JSON object. Result body: it (docs/worlds.md)
     SOSIA_DEFINITION_PUT,
     SOSIA_DEFINITION_DELETE, // sub, id
     SOSIA_IMPORT, // body: NDJSON with {"Section":...} lines (Azure Digital Twins bulk format); entity by entity
@@ -615,6 +615,63 @@ typedef struct SosiaMerge {
 // it itself. Errors: WORLD_CONFLICT (the body tells which), those of worlds, LIMIT (too much for one batch). seq: when
 // it became visible.
 SosiaErr sosia_merge(Sosia *s, const SosiaCaller *who, const SosiaMerge *m, SosiaOut *out);
+
+// ---- decisions ----------------------------------------------------------------------------------------------------
+// The closed loop: a rule (a definition, collection "rules", docs/rules.md) holds on a twin of live for a while -> what
+// could be done is tried in replications of live as it is -> scored in money; what breaks a limit in any of them is
+// dropped -> a proposal -> approved by people, or by time -> looked at by a guard -> sent to the device as a command ->
+// what is counted is watched against the band that was foretold -> kept, left, or undone. Only live's rules act.
+//
+// Each is one record, JSON, durable at every step, and before its command leaves: {"id":17,"rule","state","twin",
+// "world":"live@T","sequence","trigger","definition","seed","replications","ahead","alternatives","choice","why",
+// "hash","approval","command","watch","rollback","log"}. States: proposing, waiting (for approval), approved, sending,
+// watching; at its end: kept, left, rolledBack, refused, expired, nothing (nothing was best), noneWithin (all break a
+// limit), stale (what was read is too old), shadow, failed, unknown (the process died while it was sent; never sent
+// again), stopped. At most 1,000 are kept: of those at their end the oldest go first.
+
+// How commands leave: set by whoever can carry them. fn returns at once: an error means that nothing was sent and that
+// `done` will not run; else `done` runs exactly once, on any thread, perhaps before fn returns. Its err is DEVICE (no
+// answer in time), DEVICE_OFFLINE, DEVICE_REFUSED ... or OK; status is the device's (0: none), answer its payload, or a
+// sentence when it failed. payload: JSON or "" (none); it and the other texts are borrowed while fn runs, the answer
+// while done runs.
+typedef void (*SosiaCommandDone)(void *arg, SosiaErr err, int status, SosiaStr answer);
+typedef SosiaErr (*SosiaCommander)(void *ctx, SosiaStr world, SosiaStr twin, SosiaStr component, SosiaStr command,
+                                   SosiaStr payload, int64_t timeout_ns, SosiaCommandDone done, void *arg);
+// fn NULL: nobody carries commands (whoever is to send fails with DEVICE_OFFLINE). Returns when no call of the one
+// before is under way; a `done` may still come, until sosia_close: before that all must have come, or never will.
+void sosia_commander(Sosia *s, SosiaCommander fn, void *ctx);
+
+typedef struct SosiaDecisions {
+    SosiaStr state;    // one of them, or "open": not at its end; "": any
+    SosiaStr rule;     // "": any
+    SosiaStr twin;     // that set it off; "": any
+    uint64_t after;    // id of the last one of the page before: only older ones; 0: from the newest on
+    int32_t limit;     // 0: 100; at most 1,000
+    int64_t wait_ns;   // wait up to so long for
+    uint64_t revision; // a later revision than this
+} SosiaDecisions;
+// {"revision":n,"stopped":false,"more":false,"value":[{"id","rule","title","twin","state","at","since","choice",
+// "choiceTitle","why","gain","due","mode"}]}, newest first. revision: grows with every change of any record.
+// Errors: ARGUMENT.
+SosiaErr sosia_decisions(Sosia *s, const SosiaCaller *who, const SosiaDecisions *d, SosiaOut *out);
+// The whole record. Errors: DECISION_NOT_FOUND, STORAGE.
+SosiaErr sosia_decision(Sosia *s, const SosiaCaller *who, uint64_t id, SosiaOut *out);
+// verb: "approve" or "refuse" one that waits (of two people that are needed each approves once), "rollback": send the
+// undoing command of one that is watched, was kept or left. Waits until it is durable; the body is the record.
+// Errors: DECISION_NOT_FOUND, ARGUMENT (the verb; a note over 1,000 bytes), DECISION_STATE (it does not wait any more,
+// the same person twice, nothing to undo), STORAGE, CLOSED.
+SosiaErr sosia_decide(Sosia *s, const SosiaCaller *who, uint64_t id, SosiaStr verb, SosiaStr note, SosiaOut *out);
+// Compute it again from live as it was: {"id","same":true,"choice","was","why","alternatives":[...],"differences":[
+// {"action","kpi","replication","was","is"}]}, compared to the last bit; at most 100 differences. Errors:
+// DECISION_NOT_FOUND, DECISION_STATE (nothing was computed), those of past worlds (PAST_GONE, UNSUPPORTED ...).
+SosiaErr sosia_decision_replay(Sosia *s, const SosiaCaller *who, uint64_t id, SosiaOut *out);
+// Propose now, whether the condition holds or not: a proposal like any other, but always to be approved by people. The
+// body is the record, as soon as it is durable (proposing). Errors: DEFINITION_NOT_FOUND (the rule), TWIN_NOT_FOUND,
+// VALIDATION (the rule is not for that twin, or fits no more), BUSY (16 wait, or 64 are under way), CLOSED.
+SosiaErr sosia_propose(Sosia *s, const SosiaCaller *who, SosiaStr rule, SosiaStr twin, SosiaOut *out);
+// The kill switch, durable: while it is on nothing is sent, not even to undo, and what was to be sent ends as stopped.
+// Returns when nothing is being handed to a device any more. Errors: STORAGE.
+SosiaErr sosia_decisions_stop(Sosia *s, const SosiaCaller *who, bool stop);
 
 // ---- the feed -----------------------------------------------------------------------------------------------------
 
