@@ -2,7 +2,7 @@
 # libsosia.a: the floors up to the engine in one archive, for those who embed it, with sosia.pc and the public headers.
 set(parts)
 set(script "create ${CMAKE_BINARY_DIR}/libsosia.a\n")
-foreach(floor base codec num model world store expr query history sim flow engine)
+foreach(floor base codec num model world store expr query history sim flow decide engine)
   get_target_property(type sosia_${floor} TYPE)
   if(type STREQUAL "STATIC_LIBRARY")
     list(APPEND parts sosia_${floor})
