@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// sosia-site: the emulated site of Montefalda as a process of its own. Steps the plant at wall speed (or faster) and
-// sends what its sensors read to a server's /ingest in batches, as a gateway in the field would: it keeps what it could
-// not send, for a while, and goes on when the server is back.
+// sosia-site: the emulated site of a pack as a process of its own. Steps the site at wall speed (or faster) and sends
+// what its sensors read to a server's /ingest in batches, as a gateway in the field would: it keeps what it could not
+// send, for a while, and goes on when the server is back.
 #include <curl/curl.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include "base/time.h"
 #include "codec/json.h"
-#include "plant.h"
+#include "site_pack.h"
 
 #define STEP_S 1.0                // of the physics, always: the same seed gives the same values at any speed
 #define TICK_NS (250 * NS_PER_MS) // between requests
@@ -19,15 +19,14 @@
 #define BEHIND_S 10.0             // of wall time: beyond that the site skips instead of catching up
 #define API "?api-version=2023-10-31"
 
-extern const char bottling_models[], bottling_models_end[], bottling_graph[], bottling_graph_end[];
-extern const char bottling_derived[], bottling_derived_end[], bottling_simulation[], bottling_simulation_end[];
-extern const char bottling_definitions[], bottling_definitions_end[];
+static const SitePack *const packs[] = {&bottling_pack};
 
 typedef struct Options {
+    const SitePack *pack;
     const char *url;
     uint64_t seed;
     double speed;
-    int64_t start_ns, for_ns; // of the plant's time
+    int64_t start_ns, for_ns; // of the site's time
     bool load, print, list, quiet;
 } Options;
 
@@ -48,13 +47,14 @@ static void on_signal(int sig) { ended = sig; }
 
 static int usage(int code) {
     fputs("Usage: sosia-site [OPTIONS]\n\n"
-          "The emulated site of the bottling plant: sends sensor values to a Sosia server.\n\n"
+          "The emulated site of a pack: sends sensor values to a Sosia server.\n\n"
+          "  --pack NAME     bottling (the plant of Montefalda)\n"
           "  --url URL       the server (SOSIA_URL; http://127.0.0.1:7474); token in SOSIA_TOKEN\n"
           "  --load          load models and twins if the server has none, then end\n"
-          "  --seed N        another run of the same plant (1)\n"
+          "  --seed N        another run of the same site (1)\n"
           "  --speed N       times faster than the wall clock (1)\n"
           "  --clock TIME    begin at this time (now)\n"
-          "  --for TIME      end after so much of the plant's time (90s, 8h); never\n"
+          "  --for TIME      end after so much of the site's time (90s, 8h); never\n"
           "  --print         print the values instead of sending them, as fast as it goes\n"
           "  --list          print each sensor's twin and property, then end\n"
           "  --quiet         say nothing but errors\n",
@@ -142,11 +142,13 @@ static int64_t count_of(Str answer, Str name) {
 
 // What is computed from what the sensors say.
 static int define(Site *s) {
+    const SitePack *p = s->o.pack;
     Arena keep;
     Json all;
     int code = 0;
+    if (!p->derived) return 0;
     arena_init(&keep, 4096);
-    Err err = json_parse((Str){bottling_derived, bottling_derived_end - bottling_derived}, NULL, &keep, &all, NULL);
+    Err err = json_parse((Str){p->derived, p->derived_end - p->derived}, NULL, &keep, &all, NULL);
     for (int32_t i = 0; err == ERR_OK && !code && i < all.count; i++) {
         Str path = arena_printf(&keep, "/derived/%.*s", STR_ARG(all.members[i].key));
         long status = http_do(s, "PUT", path.p, all.members[i].value.raw, NULL);
@@ -156,12 +158,12 @@ static int define(Site *s) {
     return code;
 }
 
-// All models, or of an older plant those that it lacks.
+// All models, or of an older site those that it lacks.
 static int load_models(Site *s) {
     Arena keep;
     Json all;
     int code = 0;
-    Str models = {bottling_models, bottling_models_end - bottling_models};
+    Str models = {s->o.pack->models, s->o.pack->models_end - s->o.pack->models};
     long status = http(s, "/models", models, NULL);
     if (status == 201) return 0;
     if (status != 409) return failed(s, "models", status);
@@ -188,7 +190,7 @@ static int define_simulation(Site *s) {
     Json all;
     int code = 0;
     arena_init(&keep, 4096);
-    Str text = {bottling_definitions, bottling_definitions_end - bottling_definitions};
+    Str text = {s->o.pack->definitions, s->o.pack->definitions_end - s->o.pack->definitions};
     Err err = json_parse(text, NULL, &keep, &all, NULL);
     for (int32_t i = 0; err == ERR_OK && !code && i < all.count; i++) {
         const Json *path = json_get(&all.items[i], STR("path")), *body = json_get(&all.items[i], STR("body"));
@@ -201,23 +203,36 @@ static int define_simulation(Site *s) {
     return code;
 }
 
-// What simulations go by; a plant of before gets it too.
+// Is that twin there? The status of the answer.
+static long look_for(Site *s, const char *twin) {
+    Buf path = {0};
+    buf_printf(&path, "/digitaltwins/%s", twin);
+    buf_byte(&path, 0);
+    long status = http(s, path.p, (Str){0}, NULL);
+    buf_free(&path);
+    return status;
+}
+
+// What simulations go by; a site of before gets it too.
 static int load_simulation(Site *s) {
-    long status = http(s, "/digitaltwins/ledger", (Str){0}, NULL);
+    const SitePack *p = s->o.pack;
+    if (!p->simulation) return define_simulation(s);
+    long status = look_for(s, p->simulation_there);
     int code = 0;
     if (status == 404) {
         code = load_models(s);
-        if (!code) code = import(s, bottling_simulation, bottling_simulation_end, "simulation");
+        if (!code) code = import(s, p->simulation, p->simulation_end, "simulation");
     } else if (status != 200) return failed(s, "load", status);
     return code ? code : define_simulation(s);
 }
 
 static int load(Site *s) {
-    long status = http(s, "/digitaltwins/montefalda", (Str){0}, NULL);
+    const SitePack *p = s->o.pack;
+    long status = look_for(s, p->there);
     int code = 0;
     if (status == 404) {
         code = load_models(s);
-        if (!code) code = import(s, bottling_graph, bottling_graph_end, "graph");
+        if (!code) code = import(s, p->graph, p->graph_end, "graph");
         if (!code) code = define(s);
     } else if (status != 200) return failed(s, "load", status);
     return code ? code : load_simulation(s);
@@ -238,12 +253,12 @@ static void put_value(const PlantValue *v, Buf *out) {
     buf_printf(out, "\"}\n");
 }
 
-static void collect(Plant *p, Buf *out) {
+static void collect(const Site *s, void *p, Buf *out) {
     PlantValue v;
-    while (plant_next(p, &v)) put_value(&v, out);
+    while (s->o.pack->next(p, &v)) put_value(&v, out);
 }
 
-// The plant's clock runs away from the server's: what it says then is history at once.
+// The site's clock runs away from the server's: what it says then is history at once.
 static void look_for_late(Site *s) {
     bool ahead = s->o.speed > 1 || s->o.start_ns > time_now_ns();
     if (s->late || !ahead || !count_of(buf_str(&s->answer), STR("late"))) return;
@@ -272,31 +287,31 @@ static void flush(Site *s) {
     if (s->lines.n > BACKLOG_BYTES || (status >= 400 && status < 500 && status != 429)) buf_reset(&s->lines);
 }
 
-static bool over(const Site *s, const Plant *p, int64_t start_ns) {
-    return ended || (s->o.for_ns && plant_time(p) - start_ns >= s->o.for_ns);
+static bool over(const Site *s, const void *p, int64_t start_ns) {
+    return ended || (s->o.for_ns && s->o.pack->time(p) - start_ns >= s->o.for_ns);
 }
 
-static int print_all(Site *s, Plant *p, int64_t start_ns) {
-    collect(p, &s->lines);
+static int print_all(Site *s, void *p, int64_t start_ns) {
+    collect(s, p, &s->lines);
     while (!over(s, p, start_ns)) {
-        plant_step(p, STEP_S);
-        collect(p, &s->lines);
+        s->o.pack->step(p, STEP_S);
+        collect(s, p, &s->lines);
         if (fwrite(s->lines.p, 1, (size_t)s->lines.n, stdout) != (size_t)s->lines.n) return 1;
         buf_reset(&s->lines);
     }
     return fflush(stdout) == 0 ? 0 : 1;
 }
 
-static int send_all(Site *s, Plant *p, int64_t start_ns) {
+static int send_all(Site *s, void *p, int64_t start_ns) {
     double base = (double)time_mono_ns() / 1e9, done = 0; // done: wall seconds already played
-    collect(p, &s->lines);
+    collect(s, p, &s->lines);
     flush(s);
     while (!over(s, p, start_ns)) {
         double due = (double)time_mono_ns() / 1e9 - base;
         if (due - done > BEHIND_S) done = due;
         while (done + STEP_S / s->o.speed <= due && !over(s, p, start_ns)) {
-            plant_step(p, STEP_S);
-            collect(p, &s->lines);
+            s->o.pack->step(p, STEP_S);
+            collect(s, p, &s->lines);
             done += STEP_S / s->o.speed;
         }
         flush(s);
@@ -306,30 +321,40 @@ static int send_all(Site *s, Plant *p, int64_t start_ns) {
     return s->rejected ? 1 : 0;
 }
 
-static int list(Plant *p) {
+static int list(const Site *s, void *p) {
     PlantValue v;
-    while (plant_next(p, &v)) printf("%s %s\n", v.twin, v.path);
+    while (s->o.pack->next(p, &v)) printf("%s %s\n", v.twin, v.path);
     return 0;
 }
 
 static int run(Site *s) {
     int64_t start_ns = s->o.start_ns ? s->o.start_ns : time_now_ns();
-    Plant *p = plant_new(s->o.seed, start_ns);
+    void *p = s->o.pack->make(s->o.seed, start_ns);
     int code;
-    if (s->o.list) code = list(p);
+    if (s->o.list) code = list(s, p);
     else if (s->o.print) code = print_all(s, p, start_ns);
     else code = send_all(s, p, start_ns);
-    plant_free(p);
+    s->o.pack->free(p);
     return code;
 }
 
 // ---- options ------------------------------------------------------------------------------------------------------
+
+static bool take_pack(Options *o, Str name) {
+    for (size_t i = 0; i < sizeof packs / sizeof *packs; i++) {
+        if (!str_eq(name, str_of(packs[i]->name))) continue;
+        o->pack = packs[i];
+        return true;
+    }
+    return false;
+}
 
 // False: wrong.
 static bool take(Options *o, int which, const char *value) {
     int64_t n;
     Str v = str_of(value);
     switch (which) {
+    case 'k': return take_pack(o, v);
     case 'u': o->url = value; return true;
     case 'l': return o->load = true;
     case 's': return str_to_i64(v, &n) && n >= 0 ? (o->seed = (uint64_t)n, true) : false;
@@ -344,21 +369,16 @@ static bool take(Options *o, int which, const char *value) {
 }
 
 static const struct option options[] = {
-    {"url", required_argument, NULL, 'u'},
-    {"load", no_argument, NULL, 'l'},
-    {"seed", required_argument, NULL, 's'},
-    {"speed", required_argument, NULL, 'x'},
-    {"clock", required_argument, NULL, 'c'},
-    {"for", required_argument, NULL, 'f'},
-    {"print", no_argument, NULL, 'p'},
-    {"list", no_argument, NULL, 'i'},
-    {"quiet", no_argument, NULL, 'q'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
+    {"pack", required_argument, NULL, 'k'},  {"url", required_argument, NULL, 'u'},
+    {"load", no_argument, NULL, 'l'},        {"seed", required_argument, NULL, 's'},
+    {"speed", required_argument, NULL, 'x'}, {"clock", required_argument, NULL, 'c'},
+    {"for", required_argument, NULL, 'f'},   {"print", no_argument, NULL, 'p'},
+    {"list", no_argument, NULL, 'i'},        {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
 };
 
 int main(int argc, char **argv) {
-    Site s = {.o = {.seed = 1, .speed = 1, .url = getenv("SOSIA_URL")}};
+    Site s = {.o = {.pack = &bottling_pack, .seed = 1, .speed = 1, .url = getenv("SOSIA_URL")}};
     struct sigaction catch = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
     if (!s.o.url || !*s.o.url) s.o.url = "http://127.0.0.1:7474";
     for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {

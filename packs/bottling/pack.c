@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "site_pack.h"
+
+extern const char bottling_models[], bottling_models_end[], bottling_graph[], bottling_graph_end[];
+extern const char bottling_derived[], bottling_derived_end[], bottling_simulation[], bottling_simulation_end[];
+extern const char bottling_definitions[], bottling_definitions_end[];
+
+static void *make(uint64_t seed, int64_t start_ns) { return plant_new(seed, start_ns); }
+static void end(void *p) { plant_free(p); }
+static void step(void *p, double seconds) { plant_step(p, seconds); }
+static bool next(void *p, PlantValue *out) { return plant_next(p, out); }
+static int64_t time_of(const void *p) { return plant_time(p); }
+
+const SitePack bottling_pack = {
+    .name = "bottling",
+    .about = "the bottling plant of Montefalda",
+    .there = "montefalda",
+    .simulation_there = "ledger",
+    .models = bottling_models,
+    .models_end = bottling_models_end,
+    .graph = bottling_graph,
+    .graph_end = bottling_graph_end,
+    .derived = bottling_derived,
+    .derived_end = bottling_derived_end,
+    .simulation = bottling_simulation,
+    .simulation_end = bottling_simulation_end,
+    .definitions = bottling_definitions,
+    .definitions_end = bottling_definitions_end,
+    .make = make,
+    .free = end,
+    .step = step,
+    .next = next,
+    .time = time_of,
+};
