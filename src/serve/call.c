@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "codec/json.h"
+#include "serve/assets.h"
 #include "serve/gzip.h"
 #include "serve/own.h"
 #include "serve/url.h"
@@ -138,6 +139,7 @@ void call_handle(void *server, HttpReq *r) {
         c->route_index = m.index;
         c->route = &route_table(&count)[m.index];
     }
+    if (found == ERR_NO_ROUTE && asset_serve(c)) return;
     uint32_t flags = c->route ? c->route->flags : 0;
     Err allowed = flags & ROUTE_OPEN ? ERR_OK : check_caller(c, flags, &why);
     if (allowed != ERR_OK) {

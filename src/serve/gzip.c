@@ -2,6 +2,7 @@
 #include "serve/gzip.h"
 #include <string.h>
 #include <zlib.h>
+#include "base/check.h"
 
 #define ROOM 65536 // bytes unpacked at a time
 
@@ -33,4 +34,45 @@ Err gzip_unpack(Str in, int64_t max, Buf *out) {
     }
     inflateEnd(&z);
     return err;
+}
+
+// The weight of "gzip;q=0.5" is not 0.
+static bool wanted(Str params) {
+    while (params.n) {
+        Str value = str_trim(str_cut(&params, ';')), name = str_trim(str_cut(&value, '='));
+        double q = 1;
+        if (str_eq_nocase(name, STR("q"))) return str_to_f64(str_trim(value), &q) && q > 0;
+    }
+    return true;
+}
+
+bool gzip_accepted(Str text) {
+    bool any = false;
+    while (text.n) {
+        Str params = str_cut(&text, ','), name = str_trim(str_cut(&params, ';'));
+        if (str_eq_nocase(name, STR("gzip")) || str_eq_nocase(name, STR("x-gzip"))) return wanted(params);
+        if (str_eq(name, STR("*"))) any = wanted(params);
+    }
+    return any;
+}
+
+void gzip_pack(Str in, int level, Buf *out) {
+    z_stream z;
+    memset(&z, 0, sizeof z);
+    CHECK(level >= 1 && level <= 9);
+    CHECK(deflateInit2(&z, level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+    z.next_in = (Bytef *)(uintptr_t)in.p;
+    for (int got = Z_OK; got != Z_STREAM_END;) {
+        if (z.avail_in == 0 && in.n > 0) {
+            z.avail_in = (uInt)(in.n < UINT32_MAX ? in.n : UINT32_MAX);
+            in.n -= z.avail_in;
+        }
+        CHECK(buf_reserve(out, ROOM));
+        z.next_out = (Bytef *)out->p + out->n;
+        z.avail_out = ROOM;
+        got = deflate(&z, in.n > 0 ? Z_NO_FLUSH : Z_FINISH);
+        CHECK(got == Z_OK || got == Z_STREAM_END);
+        out->n += ROOM - (int64_t)z.avail_out;
+    }
+    deflateEnd(&z);
 }

@@ -95,8 +95,37 @@ static void test_bound(void **state) {
     free(p);
 }
 
+static void test_accepted(void **state) {
+    (void)state;
+    const char *yes[] = {"gzip",        "GZIP",        "deflate, gzip;q=1.0, br", " br , gzip ;q=0.001", "*", "x-gzip",
+                         "br, *;q=0.1", "gzip;level=9"};
+    const char *no[] = {"",        "identity", "gzip;q=0", "gzip; q=0.000", "*;q=0", "gzip;q=0, *",
+                        "gzipped", ",;,",      "gzip;q=x"};
+    for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) assert_true(gzip_accepted(str_of(yes[i])));
+    for (size_t i = 0; i < sizeof no / sizeof no[0]; i++) assert_false(gzip_accepted(str_of(no[i])));
+    assert_false(gzip_accepted((Str){0}));
+}
+
+static void test_pack(void **state) {
+    (void)state;
+    Rng rng = rng_make(6, 0);
+    const int64_t sizes[] = {0, 1, 65536, 300000};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        char *text = text_of(sizes[i], &rng);
+        Buf packed = {0}, back = {0};
+        gzip_pack((Str){text, sizes[i]}, 1 + (int)i, &packed);
+        assert_int_equal(gzip_unpack(buf_str(&packed), sizes[i] + 65536, &back), ERR_OK);
+        assert_int_equal(back.n, sizes[i]);
+        assert_memory_equal(back.p, text, (size_t)sizes[i]);
+        buf_free(&packed);
+        buf_free(&back);
+        free(text);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip), cmocka_unit_test(test_damage),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip), cmocka_unit_test(test_accepted),
+                                       cmocka_unit_test(test_pack), cmocka_unit_test(test_damage),
                                        cmocka_unit_test(test_bound)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,7 @@
 #include "codec/json.h"
 #include "serve/route.h"
 
-static const int STATUSES[METRICS_STATUSES] = {200, 201, 202, 204, 400, 401, 403, 404, 405, 409,
+static const int STATUSES[METRICS_STATUSES] = {200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 409,
                                                410, 412, 413, 417, 429, 431, 500, 503, 507, 0};
 // Upper bounds in ns, and the same as the label.
 static const int64_t BOUNDS[METRICS_BUCKETS - 1] = {50000,     100000,     250000,    500000,   1000000,

@@ -7,8 +7,8 @@
 #include "base/err.h"
 #include "serve/http.h"
 
-#define METRICS_ROUTES_MAX 128
-#define METRICS_STATUSES 20
+#define METRICS_ROUTES_MAX 192
+#define METRICS_STATUSES 21
 #define METRICS_BUCKETS 14
 
 typedef struct MetricsCell {

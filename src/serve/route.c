@@ -205,9 +205,9 @@ static const Route ROUTES[] = {
      "Health"},
     {"GET", "/metrics", own_metrics, 0, "Metrics", "Counters for Prometheus", NULL, 200, "Text"},
     {"GET", "/openapi.json", own_openapi, 0, "OpenApi", "This document", NULL, 200, "Any"},
-    {"GET", "/", own_page, ROUTE_HIDDEN, "Page", "A page for people", NULL, 200, "Text"},
-    {"GET", "/page.css", own_page_css, ROUTE_HIDDEN, "PageStyle", "Its style", NULL, 200, "Text"},
-    {"GET", "/page.js", own_page_js, ROUTE_HIDDEN, "PageScript", "Its script", NULL, 200, "Text"},
+    {"GET", "/", own_page, ROUTE_OPEN | ROUTE_HIDDEN, "Page", "A page for people", NULL, 200, "Text"},
+    {"GET", "/page.css", own_page_css, ROUTE_OPEN | ROUTE_HIDDEN, "PageStyle", "Its style", NULL, 200, "Text"},
+    {"GET", "/page.js", own_page_js, ROUTE_OPEN | ROUTE_HIDDEN, "PageScript", "Its script", NULL, 200, "Text"},
     // clang-format on
 };
 

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "serve/adt/adt.h"
+#include "serve/assets.h"
 #include "serve/own.h"
 
 #define JOBS_MAX 256
@@ -117,6 +118,8 @@ Err serve_start(const ServeConfig *config, Sosia *engine, Server **out, Buf *why
     queue_init(&s->jobs, JOBS_MAX);
     queue_init(&s->reads, READS_MAX);
     keep_config(s, config);
+    s->assets = config->assets ? config->assets : assets;
+    s->asset_count = config->assets ? config->asset_count : assets_count;
     snprintf(s->address, sizeof s->address, "localhost");
     Err err = config->token_file ? guard_load(&s->guard, config->token_file, why) : ERR_OK;
     if (err == ERR_OK) err = thread_start(&s->worker, "serve-worker", run_worker, s);

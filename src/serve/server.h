@@ -8,6 +8,8 @@
 #include "base/err.h"
 #include "serve/http.h"
 
+struct Asset;
+
 typedef struct Server Server;
 
 #define SERVE_HOSTS_MAX 16
@@ -19,10 +21,12 @@ typedef struct ServeConfig {
     const char *token_file; // one opaque bearer token a line, '#' begins a comment; NULL: loopback only, no token asked
     Str hosts[SERVE_HOSTS_MAX]; // names besides the loopback ones that a Host header may carry without a token file
     int32_t host_count;
-    bool forwarded_proto; // behind a proxy: take the scheme of links from X-Forwarded-Proto
-    bool log_requests;    // LOG(REQUEST) for each
-    int32_t io_threads;   // 0: 1
-    HttpLimits limits;    // zero: defaults of http.h
+    bool forwarded_proto;       // behind a proxy: take the scheme of links from X-Forwarded-Proto
+    bool log_requests;          // LOG(REQUEST) for each
+    int32_t io_threads;         // 0: 1
+    HttpLimits limits;          // zero: defaults of http.h
+    const struct Asset *assets; // files of the browser app (assets.h), for tests; NULL: those that were built in
+    int32_t asset_count;
     // Who answers for /connections, /endpoints, /eventroutes, /write and commands: sosia_connect_ask with its first
     // argument; outlives the server. NULL: those answer NotSupported.
     SosiaConnect *connect;
