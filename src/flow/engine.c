@@ -71,10 +71,14 @@ static const sim_role roles[] = {
 
 static const char *const state_names[FLOW_STATES] = {"idle", "busy", "setup", "blocked", "waiting", "down", "off"};
 
+enum { SHOWN_MAX = R_UTILISATION - R_STATE + 1 };
+
 typedef struct Place {
     uint64_t built;
     size_t node_at, edge_at, model_at, flow_at, size;
     double state[FLOW_STATES]; // symbols
+    uint8_t shown[SHOWN_MAX];  // output roles that somebody sees
+    uint32_t shown_count;
 } Place;
 
 #define RESOURCE 0x80000000u // of the numbers by topo node
@@ -309,9 +313,19 @@ static void *resize(void *ctx, size_t size) {
     return s + base;
 }
 
+// For each instant: f is not cleared as a whole, flow_bind sets the rest.
 static void bind(sim_ctx *c, Flow *f, Diag *d) {
     const Place *p = place_of(c);
-    *f = (Flow){.resize = resize, .ctx = f, .told_ctx = c, .d = d};
+    f->resize = resize;
+    f->ctx = f;
+    f->own = false;
+    f->d = d;
+    f->err = ERR_OK;
+    f->bad = NONE;
+    f->told = NULL;
+    f->told_ctx = c;
+    f->trace = NULL;
+    f->traced = 0;
     char *s = c->state;
     flow_bind(f, (const FlowModel *)(const void *)(s + p->model_at), s + p->flow_at);
 }
@@ -349,43 +363,63 @@ static int run_failed(sim_ctx *c, const Flow *f, const uint32_t *topo_of, const 
 
 // ---- outputs -------------------------------------------------------------------------------------------------------
 
-static void out(sim_ctx *c, int role, uint32_t row, double v) {
-    if (row >= c->col[role].n || !c->bound[role]) return;
+static void out(sim_ctx *c, uint32_t role, uint32_t row, double v) {
+    if (row >= c->col[role].n) return;
     double *cell = &c->col[role].v[(size_t)row * c->lanes];
     if (*cell == v || (isnan(v) && isnan(*cell))) return;
     *cell = v;
-    c->touch(c, (uint32_t)role, row, 0);
+    c->touch(c, role, row, 0);
+}
+
+// What one role shows of a node, as flow_figures has it.
+static double shown_of_node(const Flow *f, const Place *p, uint32_t node, uint32_t role) {
+    const Node *n = &f->n[node];
+    const PNode *m = &f->pn[node];
+    const FlowTally *wait = &f->tally[2 * (size_t)m->tally], *stay = wait + 1;
+    bool sink = m->n.kind == FLOW_SINK;
+    double time = f->h->now - f->h->began;
+    switch (role) {
+    case R_STATE: return p->state[node_state(f, node)];
+    case R_INSIDE: return m->n.kind == FLOW_SOURCE ? n->blocked : n->inside;
+    case R_QUEUE: return n->queue;
+    case R_BUSY: return n->busy;
+    case R_BLOCKED: return n->blocked;
+    case R_DOWN: return node_state(f, node) == FLOW_DOWN;
+    case R_MADE: return (double)(sink ? n->entered : n->left);
+    case R_LOST: return (double)(n->refused + n->balked + n->reneged + n->scrapped);
+    case R_SCRAPPED: return (double)n->scrapped;
+    case R_WAIT: return wait->n ? wait->mean : (double)NAN;
+    case R_STAY: return stay->n ? stay->mean : (double)NAN;
+    case R_THROUGHPUT: return time > 0 ? (double)(sink ? n->entered : n->left) / time : (double)NAN;
+    default: break;
+    }
+    double busy = n->share[FLOW_BUSY] + (node_state(f, node) == FLOW_BUSY ? f->h->now - n->since : 0);
+    return time > 0 ? busy / time : (double)NAN;
 }
 
 static void tell_node(sim_ctx *c, const Flow *f, uint32_t node, uint32_t row) {
     const Place *p = place_of(c);
-    FlowFigures x;
-    flow_figures(f, node, &x);
-    bool source = f->pn[node].n.kind == FLOW_SOURCE, sink = f->pn[node].n.kind == FLOW_SINK;
-    out(c, R_STATE, row, p->state[x.state]);
-    out(c, R_INSIDE, row, source ? x.blocked : x.inside);
-    out(c, R_QUEUE, row, x.queue);
-    out(c, R_BUSY, row, x.busy);
-    out(c, R_BLOCKED, row, x.blocked);
-    out(c, R_DOWN, row, x.state == FLOW_DOWN);
-    out(c, R_MADE, row, (double)(sink ? x.entered : x.left));
-    out(c, R_LOST, row, (double)x.lost);
-    out(c, R_SCRAPPED, row, (double)x.scrapped);
-    out(c, R_WAIT, row, x.wait.n ? x.wait.mean : (double)NAN);
-    out(c, R_STAY, row, x.stay.n ? x.stay.mean : (double)NAN);
-    out(c, R_THROUGHPUT, row, x.time > 0 ? x.throughput : (double)NAN);
-    out(c, R_UTILISATION, row, x.time > 0 ? x.share[FLOW_BUSY] : (double)NAN);
+    for (uint32_t k = 0; k < p->shown_count; k++) out(c, p->shown[k], row, shown_of_node(f, p, node, p->shown[k]));
+}
+
+static double shown_of_resource(const FlowUsage *x, const Place *p, uint32_t role) {
+    switch (role) {
+    case R_STATE: return p->state[x->number == 0 ? FLOW_OFF : x->used ? FLOW_BUSY : FLOW_IDLE];
+    case R_MADE: return (double)x->seized;
+    case R_UTILISATION: return x->number_mean > 0 ? x->used_mean / x->number_mean : (double)NAN;
+    default: return x->used;
+    }
 }
 
 static void tell_resource(sim_ctx *c, const Flow *f, uint32_t r, uint32_t row) {
     const Place *p = place_of(c);
     FlowUsage x;
     flow_usage(f, r, &x);
-    out(c, R_STATE, row, p->state[x.number == 0 ? FLOW_OFF : x.used ? FLOW_BUSY : FLOW_IDLE]);
-    out(c, R_INSIDE, row, x.used);
-    out(c, R_BUSY, row, x.used);
-    out(c, R_MADE, row, (double)x.seized);
-    out(c, R_UTILISATION, row, x.number_mean > 0 ? x.used_mean / x.number_mean : (double)NAN);
+    for (uint32_t k = 0; k < p->shown_count; k++) {
+        uint32_t role = p->shown[k];
+        bool has = role == R_STATE || role == R_INSIDE || role == R_BUSY || role == R_MADE || role == R_UTILISATION;
+        if (has) out(c, role, row, shown_of_resource(&x, p, role));
+    }
 }
 
 static void tell(sim_ctx *c, Flow *f, const uint32_t *topo_of) {
@@ -417,6 +451,9 @@ static void lay_out(sim_ctx *c, const Build *b, const FlowModel *m) {
     p.model_at = p.edge_at + up64(t->edges * sizeof(uint32_t));
     p.flow_at = p.model_at + up64(m->size);
     for (int i = 0; i < FLOW_STATES; i++) p.state[i] = c->symbol(c, state_names[i], strlen(state_names[i]));
+    for (uint8_t role = R_STATE; role <= R_UTILISATION; role++) {
+        if (c->bound[role]) p.shown[p.shown_count++] = role;
+    }
     char *s = c->resize(c, p.flow_at);
     memcpy(s, &p, sizeof p);
     memcpy(node_numbers(c), b->node_of, t->nodes * sizeof(uint32_t));
@@ -484,10 +521,11 @@ static sim_time next(const sim_ctx *c) {
 }
 
 static int react(sim_ctx *c, sim_time t, const sim_delta *moved, uint32_t n) {
-    Diag d = {0};
+    Diag d;
     Flow f;
     int result = 0;
     if (!place_of(c)->built) return build(c);
+    diag_init(&d);
     bind(c, &f, &d);
     if (n && flow_event_time(&f) >= t) flow_stand(&f, t);
     for (uint32_t k = 0; k < n; k++) {

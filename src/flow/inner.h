@@ -46,6 +46,11 @@ typedef struct PMode {
     double after_mean, repair_mean;
 } PMode;
 
+// Where the parts of a state are, up to those that grow with its items.
+typedef struct StateAt {
+    size_t node, edge, res, mode, tally, digest, level, dirty, res_dirty, count, changed, pos;
+} StateAt;
+
 struct FlowModel {
     size_t size;
     uint64_t hash; // of all behind this header
@@ -55,6 +60,7 @@ struct FlowModel {
     size_t node_at, edge_at, out_at, in_at, resource_at, calendar_at, dist_at, use_at, mode_at, set_at, number_at;
     size_t user_ptr_at, user_at; // by resource: nodes, and modes as NODES + mode
     size_t name_ptr_at, name_at; // names of nodes, then resources
+    StateAt state_at;
 };
 
 // ---- the state's block ---------------------------------------------------------------------------------------------
@@ -187,7 +193,9 @@ struct Flow {
     uint32_t traced;
 };
 
-// ---- model.c
+// ---- state.c
+// Set state_at, once the counts are known.
+void flow_lay_out(FlowModel *m);
 // Bytes of a state with room for `cap` items.
 size_t flow_state_size(const FlowModel *m, uint32_t cap);
 // Point f at model and state. The rest of f stays.

@@ -514,6 +514,7 @@ Err flow_make(const FlowDef *def, FlowModel **out, Diag *d) {
     put_edges(m);
     put_modes(m, def);
     put_users(m);
+    flow_lay_out(m);
     m->hash = hash_of(m);
     *out = m;
     return ERR_OK;

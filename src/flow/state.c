@@ -7,8 +7,9 @@
 #include "base/mem.h"
 #include "flow/inner.h"
 
+// What depends on the room for items.
 typedef struct Layout {
-    size_t node, edge, res, mode, tally, digest, level, dirty, res_dirty, count, changed, pos, heap, item, attr, size;
+    size_t heap, item, attr, size;
 } Layout;
 
 static size_t take(size_t *at, size_t size) {
@@ -19,22 +20,28 @@ static size_t take(size_t *at, size_t size) {
 
 static uint32_t fixed_timers(const FlowModel *m) { return 3 * m->nodes + m->modes + m->resources; }
 
+void flow_lay_out(FlowModel *m) {
+    StateAt *l = &m->state_at;
+    size_t at = 0;
+    take(&at, sizeof(Head));
+    l->node = take(&at, m->nodes * sizeof(Node));
+    l->edge = take(&at, m->edges * sizeof(Edge));
+    l->res = take(&at, m->resources * sizeof(Res));
+    l->mode = take(&at, m->modes * sizeof(Mode));
+    l->tally = take(&at, 2 * (size_t)m->tallies * sizeof(FlowTally));
+    l->digest = take(&at, 2 * (size_t)m->digests * DIGEST_SIZE * sizeof(uint64_t));
+    l->level = take(&at, m->levels * sizeof(double));
+    l->dirty = take(&at, m->nodes * sizeof(uint32_t));
+    l->res_dirty = take(&at, 2 * (size_t)m->resources * sizeof(uint32_t)); // those at work, and anew
+    l->count = take(&at, m->types * sizeof(uint32_t));
+    l->changed = take(&at, ((size_t)m->nodes + m->resources) * sizeof(uint32_t));
+    l->pos = at;
+}
+
 static Layout layout(const FlowModel *m, uint32_t cap) {
     Layout l;
-    size_t at = 0, timers = (size_t)fixed_timers(m) + cap;
-    take(&at, sizeof(Head));
-    l.node = take(&at, m->nodes * sizeof(Node));
-    l.edge = take(&at, m->edges * sizeof(Edge));
-    l.res = take(&at, m->resources * sizeof(Res));
-    l.mode = take(&at, m->modes * sizeof(Mode));
-    l.tally = take(&at, 2 * (size_t)m->tallies * sizeof(FlowTally));
-    l.digest = take(&at, 2 * (size_t)m->digests * DIGEST_SIZE * sizeof(uint64_t));
-    l.level = take(&at, m->levels * sizeof(double));
-    l.dirty = take(&at, m->nodes * sizeof(uint32_t));
-    l.res_dirty = take(&at, 2 * (size_t)m->resources * sizeof(uint32_t)); // those at work, and anew
-    l.count = take(&at, m->types * sizeof(uint32_t));
-    l.changed = take(&at, ((size_t)m->nodes + m->resources) * sizeof(uint32_t));
-    l.pos = take(&at, timers * sizeof(uint32_t));
+    size_t at = m->state_at.pos, timers = (size_t)fixed_timers(m) + cap;
+    take(&at, timers * sizeof(uint32_t));
     l.heap = take(&at, timers * sizeof(HeapEntry));
     l.item = take(&at, cap * sizeof(Item));
     l.attr = take(&at, (size_t)cap * m->attributes * sizeof(double));
@@ -63,20 +70,21 @@ void flow_bind(Flow *f, const FlowModel *m, void *state) {
     f->user = model_at(m, m->user_at);
     uint8_t *s = f->state = state;
     f->h = (Head *)(void *)s;
+    const StateAt *at = &m->state_at;
     Layout l = layout(m, f->h->cap);
-    f->n = (Node *)(void *)(s + l.node);
-    f->e = (Edge *)(void *)(s + l.edge);
-    f->r = (Res *)(void *)(s + l.res);
-    f->mode = (Mode *)(void *)(s + l.mode);
-    f->tally = (FlowTally *)(void *)(s + l.tally);
-    f->digest = (uint64_t *)(void *)(s + l.digest);
-    f->level = (double *)(void *)(s + l.level);
-    f->dirty = (uint32_t *)(void *)(s + l.dirty);
-    f->res_dirty = (uint32_t *)(void *)(s + l.res_dirty);
-    f->count = (uint32_t *)(void *)(s + l.count);
-    f->changed = (uint32_t *)(void *)(s + l.changed);
+    f->n = (Node *)(void *)(s + at->node);
+    f->e = (Edge *)(void *)(s + at->edge);
+    f->r = (Res *)(void *)(s + at->res);
+    f->mode = (Mode *)(void *)(s + at->mode);
+    f->tally = (FlowTally *)(void *)(s + at->tally);
+    f->digest = (uint64_t *)(void *)(s + at->digest);
+    f->level = (double *)(void *)(s + at->level);
+    f->dirty = (uint32_t *)(void *)(s + at->dirty);
+    f->res_dirty = (uint32_t *)(void *)(s + at->res_dirty);
+    f->count = (uint32_t *)(void *)(s + at->count);
+    f->changed = (uint32_t *)(void *)(s + at->changed);
     f->h->heap_at = l.heap;
-    f->pos = (uint32_t *)(void *)(s + l.pos);
+    f->pos = (uint32_t *)(void *)(s + at->pos);
     f->heap = (HeapEntry *)(void *)(s + l.heap);
     f->it = (Item *)(void *)(s + l.item);
     f->attr = (double *)(void *)(s + l.attr);

@@ -53,6 +53,8 @@ static void accel_free(Accel *a) {
 }
 
 void accel_drop(Sim *s) {
+    if (!s->accelerates) return;
+    s->accelerates = false;
     for (uint32_t l = 0; l < SIM_LANES_MAX; l++) {
         accel_free(s->accel[l]);
         s->accel[l] = NULL;
@@ -230,7 +232,10 @@ void accel_step(Inst *i, uint8_t lanes) {
     Sim *s = i->sim;
     for (uint32_t l = 0; l < s->open.lanes; l++) {
         if (!(lanes >> l & 1) || i->reacts[l] < ACCEL_FROM) continue;
-        if (!s->accel[l] && !s->open.plain && fits(i)) s->accel[l] = accel_new(i);
+        if (!s->accel[l] && !s->open.plain && fits(i)) {
+            s->accel[l] = accel_new(i);
+            s->accelerates = true;
+        }
         Accel *a = s->accel[l];
         if (a && a->inst == i->number && !a->off) step(i, a, l);
     }

@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "sim/inner.h"
 
+enum { TELLING_FEW = 16 }; // columns that are sorted by themselves; more are looked for among all
+
 // ---- telling -------------------------------------------------------------------------------------------------------
 
 static SimCell *cell_room(Sim *s, uint32_t n) {
@@ -18,8 +20,8 @@ static SimCell *cell_room(Sim *s, uint32_t n) {
 static uint32_t cells_of_lane(Sim *s, uint32_t lane, uint32_t total) {
     SimCell *cells = cell_room(s, total);
     uint32_t n = 0;
-    for (uint32_t k = 0; k < s->wire->column_count; k++) {
-        uint32_t column = s->wire->ordered[k];
+    for (uint32_t k = 0; k < s->telling_count; k++) {
+        uint32_t column = s->telling[k];
         const Column *c = &s->columns[column];
         for (uint32_t i = 0; i < c->told.n; i++) {
             uint32_t row = c->told.rows[i];
@@ -29,21 +31,42 @@ static uint32_t cells_of_lane(Sim *s, uint32_t lane, uint32_t total) {
     return n;
 }
 
+// By the order of columns.
+static void telling_sort(Sim *s) {
+    const ColumnWire *w = s->wire->columns;
+    uint32_t *t = s->telling;
+    if (s->telling_count > TELLING_FEW) {
+        s->telling_count = 0;
+        for (uint32_t k = 0; k < s->wire->column_count; k++) {
+            if (s->columns[s->wire->ordered[k]].told.n) t[s->telling_count++] = s->wire->ordered[k];
+        }
+        return;
+    }
+    for (uint32_t i = 1; i < s->telling_count; i++) {
+        uint32_t column = t[i], at = i;
+        for (; at > 0 && w[t[at - 1]].order > w[column].order; at--) t[at] = t[at - 1];
+        t[at] = column;
+    }
+}
+
 // Tell the sink what is marked, then forget it. False: it wants to stop.
 static bool tell(Sim *s, const SimSink *sink) {
     uint32_t total = 0;
     bool go_on = true;
-    for (uint32_t i = 0; i < s->wire->column_count; i++) {
-        if (s->columns[i].told.n && sink) rowset_sort(&s->columns[i].told);
-        total += s->columns[i].told.n;
+    if (s->telling_count == 0) return true;
+    if (sink) telling_sort(s);
+    for (uint32_t k = 0; k < s->telling_count; k++) {
+        RowSet *told = &s->columns[s->telling[k]].told;
+        if (sink) rowset_sort(told);
+        total += told->n;
     }
-    if (total == 0) return true;
     for (uint32_t l = 0; sink && sink->told && l < s->open.lanes; l++) {
         uint32_t n = cells_of_lane(s, l, total);
         s->stats.told += n;
         if (n) go_on &= sink->told(sink->ctx, s->now, (uint16_t)l, s->cells, n);
     }
-    for (uint32_t i = 0; i < s->wire->column_count; i++) rowset_drop(&s->columns[i].told, UINT8_MAX);
+    for (uint32_t k = 0; k < s->telling_count; k++) rowset_drop(&s->columns[s->telling[k]].told, UINT8_MAX);
+    s->telling_count = 0;
     return go_on;
 }
 
@@ -56,8 +79,7 @@ static void mark_fresh(Sim *s) {
             Port *p = &i->ports[role];
             for (uint32_t r = 0; r < p->fresh.n; r++) {
                 uint32_t at = p->fresh.rows[r];
-                if (role_cell(&i->wire->roles[role], at, &column, &row) && s->wire->columns[column].what.col)
-                    rowset_add(&s->columns[column].told, row, p->fresh.mask[at]);
+                if (role_cell(&i->wire->roles[role], at, &column, &row)) column_tell(s, column, row, p->fresh.mask[at]);
             }
             rowset_drop(&p->fresh, UINT8_MAX);
         }

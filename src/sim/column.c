@@ -8,6 +8,8 @@
 #include "sim/inner.h"
 #include "world/scan.h"
 
+enum { SORT_FEW = 8 }; // rows that are sorted in place
+
 // ---- sets of rows --------------------------------------------------------------------------------------------------
 
 void rowset_make(RowSet *s) {
@@ -25,6 +27,14 @@ void rowset_sort(RowSet *s) {
     uint32_t i = 1;
     while (i < s->n && s->rows[i - 1] < s->rows[i]) i++;
     if (i >= s->n) return;
+    if (s->n <= SORT_FEW) {
+        for (i = 1; i < s->n; i++) {
+            uint32_t row = s->rows[i], at = i;
+            for (; at > 0 && s->rows[at - 1] > row; at--) s->rows[at] = s->rows[at - 1];
+            s->rows[at] = row;
+        }
+        return;
+    }
     if (s->n < s->size / 16) {
         qsort(s->rows, s->n, sizeof *s->rows, by_row);
         return;
@@ -40,7 +50,8 @@ void rowset_drop(RowSet *s, uint8_t lanes) {
     for (uint32_t i = 0; i < s->n; i++) {
         uint32_t r = s->rows[i];
         s->mask[r] &= (uint8_t)~lanes;
-        if (s->mask[r]) s->rows[kept++] = r;
+        s->rows[kept] = r;
+        kept += s->mask[r] != 0;
     }
     s->n = kept;
 }
@@ -127,6 +138,7 @@ static uint32_t column_new(Sim *s, const SimColumn *what, Str name) {
         s->column_cap = n ? n * 2 : 16;
         w->columns = mem_grow(w->columns, s->column_cap * sizeof *w->columns);
         s->columns = mem_grow(s->columns, s->column_cap * sizeof *s->columns);
+        s->telling = mem_grow(s->telling, s->column_cap * sizeof *s->telling);
     }
     w->columns[n] = (ColumnWire){.what = *what, .writer = NO_WRITER};
     char *own = mem_alloc((size_t)name.n + 1);
@@ -221,7 +233,7 @@ uint8_t column_put(Sim *s, uint32_t column, uint32_t row, uint8_t lanes, double 
         moved |= (uint8_t)(1u << l);
     }
     if (moved) cell_moved(s, column, row, moved, NO_WRITER, 0);
-    if (moved && s->wire->columns[column].what.col) rowset_add(&c->told, row, moved);
+    if (moved) column_tell(s, column, row, moved);
     return moved;
 }
 
@@ -364,6 +376,7 @@ void sim_free(Sim *s) {
     }
     mem_free(s->insts);
     mem_free(s->columns);
+    mem_free(s->telling);
     mem_free(s->calendar.items);
     mem_free(s->cells);
     mem_free(s->trace);

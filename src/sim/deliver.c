@@ -70,7 +70,7 @@ static uint8_t deliver_cell(Inst *i, uint32_t role, uint32_t column, uint32_t ro
 
 void cell_deliver(Inst *i, uint32_t role, uint32_t column, uint32_t row, uint8_t lanes) {
     uint8_t moved = deliver_cell(i, role, column, row, lanes);
-    if (moved && i->sim->wire->columns[column].what.col) rowset_add(&i->sim->columns[column].told, row, moved);
+    if (moved) column_tell(i->sim, column, row, moved);
 }
 
 static void publish_role(Inst *i, uint32_t role, uint8_t lanes) {
@@ -83,7 +83,7 @@ static void publish_role(Inst *i, uint32_t role, uint8_t lanes) {
         if (!mine || !role_cell(&i->wire->roles[role], at, &column, &row)) continue;
         uint8_t moved = deliver_cell(i, role, column, row, mine);
         uint8_t tell = p->fresh.mask ? moved & p->fresh.mask[at] : 0;
-        if (tell && s->wire->columns[column].what.col) rowset_add(&s->columns[column].told, row, tell);
+        if (tell) column_tell(s, column, row, tell);
     }
     rowset_drop(&p->touched, lanes);
     rowset_drop(&p->fresh, lanes);

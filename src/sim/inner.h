@@ -194,6 +194,7 @@ struct Sim {
     uint64_t seq; // of the calendar
     Column *columns;
     uint32_t column_cap;
+    uint32_t *telling, telling_count; // columns whose `told` has rows, room for column_cap
     Inst *insts;
     Calendar calendar;
     Symbols *symbols;
@@ -203,6 +204,7 @@ struct Sim {
     TraceEdge *trace; // NULL: not now
     uint32_t trace_count;
     Accel *accel[SIM_LANES_MAX]; // of the instant, by lane; NULL: no loop in it so far
+    bool accelerates;            // any of them
     Diag *diag;                  // of the call
 };
 
@@ -219,6 +221,12 @@ static inline bool role_cell(const RoleWire *r, uint32_t row, uint32_t *column, 
 static inline bool same_value(double a, double b) { return a == b || (a != a && b != b); }
 
 // ---- column.c
+// The sink is to hear of it; nothing for private columns.
+static inline void column_tell(Sim *s, uint32_t column, uint32_t row, uint8_t lanes) {
+    if (!s->wire->columns[column].what.col) return;
+    if (s->columns[column].told.n == 0) s->telling[s->telling_count++] = column;
+    rowset_add(&s->columns[column].told, row, lanes);
+}
 void column_own(Sim *s, uint32_t column); // before a write: nobody else has the array
 // Write a cell from outside in the lanes of the mask and mark what read it. Returns the lanes in which it moved.
 uint8_t column_put(Sim *s, uint32_t column, uint32_t row, uint8_t lanes, double value);

@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "sim/inner.h"
 
-enum { SAVE_VERSION = 1 };
+enum { SAVE_VERSION = 2 };
 static const char MAGIC[8] = {'S', 'O', 'S', 'I', 'A', 'S', 'I', 'M'};
 
 // ---- saving --------------------------------------------------------------------------------------------------------
@@ -213,6 +213,7 @@ static Err load_head(Load *l) {
 
 static Err load_columns(Load *l) {
     const Wire *w = l->s->wire;
+    l->s->telling_count = 0;
     if (cut_varint(&l->c) != w->column_count) return other(l, "the number of columns differs", STR(""));
     for (uint32_t k = 0; k < w->column_count; k++) {
         const ColumnWire *x = &w->columns[w->ordered[k]];
@@ -225,6 +226,7 @@ static Err load_columns(Load *l) {
             return other(l, "a column differs", x->what.field ? x->what.field->path : x->name);
         if (!get_array(&l->c, c->v) || !get_array(&l->c, c->seen) || !get_rows(&l->c, &c->told, lanes_all(l->s)))
             return corrupt(l, "a column's values");
+        if (c->told.n) l->s->telling[l->s->telling_count++] = w->ordered[k];
     }
     return ERR_OK;
 }
@@ -339,6 +341,9 @@ static Array *array_ref(Array *a) {
 static void fork_columns(const Sim *s, Sim *f) {
     f->columns = mem_alloc((s->wire->column_count ? s->wire->column_count : 1) * sizeof *f->columns);
     f->column_cap = s->wire->column_count;
+    f->telling = mem_alloc((f->column_cap ? f->column_cap : 1) * sizeof *f->telling);
+    if (s->telling_count) memcpy(f->telling, s->telling, s->telling_count * sizeof *f->telling);
+    f->telling_count = s->telling_count;
     for (uint32_t i = 0; i < s->wire->column_count; i++) {
         const Column *from = &s->columns[i];
         Column *to = &f->columns[i];
