@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of pending commands. `lock` guards it; answers are given outside of it.
 //
-// Invariant: an Ask is answered by who took its row out of the table: the device's answer, the time-out, a failed
+// Invariant: who waits is answered by who took its row out of the table: the device's answer, the time-out, a failed
 // publishing, or the end.
 #include "connect/command.h"
 #include <sys/random.h>
@@ -9,9 +9,16 @@
 #include "base/mem.h"
 #include "base/time.h"
 
+// Who waits for an answer: a request (ask), or the engine's closed loop (done); neither: nobody.
+typedef struct Waiter {
+    Ask *ask;
+    SosiaCommandDone done;
+    void *arg;
+} Waiter;
+
 typedef struct Pending {
     char correlation[33];
-    Ask *ask;
+    Waiter waiter;
     int64_t deadline_ns; // monotonic
 } Pending;
 
@@ -25,32 +32,46 @@ struct Commands {
     _Atomic int64_t sent, answered, refused, timed_out, unclaimed;
 };
 
+static bool waits(const Waiter *w) { return w->ask || w->done; }
+
+static void tell_failed(const Waiter *w, Err err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void tell_failed(const Waiter *w, Err err, const char *fmt, ...) {
+    Buf text = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vprintf(&text, fmt, ap);
+    va_end(ap);
+    if (w->ask) ask_fail(w->ask, err, "%.*s", STR_ARG(buf_str(&text)));
+    else w->done(w->arg, (SosiaErr)err, 0, buf_str(&text));
+    buf_free(&text);
+}
+
 // ---- the table ----------------------------------------------------------------------------------------------------
 
 // Caller holds the lock.
-static Ask *take_locked(Commands *c, int32_t i) {
-    Ask *a = c->rows[i].ask;
+static Waiter take_locked(Commands *c, int32_t i) {
+    Waiter w = c->rows[i].waiter;
     c->rows[i] = c->rows[--c->count];
-    return a;
+    return w;
 }
 
-static Ask *take(Commands *c, Str correlation) {
-    Ask *a = NULL;
+static Waiter take(Commands *c, Str correlation) {
+    Waiter w = {0};
     pthread_mutex_lock(&c->lock);
-    for (int32_t i = 0; i < c->count && !a; i++)
-        if (str_eq(correlation, (Str){c->rows[i].correlation, 32})) a = take_locked(c, i);
+    for (int32_t i = 0; i < c->count && !waits(&w); i++)
+        if (str_eq(correlation, (Str){c->rows[i].correlation, 32})) w = take_locked(c, i);
     pthread_mutex_unlock(&c->lock);
-    return a;
+    return w;
 }
 
-static Err enter(Commands *c, Ask *a, const Command *cmd) {
+static Err enter(Commands *c, Waiter w, const Command *cmd) {
     Err err = ERR_OK;
     pthread_mutex_lock(&c->lock);
     if (c->closing) err = ERR_CLOSED;
     else if (c->count == COMMANDS_MAX) err = ERR_BUSY;
     else {
         Pending *p = &c->rows[c->count++];
-        *p = (Pending){.ask = a, .deadline_ns = time_mono_ns() + cmd->timeout_ns};
+        *p = (Pending){.waiter = w, .deadline_ns = time_mono_ns() + cmd->timeout_ns};
         memcpy(p->correlation, cmd->correlation, sizeof p->correlation);
         pthread_cond_signal(&c->wake);
     }
@@ -58,14 +79,14 @@ static Err enter(Commands *c, Ask *a, const Command *cmd) {
     return err;
 }
 
-// One whose time is up by `now`, or NULL; *next: the nearest deadline of the others. Caller holds the lock.
-static Ask *expired_locked(Commands *c, int64_t now, int64_t *next) {
+// One whose time is up by `now`, or nobody; *next: the nearest deadline of the others. Caller holds the lock.
+static Waiter expired_locked(Commands *c, int64_t now, int64_t *next) {
     *next = INT64_MAX;
     for (int32_t i = 0; i < c->count; i++) {
         if (c->rows[i].deadline_ns <= now) return take_locked(c, i);
         if (c->rows[i].deadline_ns < *next) *next = c->rows[i].deadline_ns;
     }
-    return NULL;
+    return (Waiter){0};
 }
 
 static void *watch(void *arg) {
@@ -73,11 +94,11 @@ static void *watch(void *arg) {
     pthread_mutex_lock(&c->lock);
     while (!c->closing) {
         int64_t next;
-        Ask *a = expired_locked(c, time_mono_ns(), &next);
-        if (a) {
+        Waiter w = expired_locked(c, time_mono_ns(), &next);
+        if (waits(&w)) {
             pthread_mutex_unlock(&c->lock);
             atomic_fetch_add(&c->timed_out, 1);
-            ask_fail(a, ERR_DEVICE, "The device did not answer in time.");
+            tell_failed(&w, ERR_DEVICE, "The device did not answer in time.");
             pthread_mutex_lock(&c->lock);
         } else if (next == INT64_MAX) {
             pthread_cond_wait(&c->wake, &c->lock);
@@ -109,10 +130,10 @@ void commands_hurry(Commands *c) {
         pthread_mutex_lock(&c->lock);
         c->closing = true;
         pthread_cond_signal(&c->wake);
-        Ask *a = c->count ? take_locked(c, 0) : NULL;
+        Waiter w = c->count ? take_locked(c, 0) : (Waiter){0};
         pthread_mutex_unlock(&c->lock);
-        if (!a) return;
-        ask_fail(a, ERR_CLOSED, "The server is shutting down.");
+        if (!waits(&w)) return;
+        tell_failed(&w, ERR_CLOSED, "The server is shutting down.");
     }
 }
 
@@ -168,16 +189,8 @@ static void answer_refused(Ask *a, int status, Str payload) {
     buf_free(&b);
 }
 
-bool command_answer(SosiaConnect *k, Str correlation, int status, Str payload) {
-    Ask *a = take(k->commands, correlation);
-    if (!a) {
-        atomic_fetch_add(&k->commands->unclaimed, 1);
-        return false;
-    }
-    atomic_fetch_add(status < 400 ? &k->commands->answered : &k->commands->refused, 1);
-    if (payload.n > COMMAND_BYTES_MAX) {
-        ask_fail(a, ERR_TOO_LARGE, "The device's answer is larger than %d bytes.", COMMAND_BYTES_MAX);
-    } else if (status >= 400) {
+static void answer_ask(Ask *a, int status, Str payload) {
+    if (status >= 400) {
         answer_refused(a, status, payload);
     } else if (!str_trim(payload).n) {
         ask_empty(a, 204);
@@ -187,7 +200,25 @@ bool command_answer(SosiaConnect *k, Str correlation, int status, Str payload) {
         ask_json(a, 200, &b);
         buf_free(&b);
     }
+}
+
+bool command_answer(SosiaConnect *k, Str correlation, int status, Str payload) {
+    Waiter w = take(k->commands, correlation);
+    if (!waits(&w)) {
+        atomic_fetch_add(&k->commands->unclaimed, 1);
+        return false;
+    }
+    atomic_fetch_add(status < 400 ? &k->commands->answered : &k->commands->refused, 1);
+    if (payload.n > COMMAND_BYTES_MAX)
+        tell_failed(&w, ERR_TOO_LARGE, "The device's answer is larger than %d bytes.", COMMAND_BYTES_MAX);
+    else if (w.ask) answer_ask(w.ask, status, payload);
+    else w.done(w.arg, status < 400 ? SOSIA_OK : SOSIA_DEVICE_REFUSED, status, payload);
     return true;
+}
+
+void command_failed(SosiaConnect *k, Str correlation, Err err, Str why) {
+    Waiter w = take(k->commands, correlation);
+    if (waits(&w)) tell_failed(&w, err, "%.*s", STR_ARG(why));
 }
 
 // ---- requests -----------------------------------------------------------------------------------------------------
@@ -226,17 +257,23 @@ static Err publish(Connection *c, void *ctx) {
     return err;
 }
 
-// Publish what is in the table; `cmd` has texts of its own, for the ask may be answered before this returns.
-static void send(SosiaConnect *k, Command *cmd) {
+static void why_not_sent(Err err, const Command *cmd, Buf *why) {
+    if (err == ERR_NO_ROUTE) buf_printf(why, "No connection carries the twin \"%.*s\".", STR_ARG(cmd->twin));
+    else if (err == ERR_DEVICE_OFFLINE)
+        buf_printf(why, "The connection that carries the twin \"%.*s\" is down.", STR_ARG(cmd->twin));
+    else buf_printf(why, "The command could not be sent: %s.", err_text(err));
+}
+
+// Publish what is in the table; `cmd` has texts of its own, for who waits may be answered before this returns. *left:
+// who waits still, when it was not published.
+static Err send(SosiaConnect *k, Command *cmd, Waiter *left, Buf *why) {
+    *left = (Waiter){0};
     atomic_fetch_add(&k->commands->sent, 1);
     Err err = connection_each(k, publish, cmd);
-    Ask *a = err ? take(k->commands, (Str){cmd->correlation, 32}) : NULL;
-    if (!a) return;
-    if (err == ERR_NO_ROUTE)
-        ask_fail(a, ERR_DEVICE_OFFLINE, "No connection carries the twin \"%.*s\".", STR_ARG(cmd->twin));
-    else if (err == ERR_DEVICE_OFFLINE)
-        ask_fail(a, err, "The connection that carries the twin \"%.*s\" is down.", STR_ARG(cmd->twin));
-    else ask_fail(a, err, "The command could not be sent: %s.", err_text(err));
+    if (!err) return ERR_OK;
+    *left = take(k->commands, (Str){cmd->correlation, 32});
+    why_not_sent(err, cmd, why);
+    return err == ERR_NO_ROUTE ? ERR_DEVICE_OFFLINE : err;
 }
 
 static Err check(Ask *a, Command *cmd, Arena *arena, Buf *why) {
@@ -274,11 +311,39 @@ void ask_commands(Ask *a) {
     Err err = check(a, &cmd, &arena, &why);
     if (err) {
         ask_fail(a, err, "%.*s", STR_ARG(buf_str(&why)));
-    } else if ((err = enter(k->commands, a, &cmd))) {
+    } else if ((err = enter(k->commands, (Waiter){.ask = a}, &cmd))) {
         ask_fail(a, err, "%s", err_text(err));
     } else {
-        send(k, &cmd);
+        Waiter left;
+        err = send(k, &cmd, &left, &why);
+        if (waits(&left)) ask_fail(left.ask, err, "%.*s", STR_ARG(buf_str(&why)));
     }
     buf_free(&why);
     arena_free(&arena);
+}
+
+// ---- the closed loop ----------------------------------------------------------------------------------------------
+
+SosiaErr commands_of_engine(void *ctx, SosiaStr world, SosiaStr twin, SosiaStr component, SosiaStr command,
+                            SosiaStr payload, int64_t timeout_ns, SosiaCommandDone done, void *arg) {
+    SosiaConnect *k = ctx;
+    Command cmd = {.world = world,
+                   .twin = twin,
+                   .component = component,
+                   .name = command,
+                   .payload = str_trim(payload),
+                   .timeout_ns = timeout_ns > 0 ? timeout_ns : COMMAND_TIMEOUT_NS};
+    if (cmd.payload.n > COMMAND_BYTES_MAX) return SOSIA_TOO_LARGE;
+    if (cmd.timeout_ns > COMMAND_TIMEOUT_NS_MAX) cmd.timeout_ns = COMMAND_TIMEOUT_NS_MAX;
+    correlation_make(cmd.correlation);
+    Buf why = {0};
+    Waiter left;
+    Err err = (Err)sosia_command_check(k->engine, world, twin, component, command, cmd.payload, &why);
+    if (!err) err = enter(k->commands, (Waiter){.done = done, .arg = arg}, &cmd);
+    if (!err) {
+        err = send(k, &cmd, &left, &why);
+        if (err && !waits(&left)) err = ERR_OK; // its time was up meanwhile: `done` has run
+    }
+    buf_free(&why);
+    return (SosiaErr)err;
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Commands to devices: a request over REST becomes a message with a correlation, the answer a response, or a time-out.
+// Commands to devices: a request over REST, or of the closed loop, becomes a message with a correlation, the answer a
+// response, or a time-out.
 // The pending ones are in one table by correlation; connections look answers up there. Any thread.
 //
 // Life of a command
-//   ask_commands  checks the payload against the model, enters it into the table, asks each connection by its kind's
+//   ask_commands, commands_of_engine (the closed loop)
+//                 check the payload against the model, enter it into the table, ask each connection by its kind's
 //                 `command` until one takes it: published once, never again
 //   the kind      publishes `payload` with `correlation`, and calls command_answer when the device answers, on whatever
 //                 thread, also before its `command` returned
@@ -35,6 +37,12 @@ void commands_free(Commands *c);
 // A device answered: complete the command of that correlation. status < 400 is success; payload is JSON or any text.
 // False when nobody waits: late, a second answer, or not ours; it is counted.
 bool command_answer(SosiaConnect *k, Str correlation, int status, Str payload);
+// It cannot be answered any more: what waits for that correlation ends with `err` and a sentence for people; nothing
+// when nobody waits. DEVICE_OFFLINE: nothing was sent. DEVICE: whether the device acted is not known.
+void command_failed(SosiaConnect *k, Str correlation, Err err, Str why);
+// A SosiaCommander; ctx is the SosiaConnect. Texts of `done` are the device's payload as it came, or a sentence.
+SosiaErr commands_of_engine(void *ctx, SosiaStr world, SosiaStr twin, SosiaStr component, SosiaStr command,
+                            SosiaStr payload, int64_t timeout_ns, SosiaCommandDone done, void *arg);
 // Append the counters, each with a leading comma.
 void commands_stats(Commands *c, Buf *out);
 // "2s", "500ms", "1m": within COMMAND_TIMEOUT_NS_MAX.

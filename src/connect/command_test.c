@@ -259,6 +259,73 @@ static void test_race(void **state) {
     fixture_close(&f);
 }
 
+// What the closed loop sends: answered like requests, never both refused and done.
+typedef struct Loop {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    int count, status;
+    SosiaErr err;
+    char answer[256];
+} Loop;
+
+static void on_done(void *arg, SosiaErr err, int status, SosiaStr answer) {
+    Loop *l = arg;
+    pthread_mutex_lock(&l->lock);
+    l->count++;
+    l->err = err;
+    l->status = status;
+    snprintf(l->answer, sizeof l->answer, "%.*s", STR_ARG(answer));
+    pthread_cond_signal(&l->wake);
+    pthread_mutex_unlock(&l->lock);
+}
+
+static SosiaErr loop_send(Fixture *f, Loop *l, const char *name, const char *payload, int64_t timeout_ns) {
+    *l = (Loop){.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+    return commands_of_engine(&f->c, STR("live"), STR("p"), (Str){0}, kit_str(name), kit_str(payload), timeout_ns,
+                              on_done, l);
+}
+
+static void loop_done(Loop *l, SosiaErr err, int status, const char *part) {
+    pthread_mutex_lock(&l->lock);
+    while (!l->count) pthread_cond_wait(&l->wake, &l->lock);
+    assert_int_equal(l->count, 1);
+    assert_int_equal(l->err, err);
+    assert_int_equal(l->status, status);
+    kit_has(l->answer, part);
+    pthread_mutex_unlock(&l->lock);
+}
+
+static void test_loop(void **state) {
+    (void)state;
+    Fixture f;
+    Loop l;
+    fixture_open(&f);
+    device.payload = "{\"speed\":5}";
+    device.status = 200;
+    assert_int_equal(loop_send(&f, &l, "start", "5", NS_PER_S), SOSIA_OK);
+    loop_done(&l, SOSIA_OK, 200, "{\"speed\":5}");
+    assert_string_equal(device.seen, "p/.start(5)");
+    device.status = 409;
+    assert_int_equal(loop_send(&f, &l, "stop", "", 0), SOSIA_OK);
+    loop_done(&l, SOSIA_DEVICE_REFUSED, 409, "{\"speed\":5}");
+    assert_int_equal(loop_send(&f, &l, "start", "\"fast\"", NS_PER_S), SOSIA_VALIDATION);
+    assert_int_equal(loop_send(&f, &l, "launch", "", NS_PER_S), SOSIA_COMMAND_NOT_FOUND);
+    device.mood = ELSEWHERE;
+    assert_int_equal(loop_send(&f, &l, "stop", "", NS_PER_S), SOSIA_DEVICE_OFFLINE);
+    assert_int_equal(l.count, 0);
+    device.mood = SILENT;
+    assert_int_equal(loop_send(&f, &l, "stop", "", 20 * NS_PER_MS), SOSIA_OK);
+    loop_done(&l, SOSIA_DEVICE, 0, "in time");
+    assert_int_equal(loop_send(&f, &l, "stop", "", NS_PER_S * 60), SOSIA_OK);
+    command_failed(&f.c, (Str){device.correlation, 32}, ERR_DEVICE_OFFLINE, STR("gone"));
+    loop_done(&l, SOSIA_DEVICE_OFFLINE, 0, "gone");
+    assert_int_equal(loop_send(&f, &l, "stop", "", NS_PER_S * 60), SOSIA_OK);
+    commands_hurry(f.c.commands);
+    loop_done(&l, SOSIA_CLOSED, 0, "shutting down");
+    assert_int_equal(loop_send(&f, &l, "stop", "", NS_PER_S), SOSIA_CLOSED);
+    fixture_close(&f);
+}
+
 static void test_timeouts(void **state) {
     (void)state;
     int64_t ns = 0;
@@ -274,7 +341,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers),   cmocka_unit_test(test_checks),   cmocka_unit_test(test_silence),
         cmocka_unit_test(test_deadlines), cmocka_unit_test(test_nobody),   cmocka_unit_test(test_full),
-        cmocka_unit_test(test_race),      cmocka_unit_test(test_timeouts),
+        cmocka_unit_test(test_race),      cmocka_unit_test(test_timeouts), cmocka_unit_test(test_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

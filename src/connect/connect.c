@@ -7,10 +7,7 @@
 #include "connect/shape.h"
 
 static const ConnectKind *const kinds[] = {
-    &kind_mqtt,
-    &kind_sparkplug,
-    &kind_line,
-    NULL,
+    &kind_mqtt, &kind_sparkplug, &kind_line, &kind_http, NULL,
 };
 
 const ConnectKind *connect_kind(Str name) {
@@ -44,12 +41,14 @@ SosiaErr sosia_connect_start(const SosiaConnectOpen *o, Sosia *s, SosiaConnect *
         sosia_connect_stop(k);
         return (SosiaErr)err;
     }
+    sosia_commander(s, commands_of_engine, k);
     *out = k;
     return SOSIA_OK;
 }
 
 void sosia_connect_stop(SosiaConnect *k) {
     if (!k) return;
+    sosia_commander(k->engine, NULL, NULL);
     asks_stop(k);
     intake_free(k->lines);
     routes_close(k->routes);

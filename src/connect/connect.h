@@ -38,7 +38,8 @@ typedef struct ConnectKind {
     const char *name; // "mqtt", "sparkplug", "line"
     // The whole document is valid; secrets are where they belong as text. Errors: ARGUMENT; messages name the member.
     Err (*check)(const Json *doc, Diag *d);
-    // Members that hold secrets, as paths "password", "tls.keyPassword"; ends with NULL.
+    // Members that hold secrets, as paths "password", "tls.keyPassword"; "headers.*", one of them at most: every member
+    // of that object. Ends with NULL.
     const char *const *secrets;
     // Start from c->doc; `c->own` is its own. Must not wait for the network. NULL: nothing runs.
     Err (*start)(Connection *c, Buf *why);
@@ -56,7 +57,7 @@ typedef struct ConnectKind {
     void (*show)(Connection *c, Buf *out);
 } ConnectKind;
 
-extern const ConnectKind kind_mqtt, kind_sparkplug, kind_line;
+extern const ConnectKind kind_mqtt, kind_sparkplug, kind_line, kind_http;
 
 // ---- a connection -------------------------------------------------------------------------------------------------
 

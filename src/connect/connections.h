@@ -6,7 +6,7 @@
 
 #define CONNECTION_BYTES_MAX (256 << 10) // of one document
 #define SECRET_BYTES_MAX (64 << 10)
-#define SECRETS_MAX 8 // members of one kind
+#define SECRETS_MAX 20 // members of one connection
 
 // One secret member of one connection.
 typedef struct Secret {
@@ -18,6 +18,7 @@ typedef struct Secret {
 typedef struct Secrets {
     Secret items[SECRETS_MAX];
     int32_t count;
+    Str each;   // the object every member of which is a secret: "headers"; "": none
     bool moved; // the document goes elsewhere: what is stored is not for that place
 } Secrets;
 

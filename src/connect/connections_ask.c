@@ -91,7 +91,8 @@ static Err read_document(Ask *a, Str before, Arena *arena, Json *doc, const Conn
     TRY(doc_read(a->q->body, name, arena, doc, &k, d));
     *kind = connect_kind(k);
     if (!*kind)
-        return diag_add(d, ERR_ARGUMENT, -1, -1, STR("kind"), "\"mqtt\", \"sparkplug\" or \"line\" is expected");
+        return diag_add(d, ERR_ARGUMENT, -1, -1, STR("kind"),
+                        "\"mqtt\", \"sparkplug\", \"line\" or \"http\" is expected");
     TRY(secrets_read(a->connect, name, *kind, arena, s));
     s->moved = secrets_moved(before, doc, arena);
     TRY(secrets_take(doc, s, arena, d));

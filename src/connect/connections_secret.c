@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Secrets of connections: items of their own, put into a document when it is used and taken out before it is stored.
 #include "base/check.h"
+#include "connect/connect_doc.h"
 #include "connect/connections.h"
 
 // ---- where they go ------------------------------------------------------------------------------------------------
@@ -71,10 +72,25 @@ typedef struct Reading {
     Arena *arena;
 } Reading;
 
+// "headers.x-key" where every member of "headers" is a secret.
+static bool is_each(const Secrets *s, Str path) {
+    return s->each.n && path.n > s->each.n + 1 && str_starts(path, s->each) && path.p[s->each.n] == '.';
+}
+
+// False: there are too many.
+static bool secret_add(Secrets *s, Str path, Arena *arena) {
+    for (int32_t i = 0; i < s->count; i++)
+        if (str_eq(path, str_of(s->items[i].path))) return true;
+    if (s->count == SECRETS_MAX) return false;
+    s->items[s->count++].path = arena_str(arena, path).p;
+    return true;
+}
+
 static bool keep_secret(void *ctx, SosiaStr key, SosiaStr value) {
     Reading *r = ctx;
     if (!str_starts(key, r->prefix)) return false;
     Str path = str_sub(key, r->prefix.n, key.n);
+    if (is_each(r->out, path)) (void)secret_add(r->out, path, r->arena);
     for (int32_t i = 0; i < r->out->count; i++) {
         Secret *s = &r->out->items[i];
         if (!str_eq(path, str_of(s->path))) continue;
@@ -87,10 +103,12 @@ static bool keep_secret(void *ctx, SosiaStr key, SosiaStr value) {
 Err secrets_read_of(SosiaConnect *k, Str prefix, const char *const *paths, Arena *arena, Secrets *out) {
     *out = (Secrets){0};
     for (const char *const *path = paths; path && *path; path++) {
+        Str p = str_of(*path);
         CHECK(out->count < SECRETS_MAX);
-        out->items[out->count++].path = *path;
+        if (str_ends(p, STR(".*"))) out->each = str_sub(p, 0, p.n - 2);
+        else out->items[out->count++].path = *path;
     }
-    if (!out->count) return ERR_OK;
+    if (!out->count && !out->each.n) return ERR_OK;
     Reading r = {prefix, out, arena};
     return (Err)sosia_items_scan(k->engine, STR("secret"), r.prefix, 0, keep_secret, &r);
 }
@@ -162,8 +180,33 @@ static Err take(Json *doc, Secret *s, bool moved, Arena *arena, Diag *d) {
     return ERR_OK;
 }
 
+// The members of the object that is all secrets. One that is taken away (null) leaves no trace.
+static Err add_each(Json *doc, Secrets *s, Arena *arena, Diag *d) {
+    Json *all = s->each.n ? (Json *)json_get(doc, s->each) : NULL;
+    if (!all || all->type != JSON_OBJECT) return ERR_OK; // the kind complains
+    for (int32_t i = 0; i < all->count; i++) {
+        Str name = all->members[i].key, path = arena_printf(arena, "%.*s.%.*s", STR_ARG(s->each), STR_ARG(name));
+        if (!name.n || str_find(name, '.', 0) >= 0)
+            return diag_add(d, ERR_ARGUMENT, -1, -1, s->each, "a name without '.' is expected");
+        if (!secret_add(s, path, arena))
+            return diag_add(d, ERR_ARGUMENT, -1, -1, s->each, "at most %d secrets are possible", SECRETS_MAX);
+    }
+    return ERR_OK;
+}
+
+static void drop_empty(Json *doc, const Secrets *s) {
+    Json *all = s->each.n ? (Json *)json_get(doc, s->each) : NULL;
+    if (!all || all->type != JSON_OBJECT) return;
+    for (int32_t i = all->count - 1; i >= 0; i--) {
+        const Json *v = &all->members[i].value;
+        if (v->type == JSON_STRING && !v->s.n) doc_drop(all, all->members[i].key);
+    }
+}
+
 Err secrets_take(Json *doc, Secrets *s, Arena *arena, Diag *d) {
+    TRY(add_each(doc, s, arena, d));
     for (int32_t i = 0; i < s->count; i++) TRY(take(doc, &s->items[i], s->moved, arena, d));
+    drop_empty(doc, s);
     return ERR_OK;
 }
 

@@ -7,6 +7,7 @@
 // waited for, up to WAITING_MAX points; beyond that the link reads no more, and TCP holds the broker back. A full queue
 // of the engine or a full disk only makes the link wait.
 #pragma once
+#include "connect/command_rule.h"
 #include "connect/connect.h"
 #include "connect/connect_doc.h"
 #include "connect/map.h"
@@ -18,7 +19,7 @@
 
 // A topic or payload of a command with {twin} and the like.
 typedef struct CommandRule {
-    Str twin, name, model; // patterns with *, or ""
+    CommandMatch match;
     Str topic, response, payload;
     Str correlation_at, status_at, payload_at; // JSON pointers, or ""
     int32_t qos;

@@ -2,11 +2,9 @@
 // Commands over MQTT: a rule makes topic, payload and the topic of the answer. With version 5 response topic and
 // correlation data go with the message; with 3.1.1 the correlation is in the topic or the payload.
 #include "base/mem.h"
-#include "connect/command.h"
 #include "connect/mqtt_kind.h"
 
-#define TEXT_MAX 1024
-#define PAYLOAD_TEXT_MAX (16 << 10)
+#define TEXT_MAX RULE_TEXT_MAX
 
 static const char *const rule_members[] = {"twin",        "command", "model",  "topic", "response", "payload",
                                            "correlation", "status",  "result", "qos",   "retain",   NULL};
@@ -21,12 +19,12 @@ static Str read_pointer(Doc *p, const char *name) {
 
 static void read_rule(Doc *p, CommandRule *r) {
     doc_need(p, "topic");
-    *r = (CommandRule){.twin = doc_str(p, "twin", STR("*"), TEXT_MAX),
-                       .name = doc_str(p, "command", STR("*"), TEXT_MAX),
-                       .model = doc_str(p, "model", (Str){0}, TEXT_MAX),
+    *r = (CommandRule){.match = {.twin = doc_str(p, "twin", STR("*"), TEXT_MAX),
+                                 .name = doc_str(p, "command", STR("*"), TEXT_MAX),
+                                 .model = doc_str(p, "model", (Str){0}, TEXT_MAX)},
                        .topic = doc_str(p, "topic", (Str){0}, TEXT_MAX),
                        .response = doc_str(p, "response", (Str){0}, TEXT_MAX),
-                       .payload = doc_str(p, "payload", (Str){0}, PAYLOAD_TEXT_MAX),
+                       .payload = doc_str(p, "payload", (Str){0}, RULE_PAYLOAD_MAX),
                        .correlation_at = read_pointer(p, "correlation"),
                        .status_at = read_pointer(p, "status"),
                        .payload_at = read_pointer(p, "result"),
@@ -51,49 +49,6 @@ void commands_read(Doc *p, CommandRules *out) {
 
 // ---- texts --------------------------------------------------------------------------------------------------------
 
-// Append the text with {name}s of `cmd` filled in; other braces stay. cmd NULL: each becomes '+'.
-static void expand(Str text, const Command *cmd, Buf *out) {
-    static const Str names[] = {
-        {"{twin}", 6}, {"{component}", 11}, {"{command}", 9}, {"{correlation}", 13}, {"{payload}", 9}};
-    while (text.n) {
-        size_t i = 0, count = sizeof names / sizeof *names;
-        while (i < count && !str_starts(text, names[i])) i++;
-        if (i == count) {
-            buf_byte(out, text.p[0]);
-            text = str_sub(text, 1, text.n);
-            continue;
-        }
-        const Str values[] = {cmd ? cmd->twin : STR("+"), cmd ? cmd->component : STR("+"), cmd ? cmd->name : STR("+"),
-                              cmd ? str_of(cmd->correlation) : STR("+"),
-                              !cmd             ? STR("+")
-                              : cmd->payload.n ? cmd->payload
-                                               : STR("null")};
-        buf_str_put(out, values[i]);
-        text = str_sub(text, names[i].n, text.n);
-    }
-}
-
-// `*` stands for any text.
-static bool fits(Str pattern, Str s) {
-    int64_t p = 0, i = 0, star = -1, mark = 0;
-    while (i < s.n) {
-        if (p < pattern.n && pattern.p[p] == '*') {
-            star = p++;
-            mark = i;
-        } else if (p < pattern.n && pattern.p[p] == s.p[i]) {
-            p++;
-            i++;
-        } else if (star >= 0) {
-            p = star + 1;
-            i = ++mark;
-        } else {
-            return false;
-        }
-    }
-    while (p < pattern.n && pattern.p[p] == '*') p++;
-    return p == pattern.n;
-}
-
 // The topic fits the pattern of answers; *correlation gets that level, or "".
 static bool answers(Str pattern, Str topic, Str *correlation) {
     *correlation = (Str){0};
@@ -113,7 +68,7 @@ void commands_subscribe(const CommandRules *rules, Connection *c, Mqtt *mqtt) {
     for (int32_t i = 0; i < rules->count; i++) {
         if (!rules->items[i].response.n) continue;
         Buf filter = {0};
-        expand(rules->items[i].response, NULL, &filter);
+        command_expand(rules->items[i].response, NULL, RULE_FILTER, &filter);
         if (mqtt_subscribe(mqtt, buf_str(&filter), 1))
             connection_error(c, buf_str(&filter), (Str){0}, "It cannot be subscribed");
         buf_free(&filter);
@@ -165,31 +120,9 @@ bool commands_message(const CommandRules *rules, SosiaConnect *k, const MqttMess
 
 // ---- sending ------------------------------------------------------------------------------------------------------
 
-// The twin is of that model, or of one that extends it.
-static bool is_of_model(SosiaConnect *k, const Command *cmd, Str model) {
-    Arena arena;
-    arena_init(&arena, 4096);
-    Buf text = {0};
-    buf_printf(&text, "SELECT T.$dtId FROM DIGITALTWINS T WHERE T.$dtId = '");
-    for (int64_t i = 0; i < cmd->twin.n; i++) {
-        if (cmd->twin.p[i] == '\'' || cmd->twin.p[i] == '\\') buf_byte(&text, '\\');
-        buf_byte(&text, cmd->twin.p[i]);
-    }
-    buf_printf(&text, "' AND IS_OF_MODEL(T, '%.*s')", STR_ARG(model));
-    SosiaAnswer answer = {0};
-    SosiaErr err = sosia_query(k->engine, NULL, &(SosiaQuery){.world = cmd->world, .text = buf_str(&text)}, &answer);
-    bool yes = !err && answer.rows > 0;
-    sosia_answer_free(&answer);
-    buf_free(&text);
-    arena_free(&arena);
-    return yes;
-}
-
 static const CommandRule *find_rule(const CommandRules *rules, SosiaConnect *k, const Command *cmd) {
     for (int32_t i = 0; i < rules->count; i++) {
-        const CommandRule *r = &rules->items[i];
-        if (fits(r->twin, cmd->twin) && fits(r->name, cmd->name) && (!r->model.n || is_of_model(k, cmd, r->model)))
-            return r;
+        if (command_match(&rules->items[i].match, k, cmd)) return &rules->items[i];
     }
     return NULL;
 }
@@ -211,9 +144,9 @@ Err commands_send(const CommandRules *rules, SosiaConnect *k, Mqtt *mqtt, const 
     const CommandRule *r = find_rule(rules, k, cmd);
     if (!r) return ERR_NO_ROUTE;
     Buf topic = {0}, response = {0}, payload = {0};
-    expand(r->topic, cmd, &topic);
-    expand(r->response, cmd, &response);
-    if (r->payload.n) expand(r->payload, cmd, &payload);
+    command_expand(r->topic, cmd, RULE_PLAIN, &topic);
+    command_expand(r->response, cmd, RULE_PLAIN, &response);
+    if (r->payload.n) command_expand(r->payload, cmd, RULE_PLAIN, &payload);
     else buf_str_put(&payload, cmd->payload);
     Sent *s = mem_alloc(sizeof *s);
     *s = (Sent){.connect = k, .enough = !r->response.n};

@@ -15,6 +15,7 @@ struct Webhook {
     char error[CURL_ERROR_SIZE];
     WebhookReply *reply; // of the request under way
     int64_t text;        // bytes of its text kept
+    Buf *whole;          // of a call; or NULL
     bool options;
 };
 
@@ -56,6 +57,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg) {
 // The beginning of the text, for people; all of it is read, so that the connection can be used again.
 static size_t on_text(char *p, size_t size, size_t n, void *arg) {
     Webhook *w = arg;
+    if (w->whole) buf_put(w->whole, p, (int64_t)(size * n));
     for (size_t i = 0; i < size * n && w->text < WEBHOOK_REPLY_MAX; i++) {
         unsigned char c = (unsigned char)p[i];
         w->reply->why[w->text++] = (char)(c < ' ' || c > '~' ? ' ' : c);
@@ -112,11 +114,15 @@ static void set_trust(Webhook *w) {
     curl_easy_setopt(w->curl, CURLOPT_CAINFO_BLOB, &blob);
 }
 
-static void set_up(Webhook *w) {
+static void set_url(Webhook *w, Str text) {
     Buf url = {0};
-    buf_printf(&url, "%.*s%c", STR_ARG(w->c.url), 0);
+    buf_printf(&url, "%.*s%c", STR_ARG(text), 0);
     curl_easy_setopt(w->curl, CURLOPT_URL, url.p);
     buf_free(&url);
+}
+
+static void set_up(Webhook *w) {
+    set_url(w, w->c.url);
     curl_easy_setopt(w->curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(w->curl, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(w->curl, CURLOPT_PROXY, "");
@@ -185,6 +191,9 @@ static void perform(Webhook *w, struct curl_slist *headers, WebhookReply *out) {
     long status = 0;
     curl_easy_getinfo(w->curl, CURLINFO_RESPONSE_CODE, &status);
     out->status = code == CURLE_OK ? (int)status : 0;
+    curl_off_t ready = 0; // microseconds until a connection stood, TLS included
+    curl_easy_getinfo(w->curl, CURLINFO_PRETRANSFER_TIME_T, &ready);
+    out->sent = code == CURLE_OK || ready > 0;
     if (code != CURLE_OK) snprintf(out->why, sizeof out->why, "%s", w->error[0] ? w->error : curl_easy_strerror(code));
     curl_easy_setopt(w->curl, CURLOPT_HTTPHEADER, NULL);
 }
@@ -204,15 +213,39 @@ static void headers_free(Webhook *w, struct curl_slist *list) {
     curl_slist_free_all(list);
 }
 
+static void add_signature(Webhook *w, struct curl_slist **headers, Str body) {
+    if (!w->c.key.n) return;
+    Buf signature = {0};
+    webhook_sign(w->c.key, time_now_ns() / NS_PER_S, body, &signature);
+    add_header(headers, "sosia-signature: %.*s", STR_ARG(buf_str(&signature)));
+    buf_free(&signature);
+}
+
+void webhook_call(Webhook *w, const WebhookCall *call, WebhookReply *out) {
+    struct curl_slist *headers = NULL;
+    add_header(&headers, "content-type: application/json");
+    add_header(&headers, "sosia-correlation: %.*s", STR_ARG(call->id));
+    add_signature(w, &headers, call->body);
+    headers = headers_of(w, headers);
+    set_url(w, call->url);
+    curl_easy_setopt(w->curl, CURLOPT_FRESH_CONNECT, 1L); // over a kept one that turns out dead, curl would send twice
+    curl_easy_setopt(w->curl, CURLOPT_FORBID_REUSE, 1L);
+    curl_easy_setopt(w->curl, CURLOPT_TIMEOUT_MS, (long)(call->timeout_ns / NS_PER_MS) + 1);
+    curl_easy_setopt(w->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)(call->timeout_ns / NS_PER_MS) + 1);
+    curl_easy_setopt(w->curl, CURLOPT_POST, 1L);
+    curl_easy_setopt(w->curl, CURLOPT_CUSTOMREQUEST, call->put ? "PUT" : NULL);
+    curl_easy_setopt(w->curl, CURLOPT_POSTFIELDS, call->body.n ? call->body.p : "");
+    curl_easy_setopt(w->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.n);
+    w->whole = call->reply;
+    perform(w, headers, out);
+    w->whole = NULL;
+    headers_free(w, headers);
+}
+
 void webhook_post(Webhook *w, Str body, bool batch, WebhookReply *out) {
     struct curl_slist *headers = NULL;
     add_header(&headers, "content-type: application/cloudevents%s+json; charset=utf-8", batch ? "-batch" : "");
-    if (w->c.key.n) {
-        Buf signature = {0};
-        webhook_sign(w->c.key, time_now_ns() / NS_PER_S, body, &signature);
-        add_header(&headers, "sosia-signature: %.*s", STR_ARG(buf_str(&signature)));
-        buf_free(&signature);
-    }
+    add_signature(w, &headers, body);
     headers = headers_of(w, headers);
     if (w->options) curl_easy_setopt(w->curl, CURLOPT_CUSTOMREQUEST, NULL);
     if (w->options) curl_easy_setopt(w->curl, CURLOPT_NOBODY, 0L);
