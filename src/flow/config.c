@@ -509,6 +509,7 @@ static const Member members[] = {
     {"spacing", M_NUMBER, AT(spacing), NULL, 0},
     {"accumulating", M_TRUTH, AT(accumulating), NULL, 0},
     {"initial", M_WHOLE, AT(initial), NULL, 0},
+    {"target", M_NUMBER, AT(target), NULL, 0},
     {"quantiles", M_TRUTH, AT(quantiles), NULL, 0},
     {"byType", M_TRUTH, AT(by_type), NULL, 0},
     {"levels", M_WHOLE, AT(levels), NULL, 0},
@@ -625,6 +626,8 @@ static Err test(Read *r, const Json *v, FlowEdge *e) {
 }
 
 static Err way(Read *r, const Json *v, FlowWayOf *w) {
+    static const char *const uses_of[] = {"service", "held", "release"};
+    uint32_t word = 0;
     if (v->type != JSON_OBJECT || v->dup) return wrong(r, STR(""), "it must be an object, each member once");
     w->edge.weight = 1;
     for (int32_t i = 0; i < v->count; i++) {
@@ -634,7 +637,10 @@ static Err way(Read *r, const Json *v, FlowWayOf *w) {
         else if (str_eq(key, STR("when"))) TRY(test(r, x, &w->edge));
         else if (str_eq(key, STR("travel"))) TRY(dist(r, key, x, &w->edge.travel));
         else if (str_eq(key, STR("number"))) TRY(whole(r, key, x, &w->edge.number));
-        else return wrong(r, key, "there is no such member");
+        else if (str_eq(key, STR("use"))) {
+            TRY(one_of(r, key, x, uses_of, 3, &word));
+            w->use = (FlowUseOf)word;
+        } else return wrong(r, key, "there is no such member");
     }
     return ERR_OK;
 }

@@ -17,10 +17,17 @@ typedef struct FlowKindOf {
     Str instead;   // kind of the way
 } FlowKindOf;
 
+// What a link between a station and a resource means.
+typedef enum FlowUseOf {
+    FLOW_USE_SERVICE, // seized for a service
+    FLOW_USE_HELD,    // items on the station hold it: those that are there at the start begin with it
+    FLOW_USE_RELEASE, // likewise, and it is given back as an item leaves
+} FlowUseOf;
+
 typedef struct FlowWayOf {
     Str name;
     FlowEdge edge;
-    FlowRange use;
+    FlowUseOf use;
 } FlowWayOf;
 
 typedef struct FlowConfig {

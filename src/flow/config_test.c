@@ -62,10 +62,12 @@ static void test_every_member(void **s) {
         "'priority':-1,'work':'scrap'}]},"
         "'pack':{'is':'station','batch':4,'batchType':true,'merge':true,'unpack':true,'servers':'infinite'},"
         "'join':{'is':'station','assemble':true,'capacity':'infinite'},'hall':{'is':'buffer','capacity':8},"
-        "'belt':{'is':'conveyor','length':10,'speed':0.5,'spacing':0.4,'accumulating':true},'out':{'is':'sink'},"
+        "'belt':{'is':'conveyor','length':10,'speed':0.5,'spacing':0.4,'accumulating':true},'out':{'is':'sink','target'"
+        ":14400},"
         "'crew':{'is':'resource','servers':5,'calendar':'shifts'}},"
         "'ways':{'away':{'travel':{'normal':[60,5]}},'back':{'weight':0.2,'number':3,"
-        "'when':{'attribute':'path','is':'>=','value':2}},'big':{'when':{'of':'type','is':'=','value':'large'}}}}");
+        "'when':{'attribute':'path','is':'>=','value':2}},'big':{'when':{'of':'type','is':'=','value':'large'},"
+        "'use':'release'}}}");
     assert_true(c->warmup == 60 && c->def.types == 2 && c->def.attributes == 2 && c->kind_count == 11);
     const FlowNode *in = &c->kinds[0].node, *desk = &c->kinds[3].node, *lathe = &c->kinds[4].node;
     assert_true(in->kind == FLOW_SOURCE && in->rate == 2 && in->type == 1 && in->priority == 2 && in->limit == 7);
@@ -94,6 +96,8 @@ static void test_every_member(void **s) {
                 c->ways[1].edge.weight == 0.2);
     assert_true(c->ways[1].edge.test == FLOW_GE && c->ways[1].edge.attribute == 1 && c->ways[1].edge.value == 2);
     assert_true(c->ways[2].edge.subject == FLOW_OF_TYPE && c->ways[2].edge.value == 1);
+    assert_true(c->kinds[9].node.target == 14400 && c->ways[1].use == FLOW_USE_SERVICE &&
+                c->ways[2].use == FLOW_USE_RELEASE);
     assert_true(c->def.calendars[0].period == 86400 && c->def.calendars[0].offset == 3600);
     assert_true(c->def.calendars[1].period == 604800 && c->def.calendars[2].period == 0);
     flow_config_free(c);
@@ -151,6 +155,8 @@ static void test_mistakes(void **s) {
             "ways.w.when: it needs an attribute");
     refused("{'nodes':{'n':{'is':'sink'}},'ways':{'w':{'speed':1}}}", ERR_VALIDATION,
             "ways.w.speed: there is no such member");
+    refused("{'nodes':{'n':{'is':'sink'}},'ways':{'w':{'use':'keep'}}}", ERR_VALIDATION,
+            "ways.w.use: it must be one of service, held, release");
 }
 
 static void test_the_most_kinds(void **s) {

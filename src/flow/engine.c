@@ -21,6 +21,7 @@ enum Role { // ORDER FLOW_ROLES
     R_AFTER,
     R_REPAIR,
     R_INITIAL,
+    R_AGE,
     R_STATE,
     R_INSIDE,
     R_QUEUE,
@@ -29,6 +30,7 @@ enum Role { // ORDER FLOW_ROLES
     R_DOWN,
     R_MADE,
     R_LOST,
+    R_LATE,
     R_SCRAPPED,
     R_WAIT,
     R_STAY,
@@ -51,6 +53,7 @@ static const sim_role roles[] = {
     {"timeBetweenFailures", "s", SIM_NUMBER, SIM_IN, 0, 0, NAN, "mean, of the first failure"},
     {"timeToRepair", "s", SIM_NUMBER, SIM_IN, 0, 0, NAN, "mean, of the first failure"},
     {"initial", "", SIM_COUNT, SIM_PARAM, 0, 0, NAN, "items that are there at the start"},
+    {"age", "s", SIM_NUMBER, SIM_PARAM, 0, 0, NAN, "mean time that they are in the system already"},
     {"state", "", SIM_SYMBOL, SIM_OUT, 0, 0, NAN, "idle, busy, setup, blocked, waiting, down, off"},
     {"inside", "", SIM_COUNT, SIM_OUT, 0, 0, NAN, "items in it; of a resource, units in use"},
     {"queue", "", SIM_COUNT, SIM_OUT, 0, 0, NAN, "items that wait"},
@@ -59,6 +62,7 @@ static const sim_role roles[] = {
     {"down", "", SIM_BOOL, SIM_OUT, 0, 0, NAN, "has it broken down?"},
     {"made", "", SIM_COUNT, SIM_OUT, 0, 0, NAN, "items that left it; a sink: that came"},
     {"lost", "", SIM_COUNT, SIM_OUT, 0, 0, NAN, "items refused, balked, out of patience, scrapped"},
+    {"late", "", SIM_COUNT, SIM_OUT, 0, 0, NAN, "items that left it, or came to a sink, after its target"},
     {"scrapped", "", SIM_COUNT, SIM_OUT, 0, 0, NAN, "items thrown away"},
     {"wait", "s", SIM_NUMBER, SIM_OUT, 0, 0, NAN, "mean wait for service"},
     {"stay", "s", SIM_NUMBER, SIM_OUT, 0, 0, NAN, "mean time in it; a sink: in the system"},
@@ -173,12 +177,13 @@ static void put_resource(Build *b, uint32_t i) {
 }
 
 static void put_node(Build *b, uint32_t i) {
-    double initial = in(b->c, R_INITIAL, i);
+    double initial = in(b->c, R_INITIAL, i), age = in(b->c, R_AGE, i);
     uint32_t n = b->def.node_count++;
     FlowNode *x = &b->nodes[n];
     *x = b->kind[i]->node;
     x->twin = b->c->twin[i];
     if (initial >= 0) x->initial = initial < FLOW_ITEMS_MAX ? (uint32_t)rint(initial) : FLOW_ITEMS_MAX + 1u;
+    if (age > 0) x->initial_age = age;
     if (x->kind == FLOW_SOURCE || x->kind == FLOW_SINK) x->initial = 0;
     b->node_of[i] = n;
     b->topo_of[n] = i;
@@ -207,23 +212,32 @@ static uint32_t units(const Build *b, uint32_t e) {
     return b->way[e] && b->way[e]->edge.number ? b->way[e]->edge.number : 1;
 }
 
-// What the kind seizes, then what the twin is linked to.
-static void put_uses(Build *b, uint32_t node) {
+// Of a kind, with what the twin is linked to by ways of that use: behind the others. all: whatever the number is.
+static FlowRange uses_of(Build *b, uint32_t node, FlowRange of_kind, FlowUseOf from, FlowUseOf to, bool all) {
     const sim_topo *t = b->c->topo;
-    FlowNode *x = &b->nodes[node];
-    FlowRange mine = {b->def.use_count, x->seize.count};
-    if (mine.count) memcpy(b->uses + mine.first, b->f->def.uses + x->seize.first, mine.count * sizeof *b->uses);
+    FlowRange mine = {b->def.use_count, of_kind.count};
+    if (mine.count) memcpy(b->uses + mine.first, b->f->def.uses + of_kind.first, mine.count * sizeof *b->uses);
     uint32_t i = b->topo_of[node];
     for (int side = 0; side < 2; side++) {
         const uint32_t *ptr = side ? t->in_ptr : t->out_ptr, *edge = side ? t->in_edge : t->out_edge;
         for (uint32_t k = ptr[i]; k < ptr[i + 1]; k++) {
             uint32_t other = b->node_of[side ? t->from[edge[k]] : t->to[edge[k]]];
-            if (!(other & RESOURCE)) continue;
-            b->uses[mine.first + mine.count++] = (FlowUse){FLOW_REF(other & ~RESOURCE), units(b, edge[k])};
+            FlowUseOf use = b->way[edge[k]] ? b->way[edge[k]]->use : FLOW_USE_SERVICE;
+            if (!(other & RESOURCE) || use < from || use > to) continue;
+            b->uses[mine.first + mine.count++] = (FlowUse){FLOW_REF(other & ~RESOURCE), all ? 0 : units(b, edge[k])};
         }
     }
     b->def.use_count += mine.count;
-    x->seize = mine;
+    return mine;
+}
+
+static void put_uses(Build *b, uint32_t node) {
+    FlowNode *x = &b->nodes[node];
+    uint32_t of_kind = x->release.count;
+    x->seize = uses_of(b, node, x->seize, FLOW_USE_SERVICE, FLOW_USE_SERVICE, false);
+    x->held = uses_of(b, node, (FlowRange){0}, FLOW_USE_HELD, FLOW_USE_RELEASE, false);
+    x->release = uses_of(b, node, x->release, FLOW_USE_RELEASE, FLOW_USE_RELEASE, true);
+    x->keep = x->release.count > of_kind;
 }
 
 // `instead` names the kind of a way out of the node.
@@ -267,9 +281,8 @@ static int parts(Build *b) {
 }
 
 static size_t uses_most(const Build *b) {
-    size_t n = b->f->def.use_count + 2 * (size_t)b->c->topo->edges;
-    for (uint32_t i = 0; i < b->f->kind_count; i++) n += b->f->kinds[i].node.seize.count;
-    return n + (size_t)b->c->topo->nodes * b->f->def.use_count;
+    size_t n = b->f->def.use_count + 6 * (size_t)b->c->topo->edges;
+    return n + 2 * (size_t)b->c->topo->nodes * b->f->def.use_count;
 }
 
 static void build_room(Build *b) {
@@ -342,7 +355,7 @@ static void put_inputs(sim_ctx *c, Flow *f, const uint32_t *node_of, const uint3
         [R_SERVERS] = FLOW_SERVERS, [R_CAPACITY] = FLOW_CAPACITY, [R_SCRAP] = FLOW_SCRAP, [R_AFTER] = FLOW_AFTER,
         [R_REPAIR] = FLOW_REPAIR,   [R_WEIGHT] = FLOW_WEIGHT};
     double v = in(c, role, row);
-    if (isnan(v) || role == R_KIND || role == R_INITIAL || role == R_WAY || role == R_NUMBER) return;
+    if (isnan(v) || role == R_KIND || role == R_INITIAL || role == R_AGE || role == R_WAY || role == R_NUMBER) return;
     if (role == R_WEIGHT) {
         if (edge_of[row] != NONE) input_set(f, FLOW_WEIGHT, edge_of[row], v);
         return;
@@ -387,6 +400,7 @@ static double shown_of_node(const Flow *f, const Place *p, uint32_t node, uint32
     case R_DOWN: return node_state(f, node) == FLOW_DOWN;
     case R_MADE: return (double)(sink ? n->entered : n->left);
     case R_LOST: return (double)(n->refused + n->balked + n->reneged + n->scrapped);
+    case R_LATE: return (double)n->late;
     case R_SCRAPPED: return (double)n->scrapped;
     case R_WAIT: return wait->n ? wait->mean : (double)NAN;
     case R_STAY: return stay->n ? stay->mean : (double)NAN;

@@ -180,6 +180,8 @@ typedef struct FlowNode {
     FlowRange seize;   // of uses: for the service, all or nothing
     bool hold;         // what it seized stays with the item, until `release` of a later station or the end
     FlowRange release; // of uses: what the item holds is given back after service (number 0: all it has of it)
+    bool keep;         // `release` only as it leaves: who is blocked keeps it
+    FlowRange held;    // of uses: what items that are there at the start hold already
     FlowPreempt preempt;
     uint32_t batch;  // items a service takes, 0: 1; the first one stands for all
     bool batch_type; // of one type
@@ -200,7 +202,9 @@ typedef struct FlowNode {
     // --- at the start
     uint32_t initial;      // items that are there
     uint32_t initial_type; // of them
+    double initial_age;    // s they are in the system already: their mean, spread evenly from 0 to twice that
     // --- statistics
+    double target;   // s in the system within which an item is to leave it (a sink: to come); 0: none
     bool quantiles;  // of waits and stays; a sink: of times in the system
     bool by_type;    // waits and stays by type of item
     uint32_t levels; // time at 0, 1, ... levels - 1 items inside, the last and more; 0: not kept
@@ -359,6 +363,7 @@ typedef struct FlowFigures {
     uint64_t lost;          // all of the next four
     uint64_t refused, balked, reneged, scrapped;
     uint64_t served, failures, setups, preempted;
+    uint64_t late; // left (a sink: came) after more than FlowNode.target in the system
     // averages over time
     double inside_mean, queue_mean, busy_mean, blocked_mean, down_share;
     double share[FLOW_STATES];

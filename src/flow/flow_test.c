@@ -252,6 +252,71 @@ static void test_resources_held(void **s) {
     stop(&p);
 }
 
+// Two bays, and a ward with one bed: who waits for the bed keeps the bay. On `start` patients are there from before.
+static Play bays(uint32_t start, uint32_t at[5], double until) {
+    static const double t[] = {0, 1, 2};
+    net_init(&net);
+    FlowRef bay = net_resource(&net, 2);
+    at[0] = source_at(t, 3), at[1] = station(1), at[2] = station(10), at[3] = station(100), at[4] = sink();
+    FlowNode *n = net.nodes;
+    n[at[1]].seize = n[at[2]].held = net_use(&net, bay, 1);
+    n[at[1]].hold = n[at[2]].keep = true;
+    n[at[2]].release = net_use(&net, bay, 0);
+    n[at[1]].servers = n[at[2]].servers = 5;
+    n[at[3]].bounded = true;
+    n[at[2]].initial = start;
+    n[at[2]].initial_age = 50;
+    n[at[2]].target = 59;
+    chain(at[0], at[1], at[2]);
+    chain(at[2], at[3], at[4]);
+    return play(until);
+}
+
+static double in_use(const Play *p) {
+    FlowUsage u;
+    flow_usage(p->f, 0, &u);
+    return u.used;
+}
+
+static void test_who_is_blocked_keeps_the_bay(void **s) {
+    uint32_t at[5];
+    (void)s;
+    Play p = bays(0, at, 50);
+    assert_near(when(FLOW_T_START, at[1], 1), 1);
+    assert_near(when(FLOW_T_START, at[1], 2), 11); // the first went to bed; the second is done at 12, and stays
+    assert_true(in_use(&p) == 2 && figures(&p, at[2]).blocked == 2);
+    stop(&p);
+    p = bays(0, at, 111.5);
+    assert_near(when(FLOW_T_LEAVE, at[2], 1), 111);
+    assert_true(in_use(&p) == 1);
+    assert_true(figures(&p, at[2]).late == 1); // 110 s old
+    stop(&p);
+}
+
+static void test_who_is_there_holds_the_bay(void **s) {
+    uint32_t at[5];
+    (void)s;
+    Play p = bays(1, at, 5);
+    assert_true(in_use(&p) == 2); // and one who came
+    assert_near(when(FLOW_T_START, at[1], 0), 0);
+    stop(&p);
+    p = bays(2, at, 120); // 75 and 25 s old
+    assert_near(when(FLOW_T_START, at[1], 0), 10);
+    assert_near(when(FLOW_T_START, at[1], 1), 110);
+    assert_true(figures(&p, at[2]).left == 2 && figures(&p, at[2]).late == 2);
+    stop(&p);
+    p = bays(2, at, 15);
+    assert_true(figures(&p, at[2]).left == 1 && figures(&p, at[2]).late == 1);
+    stop(&p);
+    p = bays(1, at, 11); // 60 s old as it leaves
+    assert_true(figures(&p, at[2]).late == 1);
+    stop(&p);
+    net.nodes[at[2]].target = 61;
+    p = play(11);
+    assert_true(figures(&p, at[2]).left == 1 && figures(&p, at[2]).late == 0);
+    stop(&p);
+}
+
 // ---- machines ------------------------------------------------------------------------------------------------------
 
 static void test_setups(void **s) {
@@ -827,6 +892,8 @@ int main(void) {
         cmocka_unit_test(test_sources),
         cmocka_unit_test(test_resources_all_or_nothing),
         cmocka_unit_test(test_resources_held),
+        cmocka_unit_test(test_who_is_blocked_keeps_the_bay),
+        cmocka_unit_test(test_who_is_there_holds_the_bay),
         cmocka_unit_test(test_setups),
         cmocka_unit_test(test_breakdowns),
         cmocka_unit_test(test_preemption),

@@ -94,7 +94,7 @@ typedef struct Node {
     double area_inside, area_queue, area_busy, area_blocked, area_down;
     double share[FLOW_STATES];
     double stays; // sum, for Little's law
-    uint64_t entered, left, refused, balked, reneged, scrapped, served, failures, setups, preempted;
+    uint64_t entered, left, refused, balked, reneged, scrapped, served, failures, setups, preempted, late;
     uint64_t made, arrivals;                    // items of a source, copies of a station; arrivals
     double on, speed, servers, capacity, scrap; // as given from outside
     double scale;                               // of drawn services and gaps
@@ -325,6 +325,7 @@ bool uses_free(const Flow *f, FlowRange uses);
 void uses_take(Flow *f, uint32_t i, FlowRange uses, bool hold, uint32_t node);
 void uses_give(Flow *f, FlowRange uses);
 void held_give(Flow *f, uint32_t i, uint32_t resource, uint32_t number);
+void release_give(Flow *f, uint32_t i, FlowRange uses);
 void res_mark(Flow *f, uint32_t r);
 void res_serve(Flow *f); // all that were given back
 

@@ -177,6 +177,7 @@ static Err station_refs_good(const Make *x, const FlowNode *n, Str at) {
     TRY(ref_good(x, at, "staffing", n->staffing, x->def->calendar_count));
     TRY(uses_good(x, at, n->seize, "seize"));
     TRY(uses_good(x, at, n->release, "release"));
+    TRY(uses_good(x, at, n->held, "held"));
     return range_good(x, at, "setups", n->setups, x->def->number_count);
 }
 
@@ -229,6 +230,9 @@ static Err node_good(const Make *x, uint32_t k) {
         return diag_add(x->d, ERR_LIMIT, -1, -1, at, "it keeps %u levels, and %d are the most", n->levels,
                         FLOW_LEVELS_MAX);
     if (n->kind == FLOW_SINK && n->initial) return wrong(x, at, "a sink has nothing inside at the start");
+    if (!(n->target >= 0)) return wrong(x, at, "its target is %g s", n->target);
+    if (!(n->initial_age >= 0) || !isfinite(n->initial_age))
+        return wrong(x, at, "who is there at the start is %g s old", n->initial_age);
     if (n->initial > FLOW_ITEMS_MAX)
         return diag_add(x->d, ERR_LIMIT, -1, -1, at, "it begins with %u items, and %d are the most", n->initial,
                         FLOW_ITEMS_MAX);

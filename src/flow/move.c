@@ -193,9 +193,15 @@ bool node_accepts(Flow *f, uint32_t node, uint32_t i, uint32_t edge) {
     return p->n.preempt && station_victim(f, node, f->it[i].priority, &victim);
 }
 
+static bool is_late(const Flow *f, uint32_t node, uint32_t i) {
+    double target = f->pn[node].n.target;
+    return target > 0 && f->h->now - f->it[i].born > target;
+}
+
 static void enter_sink(Flow *f, uint32_t i, uint32_t node) {
     const Item *x = &f->it[i];
     tell_stay(f, node, x->type, f->h->now - x->born);
+    f->n[node].late += is_late(f, node, i);
     trace_put(f, FLOW_T_OUT, i, node);
     item_gone(f, i);
 }
@@ -230,14 +236,17 @@ void item_enter(Flow *f, uint32_t i, uint32_t node, uint32_t edge) {
 void node_leave(Flow *f, uint32_t i) {
     const Item *x = &f->it[i];
     uint32_t node = x->node;
+    const FlowNode *p = &f->pn[node].n;
     Node *n = &f->n[node];
     node_tick(f, node);
     n->left++;
     trace_put(f, FLOW_T_LEAVE, i, node);
-    if (f->pn[node].n.kind == FLOW_SOURCE) return;
+    if (p->kind == FLOW_SOURCE) return;
     n->inside--;
     n->stays += f->h->now - fmax(x->entered, f->h->began);
     tell_stay(f, node, x->type, f->h->now - x->entered);
+    n->late += is_late(f, node, i);
+    if (p->keep) release_give(f, i, p->release);
 }
 
 // ---- refused, and lost ---------------------------------------------------------------------------------------------

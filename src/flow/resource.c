@@ -72,6 +72,13 @@ void held_give(Flow *f, uint32_t i, uint32_t resource, uint32_t number) {
     }
 }
 
+void release_give(Flow *f, uint32_t i, FlowRange uses) {
+    for (uint32_t k = 0; k < uses.count; k++) {
+        const FlowUse *u = &f->use[uses.first + k];
+        held_give(f, i, u->resource, u->number);
+    }
+}
+
 void res_mark(Flow *f, uint32_t r) {
     if (f->r[r].dirty) return;
     f->r[r].dirty = true;

@@ -148,6 +148,8 @@ static bool put_initial(Flow *f, uint32_t node) {
     for (uint32_t k = 0; k < p->initial && f->err == ERR_OK; k++) {
         uint32_t i = item_new(f, node, f->n[node].made++);
         f->it[i].type = p->initial_type;
+        f->it[i].born -= 2 * p->initial_age * (p->initial - k - 0.5) / p->initial; // the first has waited longest
+        uses_take(f, i, p->held, true, node);
         uint32_t edge = f->pn[node].ins ? f->in_edge[f->pn[node].in] : NONE;
         if (p->kind == FLOW_CONVEYOR) {
             f->it[i].entered = 0;
@@ -183,8 +185,11 @@ void flow_begin(Flow *f) {
         if (f->pn[i].n.kind == FLOW_SOURCE) source_first(f, i);
     }
     shift_start(f);
-    for (uint32_t i = 0; i < f->m->nodes; i++) {
-        if (f->pn[i].n.initial && !put_initial(f, i)) return;
+    for (int without = 0; without < 2; without++) { // who holds something has it before others ask for it
+        for (uint32_t i = 0; i < f->m->nodes; i++) {
+            const FlowNode *p = &f->pn[i].n;
+            if (p->initial && (p->held.count == 0) == without && !put_initial(f, i)) return;
+        }
     }
     settle(f);
 }

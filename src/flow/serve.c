@@ -323,10 +323,7 @@ static void complete(Flow *f, uint32_t node, uint32_t i) {
     trace_put(f, FLOW_T_DONE, i, node);
     mark(f, node);
     if (p->seize.count && !p->hold) uses_give(f, p->seize);
-    for (uint32_t k = 0; k < p->release.count; k++) {
-        const FlowUse *u = &f->use[p->release.first + k];
-        held_give(f, i, u->resource, u->number);
-    }
+    if (!p->keep) release_give(f, i, p->release);
     item_make(f, node, i);
     double scrap = f->n[node].scrap;
     if (scrap > 0 && flow_unit(f, flow_by_item(f, node, S_SCRAP, i)) < scrap) {

@@ -102,7 +102,7 @@ static void node_reset(Flow *f, uint32_t node) {
     n->area_inside = n->area_queue = n->area_busy = n->area_blocked = n->stays = 0;
     memset(n->share, 0, sizeof n->share);
     n->entered = n->left = n->refused = n->balked = n->reneged = n->scrapped = 0;
-    n->served = n->failures = n->setups = n->preempted = 0;
+    n->served = n->failures = n->setups = n->preempted = n->late = 0;
     n->inside_max = n->inside;
     n->queue_max = n->queue;
 }
@@ -134,6 +134,7 @@ static void counts(const Node *n, FlowFigures *o) {
     o->reneged = n->reneged;
     o->scrapped = n->scrapped;
     o->lost = n->refused + n->balked + n->reneged + n->scrapped;
+    o->late = n->late;
     o->served = n->served;
     o->failures = n->failures;
     o->setups = n->setups;
