@@ -101,5 +101,7 @@ MUST Err rule_of(Arena *a, const Json *v, Str name, Rule *out, Diag *d);
 void rule_for(Arena *a, const Rule *r, Str twin, Rule *out);
 // Number of an action in tables that have "nothing" at 0 and action i at i + 1; -1: none is called that.
 int32_t rule_action(const Rule *r, Str name);
+// The value at a pointer (RFC 6901; "": all of it), as the envelope means it; NULL: there is none. Scratch in `a`.
+const Json *rule_point(Arena *a, const Json *v, Str pointer);
 // "shadow", "approve", "auto". Static memory.
 const char *rule_mode_name(RuleMode m);

@@ -62,4 +62,4 @@ void trigger_restore(Trigger *t, uint64_t twin, int64_t at_ns);
 // The next one that is due at now_ns: it counts as taken. False: none is, now.
 bool trigger_take(Trigger *t, int64_t now_ns, TriggerHit *out);
 // The instant at which trigger_take may have something to tell if nothing else is seen until then; INT64_MAX: none.
-int64_t trigger_next(const Trigger *t);
+int64_t trigger_next(Trigger *t);

@@ -183,11 +183,14 @@ static Err mapping_look(const Realm *r, const View *v, const Json *json, Str nam
     return mapping_check(v->catalog, r->engine->registry, name, json->raw, d);
 }
 
+static Err rule_look(const Realm *r, const View *v, const Json *json, Str name, Diag *d) {
+    (void)r;
+    return definition_rule_check(v, json, name, d);
+}
+
 static const Collection collections[] = {
-    {"behaviours", "behaviour", behaviour_look},
-    {"mappings", "mapping", mapping_look},
-    {"kpis", "KPI", kpi_check},
-    {"whatifs", "what-if", whatif_check},
+    {"behaviours", "behaviour", behaviour_look}, {"mappings", "mapping", mapping_look}, {"kpis", "KPI", kpi_check},
+    {"whatifs", "what-if", whatif_check},        {"rules", "rule", rule_look},
 };
 
 static const Collection *collection_of(Str name) {

@@ -8,6 +8,7 @@
 //                 "better": "more" | "less", "of": "money" | "co2" | "time" | "service" | ... }
 //   whatifs     { "title", "about", "from", "for": "P7D", "output": "PT15M", "seed", "changes": [ { "at": "PT2H",
 //                 "twin", "property", "value" } ], "kpis": [ "name" ] }
+//   rules       decide/rule.h: what is to be done when something holds in the live world
 #pragma once
 #include "engine/engine.h"
 
@@ -18,9 +19,11 @@
 
 #define KPIS_COLLECTION STR("kpis")
 #define WHATIFS_COLLECTION STR("whatifs")
+#define RULES_COLLECTION STR("rules")
 
 // SOSIA_DEFINITION_PUT, _DELETE: into the open batch; the task's `sub` is the collection, `id` the name. Errors:
-// ARGUMENT, SYNTAX, VALIDATION, MODEL_NOT_FOUND, TWIN_NOT_FOUND, LIMIT, DEFINITION_NOT_FOUND.
+// ARGUMENT, SYNTAX, VALIDATION, MODEL_NOT_FOUND, TWIN_NOT_FOUND, LIMIT, DEFINITION_NOT_FOUND; of rules also
+// COMPONENT_NOT_FOUND, COMMAND_NOT_FOUND.
 MUST Err definition_put(Realm *r, Task *c, Diag *d);
 MUST Err definition_delete(Realm *r, const Task *c, Diag *d);
 // Append the JSON of one, or of all of the collection ("" id). Errors: ARGUMENT (no such collection),
@@ -56,3 +59,7 @@ typedef struct Whatif {
 MUST Err whatif_changes(Arena *a, const Json *list, Whatif *out, Diag *d);
 // Read one; arrays live in `a`, texts and values in `v`. Errors: ARGUMENT.
 MUST Err whatif_of(Arena *a, const Json *v, Str name, Whatif *out, Diag *d);
+
+// Does a rule fit the world as it is? Models, twins, KPIs, properties and commands are there, values and payloads of
+// their types, and the condition can be true for what it watches. definition_rule.c.
+MUST Err definition_rule_check(const View *v, const Json *json, Str name, Diag *d);
