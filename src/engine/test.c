@@ -2,10 +2,11 @@
 // Conditions over twins by number (sosia_test_*): one expression, bound once a model and bound again when the world's
 // models have changed. A model that the expression does not fit (units that do not go together, say) is false for all
 // its twins when it came later; when it was there at first, sosia_test_new tells.
-#include "engine/pasts.h"
+#include "engine/condition.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "engine/expr_past.h"
+#include "engine/pasts.h"
 
 #define TEST_VISITS_MAX 20000 // relationships looked at for one twin
 
@@ -118,16 +119,20 @@ static bool test_one(Testing *x, View *v, uint64_t twin) {
     return yes;
 }
 
-static Err test_view(View *v, void *ctx) {
-    Testing *x = ctx;
-    SosiaTest *t = x->test;
-    x->failed = ERR_OK;
+Err condition_twins(SosiaTest *t, View *v, const ExprPast *past, int64_t now, const uint64_t *twins, int64_t n,
+                    bool *out) {
+    Testing x = {.test = t, .past = past, .twins = twins, .n = n, .now = now, .out = out};
     if (t->catalog != v->catalog || t->since != v->catalog->since) {
         Err err = bind_all(t, v->catalog, NULL);
         (void)err; // those models are false
     }
-    for (int64_t i = 0; i < x->n && !v->overrun; i++) x->out[i] = x->twins[i] && test_one(x, v, x->twins[i]);
-    return x->failed;
+    for (int64_t i = 0; i < n && !v->overrun; i++) out[i] = twins[i] && test_one(&x, v, twins[i]);
+    return x.failed;
+}
+
+static Err test_view(View *v, void *ctx) {
+    const Testing *x = ctx;
+    return condition_twins(x->test, v, x->past, x->now, x->twins, x->n, x->out);
 }
 
 SosiaErr sosia_test_twins(SosiaTest *t, const uint64_t *twins, int64_t n, bool *out) {

@@ -171,6 +171,11 @@ static const Schema SCHEMAS[] = {
     {"Comparison", NULL,
      "{\"type\":\"object\",\"properties\":{\"worlds\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"kpis\":{"
      "\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"notes\":{\"type\":\"array\",\"items\":" TEXT "}}}"},
+    {"Graph", NULL,
+     "{\"type\":\"object\",\"properties\":{\"sequence\":{\"type\":\"integer\"},\"time\":" TEXT
+     ",\"models\":{\"type\":\"array\",\"items\":" TEXT "},\"names\":{\"type\":\"array\",\"items\":" TEXT
+     "},\"twins\":{\"type\":\"object\"},\"links\":{\"type\":\"object\"},\"values\":{\"type\":\"object\"},"
+     "\"more\":{\"type\":\"boolean\"}}}"},
     {"Diff", NULL,
      "{\"type\":\"object\",\"properties\":{\"world\":" TEXT ",\"against\":{},\"counts\":{\"type\":\"object\"},"
      "\"changes\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"nextLink\":{}}}"},
@@ -218,6 +223,7 @@ static void put_parameters(Buf *out, const Route *r) {
     static const char *const lines[] = {"precision", "db", "bucket", NULL};
     static const char *const history[] = {"properties", "from",  "to",   "step",   "fn", "fill",
                                           "order",      "limit", "with", "format", NULL};
+    static const char *const graph[] = {"label", "values", "twins", "limit", "links", NULL};
     static const char *const key[] = {"format", NULL};
     static const char *const socket[] = {"source", "format", NULL};
     char comma = 0;
@@ -245,6 +251,7 @@ static void put_parameters(Buf *out, const Route *r) {
     }
     if (strncmp(r->name, "History_", 8) == 0) put_queries(out, history, &comma);
     if (strcmp(r->name, "Erasures_Key") == 0) put_queries(out, key, &comma);
+    if (strcmp(r->name, "Graph") == 0) put_queries(out, graph, &comma);
     if (strcmp(r->name, "Changes") == 0) put_queries(out, changes, &comma);
     if (strcmp(r->name, "DigitalTwins_ListRelationships") == 0) {
         put_parameter(out, "relationshipName", "query", false, &comma);

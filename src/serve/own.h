@@ -72,6 +72,9 @@ void own_world_add(Call *c);
 void own_world_delete(Call *c);
 void own_world_retell(Call *c);
 
+// graph.c: GET /graph?label=&values=a,b&twins=CONDITION&limit=&links=false, in columns; see sosia_graph.
+void own_graph(Call *c);
+
 // diff.c: GET /worlds/NAME/diff?against=&model=&twin=&property=&tolerance=&relative= is a page of what differs (see
 // sosia_diff); POST /worlds/NAME/merge {"into","only":[{"twin","property"}],"dryRun","skipConflicts","tolerance",
 // "relative"} merges (see sosia_merge); 409 with a detail for each conflict.

@@ -77,6 +77,7 @@ static const Route ROUTES[] = {
      "A WebSocket for property values: each message like a body of Ingest, each answered", NULL, 101, NULL},
     {"GET", "/changes", own_changes, OWN | ROUTE_STREAM, "Changes",
      "What changes, as server-sent events or through a WebSocket", NULL, 200, "Changes"},
+    {"GET", "/graph", own_graph, OWN, "Graph", "Twins and relationships in columns, to be drawn", NULL, 200, "Graph"},
     {"GET", "/derived", own_derived_list, OWN, "Derived_List", "All definitions of derived values", NULL, 200,
      "DerivedList"},
     {"GET", "/derived/{id}", own_derived_get, OWN, "Derived_Get", "One definition", NULL, 200, "Derived"},

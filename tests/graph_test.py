@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GET /graph: the structure in columns over HTTP: of live, forks and the past, packed, filtered, refused."""
+
+import gzip
+import json
+import os
+import tempfile
+import time
+import unittest
+from urllib.parse import quote
+
+from serve_lib import Server, ServerCase, main
+
+MODELS = [
+    {
+        "@id": "dtmi:g:Pump;1",
+        "@type": "Interface",
+        "@context": "dtmi:dtdl:context;2",
+        "contents": [
+            {"@type": "Property", "name": "name", "schema": "string"},
+            {"@type": "Property", "name": "flow", "schema": "double"},
+            {"@type": "Property", "name": "open", "schema": "boolean"},
+            {"@type": "Relationship", "name": "feeds"},
+        ],
+    },
+    {
+        "@id": "dtmi:g:Tank;1",
+        "@type": "Interface",
+        "@context": "dtmi:dtdl:context;2",
+        "contents": [
+            {"@type": "Property", "name": "level", "schema": "integer"},
+            {"@type": "Relationship", "name": "drains"},
+        ],
+    },
+]
+
+
+def pump(i, **values):
+    return {"$dtId": "p%d" % i, "$metadata": {"$model": "dtmi:g:Pump;1"}, **values}
+
+
+class Graph(ServerCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        s = cls.server = Server(data=os.path.join(cls.folder.name, "g.sosia"))
+        assert s.post("/models", MODELS).status == 201
+        lines = [{"Section": "Header"}, {"fileVersion": "1.0.0"}, {"Section": "Twins"}]
+        lines += [pump(i, flow=i / 2, open=i % 2 == 0, name="Pump %d" % i) for i in range(100)]
+        lines += [{"$dtId": "t", "$metadata": {"$model": "dtmi:g:Tank;1"}, "level": 7}]
+        lines += [{"Section": "Relationships"}]
+        for i in range(100):
+            lines.append(
+                {"$sourceId": "p%d" % i, "$relationshipId": "r", "$targetId": "t", "$relationshipName": "feeds"}
+            )
+        body = "\n".join(json.dumps(x) for x in lines)
+        assert s.post("/import", body, version=None).json["rejected"] == 0
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.folder.cleanup()
+
+    def graph(self, query="", world="", **headers):
+        path = (world and "/worlds/" + world) + "/graph" + (query and "?" + query)
+        return self.server.get(path, headers=headers, version=None)
+
+    def test_in_columns(self):
+        g = self.check(self.graph("label=name&values=flow,open&values=level"), 200).json
+        self.assertEqual(g["models"], ["dtmi:g:Pump;1", "dtmi:g:Tank;1"])
+        self.assertEqual(g["twins"]["id"], ["p%d" % i for i in range(100)] + ["t"])
+        self.assertEqual(g["twins"]["model"], [0] * 100 + [1])
+        self.assertEqual(g["twins"]["label"], ["Pump %d" % i for i in range(100)] + [None])
+        self.assertEqual(g["values"]["flow"], [i / 2 for i in range(100)] + [None])
+        self.assertEqual(g["values"]["open"], [i % 2 == 0 for i in range(100)] + [None])
+        self.assertEqual(g["values"]["level"], [None] * 100 + [7])
+        self.assertEqual(g["names"], ["feeds"])
+        self.assertEqual(g["links"], {"from": list(range(100)), "to": [100] * 100, "name": [0] * 100})
+        self.assertIs(g["more"], False)
+        self.assertGreater(g["sequence"], 0)
+
+    def test_packed_when_that_is_taken(self):
+        plain = self.check(self.graph("values=flow"), 200)
+        packed = self.check(self.graph("values=flow", **{"Accept-Encoding": "gzip, br"}), 200)
+        self.assertIsNone(plain.header("content-encoding"))
+        self.assertEqual(packed.header("content-encoding"), "gzip")
+        self.assertLess(len(packed.body), len(plain.body) / 3)
+        a, b = json.loads(gzip.decompress(packed.body)), plain.json
+        del a["time"], b["time"]
+        self.assertEqual(a, b)
+        self.assertIsNone(self.graph("limit=1", **{"Accept-Encoding": "gzip"}).header("content-encoding"))
+
+    def test_only_some_twins(self):
+        g = self.graph("values=flow&twins=" + quote("flow > 40 OR level = 7")).json
+        self.assertEqual(g["twins"]["id"], ["p%d" % i for i in range(81, 100)] + ["t"])
+        self.assertEqual(g["links"]["to"], [19] * 19)
+        g = self.graph("limit=10&links=false").json
+        self.assertEqual((len(g["twins"]["id"]), g["more"], g["links"]["from"]), (10, True, []))
+
+    def test_forks_and_the_past(self):
+        now = self.graph("values=flow").json
+        time.sleep(0.01)  # the instant lies behind what was asked for
+        self.check(self.server.post("/worlds", {"name": "other"}, version=None), 201)
+        path = "/worlds/other/digitaltwins/p1"
+        self.check(self.server.patch(path, [{"op": "replace", "path": "/flow", "value": 1000}]), 204)
+        self.check(self.server.put("/worlds/other/digitaltwins/p100", pump(100)), 200)
+        fork = self.graph("values=flow", "other").json
+        self.assertEqual(fork["values"]["flow"][1], 1000)
+        self.assertEqual((fork["twins"]["id"][100], fork["values"]["flow"][100]), ("p100", None))
+        self.assertEqual(self.graph("values=flow").json["values"], now["values"])
+        past = self.check(self.graph("values=flow", "live@" + quote(now["time"])), 200).json
+        self.assertEqual(past["time"], now["time"])
+        for key in ("models", "twins", "links", "values", "sequence"):
+            self.assertEqual(past[key], now[key])
+        self.check(self.server.delete("/worlds/other", version=None), 204)
+
+    def test_what_is_refused(self):
+        for query, status, words in [
+            ("limit=0", 400, "limit"),
+            ("limit=x", 400, "limit"),
+            ("limit=1000001", 400, "1000000"),
+            ("values=nothing", 400, "nothing"),
+            ("values=a,b,c,d,e,f,g,h,i", 400, "8"),
+            ("twins=flow+%3E", 400, "column"),
+        ]:
+            reply = self.graph(query)
+            self.assertEqual(reply.status, status, query)
+            self.assertIn(words, reply.json["error"]["message"])
+        self.check(self.graph("", "nowhere"), 404)
+        self.check(self.server.post("/graph", b"{}", version=None), 405)
+
+
+if __name__ == "__main__":
+    main()
