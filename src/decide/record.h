@@ -153,17 +153,20 @@ void decision_put_short(const Decision *x, Buf *out);
 // with replications, of limits with each other, instants ascend. Errors: ARGUMENT, LIMIT, told.
 MUST Err decision_of(Arena *a, const Json *v, Decision *out, Diag *d);
 
-// Set hash: SHA-256 over what was decided, and by what: world, sequence, twin, rule, definition, mode, seed,
-// replications, ahead, objective, alternatives, choice and command. Approvals are bound to it, the guard computes it
-// again.
+// Set hash: SHA-256 over what was decided, and by what: world, sequence, rule, twin, mode, by, trigger, definition,
+// seed, replications, ahead, objective, alternatives, choice, why and command (as it is sent). None of them may change
+// any more. Approvals are bound to it, the guard computes it again.
 void decision_seal(Decision *x, Arena *a);
 // The same of a record as JSON: 64 hex digits and a NUL.
 void decision_hash(const Json *record, char out[65]);
 
 // Append to the log; past DECISION_LOG_MAX nothing is added.
 void decision_log(Decision *x, Arena *a, int64_t at_ns, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+// The device answered, or did not: error "" is success, else a wire code. Of the answer DECISION_ANSWER_MAX bytes are
+// kept.
+void decision_answered(DecisionCommand *c, Arena *a, int64_t at_ns, int32_t status, Str error, Str answer);
 // Somebody's verdict, bound to the hash as it is. Errors: ARGUMENT (neither "approve" nor "refuse"), NOT_ALLOWED
-// (already said something; not waiting), LIMIT.
+// (not waiting, not sealed, too late, or that person already said something), LIMIT.
 MUST Err decision_verdict(Decision *x, Arena *a, Str who, Str verdict, Str note, int64_t at_ns);
 // Different people that approved this hash in time, and nobody refused; -1: somebody refused.
 int32_t decision_approvals(const Decision *x);

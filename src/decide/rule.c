@@ -286,16 +286,12 @@ static Err check_samples(const Json *v, const Rule *r, Diag *d) {
                     r->action_count, r->limit_count, r->replications, RULE_SAMPLES_MAX);
 }
 
-static const char *const mode_names[] = {"shadow", "approve", "auto"};
-
 Err rule_of(Arena *a, const Json *v, Str name, Rule *out, Diag *d) {
     Rule r = {.name = name, .within_ns = within_unless_said, .people = PEOPLE_UNLESS_SAID};
     Parts p = {.mode = STR("approve"), .replications = REPLICATIONS_UNLESS_SAID};
     TRY(take_rule(v, &r, &p, d));
     TRY(check_texts(v, &r, d));
-    int mode = which(p.mode, mode_names, 3);
-    if (mode < 0) return wrong(d, v, "\"mode\" is shadow, approve or auto");
-    r.mode = (RuleMode)mode;
+    if (!rule_mode_of(p.mode, &r.mode)) return wrong(d, v, "\"mode\" is shadow, approve or auto");
     r.most_per_hour = (int32_t)p.most;
     r.replications = (int32_t)p.replications;
     r.seed = (uint64_t)p.seed;
@@ -310,6 +306,19 @@ Err rule_of(Arena *a, const Json *v, Str name, Rule *out, Diag *d) {
     if (p.watch) TRY(watch_of(p.watch, &r, d));
     *out = r;
     return ERR_OK;
+}
+
+static const char *const mode_names[] = {"shadow", "approve", "auto"};
+
+const char *rule_mode_name(RuleMode m) {
+    CHECK(m >= RULE_SHADOW && m <= RULE_AUTO);
+    return mode_names[m];
+}
+
+bool rule_mode_of(Str name, RuleMode *out) {
+    int mode = which(name, mode_names, 3);
+    if (mode >= 0) *out = (RuleMode)mode;
+    return mode >= 0;
 }
 
 // ---- for one twin -------------------------------------------------------------------------------------------------
@@ -338,11 +347,6 @@ int32_t rule_action(const Rule *r, Str name) {
     for (int32_t i = 0; i < r->action_count; i++)
         if (str_eq(r->actions[i].name, name)) return i + 1;
     return -1;
-}
-
-const char *rule_mode_name(RuleMode m) {
-    CHECK(m >= RULE_SHADOW && m <= RULE_AUTO);
-    return mode_names[m];
 }
 
 const Json *rule_point(Arena *a, const Json *v, Str pointer) {

@@ -105,3 +105,5 @@ int32_t rule_action(const Rule *r, Str name);
 const Json *rule_point(Arena *a, const Json *v, Str pointer);
 // "shadow", "approve", "auto". Static memory.
 const char *rule_mode_name(RuleMode m);
+// False when there is no such mode.
+bool rule_mode_of(Str name, RuleMode *out);
