@@ -17,6 +17,9 @@ typedef struct SitePack {
     void (*step)(void *, double seconds);  // at most 5 s
     bool (*next)(void *, PlantValue *out); // the next reading that is due; false: none is left
     int64_t (*time)(const void *);
+    // Devices that obey, see plant_command; NULL: none do. jam: something goes wrong there until somebody sees to it.
+    int (*command)(void *, Str twin, Str name, Str payload, Buf *answer);
+    int (*jam)(void *, Str where, Buf *answer);
 } SitePack;
 
 extern const SitePack bottling_pack;

@@ -9,6 +9,10 @@ static void *make(uint64_t seed, int64_t start_ns) { return plant_new(seed, star
 static void end(void *p) { plant_free(p); }
 static void step(void *p, double seconds) { plant_step(p, seconds); }
 static bool next(void *p, PlantValue *out) { return plant_next(p, out); }
+static int command(void *p, Str twin, Str name, Str payload, Buf *answer) {
+    return plant_command(p, twin, name, payload, answer);
+}
+static int jam(void *p, Str where, Buf *answer) { return plant_jam(p, where, answer); }
 static int64_t time_of(const void *p) { return plant_time(p); }
 
 const SitePack bottling_pack = {
@@ -31,4 +35,6 @@ const SitePack bottling_pack = {
     .step = step,
     .next = next,
     .time = time_of,
+    .command = command,
+    .jam = jam,
 };

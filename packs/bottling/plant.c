@@ -129,24 +129,48 @@ static const char *fault_text(int unit) {
     return texts[unit];
 }
 
+static void set_fault(Line *l, int unit) {
+    l->fault_unit = unit;
+    l->units[unit].fault = fault_text(unit);
+    l->units[unit].motor.shake = unit == FILLER ? 0.5 : 0.25;
+}
+
 static void begin_fault(Plant *p, Line *l) {
     static const int often[] = {FILLER, FILLER, FILLER, LABELLER, PACKER, CONVEYOR_2, CAPPER, PALLETISER};
     uint64_t n = sizeof often / sizeof *often;
-    l->fault_unit = rng_f64(&p->rng) < 0.8 ? often[rng_below(&p->rng, n)] : (int)rng_below(&p->rng, UNITS);
+    set_fault(l, rng_f64(&p->rng) < 0.8 ? often[rng_below(&p->rng, n)] : (int)rng_below(&p->rng, UNITS));
     l->fault_left = between(p, 70, 420);
-    l->units[l->fault_unit].fault = fault_text(l->fault_unit);
-    l->units[l->fault_unit].motor.shake = l->fault_unit == FILLER ? 0.5 : 0.25;
+}
+
+static void end_fault(Line *l) {
+    if (l->fault_unit < 0) return;
+    l->units[l->fault_unit].fault = "";
+    l->units[l->fault_unit].motor.shake = 0;
+    l->fault_unit = -1;
+    l->stuck = false;
+    l->clear_left = 0;
+    l->after_fault = 120;
+}
+
+void plant_line_jam(Line *l) {
+    end_fault(l);
+    set_fault(l, FILLER);
+    l->stuck = true;
+}
+
+// One that is stuck outlasts breaks and shifts; whoever clears it is done after a while, whatever the plan.
+static bool fault_passes(Line *l, Plan plan, double dt) {
+    bool cleared = l->clear_left > 0 && l->clear_left <= dt;
+    l->clear_left = fmax(0, l->clear_left - dt);
+    l->fault_left -= dt;
+    return cleared || (!l->stuck && (l->fault_left <= 0 || plan != PLAN_RUN));
 }
 
 static void faults_step(Plant *p, Line *l, Plan plan, double dt) {
     if (l->fault_unit >= 0) {
-        l->fault_left -= dt;
-        if (l->fault_left > 0 && plan == PLAN_RUN) return;
-        l->units[l->fault_unit].fault = "";
-        l->units[l->fault_unit].motor.shake = 0;
-        l->fault_unit = -1;
-        l->after_fault = 120;
-    } else if (plan == PLAN_RUN && l->speed > 0.5 * l->target && happens(p, 1.4, dt)) {
+        if (!fault_passes(l, plan, dt)) return;
+        end_fault(l);
+    } else if (plan == PLAN_RUN && l->speed > 0.5 * l->limit && happens(p, 1.4, dt)) {
         begin_fault(p, l);
     }
     l->after_fault = fmax(0, l->after_fault - dt);
@@ -238,7 +262,7 @@ static void line_step(Plant *p, int number, double dt) {
     if (shift_now(p) != l->shift_number) new_shift(l, shift_now(p));
     faults_step(p, l, plan, dt);
     bool want = plan == PLAN_RUN && l->fault_unit < 0;
-    ramp(&l->speed, want ? l->target * (0.985 + 0.012 * p->wind / 3) : 0, l->target * 0.015, l->target * 0.12, dt);
+    ramp(&l->speed, want ? l->limit * (0.985 + 0.012 * p->wind / 3) : 0, l->target * 0.015, l->target * 0.12, dt);
     double bad = clamp(0.0042 + 0.001 * p->cloud + (l->after_fault > 0 ? 0.028 : 0), 0.0005, 0.2);
     lag(&l->reject_rate, l->speed > 0 ? 100 * bad : 0, 150, dt);
     double made = l->speed * dt / 3600;
@@ -246,7 +270,7 @@ static void line_step(Plant *p, int number, double dt) {
     l->rejected += made * bad;
     l->order_made = fmod(l->order_made + made * (1 - bad), l->order);
     if (plan == PLAN_RUN) l->planned_s += dt;
-    if (l->speed > 0.5 * l->target) l->run_s += dt;
+    if (l->speed > 0.5 * l->limit) l->run_s += dt;
     l->availability = l->planned_s > 60 ? clamp(100 * l->run_s / l->planned_s, 0, 100) : 100;
     l->state = plan == PLAN_RUN && l->fault_unit >= 0 ? "faulted" : unit_state(l, UNITS, plan);
     l->water = l->speed * l->bottle_l / 1000 * 1.18 + (l->speed > 0 ? 0.9 : 0) + (plan == PLAN_CLEAN ? 7.5 : 0);
@@ -670,6 +694,7 @@ static void start_line(Plant *p, int i) {
     static const double kw[UNITS] = {120, 4, 9, 34, 6, 5, 3, 12, 4, 58, 4, 22, 8};
     Line *l = &p->lines[i];
     *l = (Line){.target = targets[i],
+                .limit = targets[i],
                 .bottle_l = litres[i],
                 .per_pallet = pallets[i],
                 .fault_unit = -1,

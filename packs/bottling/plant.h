@@ -5,9 +5,12 @@
 // Everything hangs together: the shift calendar starts and stops lines; line speed drives counts, motor loads, power
 // and water; water demand drives tank levels and pumps; doors and weather drive the cold rooms; pallets fill aisles,
 // trucks empty them and fill shops. Faults come by chance (Poisson) and pass: jams, cavitation, a door left open.
+//
+// Its machines obey: what was told them when is part of what the values follow from.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/buf.h"
 
 typedef struct Plant Plant;
 
@@ -37,3 +40,14 @@ bool plant_next(Plant *p, PlantValue *out);
 int32_t plant_sensors(const Plant *p);
 // The plant's time.
 int64_t plant_time(const Plant *p);
+
+// Tell a device something, as its controller takes it (controls.c). `payload` is JSON or "". Returns the status as over
+// HTTP; `answer` gets the payload of the answer, JSON: 200; 400 (the payload), 404 (no such device or command), 409
+// (not now), each with {"why":"..."}.
+//   line-N-filler  clearJam {"speed"}  takes 30 s, then goes on, at that speed at most when one is given
+//                  setSpeed N          bottles an hour, at most what the line is built for; 0 stands
+//   line-N-*       reset               acknowledge a fault that somebody saw to; not a jam
+//   pump-N         reset               stop and start it
+int plant_command(Plant *p, Str twin, Str command, Str payload, Buf *answer);
+// The filler of that line ("line-1") jams and stands until it is cleared. Answers likewise.
+int plant_jam(Plant *p, Str line, Buf *answer);

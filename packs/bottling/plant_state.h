@@ -39,14 +39,17 @@ typedef struct Unit {
 } Unit;
 
 typedef struct Line {
-    double target, bottle_l, per_pallet;
+    double target, bottle_l, per_pallet; // target: bottles an hour that it is built for
+    double limit;                        // that somebody set, at most target
     double speed, good, rejected, reject_rate, power, water;
     double planned_s, run_s, availability;
     double order, order_made;
     const char *state, *shift;
     int shift_number;
     double fault_left, after_fault;
-    int fault_unit; // -1: none
+    int fault_unit;    // -1: none
+    bool stuck;        // the fault does not pass by itself
+    double clear_left; // s until it is cleared; 0: nobody is at it
     Unit units[UNITS];
 } Line;
 
@@ -147,5 +150,9 @@ struct Plant {
     int32_t sensor_count, cursor;
 };
 
+// What a machine of a line is called behind "line-N-".
+const char *plant_unit_name(int line, int unit);
+// The filler jams, and stands until somebody clears it.
+void plant_line_jam(Line *l);
 // Fill the table of sensors; the plant's first state is there already.
 void plant_wire(Plant *p);

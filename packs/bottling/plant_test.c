@@ -253,6 +253,61 @@ static void test_trucks_make_their_tour(void **state) {
     plant_free(p);
 }
 
+static int tell(Plant *p, const char *twin, const char *command, const char *payload, const char *part) {
+    Buf b = {0};
+    int status = plant_command(p, str_of(twin), str_of(command), str_of(payload), &b);
+    buf_byte(&b, 0);
+    if (!strstr(b.p, part)) fail_msg("%d %s has no %s", status, b.p, part);
+    buf_free(&b);
+    return status;
+}
+
+// A jam that nobody clears stands for hours, over breaks and shifts; one that is cleared is over in half a minute.
+static void test_a_jam_waits_for_somebody(void **state) {
+    (void)state;
+    Plant *p = plant_new(3, at(MONDAY_7H));
+    Line *l = &p->lines[0];
+    Buf b = {0};
+    run_for(p, 60);
+    assert_int_equal(plant_jam(p, STR("line-1"), &b), 200);
+    assert_int_equal(plant_jam(p, STR("line-4"), &b), 404);
+    buf_free(&b);
+    run_for(p, 5 * 3600);
+    assert_string_equal(l->units[FILLER].fault, "jam at infeed star");
+    assert_string_equal(l->units[FILLER].state, "faulted");
+    assert_string_equal(l->units[CAPPER].state, "starved");
+    assert_true(l->speed == 0);
+    assert_int_equal(tell(p, "line-1-filler", "reset", "", "clear the jam"), 409);
+    assert_int_equal(tell(p, "line-1-filler", "clearJam", "{\"speed\":20000}", "\"seconds\":30,\"speed\":20000"), 200);
+    run_for(p, 20);
+    assert_int_equal(tell(p, "line-1-filler", "clearJam", "", "\"seconds\":10"), 200); // at it already
+    assert_string_equal(l->units[FILLER].state, "faulted");
+    run_for(p, 12);
+    assert_string_equal(l->units[FILLER].fault, "");
+    run_for(p, 60);
+    assert_true(l->speed > 19000 && l->speed < 20500);
+    assert_int_equal(tell(p, "line-1-filler", "clearJam", "{}", "no jam"), 409);
+    assert_int_equal(tell(p, "line-1-filler", "setSpeed", "99999", "36000"), 200);
+    run_for(p, 60);
+    assert_true(l->fault_unit >= 0 || l->speed > 34000);
+    plant_free(p);
+}
+
+static void test_commands_that_do_not_fit(void **state) {
+    (void)state;
+    Plant *p = plant_new(3, at(MONDAY_7H));
+    assert_int_equal(tell(p, "line-1-filler", "clearJam", "{", "no JSON"), 400);
+    assert_int_equal(tell(p, "line-1-filler", "clearJam", "{\"speed\":-1}", "bottles"), 400);
+    assert_int_equal(tell(p, "line-1-filler", "setSpeed", "", "expected"), 400);
+    assert_int_equal(tell(p, "line-1-filler", "setSpeed", "\"fast\"", "expected"), 400);
+    assert_int_equal(tell(p, "line-1-capper", "setSpeed", "1", "no such command"), 404);
+    assert_int_equal(tell(p, "line-3-blower", "reset", "", "nothing of that name"), 404); // it has a depalletiser
+    assert_int_equal(tell(p, "line-3-depalletiser", "reset", "", "no fault"), 409);
+    assert_int_equal(tell(p, "pump-4", "reset", "", "nothing of that name"), 404);
+    assert_int_equal(tell(p, "pump-1", "reset", "", ""), 200);
+    plant_free(p);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_seed_same_values),
@@ -263,6 +318,8 @@ int main(void) {
         cmocka_unit_test(test_water_balance),
         cmocka_unit_test(test_power_adds_up),
         cmocka_unit_test(test_faults_come_and_pass),
+        cmocka_unit_test(test_a_jam_waits_for_somebody),
+        cmocka_unit_test(test_commands_that_do_not_fit),
         cmocka_unit_test(test_open_door_warms_the_room),
         cmocka_unit_test(test_trucks_make_their_tour),
     };

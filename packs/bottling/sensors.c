@@ -69,6 +69,7 @@ static void wire_kind(Plant *p, const char *twin, const Line *l, int line, int i
         number(p, twin, "bowlPressure", &u->b, QUICK, 2, 0.01);
         number(p, twin, "productTemperature", &u->c, SLOW, 1, 0.05);
         number(p, twin, "fillDeviation", &u->d, SLOW, 2, 0.15);
+        count(p, twin, "speedLimit", &l->limit, SLOW);
         break;
     case CAPPER:
         number(p, twin, "torque", &u->a, QUICK, 2, 0.03);
@@ -98,10 +99,14 @@ static void wire_kind(Plant *p, const char *twin, const Line *l, int line, int i
     }
 }
 
-static void wire_line(Plant *p, int n) {
+const char *plant_unit_name(int line, int unit) {
     static const char *const units[UNITS] = {"blower",     "conveyor-1", "rinser",   "filler",     "capper",
                                              "conveyor-2", "inspector",  "labeller", "conveyor-3", "packer",
                                              "conveyor-4", "palletiser", "wrapper"};
+    return line == 2 && unit == BLOWER ? "depalletiser" : units[unit];
+}
+
+static void wire_line(Plant *p, int n) {
     Line *l = &p->lines[n];
     const char *line = name(p, "line-%d", n + 1);
     text(p, line, "state", &l->state);
@@ -114,8 +119,7 @@ static void wire_line(Plant *p, int n) {
     number(p, line, "waterUse", &l->water, QUICK, 2, 0.05);
     count(p, name(p, "order-%d", 2041 + n), "produced", &l->order_made, LAZY);
     for (int i = 0; i < UNITS; i++) {
-        const char *unit = n == 2 && i == BLOWER ? "depalletiser" : units[i];
-        const char *twin = arena_printf(&p->keep, "%s-%s", line, unit).p;
+        const char *twin = arena_printf(&p->keep, "%s-%s", line, plant_unit_name(n, i)).p;
         Unit *u = &l->units[i];
         text(p, twin, "state", &u->state);
         text(p, twin, "fault", &u->fault);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // sosia-site: the emulated site of a pack as a process of its own. Steps the site at wall speed (or faster) and sends
 // what its sensors read to a server's /ingest in batches, as a gateway in the field would: it keeps what it could not
-// send, for a while, and goes on when the server is back.
+// send, for a while, and goes on when the server is back. Commands reach its devices by a door of its own, which it
+// makes known to the server as a connection.
 #include <curl/curl.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include "base/time.h"
 #include "codec/json.h"
+#include "site_door.h"
 #include "site_pack.h"
 
 #define STEP_S 1.0                // of the physics, always: the same seed gives the same values at any speed
@@ -27,6 +29,7 @@ typedef struct Options {
     uint64_t seed;
     double speed;
     int64_t start_ns, for_ns; // of the site's time
+    const char *listen, *jam;
     bool load, print, list, quiet;
 } Options;
 
@@ -36,8 +39,11 @@ typedef struct Site {
     struct curl_slist *headers;
     Buf answer, lines;
     int64_t sent, rejected;
-    bool late; // it was told that values run ahead of the server's clock
-    bool lost; // the server did not answer the last time
+    bool late;  // it was told that values run ahead of the server's clock
+    bool lost;  // the server did not answer the last time
+    Door *door; // NULL: nobody is let in
+    void *site; // what the pack made
+    bool known; // the server has the connection to the door, or takes none
     char error[CURL_ERROR_SIZE];
 } Site;
 
@@ -55,6 +61,8 @@ static int usage(int code) {
           "  --speed N       times faster than the wall clock (1)\n"
           "  --clock TIME    begin at this time (now)\n"
           "  --for TIME      end after so much of the site's time (90s, 8h); never\n"
+          "  --listen ADDR   take commands for its devices here (127.0.0.1:0, any free port), or off\n"
+          "  --jam ID        have a filler of the site that runs jam (line-1), until it is cleared; then end\n"
           "  --print         print the values instead of sending them, as fast as it goes\n"
           "  --list          print each sensor's twin and property, then end\n"
           "  --quiet         say nothing but errors\n",
@@ -184,7 +192,8 @@ static int import(Site *s, const char *p, const char *end, const char *what) {
     return ok ? 0 : failed(s, what, status);
 }
 
-// Behaviours, KPIs, what-ifs. Those that are there already are somebody's own by now, and stay.
+// Behaviours, KPIs, what-ifs, rules. Those that are there already are somebody's own by now, and stay. A rule that the
+// models of an older site do not carry is passed by.
 static int define_simulation(Site *s) {
     Arena keep;
     Json all;
@@ -197,7 +206,9 @@ static int define_simulation(Site *s) {
         Str at = arena_str(&keep, path->s);
         if (http(s, at.p, (Str){0}, NULL) == 200) continue;
         long status = http_do(s, "PUT", at.p, arena_str(&keep, body->raw), NULL);
-        if (status < 200 || status > 299) code = failed(s, at.p, status);
+        bool wrong = status < 200 || status > 299, optional = str_starts(at, STR("/rules/"));
+        if (wrong && optional) (void)failed(s, at.p, status);
+        else if (wrong) code = failed(s, at.p, status);
     }
     arena_free(&keep);
     return code;
@@ -287,6 +298,69 @@ static void flush(Site *s) {
     if (s->lines.n > BACKLOG_BYTES || (status >= 400 && status < 500 && status != 429)) buf_reset(&s->lines);
 }
 
+// ---- commands -----------------------------------------------------------------------------------------------------
+
+// A DoorFn.
+static int on_command(void *ctx, const DoorRequest *r, Buf *answer) {
+    Site *s = ctx;
+    const SitePack *p = s->o.pack;
+    if (str_eq(r->first, STR("twins")) && r->command.n) return p->command(s->site, r->id, r->command, r->body, answer);
+    if (str_eq(r->first, STR("jam")) && p->jam && r->id.n && !r->command.n) return p->jam(s->site, r->id, answer);
+    buf_printf(answer, "{\"why\":\"there is no such place: /twins/ID/COMMAND, /jam/ID\"}");
+    return 404;
+}
+
+static int open_door(Site *s) {
+    Str at = str_of(s->o.listen ? s->o.listen : "127.0.0.1:0");
+    if (!s->o.pack->command || str_eq(at, STR("off"))) return 0;
+    if (door_open(at, &s->door)) {
+        fprintf(stderr, "sosia-site: cannot listen at %.*s (an address like 127.0.0.1:9000 is expected)\n",
+                STR_ARG(at));
+        return 9;
+    }
+    if (!s->o.quiet) fprintf(stderr, "sosia-site: commands at http://127.0.0.1:%d\n", door_port(s->door));
+    return 0;
+}
+
+// Tell the server where its devices' commands go. One that does not want to know is not asked again.
+static void make_known(Site *s) {
+    Buf doc = {0};
+    if (!s->door || s->known) return;
+    buf_printf(&doc,
+               "{\"kind\":\"http\",\"description\":\"The emulated site\",\"url\":\"http://127.0.0.1:%d\","
+               "\"commands\":[{\"path\":\"/twins/{twin}/{command}\"}]}",
+               door_port(s->door));
+    long status = http_do(s, "PUT", "/connections/site", buf_str(&doc), NULL);
+    s->known = status >= 200 && status < 500;
+    if (status >= 400 && status < 500) failed(s, "commands will not come", status);
+    buf_free(&doc);
+}
+
+// Have the site that runs do it: where it listens the server knows.
+static int jam(Site *s) {
+    Arena keep;
+    Json doc;
+    int code = 0;
+    long status = http(s, "/connections/site", (Str){0}, NULL);
+    if (status == 404) {
+        fprintf(stderr, "sosia-site: no site is known to the server at %s\n", s->o.url);
+        return 3;
+    }
+    if (status != 200) return failed(s, "the site", status);
+    arena_init(&keep, 4096);
+    Str text = arena_str(&keep, buf_str(&s->answer));
+    const Json *url = json_parse(text, NULL, &keep, &doc, NULL) ? NULL : json_get(&doc, STR("url"));
+    if (url && url->type == JSON_STRING) {
+        s->o.url = arena_str(&keep, url->s).p;
+        curl_slist_free_all(s->headers); // the token is the server's alone
+        s->headers = curl_slist_append(NULL, "Expect:");
+        status = http(s, arena_printf(&keep, "/jam/%s", s->o.jam).p, STR("null"), NULL);
+        if (status != 200) code = failed(s, s->o.jam, status);
+    } else code = failed(s, "the site", status);
+    arena_free(&keep);
+    return code;
+}
+
 static bool over(const Site *s, const void *p, int64_t start_ns) {
     return ended || (s->o.for_ns && s->o.pack->time(p) - start_ns >= s->o.for_ns);
 }
@@ -306,6 +380,7 @@ static int send_all(Site *s, void *p, int64_t start_ns) {
     double base = (double)time_mono_ns() / 1e9, done = 0; // done: wall seconds already played
     collect(s, p, &s->lines);
     flush(s);
+    make_known(s);
     while (!over(s, p, start_ns)) {
         double due = (double)time_mono_ns() / 1e9 - base;
         if (due - done > BEHIND_S) done = due;
@@ -315,7 +390,10 @@ static int send_all(Site *s, void *p, int64_t start_ns) {
             done += STEP_S / s->o.speed;
         }
         flush(s);
-        if (!over(s, p, start_ns)) poll(NULL, 0, (int)(TICK_NS / NS_PER_MS));
+        if (!s->lost) make_known(s);
+        if (over(s, p, start_ns)) break;
+        if (s->door) door_serve(s->door, TICK_NS, on_command, s);
+        else poll(NULL, 0, (int)(TICK_NS / NS_PER_MS));
     }
     flush(s);
     return s->rejected ? 1 : 0;
@@ -331,9 +409,11 @@ static int run(Site *s) {
     int64_t start_ns = s->o.start_ns ? s->o.start_ns : time_now_ns();
     void *p = s->o.pack->make(s->o.seed, start_ns);
     int code;
+    s->site = p;
     if (s->o.list) code = list(s, p);
     else if (s->o.print) code = print_all(s, p, start_ns);
-    else code = send_all(s, p, start_ns);
+    else if (!(code = open_door(s))) code = send_all(s, p, start_ns);
+    door_close(s->door);
     s->o.pack->free(p);
     return code;
 }
@@ -357,6 +437,8 @@ static bool take(Options *o, int which, const char *value) {
     case 'k': return take_pack(o, v);
     case 'u': o->url = value; return true;
     case 'l': return o->load = true;
+    case 'n': o->listen = value; return true;
+    case 'j': o->jam = value; return true;
     case 's': return str_to_i64(v, &n) && n >= 0 ? (o->seed = (uint64_t)n, true) : false;
     case 'x': return str_to_f64(v, &o->speed) && o->speed > 0 && o->speed <= 10000;
     case 'c': return time_parse(v, &o->start_ns);
@@ -372,7 +454,8 @@ static const struct option options[] = {
     {"pack", required_argument, NULL, 'k'},  {"url", required_argument, NULL, 'u'},
     {"load", no_argument, NULL, 'l'},        {"seed", required_argument, NULL, 's'},
     {"speed", required_argument, NULL, 'x'}, {"clock", required_argument, NULL, 'c'},
-    {"for", required_argument, NULL, 'f'},   {"print", no_argument, NULL, 'p'},
+    {"for", required_argument, NULL, 'f'},   {"listen", required_argument, NULL, 'n'},
+    {"jam", required_argument, NULL, 'j'},   {"print", no_argument, NULL, 'p'},
     {"list", no_argument, NULL, 'i'},        {"quiet", no_argument, NULL, 'q'},
     {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
 };
@@ -393,7 +476,7 @@ int main(int argc, char **argv) {
     sigaction(SIGTERM, &catch, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
     http_open(&s);
-    int code = s.o.load ? load(&s) : run(&s);
+    int code = s.o.load ? load(&s) : s.o.jam ? jam(&s) : run(&s);
     curl_easy_cleanup(s.curl);
     curl_slist_free_all(s.headers);
     buf_free(&s.answer);
