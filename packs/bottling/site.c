@@ -318,8 +318,8 @@ static int open_door(Site *s) {
                 STR_ARG(at));
         return 9;
     }
-    if (!s->o.quiet) fprintf(stderr, "sosia-site: commands at http://127.0.0.1:%d\n", door_port(s->door));
-    return 0;
+    if (!s->o.quiet) printf("commands at http://127.0.0.1:%d\n", door_port(s->door));
+    return fflush(stdout) == 0 ? 0 : 9;
 }
 
 // Tell the server where its devices' commands go. One that does not want to know is not asked again.
