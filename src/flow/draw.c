@@ -33,10 +33,7 @@ static double unit(Words *w) {
     return ((double)((hi << 32 | lo) >> 11) + 0.5) * 0x1p-53;
 }
 
-static double normal(Words *w) {
-    double u = unit(w), v = unit(w);
-    return sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
-}
+static double normal(Words *w) { return dist_normal_quantile(unit(w)); }
 
 // Marsaglia and Tsang 2000, "A simple method for generating gamma variables", shape >= 1; whole small shapes as a sum.
 static double gamma_of(Words *w, double shape) {
@@ -59,11 +56,6 @@ static double triangular(Words *w, const FlowDist *d) {
     double u = unit(w), span = d->c - d->a, cut = span > 0 ? (d->b - d->a) / span : 0;
     if (u < cut) return d->a + sqrt(u * span * (d->b - d->a));
     return d->c - sqrt((1 - u) * span * (d->c - d->b));
-}
-
-static double lognormal(Words *w, const FlowDist *d) {
-    double s2 = log1p(d->b * d->b / (d->a * d->a));
-    return exp(log(d->a) - s2 / 2 + sqrt(s2) * normal(w));
 }
 
 static double empirical(Words *w, const FlowDist *d, const double *t) {
@@ -106,20 +98,21 @@ static double geometric(Words *w, const FlowDist *d) {
     return fmax(1, slots) * (d->b == 0 ? 1 : d->b);
 }
 
-static const FlowDist *picked(const Flow *f, const FlowDist *d, uint32_t item) {
+static const PDist *picked(const Flow *f, const FlowDist *d, uint32_t item) {
     double v = 0;
     if (item != NONE) v = d->a < 0 ? f->it[item].type : f->attr[(size_t)item * f->m->attributes + (uint32_t)d->a];
     uint32_t last = d->table.count - 1, at = v > 0 ? v < last ? (uint32_t)v : last : 0;
     return &f->dist[(uint32_t)f->num[d->table.first + at] - 1];
 }
 
-static double draw(const Flow *f, const FlowDist *d, Words *w, uint32_t item) {
+static double draw(const Flow *f, const PDist *x, Words *w, uint32_t item) {
+    const FlowDist *d = &x->d;
     switch (d->kind) {
     case FLOW_CONST: return d->a;
     case FLOW_UNIFORM: return d->a + (d->b - d->a) * unit(w);
     case FLOW_EXPONENTIAL: return -d->a * log(unit(w));
     case FLOW_NORMAL: return nonnegative_normal(w, d);
-    case FLOW_LOGNORMAL: return lognormal(w, d);
+    case FLOW_LOGNORMAL: return exp(x->mu + x->sigma * normal(w));
     case FLOW_GAMMA: return d->a / d->b * gamma_of(w, d->b);
     case FLOW_WEIBULL: return d->a * pow(-log(unit(w)), 1 / d->b);
     case FLOW_TRIANGULAR: return triangular(w, d);
@@ -140,8 +133,8 @@ static Words words(const Flow *f, Draw w) {
 
 double flow_draw(const Flow *f, FlowRef dist, Draw w) {
     if (dist == 0) return 0;
-    const FlowDist *d = &f->dist[dist - 1];
-    if (d->kind == FLOW_CONST) return d->a;
+    const PDist *d = &f->dist[dist - 1];
+    if (d->d.kind == FLOW_CONST) return d->d.a;
     Words x = words(f, w);
     return draw(f, d, &x, w.item);
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Events a second of the bare engine: M/M/10 with all statistics, beside a loop over a binary heap that keeps none.
+// `nelson N T`: N replications of a treatment centre by T threads instead.
 #include <math.h>
 #include "base/bench.h"
 #include "base/check.h"
 #include "base/rng.h"
+#include "base/thread.h"
 #include "flow/test_flow.h"
 
-enum { ROUNDS = 5 };
+enum { ROUNDS = 5, THREADS_MAX = 64 };
 static const double UNTIL = 200000; // about 3.6 M events
 
 static double simplest(void) {
@@ -92,30 +94,54 @@ static FlowModel *centre(Net *n) {
     return net_make(n);
 }
 
-static void bench_centre(Net *net) {
-    enum { REPLICATIONS = 2000 };
-    Bench b = {.name = "flow.nelson_replication", .unit = "ms", .less = true};
-    FlowModel *m = centre(net);
-    Flow *f = flow_open(m);
-    double wait = 0;
-    for (int r = 0; r < ROUNDS; r++) {
-        int64_t begin = time_mono_ns();
-        for (uint64_t k = 0; k < REPLICATIONS; k++) {
-            FlowFigures x;
-            CHECK(flow_run(f, &(FlowStart){.seed = 1, .scenario = k}, 19 * 60, NULL) == ERR_OK);
-            flow_figures(f, 1, &x);
-            wait += x.wait.mean / REPLICATIONS / ROUNDS;
-        }
-        bench_add(&b, bench_seconds(begin) * 1e3 / REPLICATIONS);
+typedef struct Share {
+    const FlowModel *m;
+    uint64_t from, to;
+    double wait;
+} Share;
+
+static void *replications(void *arg) {
+    Share *s = arg;
+    Flow *f = flow_open(s->m);
+    for (uint64_t k = s->from; k < s->to; k++) {
+        FlowFigures x;
+        CHECK(flow_run(f, &(FlowStart){.seed = 1, .scenario = k}, 19 * 60, NULL) == ERR_OK);
+        flow_figures(f, 1, &x);
+        s->wait += x.wait.mean;
     }
+    flow_close(f);
+    return NULL;
+}
+
+// Milliseconds a replication, of n shared out to `threads`: bench/flow_simpy.py calls it between rounds of its peers.
+static void bench_centre(Net *net, uint64_t n, uint64_t threads) {
+    Bench b = {.name = "flow.nelson_replication", .unit = "ms", .less = true};
+    Share share[THREADS_MAX];
+    Thread t[THREADS_MAX];
+    double wait = 0;
+    FlowModel *m = centre(net);
+    CHECK(threads >= 1 && threads <= THREADS_MAX);
+    int64_t begin = time_mono_ns();
+    for (uint64_t k = 0; k < threads; k++) {
+        share[k] = (Share){.m = m, .from = n * k / threads, .to = n * (k + 1) / threads};
+        CHECK(thread_start(&t[k], "bench", replications, &share[k]) == ERR_OK);
+    }
+    for (uint64_t k = 0; k < threads; k++) {
+        thread_join(&t[k]);
+        wait += share[k].wait / (double)n;
+    }
+    bench_add(&b, bench_seconds(begin) * 1e3 / (double)n);
     fprintf(stderr, "treatment centre: wait for triage %.2f min (31)\n", wait);
     bench_print(&b);
-    flow_close(f);
     flow_model_free(m);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
     static Net net;
+    if (argc == 4 && strcmp(argv[1], "nelson") == 0) {
+        bench_centre(&net, strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10));
+        return 0;
+    }
     Bench b = {.name = "flow.events_bare", .unit = "M/s", .goal = 5, .peer = "binary heap without statistics"};
     FlowModel *m = model(&net);
     Flow *f = flow_open(m);
@@ -133,6 +159,5 @@ int main(void) {
     bench_print(&b);
     flow_close(f);
     flow_model_free(m);
-    bench_centre(&net);
     return 0;
 }

@@ -366,7 +366,7 @@ static void test_pooled_wards(void **s) {
                                  {10, 9, 7, {.038, .066}},  {9, 9, 8, {.041, .053}},   {9, 8, 9, {.040, .053}}};
     static const double all[2][2] = {{22, .065}, {26, .016}};
     (void)s;
-    watch_both(200000);
+    watch_both(800000);
     for (size_t i = 0; i < sizeof pools / sizeof *pools; i++) {
         double seen[2], closed[2];
         delays(&pools[i], seen, closed);

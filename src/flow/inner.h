@@ -40,6 +40,11 @@ typedef struct PNode {
     bool shared;                             // it seizes resources
 } PNode;
 
+typedef struct PDist {
+    FlowDist d;
+    double mu, sigma; // lognormal: of the logarithm
+} PDist;
+
 typedef struct PMode {
     FlowFailure f;
     uint32_t node;
@@ -159,7 +164,7 @@ struct Flow {
     const uint32_t *out_edge, *in_edge;
     const FlowResource *pr;
     const FlowCalendar *cal;
-    const FlowDist *dist;
+    const PDist *dist;
     const FlowUse *use;
     const PMode *pm;
     const FlowSet *set;

@@ -364,7 +364,7 @@ static void layout(const FlowDef *d, FlowModel *m) {
     m->in_at = take(&at, m->edges * sizeof(uint32_t));
     m->resource_at = take(&at, m->resources * sizeof(FlowResource));
     m->calendar_at = take(&at, m->calendars * sizeof(FlowCalendar));
-    m->dist_at = take(&at, m->dists * sizeof(FlowDist));
+    m->dist_at = take(&at, m->dists * sizeof(PDist));
     m->use_at = take(&at, m->uses * sizeof(FlowUse));
     m->mode_at = take(&at, m->modes * sizeof(PMode));
     m->set_at = take(&at, m->sets * sizeof(FlowSet));
@@ -498,6 +498,18 @@ static uint64_t hash_of(FlowModel *m) {
     return h;
 }
 
+static void put_dists(FlowModel *m, const FlowDef *def) {
+    PDist *p = in(m, m->dist_at);
+    for (uint32_t i = 0; i < m->dists; i++) {
+        const FlowDist *d = &def->dists[i];
+        p[i].d = *d;
+        if (d->kind != FLOW_LOGNORMAL) continue;
+        double s2 = log1p(d->b * d->b / (d->a * d->a));
+        p[i].mu = log(d->a) - s2 / 2;
+        p[i].sigma = sqrt(s2);
+    }
+}
+
 Err flow_make(const FlowDef *def, FlowModel **out, Diag *d) {
     Make x = {def, d};
     FlowModel head = {0};
@@ -509,7 +521,7 @@ Err flow_make(const FlowDef *def, FlowModel **out, Diag *d) {
     copy(m, m->edge_at, def->edges, m->edges * sizeof *def->edges);
     copy(m, m->resource_at, def->resources, m->resources * sizeof *def->resources);
     copy(m, m->calendar_at, def->calendars, m->calendars * sizeof *def->calendars);
-    copy(m, m->dist_at, def->dists, m->dists * sizeof *def->dists);
+    put_dists(m, def);
     copy(m, m->use_at, def->uses, m->uses * sizeof *def->uses);
     copy(m, m->set_at, def->sets, m->sets * sizeof *def->sets);
     copy(m, m->number_at, def->numbers, m->numbers * sizeof *def->numbers);

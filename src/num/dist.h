@@ -19,6 +19,9 @@ double dist_unit(DistWords *w);
 double dist_uniform(DistWords *w, double low, double high);
 // Method: Box and Muller 1958.
 double dist_normal(DistWords *w, double mean, double sd);
+// The standard normal value below which p of all are, p in (0, 1), to about 1e-16 of it. Method: Wichura 1988, "The
+// percentage points of the normal distribution", AS 241, PPND16.
+double dist_normal_quantile(double p);
 // Mean > 0. Method: inversion.
 double dist_exponential(DistWords *w, double mean);
 // Exact, mean >= 0 (0 gives 0); NaN beyond 1e15. Methods: below 10 products of uniforms (Knuth, TAOCP 2, 3.4.1 F);

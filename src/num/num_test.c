@@ -162,6 +162,26 @@ static void dist_test(void **state) {
     assert_true(isnan(dist_poisson(&w, -1)) && dist_poisson(&w, 0) == 0);
 }
 
+// Values of Python 3.11's statistics.NormalDist().inv_cdf; and erfc is the way back.
+static void normal_quantile_test(void **state) {
+    (void)state;
+    static const double known[][2] = {{1e-300, -37.0470962993612},
+                                      {1e-20, -9.262340089798405},
+                                      {1e-05, -4.2648907939228256},
+                                      {0.01, -2.3263478740408408},
+                                      {0.075, -1.4395314709384557},
+                                      {0.3, -0.5244005127080407},
+                                      {0.5, 0},
+                                      {0.6, 0.2533471031357998},
+                                      {0.9999999999, 6.361340889697421}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        assert_true(fabs(dist_normal_quantile(known[i][0]) - known[i][1]) <= 4e-16 * fabs(known[i][1]) * 8);
+    for (int k = 1; k < 4000; k++) {
+        double p = k / 4000.0, back = erfc(-dist_normal_quantile(p) / sqrt(2)) / 2;
+        assert_true(fabs(back - p) < 1e-15);
+    }
+}
+
 static int pol(void *ctx, double t, const double *y, double *dy) {
     double mu = *(double *)ctx;
     (void)t;
@@ -230,9 +250,9 @@ static void cvode_large_test(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(oscillator_test), cmocka_unit_test(kink_rest_undefined_test),
-        cmocka_unit_test(root_test),       cmocka_unit_test(dist_test),
-        cmocka_unit_test(cvode_test),      cmocka_unit_test(cvode_large_test),
+        cmocka_unit_test(oscillator_test),  cmocka_unit_test(kink_rest_undefined_test), cmocka_unit_test(root_test),
+        cmocka_unit_test(dist_test),        cmocka_unit_test(normal_quantile_test),     cmocka_unit_test(cvode_test),
+        cmocka_unit_test(cvode_large_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
