@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// The twins of the shown world as a list that can be searched: id, model, label. Read once a world, then kept by the
+// births and deaths that the feed tells. Values are not here: views ask for those they show.
+import { computed, effect, signal } from "@preact/signals";
+import { kind, worldName } from "~/app/route";
+import { api, link, wordsOf } from "./client";
+import { listen } from "./feed";
+import { fetchModels, models } from "./models";
+import type { Change } from "./types";
+
+export interface Entry {
+  id: string;
+  model: string;
+  label: string; // its label property, or its id
+}
+
+interface Structure {
+  models: string[];
+  names: string[];
+  twins: { id: string[]; model: number[]; label?: (string | null)[] };
+  links: { from: number[]; to: number[]; name: number[] };
+  more?: string | null;
+}
+
+export interface Links {
+  from: Uint32Array; // indexes of entries
+  to: Uint32Array;
+  name: Uint16Array; // indexes of names
+  names: string[];
+}
+
+export const entries = signal<readonly Entry[]>([]);
+export const links = signal<Links>({
+  from: new Uint32Array(),
+  to: new Uint32Array(),
+  name: new Uint16Array(),
+  names: [],
+});
+export const reading = signal(true);
+export const readError = signal("");
+/** Counts up when twins or links come or go: what was derived from them is to be made anew. */
+export const shape = signal(0);
+
+export const byId = computed(() => new Map(entries.value.map((e) => [e.id, e])));
+export const labelOf = (id: string): string => byId.value.get(id)?.label ?? id;
+
+async function read(world: string, abort: AbortSignal): Promise<void> {
+  const [s, m] = await Promise.all([
+    api.get<Structure>("/graph", { world, query: { label: "label" }, signal: abort }),
+    fetchModels(world, abort),
+  ]);
+  models.value = m;
+  const label = s.twins.label;
+  entries.value = s.twins.id.map((id, i) => ({ id, model: s.models[s.twins.model[i]!]!, label: label?.[i] || id }));
+  links.value = {
+    from: Uint32Array.from(s.links.from),
+    to: Uint32Array.from(s.links.to),
+    name: Uint16Array.from(s.links.name),
+    names: s.names,
+  };
+  shape.value++;
+}
+
+let later = 0;
+function soon(again: () => void) {
+  clearTimeout(later);
+  later = window.setTimeout(again, 400);
+}
+
+let abort: AbortController | undefined;
+
+async function load(world: string, quietly = false): Promise<void> {
+  abort?.abort();
+  const mine = (abort = new AbortController());
+  if (!quietly) reading.value = true;
+  try {
+    await read(world, mine.signal);
+    readError.value = "";
+  } catch (e) {
+    if (mine.signal.aborted) return;
+    readError.value = wordsOf(e);
+  }
+  if (!mine.signal.aborted) reading.value = false;
+}
+
+export function reload(): void {
+  void load(worldName.peek(), true);
+}
+
+const STRUCTURE: Change["op"][] = ["twin_put", "twin_delete", "link_put", "link_delete", "model"];
+
+/** Begin; the page calls it once. */
+export function startCatalogue(): void {
+  effect(() => {
+    const world = worldName.value;
+    void load(world);
+    if (kind.value === "past") return;
+    return listen(
+      { world, ops: STRUCTURE },
+      { changes: () => soon(() => void load(world, true)), gap: () => void load(world, true) },
+    );
+  });
+  // What could not be read while the server was away is read when it is back.
+  effect(() => {
+    if (link.value === "ok" && readError.peek()) void load(worldName.peek());
+  });
+}
+
+/** Twins whose id or label fits, the best first. */
+export function search(text: string, limit = 20): Entry[] {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  if (!words.length) return [];
+  const found: { e: Entry; score: number }[] = [];
+  for (const e of entries.value) {
+    const id = e.id.toLowerCase();
+    const label = e.label.toLowerCase();
+    let score = 0;
+    for (const w of words) {
+      const one = Math.max(rank(id, w), rank(label, w));
+      if (!one) {
+        score = 0;
+        break;
+      }
+      score += one;
+    }
+    if (score) found.push({ e, score: score - id.length / 1000 });
+  }
+  return found
+    .sort((a, b) => b.score - a.score)
+    .slice(0, limit)
+    .map((f) => f.e);
+}
+
+function rank(text: string, word: string): number {
+  const at = text.indexOf(word);
+  if (at < 0) return 0;
+  if (text === word) return 10;
+  if (at === 0) return 5;
+  return /[\s\-_.:]/.test(text.charAt(at - 1)) ? 3 : 1;
+}

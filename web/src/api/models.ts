@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+// Models of a world: DTDL interfaces, flattened so that a view can ask what a property is.
+import { signal } from "@preact/signals";
+import { all } from "./client";
+
+type Text = string | Record<string, string>;
+
+interface Content {
+  "@type": string | string[];
+  name: string;
+  displayName?: Text;
+  description?: Text;
+  schema?: Schema;
+  unit?: string;
+  writable?: boolean;
+  target?: string;
+  request?: { name: string; schema: Schema; displayName?: Text };
+  response?: { name: string; schema: Schema };
+}
+type Schema =
+  | string
+  | {
+      "@type"?: string | string[];
+      "@id"?: string;
+      fields?: { name: string; schema: Schema; displayName?: Text }[];
+      enumValues?: { name: string; enumValue: string | number; displayName?: Text }[];
+      valueSchema?: string;
+      elementSchema?: Schema;
+      mapValue?: { schema: Schema };
+    };
+
+export interface Interface {
+  "@id": string;
+  "@type": string;
+  displayName?: Text;
+  description?: Text;
+  extends?: string | (string | Interface)[];
+  contents?: Content[];
+  schemas?: (Schema & { "@id": string })[];
+}
+
+export interface ModelData {
+  id: string;
+  displayName?: Record<string, string>;
+  description?: Record<string, string>;
+  decommissioned: boolean;
+  uploadTime: string;
+  model: Interface;
+}
+
+export type PropertyType = "number" | "integer" | "boolean" | "text" | "time" | "duration" | "enum" | "document";
+
+export interface Property {
+  path: string; // "temperature", "drive.speed"
+  name: string; // as people read it
+  about: string;
+  type: PropertyType;
+  unit: string; // "degreeCelsius", or ""
+  writable: boolean;
+  telemetry: boolean;
+  options: { value: string | number; name: string }[]; // of an enum
+  from: string; // the interface that says it
+  component: string; // "" or the component it is of
+}
+
+export interface Model {
+  id: string;
+  name: string;
+  about: string;
+  bases: string[]; // direct
+  ancestors: Set<string>; // and itself
+  properties: Property[]; // own and inherited, of components too
+  relationships: { name: string; title: string; target: string }[];
+  commands: {
+    name: string;
+    title: string;
+    about: string;
+    component: string;
+    request?: { name: string; schema: Schema };
+  }[];
+  components: { name: string; title: string; model: string }[];
+  data: ModelData;
+}
+
+export type Models = ReadonlyMap<string, Model>;
+
+const LANGUAGE = "en";
+
+export function textOf(t: Text | undefined): string {
+  if (!t) return "";
+  return typeof t === "string" ? t : (t[LANGUAGE] ?? Object.values(t)[0] ?? "");
+}
+
+/** "dtmi:sosia:bottling:CleaningSkid;1" -> "Cleaning skid" */
+export function shortModel(dtmi: string): string {
+  const last = dtmi.replace(/;.*$/, "").split(":").pop() ?? dtmi;
+  return wordsOfName(last);
+}
+
+/** "fillDeviation" -> "Fill deviation" */
+export function wordsOfName(name: string): string {
+  const spaced = name.replaceAll(/([a-z0-9])([A-Z])/g, "$1 $2").replaceAll(/[_-]+/g, " ");
+  const lower = spaced.replaceAll(/\b([A-Z])([a-z]+)/g, (_, a: string, b: string) => a.toLowerCase() + b);
+  return lower.charAt(0).toUpperCase() + lower.slice(1);
+}
+
+const kinds = (c: { "@type"?: string | string[] }) => (Array.isArray(c["@type"]) ? c["@type"] : [c["@type"] ?? ""]);
+
+function typeOf(schema: Schema | undefined): PropertyType {
+  if (typeof schema === "object") return kinds(schema).includes("Enum") ? "enum" : "document";
+  switch (schema) {
+    case "double":
+    case "float":
+      return "number";
+    case "integer":
+    case "long":
+      return "integer";
+    case "boolean":
+      return "boolean";
+    case "dateTime":
+    case "date":
+    case "time":
+      return "time";
+    case "duration":
+      return "duration";
+    default:
+      return "text";
+  }
+}
+
+class Builder {
+  private readonly made = new Map<string, Model>();
+  constructor(private readonly data: Map<string, ModelData>) {}
+
+  model(id: string): Model | undefined {
+    const known = this.made.get(id);
+    if (known) return known;
+    const data = this.data.get(id);
+    if (!data) return undefined;
+    const doc = data.model;
+    const bases = (Array.isArray(doc.extends) ? doc.extends : doc.extends ? [doc.extends] : []).map((b) =>
+      typeof b === "string" ? b : b["@id"],
+    );
+    const m: Model = {
+      id,
+      name: textOf(doc.displayName) || shortModel(id),
+      about: textOf(doc.description),
+      bases,
+      ancestors: new Set([id]),
+      properties: [],
+      relationships: [],
+      commands: [],
+      components: [],
+      data,
+    };
+    this.made.set(id, m);
+    for (const base of bases) this.inherit(m, this.model(base));
+    for (const c of doc.contents ?? []) this.content(m, doc, c);
+    return m;
+  }
+
+  private inherit(m: Model, base: Model | undefined): void {
+    if (!base) return;
+    for (const a of base.ancestors) m.ancestors.add(a);
+    const lacks = (list: { path?: string; name: string }[], one: { path?: string; name: string }) =>
+      !list.some((x) => (x.path ?? x.name) === (one.path ?? one.name));
+    m.properties.push(...base.properties.filter((p) => lacks(m.properties, p)));
+    m.relationships.push(...base.relationships.filter((r) => lacks(m.relationships, r)));
+    m.commands.push(...base.commands.filter((c) => lacks(m.commands, c)));
+    m.components.push(...base.components.filter((c) => lacks(m.components, c)));
+  }
+
+  private content(m: Model, doc: Interface, c: Content): void {
+    const types = kinds(c);
+    const title = textOf(c.displayName) || wordsOfName(c.name);
+    if (types.includes("Property") || types.includes("Telemetry"))
+      this.property(m, doc, c, title, types.includes("Telemetry"));
+    else if (types.includes("Relationship")) m.relationships.push({ name: c.name, title, target: c.target ?? "" });
+    else if (types.includes("Command"))
+      m.commands.push({ name: c.name, title, about: textOf(c.description), component: "", request: c.request });
+    else if (types.includes("Component")) this.component(m, c, title);
+  }
+
+  private property(m: Model, doc: Interface, c: Content, title: string, telemetry: boolean): void {
+    let schema = c.schema;
+    if (typeof schema === "string" && schema.startsWith("dtmi:"))
+      schema = doc.schemas?.find((s) => s["@id"] === c.schema) ?? schema;
+    const options =
+      typeof schema === "object"
+        ? (schema.enumValues ?? []).map((v) => ({ value: v.enumValue, name: textOf(v.displayName) || v.name }))
+        : [];
+    m.properties.push({
+      path: c.name,
+      name: title,
+      about: textOf(c.description),
+      type: typeOf(schema),
+      unit: c.unit ?? "",
+      writable: c.writable ?? false,
+      telemetry,
+      options,
+      from: m.id,
+      component: "",
+    });
+  }
+
+  private component(m: Model, c: Content, title: string): void {
+    const of = typeof c.schema === "string" ? c.schema : "";
+    m.components.push({ name: c.name, title, model: of });
+    const inner = this.model(of);
+    for (const p of inner?.properties ?? []) {
+      m.properties.push({
+        ...p,
+        path: `${c.name}.${p.path}`,
+        component: c.name,
+        name: `${title}: ${lowerFirst(p.name)}`,
+      });
+    }
+    for (const k of inner?.commands ?? []) m.commands.push({ ...k, component: c.name });
+  }
+}
+
+const lowerFirst = (s: string) => (/^[A-Z][a-z]/.test(s) ? s.charAt(0).toLowerCase() + s.slice(1) : s);
+
+export function buildModels(list: readonly ModelData[]): Models {
+  const builder = new Builder(new Map(list.map((d) => [d.id, d])));
+  const out = new Map<string, Model>();
+  for (const d of list) {
+    const m = builder.model(d.id);
+    if (m) out.set(d.id, m);
+  }
+  return out;
+}
+
+export async function fetchModels(world: string, abort?: AbortSignal): Promise<Models> {
+  return buildModels(
+    await all<ModelData>("/models", { world, query: { includeModelDefinition: true }, signal: abort }),
+  );
+}
+
+/** Models of the world that is shown; empty until they are read. */
+export const models = signal<Models>(new Map());
+
+export function modelName(id: string): string {
+  return models.value.get(id)?.name ?? shortModel(id);
+}
+
+export function propertyOf(model: string, path: string): Property | undefined {
+  return models.value.get(model)?.properties.find((p) => p.path === path);
+}

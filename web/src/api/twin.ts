@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// One twin with its values as they move: for the inspector and its page.
+import { useEffect, useState } from "preact/hooks";
+import { moves, worldName } from "~/app/route";
+import { api, ApiError, wordsOf } from "./client";
+import { listen } from "./feed";
+import type { Change, Relationship, Twin, TwinMetadata, Value } from "./types";
+import { all } from "./client";
+
+export interface LiveTwin {
+  twin?: Twin;
+  gone: boolean; // there is no such twin in this world
+  error: string;
+}
+
+/** Set a value by its path in a twin's document, with its times; what is on the way is made. */
+export function setPath(twin: Twin, path: string, value: Value | undefined, time: string, sourceTime?: string): Twin {
+  const keys = path.split(".");
+  const out: Twin = { ...twin, $metadata: { ...twin.$metadata } };
+  let at = out as Record<string, unknown>;
+  for (const key of keys.slice(0, -1)) {
+    at[key] = { ...(at[key] as object | undefined) };
+    at = at[key] as Record<string, unknown>;
+  }
+  const last = keys[keys.length - 1]!;
+  if (value === undefined) delete at[last];
+  else at[last] = value;
+  const holder = keys.length > 1 && at.$metadata ? (at.$metadata = { ...(at.$metadata as object) }) : out.$metadata;
+  (holder as TwinMetadata)[last] = { lastUpdateTime: time, ...(sourceTime ? { sourceTime } : {}) };
+  return out;
+}
+
+/** The value at a path of a document. */
+export function valueAt(twin: Twin | undefined, path: string): Value | undefined {
+  let at: unknown = twin;
+  for (const key of path.split(".")) {
+    if (typeof at !== "object" || at === null) return undefined;
+    at = (at as Record<string, unknown>)[key];
+  }
+  return at as Value | undefined;
+}
+
+/** When a value was true (its source's clock), and when it arrived. */
+export function timesOf(twin: Twin | undefined, path: string): { source?: string; arrived?: string } {
+  if (!twin) return {};
+  const keys = path.split(".");
+  let meta: TwinMetadata | undefined = twin.$metadata;
+  if (keys.length > 1) {
+    const inner = (twin[keys[0]!] as { $metadata?: TwinMetadata } | undefined)?.$metadata;
+    if (inner) meta = inner;
+  }
+  const m = meta?.[keys.length > 1 && meta !== twin.$metadata ? keys[1]! : keys[0]!];
+  return typeof m === "object" ? { source: m.sourceTime, arrived: m.lastUpdateTime } : {};
+}
+
+const apply = (twin: Twin, list: readonly Change[], time: string): Twin => {
+  for (const c of list) {
+    if (c.late || c.path === undefined) continue;
+    if (c.op === "set") twin = setPath(twin, c.path, c.value, time, c.sourceTime);
+    else if (c.op === "unset") twin = setPath(twin, c.path, undefined, time);
+  }
+  return twin;
+};
+
+export function useTwin(id: string): LiveTwin {
+  const [state, set] = useState<LiveTwin>({ gone: false, error: "" });
+  const world = worldName.value;
+  const live = moves.value;
+  useEffect(() => {
+    if (!id) return;
+    const abort = new AbortController();
+    const read = () =>
+      api.get<Twin>(`/digitaltwins/${encodeURIComponent(id)}`, { world, signal: abort.signal }).then(
+        (twin) => set({ twin, gone: false, error: "" }),
+        (e: unknown) => {
+          if (abort.signal.aborted) return;
+          const gone = e instanceof ApiError && e.status === 404;
+          set((s) => ({ twin: gone ? undefined : s.twin, gone, error: gone ? "" : wordsOf(e) }));
+        },
+      );
+    set({ gone: false, error: "" });
+    void read();
+    const stop = live
+      ? listen(
+          { world, twins: [id], ops: ["set", "unset", "twin_put", "twin_delete"], rate: 4 },
+          {
+            changes: (list, m) => {
+              if (list.some((c) => c.op === "twin_put" || c.op === "twin_delete")) void read();
+              else set((s) => (s.twin ? { ...s, twin: apply(s.twin, list, m.time) } : s));
+            },
+            gap: () => void read(),
+          },
+        )
+      : () => {};
+    return () => {
+      abort.abort();
+      stop();
+    };
+  }, [id, world, live]);
+  return state;
+}
+
+export interface LinksOf {
+  out: Relationship[];
+  in: { $relationshipId: string; $sourceId: string; $relationshipName: string }[];
+}
+
+export async function fetchLinks(id: string, world: string, signal?: AbortSignal): Promise<LinksOf> {
+  const base = `/digitaltwins/${encodeURIComponent(id)}`;
+  const [out, incoming] = await Promise.all([
+    all<Relationship>(base + "/relationships", { world, signal }),
+    all<LinksOf["in"][number]>(base + "/incomingrelationships", { world, signal }),
+  ]);
+  return { out, in: incoming };
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The worlds there are, kept up to date while the page is looked at.
+import { computed, signal } from "@preact/signals";
+import { go, route } from "~/app/route";
+import { all, api } from "./client";
+import type { World } from "./types";
+
+export const worlds = signal<readonly World[]>([]);
+export const worldsRead = signal(false);
+
+const SLOW_MS = 5000;
+const FAST_MS = 1000; // while something runs
+
+export const current = computed(() => worlds.value.find((w) => w.name === route.value.world));
+
+export async function readWorlds(): Promise<void> {
+  worlds.value = await all<World>("/worlds");
+  worldsRead.value = true;
+}
+
+export function startWorlds(): void {
+  const round = async () => {
+    if (document.visibilityState === "visible") await readWorlds().catch(() => {});
+    const busy = worlds.value.some((w) => w.status === "running" || w.status === "starting");
+    setTimeout(() => void round(), busy ? FAST_MS : SLOW_MS);
+  };
+  void round();
+}
+
+export interface Fork {
+  name: string;
+  from: string;
+  purpose?: string;
+}
+
+export async function fork(f: Fork): Promise<World> {
+  const made = await api.post<World>("/worlds", f);
+  await readWorlds().catch(() => {});
+  return made;
+}
+
+export async function drop(name: string): Promise<void> {
+  await api.delete(`/worlds/${encodeURIComponent(name)}`);
+  if (route.value.world === name) go({ world: "live", replace: true });
+  await readWorlds().catch(() => {});
+}
+
+/** A free name: "what-if", "what-if-2", ... */
+export function freeName(stem: string): string {
+  const taken = new Set(worlds.value.map((w) => w.name));
+  if (!taken.has(stem)) return stem;
+  for (let i = 2; ; i++) if (!taken.has(`${stem}-${i}`)) return `${stem}-${i}`;
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+// The frame around every view: rail, bar with world and search, canvas, inspector, timeline.
+import { Component, type ComponentChildren, type ComponentType } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { CircleHelp, Moon, PanelRight, Search, Sun, SunMoon, Unplug } from "lucide-preact";
+import { link } from "~/api/client";
+import { lostSince } from "~/api/feed";
+import { Button, cls, Dialog, Icon, IconButton, Menu, Skeleton, Wrong } from "~/ui/basic";
+import { Toasts } from "~/ui/toast";
+import { viewOf, views } from "~/views";
+import { words } from "~/words/en";
+import * as format from "~/format";
+import { Inspector, inspectorOpen } from "./inspector";
+import { Palette, paletteOpen } from "./palette";
+import { density, theme } from "./prefs";
+import { hrefOf, kind, route, selected, view } from "./route";
+import { SignIn } from "./signin";
+import { helpOpen, shortcuts } from "./shortcuts";
+import { Timeline } from "./timeline";
+import { WorldSwitch, worldTitle } from "./world";
+
+function Rail() {
+  return (
+    <nav class="rail" aria-label={words.rail}>
+      <img class="logo" src="/favicon.svg" alt={words.product} />
+      {views
+        .filter((v) => !v.hidden)
+        .map((v) => (
+          <a
+            key={v.id}
+            href={hrefOf({ view: v.id })}
+            aria-current={route.value.view === v.id ? "page" : undefined}
+            title={`${v.title} (g ${v.key})`}
+          >
+            <Icon of={v.icon} />
+            {v.title}
+          </a>
+        ))}
+    </nav>
+  );
+}
+
+function Looks() {
+  const icon = theme.value === "dark" ? Moon : theme.value === "light" ? Sun : SunMoon;
+  return (
+    <Menu
+      label={words.theme.title}
+      button={(open) => <IconButton name={words.theme.title} icon={icon} onClick={open} />}
+    >
+      {() => (
+        <>
+          <div class="menu-title">{words.theme.title}</div>
+          {(["system", "light", "dark"] as const).map((t) => (
+            <button type="button" class="menu-item" aria-pressed={theme.value === t} onClick={() => (theme.value = t)}>
+              <span class="grow">{words.theme[t]}</span>
+              {theme.value === t && "✓"}
+            </button>
+          ))}
+          <div class="menu-title">{words.density.title}</div>
+          {(["comfortable", "compact"] as const).map((d) => (
+            <button
+              type="button"
+              class="menu-item"
+              aria-pressed={density.value === d}
+              onClick={() => (density.value = d)}
+            >
+              <span class="grow">{words.density[d]}</span>
+              {density.value === d && "✓"}
+            </button>
+          ))}
+        </>
+      )}
+    </Menu>
+  );
+}
+
+function Bar() {
+  return (
+    <header class="bar">
+      <WorldSwitch />
+      <Button class="search-button" icon={Search} onClick={() => (paletteOpen.value = true)} aria-label={words.search}>
+        <span class="grow label ellipsis" style={{ textAlign: "left" }}>
+          {words.search}
+        </span>
+        <span class="key">Ctrl K</span>
+      </Button>
+      <Looks />
+      <IconButton name={words.shortcuts} icon={CircleHelp} onClick={() => (helpOpen.value = true)} />
+      <IconButton
+        name={words.inspector.title}
+        icon={PanelRight}
+        aria-pressed={inspectorOpen.value}
+        onClick={() => (inspectorOpen.value = !inspectorOpen.value)}
+      />
+    </header>
+  );
+}
+
+function Lost() {
+  const [, tick] = useState(0);
+  const since = lostSince.value;
+  useEffect(() => {
+    if (since === null) return;
+    const timer = setInterval(() => tick((n) => n + 1), 1000);
+    return () => clearInterval(timer);
+  }, [since]);
+  if (link.value !== "lost") return null;
+  return (
+    <div class="lost-bar" role="status">
+      <Icon of={Unplug} />
+      {since === null ? words.link.lost : words.link.lostFor(format.duration(Math.max(1000, Date.now() - since)))}
+    </div>
+  );
+}
+
+/** A mistake in one view leaves the others alone. */
+class Guard extends Component<{ children: ComponentChildren }, { error?: Error }> {
+  static getDerivedStateFromError(error: Error) {
+    return { error };
+  }
+  render() {
+    if (!this.state.error) return this.props.children;
+    return (
+      <div class="view page">
+        <div class="page-inner">
+          <Wrong
+            error={new Error(`${words.error.view} ${this.state.error.message}`)}
+            retry={() => this.setState({ error: undefined })}
+          />
+        </div>
+      </div>
+    );
+  }
+}
+
+const loaded = new Map<string, ComponentType>();
+
+function Canvas() {
+  const id = view.value;
+  const [, changed] = useState(0);
+  const [failed, fail] = useState<unknown>();
+  const v = viewOf(id);
+  useEffect(() => {
+    if (!v || loaded.has(id)) return;
+    fail(undefined);
+    v.load().then(
+      (m) => {
+        loaded.set(id, m.default);
+        changed((n) => n + 1);
+      },
+      (e: unknown) => fail(e),
+    );
+  }, [id]);
+  const Shown = loaded.get(id);
+  return (
+    <main class="canvas" id="canvas">
+      <Lost />
+      {!v ? (
+        <div class="view page">
+          <div class="page-inner">
+            <Wrong error={new Error(words.error.noView(id))} />
+          </div>
+        </div>
+      ) : Shown ? (
+        <Guard key={id}>
+          <Shown />
+        </Guard>
+      ) : (
+        <div class="view page">
+          <div class="page-inner">
+            {failed ? <Wrong error={failed} retry={() => location.reload()} /> : <Skeleton lines={6} />}
+          </div>
+        </div>
+      )}
+    </main>
+  );
+}
+
+function Help() {
+  return (
+    <Dialog title={words.shortcuts} open={helpOpen.value} close={() => (helpOpen.value = false)}>
+      <table class="table">
+        <tbody>
+          {shortcuts().map((s) => (
+            <tr key={s.keys}>
+              <td>{s.title}</td>
+              <td class="num">
+                {(s.keys === " " ? "Space" : s.keys).split(/[ +]/).map((k) => (
+                  <>
+                    <span class="key">{k}</span>{" "}
+                  </>
+                ))}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Dialog>
+  );
+}
+
+export function Frame() {
+  useEffect(() => {
+    document.title = `${worldTitle()} · ${viewOf(view.value)?.title ?? ""} · ${words.product}`;
+  }, [kind.value, route.value]);
+  useEffect(() => {
+    if (selected.value && innerWidth > 900) inspectorOpen.value = true;
+  }, [selected.value]);
+  return (
+    <div class={cls("frame", link.value === "lost" && "lost")}>
+      <a class="unseen" href="#canvas">
+        {words.skip}
+      </a>
+      <Rail />
+      <Bar />
+      <Canvas />
+      {inspectorOpen.value && view.value !== "twin" && <Inspector />}
+      <Timeline />
+      <Palette />
+      <Help />
+      <SignIn />
+      <Toasts />
+    </div>
+  );
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// Numbers, units, times and durations as people read them. Exact values belong in a title or a copy, not here.
+import type { Value } from "./api/types";
+import { words } from "./words/en";
+
+const THIN = "\u2009";
+
+/** Names of DTDL units (quantitativeTypes) as symbols. What is not here is shown by its name. */
+const SYMBOLS: Record<string, string> = {
+  ampere: "A",
+  bar: "bar",
+  baseUnit: "",
+  becquerel: "Bq",
+  bit: "bit",
+  bitPerSecond: "bit/s",
+  byte: "B",
+  bytePerSecond: "B/s",
+  candela: "cd",
+  centimetre: "cm",
+  centimetrePerSecond: "cm/s",
+  coulomb: "C",
+  cubicCentimetre: "cm³",
+  cubicMetre: "m³",
+  cubicMetrePerHour: "m³/h",
+  cubicMetrePerSecond: "m³/s",
+  cubicMetrePerMinute: "m³/min",
+  day: "d",
+  decibel: "dB",
+  degreeCelsius: "°C",
+  degreeFahrenheit: "°F",
+  degreeOfArc: "°",
+  farad: "F",
+  gigabyte: "GB",
+  gForce: "g",
+  gram: "g",
+  gramPerCubicMetre: "g/m³",
+  gramPerHour: "g/h",
+  gramPerSecond: "g/s",
+  hectopascal: "hPa",
+  henry: "H",
+  hertz: "Hz",
+  horsepower: "hp",
+  hour: "h",
+  inch: "in",
+  joule: "J",
+  kelvin: "K",
+  kilobyte: "kB",
+  kilogram: "kg",
+  kilogramPerCubicMetre: "kg/m³",
+  kilogramPerHour: "kg/h",
+  kilogramPerSecond: "kg/s",
+  kilohertz: "kHz",
+  kilojoule: "kJ",
+  kilometre: "km",
+  kilometrePerHour: "km/h",
+  kilopascal: "kPa",
+  kilovolt: "kV",
+  kilovoltAmpere: "kVA",
+  kilovoltAmpereReactive: "kvar",
+  kilowatt: "kW",
+  kilowattHour: "kWh",
+  kilowattHourPerYear: "kWh/a",
+  knot: "kn",
+  litre: "l",
+  litrePerHour: "l/h",
+  litrePerMinute: "l/min",
+  litrePerSecond: "l/s",
+  lumen: "lm",
+  lux: "lx",
+  megabyte: "MB",
+  megahertz: "MHz",
+  megapascal: "MPa",
+  megawatt: "MW",
+  megawattHour: "MWh",
+  metre: "m",
+  metrePerSecond: "m/s",
+  metrePerHour: "m/h",
+  metrePerSecondSquared: "m/s²",
+  microgram: "µg",
+  microgramPerCubicMetre: "µg/m³",
+  micrometre: "µm",
+  microsecond: "µs",
+  milliampere: "mA",
+  millibar: "mbar",
+  milligram: "mg",
+  millilitre: "ml",
+  millilitrePerSecond: "ml/s",
+  millimetre: "mm",
+  millimetrePerSecond: "mm/s",
+  millimolePerLitre: "mmol/l",
+  millipascal: "mPa",
+  millisecond: "ms",
+  millivolt: "mV",
+  milliwatt: "mW",
+  minute: "min",
+  minuteOfArc: "′",
+  mole: "mol",
+  newton: "N",
+  newtonMetre: "Nm",
+  ohm: "Ω",
+  partsPerMillion: "ppm",
+  pascal: "Pa",
+  percent: "%",
+  radian: "rad",
+  revolutionPerMinute: "rpm",
+  revolutionPerSecond: "r/s",
+  second: "s",
+  siemens: "S",
+  squareCentimetre: "cm²",
+  squareMetre: "m²",
+  tesla: "T",
+  tonne: "t",
+  unity: "",
+  volt: "V",
+  voltAmpere: "VA",
+  watt: "W",
+  wattHour: "Wh",
+  weber: "Wb",
+  year: "a",
+};
+
+export function unitSymbol(unit: string): string {
+  return SYMBOLS[unit] ?? unit;
+}
+
+/** Three significant digits and no more than the number has; thousands apart by thin spaces. */
+export function number(x: number, digits = 3): string {
+  if (!Number.isFinite(x)) return words.noValue;
+  const size = Math.abs(x);
+  const fraction = size === 0 ? 0 : Math.max(0, digits - 1 - Math.floor(Math.log10(size)));
+  const rounded = Number(x.toFixed(Math.min(fraction, 12)));
+  const [whole = "0", part] = Math.abs(rounded).toFixed(Math.min(fraction, 12)).split(".");
+  const tail = part?.replace(/0+$/, "");
+  return (rounded < 0 ? "−" : "") + whole.replaceAll(/\B(?=(\d{3})+$)/g, THIN) + (tail ? "." + tail : "");
+}
+
+/** Whole numbers: all digits. */
+export function count(n: number): string {
+  return number(Math.round(n), 20);
+}
+
+export function amount(x: number, unit: string, digits = 3): string {
+  const symbol = unitSymbol(unit);
+  return number(x, digits) + (symbol ? (symbol === "%" || symbol === "°" ? THIN : "\u00a0") + symbol : "");
+}
+
+/** A value of a twin as one short text. */
+export function value(v: Value | undefined, unit = "", digits = 3): string {
+  if (v === null || v === undefined) return words.noValue;
+  if (typeof v === "number") return amount(v, unit, Number.isInteger(v) && Math.abs(v) < 1e7 ? 20 : digits);
+  if (typeof v === "boolean") return v ? words.yes : words.no;
+  if (typeof v === "string") return v === "" ? words.emptyText : v;
+  return JSON.stringify(v);
+}
+
+const TIME = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hour12: false,
+});
+const SHORT = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hour12: false });
+const DAY = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short" });
+const DATE = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
+const ZONE = new Intl.DateTimeFormat(undefined, {
+  year: "numeric",
+  month: "short",
+  day: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hour12: false,
+  timeZoneName: "short",
+});
+
+const dateOf = (t: string | number | Date) => (t instanceof Date ? t : new Date(t));
+
+/** "14:05:12" today, "Mon 3 Nov 14:05" otherwise. */
+export function time(t: string | number | Date, now = Date.now()): string {
+  const d = dateOf(t);
+  if (Number.isNaN(d.getTime())) return String(t);
+  return d.toDateString() === new Date(now).toDateString() ? TIME.format(d) : `${day(d, now)} ${SHORT.format(d)}`;
+}
+/** "14:05" */
+export const clock = (t: string | number | Date) => SHORT.format(dateOf(t));
+/** "Mon 3 Nov", with the year when it is another. */
+export function day(t: string | number | Date, now = Date.now()): string {
+  const d = dateOf(t);
+  return (d.getFullYear() === new Date(now).getFullYear() ? DAY : DATE).format(d);
+}
+/** With date, seconds and zone: for titles. */
+export const exactTime = (t: string | number | Date) => {
+  const d = dateOf(t);
+  return Number.isNaN(d.getTime()) ? String(t) : ZONE.format(d);
+};
+
+/** "3 h 12 min", "45 s", "2 d 4 h": the two largest parts. */
+export function duration(ms: number): string {
+  const s = Math.round(Math.abs(ms) / 1000);
+  if (s < 1) return `${Math.round(Math.abs(ms))}${THIN}ms`;
+  const parts: [number, string][] = [
+    [Math.floor(s / 86400), "d"],
+    [Math.floor(s / 3600) % 24, "h"],
+    [Math.floor(s / 60) % 60, "min"],
+    [s % 60, "s"],
+  ];
+  const first = parts.findIndex(([n]) => n > 0);
+  return parts
+    .slice(first, first + 2)
+    .filter(([n]) => n > 0)
+    .map(([n, u]) => n + THIN + u)
+    .join(" ");
+}
+
+/** "12 min ago", "in 3 h", "now". */
+export function relative(t: string | number | Date, now = Date.now()): string {
+  const ms = now - dateOf(t).getTime();
+  if (Number.isNaN(ms)) return "";
+  if (Math.abs(ms) < 1500) return words.now;
+  return ms > 0 ? words.ago(short(ms)) : words.inTime(short(-ms));
+}
+
+function short(ms: number): string {
+  const s = ms / 1000;
+  if (s < 60) return `${Math.round(s)}${THIN}s`;
+  if (s < 3600) return `${Math.round(s / 60)}${THIN}min`;
+  if (s < 86400) return `${Math.round(s / 3600)}${THIN}h`;
+  return `${Math.round(s / 86400)}${THIN}d`;
+}
+
+/** ISO 8601 ("PT8H", "P7D") to ms; NaN when it is none. Months count 30 days. */
+export function isoDuration(text: string): number {
+  const m = /^P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?)?$/.exec(text);
+  if (!m) return NaN;
+  const [, y, mo, w, d, h, mi, s] = m.map((x) => Number(x ?? 0));
+  return ((((y! * 365 + mo! * 30 + w! * 7 + d!) * 24 + h!) * 60 + mi!) * 60 + s!) * 1000;
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The views, in the order of the rail. Each is a folder with an index.tsx that exports a component as default; it is
+// loaded when it is first opened.
+import type { ComponentType } from "preact";
+import {
+  Boxes,
+  ChartNetwork,
+  CircleHelp,
+  GitFork,
+  LayoutDashboard,
+  Map as MapIcon,
+  Plug,
+  Scale,
+  Shapes,
+  Rotate3d,
+  type LucideIcon,
+} from "lucide-preact";
+import { words } from "~/words/en";
+
+export interface View {
+  id: string;
+  title: string;
+  icon: LucideIcon;
+  key: string; // after "g": go there
+  load: () => Promise<{ default: ComponentType }>;
+  hidden?: boolean; // not on the rail
+}
+
+export const views: readonly View[] = [
+  { id: "overview", title: words.views.overview, icon: LayoutDashboard, key: "o", load: () => import("./overview") },
+  { id: "twin", title: words.views.twins, icon: Boxes, key: "t", load: () => import("./twin") },
+];
+
+export const viewOf = (id: string): View | undefined => views.find((v) => v.id === id);
+export const ICONS = { ChartNetwork, CircleHelp, GitFork, MapIcon, Plug, Scale, Shapes, Rotate3d };
