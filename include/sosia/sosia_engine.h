@@ -132,6 +132,8 @@ struct sim_ctx {
     int (*fail)(sim_ctx *c, sim_row row, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
     const int64_t *epoch_ns; // what time 0 is, in nanoseconds since 1970 UTC
     const uint8_t *bound;    // by role: 1 when any row is of a twin or relationship; else nobody sees what is written
+    // Likewise of one row: 1 when it is of a twin or relationship.
+    int (*bound_row)(const sim_ctx *c, uint32_t col, sim_row row);
 };
 
 // An engine. Functions return 0, or what ctx->fail gave.

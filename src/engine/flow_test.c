@@ -23,6 +23,7 @@ static const char MODELS[] =
     "{'@type':'Property','name':'queue','schema':'integer'},{'@type':'Property','name':'inside','schema':'integer'},"
     "{'@type':'Property','name':'made','schema':'long'},{'@type':'Property','name':'room','schema':'integer'},"
     "{'@type':'Property','name':'servers','schema':'integer'},"
+    "{'@type':'Property','name':'piled','schema':'boolean'},"
     "{'@type':['Property','TimeSpan'],'name':'cycle','schema':'double','unit':'minute'},"
     "{'@type':'Property','name':'utilisation','schema':'double'},"
     "{'@type':'Relationship','name':'feeds','properties':[{'@type':'Property','name':'share','schema':'double'}]},"
@@ -338,6 +339,66 @@ static void test_lanes_are_scenarios(void **state) {
     line_close(&l);
 }
 
+// ---- what nobody sees ----------------------------------------------------------------------------------------------
+
+static const char SEEN[] = "{'engine':'flow','nodes':[{'model':'dtmi:t:Station;1','roles':{'kind':'kind','on':'on',%s"
+                           "'capacity':'room','time':'cycle','piled':'piled'}}],"
+                           "'edges':[{'relationship':'feeds','roles':{'weight':'share'}}],"
+                           "'config':{'nodes':{'in':{'is':'source','gap':{'exponential':8}},"
+                           "'machine':{'is':'station','service':{'exponential':1},'high':5,'low':1},"
+                           "'out':{'is':'sink'}}}}";
+
+static void line_seen(Line *l, const char *more) {
+    char doc[1200];
+    snprintf(doc, sizeof doc, SEEN, more);
+    line_open(l);
+    must(l, line_make(l, doc));
+    l->s = l->rig.s = line_sim(l);
+    must(l, sim_start(l->s, &l->d));
+}
+
+// Two runs, the second without anything bound but `piled`: it moves at the same times, also when inputs come between,
+// and after a fork and a save within what nobody sees; and the instants at which nothing shows are not there.
+static void test_what_nobody_sees_needs_no_instant(void **state) {
+    (void)state;
+    Line a, b;
+    Buf saved = {0};
+    SimStats all, few;
+    line_seen(&a, "'made':'made','inside':'inside',");
+    line_seen(&b, "");
+    Rng rng = rng_make(5, 1);
+    int piled = 0;
+    for (int k = 1; k <= 400; k++) {
+        double t = a.now + rng_f64(&rng) * 60, at = t + rng_f64(&rng) * 10;
+        bool on = rng_f64(&rng) < 0.7;
+        rig_input(&a.rig, a.s, at, "filler", "on", on, 1);
+        rig_input(&b.rig, b.s, at, "filler", "on", on, 1);
+        line_run(&a, a.s, t);
+        line_run(&b, b.s, t);
+        assert_true(value(&a, "filler", "piled") == value(&b, "filler", "piled"));
+        assert_true(value(&a, "capper", "piled") == value(&b, "capper", "piled"));
+        piled += value(&a, "filler", "piled") == 1;
+        if (k != 200) continue;
+        Sim *f = sim_fork(b.s), *g = line_sim(&b);
+        sim_save(b.s, &saved);
+        must(&b, sim_load(g, buf_str(&saved), &b.d));
+        line_run(&b, f, t + 1000);
+        line_run(&b, g, t + 1000);
+        assert_int_equal(sim_hash(f), sim_hash(g));
+        sim_free(g);
+        sim_free(f);
+    }
+    assert_true(piled > 20);
+    assert_true(piled < 380);
+    sim_stats(a.s, &all);
+    sim_stats(b.s, &few);
+    assert_true(few.instants * 3 < all.instants * 2);
+    assert_true(few.events == all.events);
+    buf_free(&saved);
+    line_close(&a);
+    line_close(&b);
+}
+
 // The engine's draws are those of the host: the first arrival is where the host's words put it.
 static uint32_t words[4];
 static uint64_t of_twin;
@@ -412,6 +473,7 @@ int main(void) {
         cmocka_unit_test(test_a_resource_is_a_twin),
         cmocka_unit_test(test_a_crowd),
         cmocka_unit_test(test_lanes_are_scenarios),
+        cmocka_unit_test(test_what_nobody_sees_needs_no_instant),
         cmocka_unit_test(test_draws_are_the_hosts),
         cmocka_unit_test(test_mistakes_name_twin_or_place),
     };

@@ -509,6 +509,8 @@ static const Member members[] = {
     {"spacing", M_NUMBER, AT(spacing), NULL, 0},
     {"accumulating", M_TRUTH, AT(accumulating), NULL, 0},
     {"initial", M_WHOLE, AT(initial), NULL, 0},
+    {"high", M_WHOLE, AT(high), NULL, 0},
+    {"low", M_WHOLE, AT(low), NULL, 0},
     {"target", M_NUMBER, AT(target), NULL, 0},
     {"quantiles", M_TRUTH, AT(quantiles), NULL, 0},
     {"byType", M_TRUTH, AT(by_type), NULL, 0},

@@ -53,7 +53,8 @@ static void test_every_member(void **s) {
         "'desk':{'is':'station','servers':3,'capacity':4,'full':'lose','discipline':'due','instead':'away',"
         "'service':{'byType':{'small':3,'large':{'attribute':'size','times':2,'plus':1}}},"
         "'patience':{'weibull':[10,2]},'balk':6,'seize':{'nurse':1,'room':2},'hold':true,'calendar':'shifts',"
-        "'suspend':true,'scrap':0.1,'route':'least','quantiles':true,'byType':true,'levels':9,'initial':2,"
+        "'suspend':true,'scrap':0.1,'route':'least','quantiles':true,'byType':true,'levels':9,'high':6,'low':2,'"
+        "initial':2,"
         "'initialType':'large'},"
         "'lathe':{'is':'station','setup':[[0,5],[7,0]],'release':['nurse'],'preempt':'resume','staffing':'rush',"
         "'copies':2,'service':{'by':'path','of':[1,{'triangular':[1,2,4]}]},"
@@ -81,7 +82,8 @@ static void test_every_member(void **s) {
     assert_true(dist_of(c, desk->service)->kind == FLOW_PICK && dist_of(c, desk->service)->a == -1);
     assert_true(desk->seize.count == 2 && c->def.uses[desk->seize.first + 1].number == 2 && desk->hold &&
                 desk->suspend);
-    assert_true(desk->calendar == 1 && desk->scrap == 0.1 && desk->route == FLOW_LEAST && desk->levels == 9);
+    assert_true(desk->calendar == 1 && desk->scrap == 0.1 && desk->route == FLOW_LEAST && desk->levels == 9 &&
+                desk->high == 6 && desk->low == 2);
     assert_true(desk->quantiles && desk->by_type && desk->initial == 2 && desk->initial_type == 1);
     assert_true(str_eq(c->kinds[3].instead, STR("away")));
     assert_true(lathe->setups.count == 4 && c->def.numbers[lathe->setups.first + 2] == 7 && lathe->release.count == 1);

@@ -28,6 +28,7 @@ enum Role { // ORDER FLOW_ROLES
     R_BUSY,
     R_BLOCKED,
     R_DOWN,
+    R_PILED,
     R_MADE,
     R_LOST,
     R_LATE,
@@ -60,6 +61,7 @@ static const sim_role roles[] = {
     {"busy", "", SIM_COUNT, SIM_OUT, 0, 0, NAN, "servers at work"},
     {"blocked", "", SIM_COUNT, SIM_OUT, 0, 0, NAN, "items that are done and find no room"},
     {"down", "", SIM_BOOL, SIM_OUT, 0, 0, NAN, "has it broken down?"},
+    {"piled", "", SIM_BOOL, SIM_OUT, 0, 0, NAN, "from `high` items inside on, until they are down to `low`"},
     {"made", "", SIM_COUNT, SIM_OUT, 0, 0, NAN, "items that left it; a sink: that came"},
     {"lost", "", SIM_COUNT, SIM_OUT, 0, 0, NAN, "items refused, balked, out of patience, scrapped"},
     {"late", "", SIM_COUNT, SIM_OUT, 0, 0, NAN, "items that left it, or came to a sink, after its target"},
@@ -83,6 +85,8 @@ typedef struct Place {
     double state[FLOW_STATES]; // symbols
     uint8_t shown[SHOWN_MAX];  // output roles that somebody sees
     uint32_t shown_count;
+    uint32_t short_looks, skip; // see look_ahead
+    double ahead;               // before that nothing moves that anybody sees
 } Place;
 
 #define RESOURCE 0x80000000u // of the numbers by topo node
@@ -379,7 +383,7 @@ static int run_failed(sim_ctx *c, const Flow *f, const uint32_t *topo_of, const 
 static void out(sim_ctx *c, uint32_t role, uint32_t row, double v) {
     if (row >= c->col[role].n) return;
     double *cell = &c->col[role].v[(size_t)row * c->lanes];
-    if (*cell == v || (isnan(v) && isnan(*cell))) return;
+    if (*cell == v || (isnan(v) && isnan(*cell)) || !c->bound_row(c, role, row)) return;
     *cell = v;
     c->touch(c, role, row, 0);
 }
@@ -398,6 +402,7 @@ static double shown_of_node(const Flow *f, const Place *p, uint32_t node, uint32
     case R_BUSY: return n->busy;
     case R_BLOCKED: return n->blocked;
     case R_DOWN: return node_state(f, node) == FLOW_DOWN;
+    case R_PILED: return n->piled;
     case R_MADE: return (double)(sink ? n->entered : n->left);
     case R_LOST: return (double)(n->refused + n->balked + n->reneged + n->scrapped);
     case R_LATE: return (double)n->late;
@@ -444,6 +449,75 @@ static void tell(sim_ctx *c, Flow *f, const uint32_t *topo_of) {
         else tell_resource(c, f, i - f->m->nodes, row);
     }
     changed_clear(f);
+}
+
+// ---- looking ahead -------------------------------------------------------------------------------------------------
+
+// What nobody sees needs no instant of the host: a copy of the state goes on until something that is shown moves, and
+// that time is told as the next event. The state itself comes there when the host does, or somebody gives it an input.
+#define AHEAD_BYTES ((size_t)256 << 10) // a larger state is not copied
+#define AHEAD_EVENTS 20000              // of one look
+#define AHEAD_WORTH 4 // a look over fewer events did not pay: the next come after twice as many others
+#define AHEAD_SKIP_MAX 1024
+
+static void *copy_resize(void *ctx, size_t size) {
+    Flow *f = ctx;
+    return f->state = mem_grow(f->state, size);
+}
+
+static bool shows_node(const sim_ctx *c, const Flow *f, uint32_t node, uint32_t row) {
+    const Place *p = place_of(c);
+    for (uint32_t k = 0; k < p->shown_count; k++) {
+        uint32_t role = p->shown[k];
+        double v = in(c, (int)role, row), now = shown_of_node(f, p, node, role);
+        if (row >= c->col[role].n || v == now || (isnan(v) && isnan(now))) continue;
+        if (c->bound_row(c, role, row)) return true;
+    }
+    return false;
+}
+
+static bool shows(const sim_ctx *c, const Flow *f, const uint32_t *topo_of) {
+    for (uint32_t k = 0; k < f->h->changed_n; k++) {
+        uint32_t i = f->changed[k], row = i < f->m->nodes ? topo_of[i] : topo_of[c->topo->nodes + i - f->m->nodes];
+        if (row != NONE && (i >= f->m->nodes || shows_node(c, f, i, row))) return true;
+    }
+    return false;
+}
+
+// The time of its next event that shows; where it would fail: that.
+static double look_further(const sim_ctx *c, Flow *f, const uint32_t *topo_of, uint64_t most) {
+    Diag d;
+    double t = (double)INFINITY;
+    diag_init(&d);
+    do {
+        t = flow_event_time(f);
+        if (isinf(t) || flow_until(f, t, &d) != ERR_OK || shows(c, f, topo_of)) break;
+        changed_clear(f);
+    } while (f->h->events < most);
+    diag_free(&d);
+    return t;
+}
+
+// After everything up to now was told.
+static void look_ahead(sim_ctx *c, const Flow *f, const uint32_t *topo_of) {
+    Place *p = place_of(c);
+    p->ahead = flow_event_time(f);
+    if (isinf(p->ahead) || f->h->size > AHEAD_BYTES) return;
+    if (p->skip) {
+        p->skip--;
+        return;
+    }
+    Flow copy = {.resize = copy_resize, .state = mem_alloc(f->h->size)};
+    copy.ctx = &copy;
+    memcpy(copy.state, f->state, f->h->size);
+    flow_bind(&copy, f->m, copy.state);
+    uint64_t before = copy.h->events;
+    p->ahead = look_further(c, &copy, topo_of, before + AHEAD_EVENTS);
+    bool worth = copy.h->events - before >= AHEAD_WORTH;
+    p->short_looks = worth ? 0 : p->short_looks ? 2 * p->short_looks : 1;
+    if (p->short_looks > AHEAD_SKIP_MAX) p->short_looks = AHEAD_SKIP_MAX;
+    p->skip = p->short_looks;
+    mem_free(copy.state);
 }
 
 // ---- the start -----------------------------------------------------------------------------------------------------
@@ -501,6 +575,7 @@ static int begin(sim_ctx *c, const Build *b, const FlowModel *m) {
     for (uint32_t i = 0; i < f.m->nodes && result == 0; i++) node_tick(&f, i);
     for (uint32_t i = 0; i < f.m->resources && result == 0; i++) res_tick(&f, i);
     if (result == 0) tell(c, &f, b->topo_of);
+    if (result == 0) look_ahead(c, &f, b->topo_of);
     diag_free(&d);
     return result;
 }
@@ -529,9 +604,21 @@ static int init(sim_ctx *c, sim_time t) {
 
 static sim_time next(const sim_ctx *c) {
     const Place *p = place_of(c);
-    if (!p->built) return (double)INFINITY;
-    const Head *h = (const Head *)(const void *)((const char *)c->state + p->flow_at);
-    return h->heap_n ? ((const HeapEntry *)(const void *)((const char *)h + h->heap_at))[0].t : (double)INFINITY;
+    return p->built ? p->ahead : (double)INFINITY;
+}
+
+// Inputs of t, when everything before t has happened.
+static int take_inputs(sim_ctx *c, Flow *f, sim_time t, const sim_delta *moved, uint32_t n, Diag *d) {
+    while (flow_event_time(f) < t) {
+        if (flow_until(f, flow_event_time(f), d) != ERR_OK) return -1;
+    }
+    if (flow_event_time(f) >= t) flow_stand(f, t);
+    for (uint32_t k = 0; k < n; k++) {
+        for (uint32_t i = 0; i < moved[k].n; i++)
+            put_inputs(c, f, node_numbers(c), edge_numbers(c), (int)moved[k].col, moved[k].rows[i]);
+    }
+    flow_settle(f);
+    return 0;
 }
 
 static int react(sim_ctx *c, sim_time t, const sim_delta *moved, uint32_t n) {
@@ -539,16 +626,15 @@ static int react(sim_ctx *c, sim_time t, const sim_delta *moved, uint32_t n) {
     Flow f;
     int result = 0;
     if (!place_of(c)->built) return build(c);
+    if (n == 0 && t < place_of(c)->ahead) return 0;
     diag_init(&d);
     bind(c, &f, &d);
-    if (n && flow_event_time(&f) >= t) flow_stand(&f, t);
-    for (uint32_t k = 0; k < n; k++) {
-        for (uint32_t i = 0; i < moved[k].n; i++)
-            put_inputs(c, &f, node_numbers(c), edge_numbers(c), (int)moved[k].col, moved[k].rows[i]);
+    if (n) result = take_inputs(c, &f, t, moved, n, &d);
+    if (result != 0 || flow_until(&f, t, &d) != ERR_OK) result = run_failed(c, &f, topo_rows(c), &d);
+    else {
+        tell(c, &f, topo_rows(c));
+        look_ahead(c, &f, topo_rows(c));
     }
-    if (n) flow_settle(&f);
-    if (flow_until(&f, t, &d) != ERR_OK) result = run_failed(c, &f, topo_rows(c), &d);
-    else tell(c, &f, topo_rows(c));
     diag_free(&d);
     return result;
 }

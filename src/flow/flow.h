@@ -204,6 +204,8 @@ typedef struct FlowNode {
     uint32_t initial_type; // of them
     double initial_age;    // s they are in the system already: their mean, spread evenly from 0 to twice that
     // --- statistics
+    uint32_t high;   // items inside from which on it is piled up, 0: it never is;
+    uint32_t low;    // until they are down to that
     double target;   // s in the system within which an item is to leave it (a sink: to come); 0: none
     bool quantiles;  // of waits and stays; a sink: of times in the system
     bool by_type;    // waits and stays by type of item

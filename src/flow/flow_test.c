@@ -798,6 +798,10 @@ static void test_what_is_refused(void **s) {
     refused(ERR_VALIDATION, "n1: its scrap is 1.5");
     net.nodes[1].levels = FLOW_LEVELS_MAX + 1;
     refused(ERR_LIMIT, "n1: it keeps 10001 levels");
+    net.nodes[1].levels = 0;
+    net.nodes[1].low = net.nodes[1].high = 3;
+    refused(ERR_VALIDATION, "n1: its low (3) is not below its high (3)");
+    net.nodes[1].low = net.nodes[1].high = 0;
     net.nodes[1].kind = FLOW_CONVEYOR;
     refused(ERR_VALIDATION, "n1: its length is 0 m");
     net.nodes[0].rate = 1;

@@ -113,7 +113,7 @@ typedef struct Node {
     uint32_t a_head, a_tail; // of its own: who goes to any
     uint32_t downs, last_type, turn, todo;
     uint64_t tried;
-    bool running, dirty, waits, changed, belt_runs;
+    bool running, dirty, waits, changed, belt_runs, piled;
 } Node;
 
 typedef struct Edge {
@@ -289,6 +289,13 @@ void stats_reset(Flow *f);
 uint32_t item_new(Flow *f, uint32_t node, uint64_t number); // after flow_room
 void item_gone(Flow *f, uint32_t i);                        // gives back what it holds
 void trace_put(Flow *f, FlowTraceWhat what, uint32_t i, uint32_t node);
+// How many are inside it has changed.
+static inline void node_level(Flow *f, uint32_t node) {
+    const FlowNode *p = &f->pn[node].n;
+    Node *n = &f->n[node];
+    if (p->high && n->inside >= p->high) n->piled = true;
+    else if (n->inside <= p->low) n->piled = false;
+}
 void mark(Flow *f, uint32_t node); // it may be able to do something
 // An item of a node is done: find its way; it stays as DONE when there is no room.
 void item_done(Flow *f, uint32_t i);

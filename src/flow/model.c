@@ -230,6 +230,7 @@ static Err node_good(const Make *x, uint32_t k) {
         return diag_add(x->d, ERR_LIMIT, -1, -1, at, "it keeps %u levels, and %d are the most", n->levels,
                         FLOW_LEVELS_MAX);
     if (n->kind == FLOW_SINK && n->initial) return wrong(x, at, "a sink has nothing inside at the start");
+    if (n->low && n->low >= n->high) return wrong(x, at, "its low (%u) is not below its high (%u)", n->low, n->high);
     if (!(n->target >= 0)) return wrong(x, at, "its target is %g s", n->target);
     if (!(n->initial_age >= 0) || !isfinite(n->initial_age))
         return wrong(x, at, "who is there at the start is %g s old", n->initial_age);

@@ -94,6 +94,13 @@ static double host_symbol(sim_ctx *c, const char *text, size_t n) {
     return sim_symbol(inst_of(c)->sim, (Str){text, (int64_t)n});
 }
 
+static int host_bound_row(const sim_ctx *c, uint32_t col, sim_row row) {
+    const InstWire *w = inst_of(c)->wire;
+    uint32_t column, cell;
+    CHECK(col < w->e.role_count);
+    return row < w->roles[col].rows && role_cell(&w->roles[col], row, &column, &cell);
+}
+
 // The twin that row `row` of role 0 is, or "".
 static void row_name(const Inst *i, sim_row row, Buf *out) {
     const Sim *s = i->sim;
@@ -150,5 +157,6 @@ void inst_services(Inst *i) {
                        .symbol = host_symbol,
                        .fail = host_fail,
                        .epoch_ns = &s->open.epoch_ns,
-                       .bound = w->bound};
+                       .bound = w->bound,
+                       .bound_row = host_bound_row};
 }
