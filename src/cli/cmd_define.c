@@ -46,12 +46,12 @@ static Err show(Client *c, const Args *args) {
 }
 
 static bool known(Str collection) {
-    static const char *const all[] = {"behaviours", "mappings", "kpis", "whatifs"};
+    static const char *const all[] = {"behaviours", "mappings", "kpis", "whatifs", "rules"};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (str_eq(collection, str_of(all[i]))) return true;
     }
     tell(ERR_ARGUMENT, "there are no definitions called '%.*s'", STR_ARG(collection));
-    hint("they are behaviours, mappings, kpis and whatifs");
+    hint("they are behaviours, mappings, kpis, whatifs and rules");
     return false;
 }
 
@@ -142,9 +142,9 @@ static Err run_kpis(void *fields, const Args *args) {
 const Command cmd_define = {
     .name = "define",
     .arguments = "COLLECTION NAME [FILE]",
-    .summary = "define a behaviour, mapping, KPI or what-if from a file",
-    .about = "COLLECTION is behaviours, mappings, kpis or whatifs; FILE is JSON (\"-\": stdin). Without a file the\n"
-             "definition is shown. What does not fit models and twins is refused with its place.",
+    .summary = "define a behaviour, mapping, KPI, what-if or rule from a file",
+    .about = "COLLECTION is behaviours, mappings, kpis, whatifs or rules; FILE is JSON (\"-\": stdin). Without a file\n"
+             "the definition is shown. What does not fit models and twins is refused with its place.",
     .examples =
         "  sosia define behaviours tank tank.json\n"
         "  echo '{\"twin\":\"plant\",\"expression\":\"power\",\"over\":\"integral\",\"unit\":\"kilowattHour\"}' |\n"

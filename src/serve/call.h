@@ -27,6 +27,7 @@ struct Server {
     Thread readers[SERVE_READERS];
     _Atomic bool hurry;         // the server stops: what nobody waits for any more ends
     struct Erasures *erasures;  // the key of receipts, and who waits for one; see own.h
+    struct Deciders *deciders;  // who waits for news of decisions
     const struct Asset *assets; // of the browser app
     int32_t asset_count;
     int32_t port_http, port_https;

@@ -134,6 +134,21 @@ static const Schema SCHEMAS[] = {
     {"Definitions", NULL,
      "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/"
      "Definition\"}}}}"},
+    {"RuleTry", NULL, "{\"type\":\"object\",\"required\":[\"twin\"],\"properties\":{\"twin\":" TEXT "}}"},
+    {"DecisionNote", NULL, "{\"type\":\"object\",\"properties\":{\"note\":" TEXT "}}"},
+    {"Decision", NULL,
+     "{\"type\":\"object\",\"description\":\"see docs/rules.md\",\"required\":[\"id\",\"rule\",\"state\"],"
+     "\"properties\":{\"id\":{\"type\":\"integer\"},\"rule\":" TEXT ",\"state\":" TEXT ",\"twin\":" TEXT
+     ",\"choice\":" TEXT ",\"why\":" TEXT "},\"additionalProperties\":true}"},
+    {"Decisions", NULL,
+     "{\"type\":\"object\",\"properties\":{\"revision\":{\"type\":\"integer\"},\"stopped\":{\"type\":\"boolean\"},"
+     "\"more\":{\"type\":\"boolean\"},\"value\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/"
+     "Decision\"}}}}"},
+    {"DecisionReplay", NULL,
+     "{\"type\":\"object\",\"properties\":{\"id\":{\"type\":\"integer\"},\"same\":{\"type\":\"boolean\"},"
+     "\"choice\":" TEXT ",\"was\":" TEXT ",\"why\":" TEXT
+     ",\"alternatives\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},"
+     "\"differences\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}}}"},
     {"Run", NULL,
      "{\"type\":\"object\",\"properties\":{\"for\":" TEXT ",\"until\":" TEXT ",\"output\":" TEXT ",\"solver\":" TEXT
      ",\"speed\":{\"type\":\"number\"},\"steps\":{\"type\":\"integer\"},\"rtol\":{\"type\":\"number\"},\"atol\":{"
@@ -224,6 +239,7 @@ static void put_parameters(Buf *out, const Route *r) {
     static const char *const history[] = {"properties", "from",  "to",   "step",   "fn", "fill",
                                           "order",      "limit", "with", "format", NULL};
     static const char *const graph[] = {"label", "values", "twins", "limit", "links", NULL};
+    static const char *const decisions[] = {"state", "rule", "twin", "after", "limit", "wait", "revision", NULL};
     static const char *const key[] = {"format", NULL};
     static const char *const socket[] = {"source", "format", NULL};
     char comma = 0;
@@ -250,6 +266,7 @@ static void put_parameters(Buf *out, const Route *r) {
         put_parameter(out, "Telemetry-Source-Time", "header", false, &comma);
     }
     if (strncmp(r->name, "History_", 8) == 0) put_queries(out, history, &comma);
+    if (strcmp(r->name, "Decisions_List") == 0) put_queries(out, decisions, &comma);
     if (strcmp(r->name, "Erasures_Key") == 0) put_queries(out, key, &comma);
     if (strcmp(r->name, "Graph") == 0) put_queries(out, graph, &comma);
     if (strcmp(r->name, "Changes") == 0) put_queries(out, changes, &comma);

@@ -33,7 +33,8 @@ void own_retention_get(Call *c);
 void own_retention_put(Call *c);
 void own_retention_delete(Call *c);
 
-// definition.c: what people define for simulation, below /behaviours, /mappings, /kpis and /whatifs.
+// definition.c: what people define for simulation, below /behaviours, /mappings, /kpis, /whatifs and
+// /rules.
 void own_definition_list(Call *c);
 void own_definition_get(Call *c);
 void own_definition_put(Call *c);
@@ -51,6 +52,25 @@ void own_ensemble_stop(Call *c);
 
 // whatif.c: POST /whatifs/NAME/run {"name","baseline","again"} forks two worlds and lets them run; see sosia_whatif.
 void own_whatif_run(Call *c);
+
+#define DECISION_WAITS_MAX 64 // requests that wait for news; others are answered at once
+
+// decision.c: GET /decisions?state=&rule=&twin=&after=&limit=&wait=30s&revision=N lists decisions, or waits until
+// something is newer than that revision; GET /decisions/ID; POST /decisions/ID/approve, refuse, rollback {"note"}, POST
+// /decisions/ID/replay; POST /decisions/stop, resume; POST /rules/NAME/try {"twin"}. See sosia_decisions and below.
+void own_decisions(Call *c);
+void own_decision(Call *c);
+void own_decide(Call *c);
+void own_decision_replay(Call *c);
+void own_decisions_stop(Call *c);
+void own_decisions_resume(Call *c);
+void own_rule_try(Call *c);
+// Nobody waits yet.
+struct Deciders *deciders_new(Sosia *engine);
+// The server stops: who waits is answered, and nobody waits any more. Any thread, also more than once.
+void deciders_hurry(struct Deciders *w);
+// When no request is left.
+void deciders_free(struct Deciders *w);
 
 // erasure.c: POST /erasures {"twin":"ID"[,"property":"PATH"]} is answered with the signed receipt (receipt.h) when
 // nothing of it is left, whether the client is still there or not. GET /erasures lists receipts without names,

@@ -95,6 +95,7 @@ static void free_server(Server *s) {
     for (int32_t i = 0; i < HTTP_THREADS_MAX; i++) sosia_out_free(&s->outs[i]);
     guard_free(&s->guard);
     erasures_free(s->erasures);
+    deciders_free(s->deciders);
     queue_free(&s->jobs);
     queue_free(&s->reads);
     arena_free(&s->keep);
@@ -115,6 +116,7 @@ Err serve_start(const ServeConfig *config, Sosia *engine, Server **out, Buf *why
     s->engine = engine;
     s->metrics.started_ns = time_now_ns();
     s->erasures = erasures_new();
+    s->deciders = deciders_new(engine);
     queue_init(&s->jobs, JOBS_MAX);
     queue_init(&s->reads, READS_MAX);
     keep_config(s, config);
@@ -147,6 +149,7 @@ Err serve_reload(Server *s, Buf *why) {
 
 void serve_stop(Server *s) {
     if (!s) return;
+    deciders_hurry(s->deciders);
     http_stop(s->http); // waits for what the worker and the engine still owe
     join_workers(s);
     free_server(s);
