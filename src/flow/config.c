@@ -489,6 +489,7 @@ static const Member members[] = {
     {"priority", M_NUMBER, AT(priority), NULL, 0},
     {"discipline", M_WORD, AT(discipline), disciplines, 5},
     {"service", M_DIST, AT(service), NULL, 0},
+    {"initialService", M_DIST, AT(initial_service), NULL, 0},
     {"patience", M_DIST, AT(patience), NULL, 0},
     {"balk", M_DIST, AT(balk), NULL, 0},
     {"hold", M_TRUTH, AT(hold), NULL, 0},

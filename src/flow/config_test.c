@@ -63,7 +63,8 @@ static void test_every_member(void **s) {
         "'priority':-1,'work':'scrap'}]},"
         "'pack':{'is':'station','batch':4,'batchType':true,'merge':true,'unpack':true,'servers':'infinite'},"
         "'join':{'is':'station','assemble':true,'capacity':'infinite'},'hall':{'is':'buffer','capacity':8},"
-        "'belt':{'is':'conveyor','length':10,'speed':0.5,'spacing':0.4,'accumulating':true},'out':{'is':'sink','target'"
+        "'belt':{'is':'conveyor','length':10,'speed':0.5,'spacing':0.4,'accumulating':true},'out':{'is':'sink','"
+        "initialService':5,'target'"
         ":14400},"
         "'crew':{'is':'resource','servers':5,'calendar':'shifts'}},"
         "'ways':{'away':{'travel':{'normal':[60,5]}},'back':{'weight':0.2,'number':3,"
@@ -98,8 +99,8 @@ static void test_every_member(void **s) {
                 c->ways[1].edge.weight == 0.2);
     assert_true(c->ways[1].edge.test == FLOW_GE && c->ways[1].edge.attribute == 1 && c->ways[1].edge.value == 2);
     assert_true(c->ways[2].edge.subject == FLOW_OF_TYPE && c->ways[2].edge.value == 1);
-    assert_true(c->kinds[9].node.target == 14400 && c->ways[1].use == FLOW_USE_SERVICE &&
-                c->ways[2].use == FLOW_USE_RELEASE);
+    assert_true(c->kinds[9].node.target == 14400 && c->kinds[9].node.initial_service &&
+                c->ways[1].use == FLOW_USE_SERVICE && c->ways[2].use == FLOW_USE_RELEASE);
     assert_true(c->def.calendars[0].period == 86400 && c->def.calendars[0].offset == 3600);
     assert_true(c->def.calendars[1].period == 604800 && c->def.calendars[2].period == 0);
     flow_config_free(c);

@@ -200,9 +200,10 @@ typedef struct FlowNode {
     double length, speed, spacing; // m, m/s, m an item takes (0: its length over capacity)
     bool accumulating;             // items close up behind a blocked first one; else the belt stops
     // --- at the start
-    uint32_t initial;      // items that are there
-    uint32_t initial_type; // of them
-    double initial_age;    // s they are in the system already: their mean, spread evenly from 0 to twice that
+    uint32_t initial;        // items that are there
+    uint32_t initial_type;   // of them
+    FlowRef initial_service; // what is left of theirs: distribution; none: as of who comes
+    double initial_age;      // s they are in the system already: their mean, spread evenly from 0 to twice that
     // --- statistics
     uint32_t high;   // items inside from which on it is piled up, 0: it never is;
     uint32_t low;    // until they are down to that

@@ -311,6 +311,12 @@ static void test_who_is_there_holds_the_bay(void **s) {
     p = bays(1, at, 11); // 60 s old as it leaves
     assert_true(figures(&p, at[2]).late == 1);
     stop(&p);
+    net.nodes[at[2]].initial_service = net_dist(&net, FLOW_CONST, 4, 0, 0); // it was begun before
+    p = play(25);
+    assert_near(when(FLOW_T_LEAVE, at[2], 0), 4);
+    assert_near(when(FLOW_T_DONE, at[2], 1), 11);
+    stop(&p);
+    net.nodes[at[2]].initial_service = 0;
     net.nodes[at[2]].target = 61;
     p = play(11);
     assert_true(figures(&p, at[2]).left == 1 && figures(&p, at[2]).late == 0);

@@ -170,6 +170,7 @@ static Err failures_good(const Make *x, const FlowNode *n, Str at) {
 static Err station_refs_good(const Make *x, const FlowNode *n, Str at) {
     uint32_t dists = x->def->dist_count;
     TRY(ref_good(x, at, "service", n->service, dists));
+    TRY(ref_good(x, at, "initial service", n->initial_service, dists));
     TRY(ref_good(x, at, "setup", n->setup, dists));
     TRY(ref_good(x, at, "patience", n->patience, dists));
     TRY(ref_good(x, at, "balk", n->balk, dists));

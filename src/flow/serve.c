@@ -25,7 +25,10 @@ static double setup_time(Flow *f, uint32_t node, uint32_t i) {
 }
 
 static void draw_work(Flow *f, uint32_t node, uint32_t i) {
-    double v = flow_draw(f, f->pn[node].n.service, flow_by_item(f, node, S_SERVICE, i)) * f->n[node].scale;
+    const FlowNode *p = &f->pn[node].n;
+    bool was_there = p->initial_service && f->it[i].source == node && f->it[i].hops == 1;
+    FlowRef of = was_there ? p->initial_service : p->service;
+    double v = flow_draw(f, of, flow_by_item(f, node, S_SERVICE, i)) * f->n[node].scale;
     f->it[i].work = f->it[i].left = v > 0 ? v : 0;
 }
 
