@@ -22,4 +22,4 @@ typedef struct SitePack {
     int (*jam)(void *, Str where, Buf *answer);
 } SitePack;
 
-extern const SitePack bottling_pack;
+extern const SitePack bottling_pack, hospital_pack;

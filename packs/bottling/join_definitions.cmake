@@ -3,7 +3,7 @@
 # order in which one needs the other: {"path":"/kpis/NAME","body":{...}}.
 set(all "[")
 set(comma "")
-foreach(kind behaviour kpi whatif)
+foreach(kind behaviour mapping kpi whatif rule)
   file(GLOB files ${FOLDER}/${kind}s/*.${kind})
   foreach(f ${files})
     get_filename_component(name ${f} NAME_WE)

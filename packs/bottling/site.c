@@ -21,7 +21,7 @@
 #define BEHIND_S 10.0             // of wall time: beyond that the site skips instead of catching up
 #define API "?api-version=2023-10-31"
 
-static const SitePack *const packs[] = {&bottling_pack};
+static const SitePack *const packs[] = {&bottling_pack, &hospital_pack};
 
 typedef struct Options {
     const SitePack *pack;
@@ -54,7 +54,7 @@ static void on_signal(int sig) { ended = sig; }
 static int usage(int code) {
     fputs("Usage: sosia-site [OPTIONS]\n\n"
           "The emulated site of a pack: sends sensor values to a Sosia server.\n\n"
-          "  --pack NAME     bottling (the plant of Montefalda)\n"
+          "  --pack NAME     bottling (the plant of Montefalda), hospital (St Clare's)\n"
           "  --url URL       the server (SOSIA_URL; http://127.0.0.1:7474); token in SOSIA_TOKEN\n"
           "  --load          load models and twins if the server has none, then end\n"
           "  --seed N        another run of the same site (1)\n"

@@ -12,20 +12,44 @@
 #include "cli/client.h"
 #include "cli/term.h"
 
-#define DATA_DEFAULT "demo.sosia"
 #define HTTP_DEFAULT "127.0.0.1:7474"
 
+typedef struct Pack {
+    const char *name, *data; // its file unless --data names one
+    const char *what;        // of the list
+    const char *title, *about;
+    const char *tries[5]; // commands to try; NULL ends them
+} Pack;
+
+static const Pack packs[] = {
+    {.name = "bottling",
+     .data = "demo.sosia",
+     .what = "a bottling plant: lines, cold store, warehouse, trucks, shops, pumps and power",
+     .title = "The bottling plant of Montefalda is running",
+     .about = "Three lines, cold store, warehouse, trucks, shops, pumps and power",
+     .tries = {"watch 'line-1*'", "get cold-room-2", "worlds fork night-shift", "whatif demand-up"}},
+    {.name = "hospital",
+     .data = "demo-hospital.sosia",
+     .what = "a hospital: its emergency department, nurses and doctors, wards and beds",
+     .title = "St Clare's Hospital is open",
+     .about = "Emergency department, imaging, ten wards; nurses, doctors, beds",
+     .tries = {"watch majors-medical emergency amu", "get st-clare", "worlds fork winter", "whatif two-beds-fewer"}},
+};
+
 typedef struct Demo {
-    Str data, http, speed, seed;
-    bool silent;
+    Str data, http, speed, seed, pack;
+    bool silent, list;
+    const Pack *of;
 } Demo;
 
 static const Opt opts[] = {
-    OPT(Demo, data, OPT_STR, 'd', "data", "FILE", "the world's file (" DATA_DEFAULT "); goes on where it stopped"),
+    OPT(Demo, pack, OPT_STR, 'p', "pack", "NAME", "what lives: bottling (the default) or hospital"),
+    OPT(Demo, list, OPT_FLAG, 0, "list", NULL, "say what packs there are, then end"),
+    OPT(Demo, data, OPT_STR, 'd', "data", "FILE", "the world's file (demo.sosia); goes on where it stopped"),
     OPT(Demo, http, OPT_STR, 0, "http", "ADDR", "listen here (" HTTP_DEFAULT "); port 0: any free one"),
     OPT(Demo, speed, OPT_STR, 's', "speed", "N", "let the site live N times faster (1)"),
-    OPT(Demo, seed, OPT_STR, 0, "seed", "N", "another run of the same plant (1)"),
-    OPT(Demo, silent, OPT_FLAG, 0, "no-site", NULL, "load the plant, send no values"),
+    OPT(Demo, seed, OPT_STR, 0, "seed", "N", "another run of the same site (1)"),
+    OPT(Demo, silent, OPT_FLAG, 0, "no-site", NULL, "load models and twins, send no values"),
     OPT_END,
 };
 
@@ -63,6 +87,8 @@ static pid_t start(char *const *argv, int out_fd, int64_t parent) {
     _exit(127);
 }
 
+static Str data_of(const Demo *o) { return o->data.n ? o->data : str_of(o->of->data); }
+
 // Wait for the server's ready line and take its address.
 static Err await_ready(Run *r, int fd) {
     Buf line = {0};
@@ -86,7 +112,7 @@ static Err start_server(Run *r) {
     const Demo *o = r->o;
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) != 0) return tell(ERR_IO, "demo: no pipe: %s", strerrordesc_np(errno));
-    char *data = (char *)(uintptr_t)arena_str(&r->keep, o->data.n ? o->data : STR(DATA_DEFAULT)).p;
+    char *data = (char *)(uintptr_t)arena_str(&r->keep, data_of(o)).p;
     char *http = (char *)(uintptr_t)arena_str(&r->keep, o->http.n ? o->http : STR(HTTP_DEFAULT)).p;
     char *argv[] = {r->self, "serve", "--data", data, "--http", http, "--future", "off", "--json", NULL};
     r->server = start(argv, fds[1], getpid());
@@ -98,20 +124,23 @@ static Err start_server(Run *r) {
 
 static char *url_of(Run *r) { return (char *)(uintptr_t)arena_str(&r->keep, r->url).p; }
 
+static char *pack_of(Run *r) { return (char *)(uintptr_t)arena_str(&r->keep, str_of(r->o->of->name)).p; }
+
 static Err load(Run *r) {
-    char *argv[] = {r->site, "--url", url_of(r), "--load", NULL};
+    char *argv[] = {r->site, "--pack", pack_of(r), "--url", url_of(r), "--load", NULL};
     pid_t pid = start(argv, -1, getpid());
     int status = 0;
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
     if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) return ERR_OK;
-    return tell(ERR_IO, "demo: the plant could not be loaded");
+    return tell(ERR_IO, "demo: the pack could not be loaded");
 }
 
 static Err start_site(Run *r) {
     const Demo *o = r->o;
     char *speed = (char *)(uintptr_t)arena_str(&r->keep, o->speed.n ? o->speed : STR("1")).p;
     char *seed = (char *)(uintptr_t)arena_str(&r->keep, o->seed.n ? o->seed : STR("1")).p;
-    char *argv[] = {r->site, "--url", url_of(r), "--speed", speed, "--seed", seed, "--quiet", NULL};
+    char *argv[] = {r->site, "--pack", pack_of(r), "--url",   url_of(r), "--speed",
+                    speed,   "--seed", seed,       "--quiet", NULL};
     r->emulator = start(argv, -1, getpid());
     return r->emulator > 0 ? ERR_OK : tell(ERR_IO, "demo: cannot start the site");
 }
@@ -121,19 +150,16 @@ static Err print_welcome(Run *r) {
     const char *bold = style_on(STYLE_BOLD, colour), *cyan = style_on(STYLE_CYAN, colour),
                *off = style_off(STYLE_BOLD, colour);
     const char *sosia = program_invocation_name;
+    const Pack *p = r->o->of;
     Buf url = {0}, out = {0};
     if (!str_eq(r->url, STR(URL_DEFAULT))) buf_printf(&url, " --url %.*s", STR_ARG(r->url));
     const char *more = url.n ? (buf_byte(&url, 0), url.p) : "";
-    buf_printf(&out, "\n%sThe bottling plant of Montefalda is running%s at %s%.*s%s\n", bold, off, cyan,
-               STR_ARG(r->url), off);
-    buf_printf(&out, "Three lines, cold store, warehouse, trucks, shops, pumps and power; the world is in %.*s.\n\n",
-               STR_ARG(r->o->data.n ? r->o->data : STR(DATA_DEFAULT)));
+    buf_printf(&out, "\n%s%s%s at %s%.*s%s\n", bold, p->title, off, cyan, STR_ARG(r->url), off);
+    buf_printf(&out, "%s; the world is in %.*s.\n\n", p->about, STR_ARG(data_of(r->o)));
     buf_str_put(&out, STR("Open that address in a browser to see it as a page.\n\n"));
     buf_printf(&out, "Try, in another terminal:\n\n");
-    buf_printf(&out, "  %s watch 'line-1*'%s\n", sosia, more);
-    buf_printf(&out, "  %s get cold-room-2%s\n", sosia, more);
-    buf_printf(&out, "  %s worlds fork night-shift%s\n", sosia, more);
-    buf_printf(&out, "  %s whatif demand-up%s\n\n", sosia, more);
+    for (int i = 0; p->tries[i]; i++) buf_printf(&out, "  %s %s%s\n", sosia, p->tries[i], more);
+    buf_byte(&out, '\n');
     buf_printf(&out, "What would happen if: %s whatif%s lists what may be tried, each in one command.\n\n", sosia,
                more);
     if (r->emulator > 0) {
@@ -171,10 +197,33 @@ static Err stand_by(Run *r) {
     return ERR_OK;
 }
 
+static Err list(void) {
+    Buf out = {0};
+    for (size_t i = 0; i < sizeof packs / sizeof *packs; i++)
+        buf_printf(&out, "%-10s %s\n", packs[i].name, packs[i].what);
+    Err err = say(buf_str(&out));
+    buf_free(&out);
+    return err;
+}
+
+static Err find_pack(Demo *o) {
+    Str name = o->pack.n ? o->pack : STR("bottling");
+    for (size_t i = 0; i < sizeof packs / sizeof *packs; i++) {
+        if (str_eq(name, str_of(packs[i].name))) o->of = &packs[i];
+    }
+    if (o->of) return ERR_OK;
+    tell(ERR_ARGUMENT, "demo: there is no pack \"%.*s\"", STR_ARG(name));
+    hint("they are: sosia demo --list");
+    return ERR_ARGUMENT;
+}
+
 static Err run(void *fields, const Args *args) {
     (void)args;
     static Run r; // one demo a process
-    r.o = fields;
+    Demo *o = fields;
+    if (o->list) return list();
+    TRY(find_pack(o));
+    r.o = o;
     arena_init(&r.keep, 0);
     Err err = find_programs(&r);
     if (err == ERR_OK) err = start_server(&r);
@@ -191,11 +240,12 @@ static Err run(void *fields, const Args *args) {
 const Command cmd_demo = {
     .name = "demo",
     .arguments = "",
-    .summary = "a bottling plant that lives: server, twins and an emulated site",
+    .summary = "a bottling plant, or a hospital, that lives: server, twins and an emulated site",
     .about =
-        "Starts the server on a file of its own, loads the plant the first time, and starts the emulated site, which\n"
+        "Starts the server on a file of its own, loads the pack the first time, and starts the emulated site, which\n"
         "sends sensor values through /ingest as a gateway would.",
     .examples = "  sosia demo\n"
+                "  sosia demo --pack hospital\n"
                 "  sosia demo --speed 60            (an hour a minute)\n"
                 "  sosia demo --data /tmp/d.sosia --http 127.0.0.1:0",
     .opts = opts,
