@@ -125,7 +125,8 @@ static void put_gain(const Choosing *c, const DecisionAlternative *o, Buf *out) 
     buf_printf(out, (o->gain < 0) == (c->ask->better > 0) ? " less" : " more");
     buf_printf(out, " than doing nothing within ");
     put_span(out, c->ask->rule->ahead_ns);
-    put_interval(out, o->gain_low, o->gain_high);
+    if (o->gain < 0) put_interval(out, -o->gain_high, -o->gain_low);
+    else put_interval(out, o->gain_low, o->gain_high);
 }
 
 static void put_action(const Choosing *c, int32_t i, Buf *out) {

@@ -162,6 +162,16 @@ static int64_t word_at(Str s, Str twin, int64_t from) {
     return -1;
 }
 
+// What stands in its place within a text, in which, and at whose borders, the twin does not appear once more.
+static Str in_place_of(Str twin) {
+    static const char *const others[] = {"~", "^", "|", "#"};
+    if (str_find(twin, '(', 0) < 0 && str_find(twin, ')', 0) < 0 && word_at(STR("(erased)"), twin, 0) < 0)
+        return STR("(erased)");
+    for (int i = 0; i < 4; i++)
+        if (str_find(twin, others[i][0], 0) < 0) return str_of(others[i]);
+    return (Str){0};
+}
+
 typedef struct Forgetting {
     Str twin;
     Buf *out; // NULL: only look
@@ -179,7 +189,7 @@ static void forget_text(Forgetting *f, Str s) {
     Buf text = {0};
     for (; at >= 0; at = word_at(s, f->twin, from)) {
         buf_str_put(&text, str_sub(s, from, at));
-        buf_str_put(&text, STR("(erased)"));
+        buf_str_put(&text, in_place_of(f->twin));
         from = at + f->twin.n;
     }
     buf_str_put(&text, str_sub(s, from, s.n));

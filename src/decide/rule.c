@@ -35,6 +35,14 @@ static bool name_ok(Str s) {
     return ok;
 }
 
+// Some object within it has a member twice: devices may differ on which one counts.
+static bool twice(const Json *v) {
+    bool is = v->type == JSON_OBJECT && v->dup;
+    for (int32_t i = 0; v->type == JSON_ARRAY && i < v->count; i++) is |= twice(&v->items[i]);
+    for (int32_t i = 0; v->type == JSON_OBJECT && i < v->count; i++) is |= twice(&v->members[i].value);
+    return is;
+}
+
 static Err command_of(Arena *a, const Json *v, const char *what, RuleCommand *out, Diag *d) {
     const Json *payload = NULL;
     *out = (RuleCommand){.timeout_ns = timeout_unless_said};
@@ -46,6 +54,7 @@ static Err command_of(Arena *a, const Json *v, const char *what, RuleCommand *ou
     TRY(take_object(v, what, members, 5, d));
     if (!out->twin.n || !out->name.n)
         return diag_add(d, ERR_ARGUMENT, v->at, -1, (Str){0}, "%s needs a \"twin\" and a \"name\"", what);
+    if (payload && twice(payload)) return wrong(d, payload, "a member of the \"payload\" comes twice");
     if (payload) out->payload = take_compact(a, payload);
     return ERR_OK;
 }
@@ -248,7 +257,7 @@ typedef struct Parts {
 } Parts;
 
 static Err take_rule(const Json *v, Rule *r, Parts *p, Diag *d) {
-    static const double longest = RULE_SPAN_MAX / 1e9;
+    const double longest = RULE_SPAN_MAX / 1e9;
     const Take members[] = {{"name", TAKE_TEXT, &p->same, 0, 0},
                             {"title", TAKE_TEXT, &r->title, 0, 0},
                             {"about", TAKE_TEXT, &r->about, 0, 0},
