@@ -19,6 +19,7 @@ typedef struct Pack {
     const char *what;        // of the list
     const char *title, *about;
     const char *tries[5]; // commands to try; NULL ends them
+    const char *jam;      // where its site can have something go wrong that a rule sees; NULL: nowhere
 } Pack;
 
 static const Pack packs[] = {
@@ -27,7 +28,8 @@ static const Pack packs[] = {
      .what = "a bottling plant: lines, cold store, warehouse, trucks, shops, pumps and power",
      .title = "The bottling plant of Montefalda is running",
      .about = "Three lines, cold store, warehouse, trucks, shops, pumps and power",
-     .tries = {"watch 'line-1*'", "get cold-room-2", "worlds fork night-shift", "whatif demand-up"}},
+     .tries = {"watch 'line-1*'", "get cold-room-2", "worlds fork night-shift", "whatif demand-up"},
+     .jam = "line-1"},
     {.name = "hospital",
      .data = "demo-hospital.sosia",
      .what = "a hospital: its emergency department, nurses and doctors, wards and beds",
@@ -162,6 +164,11 @@ static Err print_welcome(Run *r) {
     buf_byte(&out, '\n');
     buf_printf(&out, "What would happen if: %s whatif%s lists what may be tried, each in one command.\n\n", sosia,
                more);
+    if (r->emulator > 0 && p->jam) {
+        buf_printf(&out, "Have something go wrong, and decide what is done about it:\n\n  %s --jam %s%s\n", r->site,
+                   p->jam, more);
+        buf_printf(&out, "  %s decisions --follow%s\n\n", sosia, more);
+    }
     if (r->emulator > 0) {
         buf_printf(&out, "Silence the sensors and watch the values grow stale: kill %d\n", (int)r->emulator);
     }
