@@ -206,8 +206,9 @@ typedef struct SosiaGraph {
 //      "values":{"temperature":[null where there is none...]},"more":false}
 // Twins stand by model (in order of upload), then by age; links by age. Texts of more than 200 bytes are null. "time"
 // is the world's now(). more: the limit left twins out. In the caller's thread, which may wait for the disk where the
-// world is past; not from a callback. Errors: WORLD_NOT_FOUND and others of the past, SYNTAX (where), ARGUMENT (no model has
-// the property), LIMIT (values, twins, 4 million links, 256 MiB), CLOSED. Cost: about 0.3 us a twin and 0.1 us a link.
+// world is past; not from a callback. Errors: WORLD_NOT_FOUND and others of the past, SYNTAX (where), ARGUMENT (no
+// model has the property), LIMIT (values, twins, 4 million links, 256 MiB), CLOSED. Cost: about 0.1 us a twin, link or
+// value.
 SosiaErr sosia_graph(Sosia *s, const SosiaCaller *who, const SosiaGraph *g, SosiaOut *out);
 
 // ---- questions ----------------------------------------------------------------------------------------------------

@@ -25,10 +25,11 @@ struct Server {
     Thread worker;
     Queue reads; // calls for the readers: what looks at much and changes nothing
     Thread readers[SERVE_READERS];
-    _Atomic bool hurry;         // the server stops: what nobody waits for any more ends
-    struct Erasures *erasures;  // the key of receipts, and who waits for one; see own.h
-    struct Deciders *deciders;  // who waits for news of decisions
-    const struct Asset *assets; // of the browser app
+    _Atomic bool hurry;                    // the server stops: what nobody waits for any more ends
+    struct Erasures *erasures;             // the key of receipts, and who waits for one; see own.h
+    struct Deciders *deciders;             // who waits for news of decisions
+    int64_t watch_bytes[HTTP_THREADS_MAX]; // that wait in watches; each thread's own
+    const struct Asset *assets;            // of the browser app
     int32_t asset_count;
     int32_t port_http, port_https;
     char address[64]; // for links when there is no Host header

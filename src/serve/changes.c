@@ -312,8 +312,7 @@ static void on_closed(void *arg) { release(arg); }
 
 // ---- subscribing --------------------------------------------------------------------------------------------------
 
-// Where to begin: ?since, else Last-Event-ID, else now. False when it is no sequence.
-static bool read_since(Call *c, uint64_t *since) {
+bool changes_since(Call *c, uint64_t *since) {
     Str text = call_param(c, STR("since"));
     if (!text.p) text = http_header(c->req, STR("last-event-id"));
     if (!text.p) return true;
@@ -323,12 +322,12 @@ static bool read_since(Call *c, uint64_t *since) {
     return true;
 }
 
-// The sequence that is visible now.
-static uint64_t visible(Call *c) {
-    SosiaOut *out = &c->server->outs[http_thread(c->req)];
-    SosiaRead r = {.what = SOSIA_GET_TWINS, .world = c->world, .limit = 1};
-    buf_reset(&out->message);
-    return sosia_read(c->server->engine, &c->who, &r, out) == SOSIA_OK ? out->seq : 0;
+uint64_t changes_visible(Sosia *engine, Str world) {
+    SosiaOut out = {0};
+    SosiaRead r = {.what = SOSIA_GET_TWINS, .world = world, .limit = 1};
+    uint64_t seq = sosia_read(engine, NULL, &r, &out) == SOSIA_OK ? out.seq : 0;
+    sosia_out_free(&out);
+    return seq;
 }
 
 // A whole number of 1 to max; *out is untouched without the parameter. False: it was answered.
@@ -366,7 +365,7 @@ static bool read_options(Subscription *s, Call *c) {
     return true;
 }
 
-static void answer_gone(Call *c, uint64_t since, uint64_t oldest) {
+void changes_gone(Call *c, uint64_t since, uint64_t oldest) {
     Buf body = {0};
     HttpReply reply = {.status = 410, .type = JSON_TYPE, .take = &body};
     Str code = str_of(err_wire(ERR_GONE));
@@ -467,7 +466,7 @@ static bool place_replay(Subscription *s, Call *c) {
 static bool place(Subscription *s, Call *c, uint64_t since) {
     uint64_t oldest = 0;
     if (call_param(c, STR("from")).p || call_param(c, STR("to")).p) return place_replay(s, c);
-    s->pos = s->last = since ? since : visible(c);
+    s->pos = s->last = since ? since : changes_visible(c->server->engine, c->world);
     s->state = SUB_BEHIND;
     if (call_param_bool(c, STR("snapshot"))) {
         if (since) {
@@ -482,7 +481,7 @@ static bool place(Subscription *s, Call *c, uint64_t since) {
     SosiaErr err = sosia_feed_open(c->server->engine, &c->who, c->world, since, &s->feed, &oldest);
     if (err == SOSIA_OK) return true;
     s->feed = NULL;
-    if (err == SOSIA_GONE) answer_gone(c, since, oldest);
+    if (err == SOSIA_GONE) changes_gone(c, since, oldest);
     else call_fail(c, (Err)err, (Str){0}, (Str){0});
     return false;
 }
@@ -502,7 +501,7 @@ void own_changes(Call *c) {
         call_upgrade(c);
         return;
     }
-    if (!read_since(c, &since)) {
+    if (!changes_since(c, &since)) {
         call_failf(c, ERR_ARGUMENT, "since must be a sequence number.");
         return;
     }
@@ -513,7 +512,7 @@ void own_changes(Call *c) {
     }
     Subscription *s = mem_alloc(sizeof *s);
     s->socket = socket;
-    latest_init(&s->latest);
+    latest_init(&s->latest, LATEST_MAX, LATEST_BYTES_MAX);
     if (!read_options(s, c)) {
         mem_free(s);
         return;

@@ -120,11 +120,13 @@ typedef struct Latest {
     int32_t *heads;
     int32_t count, used, cap, free; // used: ever
     int32_t oldest, newest;
-    int64_t bytes; // of memory
+    int64_t bytes;     // of memory
+    int32_t count_max; // entries
+    int64_t bytes_max;
 } Latest;
 
 // Begin empty, without memory.
-void latest_init(Latest *l);
+void latest_init(Latest *l, int32_t count_max, int64_t bytes_max);
 // Put a change in place of the one before it of the same thing. False: full. Late values are not the present: dropped.
 bool latest_put(Latest *l, const SosiaChange *ch, Str json);
 // Append the oldest to `out` and forget it; CHECKs that there is one.
@@ -244,3 +246,12 @@ void fan_detach(Fan *f, Subscription *s);
 // It is about to be freed: detach it if need be, and forget it.
 void fan_forget(Fan *f, Subscription *s);
 const Kin *fan_kin(Fan *f, Str model);
+
+// ---- for others (changes.c) ---------------------------------------------------------------------------------------
+
+// Where to begin: ?since, else Last-Event-ID, else 0: now. False when it is no sequence.
+bool changes_since(Call *c, uint64_t *since);
+// The sequence of a world that is visible now, 0 when there is no such world.
+uint64_t changes_visible(Sosia *engine, Str world);
+// 410: what follows `since` is not kept; the smallest that would do.
+void changes_gone(Call *c, uint64_t since, uint64_t oldest);

@@ -34,13 +34,15 @@ static uint64_t hash_of(const Key *k) {
 
 static int32_t *head_of(Latest *l, const Key *k) { return &l->heads[hash_of(k) & (uint64_t)(l->cap - 1)]; }
 
-void latest_init(Latest *l) { *l = (Latest){.free = -1, .oldest = -1, .newest = -1}; }
+void latest_init(Latest *l, int32_t count_max, int64_t bytes_max) {
+    *l = (Latest){.free = -1, .oldest = -1, .newest = -1, .count_max = count_max, .bytes_max = bytes_max};
+}
 
 void latest_free(Latest *l) {
     for (int32_t i = 0; i < l->used; i++) buf_free(&l->items[i].json);
     mem_free(l->items);
     mem_free(l->heads);
-    latest_init(l);
+    latest_init(l, l->count_max, l->bytes_max);
 }
 
 static void grow(Latest *l) {
@@ -104,7 +106,7 @@ bool latest_put(Latest *l, const SosiaChange *ch, Str json) {
     if (ch->late) return true;
     Key k = key_of(ch);
     int32_t i = find(l, &k);
-    if (i < 0 && l->count >= LATEST_MAX) return false;
+    if (i < 0 && l->count >= l->count_max) return false;
     if (i >= 0) unlink_entry(l, i);
     else i = add(l, &k);
     link_newest(l, i);
@@ -113,7 +115,7 @@ bool latest_put(Latest *l, const SosiaChange *ch, Str json) {
     buf_reset(b);
     buf_str_put(b, json);
     l->bytes += b->cap - cap;
-    return l->bytes <= LATEST_BYTES_MAX;
+    return l->bytes <= l->bytes_max;
 }
 
 void latest_take(Latest *l, Buf *out) {

@@ -131,6 +131,15 @@ void own_merge(Call *c);
 // snapshot=true: first what is there, as messages with "snapshot":true of one sequence, then what came behind it.
 void own_changes(Call *c);
 
+// watch.c: one WebSocket for everything a page shows. GET /watch[?since=SEQ]; the client says
+//     {"subscribe":{"id":"a","twins":[IDS],"models":[DTMIS],"properties":[PATHS],"where":"CONDITION",
+//                   "what":["values","twins","links","linkValues"],"interval_ms":250}}
+//     {"unsubscribe":"a"}
+// and is told {"ready":"live","seq":41,"since":41}, {"subscribed":"a","seq":41,...}, {"error":{"id","code","message"}},
+// then, at most once an interval, what an interest wants:
+//     {"id":"a","seq":57,"since":57,"time":"...","changes":[["pump1","flow",12.5,1793520000000],{"gone":"pump2"}]}
+void own_watch(Call *c);
+
 // outer.c: passed on to ServeConfig.connect
 void own_connections(Call *c);
 void own_endpoints(Call *c);
