@@ -134,6 +134,19 @@ export function number(x: number, digits = 3): string {
   return (rounded < 0 ? "−" : "") + whole.replaceAll(/\B(?=(\d{3})+$)/g, THIN) + (tail ? "." + tail : "");
 }
 
+/** For axes: "2 M", "450 k". */
+export function compact(x: number): string {
+  const size = Math.abs(x);
+  for (const [unit, name] of [
+    [1e9, "G"],
+    [1e6, "M"],
+    [1e4, "k"],
+  ] as const) {
+    if (size >= unit) return number(name === "k" ? x / 1e3 : x / unit, 4) + THIN + name;
+  }
+  return number(x, 5);
+}
+
 /** Whole numbers: all digits. */
 export function count(n: number): string {
   return number(Math.round(n), 20);

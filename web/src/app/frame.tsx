@@ -214,7 +214,7 @@ export function Frame() {
       <Rail />
       <Bar />
       <Canvas />
-      {inspectorOpen.value && view.value !== "twin" && <Inspector />}
+      {inspectorOpen.value && selected.value && view.value !== "twin" && <Inspector />}
       <Timeline />
       <Palette />
       <Help />

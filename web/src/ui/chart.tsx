@@ -99,7 +99,7 @@ function axesOf(lines: readonly Line[]): uPlot.Axis[] {
       label: u === "y" ? undefined : format.unitSymbol(u),
       labelSize: u === "y" ? 0 : 16,
       labelFont: font,
-      values: (_: uPlot, ticks: number[]) => ticks.map((t) => format.number(t, 5)),
+      values: (_: uPlot, ticks: number[]) => ticks.map(format.compact),
     })),
   ];
 }

@@ -2,19 +2,7 @@
 // The views, in the order of the rail. Each is a folder with an index.tsx that exports a component as default; it is
 // loaded when it is first opened.
 import type { ComponentType } from "preact";
-import {
-  Boxes,
-  ChartNetwork,
-  CircleHelp,
-  GitFork,
-  LayoutDashboard,
-  Map as MapIcon,
-  Plug,
-  Scale,
-  Shapes,
-  Rotate3d,
-  type LucideIcon,
-} from "lucide-preact";
+import { Boxes, ChartNetwork, GitFork, LayoutDashboard, type LucideIcon } from "lucide-preact";
 import { words } from "~/words/en";
 
 export interface View {
@@ -28,8 +16,9 @@ export interface View {
 
 export const views: readonly View[] = [
   { id: "overview", title: words.views.overview, icon: LayoutDashboard, key: "o", load: () => import("./overview") },
+  { id: "graph", title: words.views.graph, icon: ChartNetwork, key: "g", load: () => import("./graph") },
   { id: "twin", title: words.views.twins, icon: Boxes, key: "t", load: () => import("./twin") },
+  { id: "whatif", title: words.views.whatif, icon: GitFork, key: "w", load: () => import("./whatif") },
 ];
 
 export const viewOf = (id: string): View | undefined => views.find((v) => v.id === id);
-export const ICONS = { ChartNetwork, CircleHelp, GitFork, MapIcon, Plug, Scale, Shapes, Rotate3d };

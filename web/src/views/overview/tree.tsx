@@ -2,66 +2,25 @@
 // Twins as the tree that part-of and contains make of them; what hangs on nothing is by model below.
 import { computed, signal } from "@preact/signals";
 import { ChevronDown, ChevronRight } from "lucide-preact";
-import { entries, links, type Entry } from "~/api/catalogue";
+import { entries } from "~/api/catalogue";
+import { tree } from "~/api/tree";
 import { modelName } from "~/api/models";
 import { select, selected } from "~/app/route";
 import { Icon } from "~/ui/basic";
 import { words } from "~/words/en";
 import { attentionOf } from "./attention";
 
-/** Names of relationships that say what a thing is part of: from the part (up) or from the whole (down). */
-const UP = ["partOf", "isPartOf", "locatedIn", "hasParent", "isIn", "inside", "of"];
-const DOWN = ["contains", "hasPart", "has", "hosts", "includes"];
-
-interface Node {
-  entry: Entry;
-  children: number[];
-}
-
-const tree = computed(() => {
-  const list = entries.value;
-  const l = links.value;
-  const parent = new Int32Array(list.length).fill(-1);
-  const rank = new Uint8Array(list.length).fill(255);
-  const up = l.names.map((n) => UP.indexOf(n));
-  const down = l.names.map((n) => DOWN.indexOf(n));
-  for (let i = 0; i < l.name.length; i++) {
-    const name = l.name[i]!;
-    const set = (child: number, of: number, r: number) => {
-      if (r < rank[child]! && child !== of) {
-        rank[child] = r;
-        parent[child] = of;
-      }
-    };
-    // The whole knows its parts better than a part its place.
-    if (down[name]! >= 0) set(l.to[i]!, l.from[i]!, down[name]!);
-    else if (up[name]! >= 0) set(l.from[i]!, l.to[i]!, 10 + up[name]!);
-  }
-  const nodes: Node[] = list.map((entry) => ({ entry, children: [] }));
-  const roots: number[] = [];
-  list.forEach((_, i) => {
-    if (parent[i]! >= 0 && !loops(parent, i)) nodes[parent[i]!]!.children.push(i);
-    else roots.push(i);
-  });
-  const size = (i: number): number => nodes[i]!.children.reduce((n, c) => n + size(c), 1);
-  const whole = roots
-    .filter((i) => nodes[i]!.children.length)
-    .map((i) => ({ i, n: size(i) }))
-    .sort((a, b) => b.n - a.n)
-    .map((w) => w.i);
+const parts = computed(() => {
+  const t = tree.value;
+  const whole = t.roots.filter((i) => t.children[i]!.length);
   const lone = new Map<string, number[]>();
-  for (const i of roots) {
-    if (nodes[i]!.children.length) continue;
-    const m = list[i]!.model;
+  for (const i of t.roots) {
+    if (t.children[i]!.length) continue;
+    const m = entries.value[i]!.model;
     lone.set(m, [...(lone.get(m) ?? []), i]);
   }
-  return { nodes, whole, lone };
+  return { whole, lone };
 });
-
-function loops(parent: Int32Array, i: number): boolean {
-  for (let at = parent[i]!, n = 0; at >= 0; at = parent[at]!) if (at === i || ++n > 64) return true;
-  return false;
-}
 
 const openNodes = signal<ReadonlySet<string>>(new Set());
 const toggle = (key: string) => {
@@ -125,34 +84,27 @@ function Row(p: RowProps) {
 const isOpen = (k: string, start: boolean) => openNodes.value.has(k) !== start;
 
 function rowsOf(i: number, depth: number, out: RowProps[]): void {
-  const { nodes } = tree.value;
-  const n = nodes[i]!;
-  const k = n.entry.id;
+  const e = entries.value[i]!;
+  const children = tree.value.children[i]!;
   const start = depth < 1;
-  out.push({ k, depth, title: n.entry.label, hint: modelName(n.entry.model), id: k, count: n.children.length, start });
-  if (isOpen(k, start)) for (const c of n.children) rowsOf(c, depth + 1, out);
+  out.push({ k: e.id, depth, title: e.label, hint: modelName(e.model), id: e.id, count: children.length, start });
+  if (isOpen(e.id, start)) for (const c of children) rowsOf(c, depth + 1, out);
 }
 
 const ROWS_MAX = 2000;
 
 export function Tree() {
-  const { nodes, whole, lone } = tree.value;
+  const { whole, lone } = parts.value;
   const rows: RowProps[] = [];
   for (const i of whole) rowsOf(i, 0, rows);
   for (const [model, list] of lone) {
     const k = "model:" + model;
     rows.push({ k, depth: 0, title: modelName(model), hint: "", count: list.length, start: false });
-    if (isOpen(k, false))
-      for (const i of list)
-        rows.push({
-          k: nodes[i]!.entry.id,
-          depth: 1,
-          title: nodes[i]!.entry.label,
-          hint: "",
-          id: nodes[i]!.entry.id,
-          count: 0,
-          start: false,
-        });
+    if (!isOpen(k, false)) continue;
+    for (const i of list) {
+      const e = entries.value[i]!;
+      rows.push({ k: e.id, depth: 1, title: e.label, hint: "", id: e.id, count: 0, start: false });
+    }
   }
   return (
     <div class="tree" role="tree" aria-label={words.overview.tree}>
