@@ -126,9 +126,9 @@ class WithTokens(unittest.TestCase):
                 reply = self.ask(server, token)
                 self.assertEqual((reply.status, reply.code), (401, "Unauthorized"), token)
                 self.assertTrue(reply.header("www-authenticate").startswith("Bearer"))
-            for path in ["/nothing", "/metrics", "/openapi.json", "/", "/worlds", "/changes"]:
+            for path in ["/nothing", "/metrics", "/openapi.json", "/worlds", "/changes", "/watch", "/graph"]:
                 self.assertEqual(self.ask(server, None, path).status, 401, path)
-            for path in ["/healthz", "/readyz"]:
+            for path in ["/healthz", "/readyz", "/"]:  # the page holds no data
                 self.assertEqual(self.ask(server, None, path).status, 200, path)
             self.assertEqual(
                 server.get("/models", headers={"Host": "any.example", "Authorization": "Bearer alpha-secret"}).status,
