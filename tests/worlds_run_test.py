@@ -66,6 +66,59 @@ class Runs(kit.Case):
         self.call("POST", "/run", {"for": "PT1H"}, 400)
         self.call("POST", "/worlds/none/run", {"for": "PT1H"}, 404)
 
+    def line(self):
+        """A line for the flow engine: a part every 10 s, a saw of 4 s, a press of 13 s."""
+        texts = [{"@type": "Property", "name": name, "schema": "string"} for name in ("kind", "state")]
+        self.call("POST", "/models", [{"@id": "dtmi:t:Station;1", "@type": "Interface",
+                                       "@context": "dtmi:dtdl:context;3",
+                                       "contents": texts + [{"@type": "Relationship", "name": "feeds"}]}], 201)
+        names = ("parts", "saw", "press", "store")
+        for name in names:
+            self.call("PUT", "/digitaltwins/" + name, {"$metadata": {"$model": "dtmi:t:Station;1"}, "kind": name})
+        for a, b in zip(names, names[1:]):
+            self.call("PUT", "/digitaltwins/%s/relationships/%s" % (a, b),
+                      {"$targetId": b, "$relationshipName": "feeds"})
+        self.call("PUT", "/mappings/line", {
+            "engine": "flow", "edges": [{"relationship": "feeds"}],
+            "nodes": [{"model": "dtmi:t:Station;1", "roles": {"kind": "kind", "state": "state"}}],
+            "config": {"nodes": {"parts": {"is": "source", "gap": 10}, "saw": {"is": "station", "service": 4},
+                                 "press": {"is": "station", "service": 13}, "store": {"is": "sink"}}}})
+
+    def trace(self, world, query=""):
+        status, headers, text = self.server.http("GET", "/worlds/%s/trace%s" % (world, query))
+        self.assertEqual((status, headers["content-type"]), (200, "application/x-ndjson"), text)
+        return [json.loads(line) for line in text.splitlines()]
+
+    def test_items_are_followed(self):
+        self.line()
+        self.fork("f")
+        self.call("POST", "/worlds/f/run", {"for": "PT10M", "trace": {"items": 5}}, 202)
+        done = self.ended("f")
+        lines = self.trace("f")
+        self.assertEqual(done["trace"], {"items": 5, "followed": 5, "events": len(lines), "full": False})
+        self.assertEqual([line["n"] for line in lines], list(range(1, len(lines) + 1)))
+        one = self.trace("f", "?item=3&source=parts")
+        self.assertEqual([(line["twin"], line["what"]) for line in one],
+                         [("parts", "made"), ("parts", "leave"), ("saw", "enter"), ("saw", "start"), ("saw", "done"),
+                          ("saw", "leave"), ("press", "enter"), ("press", "start"), ("press", "done"),
+                          ("press", "leave"), ("store", "out")])
+        self.assertEqual(self.trace("f", "?after=4&limit=3"), lines[4:7])
+        self.assertEqual(self.trace("f", "?twin=press"), [line for line in lines if line["twin"] == "press"])
+        table = self.ok(self.server.run("worlds", "trace", "f", "--item", "3")).out
+        self.assertIn("Source", table.splitlines()[0])
+        self.assertEqual(len(table.splitlines()), 2 + len(one))
+        again = self.ok(self.server.run("worlds", "trace", "f", "--json", "--twin", "saw")).out
+        self.assertEqual([json.loads(line) for line in again.splitlines()],
+                         [line for line in lines if line["twin"] == "saw"])
+        for bad in ({"items": 0}, {"items": 100001}, {"items": "x"}, {}, {"items": 1, "more": 2}, 5):
+            self.call("POST", "/worlds/f/run", {"for": "PT1M", "trace": bad}, 400)
+        for bad in ("?item=x", "?limit=0", "?after=-1"):
+            self.assertEqual(self.server.http("GET", "/worlds/f/trace" + bad)[0], 400, bad)
+        self.server.kill()
+        self.server.start()
+        self.assertEqual(self.trace("f"), lines)
+        self.assertEqual(self.server.http("GET", "/trace")[0], 400)
+
     def test_killed_and_taken_up(self):
         self.fork("whole", "pieces")
         want = {"for": "P2D", "output": "PT1M"}

@@ -541,7 +541,9 @@ typedef struct SosiaRun {
     double rtol, atol;        // 0: 1e-6, 1e-9 (SI)
     SosiaStr changes;         // JSON: [{"at":"PT2H","twin","property","value"}], after the beginning; or ""
     SosiaStr kpis;            // names of what is counted, separated by commas; "": all KPIs of the world
+    int32_t trace;            // follow the first so many items (at most SOSIA_TRACE_MAX), see sosia_trace; 0: none
 } SosiaRun;
+#define SOSIA_TRACE_MAX 100000
 // Begin, or go on. The body is {"state","now","until",...} as in GET of a world. It is kept by then: whatever happens
 // to the process, the run is taken up by the next. Errors: WORLD_NOT_FOUND, UNSUPPORTED (live), ARGUMENT (also for a
 // KPI that there is not), WORLD_RUNNING, LIMIT (64 at once), STORAGE, STORAGE_FULL.
@@ -550,6 +552,19 @@ SosiaErr sosia_run(Sosia *s, const SosiaCaller *who, const SosiaRun *r, SosiaOut
 SosiaErr sosia_run_pause(Sosia *s, const SosiaCaller *who, SosiaStr world, SosiaOut *out);
 // How far it is: state is idle, starting, running, paused, done or failed. Waits up to wait_ns for its end.
 SosiaErr sosia_run_status(Sosia *s, const SosiaCaller *who, SosiaStr world, int64_t wait_ns, SosiaOut *out);
+
+// What became of single items (parts, patients, orders) of a run that follows them: the newest that did. It is kept
+// with the run, and bounded: what does not fit is left out (the run's status says "full").
+typedef struct SosiaTrace {
+    SosiaStr world;
+    SosiaStr twin, source; // only what happened there; only items made there; "": any
+    int64_t item;          // only the item of that number, plus 1; 0: any
+    uint64_t after;        // events behind that number
+    int32_t limit;         // lines at most; 0: 100,000, which is the most
+} SosiaTrace;
+// Lines {"n":17,"time","twin","what","item","source"}, ascending; what: made, enter, start, done, block, leave, lost,
+// out; of twins without an item: fail, repair. Errors: WORLD_NOT_FOUND, UNSUPPORTED (live), READ_ONLY (the past).
+SosiaErr sosia_trace(Sosia *s, const SosiaCaller *who, const SosiaTrace *t, SosiaOut *out);
 
 // Try a what-if (a definition, docs/worlds.md): fork one instant twice, with one seed, and let both run at once, one of
 // them with the changes. The worlds are ordinary forks.

@@ -97,6 +97,14 @@ typedef struct sim_due {
     uint64_t arg;
 } sim_due;
 
+// What happened to a thing that moves among the rows of an engine: a part, a patient.
+typedef struct sim_trace {
+    sim_time t;
+    uint64_t item;       // its number at its source
+    sim_row row, source; // of role 0: where it is, who made it; UINT32_MAX: none
+    const char *what;    // one word; lives as long as the engine
+} sim_trace;
+
 typedef struct sim_ctx sim_ctx;
 struct sim_ctx {
     const sim_topo *topo; // NULL: the engine asked for none
@@ -134,6 +142,8 @@ struct sim_ctx {
     const uint8_t *bound;    // by role: 1 when any row is of a twin or relationship; else nobody sees what is written
     // Likewise of one row: 1 when it is of a twin or relationship.
     int (*bound_row)(const sim_ctx *c, uint32_t col, sim_row row);
+    // Somebody follows single things: to be called in order of time, during init and react. NULL: nobody does.
+    void (*trace)(sim_ctx *c, const sim_trace *t);
 };
 
 // An engine. Functions return 0, or what ctx->fail gave.

@@ -13,7 +13,7 @@ typedef struct RunWorld {
     Common common;
     Str until, length, output, solver, changes;
     double speed, rtol;
-    int64_t steps;
+    int64_t steps, trace;
     bool detach, quiet;
 } RunWorld;
 
@@ -24,6 +24,7 @@ static const Opt run_opts[] = {
     OPT(RunWorld, output, OPT_STR, 'o', "output", "TIME", "write what moves all the time so often (1m)"),
     OPT(RunWorld, changes, OPT_STR, 'c', "changes", "FILE", "planned changes, a JSON list (\"-\": stdin)"),
     OPT_RANGE(RunWorld, steps, "steps", "N", "only so many instants, then it stands", 1, INT64_MAX),
+    OPT_RANGE(RunWorld, trace, "trace", "N", "follow the first N items, see worlds trace", 1, 100000),
     OPT(RunWorld, solver, OPT_STR, 0, "solver", "NAME", "auto, rk45 or cvode"),
     OPT(RunWorld, rtol, OPT_F64, 0, "rtol", "N", "relative tolerance (1e-6)"),
     OPT(RunWorld, detach, OPT_FLAG, 'd', "detach", NULL, "do not wait for its end"),
@@ -74,6 +75,7 @@ static Err body_of(const RunWorld *o, Buf *b) {
     member(b, "solver", o->solver);
     number(b, "speed", o->speed);
     number(b, "rtol", o->rtol);
+    if (o->trace) buf_printf(b, "%s\"trace\":{\"items\":%lld}", b->n > 1 ? "," : "", (long long)o->trace);
     if (o->steps) buf_printf(b, "%s\"steps\":%lld", b->n > 1 ? "," : "", (long long)o->steps);
     TRY(put_changes(o, b));
     buf_byte(b, '}');
@@ -134,6 +136,7 @@ static Err report(const Json *status, Str world) {
     note("%.*s is %.*s at %.*s: %.0f instants, %.0f values, %.2f s", STR_ARG(world), STR_ARG(state), STR_ARG(now),
          number_in(status, STR("instants")), number_in(status, STR("values")), number_in(status, STR("seconds")));
     hint("see what came of it: sosia worlds diff %.*s", STR_ARG(world));
+    if (json_get(status, STR("trace"))) hint("what became of single items: sosia worlds trace %.*s", STR_ARG(world));
     return ERR_OK;
 }
 
@@ -201,7 +204,8 @@ const Command cmd_worlds_run = {
              "it with --world WORLD, ask for its history, compare it. Ctrl-C stops watching; the run goes on.",
     .examples = "  sosia worlds run night-shift --for 8h\n"
                 "  sosia worlds run night-shift --until 2026-12-01T06:00:00Z --output 15m\n"
-                "  sosia worlds run night-shift --for 1h --speed 60 --detach",
+                "  sosia worlds run night-shift --for 1h --speed 60 --detach\n"
+                "  sosia worlds run night-shift --for 8h --trace 100",
     .opts = run_opts,
     .size = sizeof(RunWorld),
     .client = true,

@@ -24,6 +24,7 @@ static void run_unref(Run *r) {
     buf_free(&r->why);
     buf_free(&r->notes);
     kpis_free(r->kpis);
+    flow_trace_free(r->trace);
     mem_free((void *)r->kpi_names.p);
     mem_free((void *)r->changes.p);
     pthread_cond_destroy(&r->wake);
@@ -298,16 +299,26 @@ static Run *run_new(Sosia *e, Realm *realm, const SosiaRun *a, int64_t begin, in
     r->solver = *o;
     r->changes = own_copy(a->changes);
     r->kpi_names = own_copy(a->kpis);
+    if (a->trace > 0) {
+        r->trace = flow_trace_new((uint32_t)a->trace);
+        r->trace->number = realm->scenario->number;
+        r->trace->goes_on = true;
+    }
     pthread_mutex_init(&r->lock, NULL);
     cond_init_mono(&r->wake);
     return r;
 }
 
-// A run that stands: what it counted goes on with the next.
-static void take_kpis(Run *from, Run *to) {
+// A run that stands: what it counted goes on with the next, and its trace stays unless there is a new one.
+static void take_over(Run *from, Run *to) {
     pthread_mutex_lock(&from->lock);
     to->kpis = from->kpis;
     from->kpis = NULL;
+    if (!to->trace) {
+        to->trace = from->trace;
+        from->trace = NULL;
+        if (to->trace) to->trace->goes_on = false;
+    }
     pthread_mutex_unlock(&from->lock);
 }
 
@@ -323,7 +334,7 @@ static Err enlist(Sosia *e, Run *r) {
     if (err) old = NULL;
     if (!err) {
         if (old) list_remove(e, old);
-        if (old) take_kpis(old, r);
+        if (old) take_over(old, r);
         r->next = e->runs;
         e->runs = run_ref(r);
         e->runs_at_work++;
@@ -359,6 +370,8 @@ static Err until_of(const SosiaRun *a, const Realm *realm, int64_t begin, int64_
         return say(out, ERR_ARGUMENT, "that is longer than clocks go: until 2262");
     if (a->speed < 0 || a->output_ns < 0 || a->steps < 0)
         return say(out, ERR_ARGUMENT, "speed, output and steps are from 0 on");
+    if (a->trace < 0 || a->trace > SOSIA_TRACE_MAX)
+        return say(out, ERR_ARGUMENT, "a trace follows from 1 to %d items", SOSIA_TRACE_MAX);
     if (!*until) return say(out, ERR_ARGUMENT, "say until when it is to run: \"until\", or \"for\"");
     if (*until <= begin) return say(out, ERR_ARGUMENT, "the world's clock is past that instant already");
     return ERR_OK;
@@ -422,6 +435,7 @@ void run_again(Sosia *s, Realm *realm, const SosiaRun *a, RatesSolver solver, in
     RatesOptions o = {.solver = solver, .rtol = a->rtol, .atol = a->atol};
     Run *r = run_new(s, realm, a, begin_ns, a->until_ns, &o);
     r->resumed = begun;
+    r->trace = run_kept_trace(realm);
     r->epoch_ns = r->now_ns = run_clock(realm);
     if (!enlist(s, r)) (void)!set_off(s, r);
     run_unref(r);
@@ -452,6 +466,10 @@ static void status(Run *r, Buf *out) {
                (long long)r->stats.told);
     json_put_f64(out, r->speed);
     if (r->anew) buf_printf(out, ",\"begunAnew\":true");
+    if (r->trace) {
+        buf_printf(out, ",\"trace\":");
+        flow_trace_tell(r->trace, out);
+    }
     if (r->notes.n) buf_printf(out, ",\"notes\":[%.*s]", STR_ARG(buf_str(&r->notes)));
     if (r->err && r->state == RUN_FAILED) {
         buf_printf(out, ",\"error\":{\"code\":\"%s\",\"message\":", err_wire(r->err));
@@ -493,12 +511,27 @@ Kpis *run_counted(const Realm *realm, const char **state) {
     return k;
 }
 
+Trace *run_traced(const Realm *realm) {
+    Run *r = run_of(realm->engine, realm);
+    Buf bytes = {0};
+    if (r) {
+        pthread_mutex_lock(&r->lock);
+        if (r->trace) flow_trace_encode(r->trace, &bytes);
+        pthread_mutex_unlock(&r->lock);
+        run_unref(r);
+    }
+    Trace *t = bytes.n ? flow_trace_decode(buf_str(&bytes)) : NULL;
+    buf_free(&bytes);
+    return t ? t : run_kept_trace(realm);
+}
+
 void run_counted_forget(Sosia *e, Str world, Str twin) {
     pthread_mutex_lock(&e->runs_lock);
     for (Run *r = e->runs; r; r = r->next) {
         if (!str_eq(r->realm->name, world)) continue;
         pthread_mutex_lock(&r->lock);
         r->forgets += r->kpis && kpis_forget(r->kpis, twin);
+        r->forgets += r->trace && flow_trace_forget(r->trace, twin);
         pthread_mutex_unlock(&r->lock);
     }
     pthread_mutex_unlock(&e->runs_lock);
@@ -523,6 +556,20 @@ SosiaErr sosia_run_status(Sosia *s, const SosiaCaller *who, SosiaStr world, int6
     if (r) run_unref(r);
     realm_unref(realm);
     return SOSIA_OK;
+}
+
+SosiaErr sosia_trace(Sosia *s, const SosiaCaller *who, const SosiaTrace *a, SosiaOut *out) {
+    (void)who;
+    Realm *realm;
+    Err err = scenario_named(s, a->world, &realm, out);
+    if (err) return (SosiaErr)err;
+    TraceAsk ask = {.twin = a->twin, .source = a->source, .after = a->after, .limit = a->limit};
+    ask.item = a->item > 0 ? a->item - 1 : -1;
+    Trace *t = run_traced(realm);
+    if (t) flow_trace_show(t, &ask, &out->body);
+    flow_trace_free(t);
+    realm_unref(realm);
+    return out->body.full ? SOSIA_LIMIT : SOSIA_OK;
 }
 
 // ---- ending -------------------------------------------------------------------------------------------------------

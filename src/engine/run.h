@@ -43,6 +43,8 @@ void run_show(Realm *r, Buf *out);
 // What a run of that world counted so far, as of now or as it was kept: a copy, free it with kpis_free. NULL: there was
 // no run. *state: its name as in its status. Any thread.
 struct Kpis *run_counted(const Realm *r, const char **state);
+// The trace of a run of that world: a copy, free it with flow_trace_free; NULL: there is none. Any thread.
+struct Trace *run_traced(const Realm *r);
 // Its world is dropped: end it soon. Any thread.
 void run_abandon(Realm *r);
 // The engine has opened: take up what ran when it ended; what cannot be read is left alone.

@@ -122,8 +122,8 @@ static Err pieces_of(Sosia *e, Str world, Pieces *p, Buf *bytes) {
     return err;
 }
 
-// Empty: nothing was counted yet. Returns r->forgets of then.
-static uint32_t encode_kpis(Run *r, RunState state, Buf *out) {
+// Empty: nothing was counted yet, nothing is followed. Returns r->forgets of then.
+static uint32_t encode_counted(Run *r, RunState state, Buf *out, Buf *trace) {
     pthread_mutex_lock(&r->lock);
     uint32_t forgets = r->forgets;
     if (r->kpis) {
@@ -131,21 +131,30 @@ static uint32_t encode_kpis(Run *r, RunState state, Buf *out) {
         r->kpis->number = r->realm->scenario->number;
         kpis_encode(r->kpis, out);
     }
+    if (r->trace) flow_trace_encode(r->trace, trace);
     pthread_mutex_unlock(&r->lock);
     return forgets;
 }
 
+// Those that there are; returns how many.
+static int64_t counted_items(const Run *r, const Buf *counted, const Buf *trace, SosiaItem *out) {
+    int64_t n = 0;
+    if (counted->n) out[n++] = (SosiaItem){.kind = KPI_KIND, .key = r->realm->name, .value = buf_str(counted)};
+    if (trace->n) out[n++] = (SosiaItem){.kind = TRACE_KIND, .key = r->realm->name, .value = buf_str(trace)};
+    return n;
+}
+
 // Something of what was counted is forgotten meanwhile: without it again.
-static Err keep_kpis_again(Run *r, RunState state, uint32_t forgets) {
+static Err keep_again(Run *r, RunState state, uint32_t forgets) {
     Err err = ERR_OK;
     while (!err) {
-        Buf counted = {0};
-        uint32_t now = encode_kpis(r, state, &counted);
-        if (now != forgets) {
-            SosiaItem item = {.kind = KPI_KIND, .key = r->realm->name, .value = buf_str(&counted)};
-            err = (Err)sosia_items_put_wait(r->engine, &item, 1);
-        }
+        Buf counted = {0}, trace = {0};
+        uint32_t now = encode_counted(r, state, &counted, &trace);
+        SosiaItem items[2];
+        int64_t n = counted_items(r, &counted, &trace, items);
+        if (now != forgets && n) err = (Err)sosia_items_put_wait(r->engine, items, n);
         buf_free(&counted);
+        buf_free(&trace);
         if (now == forgets) break;
         forgets = now;
     }
@@ -157,11 +166,11 @@ static Err put_all(Run *r, const Kept *k, Str bytes) {
     Pieces old;
     Err err = pieces_of(r->engine, r->realm->name, &old, NULL);
     uint64_t n = k->pieces > old.count ? k->pieces : old.count;
-    SosiaItem *items = mem_alloc((size_t)(n + 2) * sizeof *items);
-    Buf head = {0}, counted = {0}, *keys = mem_alloc((size_t)(n ? n : 1) * sizeof *keys);
+    SosiaItem *items = mem_alloc((size_t)(n + 3) * sizeof *items);
+    Buf head = {0}, counted = {0}, trace = {0}, *keys = mem_alloc((size_t)(n ? n : 1) * sizeof *keys);
     encode(k, &head);
-    uint32_t forgets = encode_kpis(r, k->state, &counted);
-    items[n + 1] = (SosiaItem){.kind = KPI_KIND, .key = r->realm->name, .value = buf_str(&counted)};
+    uint32_t forgets = encode_counted(r, k->state, &counted, &trace);
+    int64_t more = counted_items(r, &counted, &trace, items + n + 1);
     items[0] = (SosiaItem){.kind = RUN_KIND, .key = r->realm->name, .value = buf_str(&head)};
     for (uint64_t i = 0; i < n; i++) {
         int64_t at = (int64_t)i * RUN_PIECE_BYTES, left = bytes.n - at;
@@ -171,13 +180,14 @@ static Err put_all(Run *r, const Kept *k, Str bytes) {
             items[i + 1].value = str_sub(bytes, at, at + (left < RUN_PIECE_BYTES ? left : RUN_PIECE_BYTES));
         else items[i + 1].remove = true;
     }
-    if (!err) err = (Err)sosia_items_put_wait(r->engine, items, (int64_t)n + 1 + (counted.n > 0));
-    if (!err && counted.n) err = keep_kpis_again(r, k->state, forgets);
+    if (!err) err = (Err)sosia_items_put_wait(r->engine, items, (int64_t)n + 1 + more);
+    if (!err && more) err = keep_again(r, k->state, forgets);
     for (uint64_t i = 0; i < n; i++) buf_free(&keys[i]);
     mem_free(keys);
     mem_free(items);
     buf_free(&head);
     buf_free(&counted);
+    buf_free(&trace);
     buf_free(&old.keys);
     return err;
 }
@@ -235,6 +245,8 @@ void run_forget(Sosia *e, Str world, uint64_t number) {
     (void)sosia_items_put_wait(e, &item, 1);
     item.kind = KPI_KIND;
     (void)sosia_items_put_wait(e, &item, 1);
+    item.kind = TRACE_KIND;
+    (void)sosia_items_put_wait(e, &item, 1);
     for (const char *p = old.keys.p, *end = p ? p + old.keys.n : p; p < end; p += strlen(p) + 1) {
         item = (SosiaItem){.kind = RUN_STATE_KIND, .key = str_of(p), .remove = true};
         (void)sosia_items_put_wait(e, &item, 1);
@@ -257,6 +269,21 @@ static Err kept_kpis_forget(Sosia *e, Str world, Str twin) {
     return err;
 }
 
+static Err kept_trace_forget(Sosia *e, Str world, Str twin) {
+    Finding f;
+    Err err = find_item(e, TRACE_KIND, world, &f);
+    Trace *t = !err && f.found ? flow_trace_decode(buf_str(&f.bytes)) : NULL;
+    if (t && flow_trace_forget(t, twin)) {
+        buf_reset(&f.bytes);
+        flow_trace_encode(t, &f.bytes);
+        SosiaItem item = {.kind = TRACE_KIND, .key = world, .value = buf_str(&f.bytes)};
+        err = (Err)sosia_items_put_wait(e, &item, 1);
+    }
+    flow_trace_free(t);
+    buf_free(&f.bytes);
+    return err;
+}
+
 Err run_state_forget(Sosia *e, Str world, Str twin) {
     run_counted_forget(e, world, twin);
     Pieces old;
@@ -267,6 +294,7 @@ Err run_state_forget(Sosia *e, Str world, Str twin) {
         items[n++] = (SosiaItem){.kind = RUN_STATE_KIND, .key = str_of(p), .remove = true};
     if (!err && n) err = (Err)sosia_items_put_wait(e, items, n);
     if (!err) err = kept_kpis_forget(e, world, twin);
+    if (!err) err = kept_trace_forget(e, world, twin);
     mem_free(items);
     buf_free(&old.keys);
     return err;
@@ -282,6 +310,17 @@ Kpis *run_kept_kpis(const Realm *realm) {
     buf_free(&f.bytes);
     if (!k || k->number == realm->scenario->number) return k;
     kpis_free(k); // of another world of that name
+    return NULL;
+}
+
+Trace *run_kept_trace(const Realm *realm) {
+    Finding f;
+    Trace *t = NULL;
+    if (!realm->scenario || !realm->scenario->number) return NULL;
+    if (!find_item(realm->engine, TRACE_KIND, realm->name, &f) && f.found) t = flow_trace_decode(buf_str(&f.bytes));
+    buf_free(&f.bytes);
+    if (!t || t->number == realm->scenario->number) return t;
+    flow_trace_free(t); // of another world of that name
     return NULL;
 }
 

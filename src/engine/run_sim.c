@@ -167,6 +167,34 @@ static Err build(Run *r, View *v, Kpis **kpis, Diag *d) {
     return plan_changes(r, v, false, d);
 }
 
+// ---- what is followed ---------------------------------------------------------------------------------------------
+
+static void follow(void *ctx, const SimTrace *x) {
+    Run *r = ctx;
+    pthread_mutex_lock(&r->lock);
+    flow_trace_add(r->trace, sim_world_ns(r->epoch_ns, x->t), x);
+    pthread_mutex_unlock(&r->lock);
+}
+
+// The Sim is there, and not started or loaded yet.
+static void trace_begin(Run *r, bool anew) {
+    if (!r->trace || !r->trace->goes_on) return;
+    pthread_mutex_lock(&r->lock);
+    flow_trace_graph(r->trace, r->model.graph);
+    if (anew) flow_trace_anew(r->trace);
+    pthread_mutex_unlock(&r->lock);
+    sim_tracer(r->sim, follow, r);
+}
+
+static void trace_end(Run *r) {
+    if (!r->trace) return;
+    pthread_mutex_lock(&r->lock);
+    flow_trace_graph(r->trace, NULL);
+    pthread_mutex_unlock(&r->lock);
+}
+
+// ---- making it -----------------------------------------------------------------------------------------------------
+
 // Where it was, when that is known; else from the world as it is.
 static Err make(Run *r, View *v, Kpis **kpis, Diag *d) {
     int64_t time = (int64_t)view_meta(v, META_TIME), epoch = r->epoch_ns;
@@ -176,6 +204,7 @@ static Err make(Run *r, View *v, Kpis **kpis, Diag *d) {
         TRY(build(r, v, kpis, d));
         TRY(sim_model_gather(&r->model, r->sim, v, 1, d));
         if (run_load(r)) {
+            trace_begin(r, false);
             run_kpis_begin(r, *kpis, true);
             return r->resumed ? ERR_OK : plan_changes(r, v, true, d);
         }
@@ -186,6 +215,7 @@ static Err make(Run *r, View *v, Kpis **kpis, Diag *d) {
     }
     TRY(build(r, v, kpis, d));
     TRY(sim_model_gather(&r->model, r->sim, v, 1, d));
+    trace_begin(r, true);
     TRY(sim_start(r->sim, d));
     run_kpis_begin(r, *kpis, false);
     return plan_changes(r, v, true, d);
@@ -210,6 +240,7 @@ Err run_prepare(Run *r, Diag *d) {
 }
 
 void run_unprepare(Run *r) {
+    trace_end(r);
     sim_free(r->sim);
     sim_model_free(&r->model);
     r->sim = NULL;

@@ -2,6 +2,7 @@
 // Inside of runs: the Sim of a run and the way of its values to the world and back. The run's thread only, unless it
 // says otherwise.
 #pragma once
+#include "engine/flow_trace.h"
 #include "engine/kpi.h"
 #include "engine/run.h"
 #include "engine/scenarios.h"
@@ -36,7 +37,8 @@ struct Run {
     _Atomic bool renew;     // it is to be
     _Atomic bool abandoned; // its world is dropped: nothing is kept any more
     Kpis *kpis;             // NULL: not made yet; the thread makes and moves it
-    uint32_t forgets;       // how often something of it was forgotten
+    Trace *trace;           // of items, or NULL; goes_on: this run adds to it
+    uint32_t forgets;       // how often something of them was forgotten
 
     // The thread's own.
     SimModel model;
@@ -79,6 +81,8 @@ MUST Err run_ask(Run *r, RunState state);
 bool run_find(Run *r, uint64_t seq, int64_t time);
 // What was counted, as it was kept beside it; NULL: nothing.
 Kpis *run_kept_kpis(const Realm *realm);
+// The trace, as it was kept beside it; NULL: none.
+Trace *run_kept_trace(const Realm *realm);
 // Load it into r->sim. False: it is of another model, or damaged; r->sim is good for nothing.
 bool run_load(Run *r);
 // Take up a run that ended with the process, as it was asked for. begun: its planned changes are in the checkpoint.

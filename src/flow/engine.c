@@ -77,6 +77,7 @@ static const sim_role roles[] = {
 
 static const char *const state_names[FLOW_STATES] = {"idle", "busy", "setup", "blocked", "waiting", "down", "off"};
 
+enum { TRACE_ROOM = 64 };
 enum { SHOWN_MAX = R_UTILISATION - R_STATE + 1 };
 
 typedef struct Place {
@@ -330,8 +331,32 @@ static void *resize(void *ctx, size_t size) {
     return s + base;
 }
 
+static const char *const trace_names[] = { // ORDER FLOW_TRACE
+    "made", "enter", "start", "done", "block", "leave", "lost", "out", "fail", "repair"};
+
+static uint32_t *topo_rows(const sim_ctx *c);
+
+static void told_trace(void *ctx, const FlowTrace *t, uint32_t n) {
+    sim_ctx *c = ctx;
+    const uint32_t *rows = topo_rows(c);
+    for (uint32_t k = 0; k < n; k++) {
+        sim_trace x = {.t = t[k].t, .item = t[k].item, .source = UINT32_MAX, .what = trace_names[t[k].what]};
+        x.row = rows[t[k].node];
+        if (t[k].source != UINT32_MAX) x.source = rows[t[k].source];
+        c->trace(c, &x);
+    }
+}
+
+// Somebody follows items: what is kept of them until they are told.
+static void trace_to(sim_ctx *c, Flow *f, FlowTrace *room) {
+    f->told = c->trace ? told_trace : NULL;
+    f->trace = room;
+    f->trace_room = TRACE_ROOM;
+    f->traced = 0;
+}
+
 // For each instant: f is not cleared as a whole, flow_bind sets the rest.
-static void bind(sim_ctx *c, Flow *f, Diag *d) {
+static void bind(sim_ctx *c, Flow *f, FlowTrace *room, Diag *d) {
     const Place *p = place_of(c);
     f->resize = resize;
     f->ctx = f;
@@ -339,10 +364,8 @@ static void bind(sim_ctx *c, Flow *f, Diag *d) {
     f->d = d;
     f->err = ERR_OK;
     f->bad = NONE;
-    f->told = NULL;
     f->told_ctx = c;
-    f->trace = NULL;
-    f->traced = 0;
+    trace_to(c, f, room);
     char *s = c->state;
     flow_bind(f, (const FlowModel *)(const void *)(s + p->model_at), s + p->flow_at);
 }
@@ -502,6 +525,7 @@ static double look_further(const sim_ctx *c, Flow *f, const uint32_t *topo_of, u
 static void look_ahead(sim_ctx *c, const Flow *f, const uint32_t *topo_of) {
     Place *p = place_of(c);
     p->ahead = flow_event_time(f);
+    if (c->trace) return; // who follows items sees every event, at its instant
     if (isinf(p->ahead) || f->h->size > AHEAD_BYTES) return;
     if (p->skip) {
         p->skip--;
@@ -559,9 +583,11 @@ static double week_of(int64_t epoch_ns) {
 
 static int begin(sim_ctx *c, const Build *b, const FlowModel *m) {
     Diag d = {0};
+    FlowTrace room[TRACE_ROOM];
     lay_out(c, b, m);
     Flow f = {.resize = resize, .told_ctx = c, .d = &d};
     f.ctx = &f;
+    trace_to(c, &f, room);
     f.m = (const FlowModel *)(const void *)((char *)c->state + place_of(c)->model_at);
     FlowStart s = {
         .seed = c->seed, .scenario = c->scenario[0], .week_s = week_of(*c->epoch_ns), .warmup = b->f->warmup};
@@ -571,6 +597,7 @@ static int begin(sim_ctx *c, const Build *b, const FlowModel *m) {
     }
     for (uint32_t e = 0; e < c->topo->edges; e++) put_inputs(c, &f, b->node_of, b->edge_of, R_WEIGHT, e);
     flow_begin(&f);
+    trace_end(&f);
     int result = f.err == ERR_OK ? 0 : run_failed(c, &f, b->topo_of, &d);
     for (uint32_t i = 0; i < f.m->nodes && result == 0; i++) node_tick(&f, i);
     for (uint32_t i = 0; i < f.m->resources && result == 0; i++) res_tick(&f, i);
@@ -624,11 +651,12 @@ static int take_inputs(sim_ctx *c, Flow *f, sim_time t, const sim_delta *moved, 
 static int react(sim_ctx *c, sim_time t, const sim_delta *moved, uint32_t n) {
     Diag d;
     Flow f;
+    FlowTrace room[TRACE_ROOM];
     int result = 0;
     if (!place_of(c)->built) return build(c);
     if (n == 0 && t < place_of(c)->ahead) return 0;
     diag_init(&d);
-    bind(c, &f, &d);
+    bind(c, &f, room, &d);
     if (n) result = take_inputs(c, &f, t, moved, n, &d);
     if (result != 0 || flow_until(&f, t, &d) != ERR_OK) result = run_failed(c, &f, topo_rows(c), &d);
     else {

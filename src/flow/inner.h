@@ -194,8 +194,8 @@ struct Flow {
     uint32_t bad; // node the error is about
     void (*told)(void *ctx, const FlowTrace *t, uint32_t n);
     void *told_ctx;
-    FlowTrace *trace;
-    uint32_t traced;
+    FlowTrace *trace; // trace_room of them, traced not told yet
+    uint32_t traced, trace_room;
 };
 
 // ---- state.c

@@ -60,7 +60,7 @@ static void trace_flush(Flow *f) {
 
 void trace_put(Flow *f, FlowTraceWhat what, uint32_t i, uint32_t node) {
     if (!f->told) return;
-    if (f->traced == FLOW_TRACE_MAX) trace_flush(f);
+    if (f->traced == f->trace_room) trace_flush(f);
     FlowTrace *t = &f->trace[f->traced++];
     *t = (FlowTrace){.t = f->h->now, .source = UINT32_MAX, .node = node, .what = what};
     if (i == NONE) return;

@@ -154,6 +154,7 @@ static bool put_initial(Flow *f, uint32_t node) {
         if (p->kind == FLOW_CONVEYOR) {
             f->it[i].entered = 0;
             f->it[i].edge = edge;
+            trace_put(f, FLOW_T_ENTER, i, node);
             belt_initial(f, node, i);
             node_tick(f, node);
             f->n[node].entered++;
@@ -200,6 +201,7 @@ Err flow_start(Flow *f, const FlowStart *s, Diag *d) {
     f->told = s->trace;
     f->told_ctx = s->ctx;
     if (s->trace && !f->trace) f->trace = mem_alloc(FLOW_TRACE_MAX * sizeof *f->trace);
+    f->trace_room = FLOW_TRACE_MAX;
     flow_prepare(f, s);
     flow_begin(f);
     trace_end(f);

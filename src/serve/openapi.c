@@ -154,7 +154,7 @@ static const Schema SCHEMAS[] = {
      ",\"speed\":{\"type\":\"number\"},\"steps\":{\"type\":\"integer\"},\"rtol\":{\"type\":\"number\"},\"atol\":{"
      "\"type\":"
      "\"number\"},\"changes\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"kpis\":{\"type\":\"array\","
-     "\"items\":" TEXT "}}}"},
+     "\"items\":" TEXT "},\"trace\":{\"type\":\"object\",\"properties\":{\"items\":{\"type\":\"integer\"}}}}}"},
     {"RunStatus", NULL,
      "{\"type\":\"object\",\"required\":[\"state\"],\"properties\":{\"state\":" TEXT ",\"begin\":" TEXT ",\"now\":" TEXT
      ",\"until\":" TEXT

@@ -46,6 +46,7 @@ void own_definition_delete(Call *c);
 void own_run(Call *c);
 void own_run_pause(Call *c);
 void own_run_status(Call *c);
+void own_run_trace(Call *c);
 void own_ensemble(Call *c);
 void own_ensemble_look(Call *c);
 void own_ensemble_stop(Call *c);

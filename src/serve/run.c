@@ -80,7 +80,16 @@ static bool take_names(Call *c, const Json *list, Str *out) {
     return ok;
 }
 
+// {"items":1000}
+static bool take_trace(const Json *v, SosiaRun *r) {
+    const Json *items = v->type == JSON_OBJECT && v->count == 1 ? json_get(v, STR("items")) : NULL;
+    if (!items || items->type != JSON_INT || items->i < 1 || items->i > SOSIA_TRACE_MAX) return false;
+    r->trace = (int32_t)items->i;
+    return true;
+}
+
 static bool take(Call *c, const JsonMember *m, SosiaRun *r) {
+    if (str_eq(m->key, STR("trace"))) return take_trace(&m->value, r);
     if (m->value.type == JSON_STRING) return take_text(c, m->key, m->value.s, r);
     if (json_is_number(&m->value)) return take_number(m->key, &m->value, r);
     if (m->value.type != JSON_ARRAY) return false;
@@ -106,7 +115,8 @@ static bool read_body(Call *c, SosiaRun *r) {
         if (!ok)
             call_failf(c, ERR_ARGUMENT,
                        "\"%.*s\" is not a member of a run, or not what it should be: until (a time), for and output "
-                       "(\"PT8H\", \"15m\"), speed, steps, solver, rtol, atol, changes, kpis (names).",
+                       "(\"PT8H\", \"15m\"), speed, steps, solver, rtol, atol, changes, kpis (names), trace "
+                       "({\"items\":1000}).",
                        STR_ARG(body.members[i].key));
     }
     arena_free(&arena);
@@ -138,4 +148,53 @@ void own_run_pause(Call *c) {
 void own_run_status(Call *c) {
     running_new(c, 200, do_status);
     call_reader(c, on_reader);
+}
+
+// ---- its trace ----------------------------------------------------------------------------------------------------
+
+// A request's own; lives with it.
+typedef struct Tracing {
+    SosiaTrace trace;
+    SosiaErr err;
+    SosiaOut out;
+} Tracing;
+
+static void answer_trace(Call *c) {
+    Tracing *x = c->job_arg;
+    HttpReply reply = {.status = 200, .type = STR("application/x-ndjson"), .take = &x->out.body};
+    if (x->err) call_fail(c, (Err)x->err, buf_str(&x->out.message), (Str){0});
+    else call_reply(c, &reply);
+    sosia_out_free(&x->out);
+}
+
+static void trace_on_reader(Call *c) {
+    Tracing *x = c->job_arg;
+    x->out.body.max = INT64_C(256) << 20; // of a page with long names
+    x->err = sosia_trace(c->server->engine, &c->who, &x->trace, &x->out);
+    call_post(c, answer_trace);
+}
+
+// False when it was answered.
+static bool number_param(Call *c, Str name, int64_t low, int64_t high, int64_t *out) {
+    Str s = call_param(c, name);
+    if (!s.n || (str_to_i64(s, out) && *out >= low && *out <= high)) return true;
+    call_failf(c, ERR_ARGUMENT, "%.*s must be a whole number from %lld to %lld.", STR_ARG(name), (long long)low,
+               (long long)high);
+    return false;
+}
+
+void own_run_trace(Call *c) {
+    Tracing *x = http_alloc(c->req, sizeof *x);
+    int64_t item = -1, after = 0, limit = 0;
+    *x = (Tracing){.trace = {.world = c->world.n ? c->world : STR("live")}};
+    x->trace.twin = call_param(c, STR("twin"));
+    x->trace.source = call_param(c, STR("source"));
+    if (!number_param(c, STR("item"), 0, INT64_MAX - 1, &item)) return;
+    if (!number_param(c, STR("after"), 0, INT64_MAX, &after)) return;
+    if (!number_param(c, STR("limit"), 1, 100000, &limit)) return;
+    x->trace.item = item + 1;
+    x->trace.after = (uint64_t)after;
+    x->trace.limit = (int32_t)limit;
+    c->job_arg = x;
+    call_reader(c, trace_on_reader);
 }

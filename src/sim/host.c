@@ -135,6 +135,30 @@ Err inst_failed(Inst *i) {
     return ERR_SIM_FAILED;
 }
 
+// The twin that row `row` of role 0 is; UINT32_MAX: none.
+static uint32_t row_twin(const Inst *i, sim_row row) {
+    const Sim *s = i->sim;
+    uint32_t column, cell;
+    if (i->wire->e.role_count == 0 || row >= i->wire->roles[0].rows) return UINT32_MAX;
+    if (!role_cell(&i->wire->roles[0], row, &column, &cell) || s->wire->columns[column].what.link) return UINT32_MAX;
+    return cell_owner(s, column, cell);
+}
+
+static void host_trace(sim_ctx *c, const sim_trace *t) {
+    const Inst *i = inst_of(c);
+    const Sim *s = i->sim;
+    SimTrace x = {.t = t->t, .lane = (uint16_t)i->wire->lane0, .item = t->item, .what = t->what};
+    x.twin = row_twin(i, t->row);
+    x.source = row_twin(i, t->source);
+    s->tracer(s->tracer_ctx, &x);
+}
+
+void sim_tracer(Sim *s, void (*fn)(void *ctx, const SimTrace *t), void *ctx) {
+    s->tracer = fn;
+    s->tracer_ctx = ctx;
+    for (uint32_t k = 0; s->insts && k < s->wire->inst_count; k++) s->insts[k].ctx.trace = fn ? host_trace : NULL;
+}
+
 void inst_services(Inst *i) {
     const InstWire *w = i->wire;
     const Sim *s = i->sim;
@@ -158,5 +182,6 @@ void inst_services(Inst *i) {
                        .fail = host_fail,
                        .epoch_ns = &s->open.epoch_ns,
                        .bound = w->bound,
-                       .bound_row = host_bound_row};
+                       .bound_row = host_bound_row,
+                       .trace = s->tracer ? host_trace : NULL};
 }

@@ -206,6 +206,8 @@ struct Sim {
     Accel *accel[SIM_LANES_MAX]; // of the instant, by lane; NULL: no loop in it so far
     bool accelerates;            // any of them
     Diag *diag;                  // of the call
+    void (*tracer)(void *ctx, const SimTrace *t);
+    void *tracer_ctx;
 };
 
 // All lanes of a Sim.

@@ -199,6 +199,18 @@ MUST Err sim_run(Sim *s, sim_time until, int64_t steps, const SimSink *sink, sim
 // Tell what moved until now, as at a time of output. False: the sink said so.
 bool sim_tell(Sim *s, const SimSink *sink);
 sim_time sim_now(const Sim *s);
+
+// What engines tell of single things that move among twins.
+typedef struct SimTrace {
+    sim_time t;
+    uint16_t lane;
+    uint32_t twin, source; // dense: where it is, who made it; UINT32_MAX: none
+    uint64_t item;         // its number at its source
+    const char *what;      // lives as long as the engine
+} SimTrace;
+// From now on, before or after sim_start, fn hears of it; NULL: nobody. Forks and replicas do not take it over. What a
+// run does is the same with and without.
+void sim_tracer(Sim *s, void (*fn)(void *ctx, const SimTrace *t), void *ctx);
 // Earliest instant at which anything will happen, as far as engines know (not roots, not output); INFINITY: none.
 sim_time sim_next(const Sim *s);
 
