@@ -235,7 +235,7 @@ class Robust(ServerCase):
     def test_pages_and_documents(self):
         page = self.server.get("/", version=None)
         self.assertEqual((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"))
-        self.assertIn("default-src 'self'", page.header("content-security-policy"))
+        self.assertIn("default-src 'none'", page.header("content-security-policy"))
         for link in re.findall(r'(?:src|href)="(/[^"]*)"', page.body.decode()):
             if link != "/changes":
                 self.assertEqual(self.server.get(link, version=None).status, 200, link)
