@@ -20,15 +20,18 @@ static Str record_of(Story *s) {
     return t;
 }
 
-// A story that ends in a command, of that mode.
-static void acting(Story *s, RuleMode mode) {
+// A story that ends in a command, of that mode, and of what is done when nobody answers.
+static void acting_or(Story *s, RuleMode mode, bool else_act) {
     uint64_t seed = 1;
     for (story_make(s, seed);; story_make(s, ++seed)) {
         bool fits = s->end == CHOSE_ACTION && s->x.command.c.name.n && s->rule.mode == mode && s->rule.people == 2;
+        fits &= s->rule.else_act == else_act;
         if (fits && s->rule.most_per_hour && s->x.command.c.payload.n && s->rule.limit_count) return;
         story_free(s);
     }
 }
+
+static void acting(Story *s, RuleMode mode) { acting_or(s, mode, false); }
 
 static void approve(Story *s, const char *who, int64_t after_s) {
     DecisionState was = s->x.state;
@@ -103,14 +106,23 @@ static void two_people_in_time(void **state) {
 
 static void nobody_answers(void **state) {
     (void)state;
-    Story s;
-    acting(&s, RULE_APPROVE);
-    story_send(&s, s.x.due_ns);
-    GuardAsk due = ask_of(&s, 300, false), before = ask_of(&s, 299, false);
-    if (s.rule.else_act) allowed(&due);
-    else refused(&due, "0 of 2 people");
-    refused(&before, "0 of 2 people");
-    story_free(&s);
+    for (int act = 0; act < 2; act++) {
+        Story s;
+        acting_or(&s, RULE_APPROVE, act);
+        story_send(&s, s.x.due_ns);
+        GuardAsk due = ask_of(&s, 300, false), before = ask_of(&s, 299, false);
+        if (act) allowed(&due);
+        else refused(&due, "0 of 2 people");
+        refused(&before, "0 of 2 people");
+        // Too late is not at all.
+        approve(&s, "eve", 300);
+        approve(&s, "bob", 300);
+        s.x.verdicts[1].at_ns++;
+        GuardAsk late = ask_of(&s, 301, false);
+        if (act) allowed(&late);
+        else refused(&late, "1 of 2 people");
+        story_free(&s);
+    }
 }
 
 static void the_switch_and_the_hour(void **state) {
@@ -264,6 +276,40 @@ static void samples_speak(void **state) {
     story_free(&s);
 }
 
+// What was not tried as the rule says says nothing.
+static void all_of_it_was_tried(void **state) {
+    (void)state;
+    Story s;
+    acting(&s, RULE_AUTO);
+    story_send(&s, STORY_AT);
+    int32_t limits = s.x.limit_count;
+    s.x.limit_count = limits - 1;
+    decision_seal(&s.x, &s.a);
+    GuardAsk fewer = ask_of(&s, 0, false);
+    refused(&fewer, "limit was not looked at");
+    s.x.limit_count = limits;
+    DecisionLimit *l = &s.x.alternatives[rule_action(&s.rule, s.x.choice)].limits[0];
+    l->kpi = STR("k7");
+    decision_seal(&s.x, &s.a);
+    GuardAsk another = ask_of(&s, 0, false);
+    refused(&another, "limit was not looked at");
+    l->kpi = s.rule.limits[0].kpi;
+    s.x.replications--;
+    decision_seal(&s.x, &s.a);
+    GuardAsk once_less = ask_of(&s, 0, false);
+    refused(&once_less, "as often as the rule says");
+    s.x.replications++;
+    s.x.alternatives[0].action = STR("idle");
+    decision_seal(&s.x, &s.a);
+    GuardAsk no_nothing = ask_of(&s, 0, false);
+    refused(&no_nothing, "doing nothing was not tried");
+    s.x.alternatives[0].action = s.x.choice;
+    decision_seal(&s.x, &s.a);
+    GuardAsk two = ask_of(&s, 0, false);
+    refused(&two, "the action was not tried");
+    story_free(&s);
+}
+
 // The envelope is looked at once more, in the very bytes, however the rule came to be as it is.
 static void the_envelope(void **state) {
     (void)state;
@@ -292,14 +338,36 @@ static void the_envelope(void **state) {
     }
 }
 
+// A story whose rule undoes it by itself, or does not.
+static void watching(Story *s, bool rollback) {
+    uint64_t seed = 1;
+    for (story_make(s, seed);; story_make(s, ++seed)) {
+        bool fits = s->end == CHOSE_ACTION && s->rule.mode == RULE_AUTO && s->rule.rollback == rollback;
+        if (fits && s->x.command.c.name.n && s->x.watch.count) return;
+        story_free(s);
+    }
+}
+
+static void the_rule_does_not_undo(void **state) {
+    (void)state;
+    Story s;
+    watching(&s, false);
+    s.x.rollback.c = s.rule.actions[rule_action(&s.rule, s.x.choice) - 1].undo;
+    s.x.state = DECISION_WATCHING;
+    s.x.command.sent_ns = STORY_AT + STORY_S;
+    s.x.watch.left_ns = s.x.rollback.asked_ns = STORY_AT + 99 * STORY_S;
+    GuardAsk alone = ask_of(&s, 100, true);
+    refused(&alone, "by itself");
+    s.x.rollback.by = STR("eve");
+    GuardAsk asked = ask_of(&s, 100, true);
+    allowed(&asked);
+    story_free(&s);
+}
+
 static void undo(void **state) {
     (void)state;
     Story s;
-    uint64_t seed = 1;
-    for (story_make(&s, seed); !(s.end == CHOSE_ACTION && s.rule.mode == RULE_AUTO && s.rule.rollback &&
-                                 s.x.command.c.name.n && s.x.watch.count);
-         story_make(&s, ++seed))
-        story_free(&s);
+    watching(&s, true);
     s.x.rollback.c = s.rule.actions[rule_action(&s.rule, s.x.choice) - 1].undo;
     s.x.state = DECISION_WATCHING;
     GuardAsk unsent = ask_of(&s, 100, true);
@@ -571,7 +639,9 @@ int main(void) {
         cmocka_unit_test(states_and_times),
         cmocka_unit_test(broken_records),
         cmocka_unit_test(samples_speak),
+        cmocka_unit_test(all_of_it_was_tried),
         cmocka_unit_test(the_envelope),
+        cmocka_unit_test(the_rule_does_not_undo),
         cmocka_unit_test(undo),
         cmocka_unit_test(as_the_rules_say),
         cmocka_unit_test(a_byte_is_broken),

@@ -235,6 +235,12 @@ static void verdicts(void **state) {
     s.x.hash = STR("another");
     assert_int_equal(decision_approvals(&s.x), 0);
     s.x.hash = hash;
+    s.x.verdicts[1].at_ns = s.x.due_ns + 1; // read so
+    assert_int_equal(decision_approvals(&s.x), 1);
+    s.x.verdicts[1].at_ns = s.x.due_ns;
+    s.x.verdicts[1].who = s.x.verdicts[0].who;
+    assert_int_equal(decision_approvals(&s.x), 1);
+    s.x.verdicts[1].who = STR("bob");
     for (int i = 2; i < DECISION_VERDICTS_MAX; i++) {
         char who[16];
         snprintf(who, sizeof who, "p%d", i);
