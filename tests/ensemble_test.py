@@ -52,7 +52,12 @@ class Ensembles(kit.Case):
 
     def test_at_work(self):
         self.call("POST", "/ensemble", {"for": "P10D", "output": "P1D", "replications": 100000}, 202)
-        self.call("POST", "/ensemble", {"for": "1m"}, 409)
+        self.call("POST", "/ensemble", {"for": "1m", "replications": 2}, 202)  # beside it
+        self.call("POST", "/ensembles/1/stop")
+        self.assertEqual(self.ended("live")["state"], "done")
+        one = self.call("GET", "/ensembles/1")
+        self.assertEqual((one["state"], one["id"]), ("stopped", 1))
+        self.call("POST", "/ensemble", {"for": "P10D", "output": "P1D", "replications": 100000}, 202)
         self.call("DELETE", "/ensemble")
         self.assertEqual(self.ended("live")["state"], "stopped")
 

@@ -575,8 +575,12 @@ typedef struct SosiaWhatif {
                     // other one is called so with ".base" behind
     bool alone;     // only the changed world
     bool again;     // in place of those that this what-if made under that name before, which are dropped
+    // > 0: no worlds are made; an ensemble of so many replications of both, as they are and with the changes
+    int32_t replications;
+    double level; // of its intervals; 0: 0.95
 } SosiaWhatif;
-// Begin. The body is {"whatif","world","from","baseline","compare":"/compare?worlds=BASELINE,WORLD"}. Errors:
+// Begin. The body is {"whatif","title","world","from","baseline","compare":"/compare?worlds=BASELINE,WORLD"}, of an
+// ensemble {"whatif","title","from","ensemble":17,"report":"/ensembles/17"}. Errors:
 // DEFINITION_NOT_FOUND, TWIN_NOT_FOUND and VALIDATION (what it changes is not there), those of sosia_world_fork and
 // sosia_run: then no world is left. Waits for the writer.
 SosiaErr sosia_whatif(Sosia *s, const SosiaCaller *who, const SosiaWhatif *w, SosiaOut *out);
@@ -601,30 +605,57 @@ typedef struct SosiaCompare {
     SosiaStr kpis;       // names, separated by commas; "": all
     int32_t points;      // of the course of each, at most; 0: 500
     int32_t format;      // SOSIA_COMPARE_*
+    // Of sosia_compare_many:
+    int32_t replications; // of each world
+    int64_t for_ns;       // how long; 0: as long as the first of them ran
+    double level;         // of intervals; 0: 0.95
 } SosiaCompare;
 enum {
     SOSIA_COMPARE_JSON,
     SOSIA_COMPARE_HTML, // one page by itself: a table, and charts of the courses
     SOSIA_COMPARE_SVG,  // the charts alone
 };
-// {"worlds":[{"name","purpose","state","begin","now","until","changes":[...],"changeCount"}],"kpis":[{"name","title",
-// "unit","symbol","of","over","better","values":[{"world","value","known","difference","relative","verdict":"better" |
-// "worse" | "same" | null,"error","low","high","times","values"}]}],"notes":[...]}. difference and relative are against
-// the first; low and high only where there are intervals. notes: what is not comparable, in sentences. Errors:
-// ARGUMENT (less than two, too many, one twice), those of worlds.
+// {"title","sentence","worlds":[{"name","purpose","state","begin","now","until","changes":[...],"changeCount"}],
+// "kpis":[{"name","title","unit","symbol","of","over","better","values":[{"world","value","known","difference",
+// "relative","verdict":"better" | "worse" | "same" | null,"error","times","values"}]}],"notes":[...]}. difference and
+// relative are against the first. title: of the what-if that one of them tries. sentence: of two, what the second does.
+// notes: what is not comparable, in sentences. Errors: ARGUMENT (less than two, too many, one twice), those of worlds.
 SosiaErr sosia_compare(Sosia *s, const SosiaCaller *who, const SosiaCompare *c, SosiaOut *out);
+// Have the worlds run many times over, all with the first one's seed, so that the r-th replications see the same
+// chances: each from where its run began, with what that had planned; one that has not been run, from where it is. It
+// is an ensemble, and the body that of sosia_ensemble. Errors: those of both.
+SosiaErr sosia_compare_many(Sosia *s, const SosiaCaller *who, const SosiaCompare *c, SosiaOut *out);
 
 // Run a world many times over, by other chances and with other changes; nothing is written to it (docs/worlds.md,
-// Ensembles). json: {"for":"PT8H","output":"PT15M","replications":100,"cases":[{"name","changes":[...]}],"kpis":[...],
-// "track":[{"twin","property"}],"precision":{"kpi","relative":0.05,"most":10000},"level":0.95,"seed","threads"}.
-// The body is {"world","state","replications","of","seconds","cases":[{"name","kpis":[{"name","n","mean","low","high",
-// "sd","min","p05","p50","p95","max","difference":{...}}]}],"times":[...],"series":[...]}. In memory only.
-// Errors: those of worlds, SYNTAX, ARGUMENT, WORLD_RUNNING, LIMIT. Returns when it has begun.
+// Ensembles). json: {"for":"PT8H","output":"PT15M","replications":100,"cases":[{"name","changes":[...],"world"}],
+// "sweep":[{"twin","property","values":[...]}],"kpis":[...],"track":[{"twin","property"}],"precision":{"kpi",
+// "relative":0.05,"most":10000},"level":0.95,"seed","threads","title","about"}.
+// The body is {"id","world","state","replications","of","seconds","sentence","cases":[{"name","kpis":[{"name","n",
+// "mean","low","high","sd","min","p05","p50","p95","max","difference":{...}}]}],"times":[...],"series":[...]}. What it
+// came to is kept, with the file when there is one, until its world is dropped, a twin that it names is erased, or 100
+// newer ones are there. Several may be at work at once (16). A case may name a world of its own; then all are tried
+// with one seed, and the first one is what others differ from.
+// Errors: those of worlds, SYNTAX, ARGUMENT, LIMIT. Returns when it has begun.
 SosiaErr sosia_ensemble(Sosia *s, const SosiaCaller *who, SosiaStr world, SosiaStr json, SosiaOut *out);
-// How far it is: state is idle, starting, running, done, stopped or failed. Waits up to wait_ns for its end.
+// How far the newest of a world is: state is idle, starting, running, done, stopped or failed. Waits up to wait_ns for
+// its end.
 SosiaErr sosia_ensemble_status(Sosia *s, const SosiaCaller *who, SosiaStr world, int64_t wait_ns, SosiaOut *out);
 // Have it end; what there is stays.
 SosiaErr sosia_ensemble_stop(Sosia *s, const SosiaCaller *who, SosiaStr world, SosiaOut *out);
+// {"value":[...]}: all there are, the newest first, without what they came to but for a sentence.
+SosiaErr sosia_ensembles(Sosia *s, const SosiaCaller *who, SosiaOut *out);
+// One by its number.
+typedef struct SosiaEnsembleShow {
+    uint64_t id;
+    int64_t wait_ns; // up to so long for its end
+    int32_t format;  // SOSIA_COMPARE_*
+    bool samples;    // JSON: with what each replication came to ("samples")
+    bool stop;       // have it end first; what there is stays
+} SosiaEnsembleShow;
+// Errors: ENSEMBLE_NOT_FOUND, LIMIT.
+SosiaErr sosia_ensemble_show(Sosia *s, const SosiaCaller *who, const SosiaEnsembleShow *a, SosiaOut *out);
+// Forget one; when it is at work it ends. Waits for the disk. Errors: ENSEMBLE_NOT_FOUND, STORAGE, STORAGE_FULL.
+SosiaErr sosia_ensemble_remove(Sosia *s, const SosiaCaller *who, uint64_t id, SosiaOut *out);
 
 // What differs between two worlds: values, twins, relationships, models and documents (definitions). Times are no
 // difference.

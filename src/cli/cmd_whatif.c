@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/time.h"
-#include "cli/client.h"
+#include "cli/many.h"
 #include "cli/term.h"
 
 #define LOOK_MIN_NS INT64_C(10000000) // between two looks: short runs are seen to end soon
@@ -16,6 +16,7 @@ typedef struct WhatifOptions {
     Common common;
     Str html, name;
     bool keep, alone, quiet;
+    int64_t replications;
 } WhatifOptions;
 
 static const Opt opts[] = {
@@ -23,6 +24,8 @@ static const Opt opts[] = {
     OPT(WhatifOptions, keep, OPT_FLAG, 'k', "keep", NULL, "new worlds beside those of the time before"),
     OPT(WhatifOptions, name, OPT_STR, 'n', "name", "WORLD", "call the changed world so"),
     OPT(WhatifOptions, alone, OPT_FLAG, 0, "no-baseline", NULL, "only the changed world, nothing to compare with"),
+    OPT_RANGE(WhatifOptions, replications, "replications", "N",
+              "so many of both by other chances, with intervals; no worlds are made", 1, 1000000),
     OPT(WhatifOptions, quiet, OPT_FLAG, 'q', "quiet", NULL, "no progress lines"),
     OPT_END,
 };
@@ -340,6 +343,7 @@ static Err compare(Client *c, const Pair *p, Str path) {
     Str names = path;
     (void)str_cut(&names, '&'); // worlds=A,B
     (void)str_cut(&names, '='); // kpis
+    if (path.n) TRY(many_sentence(&doc));
     return path.n ? say_comparison(list, names) : say_alone(list);
 }
 
@@ -421,6 +425,17 @@ static Err try_it(Client *c, const WhatifOptions *o, Str name, Pair *p) {
     return ERR_OK;
 }
 
+// Both many times over: nothing is left but the ensemble.
+static Err try_many(Client *c, const WhatifOptions *o, Str name) {
+    Json begun;
+    int64_t id;
+    Str body = arena_printf(&c->keep, "{\"replications\":%lld}", (long long)o->replications);
+    TRY(client_do(c, &(Call){.method = "POST", .path = client_path(c, "/whatifs/{}/run", &name), .body = body}));
+    TRY(client_json(c, &begun));
+    TRY(many_id(&begun, "ensemble", &id));
+    return many_follow(c, id, &(ManyOut){.html = o->html, .json = o->common.json, .quiet = o->quiet, .pair = true});
+}
+
 static Err run(void *fields, const Args *args) {
     const WhatifOptions *o = fields;
     Client c = {0};
@@ -428,7 +443,10 @@ static Err run(void *fields, const Args *args) {
     arena_init(&p.keep, 4096);
     Err err = client_open(&c, &o->common);
     if (!err && o->html.n && o->alone) err = tell(ERR_ARGUMENT, "--html compares two worlds: not with --no-baseline");
-    if (!err) err = args->count ? try_it(&c, o, args->items[0], &p) : list(&c, o->common.json);
+    if (!err && o->replications && (o->alone || o->keep || o->name.n))
+        err = tell(ERR_ARGUMENT, "--replications makes no worlds: not with --no-baseline, --keep or --name");
+    if (!err && !args->count) err = list(&c, o->common.json);
+    else if (!err) err = o->replications ? try_many(&c, o, args->items[0]) : try_it(&c, o, args->items[0], &p);
     client_close(&c);
     arena_free(&p.keep);
     return err;
@@ -441,10 +459,12 @@ const Command cmd_whatif = {
     .about =
         "Without a name: which what-ifs there are. With one: forks the world twice at one instant, lets both run as\n"
         "far as the what-if says, one of them with its changes, and compares what came of it. Both stay as worlds\n"
-        "until the next run of the same what-if. Ctrl-C has both stand where they are.",
+        "until the next run of the same what-if. Ctrl-C has both stand where they are.\n"
+        "One run is one chance: with --replications both are run many times over, and the differences have intervals.",
     .examples = "  sosia whatif\n"
                 "  sosia whatif demand-up\n"
-                "  sosia whatif feeder-trips --html report.html",
+                "  sosia whatif feeder-trips --html report.html\n"
+                "  sosia whatif demand-up --replications 100",
     .opts = opts,
     .size = sizeof(WhatifOptions),
     .client = true,

@@ -2,7 +2,7 @@
 // Runs of worlds side by side, as a table, a page or charts.
 #include <math.h>
 #include <stdio.h>
-#include "cli/client.h"
+#include "cli/many.h"
 #include "cli/term.h"
 
 #define COLUMNS_EACH 3 // of a world that is compared with the first
@@ -10,11 +10,18 @@
 typedef struct CompareOptions {
     Common common;
     StrList kpis;
-    Str html, svg;
+    Str html, svg, length;
+    int64_t replications;
+    bool quiet;
 } CompareOptions;
 
 static const Opt compare_opts[] = {
     OPT(CompareOptions, kpis, OPT_LIST, 'k', "kpi", "NAME", "only this KPI; may be given again"),
+    OPT_RANGE(CompareOptions, replications, "replications", "N",
+              "run each so many times over, by the same chances, for intervals", 1, 1000000),
+    OPT(CompareOptions, length, OPT_STR, 'f', "for", "TIME",
+        "how long, with --replications (as long as the first ran)"),
+    OPT(CompareOptions, quiet, OPT_FLAG, 'q', "quiet", NULL, "no progress line"),
     OPT(CompareOptions, html, OPT_STR, 0, "html", "FILE", "write it as a page with charts (\"-\": stdout)"),
     OPT(CompareOptions, svg, OPT_STR, 0, "svg", "FILE", "write the charts alone (\"-\": stdout)"),
     OPT_END,
@@ -152,6 +159,7 @@ static void tell_changes(const Json *world) {
 static Err report(Client *c, const Args *worlds) {
     Json doc;
     TRY(client_json(c, &doc));
+    TRY(many_sentence(&doc));
     TRY(print_table(c, &doc));
     const Json *all = list_in(&doc, STR("worlds")), *notes = list_in(&doc, STR("notes"));
     for (int32_t i = 0; i < all->count; i++) tell_changes(&all->items[i]);
@@ -182,6 +190,42 @@ static Err compare(Client *c, const CompareOptions *o, const Args *worlds) {
     return say(buf_str(&c->body));
 }
 
+// ---- many times over ----------------------------------------------------------------------------------------------
+
+static void put_list(Buf *b, const char *name, const Str *items, int32_t n) {
+    buf_printf(b, "\"%s\":[", name);
+    for (int32_t i = 0; i < n; i++) {
+        if (i) buf_byte(b, ',');
+        json_put_str(b, items[i]);
+    }
+    buf_byte(b, ']');
+}
+
+static Err compare_many(Client *c, const CompareOptions *o, const Args *worlds) {
+    Buf body = {0};
+    Json begun;
+    int64_t id;
+    buf_printf(&body, "{\"replications\":%lld,", (long long)o->replications);
+    put_list(&body, "worlds", worlds->items, worlds->count);
+    if (o->kpis.count) {
+        buf_byte(&body, ',');
+        put_list(&body, "kpis", o->kpis.items, o->kpis.count);
+    }
+    if (o->length.n) {
+        buf_printf(&body, ",\"for\":");
+        json_put_str(&body, o->length);
+    }
+    buf_byte(&body, '}');
+    Err err =
+        client_do(c, &(Call){.method = "POST", .path = client_path(c, "//compare", NULL), .body = buf_str(&body)});
+    buf_free(&body);
+    TRY(err);
+    TRY(client_json(c, &begun));
+    TRY(many_id(&begun, "id", &id));
+    return many_follow(
+        c, id, &(ManyOut){.html = o->html, .svg = o->svg, .json = o->common.json, .quiet = o->quiet, .pair = true});
+}
+
 static Err run_compare(void *fields, const Args *args) {
     const CompareOptions *o = fields;
     Client c = {0};
@@ -191,7 +235,7 @@ static Err run_compare(void *fields, const Args *args) {
         return ERR_ARGUMENT;
     }
     Err err = client_open(&c, &o->common);
-    if (!err) err = compare(&c, o, args);
+    if (!err) err = o->replications ? compare_many(&c, o, args) : compare(&c, o, args);
     client_close(&c);
     return err;
 }
@@ -200,8 +244,11 @@ const Command cmd_worlds_compare = {
     .name = "worlds compare",
     .arguments = "WORLD WORLD...",
     .summary = "runs side by side: what each counted, against the first",
-    .about = "KPIs (sosia kpis) are counted over every run of a world. Differences are those to the first world. With\n"
-             "--html it is one page with a table and charts that needs nothing else, to look at or to send.",
+    .about =
+        "KPIs (sosia kpis) are counted over every run of a world. Differences are those to the first world. With\n"
+        "--html it is one page with a table and charts that needs nothing else, to look at or to send.\n"
+        "With --replications each world is run many times over from where its run began, all by the same chances,\n"
+        "and differences have intervals.",
     .examples = "  sosia worlds compare as-is night-shift\n"
                 "  sosia worlds compare as-is night-shift third-line --kpi energy --kpi output\n"
                 "  sosia worlds compare as-is night-shift --html compare.html",

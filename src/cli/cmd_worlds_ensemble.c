@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A world many times over: begin, watch, a table of what it came to.
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
-#include "base/time.h"
-#include "cli/client.h"
-#include "cli/term.h"
-#include "cli/text.h"
-
-#define LOOK_NS INT64_C(200000000) // between two looks
+#include "cli/many.h"
 
 typedef struct Many {
     Common common;
-    Str length, output, kpis, precision;
+    Str length, output, kpis, precision, title, html, svg;
+    StrList sweep;
     int64_t replications, seed, threads, most;
     double relative, level;
     bool quiet;
@@ -29,6 +23,11 @@ static const Opt many_opts[] = {
     OPT(Many, level, OPT_F64, 0, "level", "N", "of intervals (0.95)"),
     OPT_RANGE(Many, seed, "seed", "N", "of the chances (the world's)", 1, INT64_MAX),
     OPT_RANGE(Many, threads, "threads", "N", "that work on it (all processors)", 1, 64),
+    OPT(Many, sweep, OPT_LIST, 's', "sweep", "TWIN/PROPERTY=VALUES",
+        "a case for each value: 1,2,3 or 0.1..0.5/5; given again: for each combination"),
+    OPT(Many, title, OPT_STR, 0, "title", "TEXT", "of the report"),
+    OPT(Many, html, OPT_STR, 0, "html", "FILE", "write it as a page with charts, too (\"-\": stdout)"),
+    OPT(Many, svg, OPT_STR, 0, "svg", "FILE", "write the charts alone, too"),
     OPT(Many, quiet, OPT_FLAG, 'q', "quiet", NULL, "no progress line"),
     OPT_END,
 };
@@ -78,6 +77,62 @@ static void put_kpis(Str names, Buf *b) {
     buf_byte(b, ']');
 }
 
+static Err put_items(Str list, Buf *b) {
+    buf_printf(b, ",\"values\":[");
+    for (bool first = true; list.n; first = false) {
+        Str item = str_trim(str_cut(&list, ','));
+        double number;
+        if (!first) buf_byte(b, ',');
+        bool plain = str_to_f64(item, &number) || str_eq(item, STR("true")) || str_eq(item, STR("false"));
+        if (plain) buf_str_put(b, item);
+        else json_put_str(b, item);
+    }
+    buf_byte(b, ']');
+    return ERR_OK;
+}
+
+// "0.1..0.5/5": five of them. False: it is no range.
+static bool put_range(Str list, Buf *b) {
+    int64_t dots = str_find_str(list, STR("..")), slash = str_find(list, '/', 0);
+    double from, to;
+    int64_t many;
+    if (dots < 0 || slash < dots) return false;
+    Str ends[] = {str_sub(list, 0, dots), str_sub(list, dots + 2, slash)};
+    if (!str_to_f64(ends[0], &from) || !str_to_f64(ends[1], &to)) return false;
+    if (!str_to_i64(str_sub(list, slash + 1, list.n), &many)) return false;
+    buf_printf(b, ",\"from\":%.17g,\"to\":%.17g,\"count\":%lld", from, to, (long long)many);
+    return true;
+}
+
+// "TWIN/PROPERTY=VALUES".
+static Err put_axis(Str text, Buf *b) {
+    int64_t slash = str_find(text, '/', 0), is = slash < 0 ? -1 : str_find(text, '=', slash);
+    if (slash < 1 || is < slash + 2 || is + 1 == text.n) {
+        tell(ERR_ARGUMENT, "\"%.*s\" is no sweep", STR_ARG(text));
+        hint("--sweep TWIN/PROPERTY=1,2,3 or --sweep TWIN/PROPERTY=0.1..0.5/5");
+        return ERR_ARGUMENT;
+    }
+    buf_printf(b, "{\"twin\":");
+    json_put_str(b, str_sub(text, 0, slash));
+    buf_printf(b, ",\"property\":");
+    json_put_str(b, str_sub(text, slash + 1, is));
+    Str values = str_sub(text, is + 1, text.n);
+    if (!put_range(values, b)) TRY(put_items(values, b));
+    buf_byte(b, '}');
+    return ERR_OK;
+}
+
+static Err put_sweep(const StrList *list, Buf *b) {
+    if (!list->count) return ERR_OK;
+    buf_printf(b, ",\"sweep\":[");
+    for (int32_t i = 0; i < list->count; i++) {
+        if (i) buf_byte(b, ',');
+        TRY(put_axis(list->items[i], b));
+    }
+    buf_byte(b, ']');
+    return ERR_OK;
+}
+
 static Err body_of(const Many *o, const Args *args, Buf *b) {
     if (!o->length.n) {
         tell(ERR_ARGUMENT, "worlds ensemble: say how long each is to run");
@@ -94,6 +149,11 @@ static Err body_of(const Many *o, const Args *args, Buf *b) {
     if (o->seed) buf_printf(b, ",\"seed\":%lld", (long long)o->seed);
     if (o->threads) buf_printf(b, ",\"threads\":%lld", (long long)o->threads);
     if (o->level > 0) buf_printf(b, ",\"level\":%.17g", o->level);
+    if (o->title.n) {
+        buf_printf(b, ",\"title\":");
+        json_put_str(b, o->title);
+    }
+    TRY(put_sweep(&o->sweep, b));
     if (o->kpis.n) put_kpis(o->kpis, b);
     if (o->precision.n) {
         buf_printf(b, ",\"precision\":{\"kpi\":");
@@ -108,114 +168,12 @@ static Err body_of(const Many *o, const Args *args, Buf *b) {
     return ERR_OK;
 }
 
-// ---- watching it --------------------------------------------------------------------------------------------------
-
-static Str text_in(const Json *v, Str key) {
-    const Json *m = json_get(v, key);
-    return m && m->type == JSON_STRING ? m->s : (Str){0};
-}
-
-static double number_in(const Json *v, Str key) {
-    const Json *m = json_get(v, key);
-    return m && json_is_number(m) ? json_f64(m) : (double)NAN;
-}
-
-static bool at_work(const Json *status) {
-    Str s = text_in(status, STR("state"));
-    return str_eq(s, STR("running")) || str_eq(s, STR("starting"));
-}
-
-static Err look(Client *c, Str world, const char *method, Json *out) {
-    client_reset(c);
-    TRY(client_do(c, &(Call){.method = method, .path = client_path(c, "//worlds/{}/ensemble", &world)}));
-    return client_json(c, out);
-}
-
-static Err watch(Client *c, const Many *o, Str world, Json *status) {
-    Progress p;
-    progress_begin(&p, "replications", 0, o->quiet || o->common.json);
-    term_catch_signals();
-    Err err = look(c, world, "GET", status);
-    while (!err && at_work(status) && !term_interrupted()) {
-        double of = number_in(status, STR("of")), n = number_in(status, STR("replications"));
-        if (of > 0) p.total = (int64_t)of;
-        progress_at(&p, n > 0 ? (int64_t)n : 0);
-        (void)!term_sleep(LOOK_NS);
-        err = look(c, world, "GET", status);
-    }
-    progress_end(&p);
-    if (!err && at_work(status)) err = look(c, world, "DELETE", status); // what there is
-    return err;
-}
-
-// ---- the table ----------------------------------------------------------------------------------------------------
-
-// "12.3 ± 0.4"
-static void put_interval(Table *t, Style style, const Json *v) {
-    double mean = number_in(v, STR("mean")), half = number_in(v, STR("high")) - mean;
-    if (isnan(mean)) table_put(t, STYLE_DIM, STR("-"));
-    else if (isnan(half)) table_printf(t, style, "%.4g", mean);
-    else table_printf(t, style, "%.4g \xc2\xb1 %.2g", mean, half);
-}
-
-static void put_number(Table *t, double v) {
-    if (isnan(v)) table_put(t, STYLE_DIM, STR("-"));
-    else table_printf(t, STYLE_PLAIN, "%.4g", v);
-}
-
-static void put_row(Table *t, const Json *one, const Json *kpi) {
-    const Json *d = json_get(kpi, STR("difference"));
-    Str title = text_in(kpi, STR("title")), verdict = d ? text_in(d, STR("verdict")) : (Str){0};
-    table_put(t, STYLE_BOLD, title.n ? title : text_in(kpi, STR("name")));
-    table_put(t, STYLE_DIM, text_in(kpi, STR("unit")));
-    table_put(t, STYLE_PLAIN, text_in(one, STR("name")));
-    put_interval(t, STYLE_PLAIN, kpi);
-    put_number(t, number_in(kpi, STR("p05")));
-    put_number(t, number_in(kpi, STR("p95")));
-    Style style = str_eq(verdict, STR("better"))  ? STYLE_GREEN
-                  : str_eq(verdict, STR("worse")) ? STYLE_RED
-                                                  : STYLE_PLAIN;
-    if (d) put_interval(t, style, d);
-    else table_put(t, STYLE_DIM, STR(""));
-    table_put(t, style, verdict);
-}
-
-static Err print(const Json *status) {
-    static const Column columns[] = {{"KPI", false, false},
-                                     {"Unit", false, false},
-                                     {"Case", false, false},
-                                     {"Mean", true, false},
-                                     {"5 %", true, false},
-                                     {"95 %", true, false},
-                                     {"Against the first", true, false},
-                                     {"", false, false}};
-    const Json *cases = json_get(status, STR("cases"));
-    if (!cases || !cases->count) return ERR_OK;
-    Table t;
-    table_init(&t, columns, 8);
-    int32_t kpis = json_get(&cases->items[0], STR("kpis"))->count;
-    for (int32_t k = 0; k < kpis; k++)
-        for (int32_t i = 0; i < cases->count; i++)
-            put_row(&t, &cases->items[i], &json_get(&cases->items[i], STR("kpis"))->items[k]);
-    Err err = kpis ? say_table(&t) : ERR_OK;
-    table_free(&t);
-    if (!kpis) hint("nothing is counted in this world: put KPIs to /kpis");
-    return err;
-}
-
-static Err report(const Json *status, Str world) {
-    const Json *error = json_get(status, STR("error"));
-    if (error) return tell(ERR_SIM_FAILED, "%.*s: %.*s", STR_ARG(world), STR_ARG(text_in(error, STR("message"))));
-    TRY(print(status));
-    note("%.*s: %.0f replications of each case, intervals of %.4g %%, %.2f s", STR_ARG(text_in(status, STR("state"))),
-         number_in(status, STR("replications")), 100 * number_in(status, STR("level")),
-         number_in(status, STR("seconds")));
-    return ERR_OK;
-}
+// ---- the command --------------------------------------------------------------------------------------------------
 
 static Err run_it(Client *c, const Many *o, const Args *args) {
     Buf body = {0};
-    Json status;
+    Json begun;
+    int64_t id;
     Str world = args->items[0];
     Err err = body_of(o, args, &body);
     Call call = {.method = "POST", .body = buf_str(&body)};
@@ -223,14 +181,9 @@ static Err run_it(Client *c, const Many *o, const Args *args) {
     if (!err) err = client_do(c, &call);
     buf_free(&body);
     TRY(err);
-    TRY(watch(c, o, world, &status));
-    if (!o->common.json) return report(&status, world);
-    Buf out = {0};
-    json_put(&out, &status);
-    buf_byte(&out, '\n');
-    err = say(buf_str(&out));
-    buf_free(&out);
-    return err ? err : json_get(&status, STR("error")) ? ERR_SIM_FAILED : ERR_OK;
+    TRY(client_json(c, &begun));
+    TRY(many_id(&begun, "id", &id));
+    return many_follow(c, id, &(ManyOut){.html = o->html, .svg = o->svg, .json = o->common.json, .quiet = o->quiet});
 }
 
 static Err run_many(void *fields, const Args *args) {
@@ -254,9 +207,12 @@ const Command cmd_worlds_ensemble = {
     .about =
         "Every replication sees other chances. Each file of changes (as for worlds run --changes, or a what-if) is a\n"
         "case beside the world as it is; the r-th replication of all cases sees the same chances, so differences\n"
-        "are sharp. Nothing is written to the world. Ctrl-C ends it and tells what there is.",
+        "are sharp. --sweep makes a case of each value of a property. Nothing is written to the world. What came of "
+        "it\n"
+        "is kept: sosia ensembles. Ctrl-C ends it and tells what there is.",
     .examples = "  sosia worlds ensemble live --for 8h --replications 200\n"
                 "  sosia worlds ensemble night-shift --for P7D nurse-plus.json beds-minus.json\n"
+                "  sosia worlds ensemble live --for 8h --sweep desk-1/pace=0.1..0.5/5 --html report.html\n"
                 "  sosia worlds ensemble ward --for P30D --precision wait --relative 0.02 --json",
     .opts = many_opts,
     .size = sizeof(Many),

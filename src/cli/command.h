@@ -40,7 +40,7 @@ extern const Command cmd_serve, cmd_demo, cmd_models_add, cmd_models_list, cmd_m
     cmd_routes_put, cmd_routes_rm;
 extern const Command cmd_history, cmd_history_stats;
 extern const Command cmd_worlds_diff, cmd_worlds_merge, cmd_worlds_run, cmd_worlds_pause, cmd_worlds_trace, cmd_whatif;
-extern const Command cmd_worlds_ensemble, cmd_worlds_compare, cmd_worlds_rm, cmd_define, cmd_kpis;
+extern const Command cmd_worlds_ensemble, cmd_ensembles, cmd_worlds_compare, cmd_worlds_rm, cmd_define, cmd_kpis;
 extern const Command cmd_rules_list, cmd_rules_show, cmd_rules_try, cmd_decisions_list, cmd_decisions_show,
     cmd_decisions_approve, cmd_decisions_refuse, cmd_decisions_rollback, cmd_decisions_replay, cmd_decisions_stop,
     cmd_decisions_resume;

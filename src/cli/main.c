@@ -21,7 +21,7 @@ static const Command *const commands[] = {
     &cmd_routes_list, &cmd_routes_put, &cmd_routes_rm,
     &cmd_worlds_list, &cmd_worlds_fork, &cmd_worlds_run, &cmd_worlds_pause, &cmd_worlds_trace, &cmd_worlds_ensemble,
     &cmd_worlds_compare, &cmd_worlds_diff, &cmd_worlds_merge, &cmd_worlds_drop, &cmd_worlds_rm,
-    &cmd_define, &cmd_kpis, &cmd_whatif,
+    &cmd_define, &cmd_kpis, &cmd_whatif, &cmd_ensembles,
     &cmd_rules_list, &cmd_rules_show, &cmd_rules_try, &cmd_decisions_list, &cmd_decisions_show,
     &cmd_decisions_approve, &cmd_decisions_refuse, &cmd_decisions_rollback, &cmd_decisions_replay,
     &cmd_decisions_stop, &cmd_decisions_resume,

@@ -7,15 +7,16 @@
 #include "base/time.h"
 #include "codec/json.h"
 #include "engine/document.h"
+#include "engine/effect.h"
 #include "engine/pasts.h"
 #include "engine/run.h"
 #include "engine/scenarios.h"
+#include "engine/whatif.h"
 
 #define POINTS_DEFAULT 500
 #define BATCHES_MAX 1000 // of a fork that are looked at for what was done to it
 #define FEED_WAIT_NS INT64_C(1000000000)
-#define TEXT_SHOWN 80 // bytes of a text that was set
-#define SAME 1e-12    // part of themselves by which equal numbers may differ
+#define SAME 1e-12 // part of themselves by which equal numbers may differ
 
 static Err say(SosiaOut *out, Err err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 static Err say(SosiaOut *out, Err err, const char *fmt, ...) {
@@ -98,39 +99,10 @@ SosiaErr sosia_kpis(Sosia *s, const SosiaCaller *who, const SosiaKpis *a, SosiaO
 
 // ---- changes ------------------------------------------------------------------------------------------------------
 
-// A long text ends between two characters, and says that it goes on.
-static void put_shortened(Str s, Buf *b) {
-    int64_t n = s.n > TEXT_SHOWN ? TEXT_SHOWN : s.n;
-    while (n < s.n && n > 0 && ((uint8_t)s.p[n] & 0xC0) == 0x80) n--;
-    buf_str_put(b, str_sub(s, 0, n));
-    if (n < s.n) buf_str_put(b, STR("\xE2\x80\xA6"));
-}
-
-static void put_short(Buf *b, const Json *v) {
-    if (!v || v->type == JSON_NULL) buf_str_put(b, STR("no value"));
-    else if (v->type == JSON_STRING) put_shortened(v->s, b);
-    else json_put(b, v);
-}
-
 static void add_change(Compare *c, CompareWorld *w, Buf *text) {
     w->change_total++;
     if (w->change_count < COMPARE_CHANGES_MAX) w->changes[w->change_count++].text = arena_str(&c->keep, buf_str(text));
     buf_reset(text);
-}
-
-// "2 h 30 min", "1.5 s".
-static void put_span(int64_t ns, Buf *b) {
-    static const struct {
-        int64_t ns;
-        const char *name;
-    } units[] = {{INT64_C(86400000000000), "d"}, {INT64_C(3600000000000), "h"}, {INT64_C(60000000000), "min"}};
-    int64_t left = ns;
-    for (size_t i = 0; i < 3; i++) {
-        if (left < units[i].ns) continue;
-        buf_printf(b, "%s%lld %s", left == ns ? "" : " ", (long long)(left / units[i].ns), units[i].name);
-        left %= units[i].ns;
-    }
-    if (left) buf_printf(b, "%s%g s", left == ns ? "" : " ", (double)left / 1e9);
 }
 
 // What the run had planned.
@@ -142,14 +114,7 @@ static void planned(Compare *c, CompareWorld *w) {
     arena_init(&a, 4096);
     if (!json_parse(w->kpis->changes, NULL, &a, &list, NULL) && !whatif_changes(&a, &list, &plan, NULL)) {
         for (int32_t i = 0; i < plan.change_count; i++) {
-            const PlannedChange *p = &plan.changes[i];
-            if (p->at_ns) {
-                buf_str_put(&text, STR("after "));
-                put_span(p->at_ns, &text);
-                buf_str_put(&text, STR(": "));
-            }
-            buf_printf(&text, "%.*s.%.*s = ", STR_ARG(p->twin), STR_ARG(p->property));
-            put_short(&text, p->value);
+            told_planned(&plan.changes[i], &text);
             add_change(c, w, &text);
         }
     }
@@ -163,7 +128,7 @@ static void put_value(Buf *b, const SosiaValue *v) {
     case SOSIA_BOOL: buf_str_put(b, v->b ? STR("true") : STR("false")); break;
     case SOSIA_I64: buf_printf(b, "%lld", (long long)v->i); break;
     case SOSIA_F64: json_put_f64(b, v->d); break;
-    default: put_shortened(v->s, b);
+    default: told_text(v->s, b);
     }
 }
 
@@ -225,6 +190,33 @@ static void note(Compare *c, const char *fmt, ...) {
     buf_free(&b);
 }
 
+typedef struct Titling {
+    Compare *compare;
+    Str name; // of a what-if
+} Titling;
+
+static Err read_title(View *v, void *ctx) {
+    const Titling *t = ctx;
+    const Doc *doc = catalog_doc(v->catalog, WHATIFS_COLLECTION, t->name);
+    Arena a;
+    Json json;
+    arena_init(&a, 4096);
+    if (doc && !json_parse(doc->json, NULL, &a, &json, NULL)) {
+        const Json *title = json_get(&json, STR("title"));
+        if (title && title->type == JSON_STRING) t->compare->title = arena_str(&t->compare->keep, title->s);
+    }
+    arena_free(&a);
+    return ERR_OK;
+}
+
+// A world that a what-if made has its title.
+static void take_title(Compare *c, Realm *r) {
+    Str purpose = r->scenario ? r->scenario->purpose : (Str){0}, before = STR(WHATIF_PURPOSE);
+    if (c->title.n || !str_starts(purpose, before) || str_ends(purpose, STR(WHATIF_WITHOUT))) return;
+    Titling t = {c, str_sub(purpose, before.n, purpose.n)};
+    if (engine_read_realm(r, NULL, read_title, &t, NULL)) c->title = (Str){0};
+}
+
 static Err take_world(Compare *c, Sosia *s, Str name, SosiaOut *out) {
     Realm *r;
     CompareWorld *w = &c->worlds[c->world_count];
@@ -242,6 +234,7 @@ static Err take_world(Compare *c, Sosia *s, Str name, SosiaOut *out) {
     w->runs = r->scenario && !r->past.is;
     if (w->runs) done_before(c, w, r);
     if (w->kpis && w->kpis->changes.n) planned(c, w);
+    take_title(c, r);
     realm_unref(r);
     return ERR_OK;
 }
@@ -287,19 +280,59 @@ static void take_row(Compare *c, const KpiRow *as) {
     if (other) note(c, "%.*s is not defined the same in all worlds.", STR_ARG(as->k.name));
 }
 
+static bool has_row(const Compare *c, Str name) {
+    for (int32_t r = 0; r < c->row_count; r++)
+        if (str_eq(c->rows[r].as->k.name, name)) return true;
+    return false;
+}
+
+// Those that are asked for by name, in that order; else all, by name.
 static void take_rows(Compare *c, Str names) {
     int32_t most = 0;
     for (int32_t i = 0; i < c->world_count; i++) most += c->worlds[i].kpis ? c->worlds[i].kpis->count : 0;
     c->rows = NEW(&c->keep, CompareRow, most + 1);
     c->notes = NEW(&c->keep, Str, most + 4 * c->world_count + 4);
-    for (int32_t i = 0; i < c->world_count; i++) {
-        const Kpis *k = c->worlds[i].kpis;
-        for (int32_t j = 0; k && j < k->count; j++) {
-            bool had = false;
-            for (int32_t r = 0; r < c->row_count; r++) had = had || str_eq(c->rows[r].as->k.name, k->rows[j].k.name);
-            if (!had && kpi_named(names, k->rows[j].k.name)) take_row(c, &k->rows[j]);
-        }
+    bool all = !names.n;
+    while (names.n) {
+        Str name = str_cut(&names, ',');
+        const KpiRow *row = NULL;
+        for (int32_t i = 0; !row && i < c->world_count; i++) row = row_named(c->worlds[i].kpis, name);
+        if (row && !has_row(c, name)) take_row(c, row);
     }
+    for (int32_t i = 0; all && i < c->world_count; i++) {
+        const Kpis *k = c->worlds[i].kpis;
+        for (int32_t j = 0; k && j < k->count; j++)
+            if (!has_row(c, k->rows[j].k.name)) take_row(c, &k->rows[j]);
+    }
+}
+
+// Of two that ran: what the second does. One run tells of one chance.
+static void take_sentence(Compare *c) {
+    const CompareWorld *w = &c->worlds[1];
+    if (c->world_count != 2 || !w->kpis || !c->worlds[0].kpis) return;
+    Effect *e = NEW(&c->keep, Effect, c->row_count + 1);
+    for (int32_t i = 0; i < c->row_count; i++) {
+        const CompareCell *x = &c->rows[i].cells[1];
+        const Kpi *k = &c->rows[i].as->k;
+        e[i] = (Effect){.title = k->title.n ? k->title : k->name,
+                        .unit = told_unit(c->rows[i].as->unit),
+                        .of = k->of,
+                        .over = (int32_t)k->over,
+                        .better = k->better,
+                        .by = x->difference,
+                        .low = (double)NAN,
+                        .high = (double)NAN,
+                        .known = x->difference == x->difference,
+                        .sure = x->difference == x->difference && x->difference != 0};
+    }
+    int32_t first = effect_first(e, c->row_count);
+    Str with = c->title.n ? STR("the change") : w->name;
+    EffectSay say = {c->title.n ? STR("The change") : w->name, with, c->worlds[0].name, w->now_ns - w->begin_ns, 0.95};
+    Buf text = {0};
+    if (first >= 0) effect_say(&say, &e[first], &text);
+    if (first >= 0) effect_say_others(e, c->row_count, first, &text);
+    c->sentence = arena_str(&c->keep, buf_str(&text));
+    buf_free(&text);
 }
 
 static void take_notes(Compare *c) {
@@ -335,6 +368,7 @@ static Err gather(Compare *c, Sosia *s, const SosiaCompare *a, SosiaOut *out) {
     }
     take_rows(c, a->kpis);
     take_notes(c);
+    take_sentence(c);
     return ERR_OK;
 }
 
@@ -384,7 +418,11 @@ static void put_row(const Compare *c, const CompareRow *r, Buf *b) {
 }
 
 static void compare_json(const Compare *c, Buf *b) {
-    buf_str_put(b, STR("{\"worlds\":["));
+    buf_str_put(b, STR("{\"title\":"));
+    json_put_str(b, c->title);
+    buf_str_put(b, STR(",\"sentence\":"));
+    json_put_str(b, c->sentence);
+    buf_str_put(b, STR(",\"worlds\":["));
     for (int32_t i = 0; i < c->world_count; i++) {
         if (i) buf_byte(b, ',');
         put_world(&c->worlds[i], b);
@@ -405,6 +443,95 @@ static void compare_json(const Compare *c, Buf *b) {
 static void compare_free(Compare *c) {
     for (int32_t i = 0; i < c->world_count; i++) kpis_free(c->worlds[i].kpis);
     arena_free(&c->keep);
+}
+
+// ---- many times over ----------------------------------------------------------------------------------------------
+
+static void put_texts(const CompareWorld *w, Buf *b) {
+    buf_str_put(b, STR(",\"told\":["));
+    for (int32_t i = 0; i < w->change_count; i++) {
+        if (i) buf_byte(b, ',');
+        json_put_str(b, w->changes[i].text);
+    }
+    buf_byte(b, ']');
+}
+
+// From where its run began, with what that had planned; else from where it is. What was planned is told by itself.
+static void put_case(Compare *c, Sosia *s, CompareWorld *w, Buf *b) {
+    Realm *r = realm_find(s, w->name);
+    buf_str_put(b, STR("{\"name\":"));
+    json_put_str(b, w->name);
+    buf_str_put(b, STR(",\"world\":"));
+    Buf world = {0};
+    buf_str_put(&world, w->name);
+    if (w->kpis && w->runs) {
+        buf_byte(&world, '@');
+        time_print(w->begin_ns, 9, &world);
+    }
+    json_put_str(b, buf_str(&world));
+    buf_free(&world);
+    w->change_count = 0;
+    w->change_total = 0;
+    if (r && w->runs) done_before(c, w, r);
+    put_texts(w, b);
+    if (w->kpis && w->kpis->changes.n) buf_printf(b, ",\"changes\":%.*s", STR_ARG(w->kpis->changes));
+    buf_byte(b, '}');
+    if (r) realm_unref(r);
+}
+
+static void put_ask(Compare *c, Sosia *s, const SosiaCompare *a, int64_t for_ns, Buf *b) {
+    Str names = a->kpis;
+    buf_str_put(b, STR("{\"title\":"));
+    Str title = c->title;
+    for (int32_t i = 0; !c->title.n && i < c->world_count; i++)
+        title = arena_printf(&c->keep, "%.*s%s%.*s", STR_ARG(title),
+                             !i                        ? ""
+                             : i + 1 == c->world_count ? " and "
+                                                       : ", ",
+                             STR_ARG(c->worlds[i].name));
+    json_put_str(b, title);
+    buf_str_put(b, STR(",\"for\":\""));
+    told_period(for_ns, b);
+    buf_printf(b, "\",\"replications\":%d", a->replications);
+    if (a->level > 0) buf_printf(b, ",\"level\":%.17g", a->level);
+    for (bool first = true; names.n; first = false) {
+        buf_str_put(b, first ? STR(",\"kpis\":[") : STR(","));
+        json_put_str(b, str_cut(&names, ','));
+        if (!names.n) buf_byte(b, ']');
+    }
+    buf_str_put(b, STR(",\"cases\":["));
+    for (int32_t i = 0; i < c->world_count; i++) {
+        if (i) buf_byte(b, ',');
+        put_case(c, s, &c->worlds[i], b);
+    }
+    buf_str_put(b, STR("]}"));
+}
+
+// As long as the first that ran.
+static Err length_of(const Compare *c, const SosiaCompare *a, int64_t *out, SosiaOut *message) {
+    *out = a->for_ns;
+    for (int32_t i = 0; *out <= 0 && i < c->world_count; i++)
+        if (c->worlds[i].kpis) *out = c->worlds[i].now_ns - c->worlds[i].begin_ns;
+    if (*out > 0) return ERR_OK;
+    return say(message, ERR_ARGUMENT, "none of these worlds has been run: say how long each is to run, \"for\"");
+}
+
+SosiaErr sosia_compare_many(Sosia *s, const SosiaCaller *who, const SosiaCompare *a, SosiaOut *out) {
+    Compare c = {0};
+    Buf ask = {0};
+    int64_t for_ns = 0;
+    buf_reset(&out->body);
+    buf_reset(&out->message);
+    arena_init(&c.keep, 0);
+    Err err = gather(&c, s, a, out);
+    if (!err && a->replications < 1) err = say(out, ERR_ARGUMENT, "say how many replications, from 1 on");
+    if (!err) err = length_of(&c, a, &for_ns, out);
+    if (!err) put_ask(&c, s, a, for_ns, &ask);
+    if (!err) err = (Err)sosia_ensemble(s, who, c.worlds[0].name, buf_str(&ask), out);
+    if (err && !out->message.n) buf_str_put(&out->message, str_of(err_text(err)));
+    buf_free(&ask);
+    compare_free(&c);
+    return (SosiaErr)err;
 }
 
 SosiaErr sosia_compare(Sosia *s, const SosiaCaller *who, const SosiaCompare *a, SosiaOut *out) {

@@ -39,6 +39,8 @@ typedef struct CompareRow {
 
 typedef struct Compare {
     Arena keep;
+    Str title;    // of the what-if that one of them tries; ""
+    Str sentence; // of two: what the second differs in; ""
     CompareWorld *worlds;
     int32_t world_count;
     CompareRow *rows;
@@ -48,15 +50,7 @@ typedef struct Compare {
     int32_t points;
 } Compare;
 
-// "kilowatt" as "kW"; a label as it is.
-Str compare_unit(const KpiRow *row);
-// A number as people read it: five digits, thin spaces between thousands.
-void compare_number(double v, Buf *out);
-// Escaped for HTML and SVG.
-void compare_escape(Str s, Buf *out);
-// Colours of light and dark, and those of charts.
-extern const char COMPARE_STYLE[];
-// Appends one chart of a row as an SVG element; its colours are COMPARE_STYLE's.
+// Appends one chart of a row as an SVG element; its colours are CHART_STYLE's.
 void compare_chart(const Compare *c, const CompareRow *row, int32_t width, int32_t height, Buf *out);
 // All charts as one SVG document.
 void compare_svg(const Compare *c, Buf *out);

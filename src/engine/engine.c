@@ -311,6 +311,10 @@ SosiaErr sosia_open(const SosiaOpen *open, Sosia **out, SosiaBuf *why) {
         if (err) return (SosiaErr)why_put(why, err, "a thread could not be started");
     }
     if (!err) {
+        err = ensembles_open(e);
+        if (err) why_put(why, err, "the ensembles that are kept cannot be read");
+        if (err) sosia_close(e);
+        if (err) return (SosiaErr)err;
         runs_resume(e);
         *out = e;
         return SOSIA_OK;

@@ -434,9 +434,10 @@ struct Sosia {
     pthread_mutex_t runs_lock; // of the three; Run.lock and worlds_lock may be taken inside
     pthread_cond_t runs_wake;
     struct Ensemble *ensembles;     // newest first
+    uint64_t ensemble_last;         // the highest number of one
     int32_t ensembles_at_work;      // threads
     bool ensembles_closing;         // none begins any more
-    pthread_mutex_t ensembles_lock; // of the three; Ensemble.lock and worlds_lock may be taken inside
+    pthread_mutex_t ensembles_lock; // of the four; Ensemble.lock and worlds_lock may be taken inside
     pthread_cond_t ensembles_wake;
     struct SimRegistry *registry; // engines that mappings may name
     struct Replay *replays;       // under way; the same lock

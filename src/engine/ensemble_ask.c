@@ -55,6 +55,17 @@ static Err tracks_of(Arena *a, const Json *v, EnsembleAsk *out, Diag *d) {
     return ERR_OK;
 }
 
+// What was done in it, for people.
+static Err told_of(Arena *a, const Json *v, EnsembleCase *out, Diag *d) {
+    bool ok = v->type == JSON_ARRAY;
+    if (ok) out->told = NEW(a, Str, v->count + 1);
+    for (int32_t i = 0; ok && i < v->count; i++) {
+        ok = v->items[i].type == JSON_STRING;
+        if (ok) out->told[out->told_count++] = arena_str(a, v->items[i].s);
+    }
+    return ok ? ERR_OK : wrong(d, v, STR("cases"), "\"told\" is a list of texts");
+}
+
 static Err case_of(Arena *a, const Json *v, int32_t number, EnsembleCase *out, Diag *d) {
     if (v->type != JSON_OBJECT) return wrong(d, v, STR("cases"), "a case is {\"name\",\"changes\"}");
     for (int32_t i = 0; i < v->count; i++) {
@@ -62,12 +73,16 @@ static Err case_of(Arena *a, const Json *v, int32_t number, EnsembleCase *out, D
         Whatif w;
         if (str_eq(m->key, STR("name")) && m->value.type == JSON_STRING) {
             out->name = arena_str(a, m->value.s);
+        } else if (str_eq(m->key, STR("world")) && m->value.type == JSON_STRING) {
+            out->world = arena_str(a, m->value.s);
+        } else if (str_eq(m->key, STR("told"))) {
+            TRY(told_of(a, &m->value, out, d));
         } else if (str_eq(m->key, STR("changes"))) {
             TRY(whatif_changes(a, &m->value, &w, d));
             out->changes = w.changes;
             out->change_count = w.change_count;
         } else {
-            return wrong(d, &m->value, STR("cases"), "a case is {\"name\",\"changes\"}");
+            return wrong(d, &m->value, STR("cases"), "a case is {\"name\",\"changes\",\"world\"}");
         }
     }
     if (out->name.n) return ERR_OK;
@@ -86,12 +101,16 @@ static Err cases_of(Arena *a, const Json *v, EnsembleAsk *out, Diag *d) {
                         ENSEMBLE_CASES_MAX);
     out->cases = NEW(a, EnsembleCase, v->count);
     out->case_count = v->count;
-    for (int32_t i = 0; i < v->count; i++) {
-        TRY(case_of(a, &v->items[i], i, &out->cases[i], d));
+    for (int32_t i = 0; i < v->count; i++) TRY(case_of(a, &v->items[i], i, &out->cases[i], d));
+    return ERR_OK;
+}
+
+static Err names_differ(const EnsembleAsk *out, const Json *v, Diag *d) {
+    for (int32_t i = 0; i < out->case_count; i++)
         for (int32_t k = 0; k < i; k++)
             if (str_eq(out->cases[k].name, out->cases[i].name))
-                return wrong(d, &v->items[i], STR("cases"), "two cases have one name");
-    }
+                return diag_add(d, ERR_ARGUMENT, v->at, -1, STR("cases"), "two cases have one name: \"%.*s\"",
+                                STR_ARG(out->cases[i].name));
     return ERR_OK;
 }
 
@@ -110,9 +129,23 @@ static Err precision_of(Arena *a, const Json *v, EnsembleAsk *out, Diag *d) {
     return ok ? ERR_OK : wrong(d, v, STR("precision"), text);
 }
 
+static Err text_of(Arena *a, const Json *v, Str key, Str *out, Diag *d) {
+    if (v->type != JSON_STRING || v->s.n > ENSEMBLE_TITLE_MAX)
+        return diag_add(d, ERR_ARGUMENT, v->at, -1, key, "a text of at most %d bytes", ENSEMBLE_TITLE_MAX);
+    *out = arena_str(a, v->s);
+    return ERR_OK;
+}
+
 static Err member(Arena *a, const JsonMember *m, EnsembleAsk *out, Diag *d) {
     const Json *v = &m->value;
     Str key = m->key;
+    if (str_eq(key, STR("title"))) return text_of(a, v, key, &out->title, d);
+    if (str_eq(key, STR("about"))) return text_of(a, v, key, &out->about, d);
+    if (str_eq(key, STR("whatif"))) return text_of(a, v, key, &out->whatif, d);
+    if (str_eq(key, STR("sweep"))) return ERR_OK; // behind the cases
+    if (str_eq(key, STR("lanes")))
+        return count(v, 8, &out->lanes) && (out->lanes == 1 || out->lanes == 8) ? ERR_OK
+                                                                                : wrong(d, v, key, "1 or 8 lanes");
     if (str_eq(key, STR("kpis"))) return names_of(a, v, &out->kpis, d);
     if (str_eq(key, STR("track"))) return tracks_of(a, v, out, d);
     if (str_eq(key, STR("cases"))) return cases_of(a, v, out, d);
@@ -136,7 +169,7 @@ static Err member(Arena *a, const JsonMember *m, EnsembleAsk *out, Diag *d) {
     return diag_add(
         d, ERR_ARGUMENT, v->at, -1, key,
         "\"%.*s\" is not a member of an ensemble, or not what it should be: for, output, replications, seed, "
-        "threads, level, kpis, track, cases, precision",
+        "threads, level, kpis, track, cases, sweep, precision, title, about",
         STR_ARG(key));
 }
 
@@ -149,9 +182,12 @@ Err ensemble_ask_of(Arena *a, const Json *v, EnsembleAsk *out, Diag *d) {
     if (out->for_ns / step > ENSEMBLE_INSTANTS_MAX)
         return diag_add(d, ERR_LIMIT, v->at, -1, STR("output"), "a course has at most %d instants",
                         ENSEMBLE_INSTANTS_MAX);
-    if (out->cases) return ERR_OK;
-    out->cases = NEW(a, EnsembleCase, 1);
-    out->cases[0].name = STR("as is");
-    out->case_count = 1;
-    return ERR_OK;
+    if (!out->cases) {
+        out->cases = NEW(a, EnsembleCase, 1);
+        out->cases[0].name = STR("as is");
+        out->case_count = 1;
+    }
+    out->grid_from = out->case_count;
+    if (json_get(v, STR("sweep"))) TRY(ensemble_sweep_of(a, json_get(v, STR("sweep")), out, d));
+    return names_differ(out, v, d);
 }

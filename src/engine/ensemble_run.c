@@ -6,7 +6,7 @@
 #include "base/thread.h"
 #include "engine/ensemble.h"
 
-#define LANES 8u
+#define LANES_MAX 8u
 #define PIECE 64 // instants between two looks at whether it is to stop
 #define REPLICATIONS_DEFAULT 30
 #define MOST_DEFAULT 10000
@@ -33,6 +33,7 @@ struct EnsembleRun {
     Track *tracks;
     EnsembleSamples s;
     int32_t precision; // number of the KPI, -1
+    uint32_t lanes;
 
     pthread_mutex_t lock; // of what follows
     pthread_cond_t wake;
@@ -91,7 +92,7 @@ static Err find_tracks(EnsembleRun *r, View *v, Diag *d) {
 
 // Everything that is asked of the Sim before its columns are gathered: engines, columns of changes and tracks.
 static Err build(EnsembleRun *r, View *v, uint64_t seed, Diag *d) {
-    SimOpen open = {.graph = r->model.graph, .epoch_ns = r->s.begin_ns, .seed = seed, .lanes = LANES};
+    SimOpen open = {.graph = r->model.graph, .epoch_ns = r->s.begin_ns, .seed = seed, .lanes = (uint16_t)r->lanes};
     r->ready = sim_new(&open);
     TRY(sim_model_add(&r->model, r->ready, d));
     EnsembleSamples *s = &r->s;
@@ -100,7 +101,7 @@ static Err build(EnsembleRun *r, View *v, uint64_t seed, Diag *d) {
     for (int32_t i = 0; i < s->kpis->count; i++) s->units[i] = s->kpis->rows[i].unit;
     TRY(find_tracks(r, v, d));
     TRY(plan_cases(r, v, d)); // their columns; symbols and inputs are looked at again below
-    TRY(sim_model_gather(&r->model, r->ready, v, (1u << LANES) - 1, d));
+    TRY(sim_model_gather(&r->model, r->ready, v, (uint16_t)((1u << r->lanes) - 1), d));
     return sim_ready(r->ready, d);
 }
 
@@ -129,7 +130,7 @@ static Err make_room(EnsembleRun *r, Diag *d) {
     size_t n = (size_t)s->room * (size_t)s->case_count;
     s->ends = mem_alloc(((size_t)s->kpis->count * n + 1) * sizeof *s->ends);
     s->course = mem_alloc(((size_t)s->series_count * (size_t)(s->instants + 1) * n + 1) * sizeof *s->course);
-    r->ended = mem_alloc(n / LANES + 1);
+    r->ended = mem_alloc(n / r->lanes + 1);
     return ERR_OK;
 }
 
@@ -141,6 +142,7 @@ Err ensemble_run_make(View *v, const SimRegistry *engines, const EnsembleAsk *as
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->wake, NULL);
     r->ask = ask;
+    r->lanes = ask->lanes ? (uint32_t)ask->lanes : LANES_MAX;
     s->case_count = ask->case_count;
     s->begin_ns = begin_ns;
     s->until_ns = begin_ns + ask->for_ns;
@@ -173,7 +175,7 @@ EnsembleSamples *ensemble_samples(EnsembleRun *r) { return &r->s; }
 
 // Which replication of which case a lane of a group is; those behind the last are run for nothing.
 static void item_of(const EnsembleRun *r, int64_t group, uint32_t lane, int32_t *replication, int32_t *which) {
-    int64_t item = group * LANES + lane;
+    int64_t item = group * r->lanes + lane;
     *replication = (int32_t)(item / r->s.case_count);
     *which = (int32_t)(item % r->s.case_count);
 }
@@ -204,12 +206,12 @@ static double now_of(const EnsembleRun *r, const Sim *s, int32_t series, uint32_
     }
     const Track *t = &r->tracks[series - kpis];
     const sim_col *c = sim_column_at((Sim *)(uintptr_t)s, t->at.column);
-    return (c->v[(size_t)t->at.row * LANES + lane] - t->offset) / t->factor;
+    return (c->v[(size_t)t->at.row * r->lanes + lane] - t->offset) / t->factor;
 }
 
 static void sample_now(EnsembleRun *r, const Sim *s, int64_t group, int32_t instant) {
     const EnsembleSamples *x = &r->s;
-    for (uint32_t lane = 0; lane < LANES; lane++) {
+    for (uint32_t lane = 0; lane < r->lanes; lane++) {
         int32_t replication, which;
         item_of(r, group, lane, &replication, &which);
         if (replication >= x->room) continue;
@@ -224,14 +226,14 @@ static void sample_now(EnsembleRun *r, const Sim *s, int64_t group, int32_t inst
 }
 
 static Sim *begin_group(EnsembleRun *r, int64_t group) {
-    uint64_t scenario[LANES];
+    uint64_t scenario[LANES_MAX];
     int32_t replication, which;
-    for (uint32_t l = 0; l < LANES; l++) {
+    for (uint32_t l = 0; l < r->lanes; l++) {
         item_of(r, group, l, &replication, &which);
         scenario[l] = (uint64_t)replication;
     }
     Sim *s = sim_replica(r->ready, scenario);
-    for (uint32_t l = 0; l < LANES; l++) {
+    for (uint32_t l = 0; l < r->lanes; l++) {
         item_of(r, group, l, &replication, &which);
         for (int32_t i = r->planned_at[which]; i < r->planned_at[which + 1]; i++) {
             const Planned *p = &r->planned[i];
@@ -243,7 +245,7 @@ static Sim *begin_group(EnsembleRun *r, int64_t group) {
 
 // Those behind the beginning; before the start every input is of t = 0.
 static void later_changes(EnsembleRun *r, Sim *s, int64_t group) {
-    for (uint32_t l = 0; l < LANES; l++) {
+    for (uint32_t l = 0; l < r->lanes; l++) {
         int32_t replication, which;
         item_of(r, group, l, &replication, &which);
         for (int32_t i = r->planned_at[which]; i < r->planned_at[which + 1]; i++) {
@@ -281,7 +283,7 @@ static Err run_group(EnsembleRun *r, int64_t group, const _Atomic bool *stop, Di
 // ---- how many -----------------------------------------------------------------------------------------------------
 
 static int64_t groups_of(const EnsembleRun *r, int64_t replications) {
-    return (replications * r->s.case_count + LANES - 1) / LANES;
+    return (replications * r->s.case_count + r->lanes - 1) / r->lanes;
 }
 
 // How many replications the precision wants, by those there are: of the case that wants most.
@@ -347,7 +349,7 @@ static void ended(Worker *w, int64_t group, Err err, const Diag *d) {
         r->err = err;
         int32_t first, last, which;
         item_of(r, group, 0, &first, &which);
-        item_of(r, group, LANES - 1, &last, &which);
+        item_of(r, group, r->lanes - 1, &last, &which);
         for (int32_t i = 0; err != ERR_CLOSED && i < d->count; i++)
             (void)diag_add(r->diag, err, -1, -1, d->messages[i].where, "replications %d to %d: %.*s", first, last,
                            STR_ARG(d->messages[i].text));
@@ -355,7 +357,7 @@ static void ended(Worker *w, int64_t group, Err err, const Diag *d) {
     if (!err) {
         r->ended[group] = true;
         while (r->done < r->limit && r->ended[r->done]) r->done++;
-        int64_t n = r->done * LANES / r->s.case_count;
+        int64_t n = r->done * r->lanes / r->s.case_count;
         decide(r);
         atomic_store(w->replications, n < r->goal ? (int32_t)n : r->goal); // never more than there is room for
     }

@@ -1,24 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an ensemble came to, as JSON.
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include "base/mem.h"
 #include "base/time.h"
 #include "codec/json.h"
-#include "engine/ensemble.h"
-
-typedef struct Show {
-    const EnsembleSamples *s;
-    double level;
-    int32_t n;
-    double *sorted; // scratch, n
-    Buf *out;
-} Show;
-
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
+#include "engine/ensemble_outcome.h"
+#include "model/units.h"
 
 static void put_number(Buf *out, const char *name, double v) {
     buf_printf(out, ",\"%s\":", name);
@@ -26,166 +14,213 @@ static void put_number(Buf *out, const char *name, double v) {
     else buf_printf(out, "null");
 }
 
-static const double *ends_of(const Show *w, int32_t kpi, int32_t which) {
-    const EnsembleSamples *s = w->s;
-    return &s->ends[((size_t)kpi * (size_t)s->case_count + (size_t)which) * (size_t)s->room];
+static void put_text(Buf *out, const char *name, Str s) {
+    if (!s.n) return;
+    buf_printf(out, ",\"%s\":", name);
+    json_put_str(out, s);
 }
 
-// Known values, ascending, into w->sorted; their number.
-static int64_t sort_known(Show *w, const double *x, Moments *m) {
-    int64_t known = 0;
-    *m = (Moments){0};
-    for (int32_t i = 0; i < w->n; i++) {
-        moments_add(m, x[i]);
-        if (!isnan(x[i])) w->sorted[known++] = x[i];
+static void put_time(Buf *out, const char *name, int64_t ns) {
+    buf_printf(out, ",\"%s\":\"", name);
+    time_print(ns, 7, out);
+    buf_byte(out, '"');
+}
+
+// ---- the head -----------------------------------------------------------------------------------------------------
+
+void ensemble_head_show(const EnsembleHead *h, Buf *out) {
+    buf_printf(out, "\"id\":%llu,\"world\":", (unsigned long long)h->id);
+    json_put_str(out, h->worlds[0].name);
+    put_text(out, "title", h->title);
+    put_text(out, "about", h->about);
+    put_text(out, "whatif", h->whatif);
+    buf_printf(out, ",\"state\":\"%s\",\"seconds\":%.3f", ensemble_state_name(h->state), (double)h->spent_ns / 1e9);
+    if (h->why.n) {
+        buf_printf(out, ",\"error\":{\"code\":\"%s\",\"message\":", err_wire(h->err));
+        json_put_str(out, h->why);
+        buf_byte(out, '}');
     }
-    if (known) qsort(w->sorted, (size_t)known, sizeof *w->sorted, ascending);
-    return known;
-}
-
-static void put_interval(Show *w, const Moments *m) {
-    double half = moments_half(m, w->level), mean = m->n ? m->mean : (double)NAN;
-    put_number(w->out, "mean", mean);
-    put_number(w->out, "low", mean - half);
-    put_number(w->out, "high", mean + half);
-}
-
-// Against the first case, replication by replication.
-static void put_difference(Show *w, int32_t kpi, int32_t which) {
-    const double *x = ends_of(w, kpi, which), *base = ends_of(w, kpi, 0);
-    const Kpi *k = &w->s->kpis->rows[kpi].k;
-    Moments m = {0};
-    for (int32_t i = 0; i < w->n; i++) moments_add(&m, x[i] - base[i]);
-    double half = moments_half(&m, w->level);
-    buf_printf(w->out, ",\"difference\":{\"n\":%llu", (unsigned long long)m.n);
-    put_interval(w, &m);
-    bool sure = m.n > 1 && fabs(m.mean) > half, more = m.mean > 0;
-    const char *verdict = !sure                     ? "no difference is shown"
-                          : !k->better              ? more ? "more" : "less"
-                          : (k->better > 0) == more ? "better"
-                                                    : "worse";
-    buf_printf(w->out, ",\"verdict\":\"%s\"}", verdict);
-}
-
-static void put_kpi(Show *w, int32_t kpi, int32_t which) {
-    const KpiRow *row = &w->s->kpis->rows[kpi];
-    Moments m;
-    int64_t known = sort_known(w, ends_of(w, kpi, which), &m);
-    buf_printf(w->out, "%s{\"name\":", kpi ? "," : "");
-    json_put_str(w->out, row->k.name);
-    buf_printf(w->out, ",\"title\":");
-    json_put_str(w->out, row->k.title);
-    buf_printf(w->out, ",\"unit\":");
-    json_put_str(w->out, row->unit);
-    buf_printf(w->out, ",\"n\":%llu", (unsigned long long)m.n);
-    put_interval(w, &m);
-    put_number(w->out, "sd", sqrt(moments_variance(&m)));
-    put_number(w->out, "min", m.n ? m.min : (double)NAN);
-    put_number(w->out, "p05", quantile_of(w->sorted, known, 0.05));
-    put_number(w->out, "p50", quantile_of(w->sorted, known, 0.5));
-    put_number(w->out, "p95", quantile_of(w->sorted, known, 0.95));
-    put_number(w->out, "max", m.n ? m.max : (double)NAN);
-    if (which) put_difference(w, kpi, which);
-    if (row->why.n) {
-        buf_printf(w->out, ",\"why\":");
-        json_put_str(w->out, row->why);
+    put_time(out, "begun", h->begun_ns);
+    buf_printf(out, ",\"replications\":%d", h->replications);
+    if (h->goal) buf_printf(out, ",\"of\":%d", h->goal);
+    if (h->state == ENSEMBLE_RUNNING && h->replications > 0 && h->goal > h->replications)
+        buf_printf(out, ",\"secondsLeft\":%.3f",
+                   (double)h->spent_ns / 1e9 * (h->goal - h->replications) / h->replications);
+    if (h->begin_ns) {
+        put_time(out, "begin", h->begin_ns);
+        put_time(out, "until", h->begin_ns + h->for_ns);
     }
-    buf_byte(w->out, '}');
+    buf_printf(out, ",\"seed\":%llu", (unsigned long long)h->seed);
+    put_number(out, "level", h->level);
+    put_text(out, "sentence", h->sentence);
+}
+
+// ---- KPIs ---------------------------------------------------------------------------------------------------------
+
+static void put_interval(Buf *out, double mean, double half) {
+    put_number(out, "mean", mean);
+    put_number(out, "low", mean - half);
+    put_number(out, "high", mean + half);
+}
+
+static void put_difference(const EnsembleKpi *k, int32_t which, Buf *out) {
+    const EnsembleStat *x = &k->cases[which];
+    double size = fabs(k->cases[0].mean);
+    EnsembleVerdict v = ensemble_verdict(k, which);
+    buf_printf(out, ",\"difference\":{\"n\":%llu", (unsigned long long)x->pairs);
+    put_interval(out, x->by, x->by_half);
+    put_number(out, "relative", size > 0 ? x->by / size : (double)NAN);
+    if (v == VERDICT_NONE) buf_printf(out, ",\"verdict\":null}");
+    else buf_printf(out, ",\"verdict\":\"%s\"}", ensemble_verdict_name(v));
+}
+
+static void put_samples(const EnsembleOutcome *o, int32_t kpi, int32_t which, Buf *out) {
+    if (!o->ends) return;
+    const double *x = o->ends + ((size_t)kpi * (size_t)o->case_count + (size_t)which) * (size_t)o->replications;
+    buf_printf(out, ",\"samples\":[");
+    for (int32_t i = 0; i < o->replications; i++) {
+        if (i) buf_byte(out, ',');
+        if (isfinite(x[i])) json_put_f64(out, x[i]);
+        else buf_printf(out, "null");
+    }
+    buf_byte(out, ']');
+}
+
+static void put_kpi(const EnsembleOutcome *o, int32_t kpi, int32_t which, bool samples, Buf *out) {
+    static const char *const overs[] = {"last", "mean", "min", "max", "integral"};
+    const EnsembleKpi *k = &o->kpis[kpi];
+    const EnsembleStat *x = &k->cases[which];
+    const Unit *u = unit_find(k->unit);
+    buf_printf(out, "%s{\"name\":", kpi ? "," : "");
+    json_put_str(out, k->name);
+    buf_printf(out, ",\"title\":");
+    json_put_str(out, k->title);
+    buf_printf(out, ",\"unit\":");
+    json_put_str(out, k->unit);
+    if (u) put_text(out, "symbol", str_of(u->symbol));
+    put_text(out, "of", k->of);
+    buf_printf(out, ",\"over\":\"%s\"", overs[k->over]);
+    if (k->better) buf_printf(out, ",\"better\":\"%s\"", k->better > 0 ? "more" : "less");
+    buf_printf(out, ",\"n\":%llu", (unsigned long long)x->n);
+    put_interval(out, x->mean, x->half);
+    put_number(out, "sd", x->sd);
+    put_number(out, "min", x->min);
+    put_number(out, "p05", x->p05);
+    put_number(out, "p50", x->p50);
+    put_number(out, "p95", x->p95);
+    put_number(out, "max", x->max);
+    if (which) put_difference(k, which, out);
+    put_text(out, "why", k->why);
+    if (samples) put_samples(o, kpi, which, out);
+    buf_byte(out, '}');
+}
+
+static void put_case(const EnsembleOutcome *o, int32_t which, bool samples, Buf *out) {
+    const EnsembleCaseTold *c = &o->cases[which];
+    buf_printf(out, "%s{\"name\":", which ? "," : "");
+    json_put_str(out, c->name);
+    put_text(out, "world", c->world);
+    buf_printf(out, ",\"changes\":%d", c->changes);
+    if (c->told_count) {
+        buf_printf(out, ",\"told\":[");
+        for (int32_t i = 0; i < c->told_count; i++) {
+            if (i) buf_byte(out, ',');
+            json_put_str(out, c->told[i]);
+        }
+        buf_byte(out, ']');
+    }
+    buf_printf(out, ",\"kpis\":[");
+    for (int32_t k = 0; k < o->kpi_count; k++) put_kpi(o, k, which, samples, out);
+    buf_printf(out, "]}");
 }
 
 // ---- courses ------------------------------------------------------------------------------------------------------
 
-enum { BAND_MEAN, BAND_LOW, BAND_HIGH, BAND_P05, BAND_P50, BAND_P95, BANDS };
-static const char *const band_names[BANDS] = {"mean", "low", "high", "p05", "p50", "p95"};
-
-static void band_at(Show *w, int32_t series, int32_t instant, int32_t which, double *out) {
-    const EnsembleSamples *s = w->s;
-    size_t at = ((size_t)series * (size_t)(s->instants + 1) + (size_t)instant) * (size_t)s->case_count + (size_t)which;
-    const float *x = &s->course[at * (size_t)s->room];
-    Moments m = {0};
-    int64_t known = 0;
-    for (int32_t i = 0; i < w->n; i++) {
-        moments_add(&m, (double)x[i]);
-        if (!isnan(x[i])) w->sorted[known++] = (double)x[i];
+// As short as it is the same float again.
+static void put_float(float x, Buf *out) {
+    char text[40];
+    if (!isfinite(x)) {
+        buf_printf(out, "null");
+        return;
     }
-    if (known) qsort(w->sorted, (size_t)known, sizeof *w->sorted, ascending);
-    double half = moments_half(&m, w->level);
-    out[BAND_MEAN] = m.n ? m.mean : (double)NAN;
-    out[BAND_LOW] = out[BAND_MEAN] - half;
-    out[BAND_HIGH] = out[BAND_MEAN] + half;
-    out[BAND_P05] = quantile_of(w->sorted, known, 0.05);
-    out[BAND_P50] = quantile_of(w->sorted, known, 0.5);
-    out[BAND_P95] = quantile_of(w->sorted, known, 0.95);
+    for (int digits = 6; digits <= 9; digits++) {
+        double back;
+        int n = snprintf(text, sizeof text, "%.*g", digits, (double)x);
+        if (digits == 9 || (str_to_f64((Str){text, n}, &back) && (float)back == x)) break;
+    }
+    buf_printf(out, "%s", text);
 }
 
-static void put_bands(Show *w, int32_t series, int32_t which, double *bands) {
-    int32_t instants = w->s->instants + 1;
-    for (int32_t i = 0; i < instants; i++) band_at(w, series, i, which, bands + (size_t)i * BANDS);
+static void put_bands(const EnsembleOutcome *o, const EnsembleSeries *x, int32_t which, Buf *out) {
+    static const char *const names[BANDS] = {"mean", "low", "high", "p05", "p50", "p95"};
     for (int32_t b = 0; b < BANDS; b++) {
-        buf_printf(w->out, "%s\"%s\":[", b ? "," : "{", band_names[b]);
-        for (int32_t i = 0; i < instants; i++) {
-            double v = bands[(size_t)i * BANDS + (size_t)b];
-            if (i) buf_byte(w->out, ',');
-            if (isfinite(v)) json_put_f64(w->out, v);
-            else buf_printf(w->out, "null");
+        const float *v = x->bands + ((size_t)which * BANDS + (size_t)b) * (size_t)o->instants;
+        buf_printf(out, "%s\"%s\":[", b ? "," : "{", names[b]);
+        for (int32_t i = 0; i < o->instants; i++) {
+            if (i) buf_byte(out, ',');
+            put_float(v[i], out);
         }
-        buf_byte(w->out, ']');
+        buf_byte(out, ']');
     }
-    buf_byte(w->out, '}');
+    buf_byte(out, '}');
 }
 
-static void put_name(Show *w, const EnsembleAsk *ask, int32_t series) {
-    int32_t kpis = w->s->kpis->count;
-    if (series < kpis) {
-        buf_printf(w->out, "{\"kpi\":");
-        json_put_str(w->out, w->s->kpis->rows[series].k.name);
+static void put_series(const EnsembleOutcome *o, const EnsembleSeries *x, Buf *out) {
+    if (x->kpi >= 0) {
+        buf_printf(out, "{\"kpi\":");
+        json_put_str(out, o->kpis[x->kpi].name);
     } else {
-        buf_printf(w->out, "{\"twin\":");
-        json_put_str(w->out, ask->tracks[series - kpis].twin);
-        buf_printf(w->out, ",\"property\":");
-        json_put_str(w->out, ask->tracks[series - kpis].property);
+        buf_printf(out, "{\"twin\":");
+        json_put_str(out, x->twin);
+        buf_printf(out, ",\"property\":");
+        json_put_str(out, x->property);
     }
-    buf_printf(w->out, ",\"unit\":");
-    json_put_str(w->out, w->s->units[series]);
-}
-
-static void put_times(Show *w) {
-    const EnsembleSamples *s = w->s;
-    buf_printf(w->out, ",\"times\":[");
-    for (int32_t i = 0; i <= s->instants; i++) {
-        buf_printf(w->out, i ? ",\"" : "\"");
-        time_print(i < s->instants ? s->begin_ns + (int64_t)i * s->step_ns : s->until_ns, 7, w->out);
-        buf_byte(w->out, '"');
-    }
-    buf_byte(w->out, ']');
-}
-
-void ensemble_show(const EnsembleSamples *s, const EnsembleAsk *ask, int32_t n, Buf *out) {
-    Show w = {.s = s, .level = ask->level > 0 ? ask->level : 0.95, .n = n, .out = out};
-    w.sorted = mem_alloc((size_t)(n + 1) * sizeof *w.sorted);
-    double *bands = mem_alloc((size_t)(s->instants + 1) * BANDS * sizeof *bands);
+    buf_printf(out, ",\"unit\":");
+    json_put_str(out, x->unit);
     buf_printf(out, ",\"cases\":[");
-    for (int32_t c = 0; c < s->case_count; c++) {
-        buf_printf(out, "%s{\"name\":", c ? "," : "");
-        json_put_str(out, ask->cases[c].name);
-        buf_printf(out, ",\"changes\":%d,\"kpis\":[", ask->cases[c].change_count);
-        for (int32_t k = 0; k < s->kpis->count; k++) put_kpi(&w, k, c);
-        buf_printf(out, "]}");
+    for (int32_t c = 0; c < o->case_count; c++) {
+        if (c) buf_byte(out, ',');
+        put_bands(o, x, c, out);
     }
-    buf_printf(out, "]");
-    put_times(&w);
-    buf_printf(out, ",\"series\":[");
-    for (int32_t i = 0; i < s->series_count; i++) {
-        if (i) buf_byte(out, ',');
-        put_name(&w, ask, i);
-        buf_printf(out, ",\"cases\":[");
-        for (int32_t c = 0; c < s->case_count; c++) {
-            if (c) buf_byte(out, ',');
-            put_bands(&w, i, c, bands);
+    buf_printf(out, "]}");
+}
+
+// Which case of the grid is where: {"from":1,"axes":[{"twin","property","name","values":[...]}]}.
+static void put_sweep(const EnsembleOutcome *o, Buf *out) {
+    if (!o->axis_count) return;
+    buf_printf(out, ",\"sweep\":{\"from\":%d,\"axes\":[", o->grid_from);
+    for (int32_t i = 0; i < o->axis_count; i++) {
+        const EnsembleAxisTold *x = &o->axes[i];
+        buf_printf(out, "%s{\"twin\":", i ? "," : "");
+        json_put_str(out, x->twin);
+        put_text(out, "property", x->property);
+        put_text(out, "name", x->name);
+        buf_printf(out, ",\"values\":[");
+        for (int32_t k = 0; k < x->count; k++) {
+            if (k) buf_byte(out, ',');
+            if (isfinite(x->numbers[k])) json_put_f64(out, x->numbers[k]);
+            else json_put_str(out, x->values[k]);
         }
         buf_printf(out, "]}");
+    }
+    buf_printf(out, "]}");
+}
+
+void ensemble_show(const EnsembleHead *h, const EnsembleOutcome *o, bool samples, Buf *out) {
+    buf_printf(out, ",\"cases\":[");
+    for (int32_t c = 0; c < o->case_count; c++) put_case(o, c, samples, out);
+    buf_byte(out, ']');
+    put_sweep(o, out);
+    buf_printf(out, ",\"times\":[");
+    for (int32_t i = 0; i < o->instants; i++) {
+        buf_printf(out, i ? ",\"" : "\"");
+        time_print(h->begin_ns + o->times[i], 7, out);
+        buf_byte(out, '"');
+    }
+    buf_printf(out, "],\"series\":[");
+    for (int32_t i = 0; i < o->series_count; i++) {
+        if (i) buf_byte(out, ',');
+        put_series(o, &o->series[i], out);
     }
     buf_byte(out, ']');
-    mem_free(bands);
-    mem_free(w.sorted);
 }

@@ -276,7 +276,19 @@ static void test_stop(void **state) {
     assert_int_equal(sosia_ensemble_status(k.s, NULL, kit_str("f"), 0, &k.out), SOSIA_OK);
     assert_non_null(memmem(k.out.body.p, (size_t)k.out.body.n, "idle", 4));
     assert_int_equal(begin(&k, "{\"for\":\"P1D\",\"output\":\"PT6H\",\"replications\":100000}"), SOSIA_OK);
-    assert_int_equal(begin(&k, "{\"for\":\"1m\"}"), SOSIA_WORLD_RUNNING);
+    assert_int_equal(begin(&k, "{\"for\":\"1m\",\"replications\":2}"), SOSIA_OK); // beside the other one
+    look(&k, &a);
+    assert_true(str_eq(state_in(&a), STR("done")));
+    arena_free(&a.keep);
+    assert_int_equal(sosia_ensemble_show(k.s, NULL, &(SosiaEnsembleShow){.id = 1, .stop = true, .wait_ns = 1}, &k.out),
+                     SOSIA_OK);
+    do
+        assert_int_equal(
+            sosia_ensemble_show(k.s, NULL, &(SosiaEnsembleShow){.id = 1, .wait_ns = INT64_C(10000000000)}, &k.out),
+            SOSIA_OK);
+    while (strstr(kit_body(&k), "\"running\""));
+    kit_has(kit_body(&k), "\"state\":\"stopped\"");
+    assert_int_equal(begin(&k, "{\"for\":\"P1D\",\"output\":\"PT6H\",\"replications\":100000}"), SOSIA_OK);
     assert_int_equal(sosia_ensemble_stop(k.s, NULL, kit_str("f"), &k.out), SOSIA_OK);
     look(&k, &a);
     assert_true(str_eq(state_in(&a), STR("stopped")));

@@ -569,7 +569,7 @@ static Err find_forks(Sosia *e, Job *j) {
     int64_t count;
     Err err = ERR_OK;
     Realm **forks = forks_of(e, &count);
-    ensembles_forget(e, j->twin);
+    err = ensembles_forget(e, j->twin);
     for (int64_t i = 0; i < count && !err; i++) {
         ForkDone *f = fork_done(j, forks[i]);
         if (f) err = run_state_forget(e, forks[i]->name, j->twin);

@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "codec/json.h"
 #include "engine/scenarios.h"
+#include "engine/told.h"
 
 Err whatif_fits(View *v, const Whatif *w, Diag *d) {
     for (int32_t i = 0; i < w->change_count; i++) {
@@ -105,7 +106,7 @@ static bool taken(Trying *x, Str name) {
 }
 
 static Str purpose(Trying *x, bool base) {
-    return arena_printf(&x->keep, "what-if %.*s%s", STR_ARG(x->asked->name), base ? ", without its changes" : "");
+    return arena_printf(&x->keep, WHATIF_PURPOSE "%.*s%s", STR_ARG(x->asked->name), base ? WHATIF_WITHOUT : "");
 }
 
 // Is there a world of that name, and this what-if's? Errors: WORLD_EXISTS: it is somebody else's.
@@ -206,9 +207,20 @@ static Err make_worlds(Trying *x) {
     return err;
 }
 
-static void tell(const Trying *x, Buf *out) {
+static void put_member(Buf *out, const char *name, Str s) {
+    if (!s.n) return;
+    buf_printf(out, ",\"%s\":", name);
+    json_put_str(out, s);
+}
+
+static void tell_head(const Trying *x, Buf *out) {
     buf_printf(out, "{\"whatif\":");
     json_put_str(out, x->asked->name);
+    put_member(out, "title", x->what.title);
+}
+
+static void tell(const Trying *x, Buf *out) {
+    tell_head(x, out);
     buf_printf(out, ",\"world\":");
     json_put_str(out, x->changed);
     buf_printf(out, ",\"from\":");
@@ -223,6 +235,59 @@ static void tell(const Trying *x, Buf *out) {
     buf_byte(out, '}');
 }
 
+// ---- many times over ----------------------------------------------------------------------------------------------
+
+static void put_period(Buf *out, const char *name, int64_t ns) {
+    if (!ns) return;
+    buf_printf(out, ",\"%s\":\"", name);
+    told_period(ns, out);
+    buf_byte(out, '"');
+}
+
+// The what-if as an ensemble of two cases.
+static void put_ensemble(const Trying *x, Buf *out) {
+    Str names = x->kpis;
+    buf_printf(out, "{\"whatif\":");
+    json_put_str(out, x->asked->name);
+    put_member(out, "title", x->what.title);
+    put_member(out, "about", x->what.about);
+    put_period(out, "for", x->what.for_ns);
+    put_period(out, "output", x->what.output_ns);
+    buf_printf(out, ",\"replications\":%d,\"seed\":%lld", x->asked->replications, (long long)x->what.seed);
+    if (x->asked->level > 0) buf_printf(out, ",\"level\":%.17g", x->asked->level);
+    for (bool first = true; names.n; first = false) {
+        buf_str_put(out, first ? STR(",\"kpis\":[") : STR(","));
+        json_put_str(out, str_cut(&names, ','));
+        if (!names.n) buf_byte(out, ']');
+    }
+    buf_printf(out, ",\"cases\":[{\"name\":\"as is\"},{\"name\":\"with the change\",\"changes\":%.*s}]}",
+               x->changes.n ? (int)x->changes.n : 2, x->changes.n ? x->changes.p : "[]");
+}
+
+static Err try_many(Trying *x) {
+    Buf json = {0};
+    SosiaOut begun = {0};
+    Arena a;
+    Json answer;
+    Err err = engine_read(x->engine, x->who, x->from, look_at, x, NULL);
+    if (err == ERR_WORLD_NOT_FOUND) return say(x, err, "there is no world \"%.*s\"", STR_ARG(x->from));
+    TRY(err);
+    put_ensemble(x, &json);
+    err = (Err)sosia_ensemble(x->engine, x->who, x->from, buf_str(&json), &begun);
+    if (err) (void)say(x, err, "%.*s", STR_ARG(buf_str(&begun.message)));
+    arena_init(&a, 4096);
+    if (!err && !json_parse(buf_str(&begun.body), NULL, &a, &answer, NULL)) {
+        long long id = (long long)json_get(&answer, STR("id"))->i;
+        tell_head(x, &x->out->body);
+        put_member(&x->out->body, "from", x->from);
+        buf_printf(&x->out->body, ",\"ensemble\":%lld,\"report\":\"/ensembles/%lld\"}", id, id);
+    }
+    arena_free(&a);
+    buf_free(&json);
+    sosia_out_free(&begun);
+    return err;
+}
+
 SosiaErr sosia_whatif(Sosia *s, const SosiaCaller *who, const SosiaWhatif *a, SosiaOut *out) {
     Trying x = {.engine = s, .who = who, .asked = a, .out = out};
     buf_reset(&out->body);
@@ -230,10 +295,13 @@ SosiaErr sosia_whatif(Sosia *s, const SosiaCaller *who, const SosiaWhatif *a, So
     arena_init(&x.keep, 4096);
     Err err = read_definition(&x);
     if (!err) take_from(&x);
-    if (!err) err = choose_names(&x);
-    if (!err) err = make_worlds(&x);
-    if (!err) tell(&x, &out->body);
-    else if (!out->message.n) (void)say(&x, err, "%s", err_text(err));
+    if (!err && a->replications > 0) err = try_many(&x);
+    else if (!err) {
+        err = choose_names(&x);
+        if (!err) err = make_worlds(&x);
+        if (!err) tell(&x, &out->body);
+    }
+    if (err && !out->message.n) (void)say(&x, err, "%s", err_text(err));
     arena_free(&x.keep);
     return (SosiaErr)err;
 }

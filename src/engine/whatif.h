@@ -10,7 +10,9 @@
 #pragma once
 #include "engine/definition.h"
 
-#define WHATIF_BASE ".base" // behind the name of the world without the changes
+#define WHATIF_BASE ".base"                    // behind the name of the world without the changes
+#define WHATIF_PURPOSE "what-if "              // the purpose of its worlds, before its name,
+#define WHATIF_WITHOUT ", without its changes" // and behind it
 
 // Does the world have the twins and properties that the what-if changes? Errors: TWIN_NOT_FOUND, VALIDATION; told.
 MUST Err whatif_fits(View *v, const Whatif *w, Diag *d);

@@ -465,6 +465,7 @@ SosiaErr sosia_drop(Sosia *s, const SosiaCaller *who, SosiaStr name) {
     if (r) realm_unref(r);
     SosiaErr err = world_call(s, OP_DROP, who, &(SosiaFork){.name = name});
     if (!err && number) run_forget(s, name, number);
+    if (!err) ensembles_drop(s);
     return err;
 }
 

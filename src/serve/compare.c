@@ -3,6 +3,8 @@
 #include "serve/own.h"
 #include <stdio.h>
 #include "base/sha256.h"
+#include "base/time.h"
+#include "codec/json.h"
 
 #define WORLDS_ASKED_MAX (SOSIA_COMPARE_WORLDS_MAX + 1) // one more than may be: the engine tells how many
 
@@ -75,25 +77,28 @@ static Str policy_of(Call *c, Str body) {
     return (Str){out, n};
 }
 
-static void answer_compare(Call *c) {
-    Counting *x = c->job_arg;
+void own_document(Call *c, int32_t format, Buf *body) {
     static const Str types[] = {{"application/json; charset=utf-8", 31},
                                 {"text/html; charset=utf-8", 24},
                                 {"image/svg+xml; charset=utf-8", 28}};
-    if (x->err) {
-        call_fail(c, (Err)x->err, buf_str(&x->out.message), (Str){0});
-    } else if (x->compare.format == SOSIA_COMPARE_JSON) {
-        call_json(c, 200, (Str){0}, &x->out.body);
-    } else {
-        buf_byte(&x->out.body, 0);
-        x->out.body.n--;
-        Str policy = policy_of(c, buf_str(&x->out.body));
-        HttpReply reply = {.status = 200, .type = types[x->compare.format], .take = &x->out.body};
-        http_reply_header(&reply, STR("content-security-policy"), policy);
-        http_reply_header(&reply, STR("x-content-type-options"), STR("nosniff"));
-        http_reply_header(&reply, STR("cache-control"), STR("no-store"));
-        call_reply(c, &reply);
+    if (format == SOSIA_COMPARE_JSON) {
+        call_json(c, 200, (Str){0}, body);
+        return;
     }
+    buf_byte(body, 0);
+    body->n--;
+    Str policy = policy_of(c, buf_str(body));
+    HttpReply reply = {.status = 200, .type = types[format], .take = body};
+    http_reply_header(&reply, STR("content-security-policy"), policy);
+    http_reply_header(&reply, STR("x-content-type-options"), STR("nosniff"));
+    http_reply_header(&reply, STR("cache-control"), STR("no-store"));
+    call_reply(c, &reply);
+}
+
+static void answer_compare(Call *c) {
+    Counting *x = c->job_arg;
+    if (x->err) call_fail(c, (Err)x->err, buf_str(&x->out.message), (Str){0});
+    else own_document(c, x->compare.format, &x->out.body);
     sosia_out_free(&x->out);
 }
 
@@ -115,12 +120,11 @@ static void read_worlds(Call *c, Counting *x) {
     x->compare.worlds = x->worlds;
 }
 
-// False when it was answered.
-static bool read_format(Call *c, SosiaCompare *a) {
+bool own_format(Call *c, int32_t *out) {
     Str s = call_param(c, STR("format"));
-    if (!s.n || str_eq(s, STR("json"))) a->format = SOSIA_COMPARE_JSON;
-    else if (str_eq(s, STR("html"))) a->format = SOSIA_COMPARE_HTML;
-    else if (str_eq(s, STR("svg"))) a->format = SOSIA_COMPARE_SVG;
+    if (!s.n || str_eq(s, STR("json"))) *out = SOSIA_COMPARE_JSON;
+    else if (str_eq(s, STR("html"))) *out = SOSIA_COMPARE_HTML;
+    else if (str_eq(s, STR("svg"))) *out = SOSIA_COMPARE_SVG;
     else return call_failf(c, ERR_ARGUMENT, "format must be json, html or svg."), false;
     return true;
 }
@@ -128,8 +132,86 @@ static bool read_format(Call *c, SosiaCompare *a) {
 void own_compare(Call *c) {
     Counting *x = http_alloc(c->req, sizeof *x);
     *x = (Counting){.compare = {.kpis = call_param(c, STR("kpis"))}};
-    if (!read_format(c, &x->compare) || !points_param(c, &x->compare.points)) return;
+    if (!own_format(c, &x->compare.format) || !points_param(c, &x->compare.points)) return;
     read_worlds(c, x);
     c->job_arg = x;
     call_reader(c, compare_on_reader);
+}
+
+// ---- many times over ----------------------------------------------------------------------------------------------
+
+static void answer_many(Call *c) {
+    Counting *x = c->job_arg;
+    if (x->err) call_fail(c, (Err)x->err, buf_str(&x->out.message), (Str){0});
+    else call_json(c, 202, (Str){0}, &x->out.body);
+    sosia_out_free(&x->out);
+}
+
+static void many_on_reader(Call *c) {
+    Counting *x = c->job_arg;
+    x->err = sosia_compare_many(c->server->engine, &c->who, &x->compare, &x->out);
+    call_post(c, answer_many);
+}
+
+static Str kept(Call *c, Str s) {
+    char *p = http_alloc(c->req, s.n > 0 ? s.n : 1);
+    if (s.n) memcpy(p, s.p, (size_t)s.n);
+    return (Str){p, s.n};
+}
+
+static bool take_worlds(Call *c, const Json *v, Counting *x) {
+    bool ok = v->type == JSON_ARRAY;
+    for (int32_t i = 0; ok && i < v->count && i < WORLDS_ASKED_MAX; i++) {
+        ok = v->items[i].type == JSON_STRING;
+        if (ok) x->worlds[x->compare.world_count++] = kept(c, v->items[i].s);
+    }
+    return ok;
+}
+
+// ["a","b"] as "a,b".
+static bool take_kpis(Call *c, const Json *v, Str *out) {
+    Buf names = {0};
+    bool ok = v->type == JSON_ARRAY;
+    for (int32_t i = 0; ok && i < v->count; i++) {
+        ok = v->items[i].type == JSON_STRING;
+        if (ok && i) buf_byte(&names, ',');
+        if (ok) buf_str_put(&names, v->items[i].s);
+    }
+    *out = kept(c, buf_str(&names));
+    buf_free(&names);
+    return ok;
+}
+
+static bool take_member(Call *c, const JsonMember *m, Counting *x) {
+    const Json *v = &m->value;
+    if (str_eq(m->key, STR("worlds"))) return take_worlds(c, v, x);
+    if (str_eq(m->key, STR("kpis"))) return take_kpis(c, v, &x->compare.kpis);
+    if (str_eq(m->key, STR("for")))
+        return v->type == JSON_STRING &&
+               (time_parse_period(v->s, &x->compare.for_ns) || time_parse_duration(v->s, &x->compare.for_ns)) &&
+               x->compare.for_ns > 0;
+    if (str_eq(m->key, STR("level"))) {
+        x->compare.level = json_is_number(v) ? json_f64(v) : 0;
+        return x->compare.level > 0 && x->compare.level < 1;
+    }
+    if (!str_eq(m->key, STR("replications")) || v->type != JSON_INT || v->i < 1 || v->i > 1000000) return false;
+    x->compare.replications = (int32_t)v->i;
+    return true;
+}
+
+void own_compare_many(Call *c) {
+    Counting *x = http_alloc(c->req, sizeof *x);
+    Arena arena;
+    Json body;
+    *x = (Counting){.compare = {.worlds = x->worlds}};
+    arena_init(&arena, 0);
+    bool ok = json_parse(c->view->body, NULL, &arena, &body, NULL) == ERR_OK && body.type == JSON_OBJECT;
+    for (int32_t i = 0; ok && i < body.count; i++) ok = take_member(c, &body.members[i], x);
+    arena_free(&arena);
+    c->job_arg = x;
+    if (ok) call_reader(c, many_on_reader);
+    else
+        call_failf(c, ERR_ARGUMENT,
+                   "The body is {\"worlds\":[\"A\",\"B\"],\"replications\":100,\"for\":\"PT8H\",\"kpis\":[...],"
+                   "\"level\":0.95}.");
 }

@@ -166,25 +166,38 @@ static const Schema SCHEMAS[] = {
      ",\"replications\":{\"type\":\"integer\"},\"seed\":{\"type\":\"integer\"},\"threads\":{\"type\":\"integer\"},"
      "\"level\":{\"type\":\"number\"},\"kpis\":{\"type\":\"array\",\"items\":" TEXT
      "},\"track\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"cases\":{\"type\":\"array\",\"items\":{"
-     "\"type\":\"object\"}},\"precision\":{\"type\":\"object\"}}}"},
+     "\"type\":\"object\"}},\"sweep\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"precision\":{\"type\":"
+     "\"object\"},\"title\":" TEXT ",\"about\":" TEXT "}}"},
     {"EnsembleStatus", NULL,
-     "{\"type\":\"object\",\"required\":[\"state\"],\"properties\":{\"world\":" TEXT ",\"state\":" TEXT
+     "{\"type\":\"object\",\"required\":[\"state\"],\"properties\":{\"id\":{\"type\":\"integer\"},\"world\":" TEXT
+     ",\"title\":" TEXT ",\"about\":" TEXT ",\"whatif\":" TEXT ",\"sentence\":" TEXT ",\"begun\":" TEXT
+     ",\"begin\":" TEXT ",\"until\":" TEXT ",\"seed\":{\"type\":\"integer\"},\"sweep\":{\"type\":\"object\"},"
+     "\"caseCount\":{\"type\":\"integer\"},\"kpiCount\":{\"type\":\"integer\"},\"state\":" TEXT
      ",\"replications\":{\"type\":\"integer\"},\"of\":{\"type\":\"integer\"},\"seconds\":{\"type\":\"number\"},"
      "\"secondsLeft\":{\"type\":\"number\"},\"level\":{\"type\":\"number\"},\"cases\":{\"type\":\"array\",\"items\":{"
      "\"type\":\"object\"}},\"times\":{\"type\":\"array\",\"items\":" TEXT
      "},\"series\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"error\":{\"type\":\"object\"}}}"},
+    {"Ensembles", NULL,
+     "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/"
+     "EnsembleStatus\"}}}}"},
+    {"CompareMany", NULL,
+     "{\"type\":\"object\",\"required\":[\"worlds\",\"replications\"],\"properties\":{\"worlds\":{\"type\":\"array\","
+     "\"items\":" TEXT "},\"replications\":{\"type\":\"integer\"},\"for\":" TEXT
+     ",\"level\":{\"type\":\"number\"},\"kpis\":{\"type\":\"array\",\"items\":" TEXT "}}}"},
     {"WhatifRun", NULL,
      "{\"type\":\"object\",\"properties\":{\"name\":" TEXT ",\"baseline\":{\"type\":\"boolean\"},\"again\":{\"type\":"
-     "\"boolean\"}}}"},
+     "\"boolean\"},\"replications\":{\"type\":\"integer\"},\"level\":{\"type\":\"number\"}}}"},
     {"WhatifBegun", NULL,
-     "{\"type\":\"object\",\"required\":[\"world\"],\"properties\":{\"whatif\":" TEXT ",\"world\":" TEXT
-     ",\"from\":" TEXT ",\"baseline\":" TEXT ",\"compare\":" TEXT "}}"},
+     "{\"type\":\"object\",\"required\":[\"whatif\"],\"properties\":{\"whatif\":" TEXT ",\"title\":" TEXT
+     ",\"ensemble\":{\"type\":\"integer\"},\"report\":" TEXT ",\"world\":" TEXT ",\"from\":" TEXT ",\"baseline\":" TEXT
+     ",\"compare\":" TEXT "}}"},
     {"Kpis", NULL,
      "{\"type\":\"object\",\"properties\":{\"world\":" TEXT ",\"purpose\":" TEXT ",\"state\":" TEXT ",\"begin\":" TEXT
      ",\"now\":" TEXT ",\"until\":" TEXT ",\"kpis\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"value\":{"
      "\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Definition\"}}}}"},
     {"Comparison", NULL,
-     "{\"type\":\"object\",\"properties\":{\"worlds\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"kpis\":{"
+     "{\"type\":\"object\",\"properties\":{\"title\":" TEXT ",\"sentence\":" TEXT
+     ",\"worlds\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"kpis\":{"
      "\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"notes\":{\"type\":\"array\",\"items\":" TEXT "}}}"},
     {"Graph", NULL,
      "{\"type\":\"object\",\"properties\":{\"sequence\":{\"type\":\"integer\"},\"time\":" TEXT

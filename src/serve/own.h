@@ -47,11 +47,20 @@ void own_run(Call *c);
 void own_run_pause(Call *c);
 void own_run_status(Call *c);
 void own_run_trace(Call *c);
+
+// ensemble.c: POST, GET and DELETE /worlds/NAME/ensemble begin one, tell of the newest, have it end; GET /ensembles
+// lists all, GET /ensembles/ID?format=json|html|svg&samples=true shows one, POST /ensembles/ID/stop has it
+// end, DELETE forgets it.
 void own_ensemble(Call *c);
 void own_ensemble_look(Call *c);
 void own_ensemble_stop(Call *c);
+void own_ensembles(Call *c);
+void own_ensemble_get(Call *c);
+void own_ensemble_end(Call *c);
+void own_ensemble_delete(Call *c);
 
-// whatif.c: POST /whatifs/NAME/run {"name","baseline","again"} forks two worlds and lets them run; see sosia_whatif.
+// whatif.c: POST /whatifs/NAME/run {"name","baseline","again"} forks two worlds and lets them run; {"replications"}
+// begins an ensemble instead; see sosia_whatif.
 void own_whatif_run(Call *c);
 
 #define DECISION_WAITS_MAX 64 // requests that wait for news; others are answered at once
@@ -101,9 +110,15 @@ void own_graph(Call *c);
 // "relative"} merges (see sosia_merge); 409 with a detail for each conflict.
 void own_diff(Call *c);
 
-// GET /kpis, GET /compare?worlds=A,B&kpis=x,y&format=json|html|svg&points=N
+// compare.c: GET /kpis, GET /compare?worlds=A,B&kpis=x,y&format=json|html|svg&points=N; POST /compare {"worlds",
+// "replications","for","kpis","level"} has them run many times over: 202 with an ensemble.
 void own_kpis(Call *c);
 void own_compare(Call *c);
+void own_compare_many(Call *c);
+// The parameter `format` as SOSIA_COMPARE_*. False when it was answered.
+bool own_format(Call *c, int32_t *out);
+// Answer 200 with a document of that format, taken from *body; pages and charts with a policy that allows no scripts.
+void own_document(Call *c, int32_t format, Buf *body);
 void own_merge(Call *c);
 
 // changes.c: what changes, as server-sent events or, with an upgrade, through a WebSocket. A stream begins with

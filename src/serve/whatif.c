@@ -30,6 +30,15 @@ static bool take(Call *c, const JsonMember *m, SosiaWhatif *w) {
         w->as = (Str){p, m->value.s.n};
         return true;
     }
+    if (str_eq(m->key, STR("replications"))) {
+        if (m->value.type != JSON_INT || m->value.i < 1 || m->value.i > 1000000) return false;
+        w->replications = (int32_t)m->value.i;
+        return true;
+    }
+    if (str_eq(m->key, STR("level"))) {
+        w->level = json_is_number(&m->value) ? json_f64(&m->value) : 0;
+        return w->level > 0 && w->level < 1;
+    }
     if (!json_is_bool(&m->value)) return false;
     bool yes = m->value.type == JSON_TRUE;
     if (str_eq(m->key, STR("baseline"))) w->alone = !yes;
@@ -49,7 +58,8 @@ static bool read_body(Call *c, SosiaWhatif *w) {
     arena_free(&arena);
     if (!ok)
         call_failf(c, ERR_ARGUMENT,
-                   "The body is {\"name\":\"of the world\",\"baseline\":true,\"again\":false}, each when wanted.");
+                   "The body is {\"name\":\"of the world\",\"baseline\":true,\"again\":false}, or "
+                   "{\"replications\":100,\"level\":0.95}, each when wanted.");
     return ok;
 }
 

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ensembles that are kept: which there are, what one came to, forgetting it.
+#include "base/time.h"
+#include "cli/many.h"
+#include "cli/text.h"
+
+typedef struct EnsemblesOptions {
+    Common common;
+    Str html, svg;
+    bool remove;
+} EnsemblesOptions;
+
+static const Opt opts[] = {
+    OPT(EnsemblesOptions, html, OPT_STR, 0, "html", "FILE", "write it as a page with charts (\"-\": stdout)"),
+    OPT(EnsemblesOptions, svg, OPT_STR, 0, "svg", "FILE", "write the charts alone (\"-\": stdout)"),
+    OPT(EnsemblesOptions, remove, OPT_FLAG, 0, "rm", NULL, "forget it; at work, it ends"),
+    OPT_END,
+};
+
+static Str text_in(const Json *v, Str key) {
+    const Json *m = json_get(v, key);
+    return m && m->type == JSON_STRING ? m->s : (Str){0};
+}
+
+static long long whole_in(const Json *v, Str key) {
+    const Json *m = json_get(v, key);
+    return m && m->type == JSON_INT ? (long long)m->i : 0;
+}
+
+static const Column columns[] = {
+    {"No.", true, false},   {"World", false, true},  {"State", false, false},          {"Replications", true, false},
+    {"Cases", true, false}, {"Begun", false, false}, {"What came of it", false, true},
+};
+
+static void put_row(Table *t, const Json *x) {
+    int64_t begun = 0;
+    Buf age = {0};
+    Str title = text_in(x, STR("title")), sentence = text_in(x, STR("sentence"));
+    if (time_parse(text_in(x, STR("begun")), &begun)) text_age(time_now_ns() - begun, &age);
+    table_printf(t, STYLE_BOLD, "%lld", whole_in(x, STR("id")));
+    table_put(t, STYLE_PLAIN, text_in(x, STR("world")));
+    table_put(t, str_eq(text_in(x, STR("state")), STR("failed")) ? STYLE_RED : STYLE_PLAIN, text_in(x, STR("state")));
+    table_printf(t, STYLE_PLAIN, "%lld", whole_in(x, STR("replications")));
+    table_printf(t, STYLE_PLAIN, "%lld", whole_in(x, STR("caseCount")));
+    table_printf(t, STYLE_DIM, "%.*s", STR_ARG(buf_str(&age)));
+    table_printf(t, STYLE_PLAIN, "%.*s%s%.*s", STR_ARG(title), title.n && sentence.n ? ": " : "", STR_ARG(sentence));
+    buf_free(&age);
+}
+
+static Err list(Client *c, bool json) {
+    Json doc;
+    TRY(client_do(c, &(Call){.path = client_path(c, "//ensembles", NULL)}));
+    if (json) {
+        buf_byte(&c->body, '\n');
+        return say(buf_str(&c->body));
+    }
+    TRY(client_json(c, &doc));
+    const Json *all = json_get(&doc, STR("value"));
+    if (!all || all->type != JSON_ARRAY) return tell(ERR_SYNTAX, "the answer holds no list");
+    if (!all->count) {
+        note("there are no ensembles yet");
+        hint("begin one: sosia worlds ensemble WORLD --for 8h; or sosia whatif NAME --replications 100");
+        return ERR_OK;
+    }
+    Table t;
+    table_init(&t, columns, 7);
+    for (int32_t i = 0; i < all->count; i++) put_row(&t, &all->items[i]);
+    Err err = say_table(&t);
+    table_free(&t);
+    return err;
+}
+
+static Err run_one(Client *c, const EnsemblesOptions *o, Str number) {
+    int64_t id;
+    if (!str_to_i64(number, &id) || id < 1)
+        return tell(ERR_ARGUMENT, "\"%.*s\" is not the number of an ensemble", STR_ARG(number));
+    if (!o->remove)
+        return many_follow(c, id, &(ManyOut){.html = o->html, .svg = o->svg, .json = o->common.json, .pair = true});
+    return client_do(c, &(Call){.method = "DELETE", .path = client_path(c, "//ensembles/{}", &number)});
+}
+
+static Err run(void *fields, const Args *args) {
+    const EnsemblesOptions *o = fields;
+    Client c = {0};
+    Err err = client_open(&c, &o->common);
+    if (!err && o->common.world.p) err = tell(ERR_ARGUMENT, "ensembles: --world has no meaning here");
+    if (!err) err = args->count ? run_one(&c, o, args->items[0]) : list(&c, o->common.json);
+    client_close(&c);
+    return err;
+}
+
+const Command cmd_ensembles = {
+    .name = "ensembles",
+    .arguments = "[NUMBER]",
+    .summary = "ensembles that are kept: which there are, what one came to",
+    .about = "Without a number: all of them, the newest first. With one: waits for its end and tells what came of it;\n"
+             "with --html as one page that needs nothing else, to look at or to send. Ctrl-C has it end.",
+    .examples = "  sosia ensembles\n"
+                "  sosia ensembles 17 --html report.html\n"
+                "  sosia ensembles 17 --rm",
+    .opts = opts,
+    .size = sizeof(EnsemblesOptions),
+    .client = true,
+    .args_max = 1,
+    .run = run,
+};
