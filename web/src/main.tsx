@@ -12,10 +12,12 @@ import { render } from "preact";
 import { Frame } from "./app/frame";
 import { startShortcuts } from "./app/shortcuts";
 import { startCatalogue } from "./api/catalogue";
+import { startDecisions } from "./api/decisions";
 import { startWorlds } from "./api/worlds";
 import "./app/prefs";
 
 startCatalogue();
 startWorlds();
+startDecisions();
 startShortcuts();
 render(<Frame />, document.getElementById("app")!);

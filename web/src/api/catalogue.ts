@@ -6,7 +6,6 @@ import { kind, worldName } from "~/app/route";
 import { api, link, wordsOf } from "./client";
 import { listen } from "./feed";
 import { fetchModels, models } from "./models";
-import type { Change } from "./types";
 
 export interface Entry {
   id: string;
@@ -87,18 +86,35 @@ export function reload(): void {
   void load(worldName.peek(), true);
 }
 
-const STRUCTURE: Change["op"][] = ["twin_put", "twin_delete", "link_put", "link_delete", "model"];
-
 /** Begin; the page calls it once. */
 export function startCatalogue(): void {
   effect(() => {
     const world = worldName.value;
-    void load(world);
-    if (kind.value === "past") return;
-    return listen(
-      { world, ops: STRUCTURE },
-      { changes: () => soon(() => void load(world, true)), gap: () => void load(world, true) },
+    if (kind.value === "past") {
+      void load(world);
+      return;
+    }
+    // First be told of what changes, then read: so nothing falls between. Without an answer read all the same.
+    reading.value = true;
+    let begun = false;
+    const begin = () => {
+      if (begun) return;
+      begun = true;
+      void load(world);
+    };
+    const timer = setTimeout(begin, 1500);
+    const stop = listen(
+      { world, what: ["twins", "links"], interval: 500 },
+      {
+        subscribed: () => (begun ? soon(() => void load(world, true)) : begin()),
+        changes: () => soon(() => void load(world, true)),
+        gap: () => void load(world, true),
+      },
     );
+    return () => {
+      clearTimeout(timer);
+      stop();
+    };
   });
   // What could not be read while the server was away is read when it is back.
   effect(() => {

@@ -55,8 +55,9 @@ export function timesOf(twin: Twin | undefined, path: string): { source?: string
 
 const apply = (twin: Twin, list: readonly Change[], time: string): Twin => {
   for (const c of list) {
-    if (c.late || c.path === undefined) continue;
-    if (c.op === "set") twin = setPath(twin, c.path, c.value, time, c.sourceTime);
+    if (c.path === undefined) continue;
+    const at = c.at ? new Date(c.at).toISOString() : undefined;
+    if (c.op === "set") twin = setPath(twin, c.path, c.value, time, at);
     else if (c.op === "unset") twin = setPath(twin, c.path, undefined, time);
   }
   return twin;
@@ -79,20 +80,23 @@ export function useTwin(id: string): LiveTwin {
         },
       );
     set({ gone: false, error: "" });
-    void read();
+    if (!live) void read();
+    const late = setTimeout(() => void read(), live ? 1500 : 1 << 30); // the feed does not stand: read all the same
     const stop = live
       ? listen(
-          { world, twins: [id], ops: ["set", "unset", "twin_put", "twin_delete"], rate: 4 },
+          { world, twins: [id], what: ["values", "twins"] },
           {
-            changes: (list, m) => {
+            changes: (list, time) => {
               if (list.some((c) => c.op === "twin_put" || c.op === "twin_delete")) void read();
-              else set((s) => (s.twin ? { ...s, twin: apply(s.twin, list, m.time) } : s));
+              else set((s) => (s.twin ? { ...s, twin: apply(s.twin, list, time) } : s));
             },
+            subscribed: () => (clearTimeout(late), void read()),
             gap: () => void read(),
           },
         )
       : () => {};
     return () => {
+      clearTimeout(late);
       abort.abort();
       stop();
     };

@@ -101,24 +101,8 @@ export interface Change {
   model?: string;
   path?: string;
   value?: Value;
-  sourceTime?: string;
+  at?: number; // ms since 1970, of its source, else of its arrival
   link?: string;
   name?: string;
   target?: string;
-  component?: string;
-  late?: boolean;
-}
-
-export interface FeedMessage {
-  event?: "ready" | "cut" | "end";
-  seq: number;
-  prev: number;
-  time: string;
-  source?: string;
-  changes: Change[];
-  snapshot?: boolean;
-  more?: boolean;
-  since?: number; // of ready
-  reason?: string; // of cut
-  resume?: number;
 }

@@ -34,6 +34,7 @@ function Rail() {
           >
             <Icon of={v.icon} />
             {v.title}
+            {v.badge && v.badge() > 0 && <span class="badge">{v.badge()}</span>}
           </a>
         ))}
     </nav>

@@ -2,7 +2,8 @@
 // The views, in the order of the rail. Each is a folder with an index.tsx that exports a component as default; it is
 // loaded when it is first opened.
 import type { ComponentType } from "preact";
-import { Boxes, ChartNetwork, GitFork, LayoutDashboard, type LucideIcon } from "lucide-preact";
+import { Boxes, ChartNetwork, GitFork, LayoutDashboard, Scale, type LucideIcon } from "lucide-preact";
+import { waiting } from "~/api/decisions";
 import { words } from "~/words/en";
 
 export interface View {
@@ -12,6 +13,7 @@ export interface View {
   key: string; // after "g": go there
   load: () => Promise<{ default: ComponentType }>;
   hidden?: boolean; // not on the rail
+  badge?: () => number; // how much waits there for somebody
 }
 
 export const views: readonly View[] = [
@@ -19,6 +21,14 @@ export const views: readonly View[] = [
   { id: "graph", title: words.views.graph, icon: ChartNetwork, key: "g", load: () => import("./graph") },
   { id: "twin", title: words.views.twins, icon: Boxes, key: "t", load: () => import("./twin") },
   { id: "whatif", title: words.views.whatif, icon: GitFork, key: "w", load: () => import("./whatif") },
+  {
+    id: "decisions",
+    title: words.views.decisions,
+    icon: Scale,
+    key: "d",
+    load: () => import("./decisions"),
+    badge: () => waiting.value.length,
+  },
 ];
 
 export const viewOf = (id: string): View | undefined => views.find((v) => v.id === id);

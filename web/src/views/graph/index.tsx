@@ -73,11 +73,10 @@ function useColours(stage: { current: Stage | null }, ready: number, property: s
     read().catch((e: unknown) => !abort.signal.aborted && tellError(e));
     const stop = live
       ? listen(
-          { world, properties: [property], ops: ["set", "unset"], rate: 4 },
+          { world, properties: [property] },
           {
             changes: (list) =>
-              scale &&
-              s.paint(list.filter((c) => c.path === property && !c.late).map((c) => [c.twin, scale!.of(c.value)])),
+              scale && s.paint(list.filter((c) => c.path === property).map((c) => [c.twin, scale!.of(c.value)])),
             gap: () => void read().catch(() => {}),
           },
         )

@@ -75,21 +75,22 @@ effect(() => {
   raw.value = new Map();
   if (!names.length) return;
   const abort = new AbortController();
-  void read(world, names, abort.signal).catch(() => {});
+  if (kind.value === "past") void read(world, names, abort.signal).catch(() => {});
   const stop =
     kind.value === "past"
       ? () => {}
       : listen(
-          { world, properties: names, ops: ["set", "unset", "twin_delete"], rate: 2 },
+          { world, properties: names, what: ["values", "twins"], interval: 500 },
           {
             changes: (list) => {
               const next = new Map(raw.peek());
               for (const c of list) {
                 if (c.op === "twin_delete") next.delete(c.twin);
-                else if (c.path && !c.late) next.set(c.twin, new Map(next.get(c.twin)).set(c.path, c.value ?? null));
+                else if (c.path) next.set(c.twin, new Map(next.get(c.twin)).set(c.path, c.value ?? null));
               }
               raw.value = next;
             },
+            subscribed: () => void read(world, names, abort.signal).catch(() => {}),
             gap: () => void read(world, names, abort.signal).catch(() => {}),
           },
         );

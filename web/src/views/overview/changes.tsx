@@ -2,7 +2,7 @@
 // What changed last, newest first; standing still while one points at it.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Activity } from "lucide-preact";
-import { labelOf } from "~/api/catalogue";
+import { byId, labelOf } from "~/api/catalogue";
 import { listen } from "~/api/feed";
 import { propertyOf } from "~/api/models";
 import type { Change } from "~/api/types";
@@ -15,14 +15,14 @@ const ROWS = 60;
 
 interface Seen {
   key: number;
-  time: string;
+  time: string | number;
   change: Change;
 }
 
 let key = 0;
 
 function text(c: Change): string {
-  const p = c.path && c.model ? propertyOf(c.model, c.path) : undefined;
+  const p = c.path ? propertyOf(byId.value.get(c.twin)?.model ?? "", c.path) : undefined;
   const name = p?.name ?? c.path ?? c.name ?? "";
   switch (c.op) {
     case "set":
@@ -44,12 +44,12 @@ export function Changes() {
     set([]);
     if (past) return;
     return listen(
-      { world, rate: 1 },
+      { world, interval: 1000, what: ["values", "twins", "links"] },
       {
-        changes: (list, m) => {
+        changes: (list, time) => {
           const fresh = list
             .slice(-ROWS)
-            .map((change) => ({ key: key++, time: m.time, change }))
+            .map((change) => ({ key: key++, time: change.at ?? time, change }))
             .reverse();
           waiting.current = [...fresh, ...waiting.current].slice(0, ROWS);
           if (held.current) return;
@@ -70,8 +70,8 @@ export function Changes() {
     >
       {seen.map((s) => (
         <button type="button" class="tree-row change" key={s.key} onClick={() => select(s.change.twin)}>
-          <time class="tiny quiet" title={format.exactTime(s.change.sourceTime ?? s.time)}>
-            {format.time(s.change.sourceTime ?? s.time)}
+          <time class="tiny quiet" title={format.exactTime(s.time)}>
+            {format.time(s.time)}
           </time>
           <span class="ellipsis">{labelOf(s.change.twin)}</span>
           <span class="small quiet ellipsis">{text(s.change)}</span>

@@ -25,7 +25,7 @@ function useRate(): number | null {
     set(null);
     if (past) return;
     let n = 0;
-    const stop = listen({ world, rate: 1 }, { changes: (list) => (n += list.length) });
+    const stop = listen({ world, interval: 1000 }, { changes: (list) => (n += list.length) });
     let since = performance.now();
     const timer = setInterval(() => {
       const now = performance.now();
