@@ -38,13 +38,11 @@ static Str token_param(Call *c, bool stream) {
 static Err check_caller(Call *c, uint32_t flags, const char **why) {
     int32_t line = 0;
     bool wrong, socket = http_wants_socket(c->req, &wrong), changes = (flags & ROUTE_WRITE) != 0 || socket;
-    GuardAsk ask = {.authorization = http_header(c->req, STR("authorization")),
-                    .token = token_param(c, socket || (flags & ROUTE_STREAM)),
-                    .host = c->view->host,
-                    .origin = http_header(c->req, STR("origin")),
-                    .fetch_site = http_header(c->req, STR("sec-fetch-site")),
-                    .tls = c->view->tls,
-                    .changes = changes};
+    GuardAsk ask = login_ask(c);
+    ask.authorization = http_header(c->req, STR("authorization"));
+    ask.token = token_param(c, socket || (flags & ROUTE_STREAM));
+    ask.changes = changes;
+    ask.stream = (flags & ROUTE_STREAM) != 0;
     TRY(guard_check(&c->server->guard, &ask, why, &line));
     c->who.principal = STR("local");
     if (line > 0) {
@@ -180,6 +178,8 @@ static Str scheme_of(Call *c) {
     if (str_eq_nocase(forwarded, STR("http"))) return STR("http");
     return c->view->tls ? STR("https") : STR("http");
 }
+
+bool call_is_https(Call *c) { return str_eq(scheme_of(c), STR("https")); }
 
 static Str host_of(Call *c) { return c->view->host.n > 0 ? c->view->host : str_of(c->server->address); }
 

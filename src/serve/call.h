@@ -18,6 +18,7 @@ struct Server {
     Sosia *engine;
     Http *http;
     Guard guard;
+    int64_t session_life_ns;
     Metrics metrics;
     SosiaOut outs[HTTP_THREADS_MAX];    // scratch of each I/O thread
     struct Fan *fans[HTTP_THREADS_MAX]; // of subscriptions; each thread's own
@@ -81,6 +82,9 @@ bool call_page_size(Call *c, int32_t *limit);
 void call_world(Call *c, Str name);
 // "http://host:port/worlds/NAME", in memory of the request.
 Str call_base_url(Call *c);
+
+// Did the client come through TLS, as far as can be told (behind a proxy: as that says)?
+bool call_is_https(Call *c);
 
 // Append this request's URL with another continuation token, as a JSON string.
 void call_next_link(Call *c, Str token, Buf *out);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "serve/url.h"
 
 #define TOKEN_FILE_BYTES_MAX (1 << 20)
@@ -10,6 +11,7 @@
 
 typedef struct Token {
     Str text;
+    uint8_t hash[32]; // by which sessions know it
     int32_t line;
 } Token;
 
@@ -46,7 +48,8 @@ static Tokens *parse(Str text) {
     for (int32_t line = 1; line <= lines; line++) {
         Str token = str_trim(str_cut(&text, '\n'));
         if (token.n == 0 || token.p[0] == '#') continue;
-        t->items[t->count++] = (Token){arena_str(&t->keep, token), line};
+        t->items[t->count] = (Token){.text = arena_str(&t->keep, token), .line = line};
+        sha256(token, t->items[t->count++].hash);
     }
     return t;
 }
@@ -150,12 +153,33 @@ static bool origin_allowed(const Guard *g, const GuardAsk *ask) {
     return str_eq_nocase(from, ask->host) || listed(g, from);
 }
 
+// The line of the token that opened the session of the cookie; 0: none, or the token is gone.
+static int32_t cookie_line(const Guard *g, const Tokens *t, const GuardAsk *ask) {
+    uint8_t hash[32];
+    Str id = cookie_find(ask->cookie, STR(SESSION_COOKIE));
+    if (!g->sessions || !id.n || !sessions_find(g->sessions, id, ask->now_ns, hash)) return 0;
+    for (int32_t i = 0; i < t->count; i++) {
+        if (memcmp(t->items[i].hash, hash, sizeof hash) == 0) return t->items[i].line;
+    }
+    return 0;
+}
+
+// A page of the server itself asked: the browser says so, and nothing it says speaks against it. No script can make it
+// say either.
+static bool own_page_asked(const Guard *g, const GuardAsk *ask) {
+    bool site = str_eq(ask->fetch_site, STR("same-origin"));
+    if (ask->fetch_site.p && !site) return false;
+    return ask->origin.p ? origin_allowed(g, ask) : site;
+}
+
 Err guard_check(const Guard *g, const GuardAsk *ask, const char **why, int32_t *line) {
     const Tokens *tokens = atomic_load_explicit(&g->tokens, memory_order_acquire);
     char room[BASIC_BYTES_MAX];
+    bool by_cookie = tokens && !ask->authorization.p && !ask->token.p;
     *line = 0;
     if (tokens) {
-        *line = token_line(tokens, ask->authorization.p ? shown(ask->authorization, room) : ask->token);
+        if (by_cookie) *line = cookie_line(g, tokens, ask);
+        else *line = token_line(tokens, ask->authorization.p ? shown(ask->authorization, room) : ask->token);
         explicit_bzero(room, sizeof room);
         if (*line == 0) {
             *why = "A valid bearer token is needed.";
@@ -169,5 +193,21 @@ Err guard_check(const Guard *g, const GuardAsk *ask, const char **why, int32_t *
         *why = "Pages of another origin may not change anything here.";
         return ERR_FORBIDDEN;
     }
+    if (by_cookie && (ask->changes || ask->stream) && !own_page_asked(g, ask)) {
+        *why = "With a session only pages of this server may do that: neither Origin nor Sec-Fetch-Site says so.";
+        return ERR_FORBIDDEN;
+    }
+    return ERR_OK;
+}
+
+Err guard_login(const Guard *g, const GuardAsk *ask, char id[SESSION_ID_SIZE + 1], const char **why) {
+    const Tokens *tokens = atomic_load_explicit(&g->tokens, memory_order_acquire);
+    int32_t line;
+    uint8_t hash[32];
+    TRY(guard_check(g, ask, why, &line));
+    *why = "No token is asked for here.";
+    if (!tokens || !g->sessions) return ERR_ARGUMENT;
+    sha256(ask->token, hash);
+    sessions_open(g->sessions, hash, ask->now_ns, id);
     return ERR_OK;
 }

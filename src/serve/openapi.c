@@ -218,6 +218,10 @@ static const Schema SCHEMAS[] = {
      "\"same\":{\"type\":\"integer\"},\"derived\":{\"type\":\"integer\"},\"conflictCount\":{\"type\":\"integer\"},"
      "\"conflicts\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"changes\":{\"type\":\"array\",\"items\":"
      "{\"type\":\"object\"}}}}"},
+    {"Login", NULL, "{\"type\":\"object\",\"required\":[\"token\"],\"properties\":{\"token\":" TEXT "}}"},
+    {"Session", NULL,
+     "{\"type\":\"object\",\"properties\":{\"required\":{\"type\":\"boolean\"},\"principal\":{\"type\":\"string\","
+     "\"nullable\":true}}}"},
     {"Health", NULL, "{\"type\":\"object\",\"properties\":{\"status\":" TEXT ",\"version\":" TEXT "}}"},
 };
 

@@ -239,6 +239,13 @@ static const Route ROUTES[] = {
 
     {"GET", "/ping", own_ping, ROUTE_OPEN, "Ping", "The server answers, for clients of InfluxDB", NULL, 204, NULL},
 
+    {"GET", "/session", own_session, ROUTE_OPEN, "Session_Get", "Whether a token is needed, and who asks", NULL, 200,
+     "Session"},
+    {"POST", "/session", own_login, ROUTE_OPEN | ROUTE_WRITE, "Session_Open",
+     "Show a token, get a cookie that stands for it, for browsers", "Login", 204, NULL},
+    {"DELETE", "/session", own_logout, ROUTE_OPEN | ROUTE_WRITE, "Session_Close", "End the session of the cookie", NULL,
+     204, NULL},
+
     {"GET", "/healthz", own_healthz, ROUTE_OPEN, "Health", "The process answers", NULL, 200, "Health"},
     {"GET", "/readyz", own_readyz, ROUTE_OPEN, "Ready", "The engine answers and the server is not stopping", NULL, 200,
      "Health"},

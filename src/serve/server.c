@@ -94,6 +94,7 @@ static void join_workers(Server *s) {
 static void free_server(Server *s) {
     for (int32_t i = 0; i < HTTP_THREADS_MAX; i++) sosia_out_free(&s->outs[i]);
     guard_free(&s->guard);
+    sessions_free(s->guard.sessions);
     erasures_free(s->erasures);
     deciders_free(s->deciders);
     queue_free(&s->jobs);
@@ -120,6 +121,8 @@ Err serve_start(const ServeConfig *config, Sosia *engine, Server **out, Buf *why
     queue_init(&s->jobs, JOBS_MAX);
     queue_init(&s->reads, READS_MAX);
     keep_config(s, config);
+    s->session_life_ns = config->session_life_ns ? config->session_life_ns : SESSION_LIFE_S * NS_PER_S;
+    s->guard.sessions = sessions_new(config->session_idle_ns, s->session_life_ns);
     s->assets = config->assets ? config->assets : assets;
     s->asset_count = config->assets ? config->asset_count : assets_count;
     snprintf(s->address, sizeof s->address, "localhost");

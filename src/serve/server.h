@@ -27,6 +27,7 @@ typedef struct ServeConfig {
     HttpLimits limits;          // zero: defaults of http.h
     const struct Asset *assets; // files of the browser app (assets.h), for tests; NULL: those that were built in
     int32_t asset_count;
+    int64_t session_idle_ns, session_life_ns; // of sessions of browsers; 0: 12 hours, 7 days
     // Who answers for /connections, /endpoints, /eventroutes, /write and commands: sosia_connect_ask with its first
     // argument; outlives the server. NULL: those answer NotSupported.
     SosiaConnect *connect;
