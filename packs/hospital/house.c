@@ -586,15 +586,17 @@ int house_command(House *h, Str twin, Str name, Str payload, Buf *answer) {
     int64_t people = 0;
     if (i == h->twins) return refuse(answer, 404, "there is no such twin");
     Twin *t = &h->twin[i];
-    if (t->part == PART_BED && (str_eq(name, STR("open")) || str_eq(name, STR("close")))) {
-        set_open(h, i, str_eq(name, STR("open")));
-        buf_printf(answer, "{\"open\":%s}", t->open ? "true" : "false");
+    Str value = str_trim(payload);
+    if (t->part == PART_BED && str_eq(name, STR("setOpen"))) {
+        bool open = str_eq(value, STR("true"));
+        if (!open && !str_eq(value, STR("false"))) return refuse(answer, 400, "it must be true or false");
+        set_open(h, i, open);
     } else if (t->part == PART_TEAM && str_eq(name, STR("setBank"))) {
-        if (!str_to_i64(str_trim(payload), &people) || people < 0 || people > 20)
+        if (!str_to_i64(value, &people) || people < 0 || people > 20)
             return refuse(answer, 400, "it must be a number of people, from 0 to 20");
         t->bank = (double)people;
         input(h, FLOW_NUMBER, t->at, on_duty(h, t));
-        buf_printf(answer, "{\"onDuty\":%g}", on_duty(h, t));
+        buf_printf(answer, "%g", on_duty(h, t));
     } else return refuse(answer, 404, "it has no such command");
     look(h);
     return 200;

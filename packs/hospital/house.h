@@ -24,6 +24,7 @@ int64_t house_time(const House *h);
 
 // A figure of a twin: "present" and the like, as house_next tells it; NAN: none of that name.
 double house_value(const House *h, const char *twin, const char *path);
-// What a person on the spot does. Commands: of a team, setBank with a number of people (0 to 20); of a bed, open and
-// close. Returns 200, 400 (that is no such number) or 404 (no such twin or command), and why as JSON.
+// What a person on the spot does. Commands: of a team, setBank with a number of people (0 to 20), answered with who is
+// on duty then; of a bed, setOpen with true or false. Returns 200, 400 (not such a payload) or 404 (no such twin or
+// command), and why as JSON.
 int house_command(House *h, Str twin, Str name, Str payload, Buf *answer);

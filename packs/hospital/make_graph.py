@@ -32,10 +32,10 @@ EMERGENCY = twin("emergency", "Department", label="Emergency department")
 link(EMERGENCY, "partOf", HOSPITAL)
 
 
-def beds(place, count, word):
+def beds(place, count, id, label):
     for n in range(1, count + 1):
-        twin("%s-%s-%d" % (place, word, n), "Bed", label="%s %d" % (word.capitalize(), n), open=True)
-        link("%s-%s-%d" % (place, word, n), "bedOf", place)
+        twin("%s-%d" % (id, n), "Bed", label="%s %d" % (label, n), open=True)
+        link("%s-%d" % (id, n), "bedOf", place)
 
 
 # --- who works there --------------------------------------------------------------------------------------------------
@@ -52,7 +52,7 @@ def team(id, label, model, word, rate, early, late, night):
 
 
 team("nurses", "Emergency nurses", "Nurse", "nurse", 34.0, 6, 6, 4)
-team("doctors", "Emergency doctors", "Doctor", "doctor", 72.0, 4, 4, 2)
+team("doctors", "Emergency doctors", "Doctor", "doctor", 72.0, 4, 4, 3)
 team("practitioners", "Nurse practitioners, minor injuries", "Nurse", "practitioner", 42.0, 3, 3, 1)
 
 # --- where it is done -------------------------------------------------------------------------------------------------
@@ -61,7 +61,7 @@ for id, label, count, word in (("cubicles", "Cubicles", 20, "cubicle"), ("resus-
                                ("scanners", "Imaging", 2, "scanner")):
     twin(id, "Area", label=label, kind="area")
     link(id, "partOf", EMERGENCY)
-    beds(id, count, word)
+    beds(id, count, word, word.capitalize())
 
 WARDS = (("amu", "Acute medical unit", "assessment", "medical", 56, 1.3),
          ("ward-1", "Ward 1, medicine", "ward", "medical", 30, 6.6),
@@ -77,7 +77,7 @@ for id, label, kind, specialty, count, stay in WARDS:
     twin(id, "Ward", label=label, kind=kind, specialty=specialty, meanStay=stay, present=round(0.9 * count),
          bedCost=330.0 if kind != "intensive" else 1500.0)
     link(id, "wardOf", HOSPITAL)
-    beds(id, count, "bed")
+    beds(id, count, id + "-bed", "Bed")
 
 # --- the ways of patients ---------------------------------------------------------------------------------------------
 
@@ -235,7 +235,7 @@ def stays(cv, **more):
 
 
 FOUR_HOURS = 4 * HOUR
-GIVES_UP = {"patience": {"weibull": [7 * HOUR, 1.5]}, "instead": "gives up"}
+GIVES_UP = {"patience": {"weibull": [6 * HOUR, 1.5]}, "instead": "gives up"}
 PLACE = {"is": "station", "servers": "infinite", "hold": True}
 CONFIG = {
     "attributes": ["path"],
@@ -253,9 +253,9 @@ CONFIG = {
         "majors-place": {**PLACE, **GIVES_UP},
         "majors-assess": work({"lognormal": [20 * MINUTE, 8 * MINUTE]}),
         "majors-examine": work({"normal": [16 * MINUTE, 1.732 * MINUTE]}),
-        "majors-laboratory": delay(60, 25),
+        "majors-laboratory": delay(65, 25),
         "majors-imaging": work({"lognormal": [20 * MINUTE, 8 * MINUTE]}),
-        "majors-observe": delay(40, 30),
+        "majors-observe": delay(50, 35),
         "majors-treat": work({"lognormal": [13.3 * MINUTE, 1.414 * MINUTE]}),
         "majors-decide": work({"lognormal": [10 * MINUTE, 5 * MINUTE]}),
         "resus-place": {**PLACE, "set": {"priority": -1}},
