@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What changes, as it changes: one WebSocket a world for everything the page shows (GET /watch). Views name what they
-// are interested in; at most once an interval they are told what became of it. When the connection comes back it goes on
-// behind what was told last, so that nothing is missed and nothing read again.
+// are interested in; at most once an interval they are told what became of it. When the connection comes back it goes
+// on behind what was told last, so that nothing is missed and nothing read again.
 import { signal } from "@preact/signals";
 import { link, urlOf, worldPath } from "./client";
 import type { Change, Value } from "./types";

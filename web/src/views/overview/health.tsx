@@ -62,7 +62,7 @@ export function Health() {
   const rate = useRate();
   const connections = useConnections();
   const wrong = [...attentionOf.value];
-  const broken = connections.filter((c) => !["running", "connected", "paused", "ok"].includes(stateOf(c)));
+  const broken = connections.filter((c) => !["up", "paused"].includes(stateOf(c)));
   return (
     <>
       <div class={`notice ${wrong.length ? "bad" : ""} headline`} role="status">
