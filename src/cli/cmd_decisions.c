@@ -53,7 +53,7 @@ static void put_row(Table *t, const Json *item, int64_t now) {
     table_put(t, STYLE_PLAIN, decision_text(item, "twin"));
     table_put(t, STYLE_PLAIN, choice);
     buf_reset(&age);
-    decision_money(json_get(item, STR("gain")), decision_text(item, "unit"), &age);
+    if (!str_eq(choice, STR("nothing"))) decision_money(json_get(item, STR("gain")), decision_text(item, "unit"), &age);
     table_put(t, STYLE_PLAIN, buf_str(&age));
     if (due > now) {
         buf_reset(&age);
