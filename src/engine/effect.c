@@ -13,11 +13,12 @@ int32_t effect_first(const Effect *e, int32_t n) {
     for (int32_t i = 0; i < n; i++) {
         if (!e[i].known) continue;
         bool good_or_bad = e[i].better != 0;
-        int32_t r = money(&e[i]) && good_or_bad && e[i].sure ? 5
-                    : money(&e[i]) && good_or_bad            ? 4
-                    : e[i].sure && good_or_bad               ? 3
-                    : e[i].sure                              ? 2
-                                                             : 1;
+        int32_t r = money(&e[i]) && e[i].better > 0            ? 6
+                    : money(&e[i]) && good_or_bad && e[i].sure ? 5
+                    : money(&e[i]) && good_or_bad              ? 4
+                    : e[i].sure && good_or_bad                 ? 3
+                    : e[i].sure                                ? 2
+                                                               : 1;
         if (r > rank) best = i, rank = r;
     }
     return best;

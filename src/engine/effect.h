@@ -19,7 +19,8 @@ typedef struct EffectSay {
     double level; // of the intervals
 } EffectSay;
 
-// The one to begin with: of money and sure; of money; sure and good or bad; the first one that is known. -1: none.
+// The one to begin with: what is earned; other money, sure before unsure; sure and good or bad; sure; the first
+// one that is known. -1: none.
 int32_t effect_first(const Effect *e, int32_t n);
 // Append a title as it stands within a sentence: "Energy cost" as "energy cost", "CO2" as it is.
 void effect_name(Str title, Buf *out);

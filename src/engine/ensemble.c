@@ -258,7 +258,7 @@ static void replace(Ensemble *x, Ensemble *by) {
     ensemble_unref(found ? x : by);
 }
 
-// Take the oldest out of the list while more are kept than may be: at their end and, once, forgotten by nobody yet.
+// Take the oldest of those at their end out of the list while more are kept than may be.
 static Ensemble *take_surplus(Sosia *e) {
     int64_t bytes = 0;
     int32_t n = 0;
@@ -313,8 +313,9 @@ static void finish(Ensemble *x, EnsembleState s, Err err, const Diag *d) {
     free_runs(x);
     pthread_mutex_unlock(&x->runs_lock);
     replace(x, by);
+    Ensemble *gone = take_surplus(x->engine);
     tell_end(x, &h); // who waits finds the other one in the list
-    let_go(x->engine, take_surplus(x->engine));
+    let_go(x->engine, gone);
     buf_free(&head);
     buf_free(&bytes);
 }
@@ -501,8 +502,10 @@ static Err parse(Ensemble *x, Str json, SosiaOut *out) {
 static Err enlist(Sosia *e, Ensemble *x) {
     Err err = ERR_OK;
     pthread_mutex_lock(&e->ensembles_lock);
+    int32_t n = 0;
+    for (const Ensemble *o = e->ensembles; o; o = o->next) n += o->part_count > 0;
     if (e->ensembles_closing) err = ERR_CLOSED;
-    else if (e->ensembles_at_work >= ENSEMBLES_MAX) err = ERR_LIMIT;
+    else if (n >= ENSEMBLES_MAX) err = ERR_LIMIT;
     if (!err) {
         x->head.id = ++e->ensemble_last;
         x->next = e->ensembles;

@@ -69,12 +69,12 @@ static bool as_good(const EnsembleHead *h, const EnsembleOutcome *o, int32_t kpi
     return m.n > 1 && !(fabs(m.mean) > moments_half(&m, h->level));
 }
 
-// Which cases cannot be told from the best.
+// Which other cases cannot be told from the best; of the first one its own sentence tells.
 static void say_as_good(const EnsembleHead *h, const EnsembleOutcome *o, int32_t kpi, int32_t best, Buf *out) {
     int32_t n = 0, told = 0;
-    for (int32_t c = 0; o->ends && c < o->case_count; c++) n += c != best && as_good(h, o, kpi, best, c);
+    for (int32_t c = 1; o->ends && c < o->case_count; c++) n += c != best && as_good(h, o, kpi, best, c);
     if (!n) return;
-    for (int32_t c = 0; c < o->case_count && told < AS_GOOD_MAX; c++) {
+    for (int32_t c = 1; c < o->case_count && told < AS_GOOD_MAX; c++) {
         if (c == best || !as_good(h, o, kpi, best, c)) continue;
         buf_str_put(out, !told ? STR(" ") : told + 1 == n ? STR(" and ") : STR("; "));
         buf_str_put(out, o->cases[c].name);
