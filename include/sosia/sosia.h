@@ -727,14 +727,15 @@ typedef struct SosiaDecisions {
     int64_t wait_ns;   // wait up to so long for
     uint64_t revision; // a later revision than this
 } SosiaDecisions;
-// {"revision":n,"stopped":false,"more":false,"value":[{"id","rule","title","twin","state","at","since","choice",
-// "choiceTitle","why","gain","due","mode"}]}, newest first. revision: grows with every change of any record.
-// Errors: ARGUMENT.
+// {"revision":n,"stopped":false,"more":false,"value":[{"id","rule","state","twin","mode","by","at","choice","gain",
+// "gainLow","gainHigh","unit","why","due","verdicts","left","ended"}]}, newest first. revision: grows with every change
+// of any record, and is 1 after a start. Errors: ARGUMENT.
 SosiaErr sosia_decisions(Sosia *s, const SosiaCaller *who, const SosiaDecisions *d, SosiaOut *out);
 // The whole record. Errors: DECISION_NOT_FOUND, STORAGE.
 SosiaErr sosia_decision(Sosia *s, const SosiaCaller *who, uint64_t id, SosiaOut *out);
 // verb: "approve" or "refuse" one that waits (of two people that are needed each approves once), "rollback": send the
-// undoing command of one that is watched, was kept or left. Waits until it is durable; the body is the record.
+// undoing command of one that is watched, was kept, left, or is unknown. Waits until it is durable; the body is the
+// record.
 // Errors: DECISION_NOT_FOUND, ARGUMENT (the verb; a note over 1,000 bytes), DECISION_STATE (it does not wait any more,
 // the same person twice, nothing to undo), STORAGE, CLOSED.
 SosiaErr sosia_decide(Sosia *s, const SosiaCaller *who, uint64_t id, SosiaStr verb, SosiaStr note, SosiaOut *out);
@@ -742,7 +743,7 @@ SosiaErr sosia_decide(Sosia *s, const SosiaCaller *who, uint64_t id, SosiaStr ve
 // {"action","kpi","replication","was","is"}]}, compared to the last bit; at most 100 differences. Errors:
 // DECISION_NOT_FOUND, DECISION_STATE (nothing was computed), those of past worlds (PAST_GONE, UNSUPPORTED ...).
 SosiaErr sosia_decision_replay(Sosia *s, const SosiaCaller *who, uint64_t id, SosiaOut *out);
-// Propose now, whether the condition holds or not: a proposal like any other, but always to be approved by people. The
+// Propose now, whether the condition holds or not: a proposal like any other, but nothing is done without people. The
 // body is the record, as soon as it is durable (proposing). Errors: DEFINITION_NOT_FOUND (the rule), TWIN_NOT_FOUND,
 // VALIDATION (the rule is not for that twin, or fits no more), BUSY (16 wait, or 64 are under way), CLOSED.
 SosiaErr sosia_propose(Sosia *s, const SosiaCaller *who, SosiaStr rule, SosiaStr twin, SosiaOut *out);

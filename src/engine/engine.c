@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/decide.h"
 #include "engine/derive.h"
 #include "engine/erase.h"
 #include "engine/pasts.h"
@@ -177,6 +178,7 @@ static void engine_free(Sosia *e) {
     if (e->live) live_free(e);
     store_close(e->store);
     items_free(e->items);
+    decider_free(e->decider);
     eraser_free(e->eraser); // scrubs end when the store closes
     holds_free(e->holds);   // puts of the store end when it closes
     domain_free(e->domain);
@@ -299,6 +301,12 @@ SosiaErr sosia_open(const SosiaOpen *open, Sosia **out, SosiaBuf *why) {
     if (!err) err = workers_start(e, &e->workers);
     if (!err) err = desk_start(e, open);
     if (!err) err = thread_start(&e->writer, "sosia-writer", writer_main, e);
+    if (!err) {
+        err = decider_start(e, &e->decider); // what is erased is taken from it too
+        if (err) why_put(why, err, "decisions cannot be read");
+        if (err) sosia_close(e);
+        if (err) return (SosiaErr)err;
+    }
     if (!err && e->history) {
         err = eraser_start(e, &e->eraser);
         if (err) why_put(why, err, "what was to be erased cannot be read");
@@ -327,6 +335,7 @@ fail:
 
 void sosia_close(Sosia *e) {
     if (!e) return;
+    decider_stop(e->decider);
     ensembles_end(e);
     runs_end(e);              // the writer still takes what they tell
     eraser_stop(e->eraser);   // the writer still works for it

@@ -175,10 +175,12 @@ struct Task {
     Str name;                  // FORK, DROP
     struct Scenario *scenario; // FORK: what was asked for
     Realm *under;              // FORK: of this past world; FORGET: see there
-    int64_t time;              // APPLY: the batch's; 0: the world's clock says
-    uint64_t epoch;            // FORK of the past, RETELL, MERGE: erase_epoch before it was read; 0: of no concern
-    Realm *realm;              // FORK: the new one; SNAPSHOT, SETTLE: of this one, whatever `world` says
-    World *fork;               // SNAPSHOT: the result
+    // APPLY: the batch's; 0: the world's clock says. SNAPSHOT of live, not 0: it is live at that instant, or, then it
+    // says which, a later one, and batches that follow are of later times.
+    int64_t time;
+    uint64_t epoch; // FORK of the past, RETELL, MERGE: erase_epoch before it was read; 0: of no concern
+    Realm *realm;   // FORK: the new one; SNAPSHOT, SETTLE: of this one, whatever `world` says
+    World *fork;    // SNAPSHOT: the result
     struct {
         int64_t batches, batch_bytes;
         uint64_t foreign;
@@ -410,6 +412,7 @@ struct Sosia {
     Holds *holds;
     Desk *desk;
     struct Pasts *pasts;
+    struct Decider *decider;      // of the closed loop
     struct Keeper *keeper;        // of checkpoints of forks; NULL: forks are not kept
     struct Eraser *eraser;        // NULL: no history
     int64_t erase_again_ns;       // to the second try of an erasure; 0: ERASE_AGAIN_NS

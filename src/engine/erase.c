@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "codec/json.h"
+#include "engine/decide.h"
 #include "engine/ensemble.h"
 #include "engine/pasts.h"
 #include "engine/scenario_keep.h"
@@ -570,6 +571,7 @@ static Err find_forks(Sosia *e, Job *j) {
     Err err = ERR_OK;
     Realm **forks = forks_of(e, &count);
     err = ensembles_forget(e, j->twin);
+    if (!err) err = decider_forget(e->decider, j->twin, j->property);
     for (int64_t i = 0; i < count && !err; i++) {
         ForkDone *f = fork_done(j, forks[i]);
         if (f) err = run_state_forget(e, forks[i]->name, j->twin);

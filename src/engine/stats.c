@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Counters and sizes as one JSON object; the names are those of docs/metrics.md.
+#include "engine/decide.h"
 #include "engine/erase.h"
 #include "engine/pasts.h"
 #include "engine/scenarios.h"
@@ -140,6 +141,8 @@ void stats_show(Sosia *e, Buf *out) {
     desk_stats(e->desk, out);
     buf_printf(out, "},\"past\":{");
     pasts_stats(e, out);
+    buf_printf(out, "},\"decisions\":{");
+    decider_stats(e->decider, out);
     buf_byte(out, '}');
     put_memory(e, out);
     if (e->store) put_store(e, out);

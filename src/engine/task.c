@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tasks: from the caller's arguments to a queued write, and the waiting forms.
+#include "engine/decide.h"
 #include "engine/pasts.h"
 #include "engine/points.h"
 #include "engine/scenarios.h"
@@ -133,9 +134,16 @@ static SosiaDone task_result(const Task *c) {
     return d;
 }
 
+// Documents of live may be others now: rules are among them.
+static bool may_change_rules(int op) {
+    return op == SOSIA_DEFINITION_PUT || op == SOSIA_DEFINITION_DELETE || op == SOSIA_IMPORT || op == OP_MERGE ||
+           op == SOSIA_MODELS_ADD;
+}
+
 void task_finish(Sosia *e, Task *c) {
     atomic_fetch_add_explicit(&e->counters.commands, 1, memory_order_relaxed);
     if (c->err) atomic_fetch_add_explicit(&e->counters.failed, 1, memory_order_relaxed);
+    if (may_change_rules(c->op) && !c->err) decider_poke(e->decider);
     SosiaDone result = task_result(c);
     bool keep = c->keep; // a waiter may free it as soon as its callback ran
     if (c->done) c->done(c->arg, &result);

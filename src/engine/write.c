@@ -180,9 +180,20 @@ static void run_batch(Sosia *e, Realm *r, Task *c) {
 
 // A copy for readers, complete when all of it is visible. While the disk is full only after what is under way was
 // undone: else it would go the way of those writes.
+// What is copied is live at c->time from now on.
+static void settle_at(Sosia *e, Task *c) {
+    View v = view_writer(e->live->world);
+    int64_t newest = (int64_t)view_meta(&v, META_TIME);
+    if (c->time < newest) c->time = newest;
+    int64_t rest = c->time % TIME_GRAIN;
+    if (rest) c->time += TIME_GRAIN - rest;
+    pasts_after(e, c->time);
+}
+
 static void run_snapshot(Sosia *e, Realm *r, Task *c) {
     if (atomic_load(&e->degraded)) commit_drain(e);
     c->fork = world_fork(r->world, 0);
+    if (c->time && r == e->live) settle_at(e, c);
     if (r->scenario) {
         c->tally.batches = atomic_load(&r->scenario->batches);
         c->tally.batch_bytes = atomic_load(&r->scenario->bytes);

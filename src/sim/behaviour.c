@@ -319,7 +319,7 @@ static void make_deps(Rates *r) {
     }
 }
 
-static Err make(Rates *r, bool derived, Diag *d) {
+static Err add_docs(Rates *r, Diag *d) {
     int32_t n = 0, first = catalog_docs(r->catalog, BEHAVIOURS_COLLECTION, &n);
     if (n > BEHAVIOURS_MAX)
         return diag_add(d, ERR_LIMIT, -1, -1, STR("behaviours"), "more than %d behaviours", BEHAVIOURS_MAX);
@@ -335,6 +335,11 @@ static Err make(Rates *r, bool derived, Diag *d) {
             TRY(add_twin_doc(r, say, twin, d));
         } else TRY(add_model_doc(r, say, false, d));
     }
+    return ERR_OK;
+}
+
+static Err make(Rates *r, bool derived, bool still, Diag *d) {
+    if (!still) TRY(add_docs(r, d));
     if (derived) derived_add(r);
     TRY(settle_widths(r, d));
     TRY(mark_roles(r, d));
@@ -365,7 +370,7 @@ void rates_delete(Rates *r) {
 // Behaviours that go together without derived values are run without: they stand still, and a note tells why.
 static Err make_without(SimGraph *g, const Catalog *c, const Diag *why, Rates **out, Diag *d) {
     Rates *r = rates_blank(g, c);
-    Err e = make(r, false, d);
+    Err e = make(r, false, false, d);
     if (e != ERR_OK) return rates_delete(r), e;
     Str text = why->count ? why->messages[0].text : STR("they do not go together with the behaviours");
     *RATES_PUSH(r, r->notes, r->note_count, r->note_cap) =
@@ -378,13 +383,22 @@ Err rates_make(SimGraph *g, const Catalog *c, Rates **out, Diag *d) {
     Rates *r = rates_blank(g, c);
     Diag first;
     diag_init(&first);
-    Err e = make(r, true, &first);
+    Err e = make(r, true, false, &first);
     if (e != ERR_OK) {
         rates_delete(r);
         e = make_without(g, c, &first, &r, d);
     }
     diag_free(&first);
     TRY(e);
+    sim_graph_ref(g);
+    *out = r;
+    return ERR_OK;
+}
+
+Err rates_still(SimGraph *g, const Catalog *c, Rates **out, Diag *d) {
+    Rates *r = rates_blank(g, c);
+    Err e = make(r, false, true, d);
+    if (e != ERR_OK) return rates_delete(r), e;
     sim_graph_ref(g);
     *out = r;
     return ERR_OK;

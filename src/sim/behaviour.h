@@ -51,6 +51,8 @@ MUST Err behaviour_check(const Catalog *c, Str name, Str json, Diag *d);
 // and VALIDATION for what they say together (two statements for one property, a circle of definitions, with the path).
 typedef struct Rates Rates; // what it was made into; shared by all Sims of one graph and one catalog
 MUST Err rates_make(SimGraph *g, const Catalog *c, Rates **out, Diag *d);
+// The same without any behaviour: nothing moves, and what is watched is what the world's values make of it.
+MUST Err rates_still(SimGraph *g, const Catalog *c, Rates **out, Diag *d);
 Rates *rates_ref(Rates *r);
 void rates_unref(Rates *r); // NULL is fine
 MUST Err rates_add(const Rates *r, Sim *s, Diag *d);
