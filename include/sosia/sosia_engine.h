@@ -118,7 +118,7 @@ struct sim_ctx {
     uint64_t seed;
     const uint64_t *scenario; // by lane: number of the scenario, a key of its random numbers
     const uint64_t *twin;     // by row of role 0: the twin's number, a key of its random numbers
-    uint8_t lane_mask;        // lanes that take part in this call
+    uint8_t lane_mask;        // lanes that take part in this call; of advance: that are looked at where it ends
     void *host;
     // An output of mine moved.
     void (*touch)(sim_ctx *c, uint32_t col, sim_row row, uint16_t lane);

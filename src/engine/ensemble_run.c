@@ -148,7 +148,7 @@ Err ensemble_run_make(View *v, const SimRegistry *engines, const EnsembleAsk *as
     s->until_ns = begin_ns + ask->for_ns;
     s->step_ns = ask->output_ns ? ask->output_ns : ask->for_ns / 100 ? ask->for_ns / 100 : ask->for_ns;
     s->instants = (int32_t)((ask->for_ns - 1) / s->step_ns + 1);
-    TRY(sim_model_make(&r->model, v, engines, &(RatesOptions){0}, d));
+    TRY(sim_model_make(&r->model, v, engines, &(RatesOptions){.brief = true}, d));
     TRY(kpis_make(v, r->model.rates, ask->kpis, &s->kpis, d));
     TRY(find_precision(r, d));
     TRY(build(r, v, seed, d));

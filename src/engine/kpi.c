@@ -76,7 +76,8 @@ static Err watch(View *v, Rates *r, KpiRow *row, Diag *d) {
                     .text = row->k.expression,
                     .unit = row->k.unit,
                     .integral = row->k.over == KPI_INTEGRAL,
-                    .extremes = row->k.over == KPI_MIN || row->k.over == KPI_MAX};
+                    .extremes = row->k.over == KPI_MIN || row->k.over == KPI_MAX,
+                    .present = row->k.over == KPI_LAST};
     uint32_t number = rates_watches(r);
     if (!ask.twin)
         return diag_add(d, ERR_TWIN_NOT_FOUND, -1, -1, row->k.name, "KPI %.*s: there is no twin \"%.*s\"",

@@ -76,6 +76,7 @@ static Err advance_one(Inst *i, sim_time to, sim_time *reached) {
     *reached = to;
     i->advancing = true;
     i->ctx.lane_mask = (uint8_t)((1u << i->wire->lanes) - 1);
+    if (i->wire->lanes > 1) i->ctx.lane_mask = s->looks;
     int bad = i->wire->e.engine->advance(&i->ctx, to, reached);
     i->advancing = false;
     i->stale = true;
@@ -127,6 +128,7 @@ static Err advance_roots(Sim *s, sim_time *limit) {
         s->insts[k].stop = INFINITY;
     }
     if (count == 0) return ERR_OK;
+    if (count > 1) s->looks = lanes_all(s); // which of them stops the others nobody knows
     for (sim_time first = *limit;; *limit = first) {
         TRY(roots_once(s, count > 1, &first));
         if (first == *limit || count == 1) {

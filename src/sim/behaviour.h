@@ -72,6 +72,7 @@ typedef struct RatesOptions {
     double rtol, atol;  // 0: 1e-6; 1e-9 (SI)
     double step_max_s;  // 0: none
     double watch_s;     // what is watched is looked at at least that often; 0: 60 s
+    bool brief;         // of what is wanted as of the present alone, nothing is counted on the way
 } RatesOptions;
 void rates_options(Rates *r, const RatesOptions *o); // before rates_add
 
@@ -92,6 +93,7 @@ typedef struct RatesAsk {
     Str unit;      // "": that of the property, or SI; a unit of measure; else a label for what has no dimension
     bool integral; // the unit is that of the integral over time
     bool extremes; // least and most are wanted
+    bool present;  // what it is at the end is wanted: with RatesOptions.brief that alone is known
 } RatesAsk;
 typedef struct RatesMeasure {
     double factor, offset; // SI = value * factor + offset; of integrals without the offset

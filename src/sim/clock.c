@@ -191,6 +191,14 @@ static uint8_t lanes_at(Sim *s) {
     return lanes | calendar_lanes(&s->calendar, s->now);
 }
 
+// Lanes that are looked at, at goal: those with an event; at a time of output, and where it is to end, all.
+static uint8_t looks_at(Sim *s, sim_time goal, sim_time output, sim_time until) {
+    uint8_t lanes = calendar_lanes(&s->calendar, goal);
+    if (goal == output || goal == until) return lanes_all(s);
+    for (uint32_t k = 0; k < s->wire->inst_count; k++) lanes |= inst_due(&s->insts[k], goal);
+    return lanes;
+}
+
 // Everything at one time: in the lanes that have an event there.
 static Err instant(Sim *s) {
     uint8_t lanes = lanes_at(s);
@@ -208,7 +216,9 @@ typedef struct Stop {
 // Move on to the next time at which something happens, at most to `until`.
 static Err step(Sim *s, sim_time event, sim_time output, sim_time until, Stop *stop) {
     sim_time goal = fmin(fmin(event, output), until), reached = goal;
+    s->looks = looks_at(s, goal, output, until);
     if (goal > s->now) TRY(advance_all(s, goal, &reached));
+    if (reached < goal) s->looks = 0; // it stopped short, and the engine knows in which lanes
     s->now = reached;
     *stop = (Stop){.at = reached, .output = reached == output};
     int64_t before = s->stats.instants;
@@ -219,6 +229,8 @@ static Err step(Sim *s, sim_time event, sim_time output, sim_time until, Stop *s
 
 static Err run(Sim *s, sim_time until, int64_t steps, const SimSink *sink) {
     bool go_on = tell(s, sink); // of the start
+    sim_time ignored;
+    s->looks = lanes_all(s);
     for (int64_t n = 0; go_on && (steps == 0 || n < steps);) {
         sim_time event = event_time(s), output = output_time(s), first = fmin(event, output);
         Stop stop;
@@ -230,7 +242,9 @@ static Err run(Sim *s, sim_time until, int64_t steps, const SimSink *sink) {
         if (stop.event || stop.output) go_on = tell(s, sink);
         n += stop.event || stop.output;
     }
-    return ERR_OK;
+    if (s->looks == lanes_all(s)) return ERR_OK;
+    s->looks = lanes_all(s); // it was stopped: whoever asks now may ask for any lane
+    return advance_all(s, s->now, &ignored);
 }
 
 bool sim_tell(Sim *s, const SimSink *sink) {

@@ -191,7 +191,8 @@ struct Sim {
     SimOpen open;
     bool started, failed;
     sim_time now;
-    uint64_t seq; // of the calendar
+    uint8_t looks; // lanes that are looked at where the present advance is to end
+    uint64_t seq;  // of the calendar
     Column *columns;
     uint32_t column_cap;
     uint32_t *telling, telling_count; // columns whose `told` has rows, room for column_cap

@@ -87,8 +87,13 @@ static int plan(sim_ctx *ctx, void **out) {
     l->shadows = mem_alloc((r->shadow_count + 1) * sizeof *l->shadows);
     l->shadow_role = mem_alloc((r->shadow_count + 1) * sizeof *l->shadow_role);
     l->kept = mem_alloc((r->system_count + 1) * sizeof *l->kept);
+    l->clocked = mem_alloc((r->inst_count + 1) * sizeof *l->clocked);
     l->symbols = take(&at, (r->text_count + 1) * 8);
-    for (uint32_t i = 0; i < r->inst_count; i++) lay_inst(r, &r->insts[i], l->lanes, &at, &l->insts[i]);
+    for (uint32_t i = 0; i < r->inst_count; i++) {
+        const RatesInst *in = &r->insts[i];
+        lay_inst(r, in, l->lanes, &at, &l->insts[i]);
+        if (in->kind == SAY_EVERY || (in->kind == SAY_AT_RATE && !in->flows)) l->clocked[l->clocked_count++] = i;
+    }
     for (uint32_t i = 0; i < r->role_count; i++) {
         if (r->roles[i].shadow == NONE) continue;
         l->shadow_role[r->roles[i].shadow] = i;
@@ -118,6 +123,7 @@ static void plan_free(void *p) {
     mem_free(l->delays);
     mem_free(l->shadows);
     mem_free(l->shadow_role);
+    mem_free(l->clocked);
     mem_free(l->kept);
     mem_free(l);
 }
@@ -561,10 +567,10 @@ static int due_systems(Call *c) {
 }
 
 static int due_all(Call *c) {
-    for (uint32_t i = 0; i < c->r->inst_count; i++) {
-        const RatesInst *in = &c->r->insts[i];
-        if (in->kind == SAY_EVERY) due_every(c, i);
-        else if (in->kind == SAY_AT_RATE && !in->flows) due_hazards(c, i);
+    for (uint32_t i = 0; i < c->l->clocked_count; i++) {
+        uint32_t inst = c->l->clocked[i];
+        if (c->r->insts[inst].kind == SAY_EVERY) due_every(c, inst);
+        else due_hazards(c, inst);
     }
     return due_systems(c);
 }
@@ -640,19 +646,24 @@ static int react(sim_ctx *ctx, sim_time t, const sim_delta *moved, uint32_t n) {
     return end;
 }
 
+static double clocked_next(const Call *c, uint32_t inst, uint32_t lane) {
+    const InstState *s = &c->l->insts[inst];
+    double first = INFINITY;
+    if (c->r->insts[inst].kind == SAY_EVERY) return every_at(c, inst, lane);
+    const double *least = state_f64(c, s->least) + (size_t)lane * s->blocks;
+    for (uint32_t b = 0; b < s->blocks; b++) first = least[b] < first ? least[b] : first;
+    return first;
+}
+
 static sim_time next(const sim_ctx *ctx) {
     Call c = {
         .c = (sim_ctx *)(uintptr_t)ctx, .r = ctx->config, .l = ctx->plan, .state = ctx->state, .lanes = ctx->lanes};
     double first = flow_next(&c, ctx->lane_mask);
-    for (uint32_t i = 0; i < c.r->inst_count; i++) {
-        const RatesInst *in = &c.r->insts[i];
-        const InstState *s = &c.l->insts[i];
+    for (uint32_t i = 0; i < c.l->clocked_count; i++) {
         for (uint32_t lane = 0; lane < c.lanes; lane++) {
             if (!(ctx->lane_mask >> lane & 1)) continue;
-            if (in->kind == SAY_EVERY) first = fmin(first, every_at(&c, i, lane));
-            if (in->kind != SAY_AT_RATE || in->flows) continue;
-            for (uint32_t b = 0; b < s->blocks; b++)
-                first = fmin(first, state_f64(&c, s->least)[(size_t)lane * s->blocks + b]);
+            double at = clocked_next(&c, c.l->clocked[i], lane);
+            first = at < first ? at : first;
         }
     }
     return first;

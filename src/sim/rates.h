@@ -79,7 +79,8 @@ typedef struct Layout {
     size_t tallies;      // Tally by watch and lane
     size_t *kept;        // by system: steps of its watched problems, by number and lane; 0: none
     uint32_t *shadow_role;
-    bool events; // of any system
+    uint32_t *clocked, clocked_count; // instances that have times of their own: EVERY, AT_RATE that does not flow
+    bool events;                      // of any system
 } Layout;
 
 typedef struct DirtyList {
@@ -206,14 +207,15 @@ void tally_look(Call *c);
 void tally_cut(Call *c, uint32_t system, uint32_t slot);
 
 // Motion: begin; where to stop so that steps can be counted; a new step of the slots of f->mask; problems went back;
-// everything up to t is known (last: nobody will ask for more), columns show any time then; the end of the call, when
-// columns show t.
+// everything up to t is known (ends: lanes in which motion ends there, at an instant or because it is looked at; no
+// other lane is asked for what was counted up to t), columns show any time then; the end of the call, when columns show
+// t.
 void tally_begin(Call *c);
 double tally_goal(const Call *c, double from, double to);
 void tally_step(const Flow *f);
 void tally_back(Call *c);
-void tally_move(Call *c, double t, bool last);
-void tally_end(Call *c, double t);
+void tally_move(Call *c, double t, uint8_t ends);
+void tally_end(Call *c, double t, uint8_t ends);
 
 // What came of one.
 void tally_read(const Rates *r, const Layout *l, const void *state, uint32_t watch, uint32_t lane, double t,

@@ -495,15 +495,29 @@ static void tell(Call *c, double **old) {
     }
 }
 
+// Lanes that have an instant, or are looked at, where motion ends.
+static uint8_t ends_at(const Call *c, double to, double reached) {
+    uint8_t lanes = reached < to ? 0 : c->c->lane_mask;
+    for (uint32_t s = 0; s < c->r->system_count; s++) {
+        const SystemState *at = &c->l->systems[s];
+        const double *te = state_f64(c, at->te);
+        for (uint32_t w = 0; at->events && w < at->slots; w++) {
+            if (te[w] == reached) lanes |= (uint8_t)(1u << (w % c->lanes));
+        }
+    }
+    return lanes;
+}
+
 // All systems up to `to`, or the first event. What is watched is counted on the way, so that few steps are kept.
-static int move_all(Call *c, const Room *room, double to, double *reached) {
+static int move_all(Call *c, const Room *room, double to, double *reached, uint8_t *ends) {
     int end = 0;
     for (double goal = -INFINITY; end == 0;) {
         *reached = goal = tally_goal(c, goal, to);
         if (c->l->events) end = move_events(c, room, goal, reached);
         if (end == 0) end = cover_all(c, room, *reached, false);
         bool last = *reached < goal || goal >= to;
-        if (end == 0) tally_move(c, *reached, last);
+        *ends = last ? ends_at(c, to, *reached) : 0;
+        if (end == 0) tally_move(c, *reached, *ends);
         if (last) break;
     }
     return end;
@@ -513,23 +527,24 @@ int flow_advance(Call *c, double to, double *reached) {
     *reached = to;
     tally_begin(c);
     if (c->r->system_count == 0) {
-        tally_move(c, to, true);
-        tally_end(c, to);
+        tally_move(c, to, c->c->lane_mask);
+        tally_end(c, to, c->c->lane_mask);
         return 0;
     }
     Room room = room_for(c);
     double **old = old_values(c);
+    uint8_t ends = 0;
     int end = 0;
     for (uint32_t i = 0; i < c->r->system_count && c->l->events; i++) {
         Flow f = flow_of(c, i, &room);
         if (f.at->events) look_behind(&f);
     }
-    end = move_all(c, &room, to, reached);
+    end = move_all(c, &room, to, reached, &ends);
     for (uint32_t i = 0; i < c->r->system_count && end == 0; i++) {
         Flow f = flow_of(c, i, &room);
         show(&f, *reached);
     }
-    if (end == 0) tally_end(c, *reached);
+    if (end == 0) tally_end(c, *reached, ends);
     tell(c, old);
     return end;
 }

@@ -145,6 +145,7 @@ typedef struct RatesWatch {
     RatesMeasure measure;
     bool flows;    // moves between events
     bool extremes; // least and most are looked for between looks
+    bool counted;  // moves between events, and more than what it is at the end is wanted
     const double *kinks;
     uint32_t kink_count;
     RatesSpot *spots;

@@ -527,28 +527,29 @@ static void tail_make(Call *c, uint32_t watch, uint32_t lane, double t) {
     y->tail_most = x.most;
 }
 
-void tally_move(Call *c, double t, bool last) {
+void tally_move(Call *c, double t, uint8_t ends) {
     for (uint32_t w = 0; w < c->r->watch_count; w++) {
-        if (!c->r->watches[w].flows) continue;
+        if (!c->r->watches[w].counted) continue;
         for (uint32_t lane = 0; lane < c->lanes; lane++) {
             double end;
             while ((end = panel_end(c, &c->r->watches[w], lane, tally_at(c, w, lane)->since, t)) <= t) {
                 tail_make(c, w, lane, end);
                 tail_take(tally_at(c, w, lane));
             }
-            if (last) tail_make(c, w, lane, t);
+            if (ends >> lane & 1) tail_make(c, w, lane, t);
         }
     }
 }
 
-void tally_end(Call *c, double t) {
+void tally_end(Call *c, double t, uint8_t ends) {
     bool any = false;
     for (uint32_t w = 0; w < c->r->watch_count; w++) any = any || c->r->watches[w].flows;
     if (!any) return;
     keep_all(c);
     for (uint32_t w = 0; w < c->r->watch_count; w++) {
-        for (uint32_t lane = 0; c->r->watches[w].flows && lane < c->lanes; lane++)
-            tally_at(c, w, lane)->now = value_at(c, &c->r->watches[w], lane, t, NULL);
+        for (uint32_t lane = 0; c->r->watches[w].flows && lane < c->lanes; lane++) {
+            if (ends >> lane & 1) tally_at(c, w, lane)->now = value_at(c, &c->r->watches[w], lane, t, NULL);
+        }
     }
 }
 
@@ -567,7 +568,7 @@ void tally_init(Call *c) {
 
 void tally_close(Call *c) {
     for (uint32_t w = 0; w < c->r->watch_count; w++) {
-        for (uint32_t lane = 0; c->r->watches[w].flows && lane < c->lanes; lane++) {
+        for (uint32_t lane = 0; c->r->watches[w].counted && lane < c->lanes; lane++) {
             Tally *y = tally_at(c, w, lane);
             if (!(c->c->lane_mask >> lane & 1)) continue;
             tail_take(y);

@@ -185,7 +185,7 @@ static void look_aside(Rates *r, RatesWatch *w, Compile *c, uint32_t number) {
 // ---- what it reads --------------------------------------------------------------------------------------------------
 
 // What it reads that moves between events, and whose that is.
-static void look_around(Rates *r, RatesWatch *w, const Compile *c) {
+static void look_around(Rates *r, RatesWatch *w, const Compile *c, bool counted) {
     uint32_t self = r->graph->table_first[w->table] + w->row;
     w->flows = w->flows || c->timed;
     for (uint32_t i = 0; i < c->read_count; i++) {
@@ -203,6 +203,8 @@ static void look_around(Rates *r, RatesWatch *w, const Compile *c) {
             }
         }
     }
+    w->counted = w->flows && counted;
+    if (!w->counted) w->spot_count = 0; // nobody looks between
     keep_spots(r, w);
     take_kinks(r, w, c->kinks, c->kink_count);
 }
@@ -236,7 +238,7 @@ Err rates_watch(Rates *r, const RatesAsk *a, Diag *d) {
     w->row = twin - r->graph->table_first[w->table];
     derived_watched(r, c.reads, c.read_count);
     look_aside(r, w, &c, r->watch_count);
-    look_around(r, w, &c);
+    look_around(r, w, &c, !(a->present && r->options.brief));
     listen(r, &c, r->watch_count);
     *RATES_PUSH(r, r->watches, r->watch_count, r->watch_cap) = *w;
     return ERR_OK;

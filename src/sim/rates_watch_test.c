@@ -315,6 +315,64 @@ static void whole_and_pieces(void **state) {
     }
 }
 
+// Eight lanes that are stopped after some instants: in each of them it is counted up to there, and it goes on the same.
+static void lanes_stopped(void **state) {
+    (void)state;
+    uint64_t rnd = 99;
+    Rig t;
+    Told told = {0};
+    Diag d;
+    storm(&t);
+    diag_init(&d);
+    rig_must(&t, rig_make(&t, NULL));
+    watch(&t, STORM_TEXTS, STORM_COUNT);
+    Sim *whole = storm_sim(&t, 8), *steps = storm_sim(&t, 8);
+    rig_must(&t, rig_start_sim(&t, whole));
+    rig_must(&t, rig_start_sim(&t, steps));
+    while (sim_now(steps) < 20) {
+        SimSink sink = {.ctx = &told, .told = keep_told};
+        told.s = steps;
+        int64_t most = 1 + (int64_t)(next_random(&rnd) % 9);
+        rig_must(&t, rig_why(&t, sim_run(steps, 40, most, &sink, NULL, &d), &d));
+        run_told(&t, whole, sim_now(steps), &told);
+        for (uint16_t lane = 0; lane < 8; lane++) same_watched(&t, whole, lane, steps, lane, 99);
+    }
+    assert_true(sim_hash(whole) == sim_hash(steps));
+    buf_free(&told.bytes);
+    sim_free(whole);
+    sim_free(steps);
+    rig_close(&t);
+}
+
+// Of what is wanted as of the end, a brief count knows that alone: the same as the long one does.
+static void brief(void **state) {
+    (void)state;
+    RatesWatched all[2][STORM_COUNT];
+    for (int pass = 0; pass < 2; pass++) {
+        Rig t;
+        Told told = {0};
+        storm(&t);
+        rig_must(&t, rig_make(&t, &(RatesOptions){.brief = pass}));
+        for (int i = 0; i < STORM_COUNT; i++) {
+            char twin[40];
+            const char *colon = strchr(STORM_TEXTS[i], ':');
+            snprintf(twin, sizeof twin, "%.*s", (int)(colon - STORM_TEXTS[i]), STORM_TEXTS[i]);
+            rig_must(&t, ask(&t, twin, (RatesAsk){.text = str_of(colon + 1), .present = i % 2}));
+        }
+        Sim *s = storm_sim(&t, 8);
+        rig_must(&t, rig_start_sim(&t, s));
+        run_told(&t, s, 33, &told);
+        for (uint32_t i = 0; i < STORM_COUNT; i++) rates_watched(t.r, s, i, 3, &all[pass][i]);
+        buf_free(&told.bytes);
+        sim_free(s);
+        rig_close(&t);
+    }
+    for (int i = 0; i < STORM_COUNT; i++) {
+        assert_memory_equal(&all[0][i].now, &all[1][i].now, sizeof all[0][i].now);
+        if (i % 2 == 0) assert_memory_equal(&all[0][i], &all[1][i], sizeof all[0][i]);
+    }
+}
+
 // ---- units ----------------------------------------------------------------------------------------------------------
 
 static void refused(Rig *t, RatesAsk a, Err want, const char *part) {
@@ -381,8 +439,10 @@ static void units(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(by_events), cmocka_unit_test(between_events),   cmocka_unit_test(extremes),
-        cmocka_unit_test(unseen),    cmocka_unit_test(whole_and_pieces), cmocka_unit_test(units),
+        cmocka_unit_test(by_events),        cmocka_unit_test(between_events),
+        cmocka_unit_test(extremes),         cmocka_unit_test(unseen),
+        cmocka_unit_test(whole_and_pieces), cmocka_unit_test(units),
+        cmocka_unit_test(lanes_stopped),    cmocka_unit_test(brief),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
