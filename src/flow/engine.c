@@ -425,7 +425,7 @@ static double shown_of_node(const Flow *f, const Place *p, uint32_t node, uint32
     case R_BUSY: return n->busy;
     case R_BLOCKED: return n->blocked;
     case R_DOWN: return node_state(f, node) == FLOW_DOWN;
-    case R_PILED: return n->piled;
+    case R_PILED: return node_piled(f, node);
     case R_MADE: return (double)(sink ? n->entered : n->left);
     case R_LOST: return (double)(n->refused + n->balked + n->reneged + n->scrapped);
     case R_LATE: return (double)n->late;

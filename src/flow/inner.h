@@ -277,6 +277,8 @@ uint32_t queue_head(const Flow *f, uint32_t node);
 // ---- stats.c
 // Bring the node's averages to now; before anything of it changes.
 void node_tick(Flow *f, uint32_t node);
+// Is it piled up, with what is inside now? What comes and goes within an instant does not count.
+bool node_piled(const Flow *f, uint32_t node);
 void res_tick(Flow *f, uint32_t r);
 // All that changed was looked at: it is on the list again when it changes again.
 void changed_clear(Flow *f);
@@ -289,13 +291,6 @@ void stats_reset(Flow *f);
 uint32_t item_new(Flow *f, uint32_t node, uint64_t number); // after flow_room
 void item_gone(Flow *f, uint32_t i);                        // gives back what it holds
 void trace_put(Flow *f, FlowTraceWhat what, uint32_t i, uint32_t node);
-// How many are inside it has changed.
-static inline void node_level(Flow *f, uint32_t node) {
-    const FlowNode *p = &f->pn[node].n;
-    Node *n = &f->n[node];
-    if (p->high && n->inside >= p->high) n->piled = true;
-    else if (n->inside <= p->low) n->piled = false;
-}
 void mark(Flow *f, uint32_t node); // it may be able to do something
 // An item of a node is done: find its way; it stays as DONE when there is no room.
 void item_done(Flow *f, uint32_t i);

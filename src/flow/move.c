@@ -222,7 +222,6 @@ void item_enter(Flow *f, uint32_t i, uint32_t node, uint32_t edge) {
     x->hops++;
     x->started = false;
     if (++n->inside > n->inside_max) n->inside_max = n->inside;
-    node_level(f, node);
     trace_put(f, FLOW_T_ENTER, i, node);
     if (f->pn[node].n.kind == FLOW_STATION) station_enter(f, i, node);
     else if (f->pn[node].n.kind == FLOW_CONVEYOR) belt_enter(f, i, node);
@@ -244,7 +243,6 @@ void node_leave(Flow *f, uint32_t i) {
     trace_put(f, FLOW_T_LEAVE, i, node);
     if (p->kind == FLOW_SOURCE) return;
     n->inside--;
-    node_level(f, node);
     n->stays += f->h->now - fmax(x->entered, f->h->began);
     tell_stay(f, node, x->type, f->h->now - x->entered);
     n->late += is_late(f, node, i);

@@ -160,7 +160,6 @@ static bool put_initial(Flow *f, uint32_t node) {
             f->n[node].entered++;
             f->n[node].inside++;
             f->n[node].inside_max = f->n[node].inside;
-            node_level(f, node);
         } else item_enter(f, i, node, edge);
     }
     mark(f, node);

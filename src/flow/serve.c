@@ -296,7 +296,6 @@ static void add_copies(Flow *f, uint32_t node, uint32_t i, uint32_t n) {
 static void freed(Flow *f, uint32_t node, uint32_t i) {
     node_tick(f, node);
     f->n[node].inside++;
-    node_level(f, node);
     f->n[node].entered++;
     f->it[i].node = node;
     f->it[i].entered = f->h->now;

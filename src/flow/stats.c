@@ -17,6 +17,12 @@ FlowState node_state(const Flow *f, uint32_t node) {
     return n->waits ? FLOW_WAITING : FLOW_IDLE;
 }
 
+bool node_piled(const Flow *f, uint32_t node) {
+    const FlowNode *p = &f->pn[node].n;
+    const Node *n = &f->n[node];
+    return p->high && n->inside > p->low && (n->piled || n->inside >= p->high);
+}
+
 void node_tick(Flow *f, uint32_t node) {
     Node *n = &f->n[node];
     double dt = f->h->now - n->since;
@@ -26,6 +32,7 @@ void node_tick(Flow *f, uint32_t node) {
     }
     if (dt <= 0) return;
     n->since = f->h->now;
+    n->piled = node_piled(f, node);
     n->share[node_state(f, node)] += dt;
     n->area_inside += dt * n->inside;
     n->area_queue += dt * n->queue;
