@@ -88,12 +88,14 @@ class Ensembles(kit.Case):
         self.assertEqual(self.call("GET", "/ensembles"), {"value": []})
         begun = self.call("POST", "/ensemble", {
             "title": "Twice as <many>", "for": "100s", "replications": 20, "seed": 3, "cases": [
-                {"name": "as is"}, {"name": "twice", "changes": [{"twin": "d", "property": "pace", "value": 0.2}]}]}, 202)
+                {"name": "as is"},
+                {"name": "twice", "changes": [{"twin": "d", "property": "pace", "value": 0.2}]}]}, 202)
         number = begun["id"]
         self.by_number(number)
         before = self.server.http("GET", "/ensembles/%d?samples=true" % number)[2]
         self.assertEqual(len(json.loads(before)["cases"][1]["kpis"][0]["samples"]), 20)
-        for style, kind, part in (("html", "text/html", "<h1>Twice as &lt;many&gt;</h1>"), ("svg", "image/svg", "<svg")):
+        for style, kind, part in (("html", "text/html", "<h1>Twice as &lt;many&gt;</h1>"),
+                                  ("svg", "image/svg", "<svg")):
             status, headers, text = self.server.http("GET", "/ensembles/%d?format=%s" % (number, style))
             self.assertEqual(status, 200)
             self.assertTrue(headers["content-type"].startswith(kind))
@@ -164,7 +166,8 @@ class Ensembles(kit.Case):
         self.ok(self.server.run("ensembles", "1", "--rm"))
         self.assertIn("there are no ensembles yet", self.server.run("ensembles").err)
         for bad in ("d/pace", "pace=1", "/pace=1", "d/=1", "d/pace="):
-            self.assertIn("is no sweep", self.server.run("worlds", "ensemble", "live", "--for", "1m", "--sweep", bad).err)
+            r = self.server.run("worlds", "ensemble", "live", "--for", "1m", "--sweep", bad)
+            self.assertIn("is no sweep", r.err)
         self.assertNotEqual(self.server.run("ensembles", "7").code, 0)
         self.assertNotEqual(self.server.run("ensembles", "x").code, 0)
 

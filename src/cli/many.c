@@ -80,17 +80,21 @@ Err many_watch(Client *c, int64_t id, const ManyOut *o, Json *status) {
 
 // ---- tables -------------------------------------------------------------------------------------------------------
 
-static void put_value(double v, bool sign, Buf *b) {
+// half: of its interval; two digits of that are known. 0 or NaN: four digits of itself.
+static void put_value(double v, double half, bool sign, Buf *b) {
+    int decimals = half > 0 ? 1 - (int)floor(log10(half)) : 0;
     if (fabs(v) < 1e-9) v = 0;
     if (sign && v > 0) buf_byte(b, '+');
-    if (fabs(v) >= 1000 && fabs(v) < 1e15) text_count((int64_t)(v < 0 ? v - 0.5 : v + 0.5), b);
+    bool whole = half > 0 ? decimals <= 0 : fabs(v) >= 1000;
+    if (whole && fabs(v) >= 1000 && fabs(v) < 1e15) text_count((int64_t)(v < 0 ? v - 0.5 : v + 0.5), b);
+    else if (half > 0) buf_printf(b, "%.*f", decimals < 0 ? 0 : decimals > 9 ? 9 : decimals, v);
     else buf_printf(b, "%.4g", v);
 }
 
 static void put_number(Table *t, double v) {
     Buf b = {0};
     if (isnan(v)) table_put(t, STYLE_DIM, STR("-"));
-    else put_value(v, false, &b);
+    else put_value(v, 0, false, &b);
     if (b.n) table_put(t, STYLE_PLAIN, buf_str(&b));
     buf_free(&b);
 }
@@ -99,13 +103,11 @@ static void put_number(Table *t, double v) {
 static void put_half(Table *t, Style style, const Json *v) {
     double mean = number_in(v, STR("mean")), half = number_in(v, STR("high")) - mean;
     Buf b = {0};
+    if (half < 1e-9) half = 0;
     if (isnan(mean)) buf_byte(&b, '-');
-    else put_value(mean, false, &b);
-    if (half > 0) {
-        buf_printf(&b, " \xc2\xb1 ");
-        if (half >= 1000) put_value(half, false, &b);
-        else buf_printf(&b, "%.2g", half);
-    }
+    else put_value(mean, half, false, &b);
+    if (half > 0) buf_printf(&b, " \xc2\xb1 ");
+    if (half > 0) put_value(half, half, false, &b);
     table_put(t, isnan(mean) ? STYLE_DIM : style, buf_str(&b));
     buf_free(&b);
 }
@@ -113,14 +115,16 @@ static void put_half(Table *t, Style style, const Json *v) {
 // "+12.3 [11.9, 12.7]"
 static void put_between(Table *t, Style style, const Json *v) {
     double mean = number_in(v, STR("mean")), low = number_in(v, STR("low")), high = number_in(v, STR("high"));
+    double half = (high - low) / 2;
     Buf b = {0};
+    if (half < 1e-9) half = 0;
     if (isnan(mean)) buf_byte(&b, '-');
-    else put_value(mean, true, &b);
-    if (high > low) {
+    else put_value(mean, half, true, &b);
+    if (half > 0) {
         buf_printf(&b, " [");
-        put_value(low, true, &b);
+        put_value(low, half, true, &b);
         buf_printf(&b, ", ");
-        put_value(high, true, &b);
+        put_value(high, half, true, &b);
         buf_byte(&b, ']');
     }
     table_put(t, isnan(mean) ? STYLE_DIM : style, buf_str(&b));

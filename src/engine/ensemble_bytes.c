@@ -97,7 +97,9 @@ bool ensemble_head_decode(Arena *a, Str bytes, EnsembleHead *h) {
     h->level = cut_double(&c);
     h->names = cut_texts(&c, a, &h->name_count);
     h->texts = cut_texts(&c, a, &h->text_count);
-    return !c.bad && c.p == c.end && h->level > 0 && h->level < 1;
+    int64_t until;
+    bool in_time = h->for_ns >= 0 && !__builtin_add_overflow(h->begin_ns, h->for_ns, &until);
+    return !c.bad && c.p == c.end && in_time && h->level > 0 && h->level < 1;
 }
 
 static bool in_name(char ch) {
@@ -261,8 +263,10 @@ static void cut_axes(Cut *c, EnsembleOutcome *o) {
 static void cut_series(Cut *c, EnsembleOutcome *o) {
     o->instants = cut_count(c, 1);
     o->times = NEW(&o->keep, int64_t, o->instants + 1);
-    for (int32_t i = 0; i < o->instants; i++)
-        o->times[i] = (int64_t)((uint64_t)cut_varint_signed(c) + (i ? (uint64_t)o->times[i - 1] : 0));
+    for (int32_t i = 0; i < o->instants; i++) { // they ascend, from 0 on
+        int64_t before = i ? o->times[i - 1] : 0, by = cut_varint_signed(c);
+        if (by < 0 || __builtin_add_overflow(before, by, &o->times[i])) c->bad = true;
+    }
     int64_t bands = (int64_t)o->instants * BANDS * o->case_count;
     o->series_count = cut_count(c, 4 + 4 * bands);
     o->series = NEW(&o->keep, EnsembleSeries, o->series_count + 1);

@@ -214,7 +214,7 @@ void ensemble_show(const EnsembleHead *h, const EnsembleOutcome *o, bool samples
     buf_printf(out, ",\"times\":[");
     for (int32_t i = 0; i < o->instants; i++) {
         buf_printf(out, i ? ",\"" : "\"");
-        time_print(h->begin_ns + o->times[i], 7, out);
+        time_print((int64_t)((uint64_t)h->begin_ns + (uint64_t)o->times[i]), 7, out);
         buf_byte(out, '"');
     }
     buf_printf(out, "],\"series\":[");

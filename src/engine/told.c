@@ -37,6 +37,7 @@ void told_text(Str s, Buf *b) {
 
 void told_value(const Json *v, Buf *b) {
     if (!v || v->type == JSON_NULL) buf_str_put(b, STR("no value"));
+    else if (v->type == JSON_STRING && !v->s.n) buf_str_put(b, STR("\"\""));
     else if (v->type == JSON_STRING) told_text(v->s, b);
     else json_put(b, v);
 }

@@ -9,7 +9,7 @@ void told_span(int64_t ns, Buf *out);
 void told_period(int64_t ns, Buf *out);
 // A text of at most 80 bytes; a longer one ends between two characters, with an ellipsis.
 void told_text(Str s, Buf *out);
-// A JSON value, a text without quotes; null and NULL: "no value".
+// A JSON value, a text without quotes unless it is empty; null and NULL: "no value".
 void told_value(const Json *v, Buf *out);
 // "after 2 h: tank-1.inflow = 20".
 void told_planned(const PlannedChange *p, Buf *out);
