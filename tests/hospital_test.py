@@ -491,5 +491,41 @@ class Edit(Sim):
         self.assertIsNone(p.poll())
 
 
+class Loop(Sim):
+    """Too few nurses: a rule tries it in forks, somebody approves, and the house has one more."""
+
+    def decision(self, cost):
+        """Propose with waiting held to cost so much an hour; the record when it stands still."""
+        self.put("st-clare", waitingCost=cost)
+        self.put("majors-assess", present=14, waiting=10, age=60.0)
+        self.put("triage", present=9, waiting=8, age=10.0)
+        self.assertGreaterEqual(self.server.twin("nurses")["queued"], 18)
+        self.call("POST", "/rules/nurses-short/try", {"twin": "nurses"}, 202)
+
+        def look():
+            newest = self.call("GET", "/decisions?limit=1")["value"]
+            return newest[0] if newest and newest[0]["state"] not in ("proposing",) else None
+        return self.call("GET", "/decisions/%d" % kit.until(look, 60, "the proposal")["id"])
+
+    def test_a_nurse_is_called_when_that_pays(self):
+        p = subprocess.Popen([kit.SITE, "--pack", "hospital", "--url", self.server.url, "--quiet"],
+                             env=kit.environment())
+        self.addCleanup(lambda: (p.kill(), p.wait()))
+        kit.until(lambda: self.server.http("GET", "/connections/site")[0] == 200, what="the site's connection")
+        on_duty = kit.until(lambda: self.server.twin("nurses").get("onDuty"), what="nurses")
+        idle = self.decision(0.0)  # waiting costs nothing: so nurses are money lost, 34 GBP for each hour of 5.5
+        self.assertEqual((idle["state"], idle["choice"]), ("nothing", "nothing"))
+        lost = {a["action"]: a["objective"] for a in idle["alternatives"]}
+        self.assertAlmostEqual(lost["call-one"]["gain"], -(5.5 * 34 + 20), delta=0.01)
+        self.assertAlmostEqual(lost["call-two"]["gain"], -(5.5 * 68 + 20), delta=0.01)
+        found = self.decision(1000.0)
+        self.assertEqual(found["state"], "waiting", found.get("why"))
+        self.assertIn(found["choice"], ("call-one", "call-two"))
+        called = {"call-one": 1, "call-two": 2}[found["choice"]]
+        self.ok(self.server.run("decisions", "approve", found["id"], "--note", "the matron"))
+        kit.until(lambda: self.server.twin("nurses")["onDuty"] == on_duty + called, what="who was called")
+        kit.until(lambda: self.call("GET", "/decisions/%d" % found["id"])["state"] == "watching", what="watching")
+
+
 if __name__ == "__main__":
     kit.main()

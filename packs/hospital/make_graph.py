@@ -27,7 +27,7 @@ def link(source, name, target, **values):
 # --- the house --------------------------------------------------------------------------------------------------------
 
 HOSPITAL = twin("st-clare", "Hospital", label="St Clare's Hospital", attendancePrice=170.0, spellPrice=2650.0,
-                breachCost=120.0)
+                breachCost=120.0, waitingCost=30.0)
 EMERGENCY = twin("emergency", "Department", label="Emergency department")
 link(EMERGENCY, "partOf", HOSPITAL)
 
@@ -171,6 +171,9 @@ for id in ("minors", "left-unseen", "majors-home", "resus-home"):
 for id in [place + "-" + k for place in PLACES for k in BEDS]:
     link(HOSPITAL, "departures", id)
     link(HOSPITAL, "boards", id)
+for t in list(twins):
+    if t["$metadata"]["$model"] == NS % "Step" and "lounge" not in t["$dtId"]:
+        link(HOSPITAL, "queues", t["$dtId"])
 for id in ("walk-ins", "ambulances"):
     link(HOSPITAL, "attendances", id)
 link(HOSPITAL, "discharges", "discharge-lounge")

@@ -35,7 +35,8 @@ static const Pack packs[] = {
      .what = "a hospital: its emergency department, nurses and doctors, wards and beds",
      .title = "St Clare's Hospital is open",
      .about = "Emergency department, imaging, ten wards; nurses, doctors, beds",
-     .tries = {"watch majors-medical emergency amu", "get st-clare", "worlds fork winter", "whatif two-beds-fewer"}},
+     .tries = {"watch majors-medical emergency amu", "get st-clare", "whatif two-beds-fewer",
+               "rules try nurses-short --twin nurses"}},
 };
 
 typedef struct Demo {
