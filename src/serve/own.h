@@ -169,8 +169,8 @@ void own_ping(Call *c);
 bool own_is_influx_query(Call *c);
 void own_influx_query(Call *c);
 
-// login.c: POST /session {"token":"..."} gives a cookie that stands for the token, DELETE /session ends it, GET /session
-// is {"required":bool,"principal":"token-3" or null}.
+// login.c: POST /session {"token":"..."} gives a cookie that stands for the token, DELETE /session ends it,
+// GET /session is {"required":bool,"principal":"token-3" or null}.
 void own_login(Call *c);
 void own_logout(Call *c);
 void own_session(Call *c);
