@@ -114,6 +114,27 @@ class Graph(ServerCase):
             self.assertEqual(past[key], now[key])
         self.check(self.server.delete("/worlds/other", version=None), 204)
 
+    def test_who_has_gone_silent(self):
+        stale = lambda query="", world="": self.server.get(
+            (world and "/worlds/" + world) + "/stale" + query, version=None
+        )
+        self.assertEqual(self.check(stale(), 200).json["watched"], 0)  # no source's clock spoke of them
+        now = int(time.time() * 1000)
+        values = [{"id": "p%d" % i, "property": "flow", "value": 1, "time": now - i * 60000} for i in (1, 7, 9)]
+        body = "\n".join(json.dumps(v) for v in values)
+        self.check(self.server.post("/worlds", {"name": "quiet"}, version=None), 201)
+        self.check(self.server.post("/worlds/quiet/ingest", body, version=None), 200)
+        told = self.check(stale(world="quiet"), 200).json
+        self.assertEqual([t["id"] for t in told["twins"]], ["p7", "p9"])
+        self.assertEqual(told["twins"][0]["property"], "flow")
+        self.assertEqual((told["models"][0]["watched"], told["models"][0]["stale"], told["more"]), (3, 2, False))
+        told = stale("?older=8m&limit=1", "quiet").json
+        self.assertEqual(([t["id"] for t in told["twins"]], told["stale"]), (["p9"], 1))
+        for query in ("?older=", "?older=x", "?older=-PT5M", "?limit=0", "?limit=1001", "?limit=x"):
+            self.check(stale(query), 400)
+        self.check(stale("", "nowhere"), 404)
+        self.check(self.server.delete("/worlds/quiet", version=None), 204)
+
     def test_what_is_refused(self):
         for query, status, words in [
             ("limit=0", 400, "limit"),

@@ -34,8 +34,8 @@ static void free_lines(Lines *l) {
 }
 
 static void same_lines(Lines *was, Lines *is, const char *world, uint64_t seed) {
-    qsort(was->p, was->n, sizeof *was->p, by_text);
-    qsort(is->p, is->n, sizeof *is->p, by_text);
+    if (was->n) qsort(was->p, was->n, sizeof *was->p, by_text);
+    if (is->n) qsort(is->p, is->n, sizeof *is->p, by_text);
     for (size_t i = 0; i < was->n || i < is->n; i++) {
         const char *a = i < was->n ? was->p[i] : "nothing", *b = i < is->n ? is->p[i] : "nothing";
         if (strcmp(a, b)) fail_msg("seed %llu, %s: should be %s, is %s", (unsigned long long)seed, world, a, b);

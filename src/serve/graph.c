@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// GET /graph: the structure of a world in columns. A reader makes and packs it.
+// GET /graph: the structure of a world in columns; GET /stale: who has gone silent. A reader makes and packs them.
 #include <stdatomic.h>
+#include "base/time.h"
 #include "serve/gzip.h"
 #include "serve/own.h"
+#include "serve/step.h"
 
 #define PACK_BYTES_MIN 1400 // less is one packet anyway
+#define STALE_NS (300 * NS_PER_S)
 
 // A request's own; lives with it.
 typedef struct Drawing {
     SosiaGraph ask;
+    SosiaStale stale;                                                           // instead, where its older_ns is set
     Str values[SOSIA_GRAPH_VALUES_MAX + 1], labels[SOSIA_GRAPH_VALUES_MAX + 1]; // one more: the engine tells how many
     _Atomic bool gone;
     SosiaErr err;
@@ -33,7 +37,9 @@ static void answer_graph(Call *c) {
 
 static void graph_on_reader(Call *c) {
     Drawing *d = c->job_arg;
-    d->err = sosia_graph(c->server->engine, &c->who, &d->ask, &d->out);
+    Sosia *engine = c->server->engine;
+    if (d->stale.older_ns) d->err = sosia_stale(engine, &c->who, &d->stale, &d->out);
+    else d->err = sosia_graph(engine, &c->who, &d->ask, &d->out);
     bool pack = !d->err && d->out.body.n >= PACK_BYTES_MIN && !atomic_load(&d->gone);
     if (pack && gzip_accepted(http_header(c->req, STR("accept-encoding"))))
         gzip_pack(buf_str(&d->out.body), 1, &d->packed);
@@ -69,6 +75,24 @@ void own_graph(Call *c) {
         call_failf(c, ERR_ARGUMENT, "limit must be a whole number from 1 to %d.", SOSIA_GRAPH_TWINS_MAX);
         return;
     }
+    c->job_arg = d;
+    if (call_reader(c, graph_on_reader)) http_on_gone(c->req, on_gone, d);
+}
+
+void own_stale(Call *c) {
+    Drawing *d = http_alloc(c->req, sizeof *d);
+    Str older = call_param(c, STR("older")), limit = call_param(c, STR("limit"));
+    int64_t n = SOSIA_STALE_TWINS;
+    *d = (Drawing){.stale = {.world = c->world, .older_ns = STALE_NS, .stop = is_gone, .stop_ctx = d}};
+    if (older.p && !step_parse(older, &d->stale.older_ns)) {
+        call_failf(c, ERR_ARGUMENT, "older must be a duration such as PT5M or 5m.");
+        return;
+    }
+    if (limit.p && (!str_to_i64(limit, &n) || n < 1 || n > SOSIA_STALE_TWINS_MAX)) {
+        call_failf(c, ERR_ARGUMENT, "limit must be a whole number from 1 to %d.", SOSIA_STALE_TWINS_MAX);
+        return;
+    }
+    d->stale.limit = (int32_t)n;
     c->job_arg = d;
     if (call_reader(c, graph_on_reader)) http_on_gone(c->req, on_gone, d);
 }

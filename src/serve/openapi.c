@@ -204,6 +204,11 @@ static const Schema SCHEMAS[] = {
      ",\"models\":{\"type\":\"array\",\"items\":" TEXT "},\"names\":{\"type\":\"array\",\"items\":" TEXT
      "},\"twins\":{\"type\":\"object\"},\"links\":{\"type\":\"object\"},\"values\":{\"type\":\"object\"},"
      "\"more\":{\"type\":\"boolean\"}}}"},
+    {"Stale", NULL,
+     "{\"type\":\"object\",\"properties\":{\"sequence\":{\"type\":\"integer\"},\"time\":" TEXT ",\"before\":" TEXT
+     ",\"watched\":{\"type\":\"integer\"},\"stale\":{\"type\":\"integer\"},\"models\":{\"type\":\"array\",\"items\":{"
+     "\"type\":\"object\"}},\"twins\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"more\":{\"type\":"
+     "\"boolean\"}}}"},
     {"Diff", NULL,
      "{\"type\":\"object\",\"properties\":{\"world\":" TEXT ",\"against\":{},\"counts\":{\"type\":\"object\"},"
      "\"changes\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"nextLink\":{}}}"},
@@ -257,6 +262,7 @@ static void put_parameters(Buf *out, const Route *r) {
                                           "order",      "limit", "with", "format", NULL};
     static const char *const graph[] = {"label", "values", "twins", "limit", "links", NULL};
     static const char *const decisions[] = {"state", "rule", "twin", "after", "limit", "wait", "revision", NULL};
+    static const char *const stale[] = {"older", "limit", NULL};
     static const char *const key[] = {"format", NULL};
     static const char *const socket[] = {"source", "format", NULL};
     char comma = 0;
@@ -286,6 +292,7 @@ static void put_parameters(Buf *out, const Route *r) {
     if (strcmp(r->name, "Decisions_List") == 0) put_queries(out, decisions, &comma);
     if (strcmp(r->name, "Erasures_Key") == 0) put_queries(out, key, &comma);
     if (strcmp(r->name, "Graph") == 0) put_queries(out, graph, &comma);
+    if (strcmp(r->name, "Stale") == 0) put_queries(out, stale, &comma);
     if (strcmp(r->name, "Changes") == 0) put_queries(out, changes, &comma);
     if (strcmp(r->name, "DigitalTwins_ListRelationships") == 0) {
         put_parameter(out, "relationshipName", "query", false, &comma);

@@ -78,6 +78,7 @@ static const Route ROUTES[] = {
     {"GET", "/changes", own_changes, OWN | ROUTE_STREAM, "Changes",
      "What changes, as server-sent events or through a WebSocket", NULL, 200, "Changes"},
     {"GET", "/graph", own_graph, OWN, "Graph", "Twins and relationships in columns, to be drawn", NULL, 200, "Graph"},
+    {"GET", "/stale", own_stale, OWN, "Stale", "Twins whose sources have gone silent", NULL, 200, "Stale"},
     {"GET", "/watch", own_watch, OWN | ROUTE_STREAM, "Watch",
      "A WebSocket for what a page shows: interests that come and go, and the newest of what changes, by interval", NULL,
      101, NULL},
