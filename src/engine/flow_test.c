@@ -293,6 +293,46 @@ static void test_a_resource_is_a_twin(void **state) {
     line_close(&l);
 }
 
+// A hall that 400 wait in at the start. NAN: it does not begin.
+static double utilisation(const char *warmup, double minutes, bool *said) {
+    Line l;
+    Buf doc = {0};
+    char values[100];
+    const char *config = strstr(MAPPING, "'config':{") + strlen("'config':{");
+    line_open(&l);
+    snprintf(values, sizeof values, "'kind':'machine','cycle':%.16g,'queue':400", minutes);
+    put(&l, "hall", "Station", values);
+    put(&l, "door", "Station", "'kind':'in'"); // every 10 s
+    rig_link(&l.rig, "door", "feeds", "hall", "");
+    rig_link(&l.rig, "hall", "feeds", "pallet", "");
+    buf_printf(&doc, "%.*s%s%s%c", (int)(config - MAPPING), MAPPING, warmup, config, 0);
+    must(&l, line_make(&l, doc.p));
+    l.s = l.rig.s = line_sim(&l);
+    must(&l, mapping_ready(l.mapping, l.s, &l.d));
+    bool begun = sim_start(l.s, &l.d) == ERR_OK;
+    if (begun) line_run(&l, l.s, 20000);
+    double u = begun ? value(&l, "hall", "utilisation") : (double)NAN;
+    *said = l.d.count && str_find_str(l.d.messages[0].text, STR("warm-up was not found")) >= 0;
+    buf_free(&doc);
+    line_close(&l);
+    return u;
+}
+
+// What is shown is without the warm-up, given or found. A hall that is too slow never settles: the run says so.
+static void test_warm_up(void **state) {
+    (void)state;
+    bool said;
+    double with = utilisation("", 5.0 / 60, &said), given = utilisation("'warmup':5000,", 5.0 / 60, &said);
+    double found = utilisation("'warmup':'auto',", 5.0 / 60, &said);
+    double pilot = utilisation("'warmup':{'pilot':15000},", 5.0 / 60, &said);
+    print_message("busy %.3f; from 5,000 s on %.3f, found %.3f, by pilots of 15,000 s %.3f (0.5)\n", with, given, found,
+                  pilot);
+    assert_true(with > 0.58);
+    assert_true(fabs(given - 0.5) < 0.04 && fabs(found - 0.5) < 0.04 && fabs(pilot - 0.5) < 0.04);
+    assert_true(utilisation("'warmup':5000,", 20.0 / 60, &said) > 0.99);
+    assert_true(isnan(utilisation("'warmup':'auto',", 20.0 / 60, &said)) && said);
+}
+
 // More items than there was room for: the state grows, and with it moves the model.
 static void test_a_crowd(void **state) {
     (void)state;
@@ -471,6 +511,7 @@ int main(void) {
         cmocka_unit_test(test_a_station_rests_when_its_feeder_is_off),
         cmocka_unit_test(test_inputs_move_the_line),
         cmocka_unit_test(test_a_resource_is_a_twin),
+        cmocka_unit_test(test_warm_up),
         cmocka_unit_test(test_a_crowd),
         cmocka_unit_test(test_lanes_are_scenarios),
         cmocka_unit_test(test_what_nobody_sees_needs_no_instant),

@@ -3,6 +3,7 @@
 #include <math.h>
 #include "base/check.h"
 #include "base/mem.h"
+#include "flow/inner.h"
 
 typedef struct Read {
     FlowConfig *c;
@@ -666,6 +667,19 @@ static Err ways(Read *r, const Json *doc) {
 
 // ---- the document --------------------------------------------------------------------------------------------------
 
+// Seconds, "auto", or {"pilot": s}.
+static Err warmup_of(Read *r, const Json *v) {
+    FlowConfig *c = r->c;
+    c->warmup_found = true;
+    if (v->type == JSON_STRING && str_eq(v->s, STR("auto"))) return ERR_OK;
+    if (v->type == JSON_OBJECT && v->count == 1 && json_get(v, STR("pilot"))) {
+        TRY(number(r, STR("warmup.pilot"), json_get(v, STR("pilot")), &c->pilot));
+        return c->pilot > 0 ? ERR_OK : wrong(r, STR("warmup.pilot"), "a pilot has a length");
+    }
+    c->warmup_found = false;
+    return number(r, STR("warmup"), v, &c->warmup);
+}
+
 static Err document(Read *r, const Json *doc) {
     static const char *const known[] = {"types", "attributes", "calendars", "resources", "nodes", "ways", "warmup"};
     const Json *warmup = json_get(doc, STR("warmup"));
@@ -677,7 +691,7 @@ static Err document(Read *r, const Json *doc) {
     }
     TRY(names(r, doc, "types", FLOW_TYPES_MAX, &r->c->types, &r->c->def.types));
     TRY(names(r, doc, "attributes", FLOW_ATTRIBUTES_MAX, &r->c->attributes, &r->c->def.attributes));
-    if (warmup) TRY(number(r, STR("warmup"), warmup, &r->c->warmup));
+    if (warmup) TRY(warmup_of(r, warmup));
     TRY(calendars(r, doc));
     TRY(resources(r, doc));
     TRY(kinds(r, doc));
@@ -686,6 +700,7 @@ static Err document(Read *r, const Json *doc) {
 
 Err flow_config_read(Str json, FlowConfig **out, Diag *d) {
     FlowConfig *c = mem_alloc(sizeof *c);
+    c->memo = flow_memo_new();
     Read r = {.c = c, .d = d};
     Json doc;
     arena_init(&c->keep, 0);
@@ -701,5 +716,6 @@ Err flow_config_read(Str json, FlowConfig **out, Diag *d) {
 void flow_config_free(FlowConfig *c) {
     if (!c) return;
     arena_free(&c->keep);
+    flow_memo_free(c->memo);
     mem_free(c);
 }

@@ -37,7 +37,10 @@ typedef struct FlowConfig {
     uint32_t kind_count, way_count;
     FlowDef def; // all but nodes and edges
     Str *types, *attributes, *calendars, *resources;
-    double warmup;
+    double warmup;         // s
+    double pilot;          // s: the warm-up is found by pilots, of that length to begin with; 0: as long as it takes
+    bool warmup_found;     // so it is
+    struct FlowMemo *memo; // of pilots: warmup.c
 } FlowConfig;
 
 // Errors: SYNTAX, VALIDATION, LIMIT; `where` is the place in the document ("nodes.filler.service"). Free it with

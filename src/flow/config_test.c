@@ -137,6 +137,9 @@ static void test_mistakes(void **s) {
     refused("{'calendars':{'c':{'steps':[[0]]}}}", ERR_VALIDATION,
             "calendars.c.steps: it must be a list of [time, value]");
     refused("{'resources':{'r':{'calendar':'c'}}}", ERR_VALIDATION, "resources.r.number: it is missing");
+    refused("{'warmup':'soon'}", ERR_VALIDATION, "warmup: it must be a number");
+    refused("{'warmup':{'pilot':0}}", ERR_VALIDATION, "warmup.pilot: a pilot has a length");
+    refused("{'warmup':{'pilots':1}}", ERR_VALIDATION, "warmup: it must be a number");
     node_refused("'service':1", "nodes.n.is: it is missing");
     node_refused("'is':'machine'", "nodes.n.is: it must be one of source, station");
     node_refused("'is':'station','service':'x'", "nodes.n.service: it must be a number or a distribution");

@@ -581,6 +581,21 @@ static double week_of(int64_t epoch_ns) {
     return (double)((s + 3 * 86400 + week) % week) + (double)rest / 1e9;
 }
 
+// Its inputs are there, and it has not begun: the warm-up, where it is to be found.
+static int warm_up(sim_ctx *c, const FlowConfig *config, Flow *f, Diag *d) {
+    FlowWarmup w;
+    if (!config->warmup_found) return 0;
+    if (flow_pilot(f, c->seed, config->pilot, config->memo, &w, d) != ERR_OK) return fail_why(c, UINT32_MAX, d);
+    if (!w.settled)
+        return c->fail(c, UINT32_MAX,
+                       "its warm-up was not found in pilots of %.6g s: more comes than can go, or it "
+                       "changes with the hours; say \"warmup\" in seconds, or a longer \"pilot\"",
+                       w.length);
+    f->h->warmup = w.time;
+    f->h->warmed = !(w.time > 0);
+    return 0;
+}
+
 static int begin(sim_ctx *c, const Build *b, const FlowModel *m) {
     Diag d = {0};
     FlowTrace room[TRACE_ROOM];
@@ -596,9 +611,10 @@ static int begin(sim_ctx *c, const Build *b, const FlowModel *m) {
         for (uint32_t i = 0; i < c->topo->nodes; i++) put_inputs(c, &f, b->node_of, b->edge_of, role, i);
     }
     for (uint32_t e = 0; e < c->topo->edges; e++) put_inputs(c, &f, b->node_of, b->edge_of, R_WEIGHT, e);
-    flow_begin(&f);
+    int result = warm_up(c, b->f, &f, &d);
+    if (result == 0) flow_begin(&f);
     trace_end(&f);
-    int result = f.err == ERR_OK ? 0 : run_failed(c, &f, b->topo_of, &d);
+    if (result == 0 && f.err != ERR_OK) result = run_failed(c, &f, b->topo_of, &d);
     for (uint32_t i = 0; i < f.m->nodes && result == 0; i++) node_tick(&f, i);
     for (uint32_t i = 0; i < f.m->resources && result == 0; i++) res_tick(&f, i);
     if (result == 0) tell(c, &f, b->topo_of);
@@ -671,7 +687,8 @@ static int explain(const sim_ctx *c, char *to, size_t size) {
     const Place *p = place_of(c);
     if (!p->built) return snprintf(to, size, "not begun");
     const Head *h = (const Head *)(const void *)((const char *)c->state + p->flow_at);
-    return snprintf(to, size, "%u items, %llu events until %.17g s", h->alive, (unsigned long long)h->events, h->now);
+    return snprintf(to, size, "%u items, %llu events until %.17g s; statistics from %.17g s on", h->alive,
+                    (unsigned long long)h->events, h->now, h->warmup);
 }
 
 const sim_engine flow_engine = {

@@ -320,6 +320,23 @@ uint64_t flow_events(const Flow *f);
 // One replication from 0 to until: flow_start and flow_until.
 MUST Err flow_run(Flow *f, const FlowStart *s, double until, Diag *d);
 
+// How long it takes to settle from an empty start (or from FlowNode.initial): the cut that MSER-5 (num/warmup.h) finds
+// in the number of items alive, at FLOW_PILOT_LOOKS equal steps, mean of FLOW_PILOTS replications of one seed. Pilots
+// begin with `length` s (0: as long as FLOW_PILOT_EVENTS events take) and are made twice as long until the cut is in
+// their first half, or FLOW_PILOT_EVENTS_MAX events were handled: then it is not settled (more comes than can go, or
+// it follows the hours of the day). Where nothing happens nothing is left out. The same seed gives the same, whatever the scenario.
+#define FLOW_PILOTS 5
+#define FLOW_PILOT_LOOKS 1000
+#define FLOW_PILOT_EVENTS 20000
+#define FLOW_PILOT_EVENTS_MAX 1000000 // of all pilots
+typedef struct FlowWarmup {
+    double time;   // s to leave out
+    double length; // s, of the last pilots
+    bool settled;
+} FlowWarmup;
+// s->warmup, trace and scenario mean nothing. Errors: as flow_until.
+MUST Err flow_warmup(const FlowModel *m, const FlowStart *s, double length, FlowWarmup *out, Diag *d);
+
 // ---- what moves it from outside, as of now -------------------------------------------------------------------------
 
 typedef enum FlowInput {

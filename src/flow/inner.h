@@ -214,6 +214,8 @@ bool flow_fail(Flow *f, uint32_t node, Err e, const char *fmt, ...) __attribute_
 
 // A new replication's state, with nothing in it but room.
 void flow_clear(Flow *f, const FlowStart *s);
+// Draw by that seed and scenario from now on.
+void flow_key(Flow *f, uint64_t seed, uint64_t scenario);
 
 // ---- draw.c
 enum { // ORDER FLOW_STREAM: streams of random numbers of a node; the numbers are kept
@@ -315,6 +317,14 @@ void trace_end(Flow *f);              // tell what is kept
 // ---- run.c
 void flow_prepare(Flow *f, const FlowStart *s); // a replication as the model says; inputs may be set then
 void flow_begin(Flow *f);                       // t = 0
+
+// ---- warmup.c
+// What was found for states, by hash, so that replications of one world look once: of a plan, any thread.
+typedef struct FlowMemo FlowMemo;
+FlowMemo *flow_memo_new(void);
+void flow_memo_free(FlowMemo *memo); // NULL is fine
+// flow_warmup of what is prepared (flow_prepare) and has its inputs, and not begun.
+MUST Err flow_pilot(const Flow *prepared, uint64_t seed, double length, FlowMemo *memo, FlowWarmup *out, Diag *d);
 
 // ---- serve.c: stations
 bool station_can_start(const Flow *f, uint32_t node);

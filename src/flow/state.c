@@ -177,6 +177,12 @@ static uint64_t mix(uint64_t h) {
     return h ^ h >> 31;
 }
 
+void flow_key(Flow *f, uint64_t seed, uint64_t scenario) {
+    uint64_t key = mix(mix(seed + UINT64_C(0x9E3779B97F4A7C15)) + scenario);
+    f->h->key[0] = (uint32_t)key;
+    f->h->key[1] = (uint32_t)(key >> 32);
+}
+
 void flow_clear(Flow *f, const FlowStart *s) {
     uint32_t cap = f->state ? f->h->cap : s->items ? s->items : 64;
     if (cap > FLOW_ITEMS_MAX) cap = FLOW_ITEMS_MAX;
@@ -186,9 +192,7 @@ void flow_clear(Flow *f, const FlowStart *s) {
     memset(state, 0, size);
     *(Head *)(void *)state = (Head){.magic = STATE_MAGIC, .size = size, .model = m->hash, .cap = cap, .free = NONE};
     flow_bind(f, m, state);
-    uint64_t key = mix(mix(s->seed + UINT64_C(0x9E3779B97F4A7C15)) + s->scenario);
-    f->h->key[0] = (uint32_t)key;
-    f->h->key[1] = (uint32_t)(key >> 32);
+    flow_key(f, s->seed, s->scenario);
     f->h->week_s = s->week_s;
     f->h->items_max = s->items_max && s->items_max < FLOW_ITEMS_MAX ? s->items_max : FLOW_ITEMS_MAX;
     f->h->warmup = s->warmup;
