@@ -79,7 +79,7 @@ function Bar() {
   return (
     <header class="bar">
       <WorldSwitch />
-      <Button class="search-button" icon={Search} onClick={() => (paletteOpen.value = true)} aria-label={words.search}>
+      <Button class="search-button" icon={Search} onClick={() => (paletteOpen.value = true)}>
         <span class="grow label ellipsis" style={{ textAlign: "left" }}>
           {words.search}
         </span>

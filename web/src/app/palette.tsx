@@ -63,6 +63,18 @@ function fits(c: Command, q: string): boolean {
     .every((w) => text.includes(w));
 }
 
+function listOf(text: string): Command[] {
+  const twins = search(text, 12).map((e) => ({
+    id: "twin:" + e.id,
+    title: e.label,
+    hint: e.label === e.id ? modelName(e.model) : `${modelName(e.model)} · ${e.id}`,
+    icon: Box,
+    run: () => select(e.id),
+  }));
+  const rest = fixed().filter((c) => !text || fits(c, text));
+  return text ? [...twins, ...rest] : rest;
+}
+
 export function Palette() {
   const ref = useRef<HTMLDialogElement>(null);
   const [text, setText] = useState("");
@@ -76,18 +88,7 @@ export function Palette() {
       d.showModal();
     } else if (!open && d.open) d.close();
   }, [open]);
-  const list = useMemo<Command[]>(() => {
-    if (!open) return [];
-    const twins = search(text, 12).map((e) => ({
-      id: "twin:" + e.id,
-      title: e.label,
-      hint: e.label === e.id ? modelName(e.model) : `${modelName(e.model)} · ${e.id}`,
-      icon: Box,
-      run: () => select(e.id),
-    }));
-    const rest = fixed().filter((c) => !text || fits(c, text));
-    return text ? [...twins, ...rest] : rest;
-  }, [open, text, extra.value, worlds.value]);
+  const list = useMemo<Command[]>(() => (open ? listOf(text) : []), [open, text, extra.value, worlds.value]);
   const choose = (c: Command | undefined) => {
     if (!c) return;
     paletteOpen.value = false;
@@ -102,7 +103,9 @@ export function Palette() {
       ref.current?.querySelectorAll("[role=option]")[next]?.scrollIntoView({ block: "nearest" });
     } else if (e.key === "Enter") {
       e.preventDefault();
-      choose(list[at]);
+      // Who types fast is ahead of what is drawn.
+      const typed = (e.target as HTMLInputElement).value;
+      choose(typed === text ? list[at] : listOf(typed)[0]);
     }
   };
   return (
