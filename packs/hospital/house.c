@@ -12,6 +12,7 @@
 #define DAY_S 86400
 #define BORN_RING 4096   // patients of an entrance whose arrival is remembered; it has 200 a day
 #define SLOW_S 60        // between two looks at means
+#define AGAIN_S 20       // a value is told again after, so that silence is silence
 #define BUSY_DAYS 0.06   // standard deviation of a day's arrivals beside chance
 #define SCANNER_DAYS 3.0 // between breakdowns of a scanner
 #define SCANNER_HOURS 3.0
@@ -30,6 +31,7 @@ typedef struct Value {
     bool slow; // looked at every SLOW_S
     double number, told;
     const char *text, *text_told;
+    double told_at;
 } Value;
 
 typedef struct Twin {
@@ -493,14 +495,13 @@ static void look(House *h) {
     h->value_at = 0;
 }
 
-static bool changed(Value *v) {
-    if (v->kind == PLANT_TEXT) {
-        if (v->text == v->text_told) return false;
-        v->text_told = v->text;
-        return true;
-    }
-    if (isnan(v->number) || v->number == v->told) return false;
+static bool is_due(const House *h, Value *v) {
+    bool known = v->kind == PLANT_TEXT || !isnan(v->number);
+    bool same = v->kind == PLANT_TEXT ? v->text == v->text_told : v->number == v->told;
+    if (!known || (same && h->now < v->told_at + AGAIN_S)) return false;
+    v->text_told = v->text;
     v->told = v->number;
+    v->told_at = h->now;
     return true;
 }
 
@@ -553,7 +554,7 @@ bool house_next(House *h, PlantValue *out) {
         Twin *t = &h->twin[h->twin_at];
         while (h->value_at < t->values) {
             Value *v = &t->value[h->value_at++];
-            if (!changed(v)) continue;
+            if (!is_due(h, v)) continue;
             *out = (PlantValue){.twin = t->name.p,
                                 .path = v->path,
                                 .kind = v->kind,

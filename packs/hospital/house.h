@@ -18,7 +18,8 @@ House *house_new(Str graph, Str definitions, uint64_t seed, int64_t start_ns);
 void house_free(House *h);
 // Let time pass.
 void house_step(House *h, double seconds);
-// The next value that changed (the first round: every one); false: none is left. Texts live as long as the house.
+// The next value that changed, or was told some time ago (the first round: every one); false: none is left. Texts live
+// as long as the house.
 bool house_next(House *h, PlantValue *out);
 int64_t house_time(const House *h);
 

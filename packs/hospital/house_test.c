@@ -46,6 +46,24 @@ static void test_same_seed_same_values(void **state) {
     house_free(c);
 }
 
+// Silence is silence: what stays as it is is told again.
+static void test_values_are_told_again(void **state) {
+    (void)state;
+    House *h = open_house(3, START);
+    PlantValue v;
+    int first = 0, later = 0;
+    while (house_next(h, &v)) first++;
+    for (int i = 0; i < 19; i++) {
+        house_step(h, 1);
+        while (house_next(h, &v)) later++;
+    }
+    assert_true(first > 600 && later < first / 10);
+    house_step(h, 1);
+    while (house_next(h, &v)) later++;
+    assert_true(later >= first);
+    house_free(h);
+}
+
 static double sum(const House *h, const char *const *names, const char *path) {
     double v = 0;
     for (; *names; names++) v += house_value(h, *names, path);
@@ -146,6 +164,7 @@ static void test_commands(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_seed_same_values),
+        cmocka_unit_test(test_values_are_told_again),
         cmocka_unit_test(test_nobody_is_lost_and_rooms_are_theirs),
         cmocka_unit_test(test_commands),
     };
