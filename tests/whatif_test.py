@@ -263,6 +263,13 @@ class Plant(Case):
             self.call("PUT", "/behaviours/calendar-line-%d" % n,
                       {"twin": "log-line-%d" % n, "say": ["initially plan = 'run'"]})
 
+    def whole(self):
+        """No machine of a line stops by chance, so that its closed form is exact."""
+        for line in (1, 2, 3):
+            for name in ("depalletiser" if line == 3 else "blower", "rinser", "filler", "capper", "inspector",
+                         "labeller", "packer", "palletiser", "wrapper"):
+                self.put("line-%d-%s" % (line, name), timeBetweenFailures=1e12)
+
     def try_it(self, length, *changes):
         self.call("PUT", "/whatifs/tried", {"for": length, "output": "PT15M", "changes": [
             dict(zip(("at", "twin", "property", "value"), c)) for c in changes]})
@@ -285,6 +292,7 @@ class Plant(Case):
 
     def test_feeder_trips(self):
         self.always()
+        self.whole()
         self.put("warehouse", airTemperature=20.0)
         for n in (1, 2, 3):
             self.put("buffer-tank-%d" % n, volume=30.0, level=75.0)
@@ -300,7 +308,7 @@ class Plant(Case):
         # A buffer tank of 40 m³ at 75 % (its valve closed: not under 55 % before the trip) is drained at what its line
         # draws: bottles an hour * bottle * 1.18; the line starves at 2 %.
         for n, speed, bottle in ((1, 36000, 0.5e-3), (2, 24000, 1.5e-3), (3, 12000, 0.75e-3)):
-            draw = speed * 0.92 * bottle * 1.18 / 3600
+            draw = speed * 0.985 * bottle * 1.18 / 3600
             self.near("line-%d" % n, "state", "starved", (30.0 - 0.02 * 40) / draw, 1e-2)
             self.near("line-%d-filler" % n, "state", "starved", (30.0 - 0.02 * 40) / draw, 1e-2)
         # Room 1 warms from 4 degC through walls and doors until the trip, then through walls alone:
@@ -327,18 +335,22 @@ class Plant(Case):
 
     def test_filler_breaks(self):
         self.always()
+        self.whole()
         stop, back, end = 3600.0, 3 * 3600.0, 6 * 3600.0
         self.try_it("PT6H", ("PT1H", "line-1-filler", "fault", "main gear broken"),
                     ("PT3H", "line-1-filler", "fault", ""))
-        rate = 36000 * 0.92 * (1 - 0.0045) / 3600  # good bottles a second
+        rate = 36000 * 0.985 * (1 - 0.0045) / 3600  # good bottles a second
         self.assertAlmostEqual(self.twin("log-line-1", "tried.base")["made"], rate * end, delta=1e-3)
-        self.assertAlmostEqual(self.twin("log-line-1")["made"], rate * (end - (back - stop)), delta=1e-3)
+        # What lay on the three conveyors behind the filler, two minutes of the line's 600 bottles each, was packed
+        # meanwhile; it is not made up for, because nobody behind the filler is slower than it is.
+        buffered = 3 * 2 * 600 * (1 - 0.0045)
+        self.assertAlmostEqual(self.twin("log-line-1")["made"], rate * (end - (back - stop)) + buffered, delta=1e-3)
         self.near("line-1-filler", "state", "running", back, 1e-3)
         self.near("line-1", "state", "running", back, 1e-3)
         self.assertEqual(self.twin("log-line-2")["made"], self.twin("log-line-2", "tried.base")["made"])
-        # What it did not take: 289 kW * 0.88 of the load for two hours.
+        # What it did not take for two hours: 289 kW * 0.88 of the load.
         saved = self.twin("line-1", "tried.base")["power"] - 0.09 * 289
-        self.assertAlmostEqual(saved, 0.88 * 289 * 0.92, delta=1e-9)
+        self.assertAlmostEqual(saved, 0.88 * 289 * 0.985, delta=1e-9)
 
     def test_demand_up(self):
         """A week: orders come by the calendar's hours, and stock that sinks at a constant rate is gone."""
@@ -355,13 +367,14 @@ class Plant(Case):
                 self.assertAlmostEqual(market["contribution"],
                                        market["shipped"] * bottles * (market["price"] - market["cost"]), delta=1e-3)
         # Late orders only where demand is beyond what a line makes: 18.5 pallets an hour of still water are less than
-        # 21.8, 24.0 on average of the week, and 26.6 on a working day, are more.
+        # the about 21.8 that line 1 makes, 24.0 on average of the week, and 26.6 on a working day, are more.
         still = {w: self.twin("market-still-050", w) for w in ("tried", "tried.base")}
         self.assertEqual(still["tried.base"]["onTime"], still["tried.base"]["orders"])
         self.assertLess(still["tried"]["onTime"], still["tried"]["orders"])
 
     def test_calendar_of_a_week(self):
         """Hours that the calendar plans, counted by hand for each line."""
+        self.whole()
         self.try_it("P7D")
         # Line 1: 7 days of 24 h less three breaks of 20 min and three cleanings of 30 min. Line 2: 6 such days. Line 3:
         # 6 days of 16 h less two breaks. Less what the full warehouse stops; so it is at most that, and exactly that in
@@ -369,13 +382,13 @@ class Plant(Case):
         hours = {1: 7 * 23 - 1.5, 2: 6 * 23 - 1.5, 3: 6 * (16 - 2 / 3)}
         for n, speed in ((1, 36000), (2, 24000), (3, 12000)):
             made = self.twin("log-line-%d" % n, "tried.base")["made"]
-            self.assertLessEqual(made, hours[n] * speed * 0.92 * 0.9955 + 1)
+            self.assertLessEqual(made, hours[n] * speed * 0.985 * 0.9955 + 1)
         for product in LINE_OF:
             self.put("market-" + product, ordersPerHour=3.0)
         self.try_it("P7D")
         for n, speed in ((1, 36000), (2, 24000), (3, 12000)):
             made = self.twin("log-line-%d" % n, "tried.base")["made"]
-            self.assertAlmostEqual(made, hours[n] * speed * 0.92 * 0.9955, delta=1)
+            self.assertAlmostEqual(made, hours[n] * speed * 0.985 * 0.9955, delta=1)
 
     def test_three_in_one_command_each(self):
         listed = self.ok(self.server.run("whatif")).out

@@ -240,10 +240,15 @@ PART = len(twins), len(links)
 asset("feeder-south", "Breaker", "Feeder south: pump house and cold store", "substation", "Elmont", ratedCurrent=400)
 supplies("main-breaker", "feeder-south", "power", 240)
 LINE_KW = (289, 231, 110)
-for n, (line, label, speed, product, *_) in enumerate(LINES, 1):
-    log = twin("log-" + line, "LineLog", label="Log, line %d" % n, share=0.92, rejectShare=0.0045,
-               ratedPower=LINE_KW[n - 1])
+for n, (line, label, speed, product, first_model, first) in enumerate(LINES, 1):
+    log = twin("log-" + line, "LineLog", label="Log, line %d" % n, share=0.985, rejectShare=0.0045,
+               ratedPower=LINE_KW[n - 1], ratedSpeed=speed)
+    infeed = twin(line + "-infeed", "Infeed", label="Infeed, line %d" % n)
+    outfeed = twin(line + "-outfeed", "Outfeed", label="Outfeed, line %d" % n)
+    link(infeed, "feeds", "%s-%s" % (line, first), medium="bottles", capacity=speed)
+    link(line + "-wrapper", "feeds", outfeed, medium="pallets")
     link(log, "records", line)
+    link(log, "countsAt", outfeed)
     link(log, "drinksFrom", "buffer-tank-%d" % n)
     link(log, "needsAir", "air-compressor-2")
     if n < 3:

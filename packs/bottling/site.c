@@ -192,12 +192,12 @@ static int import(Site *s, const char *p, const char *end, const char *what) {
     return ok ? 0 : failed(s, what, status);
 }
 
-// Behaviours, KPIs, what-ifs, rules. Those that are there already are somebody's own by now, and stay. A rule that the
-// models of an older site do not carry is passed by.
-static int define_simulation(Site *s) {
+// Behaviours, mappings, KPIs, what-ifs, rules. Those that are there already are somebody's own by now, and stay. What
+// the models of an older site do not carry is passed by: such a site goes on as it was.
+static int define_simulation(Site *s, bool older) {
     Arena keep;
     Json all;
-    int code = 0;
+    int code = 0, passed = 0;
     arena_init(&keep, 4096);
     Str text = {s->o.pack->definitions, s->o.pack->definitions_end - s->o.pack->definitions};
     Err err = json_parse(text, NULL, &keep, &all, NULL);
@@ -206,10 +206,12 @@ static int define_simulation(Site *s) {
         Str at = arena_str(&keep, path->s);
         if (http(s, at.p, (Str){0}, NULL) == 200) continue;
         long status = http_do(s, "PUT", at.p, arena_str(&keep, body->raw), NULL);
-        bool wrong = status < 200 || status > 299, optional = str_starts(at, STR("/rules/"));
-        if (wrong && optional) (void)failed(s, at.p, status);
-        else if (wrong) code = failed(s, at.p, status);
+        if (status == 400 && older) passed++;
+        else if (status < 200 || status > 299) code = failed(s, at.p, status);
     }
+    if (passed && !s->o.quiet)
+        fprintf(stderr, "sosia-site: the site in this file is of before: %d definitions need one that is new\n",
+                passed);
     arena_free(&keep);
     return code;
 }
@@ -225,28 +227,29 @@ static long look_for(Site *s, const char *twin) {
 }
 
 // What simulations go by; a site of before gets it too.
-static int load_simulation(Site *s) {
+static int load_simulation(Site *s, bool older) {
     const SitePack *p = s->o.pack;
-    if (!p->simulation) return define_simulation(s);
+    if (!p->simulation) return define_simulation(s, older);
     long status = look_for(s, p->simulation_there);
     int code = 0;
     if (status == 404) {
         code = load_models(s);
         if (!code) code = import(s, p->simulation, p->simulation_end, "simulation");
     } else if (status != 200) return failed(s, "load", status);
-    return code ? code : define_simulation(s);
+    return code ? code : define_simulation(s, older);
 }
 
 static int load(Site *s) {
     const SitePack *p = s->o.pack;
     long status = look_for(s, p->there);
+    bool older = status == 200;
     int code = 0;
     if (status == 404) {
         code = load_models(s);
         if (!code) code = import(s, p->graph, p->graph_end, "graph");
         if (!code) code = define(s);
     } else if (status != 200) return failed(s, "load", status);
-    return code ? code : load_simulation(s);
+    return code ? code : load_simulation(s, older);
 }
 
 // ---- values -------------------------------------------------------------------------------------------------------
