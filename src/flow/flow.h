@@ -324,7 +324,8 @@ MUST Err flow_run(Flow *f, const FlowStart *s, double until, Diag *d);
 // in the number of items alive, at FLOW_PILOT_LOOKS equal steps, mean of FLOW_PILOTS replications of one seed. Pilots
 // begin with `length` s (0: as long as FLOW_PILOT_EVENTS events take) and are made twice as long until the cut is in
 // their first half, or FLOW_PILOT_EVENTS_MAX events were handled: then it is not settled (more comes than can go, or
-// it follows the hours of the day). Where nothing happens nothing is left out. The same seed gives the same, whatever the scenario.
+// it follows the hours of the day). Where nothing happens nothing is left out. The same seed gives the same, whatever
+// the scenario.
 #define FLOW_PILOTS 5
 #define FLOW_PILOT_LOOKS 1000
 #define FLOW_PILOT_EVENTS 20000
