@@ -329,6 +329,108 @@ static void lists(void **state) {
     hall_close(&h);
 }
 
+// ---- what looks at more than one twin, and at the time --------------------------------------------------------------
+
+#define HALLS                                                                                                          \
+    "[{\"@id\":\"dtmi:t:Hall;1\",\"@type\":\"Interface\",\"@context\":\"dtmi:dtdl:context;3\",\"contents\":["          \
+    "{\"@type\":\"Property\",\"name\":\"note\",\"schema\":\"string\"},"                                                \
+    "{\"@type\":\"Command\",\"name\":\"call\"},{\"@type\":\"Relationship\",\"name\":\"has\",\"target\":\"dtmi:t:"      \
+    "Filler;1\"}]}]"
+#define HALL_OTHER(when)                                                                                               \
+    "{\"model\":\"dtmi:t:Hall;1\",\"when\":\"" when "\",\"ahead\":\"PT10M\",\"replications\":4,\"mode\":\"auto\","     \
+    "\"objective\":{\"kpi\":\"margin\"},\"actions\":[{\"name\":\"call\",\"changes\":[{\"twin\":\"f-1\","               \
+    "\"property\":\"fault\",\"value\":\"\"}],\"command\":{\"twin\":\"$twin\",\"name\":\"call\"}}]}"
+
+static void other_twins_and_time(void **state) {
+    (void)state;
+    static const char *const rules[] = {HALL_OTHER("ANY(->has, fault = 'jam')"),
+                                        HALL_OTHER("age(note) > 60s AND ANY(->has, fault = 'jam')")};
+    for (int i = 0; i < 2; i++) {
+        Hall h = {0};
+        hall_open(&h, "");
+        hall_make(&h);
+        kit_do(&h.k, SOSIA_MODELS_ADD, "", "", HALLS);
+        kit_do(&h.k, SOSIA_TWIN_PUT, "hall", "", "{\"$metadata\":{\"$model\":\"dtmi:t:Hall;1\"},\"note\":\"x\"}");
+        kit_do(&h.k, SOSIA_LINK_PUT, "hall", "1", "{\"$targetId\":\"f-1\",\"$relationshipName\":\"has\"}");
+        hall_rule(&h, "other", rules[i]);
+        if (i) jam(&h);
+        hall_wait(&h, 10);
+        kit_has(hall_list(&h, (SosiaDecisions){0}), "\"value\":[]");
+        if (!i) jam(&h);
+        hall_wait(&h, 60);
+        hall_until(&h, 1, "kept");
+        assert_string_equal(h.twin, "hall");
+        assert_string_equal(h.command, "call");
+        assert_string_equal(h.payload, "");
+        kit_has(hall_record(&h, 1), "{\"twin\":\"f-1\",\"property\":\"fault\",\"value\":\"jam\"");
+        hall_close(&h);
+    }
+}
+
+// ---- bounds ---------------------------------------------------------------------------------------------------------
+
+static void many(Hall *h, int n) {
+    KitText t = {0};
+    char line[300];
+    static const char head[] = "{\"Section\":\"Header\"}\n{\"fileVersion\":\"1.0.0\"}\n{\"Section\":\"Twins\"}\n";
+    kit_add(&t, head, sizeof head - 1);
+    for (int i = 0; i < n; i++) {
+        int k = snprintf(line, sizeof line,
+                         "{\"$dtId\":\"m-%d\",\"$metadata\":{\"$model\":\"dtmi:t:Filler;1\"},\"fault\":\"jam\","
+                         "\"speed\":1,\"rate\":0,\"heat\":0,\"money\":0}\n",
+                         i);
+        kit_add(&t, line, (size_t)k);
+    }
+    kit_do(&h->k, SOSIA_IMPORT, "", "", t.p);
+    free(t.p);
+}
+
+static int listed(Hall *h, const char *what) {
+    SosiaDecisions d = {.state = kit_str(what), .limit = 1000};
+    return kit_count(hall_list(h, d), "\"id\":");
+}
+
+// More come at once than can be computed: they are on record as refused. Of 1,000 records the oldest at their end go.
+static void too_many(void **state) {
+    (void)state;
+    Hall h;
+    opened_with(&h, HALL_CLEAR, ",\"mode\":\"shadow\"");
+    kit_do(&h.k, SOSIA_DEFINITION_PUT, "fillers", "behaviours", // without chance: there are many
+           "{\"model\":\"dtmi:t:Filler;1\",\"say\":[\"rate = fault = '' ? speed : 0\",\"der(money) = rate\"]}");
+    many(&h, 1100);
+    while (listed(&h, "open") || listed(&h, "") < 1000) {
+        SosiaDecisions d = {.revision = hall_revision(&h), .wait_ns = NS_PER_S};
+        (void)sosia_decisions(h.k.s, NULL, &d, &h.k.out);
+    }
+    assert_int_equal(listed(&h, ""), 1000);
+    int refusals = listed(&h, "refused"), nothing = listed(&h, "nothing");
+    assert_true(refusals >= 900 && refusals + nothing == 1000);
+    assert_int_equal(sosia_decision(h.k.s, NULL, 100, &h.k.out), SOSIA_DECISION_NOT_FOUND);
+    kit_has(hall_record(&h, 1100), "refused for being busy");
+    hall_close(&h);
+}
+
+// 64 that wait for people, and no more.
+static void too_many_wait(void **state) {
+    (void)state;
+    Hall h;
+    opened_with(&h, HALL_CLEAR, "");
+    jam(&h);
+    hall_until(&h, 1, "waiting");
+    for (uint64_t id = 2; id <= 64; id++) {
+        assert_int_equal(sosia_propose(h.k.s, NULL, kit_str("jams"), kit_str("f-1"), &h.k.out), SOSIA_OK);
+        hall_until(&h, id, "waiting");
+    }
+    assert_int_equal(sosia_propose(h.k.s, NULL, kit_str("jams"), kit_str("f-1"), &h.k.out), SOSIA_BUSY);
+    assert_int_equal(hall_decide(&h, 7, "refuse", "ann"), SOSIA_OK);
+    assert_int_equal(sosia_propose(h.k.s, NULL, kit_str("jams"), kit_str("f-1"), &h.k.out), SOSIA_OK);
+    char note[1001];
+    memset(note, 'x', sizeof note);
+    SosiaStr long_note = {note, sizeof note};
+    assert_int_equal(sosia_decide(h.k.s, NULL, 8, kit_str("refuse"), long_note, &h.k.out), SOSIA_ARGUMENT);
+    hall_close(&h);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kept),
@@ -345,6 +447,9 @@ int main(void) {
         cmocka_unit_test(cannot_be_computed),
         cmocka_unit_test(rules_come_and_go),
         cmocka_unit_test(lists),
+        cmocka_unit_test(other_twins_and_time),
+        cmocka_unit_test(too_many),
+        cmocka_unit_test(too_many_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
