@@ -20,5 +20,8 @@ export default defineConfig({
   },
   worker: { format: "es" },
   // `npm run dev`: the page from here, everything else from a server that runs.
-  server: { proxy: { "^/(?!src|@|node_modules|index.html|$|\\?).*": { target: server, ws: true } } },
+  server: {
+    fs: { allow: [".."] }, // the table of functions lies beside the C that has them
+    proxy: { "^/(?!src|@|node_modules|index.html|$|\\?).*": { target: server, ws: true } },
+  },
 });

@@ -2,7 +2,15 @@
 // The views, in the order of the rail. Each is a folder with an index.tsx that exports a component as default; it is
 // loaded when it is first opened.
 import type { ComponentType } from "preact";
-import { Boxes, ChartNetwork, GitFork, LayoutDashboard, Scale, type LucideIcon } from "lucide-preact";
+import {
+  Boxes,
+  ChartNetwork,
+  GitFork,
+  LayoutDashboard,
+  MessageCircleQuestionMark,
+  Scale,
+  type LucideIcon,
+} from "lucide-preact";
 import { waiting } from "~/api/decisions";
 import { words } from "~/words/en";
 
@@ -29,6 +37,7 @@ export const views: readonly View[] = [
     load: () => import("./decisions"),
     badge: () => waiting.value.length,
   },
+  { id: "ask", title: words.views.ask, icon: MessageCircleQuestionMark, key: "a", load: () => import("./ask") },
 ];
 
 export const viewOf = (id: string): View | undefined => views.find((v) => v.id === id);

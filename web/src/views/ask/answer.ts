@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// The answer to the question of the address: its first page at once, the others when they are wanted.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { wordsOf } from "~/api/client";
+import { ask, placeOf, type Answer, type Row } from "~/api/query";
+import type { Mistake } from "~/ui/code";
+import type { Shown } from "./units";
+import { wordAt } from "./language";
+
+export const MOST = 50_000; // rows that a page of a browser should hold
+
+export interface Found {
+  query: string; // that this answers
+  rows: Row[];
+  columns?: string[];
+  notes: string[];
+  plan?: NonNullable<Answer["plan"]>["plan"];
+  token: string | null;
+  ms: number;
+  busy: boolean;
+  error?: unknown;
+  mistakes: Mistake[];
+}
+
+const EMPTY: Found = { query: "", rows: [], notes: [], token: null, ms: 0, busy: false, mistakes: [] };
+
+export function mistakesOf(e: unknown, text: string): Mistake[] {
+  const place = placeOf(e, text);
+  return place ? [{ ...wordAt(text, place.offset), message: place.message }] : [];
+}
+
+export function useAnswer(query: string, world: string, explain: boolean, again: number) {
+  const [found, set] = useState<Found>(EMPTY);
+  const abort = useRef<AbortController>();
+  useEffect(() => {
+    abort.current?.abort();
+    const mine = (abort.current = new AbortController());
+    if (!query.trim()) return set(EMPTY);
+    set((f) => ({ ...(f.query === query ? f : { ...EMPTY, query }), busy: true }));
+    const begin = performance.now();
+    ask({ world, query, explain, signal: mine.signal }).then(
+      (a) =>
+        set({
+          query,
+          rows: a.value,
+          columns: a.columns,
+          notes: [...new Set(a.notes ?? [])],
+          plan: a.plan?.plan,
+          token: a.continuationToken,
+          ms: performance.now() - begin,
+          busy: false,
+          mistakes: [],
+        }),
+      (e: unknown) => !mine.signal.aborted && set({ ...EMPTY, query, error: e, mistakes: mistakesOf(e, query) }),
+    );
+    return () => mine.abort();
+  }, [query, world, explain, again]);
+
+  /** One page more, or all of them. */
+  const more = async (everything: boolean) => {
+    const signal = abort.current?.signal;
+    let { token, rows } = found;
+    set((f) => ({ ...f, busy: true }));
+    try {
+      while (token && rows.length < MOST) {
+        const a: Answer = await ask({ world, query, token, signal });
+        rows = [...rows, ...a.value];
+        token = a.continuationToken;
+        const [r, t] = [rows, token];
+        set((f) => ({ ...f, rows: r, token: t, busy: everything && t !== null }));
+        if (!everything) return;
+      }
+      set((f) => ({ ...f, busy: false }));
+    } catch (e) {
+      if (!signal?.aborted) set((f) => ({ ...f, busy: false, error: new Error(wordsOf(e)) }));
+    }
+  };
+  return { found, more };
+}
+
+const cell = (v: unknown): string => {
+  const text = v === undefined || v === null ? "" : typeof v === "object" ? JSON.stringify(v) : String(v);
+  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+};
+
+export const csvOf = (rows: readonly Row[], columns: readonly Shown[]): string =>
+  [columns.map((c) => cell(c.key)), ...rows.map((r) => columns.map((c) => cell(r[c.key])))]
+    .map((line) => line.join(","))
+    .join("\r\n") + "\r\n";
