@@ -104,6 +104,14 @@ class Ensembles(kit.Case):
             self.assertNotIn("<script", text)
             if style == "svg":
                 self.assertEqual(ElementTree.fromstring(text).tag, "{http://www.w3.org/2000/svg}svg")
+        runs = self.call("GET", "/ensembles/%d?format=runs" % number)
+        one, two = runs["kpis"][0]["values"]
+        whole = json.loads(before)["cases"][1]["kpis"][0]
+        self.assertEqual((two["value"], two["low"], two["differenceHigh"], two["verdict"]),
+                         (whole["mean"], whole["low"], whole["difference"]["high"], "better"))
+        self.assertEqual([w["name"] for w in runs["worlds"]], ["as is", "twice"])
+        self.assertEqual({len(one[k]) for k in ("times", "values", "lows", "highs")}, {101})
+        self.assertTrue(all(a <= b for a, b in zip(two["lows"], two["highs"])))
         self.server.kill()
         self.server.start()
         self.assertEqual(self.server.http("GET", "/ensembles/%d?samples=true" % number)[2], before)

@@ -635,6 +635,7 @@ enum {
     SOSIA_COMPARE_JSON,
     SOSIA_COMPARE_HTML, // one page by itself: a table, and charts of the courses
     SOSIA_COMPARE_SVG,  // the charts alone
+    SOSIA_COMPARE_RUNS, // of an ensemble: JSON as of sosia_compare, cases as worlds, see sosia_ensemble_show
 };
 // {"title","sentence","worlds":[{"name","purpose","state","begin","now","until","changes":[...],"changeCount"}],
 // "kpis":[{"name","title","unit","symbol","of","over","better","values":[{"world","value","known","difference",
@@ -673,6 +674,10 @@ typedef struct SosiaEnsembleShow {
     bool samples;    // JSON: with what each replication came to ("samples")
     bool stop;       // have it end first; what there is stays
 } SosiaEnsembleShow;
+// SOSIA_COMPARE_RUNS is {"title","sentence","worlds":[{"name","purpose","state","changes","changeCount"}],"kpis":[{...,
+// "values":[{"world","value","low","high","difference","differenceLow","differenceHigh","relative","verdict","times",
+// "values","lows","highs"}]}],"notes"}: value is the mean, lows and highs are where 9 of 10 replications are; a verdict
+// may be "more", "less" or "unclear", too.
 // Errors: ENSEMBLE_NOT_FOUND, LIMIT.
 SosiaErr sosia_ensemble_show(Sosia *s, const SosiaCaller *who, const SosiaEnsembleShow *a, SosiaOut *out);
 // Forget one; when it is at work it ends. Waits for the disk. Errors: ENSEMBLE_NOT_FOUND, STORAGE, STORAGE_FULL.

@@ -597,6 +597,7 @@ static void show(Ensemble *x, const SosiaEnsembleShow *a, Buf *out) {
     }
     if (a->format == SOSIA_COMPARE_HTML) ensemble_page(&h, o, out);
     else if (a->format == SOSIA_COMPARE_SVG) ensemble_svg(&h, o, out);
+    else if (a->format == SOSIA_COMPARE_RUNS) ensemble_runs_show(&h, o, out);
     else {
         buf_byte(out, '{');
         ensemble_head_show(&h, out);

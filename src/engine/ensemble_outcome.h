@@ -152,6 +152,7 @@ void ensemble_say(const EnsembleHead *h, const EnsembleOutcome *o, Buf *out);
 void ensemble_head_show(const EnsembleHead *h, Buf *out);
 // Append ,"cases" and ,"times","series"; samples: what each replication came to as well.
 void ensemble_show(const EnsembleHead *h, const EnsembleOutcome *o, bool samples, Buf *out);
-// o NULL: there is nothing yet.
+// o NULL: there is nothing yet. As runs side by side, see SOSIA_COMPARE_RUNS; as a page; as charts.
+void ensemble_runs_show(const EnsembleHead *h, const EnsembleOutcome *o, Buf *out);
 void ensemble_page(const EnsembleHead *h, const EnsembleOutcome *o, Buf *out);
 void ensemble_svg(const EnsembleHead *h, const EnsembleOutcome *o, Buf *out);

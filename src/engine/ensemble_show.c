@@ -86,12 +86,11 @@ static void put_samples(const EnsembleOutcome *o, int32_t kpi, int32_t which, Bu
     buf_byte(out, ']');
 }
 
-static void put_kpi(const EnsembleOutcome *o, int32_t kpi, int32_t which, bool samples, Buf *out) {
+// {"name":... of one, without the '}'.
+static void put_kpi_head(const EnsembleKpi *k, Buf *out) {
     static const char *const overs[] = {"last", "mean", "min", "max", "integral"};
-    const EnsembleKpi *k = &o->kpis[kpi];
-    const EnsembleStat *x = &k->cases[which];
     const Unit *u = unit_find(k->unit);
-    buf_printf(out, "%s{\"name\":", kpi ? "," : "");
+    buf_printf(out, "{\"name\":");
     json_put_str(out, k->name);
     buf_printf(out, ",\"title\":");
     json_put_str(out, k->title);
@@ -101,6 +100,13 @@ static void put_kpi(const EnsembleOutcome *o, int32_t kpi, int32_t which, bool s
     put_text(out, "of", k->of);
     buf_printf(out, ",\"over\":\"%s\"", overs[k->over]);
     if (k->better) buf_printf(out, ",\"better\":\"%s\"", k->better > 0 ? "more" : "less");
+}
+
+static void put_kpi(const EnsembleOutcome *o, int32_t kpi, int32_t which, bool samples, Buf *out) {
+    const EnsembleKpi *k = &o->kpis[kpi];
+    const EnsembleStat *x = &k->cases[which];
+    if (kpi) buf_byte(out, ',');
+    put_kpi_head(k, out);
     buf_printf(out, ",\"n\":%llu", (unsigned long long)x->n);
     put_interval(out, x->mean, x->half);
     put_number(out, "sd", x->sd);
@@ -206,21 +212,125 @@ static void put_sweep(const EnsembleOutcome *o, Buf *out) {
     buf_printf(out, "]}");
 }
 
-void ensemble_show(const EnsembleHead *h, const EnsembleOutcome *o, bool samples, Buf *out) {
-    buf_printf(out, ",\"cases\":[");
-    for (int32_t c = 0; c < o->case_count; c++) put_case(o, c, samples, out);
-    buf_byte(out, ']');
-    put_sweep(o, out);
+static void put_times(const EnsembleHead *h, const EnsembleOutcome *o, Buf *out) {
     buf_printf(out, ",\"times\":[");
     for (int32_t i = 0; i < o->instants; i++) {
         buf_printf(out, i ? ",\"" : "\"");
         time_print((int64_t)((uint64_t)h->begin_ns + (uint64_t)o->times[i]), 7, out);
         buf_byte(out, '"');
     }
-    buf_printf(out, "],\"series\":[");
+    buf_byte(out, ']');
+}
+
+void ensemble_show(const EnsembleHead *h, const EnsembleOutcome *o, bool samples, Buf *out) {
+    buf_printf(out, ",\"cases\":[");
+    for (int32_t c = 0; c < o->case_count; c++) put_case(o, c, samples, out);
+    buf_byte(out, ']');
+    put_sweep(o, out);
+    put_times(h, o, out);
+    buf_printf(out, ",\"series\":[");
     for (int32_t i = 0; i < o->series_count; i++) {
         if (i) buf_byte(out, ',');
         put_series(o, &o->series[i], out);
     }
     buf_byte(out, ']');
+}
+
+// ---- as runs side by side -----------------------------------------------------------------------------------------
+
+static void put_case_as_world(const EnsembleHead *h, const EnsembleCaseTold *c, Buf *out) {
+    buf_printf(out, "{\"name\":");
+    json_put_str(out, c->name);
+    put_text(out, "purpose", c->world);
+    buf_printf(out, ",\"state\":\"%s\"", ensemble_state_name(h->state));
+    if (h->begin_ns) put_time(out, "begin", h->begin_ns);
+    if (h->begin_ns) put_time(out, "until", h->begin_ns + h->for_ns);
+    buf_printf(out, ",\"changes\":[");
+    for (int32_t i = 0; i < c->told_count; i++) {
+        if (i) buf_byte(out, ',');
+        json_put_str(out, c->told[i]);
+    }
+    buf_printf(out, "],\"changeCount\":%d}", c->changes);
+}
+
+static const EnsembleSeries *series_of(const EnsembleOutcome *o, int32_t kpi) {
+    for (int32_t i = 0; i < o->series_count; i++)
+        if (o->series[i].kpi == kpi) return &o->series[i];
+    return NULL;
+}
+
+static void put_band(const EnsembleOutcome *o, const float *v, const char *name, Buf *out) {
+    buf_printf(out, ",\"%s\":[", name);
+    for (int32_t i = 0; i < o->instants; i++) {
+        if (i) buf_byte(out, ',');
+        put_float(v[i], out);
+    }
+    buf_byte(out, ']');
+}
+
+static void put_course(const EnsembleHead *h, const EnsembleOutcome *o, const EnsembleSeries *x, int32_t c, Buf *out) {
+    if (!x) return;
+    const float *bands = x->bands + (size_t)c * BANDS * (size_t)o->instants;
+    put_times(h, o, out);
+    put_band(o, bands + BAND_MEAN * (size_t)o->instants, "values", out);
+    put_band(o, bands + BAND_P05 * (size_t)o->instants, "lows", out);
+    put_band(o, bands + BAND_P95 * (size_t)o->instants, "highs", out);
+}
+
+static void put_value(const EnsembleHead *h, const EnsembleOutcome *o, int32_t kpi, int32_t c, Buf *out) {
+    static const char *const verdicts[] = {"", "same", "unclear", "more", "less", "better", "worse"};
+    const EnsembleKpi *k = &o->kpis[kpi];
+    const EnsembleStat *x = &k->cases[c];
+    double size = fabs(k->cases[0].mean);
+    buf_printf(out, "%s{\"world\":", c ? "," : "");
+    json_put_str(out, o->cases[c].name);
+    put_number(out, "value", x->mean);
+    put_number(out, "low", x->mean - x->half);
+    put_number(out, "high", x->mean + x->half);
+    if (c) {
+        put_number(out, "difference", x->by);
+        put_number(out, "differenceLow", x->by - x->by_half);
+        put_number(out, "differenceHigh", x->by + x->by_half);
+        put_number(out, "relative", size > 0 ? x->by / size : (double)NAN);
+        EnsembleVerdict v = ensemble_verdict(k, c);
+        if (v) buf_printf(out, ",\"verdict\":\"%s\"", verdicts[v]);
+        else buf_printf(out, ",\"verdict\":null");
+    }
+    put_text(out, "error", k->why);
+    put_course(h, o, series_of(o, kpi), c, out);
+    buf_byte(out, '}');
+}
+
+static void put_note(const EnsembleHead *h, Buf *out) {
+    Buf note = {0};
+    buf_printf(&note, "%d replications%s; intervals of %g %%.", h->replications,
+               ensemble_at_work(h->state) ? " so far" : "", 100 * h->level);
+    json_put_str(out, buf_str(&note));
+    buf_free(&note);
+    if (!h->why.n) return;
+    buf_byte(out, ',');
+    json_put_str(out, h->why);
+}
+
+void ensemble_runs_show(const EnsembleHead *h, const EnsembleOutcome *o, Buf *out) {
+    buf_printf(out, "{\"title\":");
+    json_put_str(out, h->title);
+    buf_printf(out, ",\"sentence\":");
+    json_put_str(out, h->sentence);
+    buf_printf(out, ",\"worlds\":[");
+    for (int32_t c = 0; o && c < o->case_count; c++) {
+        if (c) buf_byte(out, ',');
+        put_case_as_world(h, &o->cases[c], out);
+    }
+    buf_printf(out, "],\"kpis\":[");
+    for (int32_t k = 0; o && k < o->kpi_count; k++) {
+        if (k) buf_byte(out, ',');
+        put_kpi_head(&o->kpis[k], out);
+        buf_printf(out, ",\"values\":[");
+        for (int32_t c = 0; c < o->case_count; c++) put_value(h, o, k, c, out);
+        buf_printf(out, "]}");
+    }
+    buf_printf(out, "],\"notes\":[");
+    put_note(h, out);
+    buf_printf(out, "]}");
 }

@@ -17,6 +17,9 @@ static void documents(const EnsembleHead *h, const EnsembleOutcome *o) {
     if (o) ensemble_show(h, o, true, &text);
     buf_byte(&text, '}');
     CHECK(json_parse(buf_str(&text), NULL, &a, &v, NULL) == ERR_OK);
+    buf_reset(&text);
+    ensemble_runs_show(h, o, &text);
+    CHECK(json_parse(buf_str(&text), NULL, &a, &v, NULL) == ERR_OK);
     ensemble_page(h, o, &page);
     ensemble_svg(h, o, &page);
     buf_reset(&page);

@@ -81,7 +81,7 @@ void own_document(Call *c, int32_t format, Buf *body) {
     static const Str types[] = {{"application/json; charset=utf-8", 31},
                                 {"text/html; charset=utf-8", 24},
                                 {"image/svg+xml; charset=utf-8", 28}};
-    if (format == SOSIA_COMPARE_JSON) {
+    if (format == SOSIA_COMPARE_JSON || format == SOSIA_COMPARE_RUNS) {
         call_json(c, 200, (Str){0}, body);
         return;
     }

@@ -89,7 +89,9 @@ void own_ensembles(Call *c) {
 
 void own_ensemble_get(Call *c) {
     Ensemble *x = begin(c, 200, do_show);
-    if (!read_id(c, x) || !own_format(c, &x->show.format)) return;
+    if (!read_id(c, x)) return;
+    if (str_eq(call_param(c, STR("format")), STR("runs"))) x->show.format = SOSIA_COMPARE_RUNS;
+    else if (!own_format(c, &x->show.format)) return;
     x->show.samples = call_param_bool(c, STR("samples"));
     call_reader(c, on_reader);
 }
