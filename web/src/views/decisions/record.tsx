@@ -29,7 +29,7 @@ function GainBar({ a, low, high }: { a: Alternative; low: number; high: number }
   const o = a.objective;
   if (o.gain === null || o.gainLow === null || o.gainHigh === null) return null;
   const span = high - low || 1;
-  const x = (v: number) => ((v - low) / span) * 200;
+  const x = (v: number) => 8 + ((v - low) / span) * 184;
   const tone = o.gainLow > 0 ? "var(--ok)" : o.gainHigh < 0 ? "var(--bad)" : "var(--n6)";
   return (
     <svg
@@ -282,7 +282,7 @@ export function Record({ id }: { id: number }) {
         </Card>
       )}
       {d.watch && <Watched d={d} />}
-      <div class="whatif-grid">
+      <div class="halves">
         <Card title={w.trigger}>
           <ul class="column">
             {d.trigger.values.map((v) => (

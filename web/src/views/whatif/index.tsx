@@ -46,7 +46,7 @@ export default function WhatIf() {
         ) : (
           <>
             <Definitions />
-            <div class="whatif-grid">
+            <div class="halves">
               <NewScenario />
               <Scenarios />
             </div>
