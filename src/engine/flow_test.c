@@ -27,7 +27,7 @@ static const char MODELS[] =
     "{'@type':['Property','TimeSpan'],'name':'cycle','schema':'double','unit':'minute'},"
     "{'@type':'Property','name':'utilisation','schema':'double'},"
     "{'@type':'Relationship','name':'feeds','properties':[{'@type':'Property','name':'share','schema':'double'}]},"
-    "{'@type':'Relationship','name':'needs'},"
+    "{'@type':'Relationship','name':'needs','properties':[{'@type':'Property','name':'how','schema':'string'}]},"
     "{'@type':'Relationship','name':'poweredBy'}]},"
     "{'@context':'dtmi:dtdl:context;3','@id':'dtmi:t:Feeder;1','@type':'Interface','contents':["
     "{'@type':'Property','name':'closed','schema':'boolean'}]}]";
@@ -333,6 +333,37 @@ static void test_warm_up(void **state) {
     assert_true(isnan(utilisation("'warmup':'auto',", 20.0 / 60, &said)) && said);
 }
 
+// Two patients are in bays from before, 180 and 60 s old. The one is done and finds the bed; the other keeps the bay until
+// the bed is free.
+static void test_who_is_there_holds_and_ages(void **state) {
+    static const char doc[] =
+        "{'engine':'flow','nodes':[{'model':'dtmi:t:Station;1','roles':{'kind':'kind','servers':'servers','initial':"
+        "'queue','age':'cycle','inside':'inside','made':'made','late':'room'}}],"
+        "'edges':[{'relationship':'feeds'},{'relationship':'needs','roles':{'way':'how'}}],"
+        "'config':{'nodes':{'in':{'is':'source','gap':100000},'treat':{'is':'station','service':60,'target':100},"
+        "'bed':{'is':'station','service':1000,'capacity':0},'out':{'is':'sink'},'bay':{'is':'resource'}},"
+        "'ways':{'vacates':{'use':'release'}}}}";
+    (void)state;
+    Line l;
+    line_open(&l);
+    put(&l, "bottles", "Station", "'kind':'in'");
+    put(&l, "filler", "Station", "'kind':'treat','servers':2,'queue':2,'cycle':2.0");
+    put(&l, "capper", "Station", "'kind':'bed'");
+    put(&l, "bays", "Station", "'kind':'bay','servers':3");
+    rig_link(&l.rig, "filler", "needs", "bays", "'how':'vacates'");
+    must(&l, line_make(&l, doc));
+    l.s = l.rig.s = line_sim(&l);
+    must(&l, sim_start(l.s, &l.d));
+    line_run(&l, l.s, 1);
+    assert_true(value(&l, "bays", "inside") == 2 && value(&l, "filler", "inside") == 2);
+    line_run(&l, l.s, 61);
+    assert_true(value(&l, "bays", "inside") == 1 && value(&l, "capper", "inside") == 1);
+    assert_true(value(&l, "filler", "made") == 1 && value(&l, "filler", "room") == 1);
+    line_run(&l, l.s, 1061);
+    assert_true(value(&l, "bays", "inside") == 0 && value(&l, "filler", "room") == 2);
+    line_close(&l);
+}
+
 // More items than there was room for: the state grows, and with it moves the model.
 static void test_a_crowd(void **state) {
     (void)state;
@@ -512,6 +543,7 @@ int main(void) {
         cmocka_unit_test(test_inputs_move_the_line),
         cmocka_unit_test(test_a_resource_is_a_twin),
         cmocka_unit_test(test_warm_up),
+        cmocka_unit_test(test_who_is_there_holds_and_ages),
         cmocka_unit_test(test_a_crowd),
         cmocka_unit_test(test_lanes_are_scenarios),
         cmocka_unit_test(test_what_nobody_sees_needs_no_instant),
