@@ -151,6 +151,10 @@ export const words = {
     noConnections: "none made",
     kpis: "KPIs",
     kpi: "KPI",
+    keyValues: "Key values",
+    of: (name: string, of: string) => `${name}, ${of}`,
+    stale: "Silent",
+    staleOf: (n: number) => `of ${n} with sensors`,
   },
   decisions: {
     title: "Decisions",

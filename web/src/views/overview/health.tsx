@@ -56,11 +56,32 @@ function useConnections(): Connection[] {
   return list;
 }
 
+interface Stale {
+  watched: number;
+  stale: number;
+  twins?: { twin?: string; id?: string }[];
+}
+
+/** Twins whose newest value is older than five minutes. */
+function useStale(): Stale | null {
+  const [s, set] = useState<Stale | null>(null);
+  const world = worldName.value;
+  useEffect(() => {
+    set(null);
+    const read = () => api.get<Stale>("/stale", { world, query: { older: "PT5M" } }).then(set, () => {});
+    void read();
+    const timer = kind.value === "live" ? setInterval(read, 10_000) : 0;
+    return () => clearInterval(timer);
+  }, [world]);
+  return s;
+}
+
 const stateOf = (c: Connection) => c.status?.state ?? c.state ?? "";
 
 export function Health() {
   const rate = useRate();
   const connections = useConnections();
+  const stale = useStale();
   const wrong = [...attentionOf.value];
   const broken = connections.filter((c) => !["up", "paused"].includes(stateOf(c)));
   return (
@@ -102,6 +123,14 @@ export function Health() {
             {rate === null ? "–" : format.number(rate)} <small>{words.overview.perSecond}</small>
           </span>
         </div>
+        {stale && stale.watched > 0 && (
+          <div class="card tile">
+            <span class="small quiet">{words.overview.stale}</span>
+            <span class="figure">
+              {format.count(stale.stale)} <small>{words.overview.staleOf(stale.watched)}</small>
+            </span>
+          </div>
+        )}
         <div class="card tile">
           <span class="small quiet">{words.overview.connections}</span>
           <span class="figure">
