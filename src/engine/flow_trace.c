@@ -173,7 +173,7 @@ static Str name_of(const Reader *r, uint64_t number) {
 
 static Str cut_text(Cut *c, uint64_t most) {
     uint64_t n = cut_varint(c);
-    if (n > most || n > (uint64_t)(c->end - c->p)) c->bad = true;
+    if (n == 0 || n > most || n > (uint64_t)(c->end - c->p)) c->bad = true;
     return c->bad ? (Str){0} : cut_bytes(c, (int64_t)n);
 }
 
@@ -290,7 +290,7 @@ static bool read_all(Trace *t) {
     t->events = r.n;
     t->last_ns = r.ns;
     t->twins = (uint32_t)r.twins;
-    for (; t->word_count < r.word_count; t->word_count++)
+    for (; !r.c.bad && t->word_count < r.word_count; t->word_count++)
         memcpy(t->words[t->word_count], r.words[t->word_count].p, (size_t)r.words[t->word_count].n);
     buf_free(&r.name_room);
     return !r.c.bad;

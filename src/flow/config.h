@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // FlowConfig: the "config" of a mapping to the engine "flow" (docs/flow.md has every member): kinds of nodes and ways
 // by name, with the tables they share. Which twin is of which kind, and how they are linked, comes with the graph.
-// Immutable once read; any thread.
+// Immutable once read, but for what pilots found, which has a lock of its own; any thread.
 #pragma once
 #include "codec/json.h"
 #include "flow/flow.h"
