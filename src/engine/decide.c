@@ -104,14 +104,15 @@ static void carry_out(Decider *x, Mail *m) {
     mail_over(x, m);
 }
 
+// What has come by now.
 static void read_mail(Decider *x) {
-    for (;;) {
-        pthread_mutex_lock(&x->lock);
-        Mail *m = x->first;
-        if (m) x->first = m->next;
-        if (!x->first) x->last = NULL;
-        pthread_mutex_unlock(&x->lock);
-        if (!m) return;
+    pthread_mutex_lock(&x->lock);
+    Mail *all = x->first;
+    x->first = x->last = NULL;
+    pthread_mutex_unlock(&x->lock);
+    while (all) {
+        Mail *m = all;
+        all = m->next;
         m->next = NULL;
         carry_out(x, m);
     }
@@ -250,9 +251,8 @@ void decider_stats(Decider *x, Buf *out) {
     int64_t kept = x->count, queued = x->queued, revision = (int64_t)x->revision;
     bool stopped = x->stopped;
     pthread_mutex_unlock(&x->lock);
-    buf_printf(out, "\"kept\":%lld,\"open\":%lld,\"waiting\":%lld,\"queued\":%lld,\"revision\":%lld,\"stopped\":%s",
-               (long long)kept, (long long)open, (long long)waiting, (long long)queued, (long long)revision,
-               stopped ? "true" : "false");
+    buf_printf(out, "\"kept\":%lld,\"open\":%lld,\"waiting\":%lld,\"queued\":%lld,\"revision\":%lld,\"stopped\":%d",
+               (long long)kept, (long long)open, (long long)waiting, (long long)queued, (long long)revision, stopped);
     buf_printf(out, ",\"proposed\":%lld,\"sent\":%lld", (long long)atomic_load(&x->proposed),
                (long long)atomic_load(&x->sent));
 }

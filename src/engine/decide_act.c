@@ -348,7 +348,7 @@ static void wait_for_people(Decider *x, Deed *d) {
 
 void act_tried(Decider *x, Deed *d) {
     Work *w = d->work;
-    if (w->gone.n) {
+    if (deed_erased(d)) {
         note(x, w, "a twin that it names was erased");
         end(x, d, DECISION_FAILED);
     } else if (w->failed.n) {

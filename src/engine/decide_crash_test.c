@@ -3,6 +3,7 @@
 // records any more, and what was decided can be computed again.
 #include <signal.h>
 #include <sys/wait.h>
+#include "base/rng.h"
 #include "engine/test_decide.h"
 
 static void open_at(Hall *h, const char *path, int64_t now) {
@@ -168,7 +169,7 @@ static void killed_at_any_time(void **state) {
     char path[64], text[1 << 16];
     int pipes[2], most = 0;
     static uint8_t told[10000];
-    unsigned seed = 12345;
+    Rng rng = rng_make(12345, 0);
     size_t n = 0;
     kit_path(path);
     memset(told, 0, sizeof told);
@@ -178,7 +179,7 @@ static void killed_at_any_time(void **state) {
         fflush(NULL);
         pid_t child = fork();
         if (!child) jam_for_ever(path, HALL_START + round * 100000 * NS_PER_S);
-        usleep(50000 + (useconds_t)(rand_r(&seed) % 400000));
+        usleep(50000 + (useconds_t)rng_below(&rng, 400000));
         kill(child, SIGKILL);
         assert_int_equal(waitpid(child, NULL, 0), child);
     }

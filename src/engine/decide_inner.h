@@ -10,6 +10,12 @@
 
 // ---- records ------------------------------------------------------------------------------------------------------
 
+// What was erased while somebody had the record: no record tells of it.
+typedef struct Gone {
+    struct Gone *next;
+    Str twin, property; // property "": all of it
+} Gone;
+
 // A record that is not at its end, in memory.
 typedef struct Work {
     Arena keep; // owns everything of x and rule
@@ -18,7 +24,7 @@ typedef struct Work {
     bool ruled;      // it could be read
     bool busy;       // the trying thread's
     Arena keep_gone; // of `gone`: the trying thread does not touch it
-    Str gone;        // a twin that was erased: no record names it; "": none
+    Gone *gone;      // newest first
     bool dirty;      // x has what is not durable
     int64_t try_ns;  // mono: not before, when the disk refused
     bool in_flight;  // a command is on its way: its answer comes as mail
@@ -164,6 +170,8 @@ void deed_close(Decider *x, Deed *d);
 void deeds_prune(Decider *x);
 // Append the record of one as it is durable. Any thread. Errors: DECISION_NOT_FOUND, those of items.
 MUST Err deed_show(Decider *x, uint64_t id, Buf *out);
+// Behind trying: does it name a twin that was erased meanwhile? Values that were erased go.
+bool deed_erased(Deed *d);
 // No record names the twin (or, property not "", has a value of that property of it) any more.
 MUST Err deeds_forget(Decider *x, Str twin, Str property);
 // Make the kill switch durable.

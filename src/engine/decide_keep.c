@@ -160,14 +160,13 @@ static void put_without(Str json, Str twin, Buf *out) {
 
 // Its record as it is to be kept.
 static void render(const Work *w, Buf *out) {
-    if (!w->gone.n) {
-        decision_put(&w->x, out);
-        return;
+    decision_put(&w->x, out);
+    for (const Gone *g = w->gone; g; g = g->next) {
+        Buf whole = *out;
+        *out = (Buf){0};
+        put_without(buf_str(&whole), g->twin, out);
+        buf_free(&whole);
     }
-    Buf whole = {0};
-    decision_put(&w->x, &whole);
-    put_without(buf_str(&whole), w->gone, out);
-    buf_free(&whole);
 }
 
 static Err put_items(Decider *x, const SosiaItem *items, int64_t n) {
@@ -205,7 +204,7 @@ Err deed_put(Decider *x, Deed *d) {
     Err err = put_record(x, d->id, buf_str(&json));
     w->dirty = err != ERR_OK;
     w->try_ns = err ? time_mono_ns() + AGAIN_NS : 0;
-    if (!err && w->gone.n) {
+    if (!err && w->gone) {
         Arena a;
         Json v;
         Decision shown;
@@ -317,7 +316,8 @@ static bool take_record(void *ctx, SosiaStr key, SosiaStr value) {
     }
     if (d->id > x->last_id) x->last_id = d->id;
     take_brief(d, &w->x);
-    if (decision_ended(w->x.state)) {
+    bool undoing = w->x.rollback.sent_ns && !w->x.rollback.answered_ns && w->x.state != DECISION_UNKNOWN;
+    if (decision_ended(w->x.state) && !undoing) {
         work_free(w);
         d->work = NULL;
     } else {
@@ -408,21 +408,52 @@ static bool forget_record(void *ctx, SosiaStr key, SosiaStr value) {
     return !f->err;
 }
 
-// One that is under way ends; who is being tried when it comes back.
-static Err end_open(Forgetting *f, Deed *d) {
-    Work *w = d->work;
+static bool names_it(Str json, Str twin) {
     Arena a;
     Json v;
     arena_init(&a, 4096);
-    bool names = !json_parse(buf_str(&d->json), NULL, &a, &v, NULL) && decision_names(&v, f->twin);
+    bool names = !json_parse(json, NULL, &a, &v, NULL) && decision_names(&v, twin);
     arena_free(&a);
-    if (!names) return ERR_OK;
-    if (w->busy || !f->property.n) w->gone = arena_str(&w->keep_gone, f->twin);
-    if (w->busy) return ERR_OK;
+    return names;
+}
+
+static void gone_add(Work *w, Str twin, Str property) {
+    Gone *g = NEW(&w->keep_gone, Gone, 1);
+    *g = (Gone){w->gone, arena_str(&w->keep_gone, twin), arena_str(&w->keep_gone, property)};
+    w->gone = g;
+}
+
+bool deed_erased(Deed *d) {
+    Work *w = d->work;
+    Gone *all = w->gone;
+    Buf json = {0};
+    w->gone = NULL;
+    for (Gone *g = all; g; g = g->next)
+        if (g->property.n) (void)drop_values(&w->x, g->twin, g->property);
+    decision_put(&w->x, &json);
+    for (Gone *g = all, *next; g; g = next) {
+        next = g->next;
+        if (g->property.n || !names_it(buf_str(&json), g->twin)) continue;
+        g->next = w->gone;
+        w->gone = g;
+    }
+    buf_free(&json);
+    return w->gone != NULL;
+}
+
+// One that is under way ends; one that is being tried is looked at when it comes back.
+static Err end_open(Forgetting *f, Deed *d) {
+    Work *w = d->work;
+    if (w->busy) {
+        gone_add(w, f->twin, f->property);
+        return ERR_OK;
+    }
+    if (!names_it(buf_str(&d->json), f->twin)) return ERR_OK;
     if (f->property.n) {
         (void)drop_values(&w->x, f->twin, f->property);
         return ERR_OK;
     }
+    gone_add(w, f->twin, f->property);
     w->in_flight = false;
     if (!decision_ended(w->x.state)) {
         w->x.state = DECISION_FAILED;

@@ -37,7 +37,7 @@ static _Atomic int64_t commands, undos, kept_back;
 static double amount(Game *g, double most) { return floor((double)rng_below(&g->rng, 1000) / 1000 * most); }
 static bool chance(Game *g, uint64_t of) { return rng_below(&g->rng, of) == 0; }
 
-// ---- what leaves ----------------------------------------------------------------------------------------------------
+// ---- what leaves --------------------------------------------------------------------------------------------------
 
 static const Json *named(const Json *list, const char *member, const char *name) {
     for (int32_t i = 0; list && i < list->count; i++) {
@@ -139,7 +139,7 @@ static void look(Hall *h) {
     sosia_out_free(&out);
 }
 
-// ---- worlds and rules -------------------------------------------------------------------------------------------------
+// ---- worlds and rules ---------------------------------------------------------------------------------------------
 
 static void make_world(Game *g) {
     char text[600];
@@ -208,7 +208,7 @@ static void make_rule(Game *g) {
     free(t.p);
 }
 
-// ---- what happens -----------------------------------------------------------------------------------------------------
+// ---- what happens -------------------------------------------------------------------------------------------------
 
 static uint64_t some_id(Game *g) {
     const char *list = hall_list(&g->h, (SosiaDecisions){.limit = 1});

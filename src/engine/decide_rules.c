@@ -361,13 +361,23 @@ static Err name_view(View *v, void *ctx) {
     return ERR_OK;
 }
 
+// Something is proposed for that twin already, and not done yet.
+static bool under_way(const Decider *x, const Watcher *w, Str twin) {
+    for (int32_t i = x->count; i-- > 0;) {
+        const Deed *d = x->deeds[i];
+        if (d->state <= DECISION_SENDING && str_eq(d->rule, w->name) && str_eq(d->twin, twin)) return true;
+    }
+    return false;
+}
+
 static void act(Decider *x, Watcher *w, int64_t now) {
     TriggerHit hit;
     while (trigger_take(&w->trigger, now, &hit)) {
         Arena a;
         arena_init(&a, 512);
         Naming n = {hit.twin, &a, {0}};
-        if (!engine_read_realm(x->engine->live, NULL, name_view, &n, NULL) && n.name.n) {
+        Err found = engine_read_realm(x->engine->live, NULL, name_view, &n, NULL);
+        if (!found && n.name.n && !under_way(x, w, n.name)) {
             Deed *d = deed_new(x, w->name, w->json, n.name, hit.since_ns, now);
             Err err = act_begin(x, d);
             (void)err; // told in the log; the condition may set it off again

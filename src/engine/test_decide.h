@@ -88,13 +88,22 @@ KIT void hall_put(Hall *h, const char *id, const char *property, const char *val
     kit_do(&h->k, SOSIA_TWIN_PATCH, id, "", body);
 }
 
+// All that happened before is looked at: the loop reads mail, then looks, so the second answer is behind a look.
+KIT void hall_sync(Hall *h) {
+    SosiaStr verb = kit_str("refuse"), note = {0};
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(sosia_decide(h->k.s, NULL, 999999, verb, note, &h->k.out), SOSIA_DECISION_NOT_FOUND);
+}
+
 // Time goes on, and live hears of it.
 KIT void hall_wait(Hall *h, int64_t seconds) {
     static _Atomic int n;
     char text[32];
+    hall_sync(h);
     atomic_fetch_add(&h->now, seconds * NS_PER_S);
     snprintf(text, sizeof text, "\"%d\"", atomic_fetch_add(&n, 1));
     hall_put(h, "f-2", "note", text);
+    hall_sync(h);
 }
 
 // path "": in memory.
@@ -130,6 +139,7 @@ KIT void hall_make(Hall *h) {
 // Put a rule, which must fit.
 KIT void hall_rule(Hall *h, const char *name, const char *body) {
     kit_do(&h->k, SOSIA_DEFINITION_PUT, name, "rules", body);
+    hall_sync(h);
 }
 
 // The record, NUL-terminated; until the next.
