@@ -333,8 +333,8 @@ static void test_warm_up(void **state) {
     assert_true(isnan(utilisation("'warmup':'auto',", 20.0 / 60, &said)) && said);
 }
 
-// Two patients are in bays from before, 180 and 60 s old. The one is done and finds the bed; the other keeps the bay until
-// the bed is free.
+// Two patients are in bays from before, 180 and 60 s old. The one is done and finds the bed; the other keeps the bay
+// until the bed is free.
 static void test_who_is_there_holds_and_ages(void **state) {
     static const char doc[] =
         "{'engine':'flow','nodes':[{'model':'dtmi:t:Station;1','roles':{'kind':'kind','servers':'servers','initial':"
