@@ -71,10 +71,16 @@ static double beta_fraction(double a, double b, double x) {
     return h;
 }
 
+// Of x > 0. lgamma() tells the sign in a variable that all threads share.
+static double log_gamma(double x) {
+    int sign;
+    return lgamma_r(x, &sign);
+}
+
 double beta_part(double a, double b, double x) {
     if (x <= 0) return 0;
     if (x >= 1) return 1;
-    double front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x));
+    double front = exp(log_gamma(a + b) - log_gamma(a) - log_gamma(b) + a * log(x) + b * log1p(-x));
     bool near = x < (a + 1) / (a + b + 2); // where the fraction converges fast
     return near ? front * beta_fraction(a, b, x) / a : 1 - front * beta_fraction(b, a, 1 - x) / b;
 }
