@@ -16,7 +16,7 @@ if(SOSIA_WEB AND SOSIA_NODE AND SOSIA_NPM)
   set(SOSIA_ASSETS_TABLE ${CMAKE_BINARY_DIR}/web/assets_table.c)
   file(GLOB_RECURSE SOSIA_WEB_FILES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/web/src/* ${CMAKE_SOURCE_DIR}/web/public/*)
   set(SOSIA_WEB_TOP web/index.html web/package.json web/package-lock.json web/tsconfig.json web/vite.config.ts
-      web/tools/pack.mjs tools/web)
+      web/tools/pack.mjs tools/web src/expr/func.def)
   list(TRANSFORM SOSIA_WEB_TOP PREPEND ${CMAKE_SOURCE_DIR}/)
   add_custom_command(OUTPUT ${SOSIA_ASSETS_TABLE}
     COMMAND ${CMAKE_SOURCE_DIR}/tools/web ${CMAKE_BINARY_DIR}/web

@@ -33,7 +33,9 @@ export interface Completions {
 
 interface Props {
   value: string;
-  set: (text: string) => void;
+  set?: (text: string) => void;
+  readOnly?: boolean;
+  notes?: "word" | "line"; // a sentence stands under its word, or behind its line
   label: string;
   tokens?: (text: string) => Token[];
   mistakes?: readonly Mistake[];
@@ -46,6 +48,7 @@ interface Props {
   autoFocus?: boolean;
 }
 
+const NONE: readonly Mistake[] = [];
 const COLOURED = 60_000; // longer texts stay plain: colours cost an element each
 
 interface Open extends Completions {
@@ -113,7 +116,7 @@ export function CodeEditor(p: Props) {
   const [notes, setNotes] = useState<{ left: number; top: number; message: string }[]>([]);
   const id = p.id ?? "code";
   const tokens = p.tokens && p.value.length < COLOURED ? p.tokens(p.value) : [];
-  const mistakes = p.mistakes ?? [];
+  const mistakes = p.mistakes ?? NONE;
 
   const suggest = (asked: boolean) => {
     const el = area.current!;
@@ -163,11 +166,15 @@ export function CodeEditor(p: Props) {
   }, [open?.at]);
   // The sentences stand under the words they are about.
   useLayoutEffect(() => {
+    if (!mistakes.length) return setNotes((n) => (n.length ? [] : n));
     const box = pre.current!.getBoundingClientRect();
     setNotes(
       mistakes.flatMap((m) => {
-        const r = rectOf(pre.current!, m.from);
-        return r ? [{ left: r.left - box.left, top: r.bottom - box.top, message: m.message }] : [];
+        const end = p.value.indexOf("\n", m.from);
+        const r = rectOf(pre.current!, p.notes !== "line" ? m.from : end < 0 ? p.value.length : end);
+        if (!r) return [];
+        const under = p.notes !== "line";
+        return [{ left: r.left - box.left, top: (under ? r.bottom : r.top) - box.top, message: m.message }];
       }),
     );
   }, [mistakes, p.value]);
@@ -199,8 +206,9 @@ export function CodeEditor(p: Props) {
           autocapitalize="off"
           autocomplete="off"
           wrap="soft"
+          readOnly={p.readOnly}
           onInput={(e) => {
-            p.set(e.currentTarget.value);
+            p.set?.(e.currentTarget.value);
             const typed = (e as InputEvent).data ?? "";
             if (/[\w$.:'">]$/.test(typed) || (open && (e as InputEvent).inputType.startsWith("delete"))) suggest(false);
             else setOpen(null);
@@ -212,7 +220,7 @@ export function CodeEditor(p: Props) {
         {notes.map((n) => (
           <div
             key={n.message + n.top}
-            class="code-note"
+            class={cls("code-note", p.notes === "line" && "behind")}
             style={{ top: n.top, left: 0, "--at": `${Math.round(n.left)}px` }}
             aria-hidden="true"
           >

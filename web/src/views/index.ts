@@ -9,6 +9,7 @@ import {
   LayoutDashboard,
   MessageCircleQuestionMark,
   Scale,
+  Shapes,
   type LucideIcon,
 } from "lucide-preact";
 import { waiting } from "~/api/decisions";
@@ -38,6 +39,7 @@ export const views: readonly View[] = [
     badge: () => waiting.value.length,
   },
   { id: "ask", title: words.views.ask, icon: MessageCircleQuestionMark, key: "a", load: () => import("./ask") },
+  { id: "models", title: words.views.models, icon: Shapes, key: "m", load: () => import("./models") },
 ];
 
 export const viewOf = (id: string): View | undefined => views.find((v) => v.id === id);
