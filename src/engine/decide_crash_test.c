@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The closed loop over restarts and kills: waiting and watching go on, nothing is sent twice, what is erased is not in
 // records any more, and what was decided can be computed again.
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include "base/rng.h"
@@ -179,7 +180,12 @@ static void killed_at_any_time(void **state) {
         fflush(NULL);
         pid_t child = fork();
         if (!child) jam_for_ever(path, HALL_START + round * 100000 * NS_PER_S);
-        usleep(50000 + (useconds_t)rng_below(&rng, 400000));
+        struct pollfd ready = {.fd = pipes[0], .events = POLLIN};
+        assert_int_equal(poll(&ready, 1, 60000), 1); // something was sent
+        ssize_t k = read(pipes[0], text + n, sizeof text - 1 - n);
+        assert_true(k > 0);
+        n += (size_t)k;
+        usleep((useconds_t)rng_below(&rng, 150000));
         kill(child, SIGKILL);
         assert_int_equal(waitpid(child, NULL, 0), child);
     }
