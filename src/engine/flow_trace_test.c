@@ -278,8 +278,10 @@ static void full(void **state) {
     Trace *t = flow_trace_new(5);
     flow_trace_graph(t, &n.g);
     int64_t ns = 0;
-    while (!t->full)
-        flow_trace_add(t, ns += 1000, &(SimTrace){.twin = 1, .source = 0, .item = (uint64_t)ns % 5, .what = "start"});
+    for (; !t->full; ns += 1000) {
+        SimTrace x = {.twin = 1, .source = 0, .item = (uint64_t)ns / 1000 % 5, .what = "start"};
+        flow_trace_add(t, ns, &x);
+    }
     assert_true(t->bytes.n >= TRACE_BYTES_MAX && t->bytes.n < TRACE_BYTES_MAX + 100);
     uint64_t events = t->events;
     flow_trace_add(t, ns, &(SimTrace){.twin = 1, .source = 0, .item = 1, .what = "start"});

@@ -65,7 +65,7 @@ static void same_for_all_scenarios(void **state) {
     FlowModel *m = queue(&net, 0.5, 0);
     FlowWarmup one = warmup_of(m, 3, 0, 0), other = warmup_of(m, 3, 77, 0), given = warmup_of(m, 3, 0, one.length);
     assert_true(one.settled && one.time < one.length / 10);
-    assert_memory_equal(&one, &other, sizeof one);
+    assert_true(other.time == one.time && other.length == one.length && other.settled);
     assert_true(given.time == one.time && given.settled);
     flow_model_free(m);
 }
