@@ -2,8 +2,15 @@
 // JSON as a text that people write: its colours, and where in it a part of the document stands.
 import type { Token } from "./code";
 
-const TOKEN =
-  /(?<text>"(?:[^"\\\n]|\\.)*"?)|(?<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(?<keyword>\btrue\b|\bfalse\b|\bnull\b)|(?<sign>[{}[\],:])/g;
+const TOKEN = new RegExp(
+  [
+    String.raw`(?<text>"(?:[^"\\\n]|\\.)*"?)`,
+    String.raw`(?<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)`,
+    String.raw`(?<keyword>\btrue\b|\bfalse\b|\bnull\b)`,
+    String.raw`(?<sign>[{}[\],:])`,
+  ].join("|"),
+  "g",
+);
 
 export function jsonTokens(text: string): Token[] {
   const out: Token[] = [];

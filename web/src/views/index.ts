@@ -4,6 +4,7 @@
 import type { ComponentType } from "preact";
 import {
   Boxes,
+  Cable,
   ChartNetwork,
   GitFork,
   LayoutDashboard,
@@ -40,6 +41,13 @@ export const views: readonly View[] = [
   },
   { id: "ask", title: words.views.ask, icon: MessageCircleQuestionMark, key: "a", load: () => import("./ask") },
   { id: "models", title: words.views.models, icon: Shapes, key: "m", load: () => import("./models") },
+  {
+    id: "connections",
+    title: words.views.connections,
+    icon: Cable,
+    key: "c",
+    load: () => import("./connections"),
+  },
 ];
 
 export const viewOf = (id: string): View | undefined => views.find((v) => v.id === id);
