@@ -33,6 +33,12 @@ void own_retention_get(Call *c);
 void own_retention_put(Call *c);
 void own_retention_delete(Call *c);
 
+// files.c: plans, scenes and maps that pages draw twins on. GET /files lists them, GET, PUT and DELETE /files/NAME.
+void own_files(Call *c);
+void own_file_get(Call *c);
+void own_file_put(Call *c);
+void own_file_delete(Call *c);
+
 // definition.c: what people define for simulation, below /behaviours, /mappings, /kpis, /whatifs and
 // /rules.
 void own_definition_list(Call *c);

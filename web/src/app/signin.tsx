@@ -15,7 +15,7 @@ export function SignIn() {
     e.preventDefault();
     setBusy(true);
     try {
-      await api.post("/signin", { token });
+      await api.post("/session", { token });
       location.reload();
     } catch (err) {
       setWrong(err instanceof ApiError && err.status === 401 ? words.link.wrongToken : wordsOf(err));
