@@ -58,8 +58,9 @@ class Files(unittest.TestCase):
         self.assertEqual(self.server.ask("GET", "/files/ab").body, b"2")
 
     def test_what_is_refused(self):
-        for name, body, headers in ((".hidden", SVG, TYPE), ("a%2Fb", SVG, TYPE), ("x" * 129, SVG, TYPE), ("a", b"", TYPE),
-                                    ("a", SVG, {"Content-Type": "text/html"}), ("a", SVG, {})):
+        html = {"Content-Type": "text/html"}
+        for name, body, headers in ((".hidden", SVG, TYPE), ("a%2Fb", SVG, TYPE), ("x" * 129, SVG, TYPE),
+                                    ("a", b"", TYPE), ("a", SVG, html), ("a", SVG, {})):
             r = self.put(name, body, headers)
             self.assertEqual((r.status, r.code), (400, "InvalidArgument"), (name, headers))
         self.assertEqual(self.server.ask("DELETE", "/files/a").status, 404)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the operation comes to. Of a world that runs or ran: its KPIs, as its run counted them. Of live and the past: the
-// values that are computed from others (derived), which somebody found worth computing, with their last hour.
+// What the operation comes to. Of a world that runs or ran: its KPIs, as its run counted them. Of live and the past:
+// the values that are computed from others (derived), which somebody found worth computing, with their last hour.
 import { useEffect, useState } from "preact/hooks";
 import { byId, entries, labelOf } from "~/api/catalogue";
 import { all, api } from "~/api/client";
@@ -113,7 +113,7 @@ export function Kpis() {
         <div class="card tile" key={k.name} title={`${k.expression} (${k.over})`}>
           <span class="small quiet ellipsis">{k.title || k.name}</span>
           <span class="figure">
-            {typeof k.value === "number" ? <Flash text={format.number(k.value, 4)} /> : <span class="quiet">–</span>}{" "}
+            {typeof k.value === "number" ? <Flash text={format.number(k.value, 4)} /> : "–"}{" "}
             <small>{k.symbol ?? format.unitSymbol(k.unit)}</small>
           </span>
           {k.values && <Spark values={k.values} label={words.twin.course(k.title || k.name)} />}
