@@ -64,23 +64,45 @@ export interface Planned {
   value: Value;
 }
 
+/** How often a prepared what-if is tried: more often tells how sure one may be. */
+export const TIMES = [1, 30, 100] as const;
+
 export const whatifs = signal<readonly Whatif[]>([]);
 export const readWhatifs = async () => {
   whatifs.value = await all<Whatif>("/whatifs");
 };
 
 interface Started {
-  world: string;
-  baseline: string;
+  world?: string; // of a run
+  baseline?: string;
+  ensemble?: number; // many times over
 }
 
-/** Two worlds of one instant begin to run; from: another world or instant than what the what-if says. */
+/** Two worlds of one instant begin to run; with replications nothing is written to a world. */
 export async function tryWhatif(name: string, replications = 1): Promise<Started> {
-  const body = { again: true, ...(replications > 1 ? { replications } : {}) };
+  const body = replications > 1 ? { replications } : { again: true };
   const s = await api.post<Started>(`/whatifs/${encodeURIComponent(name)}/run`, body);
   await readWorlds();
   return s;
 }
+
+export interface Ensemble {
+  id: number;
+  title?: string;
+  about?: string;
+  state: "running" | "done" | "stopped" | "failed";
+  replications: number;
+  of: number;
+  seconds: number;
+  error?: { message: string };
+}
+
+export const readEnsemble = (id: number, signal?: AbortSignal) =>
+  api.get<{ value: Ensemble[] }>("/ensembles", { signal }).then((r) => r.value.find((e) => e.id === id));
+/** As runs side by side: the shape of a comparison, with intervals. */
+export const ensembleRuns = (id: number, signal?: AbortSignal): Promise<Comparison> =>
+  api.get(`/ensembles/${id}`, { query: { format: "runs" }, signal });
+export const stopEnsemble = (id: number) => api.post(`/ensembles/${id}/stop`);
 
 /** One's own: the world as it would be, and a copy to change. */
 export async function forkPair(name: string, from: string): Promise<void> {

@@ -2,8 +2,7 @@
 // Side by side: a plain sentence, the table with differences and intervals, the courses over each other.
 import { useEffect, useState } from "preact/hooks";
 import { ArrowDown, ArrowUp, Minus } from "lucide-preact";
-import type { Run } from "~/api/types";
-import { compare, type ComparedKpi, type ComparedValue, type Comparison } from "~/api/whatif";
+import { compare, ensembleRuns, type ComparedKpi, type ComparedValue, type Comparison } from "~/api/whatif";
 import { Card, Chip, Icon, Skeleton, Wrong, type Tone } from "~/ui/basic";
 import { Chart, type Line } from "~/ui/chart";
 import { words } from "~/words/en";
@@ -103,15 +102,25 @@ function Course({ k }: { k: ComparedKpi }) {
   );
 }
 
-export function Compare({ names, run }: { names: readonly string[]; run: Run }) {
+interface Props {
+  names?: readonly string[]; // worlds that ran, the first is what the others are compared with
+  ensemble?: number; // or runs many times over
+  moving: boolean;
+  version: string; // read anew when it changes
+}
+
+export function Compare({ names, ensemble, moving, version }: Props) {
   const [result, set] = useState<Comparison>();
   const [error, fail] = useState<unknown>();
-  const moving = run.state === "running";
-  const key = names.join(",");
+  const key = names?.join(",") ?? String(ensemble);
   useEffect(() => {
     const abort = new AbortController();
+    const get = () => {
+      if (ensemble) return ensembleRuns(ensemble, abort.signal);
+      return compare(names!.length > 1 ? names! : [names![0]!, names![0]!], 200, abort.signal);
+    };
     const read = () =>
-      compare(names.length > 1 ? names : [names[0]!, names[0]!], 200, abort.signal).then(
+      get().then(
         (c) => (set(c), fail(undefined)),
         (e: unknown) => !abort.signal.aborted && fail(e),
       );
@@ -121,7 +130,7 @@ export function Compare({ names, run }: { names: readonly string[]; run: Run }) 
       abort.abort();
       clearInterval(timer);
     };
-  }, [key, moving, run.until]);
+  }, [key, moving, version]);
   if (error && !result) return <Wrong error={error} />;
   if (!result) return <Skeleton lines={8} />;
   return (

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import { Clock, Pencil, Play } from "lucide-preact";
 import { labelOf } from "~/api/catalogue";
 import type { Whatif } from "~/api/types";
-import { tryWhatif, whatifs } from "~/api/whatif";
+import { TIMES, tryWhatif, whatifs } from "~/api/whatif";
 import { go } from "~/app/route";
 import { Button, Chip } from "~/ui/basic";
 import { tellError } from "~/ui/toast";
@@ -12,12 +12,13 @@ import { words } from "~/words/en";
 import * as format from "~/format";
 
 const busy = signal("");
+const times = signal<number>(1);
 
 async function run(w: Whatif) {
   busy.value = w.name;
   try {
-    const s = await tryWhatif(w.name);
-    go({ view: "whatif", params: { show: s.world } });
+    const s = await tryWhatif(w.name, times.value);
+    go({ view: "whatif", params: s.ensemble ? { ensemble: String(s.ensemble) } : { show: s.world ?? null } });
   } catch (e) {
     tellError(e);
   }
@@ -51,6 +52,20 @@ export function Definitions() {
             <Chip icon={Clock}>{format.duration(format.isoDuration(w.for))}</Chip>
             <Chip icon={Pencil}>{words.whatif.changes(w.changes.length)}</Chip>
             <span class="grow" />
+            <select
+              class="select"
+              style={{ width: "auto" }}
+              aria-label={words.whatif.howOften}
+              title={words.whatif.howOftenHint}
+              value={times.value}
+              onChange={(e) => (times.value = Number(e.currentTarget.value))}
+            >
+              {TIMES.map((n) => (
+                <option key={n} value={n}>
+                  {words.whatif.times(n)}
+                </option>
+              ))}
+            </select>
             <Button look="primary" icon={Play} busy={busy.value === w.name} onClick={() => void run(w)}>
               {words.whatif.tryIt}
             </Button>
