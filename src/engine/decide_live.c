@@ -18,7 +18,7 @@ static Err measure(View *v, SimGraph *g, Asking *x, Diag *d) {
     Kpis *k = NULL;
     TRY(rates_still(g, v->catalog, &r, d));
     Sim *s = sim_new(&(SimOpen){.graph = g, .epoch_ns = x->at_ns, .lanes = 1});
-    Err err = kpis_make(v, r, x->kpi, &k, d);
+    Err err = kpis_make_only(v, r, x->kpi, &k, d);
     if (!err) err = rates_add(r, s, d);
     if (!err) err = sim_gather(s, v, 1);
     if (!err) err = sim_start(s, d);

@@ -54,6 +54,7 @@ static EnsembleAsk ask_of(const Rule *r, const Decision *x, Arena *a) {
                        .output_ns = step_of(r, x->ahead_ns),
                        .replications = x->replications,
                        .kpis = names_of(r, a),
+                       .kpis_only = true,
                        .level = DECISION_LEVEL,
                        .seed = x->seed,
                        .seeded = true};

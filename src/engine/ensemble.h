@@ -62,6 +62,7 @@ typedef struct EnsembleAsk {
     int32_t most;              // with a precision; 0: 10,000
     int32_t threads;           // 0: as many as there are processors
     Str kpis;                  // "a,b"; "": all
+    bool kpis_only;            // others are not even watched: less work, the same figures
     EnsembleCase *cases;       // at least one
     int32_t case_count;
     EnsembleTrack *tracks;

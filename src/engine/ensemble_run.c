@@ -149,7 +149,8 @@ Err ensemble_run_make(View *v, const SimRegistry *engines, const EnsembleAsk *as
     s->step_ns = ask->output_ns ? ask->output_ns : ask->for_ns / 100 ? ask->for_ns / 100 : ask->for_ns;
     s->instants = (int32_t)((ask->for_ns - 1) / s->step_ns + 1);
     TRY(sim_model_make(&r->model, v, engines, &(RatesOptions){.brief = true}, d));
-    TRY(kpis_make(v, r->model.rates, ask->kpis, &s->kpis, d));
+    TRY(ask->kpis_only ? kpis_make_only(v, r->model.rates, ask->kpis, &s->kpis, d)
+                       : kpis_make(v, r->model.rates, ask->kpis, &s->kpis, d));
     TRY(find_precision(r, d));
     TRY(build(r, v, seed, d));
     return make_room(r, d);

@@ -109,12 +109,13 @@ static Err make_row(Kpis *k, View *v, Rates *r, const Doc *doc, bool named, bool
     return err;
 }
 
-Err kpis_make(View *v, Rates *r, Str names, Kpis **out, Diag *d) {
+static Err make(View *v, Rates *r, Str names, bool only, Kpis **out, Diag *d) {
     int32_t count, first = catalog_docs(v->catalog, KPIS_COLLECTION, &count);
     TRY(kpis_check(v, names, d));
     Kpis *k = blank(count);
     for (int32_t i = first; i < first + count; i++) {
         const Doc *doc = v->catalog->docs[i];
+        if (only && !kpi_named(names, doc->name)) continue;
         Err err = make_row(k, v, r, doc, names.n > 0, kpi_named(names, doc->name), d);
         if (!err) continue;
         kpis_free(k);
@@ -123,6 +124,10 @@ Err kpis_make(View *v, Rates *r, Str names, Kpis **out, Diag *d) {
     *out = k;
     return ERR_OK;
 }
+
+Err kpis_make(View *v, Rates *r, Str names, Kpis **out, Diag *d) { return make(v, r, names, false, out, d); }
+
+Err kpis_make_only(View *v, Rates *r, Str names, Kpis **out, Diag *d) { return make(v, r, names, true, out, d); }
 
 static KpiRow *same_row(const Kpis *k, const KpiRow *as) {
     for (int32_t i = 0; i < k->count; i++) {

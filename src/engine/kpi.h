@@ -50,6 +50,8 @@ MUST Err kpis_check(const View *v, Str names, Diag *d);
 // Those of the world, watched by `r` (made, not added yet). names: separated by commas, "": all. One that does not fit
 // is kept with the reason, unless it is named. Errors: ARGUMENT (none is called that), those of rates_watch.
 MUST Err kpis_make(View *v, Rates *r, Str names, Kpis **out, Diag *d);
+// The same, and no others are watched: for Sims that are not kept.
+MUST Err kpis_make_only(View *v, Rates *r, Str names, Kpis **out, Diag *d);
 void kpis_free(Kpis *k); // NULL is fine
 // What was counted before, of definitions that are the same. again: the Sim is the one of then, and has the last
 // stretch itself. Takes nothing from `old`.
