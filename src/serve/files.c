@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files beside the worlds: plans, scenes, maps that pages draw twins on. Two items each: what it is by its name, and its
-// bytes by its name and a byte 1, so that a list reads no bytes and one file is found by the name before it. The workers
-// wait for the store, never an I/O thread.
+// Files beside the worlds: plans, scenes, maps that pages draw twins on. Two items each: what it is by its name, and
+// its bytes by its name and a byte 1, so that a list reads no bytes and one file is found by the name before it. The
+// workers wait for the store, never an I/O thread.
 #include "base/sha256.h"
 #include "base/time.h"
 #include "codec/json.h"
