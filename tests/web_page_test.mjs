@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { axeFile, chromium, demo, open, shot, skip } from "./web_kit.mjs";
 
-const VIEWS = ["overview", "graph", "twin", "whatif", "decisions"];
+const VIEWS = ["overview", "graph", "twin", "whatif", "decisions", "ask", "models", "connections"];
 
 describe("the browser app", { skip: skip || false }, () => {
   let server;

@@ -239,6 +239,11 @@ export const words = {
     zoomIn: "Closer",
     zoomOut: "Farther",
     fit: "All of it",
+    where: "Show only twins where",
+    whereHint: "only where power > 20",
+    showAll: "Show all twins",
+    chosen: (n: string, count: number) => (count === 1 ? "one chosen twin" : `${n} chosen twins`),
+    shown: (n: string, count: number) => (count === 1 ? "1 twin" : `${n} twins`),
   },
   whatif: {
     title: "What would happen if…",

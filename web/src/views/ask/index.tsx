@@ -2,6 +2,7 @@
 // Ask: a question in the query language, its mistakes under the word, its rows as table, chart, selection or plan.
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { Bookmark, ChartNetwork, Copy, Play, Route } from "lucide-preact";
+import { models } from "~/api/models";
 import { go, hrefOf, route, worldName } from "~/app/route";
 import { useCommands } from "~/app/palette";
 import { Button, Card, Empty, Field, Menu, Skeleton, Tabs, Wrong } from "~/ui/basic";
@@ -109,7 +110,7 @@ function onGraph(found: Found): string | null {
 function Result({ found, more, as }: { found: Found; more: (all: boolean) => Promise<void>; as: As }) {
   const columns = useMemo(
     () => shownColumns(found.columns, found.rows, found.query),
-    [found.columns, found.rows, found.query],
+    [found.columns, found.rows, found.query, models.value], // units come with the models
   );
   const graph = useMemo(() => onGraph(found), [found.rows]);
   if (found.error && !found.rows.length) return found.mistakes.length ? null : <Wrong error={found.error} />;

@@ -63,8 +63,7 @@ function Cell({ row, c }: { row: Row; c: Shown }) {
     if (ids.length)
       return (
         <>
-          <Path ids={ids} />
-          {id && labelOf(id) !== id && <code class="tiny quiet ask-id">{id}</code>}
+          <Path ids={ids} /> {id && labelOf(id) !== id && <code class="tiny quiet ask-id">{id}</code>}
         </>
       );
   }
@@ -103,6 +102,7 @@ export function ResultTable({ rows, columns }: { rows: readonly Row[]; columns: 
             {columns.map((c) => (
               <th
                 key={c.key}
+                scope="col"
                 class={c.kind === "number" ? "num" : ""}
                 aria-sort={key === c.key ? (down ? "descending" : "ascending") : undefined}
               >

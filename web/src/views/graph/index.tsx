@@ -17,6 +17,7 @@ import * as format from "~/format";
 import { categorical, scaleOf, type Scale } from "./colour";
 import { place } from "./layout";
 import { Stage, type Look } from "./stage";
+import { useWhere, Where } from "./where";
 import "./graph.css";
 
 const lookOf = (dark: boolean): Look =>
@@ -166,6 +167,7 @@ export default function GraphView() {
   useEffect(() => stage.current?.setLook(lookOf(dark)), [dark]);
   useEffect(() => effect(() => stage.current?.choose(selected.value, true)), []);
   const colouring = useColours(stage, ready, property, dark);
+  const where = useWhere(stage, ready);
   const camera = () => stage.current?.sigma.getCamera();
   return (
     <div class="view graph-view">
@@ -199,6 +201,7 @@ export default function GraphView() {
             </option>
           ))}
         </select>
+        <Where found={where} />
       </div>
       <div class="float bottom-right column card zoom">
         <IconButton name={words.graph.zoomIn} icon={ZoomIn} onClick={() => void camera()?.animatedZoom(1.6)} />

@@ -26,6 +26,8 @@ export interface Picked {
   moved(camera: { x: number; y: number; ratio: number }): void;
 }
 
+const FEW = 60; // so many chosen ones all have their label
+
 export class Stage {
   readonly graph = new Graph({ multi: true, type: "directed" });
   readonly sigma: Sigma;
@@ -141,7 +143,7 @@ export class Stage {
 
   private reduceNode(id: string, data: Record<string, unknown>): Record<string, unknown> {
     if (this.hidden && !this.hidden.has(id)) return { ...data, hidden: true };
-    if (!this.chosen) return data;
+    if (!this.chosen) return this.hidden && this.hidden.size <= FEW ? { ...data, forceLabel: true } : data;
     if (id === this.chosen) return { ...data, highlighted: true, zIndex: 2, forceLabel: true };
     if (this.near.has(id)) return { ...data, zIndex: 1, forceLabel: this.near.size < 40 };
     return { ...data, color: this.look.faint, label: "", zIndex: 0 };

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// LABELS: process serial
+// Questions, models and connections in a real browser: what is typed, what is told where it is wrong, what comes of it.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { chromium, demo, open, skip } from "./web_kit.mjs";
+
+describe("the browser app: ask, models, connections", { skip: skip || false }, () => {
+  let server;
+  let browser;
+  before(async () => {
+    [server, browser] = await Promise.all([demo(), chromium()]);
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  const at = (hash, o = {}) => open(browser, server.url, { hash, ...o });
+  // Refusals are what some tests are about; the browser writes each on its console.
+  const done = async (page, refused = false) => {
+    assert.deepEqual(refused ? page.wrong.filter((w) => !/Failed to load resource/.test(w)) : page.wrong, []);
+    await page.context().close();
+  };
+  const asking = (query, more = "") => at(`#/live/ask?q=${encodeURIComponent(query)}${more}`);
+
+  test("an example is one click: rows with labels and units, a chart, a plan, and Back", async () => {
+    const page = await at("#/live/ask");
+    await page.getByRole("link", { name: /Who draws the most power/ }).click();
+    await page.getByRole("button", { name: "Main meter" }).waitFor();
+    await page.getByRole("columnheader", { name: /power kW/ }).waitFor();
+    await page.getByRole("tab", { name: "Chart" }).click();
+    await page.getByText(/Main meter has the most power: .*kW/).waitFor();
+    await page.getByRole("tab", { name: "Plan" }).click();
+    await page.getByRole("list", { name: "Plan" }).getByText("scan").waitFor();
+    await page.goBack();
+    await page.getByText(/has the most power/).waitFor();
+    await page.getByRole("tab", { name: "Table" }).click();
+    await page.getByRole("button", { name: "Main meter" }).click();
+    await page.getByRole("complementary").getByRole("heading", { name: "Main meter" }).waitFor();
+    await done(page);
+  });
+
+  test("a mistake is told under its word, and goes when it is mended", async () => {
+    const page = await asking("SELECT $dtId FROM DIGITALTWINS\nWHERE STARTWITH($dtId, 'line')");
+    await page.getByRole("alert").getByText("did you mean STARTSWITH?").waitFor();
+    assert.equal(await page.locator(".mistake").innerText(), "STARTWITH");
+    await page.getByRole("textbox", { name: /Question/ }).fill("SELECT $dtId FROM DIGITALTWINS WHERE temprature > 3");
+    await page.keyboard.press("Control+Enter");
+    await page.getByText("did you mean “temperature”?").or(page.getByText('did you mean "temperature"?')).waitFor();
+    assert.equal(await page.locator(".mistake").count(), 0);
+    await done(page, true);
+  });
+
+  test("completion knows functions, models, properties and relationships", async () => {
+    const page = await at("#/live/ask");
+    const list = page.getByRole("listbox");
+    await page.locator(".ask-example").first().waitFor();
+    await page.getByRole("textbox", { name: /Question/ }).click();
+    await page.keyboard.type("SELECT * FROM DIGITALTWINS WHERE IS_OF");
+    await list.getByRole("option", { name: /IS_OF_MODEL/ }).waitFor();
+    await page.keyboard.press("Enter");
+    await page.keyboard.type("'fill");
+    await list.getByRole("option", { name: /dtmi:sosia:bottling:Filler;1/ }).waitFor();
+    await page.keyboard.press("Tab");
+    await page.keyboard.type(") AND fillDev");
+    await list.getByRole("option", { name: /fillDeviation/ }).waitFor();
+    await page.keyboard.press("Enter");
+    await page.keyboard.type(" < 1000 AND COUNT(->co");
+    await list.getByRole("option", { name: /contains/ }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Control+a");
+    await page.keyboard.type("SELECT * FROM DIGITALTWINS WHERE IS_OF_MODEL('dtmi:sosia:bottling:Filler;1')");
+    await page.keyboard.press("Control+Enter");
+    await page.getByText(/^3 rows/).waitFor();
+    await done(page);
+  });
+
+  test("rows are sorted, saved under a name, and shown in the graph", async () => {
+    const page = await asking("SELECT $dtId, power FROM DIGITALTWINS WHERE power > 50");
+    await page.getByRole("button", { name: "power kW" }).click();
+    await page.getByRole("button", { name: "power kW" }).click();
+    await page.locator("th[aria-sort=descending]").waitFor();
+    assert.match(await page.locator(".ask-table tbody tr").first().innerText(), /Main meter/);
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByLabel("Name").fill("Large ones");
+    await page.getByRole("button", { name: "Save the question" }).click();
+    await page.getByRole("link", { name: "Large ones" }).waitFor();
+    await page.reload();
+    await page.getByRole("link", { name: "Large ones" }).waitFor();
+    await page.getByRole("link", { name: "Show in the graph" }).click();
+    await page.waitForURL(/\/graph\?where=/);
+    await done(page);
+  });
+
+  test("a model tells what it has, whence, and who extends it", async () => {
+    const page = await at("#/live/models");
+    await page.getByRole("treeitem", { name: /^Line machine/ }).click();
+    await page.getByRole("heading", { name: "Line machine" }).waitFor();
+    await page.getByRole("link", { name: "Filler" }).click();
+    const row = page.getByRole("row", { name: /bowlPressure/ });
+    await row.getByText("bar", { exact: true }).waitFor();
+    await page.getByRole("row", { name: /Serial number/ }).getByRole("link", { name: "Asset" }).waitFor();
+    await page.getByRole("link", { name: "3 twins" }).click();
+    await page.getByText(/^3 rows/).waitFor();
+    await done(page);
+  });
+
+  test("models are uploaded, refused at the place, put out of use, deleted by name", async () => {
+    const page = await at("#/live/models?new=1");
+    const area = page.getByRole("textbox", { name: "DTDL text" });
+    const text = (schema) =>
+      JSON.stringify(
+        {
+          "@context": "dtmi:dtdl:context;3",
+          "@id": "dtmi:test:Kettle;1",
+          "@type": "Interface",
+          contents: [{ "@type": "Property", name: "volume", schema }],
+        },
+        null,
+        2,
+      );
+    await area.fill(text("doubel"));
+    await page.getByRole("button", { name: "Upload", exact: true }).click();
+    await page.getByText("One thing is wrong").waitFor();
+    assert.equal(await page.locator(".mistake").innerText(), '"doubel"');
+    await area.fill(text("double").slice(0, -1));
+    await page.getByRole("button", { name: "Upload", exact: true }).click();
+    await page.getByText("One thing is wrong").waitFor();
+    await area.fill(text("double"));
+    await page.getByRole("button", { name: "Upload", exact: true }).click();
+    await page.getByRole("heading", { name: "Kettle" }).waitFor();
+    await page.getByRole("button", { name: "Decommission" }).click();
+    await page.getByText("Kettle takes no new twins.").waitFor();
+    await page.getByRole("button", { name: "Undo" }).click();
+    await page.getByRole("button", { name: "Decommission" }).waitFor();
+    await page.getByRole("button", { name: "Delete Kettle" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Delete Kettle" }).click();
+    await page.getByText("Kettle is deleted.").waitFor();
+    await page.getByRole("treeitem", { name: "Kettle" }).waitFor({ state: "detached" });
+    await done(page, true);
+  });
+
+  test("a connection is made from its form, told what is wrong, paused, resumed, deleted by name", async () => {
+    const page = await at("#/live/connections");
+    await page.getByRole("link", { name: "site" }).waitFor();
+    await page.getByText("Events stay here").waitFor();
+    await page.getByRole("button", { name: "New connection" }).click();
+    await page.getByRole("link", { name: /^HTTP/ }).click();
+    await page.getByLabel("Name", { exact: true }).fill("gate");
+    await page.getByLabel("Address").fill("ftp://nowhere");
+    await page.getByRole("button", { name: "Create and start" }).click();
+    await page.locator(".field", { hasText: "Address" }).getByRole("alert").waitFor();
+    await page.getByLabel("Address").fill("http://127.0.0.1:9");
+    await page.getByLabel("Authorization").fill("Bearer hidden");
+    await page.getByRole("button", { name: "Create and start" }).click();
+    await page.getByRole("heading", { name: "gate" }).waitFor();
+    await page.getByRole("tab", { name: "Document" }).click();
+    assert.match(await page.getByRole("textbox", { name: "Document" }).inputValue(), /"set": true/);
+    await page.getByRole("button", { name: "Pause" }).click();
+    await page.getByText("gate is paused.").waitFor();
+    await page.getByRole("button", { name: "Undo" }).click();
+    await page.getByRole("button", { name: "Pause" }).waitFor();
+    await page.getByRole("button", { name: "Delete gate" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Delete gate" }).click();
+    await page.getByText("gate is deleted.").waitFor();
+    await page.getByRole("link", { name: "gate" }).waitFor({ state: "detached" });
+    await done(page, true);
+  });
+
+  test("what a broker says is tried before anything is stored", async () => {
+    const page = await at("#/live/connections?new=mqtt");
+    await page.getByLabel("Broker", { exact: true }).fill("mqtt://127.0.0.1:1");
+    await page.getByRole("button", { name: "Listen" }).click();
+    await page.getByRole("alert").getByText(/broker/).waitFor();
+    await page.getByRole("tab", { name: "Document" }).click();
+    assert.match(await page.getByRole("textbox", { name: "Document" }).inputValue(), /mqtt:\/\/127.0.0.1:1/);
+    await done(page, true);
+  });
+});
