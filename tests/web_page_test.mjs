@@ -43,7 +43,7 @@ describe("the browser app", { skip: skip || false }, () => {
     await page.keyboard.press("Enter");
     const panel = page.getByRole("complementary");
     await panel.getByRole("heading", { name: "Filler, Line 1" }).waitFor();
-    await panel.getByText(/ rpm$/).waitFor();
+    await panel.getByText(/rpm$/).waitFor();
     await panel.getByText("Maker").hover();
     await panel.getByRole("button", { name: "Change Maker" }).click();
     await panel.getByRole("textbox", { name: "Maker" }).fill("Another house");

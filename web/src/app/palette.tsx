@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command palette (Ctrl K): twins, views, worlds, actions, one line to all of them. Views add their own actions.
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Box, CornerDownLeft, Globe, type LucideIcon } from "lucide-preact";
 import { search } from "~/api/catalogue";
@@ -77,17 +77,25 @@ function listOf(text: string): Command[] {
 
 export function Palette() {
   const ref = useRef<HTMLDialogElement>(null);
+  const field = useRef<HTMLInputElement>(null);
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
   const open = paletteOpen.value;
-  useEffect(() => {
-    const d = ref.current!;
-    if (open && !d.open) {
-      setText("");
-      setAt(0);
-      d.showModal();
-    } else if (!open && d.open) d.close();
-  }, [open]);
+  // At once and not with the next picture: whoever types on must find the field there.
+  useEffect(
+    () =>
+      effect(() => {
+        const d = ref.current!;
+        if (paletteOpen.value && !d.open) {
+          field.current!.value = "";
+          setText("");
+          setAt(0);
+          d.showModal();
+          field.current!.focus();
+        } else if (!paletteOpen.value && d.open) d.close();
+      }),
+    [],
+  );
   const list = useMemo<Command[]>(() => (open ? listOf(text) : []), [open, text, extra.value, worlds.value]);
   const choose = (c: Command | undefined) => {
     if (!c) return;
@@ -116,44 +124,42 @@ export function Palette() {
       onClose={() => (paletteOpen.value = false)}
       onClick={(e) => e.target === ref.current && (paletteOpen.value = false)}
     >
-      {open && (
-        <div onKeyDown={key}>
-          <input
-            role="combobox"
-            aria-expanded="true"
-            aria-controls="palette-list"
-            aria-activedescendant={list[at] ? "palette-" + at : undefined}
-            aria-label={words.search}
-            placeholder={words.searchHint}
-            value={text}
-            autoFocus
-            onInput={(e) => {
-              setText(e.currentTarget.value);
-              setAt(0);
-            }}
-          />
-          <div role="listbox" id="palette-list" aria-label={words.search}>
-            {list.map((c, i) => (
-              <div
-                key={c.id}
-                id={"palette-" + i}
-                role="option"
-                aria-selected={i === at}
-                class="menu-item"
-                onClick={() => choose(c)}
-                onPointerMove={() => setAt(i)}
-              >
-                {c.icon && <Icon of={c.icon} />}
-                <span class="ellipsis">{c.title}</span>
-                <span class="grow ellipsis quiet small">{c.hint}</span>
-                {c.keys?.split(" ").map((k) => <span class="key">{k}</span>)}
-                {i === at && <Icon of={CornerDownLeft} size={13} />}
-              </div>
-            ))}
-            {!list.length && <div class="menu-title">{words.nothingFound(text)}</div>}
-          </div>
+      <div onKeyDown={key}>
+        <input
+          ref={field}
+          role="combobox"
+          aria-expanded="true"
+          aria-controls="palette-list"
+          aria-activedescendant={list[at] ? "palette-" + at : undefined}
+          aria-label={words.search}
+          placeholder={words.searchHint}
+          value={text}
+          onInput={(e) => {
+            setText(e.currentTarget.value);
+            setAt(0);
+          }}
+        />
+        <div role="listbox" id="palette-list" aria-label={words.search}>
+          {list.map((c, i) => (
+            <div
+              key={c.id}
+              id={"palette-" + i}
+              role="option"
+              aria-selected={i === at}
+              class="menu-item"
+              onClick={() => choose(c)}
+              onPointerMove={() => setAt(i)}
+            >
+              {c.icon && <Icon of={c.icon} />}
+              <span class="ellipsis">{c.title}</span>
+              <span class="grow ellipsis quiet small">{c.hint}</span>
+              {c.keys?.split(" ").map((k) => <span class="key">{k}</span>)}
+              {i === at && <Icon of={CornerDownLeft} size={13} />}
+            </div>
+          ))}
+          {!list.length && <div class="menu-title">{words.nothingFound(text)}</div>}
         </div>
-      )}
+      </div>
     </dialog>
   );
 }
