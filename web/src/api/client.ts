@@ -42,7 +42,7 @@ export interface Options {
   world?: string; // "" or missing: no prefix
   query?: Query;
   signal?: AbortSignal;
-  type?: string; // of a text body; JSON otherwise
+  type?: string; // of a text or a file as the body; JSON otherwise
   headers?: Record<string, string>;
 }
 
@@ -50,7 +50,7 @@ async function send(method: string, path: string, body: unknown, o: Options): Pr
   const headers: Record<string, string> = { ...o.headers };
   let data: BodyInit | undefined;
   if (body !== undefined) {
-    data = typeof body === "string" && o.type ? body : JSON.stringify(body);
+    data = body instanceof Blob || (typeof body === "string" && o.type) ? body : JSON.stringify(body);
     headers["Content-Type"] = o.type ?? "application/json";
   }
   let reply: Response;

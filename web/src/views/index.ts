@@ -8,6 +8,7 @@ import {
   ChartNetwork,
   GitFork,
   LayoutDashboard,
+  Map,
   MessageCircleQuestionMark,
   Scale,
   Shapes,
@@ -29,6 +30,7 @@ export interface View {
 export const views: readonly View[] = [
   { id: "overview", title: words.views.overview, icon: LayoutDashboard, key: "o", load: () => import("./overview") },
   { id: "graph", title: words.views.graph, icon: ChartNetwork, key: "g", load: () => import("./graph") },
+  { id: "map", title: words.views.map, icon: Map, key: "p", load: () => import("./map") },
   { id: "twin", title: words.views.twins, icon: Boxes, key: "t", load: () => import("./twin") },
   { id: "whatif", title: words.views.whatif, icon: GitFork, key: "w", load: () => import("./whatif") },
   {

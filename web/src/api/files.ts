@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files that the server keeps for pages: plans, scenes, layers of maps, and the documents that say which twin is where.
+import { signal } from "@preact/signals";
+import { useEffect, useState } from "preact/hooks";
+import { api, ApiError, wordsOf } from "./client";
+
+export interface FileEntry {
+  name: string;
+  type: string;
+  bytes: number;
+  updated: string;
+}
+
+export interface Place {
+  x: number; // metres from the left
+  y: number; // metres from the top
+  angle?: number; // degrees, clockwise
+  size?: number | [number, number]; // metres: across, or width and depth
+}
+
+export interface PlanDoc {
+  title?: string;
+  image: string;
+  width: number;
+  height: number;
+  at: Record<string, Place>;
+}
+
+export interface SceneDoc {
+  title?: string;
+  model: string;
+  nodes: Record<string, string>;
+  camera?: { position: [number, number, number]; target: [number, number, number] };
+}
+
+export interface MapDoc {
+  title?: string;
+  layers: string[];
+  centre?: [number, number];
+  zoom?: number;
+}
+
+export type DocKind = "plan" | "scene" | "map";
+export interface Docs {
+  plan: PlanDoc;
+  scene: SceneDoc;
+  map: MapDoc;
+}
+
+/** null: not read yet. */
+export const files = signal<readonly FileEntry[] | null>(null);
+export const filesError = signal("");
+
+const TYPES: Record<string, string> = {
+  svg: "image/svg+xml",
+  png: "image/png",
+  webp: "image/webp",
+  jpg: "image/jpeg",
+  jpeg: "image/jpeg",
+  glb: "model/gltf-binary",
+  gltf: "model/gltf+json",
+  geojson: "application/geo+json",
+  json: "application/json",
+};
+export const LARGEST = 16 << 20;
+
+export const typeOfName = (name: string): string | undefined => TYPES[name.split(".").pop()?.toLowerCase() ?? ""];
+export const fileUrl = (name: string): string => "/files/" + encodeURIComponent(name);
+export const docName = (stem: string, kind: DocKind): string => `${stem}.${kind}.json`;
+
+export async function readFiles(): Promise<void> {
+  try {
+    files.value = (await api.get<{ value: FileEntry[] }>("/files")).value;
+    filesError.value = "";
+  } catch (e) {
+    if (e instanceof ApiError && e.status === 404) files.value = [];
+    else filesError.value = wordsOf(e);
+  }
+}
+
+let reading: Promise<void> | undefined;
+/** The list, read when the first view that shows files is opened. */
+export function useFiles(): readonly FileEntry[] | null {
+  useEffect(() => {
+    reading ??= readFiles().finally(() => (reading = undefined));
+  }, []);
+  return files.value;
+}
+
+export const docsOf = (kind: DocKind): string[] =>
+  (files.value ?? []).map((f) => f.name).filter((n) => n.endsWith(`.${kind}.json`));
+
+export async function putFile(name: string, body: Blob | string): Promise<void> {
+  const type = typeOfName(name) ?? "application/json";
+  await api.put(fileUrl(name), body instanceof Blob ? body.slice(0, body.size, type) : body, { type });
+  await readFiles();
+}
+
+export const putDoc = (name: string, doc: unknown): Promise<void> => putFile(name, JSON.stringify(doc, null, 1) + "\n");
+
+export async function deleteFile(name: string): Promise<void> {
+  await api.delete(fileUrl(name));
+  await readFiles();
+}
+
+export interface Read<T> {
+  doc?: T;
+  error?: unknown;
+}
+
+/** A document, read anew when it was written. */
+export function useDoc<K extends DocKind>(_kind: K, name: string): Read<Docs[K]> {
+  const [state, set] = useState<Read<Docs[K]> & { of?: string }>({});
+  const stamp = files.value?.find((f) => f.name === name)?.updated ?? "";
+  useEffect(() => {
+    if (!name) return;
+    const abort = new AbortController();
+    api.get<Docs[K]>(fileUrl(name), { signal: abort.signal }).then(
+      (doc) => set({ doc, of: name }),
+      (error: unknown) => !abort.signal.aborted && set({ error, of: name }),
+    );
+    return () => abort.abort();
+  }, [name, stamp]);
+  return state.of === name ? state : {};
+}

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: Apache-2.0
+// The drawn map: MapLibre for ground, layers and marks; names and numbers on a canvas of our own above it, since
+// MapLibre draws letters only with glyphs from a server.
+import type * as GeoJSON from "geojson";
+import { fit, type Box, type Label } from "~/ui/labels";
+import { CLUSTERED, lookOf, styleOf, type Layer, type Look } from "./geostyle";
+import { degrees, graticule } from "./graticule";
+import maplibre, { type GeoJSONSource, type MapLibreMap } from "./maplibre";
+
+export interface Spot {
+  id: string;
+  label: string;
+  value: string; // "" or what is written under the name
+  lon: number;
+  lat: number;
+  colour: string;
+  bad: boolean;
+}
+
+export interface Camera {
+  lon: number;
+  lat: number;
+  zoom: number;
+}
+
+export interface Picked {
+  click(id: string): void;
+  open(id: string): void;
+  empty(): void;
+  moved(c: Camera): void;
+}
+
+interface Cluster {
+  lon: number;
+  lat: number;
+  count: number;
+}
+
+const FONT = "Inter Variable, system-ui, sans-serif";
+const LABELS_MOST = 400; // of the marks in view: more would not fit anyway
+
+export class GeoStage {
+  readonly map: MapLibreMap;
+  private readonly over: HTMLCanvasElement;
+  private spots: readonly Spot[] = [];
+  private layers: readonly Layer[] = [];
+  private trails: GeoJSON.FeatureCollection = { type: "FeatureCollection", features: [] };
+  private chosen = "";
+  private hovered = "";
+  private many = false;
+  private clusters: Cluster[] = [];
+  private alone: Set<string> | null = null; // of many: those that stand alone
+  private styled = false;
+  private grid: ReturnType<typeof graticule> | null = null;
+
+  constructor(
+    box: HTMLElement,
+    private look: Look,
+    camera: Camera | null,
+    private readonly on: Picked,
+    name: string,
+  ) {
+    this.map = new maplibre.Map({
+      container: box,
+      style: styleOf([], false, look),
+      center: camera ? [camera.lon, camera.lat] : [0, 20],
+      zoom: camera?.zoom ?? 1,
+      attributionControl: false,
+      fadeDuration: 0,
+      maxZoom: 20,
+      dragRotate: false,
+      pitchWithRotate: false,
+      locale: { "Map.Title": name },
+    });
+    this.map.touchZoomRotate.disableRotation();
+    this.over = document.createElement("canvas");
+    this.over.className = "stage-over";
+    box.append(this.over);
+    this.map.on("style.load", () => this.fill());
+    this.map.on("render", () => this.draw());
+    this.map.on("move", () => this.net());
+    this.map.on("idle", () => this.group());
+    this.map.on("moveend", () => on.moved(this.camera()));
+    this.map.on("click", (e) => void this.click(e.point));
+    this.map.on("mousemove", (e) => this.hover(e.point));
+    this.map.on("dblclick", (e) => {
+      const id = this.at(e.point)?.properties?.id as string | undefined;
+      if (id) e.preventDefault(), on.open(id);
+    });
+  }
+
+  camera(): Camera {
+    const c = this.map.getCenter();
+    return { lon: c.lng, lat: c.lat, zoom: this.map.getZoom() };
+  }
+
+  setLook(dark: boolean): void {
+    this.look = lookOf(dark);
+    this.restyle();
+  }
+
+  setLayers(layers: readonly Layer[]): void {
+    this.layers = layers;
+    this.restyle();
+  }
+
+  private restyle(): void {
+    this.styled = false;
+    this.map.setStyle(styleOf(this.layers, this.many, this.look), { diff: false });
+  }
+
+  setSpots(spots: readonly Spot[]): void {
+    this.spots = spots;
+    const many = spots.length > CLUSTERED;
+    if (many !== this.many) {
+      this.many = many;
+      this.restyle();
+    } else this.fillSpots();
+  }
+
+  setTrails(trails: GeoJSON.FeatureCollection): void {
+    this.trails = trails;
+    if (this.styled) this.source("trails")?.setData(trails);
+  }
+
+  private source(name: string): GeoJSONSource | undefined {
+    return this.map.getSource(name) as GeoJSONSource | undefined;
+  }
+
+  private fill(): void {
+    this.styled = true;
+    this.fillSpots();
+    this.source("trails")?.setData(this.trails);
+    this.net();
+    this.ring();
+  }
+
+  private fillSpots(): void {
+    if (!this.styled) return;
+    this.source("twins")?.setData({
+      type: "FeatureCollection",
+      features: this.spots.map((s) => ({
+        type: "Feature",
+        properties: { id: s.id, colour: s.colour, bad: s.bad ? 1 : 0 },
+        geometry: { type: "Point", coordinates: [s.lon, s.lat] },
+      })),
+    });
+  }
+
+  private ring(): void {
+    if (this.styled)
+      this.map.setFilter("ring", ["all", ["!", ["has", "point_count"]], ["==", ["get", "id"], this.chosen]]);
+  }
+
+  choose(id: string, jump: boolean): void {
+    this.chosen = id;
+    this.ring();
+    const s = this.spots.find((x) => x.id === id);
+    if (!s || !jump) return;
+    const b = this.map.getBounds();
+    const seen = b.contains([s.lon, s.lat]);
+    if (!seen || (this.many && this.map.getZoom() < 12))
+      this.map.easeTo({
+        center: [s.lon, s.lat],
+        zoom: Math.max(this.map.getZoom(), this.many ? 13 : 9),
+        duration: 300,
+      });
+  }
+
+  /** Everything there is in view. */
+  fitAll(animate = true): void {
+    const b = new maplibre.LngLatBounds();
+    for (const s of this.spots) b.extend([s.lon, s.lat]);
+    if (b.isEmpty()) return;
+    this.map.fitBounds(b, {
+      padding: { top: 90, bottom: 60, left: 70, right: 110 },
+      maxZoom: 14,
+      duration: animate ? 300 : 0,
+    });
+  }
+
+  goTo(c: Camera): void {
+    this.map.jumpTo({ center: [c.lon, c.lat], zoom: c.zoom });
+  }
+
+  private net(): void {
+    if (!this.styled) return;
+    const b = this.map.getBounds();
+    this.grid = graticule({ west: b.getWest(), south: b.getSouth(), east: b.getEast(), north: b.getNorth() });
+    this.source("grid")?.setData(this.grid.lines);
+  }
+
+  private at(p: { x: number; y: number }) {
+    if (!this.styled) return undefined;
+    return this.map.queryRenderedFeatures(
+      [
+        [p.x - 6, p.y - 6],
+        [p.x + 6, p.y + 6],
+      ],
+      { layers: ["twins", "clusters"] },
+    )[0];
+  }
+
+  private async click(p: { x: number; y: number }): Promise<void> {
+    const f = this.at(p);
+    if (!f) return this.on.empty();
+    if (f.properties?.id) return this.on.click(f.properties.id as string);
+    const zoom = await this.source("twins")!.getClusterExpansionZoom(f.properties?.cluster_id as number);
+    const [lon, lat] = (f.geometry as GeoJSON.Point).coordinates as [number, number];
+    this.map.easeTo({ center: [lon, lat], zoom: zoom + 0.2, duration: 300 });
+  }
+
+  private hover(p: { x: number; y: number }): void {
+    const f = this.at(p);
+    this.map.getCanvas().style.cursor = f ? "pointer" : "";
+    const id = (f?.properties?.id as string | undefined) ?? "";
+    if (id === this.hovered) return;
+    this.hovered = id;
+    this.draw();
+  }
+
+  /** What MapLibre drew together, to write numbers on it. */
+  private group(): void {
+    if (!this.many || !this.styled) {
+      this.alone = null;
+      this.clusters = [];
+      return;
+    }
+    const seen = this.map.queryRenderedFeatures({ layers: ["twins", "clusters"] });
+    this.alone = new Set();
+    const by = new Map<number, Cluster>();
+    for (const f of seen) {
+      const [lon, lat] = (f.geometry as GeoJSON.Point).coordinates as [number, number];
+      if (f.properties?.id) this.alone.add(f.properties.id as string);
+      else by.set(f.properties?.cluster_id as number, { lon, lat, count: f.properties?.point_count as number });
+    }
+    this.clusters = [...by.values()];
+    this.draw();
+  }
+
+  private draw(): void {
+    const ratio = devicePixelRatio;
+    const { clientWidth: w, clientHeight: h } = this.over;
+    if (this.over.width !== Math.round(w * ratio) || this.over.height !== Math.round(h * ratio)) {
+      this.over.width = Math.round(w * ratio);
+      this.over.height = Math.round(h * ratio);
+    }
+    const ctx = this.over.getContext("2d")!;
+    ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+    ctx.clearRect(0, 0, w, h);
+    this.drawDegrees(ctx, w, h);
+    this.drawTexts(ctx, w, h);
+  }
+
+  private drawDegrees(ctx: CanvasRenderingContext2D, w: number, h: number): void {
+    if (!this.grid) return;
+    ctx.font = `400 11px ${FONT}`;
+    ctx.fillStyle = this.look.quiet;
+    ctx.textBaseline = "middle";
+    ctx.textAlign = "center";
+    for (const lon of this.grid.lons) {
+      const { x } = this.map.project([lon, this.map.getCenter().lat]);
+      if (x > 240 && x < w - 80) ctx.fillText(degrees(lon, this.grid.step, "E", "W"), x, h - 10);
+    }
+    ctx.textAlign = "right";
+    for (const lat of this.grid.lats) {
+      const { y } = this.map.project([this.map.getCenter().lng, lat]);
+      if (y > 70 && y < h - 160) ctx.fillText(degrees(lat, this.grid.step, "N", "S"), w - 8, y - 8);
+    }
+  }
+
+  private drawTexts(ctx: CanvasRenderingContext2D, w: number, h: number): void {
+    const marks: Box[] = [];
+    const labels: (Label & { text: string; value: string; kind: "twin" | "place"; rest: boolean })[] = [];
+    const measure = (text: string, font: string) => ((ctx.font = font), ctx.measureText(text).width);
+    ctx.textBaseline = "middle";
+    for (const c of this.clusters) {
+      const p = this.map.project([c.lon, c.lat]);
+      ctx.font = `600 12px ${FONT}`;
+      ctx.textAlign = "center";
+      ctx.fillStyle = this.look.text;
+      ctx.fillText(String(c.count), p.x, p.y + 0.5);
+      marks.push({ x: p.x - 16, y: p.y - 16, w: 32, h: 32 });
+    }
+    let shown = 0;
+    for (const s of this.spots) {
+      if (this.alone && !this.alone.has(s.id)) continue;
+      const p = this.map.project([s.lon, s.lat]);
+      if (p.x < -20 || p.y < -20 || p.x > w + 20 || p.y > h + 20) continue;
+      marks.push({ x: p.x - 7, y: p.y - 7, w: 14, h: 14 });
+      if (++shown > LABELS_MOST) continue;
+      const font = `550 12px ${FONT}`;
+      const width = Math.max(measure(s.label, font), s.value ? measure(s.value, `600 11px ${FONT}`) : 0);
+      labels.push({
+        x: p.x,
+        y: p.y,
+        gap: 11,
+        w: width + 4,
+        h: s.value ? 29 : 16,
+        rank: s.id === this.chosen ? 9 : s.id === this.hovered ? 8 : s.bad ? 7 : 5,
+        text: s.label,
+        value: s.value,
+        kind: "twin",
+        rest: false,
+      });
+    }
+    this.places(labels, measure);
+    fit(labels, marks, w, h).forEach((b, i) => b && this.text(ctx, labels[i]!, b));
+  }
+
+  /** Names that the layers' points have. */
+  private places(
+    out: (Label & { text: string; value: string; kind: "twin" | "place"; rest: boolean })[],
+    measure: (text: string, font: string) => number,
+  ): void {
+    const zoom = this.map.getZoom();
+    for (const l of this.layers)
+      for (const f of l.data.features) {
+        const name = f.properties?.name as string | undefined;
+        if (!name || f.geometry.type !== "Point") continue;
+        const rank = Number(f.properties?.rank ?? 2);
+        if (zoom < 6 + rank) continue;
+        const p = this.map.project(f.geometry.coordinates as [number, number]);
+        const size = rank <= 1 ? 13 : 12;
+        out.push({
+          x: p.x,
+          y: p.y,
+          gap: 0,
+          w: measure(name, `500 ${size}px ${FONT}`) + 4,
+          h: 16,
+          rank: 3 - rank / 10,
+          text: name,
+          value: "",
+          kind: "place",
+          rest: rank > 1,
+        });
+      }
+  }
+
+  private text(
+    ctx: CanvasRenderingContext2D,
+    l: { text: string; value: string; kind: "twin" | "place"; rest: boolean },
+    b: Box,
+  ): void {
+    const place = l.kind === "place";
+    ctx.textAlign = "left";
+    ctx.lineJoin = "round";
+    ctx.lineWidth = 3;
+    ctx.strokeStyle = this.look.halo;
+    const write = (text: string, font: string, colour: string, y: number) => {
+      ctx.font = font;
+      ctx.fillStyle = colour;
+      ctx.strokeText(text, b.x + 2, y);
+      ctx.fillText(text, b.x + 2, y);
+    };
+    const weight = place ? `500 ${l.rest ? 12 : 13}px` : "550 12px";
+    write(l.text, `${weight} ${FONT}`, place ? this.look.quiet : this.look.text, b.y + 8);
+    if (l.value) write(l.value, `600 11px ${FONT}`, this.look.ring, b.y + 22);
+  }
+
+  kill(): void {
+    this.map.remove();
+    this.over.remove();
+  }
+}

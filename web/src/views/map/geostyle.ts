@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a map looks without anybody's tiles: a ground, a graticule, and the layers that somebody put. Features may say
+// what they are by "kind" (water, river, wood, town, road, motorway, rail, border) or how they are drawn by
+// simplestyle's "stroke", "stroke-width", "fill".
+import type * as GeoJSON from "geojson";
+import type { ExpressionSpecification, LayerSpecification } from "maplibre-gl";
+import type { StyleSpecification } from "./maplibre";
+
+export interface Look {
+  dark: boolean;
+  ground: string;
+  grid: string;
+  text: string;
+  quiet: string;
+  halo: string;
+  ring: string;
+  bad: string;
+  cluster: string;
+}
+
+const KINDS: Record<"light" | "dark", Record<string, string>> = {
+  light: {
+    water: "#c3dcea",
+    river: "#a9cde0",
+    wood: "#dbe8d8",
+    field: "#edf0e4",
+    town: "#e0dfe3",
+    site: "#cfe6e2",
+    motorway: "#e0b981",
+    road: "#ffffff",
+    track: "#e6e2da",
+    rail: "#b5b9be",
+    border: "#c2b6cc",
+  },
+  dark: {
+    water: "#17384a",
+    river: "#1f4a61",
+    wood: "#1a2b22",
+    field: "#1b2322",
+    town: "#2b2e36",
+    site: "#16393a",
+    motorway: "#7d6540",
+    road: "#3a434a",
+    track: "#2c3338",
+    rail: "#444a52",
+    border: "#54475f",
+  },
+};
+
+export const lookOf = (dark: boolean): Look =>
+  dark
+    ? {
+        dark,
+        ground: "#14191c",
+        grid: "#232b30",
+        text: "#e4e9ec",
+        quiet: "#98a4ab",
+        halo: "#14191c",
+        ring: "#4fd1c5",
+        bad: "#ff7062",
+        cluster: "#33515c",
+      }
+    : {
+        dark,
+        ground: "#f2f4f1",
+        grid: "#e2e6e4",
+        text: "#1d262b",
+        quiet: "#59656c",
+        halo: "#ffffff",
+        ring: "#0c7c74",
+        bad: "#c62f2a",
+        cluster: "#cfe0e6",
+      };
+
+const EMPTY = { type: "FeatureCollection" as const, features: [] };
+
+const byKind = (look: Look, other: string): ExpressionSpecification =>
+  [
+    "match",
+    ["get", "kind"],
+    ...Object.entries(KINDS[look.dark ? "dark" : "light"]).flat(),
+    other,
+  ] as unknown as ExpressionSpecification;
+
+const WIDTH: ExpressionSpecification = [
+  "interpolate",
+  ["exponential", 1.5],
+  ["zoom"],
+  8,
+  ["*", 1, ["match", ["get", "kind"], "motorway", 2.4, "river", 3, "road", 1.6, "border", 1, 1]],
+  16,
+  ["*", 6, ["match", ["get", "kind"], "motorway", 2.4, "river", 5, "road", 1.8, "border", 0.4, 1]],
+];
+
+function layersOf(source: string, look: Look): LayerSpecification[] {
+  const polygon: ExpressionSpecification = ["==", ["geometry-type"], "Polygon"];
+  const line: ExpressionSpecification = ["==", ["geometry-type"], "LineString"];
+  const cased: ExpressionSpecification = ["match", ["get", "kind"], ["road", "motorway"], true, false];
+  const width: ExpressionSpecification = ["coalesce", ["get", "stroke-width"], 1.5];
+  return [
+    {
+      id: `${source}-fill`,
+      type: "fill",
+      source,
+      filter: polygon,
+      paint: {
+        "fill-color": ["coalesce", ["get", "fill"], byKind(look, look.grid)],
+        "fill-opacity": ["coalesce", ["get", "fill-opacity"], 1],
+      },
+    },
+    {
+      id: `${source}-case`,
+      type: "line",
+      source,
+      filter: ["all", line, cased],
+      layout: { "line-cap": "round", "line-join": "round" },
+      paint: { "line-color": look.dark ? "#0e1214" : "#c9ced1", "line-gap-width": WIDTH, "line-width": 1 },
+    },
+    {
+      id: `${source}-line`,
+      type: "line",
+      source,
+      filter: ["all", line, ["!", ["has", "stroke"]]],
+      layout: { "line-cap": "round", "line-join": "round" },
+      paint: { "line-color": byKind(look, look.quiet), "line-width": WIDTH },
+    },
+    {
+      id: `${source}-own`,
+      type: "line",
+      source,
+      filter: ["has", "stroke"],
+      layout: { "line-cap": "round", "line-join": "round" },
+      paint: { "line-color": ["get", "stroke"], "line-width": width },
+    },
+  ];
+}
+
+export interface Layer {
+  name: string;
+  data: GeoJSON.FeatureCollection;
+}
+
+export const CLUSTERED = 200; // twins from which on they are drawn together where they are many
+
+export function styleOf(layers: readonly Layer[], many: boolean, look: Look): StyleSpecification {
+  const sources: StyleSpecification["sources"] = {
+    grid: { type: "geojson", data: EMPTY },
+    trails: { type: "geojson", data: EMPTY },
+    twins: {
+      type: "geojson",
+      data: EMPTY,
+      promoteId: "id",
+      ...(many
+        ? { cluster: true, clusterRadius: 44, clusterMaxZoom: 16, clusterProperties: { bad: ["max", ["get", "bad"]] } }
+        : {}),
+    },
+  };
+  layers.forEach((l, i) => (sources[`own-${i}`] = { type: "geojson", data: l.data }));
+  const lone: ExpressionSpecification = ["!", ["has", "point_count"]];
+  return {
+    version: 8,
+    sources,
+    transition: { duration: 0, delay: 0 },
+    layers: [
+      { id: "ground", type: "background", paint: { "background-color": look.ground } },
+      { id: "grid", type: "line", source: "grid", paint: { "line-color": look.grid, "line-width": 1 } },
+      ...layers.flatMap((_, i) => layersOf(`own-${i}`, look)),
+      {
+        id: "trails",
+        type: "line",
+        source: "trails",
+        layout: { "line-cap": "round", "line-join": "round" },
+        paint: { "line-color": ["get", "colour"], "line-width": 3, "line-opacity": 0.65 },
+      },
+      {
+        id: "clusters",
+        type: "circle",
+        source: "twins",
+        filter: ["has", "point_count"],
+        paint: {
+          "circle-color": look.cluster,
+          "circle-radius": ["interpolate", ["linear"], ["log10", ["get", "point_count"]], 0, 12, 2, 20, 4, 30],
+          "circle-stroke-width": 2,
+          "circle-stroke-color": ["case", ["==", ["get", "bad"], 1], look.bad, look.ground],
+        },
+      },
+      {
+        id: "ring",
+        type: "circle",
+        source: "twins",
+        filter: ["all", lone, ["==", ["get", "id"], ""]],
+        paint: {
+          "circle-radius": 12,
+          "circle-color": look.ring,
+          "circle-opacity": 0.2,
+          "circle-stroke-width": 2,
+          "circle-stroke-color": look.ring,
+        },
+      },
+      {
+        id: "twins",
+        type: "circle",
+        source: "twins",
+        filter: lone,
+        layout: { "circle-sort-key": ["get", "bad"] },
+        paint: {
+          "circle-color": ["get", "colour"],
+          "circle-radius": ["interpolate", ["linear"], ["zoom"], 6, 4, 11, 6.5, 16, 8],
+          "circle-stroke-width": 2,
+          "circle-stroke-color": look.halo,
+        },
+      },
+    ],
+  };
+}

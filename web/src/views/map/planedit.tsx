@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// Placing twins on a plan: dragged, by arrow keys, added from a list, taken off. Each step is written and can be
+// undone.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Plus } from "lucide-preact";
+import { labelOf, search } from "~/api/catalogue";
+import { putDoc, type Place, type PlanDoc } from "~/api/files";
+import { select } from "~/app/route";
+import { Field, Icon } from "~/ui/basic";
+import { done, tellError } from "~/ui/toast";
+import { words } from "~/words/en";
+
+export interface Editing {
+  doc: PlanDoc | undefined; // with what is being dragged
+  on: boolean;
+  start: () => void;
+  stop: () => void;
+  grab: (e: PointerEvent, id: string, k: number) => void;
+  key: (e: KeyboardEvent, id: string, k: number) => boolean;
+  add: (id: string, at: { x: number; y: number }) => void;
+}
+
+const round = (x: number) => Math.round(x * 100) / 100;
+
+const withPlace = (doc: PlanDoc, id: string, place: Place | undefined): PlanDoc => {
+  const at = { ...doc.at };
+  if (place) at[id] = place;
+  else delete at[id];
+  return { ...doc, at };
+};
+
+const STEPS: Record<string, [number, number]> = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, -1],
+  ArrowDown: [0, 1],
+};
+
+export function useEditing(name: string, read: PlanDoc | undefined): Editing {
+  const [on, setOn] = useState(false);
+  const [doc, set] = useState<PlanDoc | undefined>(read);
+  const now = useRef<PlanDoc | undefined>(read);
+  const saving = useRef(Promise.resolve());
+  const show = (d: PlanDoc | undefined) => set((now.current = d));
+  useEffect(() => show(read), [read]);
+
+  /** Written in the order in which it was done; when it cannot be, what the server has is shown again. */
+  const write = (next: PlanDoc): Promise<void> => {
+    show(next);
+    saving.current = saving.current.then(() =>
+      putDoc(name, next).catch((e: unknown) => {
+        tellError(e);
+        show(read);
+      }),
+    );
+    return saving.current;
+  };
+  const change = (id: string, place: Place | undefined, before: Place | undefined, what: string) => {
+    void write(withPlace(now.current!, id, place));
+    done(what, () => write(withPlace(now.current!, id, before)));
+  };
+
+  const grab = (e: PointerEvent, id: string, k: number) => {
+    const before = now.current?.at[id];
+    const el = e.currentTarget as Element;
+    if (!on || !before || e.button !== 0 || !el.hasAttribute("data-grab")) return;
+    e.stopPropagation();
+    el.setPointerCapture(e.pointerId);
+    let last = before;
+    const move = (m: Event) => {
+      const { clientX, clientY } = m as PointerEvent;
+      last = {
+        ...before,
+        x: round(before.x + (clientX - e.clientX) / k),
+        y: round(before.y + (clientY - e.clientY) / k),
+      };
+      show(withPlace(now.current!, id, last));
+    };
+    const up = () => {
+      el.removeEventListener("pointermove", move);
+      el.removeEventListener("pointerup", up);
+      el.removeEventListener("pointercancel", up);
+      if (last.x !== before.x || last.y !== before.y) change(id, last, before, words.map.moved(labelOf(id)));
+    };
+    el.addEventListener("pointermove", move);
+    el.addEventListener("pointerup", up);
+    el.addEventListener("pointercancel", up);
+  };
+
+  const key = (e: KeyboardEvent, id: string, k: number): boolean => {
+    const place = now.current?.at[id];
+    if (!on || !place) return false;
+    const step = STEPS[e.key];
+    if (step) {
+      const by = (e.shiftKey ? 10 : 2) / k;
+      const next = { ...place, x: round(place.x + step[0] * by), y: round(place.y + step[1] * by) };
+      change(id, next, place, words.map.moved(labelOf(id)));
+    } else if (e.key === "Delete") change(id, undefined, place, words.map.takenOff(labelOf(id)));
+    else return false;
+    e.preventDefault();
+    e.stopPropagation();
+    return true;
+  };
+
+  return {
+    doc,
+    on,
+    start: () => setOn(true),
+    stop: () => setOn(false),
+    grab,
+    key,
+    add: (id, at) => {
+      if (!now.current) return;
+      change(id, { x: round(at.x), y: round(at.y) }, now.current.at[id], words.map.placed(labelOf(id)));
+      select(id);
+    },
+  };
+}
+
+/** What is not on the plan yet, to be put into its middle. */
+export function Editor({ edit, middle }: { edit: Editing; middle: { x: number; y: number } }) {
+  const [text, set] = useState("");
+  const found = text ? search(text, 8) : [];
+  return (
+    <section class="plan-editor card column" aria-label={words.map.edit}>
+      <p class="small quiet">{words.map.editing}</p>
+      <Field label={words.map.add} for="plan-add">
+        <input
+          id="plan-add"
+          class="input"
+          type="search"
+          value={text}
+          autocomplete="off"
+          onInput={(e) => set(e.currentTarget.value)}
+        />
+      </Field>
+      {found.length > 0 && (
+        <ul>
+          {found.map((e) => {
+            const here = Boolean(edit.doc?.at[e.id]);
+            return (
+              <li key={e.id}>
+                <button
+                  type="button"
+                  class="menu-item"
+                  title={here ? words.map.isHere : undefined}
+                  onClick={() => {
+                    if (here) select(e.id);
+                    else edit.add(e.id, middle);
+                    set("");
+                  }}
+                >
+                  {!here && <Icon of={Plus} />}
+                  <span class="grow ellipsis">{e.label}</span>
+                  <span class="tiny quiet ellipsis">{here ? words.map.isHere : e.id}</span>
+                </button>
+              </li>
+            );
+          })}
+        </ul>
+      )}
+    </section>
+  );
+}
