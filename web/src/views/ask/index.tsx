@@ -18,7 +18,7 @@ import { Plan } from "./plan";
 import { keep, remember } from "./saved";
 import { Examples, Side } from "./side";
 import { ResultTable } from "./table";
-import { shownColumns, twinsOf, type Shown } from "./units";
+import { shownColumns, twinsIn, type Shown } from "./units";
 import "./ask.css";
 
 type As = "table" | "chart" | "plan";
@@ -100,8 +100,8 @@ function CopyMenu({ rows, columns }: { rows: Found["rows"]; columns: readonly Sh
   );
 }
 
-function onGraph(found: Found): string | null {
-  const ids = [...new Set(found.rows.flatMap((r) => twinsOf(r)))].slice(0, ON_GRAPH);
+function onGraph(rows: Found["rows"], columns: readonly Shown[]): string | null {
+  const ids = [...new Set(rows.flatMap((r) => columns.flatMap((c) => twinsIn(r, c))))].slice(0, ON_GRAPH);
   if (!ids.length) return null;
   const list = ids.map((id) => `'${id.replaceAll(/['\\]/g, "\\$&")}'`).join(", ");
   return hrefOf({ view: "graph", params: { where: `$dtId IN [${list}]` } });
@@ -112,7 +112,7 @@ function Result({ found, more, as }: { found: Found; more: (all: boolean) => Pro
     () => shownColumns(found.columns, found.rows, found.query),
     [found.columns, found.rows, found.query, models.value], // units come with the models
   );
-  const graph = useMemo(() => onGraph(found), [found.rows]);
+  const graph = useMemo(() => onGraph(found.rows, columns), [found.rows, columns]);
   if (found.error && !found.rows.length) return found.mistakes.length ? null : <Wrong error={found.error} />;
   if (found.busy && !found.rows.length && !found.plan) return <Skeleton lines={6} />;
   const shown = as === "chart" && !drawable(columns) ? "table" : as;
@@ -158,7 +158,7 @@ function Result({ found, more, as }: { found: Found; more: (all: boolean) => Pro
       )}
       {found.token !== null && !found.plan && (
         <footer class="row ask-more">
-          <Button onClick={() => void more(false)} busy={found.busy}>
+          <Button onClick={() => void more(false)} busy={found.busy} disabled={n >= MOST}>
             {words.ask.more}
           </Button>
           <Button onClick={() => void more(true)} busy={found.busy} disabled={n >= MOST}>

@@ -10,7 +10,7 @@ import { Empty } from "~/ui/basic";
 import { Chart, type Line } from "~/ui/chart";
 import { words } from "~/words/en";
 import * as format from "~/format";
-import { twinsOf, type Shown } from "./units";
+import { twinsIn, type Shown } from "./units";
 
 const LINES = 8;
 const BARS = 60;
@@ -25,7 +25,7 @@ const namesOf = (columns: readonly Shown[]) =>
 
 function nameIn(row: Row, c: Shown | undefined): string {
   if (!c) return "";
-  const twin = twinsOf(row, c.key)[0];
+  const twin = twinsIn(row, c)[0];
   if (twin) return labelOf(twin);
   const v = row[c.key];
   if (typeof v === "string" && v.startsWith("dtmi:")) return modelName(v);
@@ -73,7 +73,7 @@ function Bars({ rows, name, measure }: { rows: readonly Row[]; name: Shown | und
       </figcaption>
       <div role="list">
         {list.map((r, i) => {
-          const twin = name ? twinsOf(r, name.key)[0] : undefined;
+          const twin = name ? twinsIn(r, name)[0] : undefined;
           const text = nameIn(r, name) || String(i + 1);
           const v = values[i]!;
           return (

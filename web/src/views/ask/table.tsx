@@ -11,9 +11,13 @@ import { density } from "~/app/prefs";
 import { Icon } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
-import { twinsOf, type Shown } from "./units";
+import { twinsIn, type Shown } from "./units";
 
 const AHEAD = 12; // rows drawn beyond what is seen
+
+/** "PT10M" in ms; NaN for what is no duration. */
+const spanOf = (v: Value | undefined): number =>
+  typeof v === "string" && /^-?P[\dT]/.test(v) ? format.isoDuration(v.replace("-", "")) * (v[0] === "-" ? -1 : 1) : NaN;
 
 const order = (v: Value | undefined): [number, number | string] =>
   v === undefined || v === null
@@ -22,7 +26,9 @@ const order = (v: Value | undefined): [number, number | string] =>
       ? [1, Number(v)]
       : typeof v === "number"
         ? [2, v]
-        : [3, typeof v === "string" ? v : JSON.stringify(v)];
+        : !Number.isNaN(spanOf(v))
+          ? [2, spanOf(v)]
+          : [3, typeof v === "string" ? v : JSON.stringify(v)];
 
 export function sorted(rows: readonly Row[], key: string, down: boolean): Row[] {
   if (!key) return [...rows];
@@ -58,7 +64,7 @@ function Cell({ row, c }: { row: Row; c: Shown }) {
   const v = row[c.key];
   if (v === undefined) return <span class="quiet">–</span>;
   if (c.kind === "twin") {
-    const ids = twinsOf(row, c.key);
+    const ids = twinsIn(row, c);
     const id = ids.length === 1 ? ids[0]! : "";
     if (ids.length)
       return (
@@ -70,6 +76,7 @@ function Cell({ row, c }: { row: Row; c: Shown }) {
   if (typeof v === "string" && v.startsWith("dtmi:")) return <span title={v}>{modelName(v)}</span>;
   if (c.kind === "time" && typeof v === "string") return <time title={format.exactTime(v)}>{format.time(v)}</time>;
   if (c.kind === "number" && typeof v === "number") return <span title={String(v)}>{format.value(v, "", 4)}</span>;
+  if (!Number.isNaN(spanOf(v))) return <span title={String(v)}>{format.duration(spanOf(v))}</span>;
   return <span title={typeof v === "string" ? v : JSON.stringify(v)}>{format.value(v)}</span>;
 }
 
@@ -94,6 +101,7 @@ export function ResultTable({ rows, columns }: { rows: readonly Row[]; columns: 
     });
   const to = Math.min(list.length, seen.to);
   const here = selected.value;
+  const first = columns.find((c) => c.kind === "twin");
   return (
     <div ref={box} class="scroll ask-table" onScroll={look} tabIndex={0} role="group" aria-label={words.ask.rows}>
       <table class="table" aria-rowcount={list.length}>
@@ -118,7 +126,7 @@ export function ResultTable({ rows, columns }: { rows: readonly Row[]; columns: 
         <tbody>
           {seen.from > 0 && <tr style={{ height: seen.from * height }} aria-hidden="true" />}
           {list.slice(seen.from, to).map((r, i) => {
-            const own = here ? twinsOf(r) : [];
+            const own = here && first ? twinsIn(r, first) : [];
             return (
               <tr key={seen.from + i} aria-selected={own[0] === here && here !== "" ? true : undefined}>
                 {columns.map((c) => (

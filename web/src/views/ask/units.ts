@@ -19,16 +19,16 @@ const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d/;
 const isDoc = (v: Value | undefined): v is { [k: string]: Value } =>
   typeof v === "object" && v !== null && !Array.isArray(v);
 
-/** Whatever a row says of twins: itself, a column of ids, documents of twins, a path. */
-export function twinsOf(row: Row, key?: string): string[] {
-  const out: string[] = [];
-  for (const [k, v] of Object.entries(row)) {
-    if (key !== undefined && k !== key) continue;
-    if (["$dtId", "$sourceId", "$targetId"].includes(k) && typeof v === "string") out.push(v);
-    else if (isDoc(v) && typeof v.$dtId === "string") out.push(v.$dtId);
-    else if (isDoc(v) && Array.isArray(v.twins)) out.push(...v.twins.filter((t): t is string => typeof t === "string"));
-  }
-  return out;
+const IDS = ["$dtId", "$sourceId", "$targetId"];
+
+/** The twins that a row names in a column: an id, a document of one, a path. */
+export function twinsIn(row: Row, c: Shown): string[] {
+  if (c.kind !== "twin") return [];
+  const v = row[c.key];
+  if (typeof v === "string") return [v];
+  if (isDoc(v) && typeof v.$dtId === "string") return [v.$dtId];
+  if (isDoc(v) && Array.isArray(v.twins)) return v.twins.filter((t): t is string => typeof t === "string");
+  return [];
 }
 
 function unitOf(path: string): string {
@@ -53,7 +53,7 @@ function kindOf(key: string, rows: readonly Row[]): Kind {
     else if (isDoc(v) && (v.$dtId !== undefined || Array.isArray(v.twins))) twins++;
   }
   if (!all) return "text";
-  if (["$dtId", "$sourceId", "$targetId"].includes(key) || twins > all / 2) return "twin";
+  if (IDS.includes(key) || twins > all / 2) return "twin";
   return numbers > all / 2 ? "number" : times > all / 2 ? "time" : "text";
 }
 
@@ -66,8 +66,8 @@ export function shownColumns(columns: readonly string[] | undefined, rows: reado
   }
   const paths = new Map(columnsOf(query).map((c) => [c.name, c.path]));
   return keys.map((key) => {
-    const kind = kindOf(key, rows);
     const path = paths.get(key) ?? (columns?.length ? "" : key);
+    const kind = IDS.includes(path.split(".").pop()!) ? "twin" : kindOf(key, rows);
     return { key, kind, unit: kind === "number" && path ? unitOf(path) : "" };
   });
 }
