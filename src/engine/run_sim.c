@@ -148,6 +148,7 @@ static void take_notes(Run *r) {
 static Err make_engines(Run *r, View *v, Kpis **kpis, Diag *d) {
     RatesOptions o = r->solver;
     o.watch_s = (double)r->output_ns / 1e9;
+    o.brief = true;
     TRY(sim_model_make(&r->model, v, r->engine->registry, &o, d));
     TRY(kpis_make(v, r->model.rates, r->kpi_names, kpis, d));
     take_notes(r);

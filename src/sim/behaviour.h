@@ -93,7 +93,8 @@ typedef struct RatesAsk {
     Str unit;      // "": that of the property, or SI; a unit of measure; else a label for what has no dimension
     bool integral; // the unit is that of the integral over time
     bool extremes; // least and most are wanted
-    bool present;  // what it is at the end is wanted: with RatesOptions.brief that alone is known
+    // What it is at the end is wanted: with RatesOptions.brief that alone is told, and `known` as of instants.
+    bool present;
 } RatesAsk;
 typedef struct RatesMeasure {
     double factor, offset; // SI = value * factor + offset; of integrals without the offset

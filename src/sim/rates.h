@@ -56,7 +56,8 @@ typedef struct DelayState {
 } DelayState;
 
 // What is watched, by watch and lane. What lies before `since` is in sums; a watch that moves by events alone has been
-// `now` since then, of another it is counted up to `end` as well, beside: the tail, taken over at the next instant.
+// `now` since then, of another it is counted up to `end` as well, beside: the tail, taken over at the next instant. Of
+// one that is wanted as of the end alone `since` is the last instant, and `tail` what it was there.
 typedef struct Tally {
     double since, now;
     double sum, sum_low, lost, lost_low; // lost: seconds without a value. Each with what rounding left over

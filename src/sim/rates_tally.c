@@ -67,6 +67,14 @@ static void count_still(Tally *x, double t) {
     widen(&x->least, &x->most, x->now);
 }
 
+static bool at_ends(const RatesWatch *w) { return w->flows && !w->counted; }
+
+// Of what is wanted as of the end alone: by the last instant it had a value, or none, up to t.
+static void count_known(Tally *x, double t) {
+    if (t > x->since && !(x->tail == x->tail)) add(&x->lost, &x->lost_low, t - x->since);
+    x->since = t;
+}
+
 static void tail_clear(Tally *x, double t) {
     x->end = t;
     x->tail = x->tail_lost = 0;
@@ -562,6 +570,7 @@ void tally_init(Call *c) {
             *y = (Tally){.since = c->t, .least = (double)NAN, .most = (double)NAN};
             tail_clear(y, c->t);
             y->now = value_at(c, &c->r->watches[w], lane, c->t, NULL);
+            if (at_ends(&c->r->watches[w])) y->tail = y->now;
         }
     }
 }
@@ -586,8 +595,10 @@ void tally_look(Call *c) {
             double v = value_at(c, watch, lane, c->t, NULL);
             if (!watch->flows && memcmp(&v, &y->now, sizeof v) == 0) continue;
             if (!watch->flows) count_still(y, c->t);
+            if (at_ends(watch)) count_known(y, c->t);
             y->now = v;
             tail_clear(y, c->t);
+            if (at_ends(watch)) y->tail = v;
         }
     }
 }
@@ -632,7 +643,8 @@ void tally_soil(Call *c, uint32_t role, uint32_t elem) {
 void tally_read(const Rates *r, const Layout *l, const void *state, uint32_t watch, uint32_t lane, double t,
                 RatesWatched *out) {
     Tally y = ((const Tally *)(const void *)((const char *)state + l->tallies))[(size_t)watch * l->lanes + lane];
-    if (r->watches[watch].flows) tail_take(&y);
+    if (r->watches[watch].counted) tail_take(&y);
+    else if (r->watches[watch].flows) count_known(&y, t);
     else if (t > y.since) count_still(&y, t);
     else widen(&y.least, &y.most, y.now);
     *out = (RatesWatched){.now = y.now, .sum = y.sum + y.sum_low, .known = t - (y.lost + y.lost_low)};

@@ -373,6 +373,25 @@ static void brief(void **state) {
     }
 }
 
+// Nothing is counted of what moves but the time with a value, from instant to instant.
+static void brief_known(void **state) {
+    (void)state;
+    Rig t;
+    rig_open(&t);
+    rig_twin(&t, "a", "Cell", "'on':true,'x':1");
+    rig_behaviour(&t, "d", "{'twin':'a','say':['der(x) = 1','every 10s do on = NOT on']}");
+    rig_must(&t, rig_make(&t, &(RatesOptions){.brief = true}));
+    rig_must(&t, ask(&t, "a", (RatesAsk){.text = STR("x / IF(on, 1, 0)"), .present = true}));
+    t.s = rig_sim(&t, 1, 1);
+    rig_must(&t, rig_start_sim(&t, t.s));
+    rig_must(&t, rig_run(&t, 75));
+    assert_true(of(&t, 0).known == 40 && isnan(of(&t, 0).now)); // 0-10, 20-30, 40-50, 60-70
+    rig_must(&t, rig_run(&t, 83));
+    NEAR(of(&t, 0).now, 84, 1e-9);
+    assert_true(of(&t, 0).known == 43);
+    rig_close(&t);
+}
+
 // ---- units ----------------------------------------------------------------------------------------------------------
 
 static void refused(Rig *t, RatesAsk a, Err want, const char *part) {
@@ -443,6 +462,7 @@ int main(void) {
         cmocka_unit_test(extremes),         cmocka_unit_test(unseen),
         cmocka_unit_test(whole_and_pieces), cmocka_unit_test(units),
         cmocka_unit_test(lanes_stopped),    cmocka_unit_test(brief),
+        cmocka_unit_test(brief_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
