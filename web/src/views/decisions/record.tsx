@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One decision, whole: what set it off, what was tried and what that comes to, who said what, what was sent, what came
 // of it against what was foretold, and whether it can be computed again.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { Check, CircleCheck, CircleX, RotateCcw, Undo2, X } from "lucide-preact";
 import { labelOf } from "~/api/catalogue";
 import {
@@ -167,12 +167,15 @@ function Approve({ d, changed }: { d: Decision; changed: (d: Decision) => void }
 
 function Watched({ d }: { d: Decision }) {
   const x = d.watch!;
-  const time = x.times.map((t) => Date.parse(t) / 1000);
+  const begun = x.begin !== undefined;
+  // Before the command was answered the band is told from 0 on: shown as if it were sent now.
+  const shift = useMemo(() => (begun ? 0 : Date.now()), [begun]);
+  const time = useMemo(() => x.times.map((t) => (Date.parse(t) + shift) / 1000), [x.times, shift]);
   const seen = time.map((_, i) => x.seen[i] ?? null);
   return (
     <Card
       title={w.watch(x.kpi)}
-      actions={x.left ? <Chip tone="bad">{w.leftBand}</Chip> : <Chip tone="ok">{w.inBand}</Chip>}
+      actions={begun && (x.left ? <Chip tone="bad">{w.leftBand}</Chip> : <Chip tone="ok">{w.inBand}</Chip>)}
     >
       <Chart
         height={180}

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // The drawn graph: Sigma over graphology, kept small between the page and WebGL. Colours change a few at a time without
-// laying anything out again; edges rest while the camera moves over a large graph.
+// laying anything out again. Of a large graph links are drawn where one looks: of the chosen twin, and between the twins
+// in sight once there are few of them.
 import Graph from "graphology";
 import forceAtlas2 from "graphology-layout-forceatlas2";
 import Sigma from "sigma";
-import { EdgeArrowProgram, EdgeRectangleProgram } from "sigma/rendering";
+import { EdgeArrowProgram, EdgeRectangleProgram, NodeCircleProgram, NodePointProgram } from "sigma/rendering";
 import type { Entry, Links } from "~/api/catalogue";
+import { Adjacency } from "./adjacency";
 import type { Places } from "./layout";
 
 const PULLED_MAX = 3000; // twins up to which links pull
-const LARGE = 5000; // twins from which on edges rest while moving
+const LARGE = 5000; // twins from which on links are drawn only where one looks
+const SIGHT_TWINS = 1500; // in sight, up to which the links between them are drawn
+const SIGHT_LINKS = 4000;
+const CHOSEN_LINKS = 500;
 
 export interface Look {
   text: string;
@@ -35,12 +40,16 @@ export class Stage {
   private near = new Set<string>();
   private hidden: ReadonlySet<string> | null = null; // shown ones, when filtered
   private look: Look;
+  private list: readonly Entry[] = [];
+  private index = new Map<string, number>();
+  private sparse: Adjacency | null = null; // of a large graph
 
   constructor(box: HTMLElement, look: Look, on: Picked) {
     this.look = look;
     this.sigma = new Sigma(this.graph, box, {
       allowInvalidContainer: true,
       defaultEdgeType: "line",
+      nodeProgramClasses: { circle: NodeCircleProgram, point: NodePointProgram },
       edgeProgramClasses: { line: EdgeRectangleProgram, arrow: EdgeArrowProgram },
       labelFont: "Inter Variable, system-ui, sans-serif",
       labelSize: 12,
@@ -62,7 +71,10 @@ export class Stage {
     let timer = 0;
     this.sigma.getCamera().on("updated", (s) => {
       clearTimeout(timer);
-      timer = window.setTimeout(() => on.moved({ x: s.x, y: s.y, ratio: s.ratio }), 250);
+      timer = window.setTimeout(() => {
+        on.moved({ x: s.x, y: s.y, ratio: s.ratio });
+        this.linksInSight();
+      }, 250);
     });
   }
 
@@ -76,21 +88,62 @@ export class Stage {
         y: places.y[i],
         label: e.label,
         color: colour(i),
+        type: large ? "point" : "circle",
         size: Math.max(large ? 1.6 : 4, Math.min(large ? 8 : 14, 2.2 * Math.sqrt(places.radius[i]!))),
       });
     });
-    for (let i = 0; i < links.name.length; i++) {
-      this.graph.addEdge(list[links.from[i]!]!.id, list[links.to[i]!]!.id, {
-        size: large ? 0.4 : 1.1,
-        type: large ? "line" : "arrow",
-        name: links.names[links.name[i]!],
-      });
-    }
+    this.list = list;
+    this.index = new Map(list.map((e, i) => [e.id, i]));
+    this.sparse = large ? new Adjacency(list.length, links) : null;
+    if (!large) for (let i = 0; i < links.name.length; i++) this.draw(links, i);
     if (list.length > 1 && list.length <= PULLED_MAX) this.pull();
     this.sigma.setSetting("hideEdgesOnMove", large);
     this.sigma.setSetting("hideLabelsOnMove", large);
     this.sigma.setSetting("labelRenderedSizeThreshold", large ? 5 : 6);
     this.sigma.refresh();
+  }
+
+  private draw(links: Links, i: number): void {
+    const id = `l${i}`;
+    if (this.graph.hasEdge(id)) return;
+    this.graph.addEdgeWithKey(id, this.list[links.from[i]!]!.id, this.list[links.to[i]!]!.id, {
+      size: 1.1,
+      type: "arrow",
+      name: links.names[links.name[i]!],
+    });
+  }
+
+  /** Of a large graph: the links of what is chosen, and those between the twins in sight when these are few. */
+  private linksInSight(): void {
+    const { sparse } = this;
+    if (!sparse) return;
+    const wanted = new Set(this.chosen ? sparse.linksOf(this.index.get(this.chosen) ?? -1, CHOSEN_LINKS) : []);
+    const seen = this.twinsInSight();
+    if (seen) for (const l of sparse.between(seen, SIGHT_LINKS)) wanted.add(l);
+    const gone = this.graph.filterEdges((id) => !wanted.has(Number(id.slice(1))));
+    if (!gone.length && [...wanted].every((l) => this.graph.hasEdge(`l${l}`))) return;
+    for (const id of gone) this.graph.dropEdge(id);
+    for (const l of wanted) this.draw(sparse.links, l);
+  }
+
+  /** Numbers of the twins in sight; null when they are many. */
+  private twinsInSight(): Set<number> | null {
+    if (this.sigma.getCamera().ratio > 0.5) return null;
+    const { width, height } = this.sigma.getDimensions();
+    const a = this.sigma.viewportToGraph({ x: 0, y: 0 });
+    const b = this.sigma.viewportToGraph({ x: width, y: height });
+    const [left, right] = [Math.min(a.x, b.x), Math.max(a.x, b.x)];
+    const [low, high] = [Math.min(a.y, b.y), Math.max(a.y, b.y)];
+    const seen = new Set<number>();
+    let i = -1;
+    for (const node of this.graph.nodeEntries()) {
+      i++;
+      const { x, y } = node.attributes as { x: number; y: number };
+      if (x < left || x > right || y < low || y > high) continue;
+      seen.add(i);
+      if (seen.size > SIGHT_TWINS) return null;
+    }
+    return seen;
   }
 
   private pull(): void {
@@ -125,6 +178,7 @@ export class Stage {
 
   choose(id: string, jump: boolean): void {
     this.chosen = this.graph.hasNode(id) ? id : "";
+    this.linksInSight();
     this.near = new Set(this.chosen ? this.graph.neighbors(this.chosen) : []);
     this.sigma.refresh({ skipIndexation: true });
     if (!this.chosen || !jump) return;
