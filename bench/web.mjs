@@ -33,6 +33,7 @@ async function firstPaint(browser, url) {
   for (let i = 0; i < 9; i++) {
     const page = await open(browser, url);
     await page.getByRole("treeitem").first().waitFor();
+    await page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length);
     paints.push(await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0].startTime));
     bytes = await page.evaluate(() =>
       performance
@@ -66,7 +67,7 @@ async function interaction(browser, url) {
     await page.getByRole("complementary").waitFor();
     await page.keyboard.press("Control+k");
     await page.keyboard.type("line");
-    await page.getByRole("option").first().waitFor();
+    await page.locator("#palette-list [role=option]").first().waitFor();
     await page.keyboard.press("Escape");
   }
   const told = await page.evaluate(() => window.told);
