@@ -3,6 +3,7 @@
 // loaded when it is first opened.
 import type { ComponentType } from "preact";
 import {
+  Box,
   Boxes,
   Cable,
   ChartNetwork,
@@ -31,6 +32,7 @@ export const views: readonly View[] = [
   { id: "overview", title: words.views.overview, icon: LayoutDashboard, key: "o", load: () => import("./overview") },
   { id: "graph", title: words.views.graph, icon: ChartNetwork, key: "g", load: () => import("./graph") },
   { id: "map", title: words.views.map, icon: Map, key: "p", load: () => import("./map") },
+  { id: "scene", title: words.views.scene, icon: Box, key: "3", load: () => import("./scene") },
   { id: "twin", title: words.views.twins, icon: Boxes, key: "t", load: () => import("./twin") },
   { id: "whatif", title: words.views.whatif, icon: GitFork, key: "w", load: () => import("./whatif") },
   {

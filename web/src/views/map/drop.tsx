@@ -93,7 +93,7 @@ export async function takeAll(list: Iterable<File>): Promise<void> {
   for (const f of list) await take(f);
 }
 
-export function Drop({ children }: { kind?: string; children: ComponentChildren }) {
+export function Drop({ children }: { children: ComponentChildren }) {
   const [over, set] = useState(false);
   const depth = useRef(0);
   const isFile = (e: DragEvent) => e.dataTransfer?.types.includes("Files") ?? false;

@@ -10,7 +10,6 @@ import { models } from "~/api/models";
 import { useValues, type Values } from "~/api/values";
 import { go, hrefOf, moves, route, select, selected, worldName } from "~/app/route";
 import { isDark } from "~/app/prefs";
-import { addShortcuts } from "~/app/shortcuts";
 import { IconButton, Wrong } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
@@ -19,6 +18,7 @@ import { lookOf, type Layer } from "./geostyle";
 import { positions, type Position } from "./positions";
 import { STATE, unitOf, useTint } from "./tint";
 import { readTrails } from "./trails";
+import { useWalk } from "./walk";
 import { StageLegend, Tools, Zoom, type DocChoice } from "./tools";
 
 function cameraOf(text: string | undefined): Camera | null {
@@ -185,22 +185,4 @@ export function Geo({ docs, doc: choice }: { docs: DocChoice[]; doc: string }) {
       </Zoom>
     </div>
   );
-}
-
-/** Keys n and p: to the next twin and back. */
-export function useWalk(list: readonly { id: string }[]): void {
-  const now = useRef(list);
-  now.current = list;
-  useEffect(() => {
-    const step = (by: number) => () => {
-      const all = now.current;
-      if (!all.length) return;
-      const i = all.findIndex((s) => s.id === selected.peek());
-      select(all[(i < 0 ? (by > 0 ? 0 : all.length - 1) : i + by + all.length) % all.length]!.id);
-    };
-    return addShortcuts([
-      { keys: "n", title: words.map.next, run: step(1) },
-      { keys: "p", title: words.map.previous, run: step(-1) },
-    ]);
-  }, []);
 }

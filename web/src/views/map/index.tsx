@@ -36,18 +36,17 @@ function useChoices(): DocChoice[] {
 export default function MapView() {
   const list = useFiles();
   const choices = useChoices();
-  if (filesError.value && !list) return <Wrong error={new Error(filesError.value)} />;
   if (!list || reading.value)
     return (
       <div class="view page">
         <div class="page-inner">
-          <Skeleton lines={6} />
+          {filesError.value && !list ? <Wrong error={new Error(filesError.value)} /> : <Skeleton lines={6} />}
         </div>
       </div>
     );
   const doc = choices.find((c) => c.name === route.value.params.doc) ?? choices[0];
   return (
-    <Drop kind="plan">
+    <Drop>
       {!doc ? (
         <Teach kind="plan" />
       ) : doc.name.endsWith(".plan.json") ? (

@@ -10,7 +10,7 @@ import { addShortcuts } from "~/app/shortcuts";
 import { Button, IconButton, Skeleton, Wrong } from "~/ui/basic";
 import { words } from "~/words/en";
 import { Editor, useEditing } from "./planedit";
-import { useWalk } from "./geo";
+import { useWalk } from "./walk";
 import { Marks, marksOf } from "./planmarks";
 import { Picture, PlanLinks } from "./planpicture";
 import { STATE, useTint } from "./tint";

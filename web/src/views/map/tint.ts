@@ -34,7 +34,7 @@ export interface Tint {
   bad(id: string): boolean;
   quiet(id: string): boolean; // nothing is known of it: drawn faintly where it takes room
   ramp?: { low: number; high: number; unit: string };
-  entries: { name: string; colour: string }[];
+  entries: { name: string; colour: string; quiet?: boolean }[];
 }
 
 /** The most frequent models take the first colours. */
@@ -60,7 +60,9 @@ function byStatus(ids: readonly string[], values: Values, dark: boolean): Tint {
     of: (id) => tones[toneOf(id, values)],
     bad: (id) => attentionOf.value.has(id),
     quiet: (id) => toneOf(id, values) === "none",
-    entries: order.filter((t) => seen.has(t)).map((t) => ({ name: words.map.tone[t], colour: tones[t] })),
+    entries: order
+      .filter((t) => seen.has(t))
+      .map((t) => ({ name: words.map.tone[t], colour: tones[t], quiet: t === "none" })),
   };
 }
 

@@ -75,7 +75,7 @@ export function Tools(p: { docs: DocChoice[]; doc: string; ids: readonly string[
   );
 }
 
-export function StageLegend({ tint }: { tint: Tint }) {
+export function StageLegend({ tint, quiet = true }: { tint: Tint; quiet?: boolean }) {
   if (tint.ramp)
     return (
       <div class="stage-legend card">
@@ -86,10 +86,11 @@ export function StageLegend({ tint }: { tint: Tint }) {
         </div>
       </div>
     );
-  if (!tint.entries.length) return null;
+  const list = tint.entries.filter((x) => quiet || !x.quiet);
+  if (!list.length) return null;
   return (
     <ul class="stage-legend card small">
-      {tint.entries.map((x) => (
+      {list.map((x) => (
         <li class="row" key={x.name}>
           <svg width="10" height="10" aria-hidden="true">
             <circle cx="5" cy="5" r="5" fill={x.colour} />
