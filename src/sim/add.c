@@ -335,7 +335,7 @@ static void port_fill(const Sim *s, const InstWire *w, const RoleWire *r, Port *
 }
 
 static void port_make(const Sim *s, const InstWire *w, const RoleWire *r, Port *p) {
-    p->moved.size = p->touched.size = p->fresh.size = r->rows;
+    p->moved.size = p->touched.size = p->fresh.size = p->drift.size = r->rows;
     if (!r->whole) {
         p->own = array_new(r->rows, w->lanes);
         port_fill(s, w, r, p);
@@ -441,6 +441,7 @@ void inst_free(Inst *i) {
         rowset_free(&p->moved);
         rowset_free(&p->touched);
         rowset_free(&p->fresh);
+        rowset_free(&p->drift);
     }
     back_free(i);
     void *own[] = {i->ports, i->cols, i->moved, i->touched, i->due, i->ctx.state};

@@ -70,18 +70,22 @@ static bool tell(Sim *s, const SimSink *sink) {
     return go_on;
 }
 
+static void mark_rows(Sim *s, const RoleWire *w, RowSet *rows) {
+    uint32_t column, row;
+    for (uint32_t k = 0; k < rows->n; k++) {
+        uint32_t at = rows->rows[k];
+        if (role_cell(w, at, &column, &row)) column_tell(s, column, row, rows->mask[at]);
+    }
+    rowset_drop(rows, UINT8_MAX);
+}
+
 // Mark what continuous engines have moved since it was told, delivered or not.
 static void mark_fresh(Sim *s) {
     for (uint32_t k = 0; k < s->wire->inst_count; k++) {
-        Inst *i = &s->insts[k];
-        for (uint32_t x = 0; x < i->touched_count; x++) {
-            uint32_t role = i->touched[x], column, row;
-            Port *p = &i->ports[role];
-            for (uint32_t r = 0; r < p->fresh.n; r++) {
-                uint32_t at = p->fresh.rows[r];
-                if (role_cell(&i->wire->roles[role], at, &column, &row)) column_tell(s, column, row, p->fresh.mask[at]);
-            }
-            rowset_drop(&p->fresh, UINT8_MAX);
+        const Inst *i = &s->insts[k];
+        for (uint32_t r = 0; r < i->wire->e.role_count; r++) {
+            mark_rows(s, &i->wire->roles[r], &i->ports[r].fresh);
+            mark_rows(s, &i->wire->roles[r], &i->ports[r].drift);
         }
     }
 }
@@ -121,7 +125,7 @@ static Err first_instant(Sim *s, Diag *d) {
     TRY(insts_plan(s));
     TRY(begin_engines(s));
     for (uint32_t k = 0; k < s->wire->inst_count; k++) mark_all(&s->insts[k]);
-    for (uint32_t k = 0; k < s->wire->inst_count; k++) inst_publish(&s->insts[k], lanes_all(s));
+    for (uint32_t k = 0; k < s->wire->inst_count; k++) inst_publish(&s->insts[k], lanes_all(s), true);
     s->stats.instants++;
     return settle(s, lanes_all(s), true);
 }
@@ -204,7 +208,7 @@ static Err instant(Sim *s) {
     uint8_t lanes = lanes_at(s);
     if (!lanes) return ERR_OK;
     s->stats.instants++;
-    for (uint32_t k = 0; k < s->wire->inst_count; k++) inst_publish(&s->insts[k], lanes);
+    for (uint32_t k = 0; k < s->wire->inst_count; k++) inst_publish(&s->insts[k], lanes, false);
     return settle(s, lanes, false);
 }
 

@@ -73,7 +73,25 @@ void cell_deliver(Inst *i, uint32_t role, uint32_t column, uint32_t row, uint8_t
     if (moved) column_tell(i->sim, column, row, moved);
 }
 
-static void publish_role(Inst *i, uint32_t role, uint8_t lanes) {
+// What is told of a row that is published: where it moved. Said at the instant, also where it moved before and was not
+// told; else, where there are times of output, later.
+static uint8_t to_tell(const Inst *i, Port *p, uint32_t row, uint8_t mine, uint8_t moved, bool said) {
+    uint8_t tell = p->fresh.mask ? moved & p->fresh.mask[row] : 0;
+    if (said && p->drift.mask) tell |= mine & p->drift.mask[row];
+    if (said || !(i->sim->open.output_s > 0)) return tell;
+    if (tell) rowset_add(&p->drift, row, tell);
+    return 0;
+}
+
+// Rows that were touched are told.
+static void drift_told(Port *p, uint8_t lanes) {
+    if (!p->drift.n) return;
+    for (uint32_t k = 0; k < p->touched.n; k++)
+        p->drift.mask[p->touched.rows[k]] &= (uint8_t) ~(p->touched.mask[p->touched.rows[k]] & lanes);
+    rowset_drop(&p->drift, 0);
+}
+
+static void publish_role(Inst *i, uint32_t role, uint8_t lanes, bool said) {
     Sim *s = i->sim;
     Port *p = &i->ports[role];
     uint32_t column, row;
@@ -82,18 +100,19 @@ static void publish_role(Inst *i, uint32_t role, uint8_t lanes) {
         uint8_t mine = p->touched.mask[at] & lanes;
         if (!mine || !role_cell(&i->wire->roles[role], at, &column, &row)) continue;
         uint8_t moved = deliver_cell(i, role, column, row, mine);
-        uint8_t tell = p->fresh.mask ? moved & p->fresh.mask[at] : 0;
+        uint8_t tell = to_tell(i, p, at, mine, moved, said);
         if (tell) column_tell(s, column, row, tell);
     }
+    if (said) drift_told(p, lanes);
     rowset_drop(&p->touched, lanes);
     rowset_drop(&p->fresh, lanes);
 }
 
-void inst_publish(Inst *i, uint8_t lanes) {
+void inst_publish(Inst *i, uint8_t lanes, bool said) {
     uint32_t kept = 0;
     for (uint32_t k = 0; k < i->touched_count; k++) {
         uint32_t role = i->touched[k];
-        publish_role(i, role, lanes);
+        publish_role(i, role, lanes, said);
         if (i->ports[role].touched.n) i->touched[kept++] = role;
     }
     i->touched_count = kept;
@@ -255,7 +274,7 @@ Err settle(Sim *s, uint8_t lanes, bool all) {
             TRY(inst_react(i, due, all, &did));
             inst_show(i);
             if (did) accel_step(i, (uint8_t)(i->ctx.lane_mask << i->wire->lane0));
-            inst_publish(i, lanes);
+            inst_publish(i, lanes, true);
             any |= did;
         }
         if (!any && !all) any = accel_end(s);

@@ -120,6 +120,7 @@ typedef struct Port {
     RowSet moved;   // to be told to the engine
     RowSet touched; // by the engine, not delivered yet
     RowSet fresh;   // by the engine, not told to the sink yet
+    RowSet drift;   // delivered, and told when the engine says them at an instant, or at a time of output
 } Port;
 
 typedef struct Back Back;
@@ -271,8 +272,9 @@ void inst_name(const Inst *i, Buf *out);
 void cell_moved(Sim *s, uint32_t column, uint32_t row, uint8_t lanes, uint32_t inst, uint32_t role);
 // Columns show what gathered roles of i have touched.
 void inst_show(Inst *i);
-// What i touched in these lanes is delivered.
-void inst_publish(Inst *i, uint8_t lanes);
+// What i touched in these lanes is delivered. said: at this instant, else on the way to it: then, where there are times
+// of output, it is not told yet.
+void inst_publish(Inst *i, uint8_t lanes, bool said);
 // Its value is delivered in the lanes in which it moved, as one that i wrote.
 void cell_deliver(Inst *i, uint32_t role, uint32_t column, uint32_t row, uint8_t lanes);
 // React to what moved and what is due in the lanes of `due`. *did: there was anything. all: whatever the tolerance.

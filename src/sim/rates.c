@@ -472,6 +472,7 @@ static void restart_all(Call *c) {
     for (uint32_t i = 0, s = 0; i < slots.n; i++) {
         while (slots.e[i] - c->l->systems[s].base >= c->l->systems[s].slots) s++;
         flow_restart(c, s, slots.e[i] - c->l->systems[s].base, c->t);
+        flow_say(c, s, slots.e[i] - c->l->systems[s].base);
     }
     c->restart.n = 0;
 }
@@ -551,6 +552,7 @@ static int due_slot(Call *c, uint32_t system, uint32_t slot) {
             }
         }
     }
+    flow_say(c, system, slot);
     return flow_done(c, system, slot, c->t);
 }
 

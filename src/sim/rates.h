@@ -151,6 +151,8 @@ typedef struct Flow {
 Rk45 flow_rk(const Call *c, uint32_t system);
 // A problem begins anew at t with what the columns hold.
 void flow_restart(Call *c, uint32_t system, uint32_t slot, double t);
+// Its values are worth telling at this instant: it begins anew, or has an event.
+void flow_say(Call *c, uint32_t system, uint32_t slot);
 // Slots of a system with an event at t, in lanes of the mask; returns how many.
 uint32_t flow_due(const Call *c, uint32_t system, double t, uint8_t mask, uint32_t *slots);
 // The event of a slot at t is done with.

@@ -184,6 +184,22 @@ void flow_restart(Call *c, uint32_t system, uint32_t slot, double t) {
     if (queue) ((uint64_t *)state_at(c, queue))[0] = 0; // its pieces are of another past
 }
 
+static void say_part(Call *c, const RatesSystem *s, const RatesPart *p, uint32_t slot) {
+    uint32_t role = c->r->insts[p->inst].role;
+    for (uint32_t k = 0; k < (s->cohort ? 1 : p->count); k++) {
+        uint32_t row = s->cohort ? p->first + slot / c->lanes : p->rows ? p->rows[k] : p->first + k;
+        c->c->touch(c->c, role, row, (uint16_t)(slot % c->lanes));
+    }
+}
+
+void flow_say(Call *c, uint32_t system, uint32_t slot) {
+    const RatesSystem *s = &c->r->systems[system];
+    for (uint32_t i = 0; i < s->rate_count; i++) {
+        if (c->r->insts[s->rates[i].inst].kind == SAY_RATE) say_part(c, s, &s->rates[i], slot);
+    }
+    for (uint32_t i = 0; i < s->def_count; i++) say_part(c, s, &s->defs[i], slot);
+}
+
 uint32_t flow_due(const Call *c, uint32_t system, double t, uint8_t mask, uint32_t *slots) {
     const SystemState *at = &c->l->systems[system];
     uint32_t n = 0;

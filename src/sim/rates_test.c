@@ -672,6 +672,62 @@ static void clock_refusals(void **state) {
     rig_close(&t);
 }
 
+// ---- what is told ---------------------------------------------------------------------------------------------------
+
+typedef struct Log {
+    Sim *s;
+    Buf text;
+} Log;
+
+static bool log_told(void *ctx, sim_time at, uint16_t lane, const SimCell *cells, uint32_t n) {
+    Log *l = ctx;
+    assert_int_equal(lane, 0);
+    buf_printf(&l->text, "%.6g:", at);
+    for (uint32_t i = 0; i < n; i++) {
+        buf_printf(&l->text, " ");
+        sim_cell_name(l->s, cells[i].column, cells[i].row, &l->text);
+        buf_printf(&l->text, "=%.6g", cells[i].value);
+    }
+    buf_printf(&l->text, "\n");
+    return true;
+}
+
+// What moves all the time is told at times of output, and by an event at which it begins anew, or which is its own;
+// without times of output at each event.
+static void told_where_it_turns(void **state) {
+    (void)state;
+    static const char *const want[] = {"3.5: a.x=3.5 b.y=7 a.on=1\n6: a.x=6 b.y=12 b.k=3\n10: a.x=10 b.y=24\n",
+                                       "3.5: a.x=3.5 a.on=1\n5: a.x=5 b.y=10\n6: b.y=12 b.k=3\n10: a.x=10 b.y=24\n"};
+    for (int pass = 0; pass < 2; pass++) {
+        Rig t;
+        Diag d;
+        View v;
+        Log log = {0};
+        rig_open(&t);
+        diag_init(&d);
+        rig_twin(&t, "a", "Cell", "'x':0,'on':false");
+        rig_twin(&t, "b", "Cell", "'y':0,'k':2");
+        rig_behaviour(&t, "d", "{'twin':'a','say':['der(x) = 1','when x > 3.5 then on = true']}");
+        rig_behaviour(&t, "e", "{'twin':'b','say':['der(y) = k']}");
+        rig_must(&t, rig_make(&t, NULL));
+        SimOpen o = {.graph = t.g, .epoch_ns = RIG_EPOCH, .seed = 5, .lanes = 1, .output_s = pass ? 5 : 0};
+        log.s = t.s = sim_new(&o);
+        rig_must(&t, rig_why(&t, rates_add(t.r, t.s, &d), &d));
+        view_begin(&v, t.lab.w);
+        assert_int_equal(sim_gather(t.s, &v, 0xff), ERR_OK);
+        view_end(&v);
+        rig_must(&t, rig_start_sim(&t, t.s));
+        rig_input(&t, t.s, 6, "b", "k", 3, 1);
+        SimSink sink = {.ctx = &log, .told = log_told};
+        rig_must(&t, rig_why(&t, sim_run(t.s, 10, 0, &sink, NULL, &d), &d));
+        if (!pass) (void)sim_tell(t.s, &sink);
+        buf_byte(&log.text, 0);
+        assert_string_equal(log.text.p, want[pass]);
+        buf_free(&log.text);
+        rig_close(&t);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decay_and_definitions),
@@ -696,6 +752,7 @@ int main(void) {
         cmocka_unit_test(sawtooth_for_long),
         cmocka_unit_test(clock_and_zone),
         cmocka_unit_test(clock_refusals),
+        cmocka_unit_test(told_where_it_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "sim/inner.h"
 
-enum { SAVE_VERSION = 2 };
+enum { SAVE_VERSION = 3 };
 static const char MAGIC[8] = {'S', 'O', 'S', 'I', 'A', 'S', 'I', 'M'};
 
 // ---- saving --------------------------------------------------------------------------------------------------------
@@ -76,6 +76,7 @@ static void put_inst(const Inst *i, Buf *b) {
         put_array(b, p->last);
         put_rows(b, &p->touched);
         put_rows(b, &p->fresh);
+        put_rows(b, &p->drift);
     }
 }
 
@@ -234,7 +235,7 @@ static Err load_columns(Load *l) {
 static Err load_port(Load *l, Inst *i, uint32_t role) {
     Port *p = &i->ports[role];
     bool ok = get_array(&l->c, p->own) && get_array(&l->c, p->last) && get_rows(&l->c, &p->touched, i->mask) &&
-              get_rows(&l->c, &p->fresh, i->mask);
+              get_rows(&l->c, &p->fresh, i->mask) && get_rows(&l->c, &p->drift, i->mask);
     if (!ok) return corrupt(l, "an engine's values");
     if (p->touched.n) i->touched[i->touched_count++] = role;
     return ERR_OK;
@@ -370,6 +371,7 @@ static void fork_inst(const Inst *from, Inst *to) {
         q->moved.size = p->moved.size;
         rowset_copy(&q->touched, &p->touched);
         rowset_copy(&q->fresh, &p->fresh);
+        rowset_copy(&q->drift, &p->drift);
     }
     memcpy(to->touched, from->touched, from->touched_count * sizeof *to->touched);
     to->touched_count = from->touched_count;
