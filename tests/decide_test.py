@@ -202,6 +202,33 @@ class Loop(kit.Case):
         self.until_state("kept", 2)
         self.assertEqual(self.device.seen, [("f-1", "setSpeed", 10)])
 
+    def test_nobody_answers_while_nobody_is_there(self):
+        """Time runs out while the process is not there: what the rule says then is done once it is there again."""
+        self.start(approval={"within": "PT2S", "else": "act"}, watch=None)
+        self.jam()
+        due = self.until_state("waiting")["approval"]["due"]
+        self.s.kill()
+        until(lambda: time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) > due, what="the time to run out")
+        self.s.start()
+        self.until_state("kept")
+        self.assertEqual(self.device.seen, [("f-1", "setSpeed", 10)])
+
+    def test_nobody_answers_and_the_rule_is_gone(self):
+        """What a rule does by itself it does only while it stands as it was; people decide on what they see."""
+        self.start(approval={"within": "PT3S", "else": "act"}, watch=None, again=None)
+        self.jam()
+        self.until_state("waiting")
+        self.ok_http("DELETE", "/rules/jams")
+        self.assertIn("not what it was", self.until_state("expired")["log"][-1]["what"])
+        self.assertEqual(self.device.seen, [])
+        self.ok_http("PUT", "/rules/jams", rule(watch=None))
+        self.ok(self.s.run("rules", "try", "jams", "--twin", "f-1"))
+        self.until_state("waiting", 2)
+        self.ok_http("DELETE", "/rules/jams")
+        self.ok_http("POST", "/decisions/2/approve")
+        self.until_state("kept", 2)
+        self.assertEqual(self.device.seen, [("f-1", "setSpeed", 10)])
+
     def test_two_people(self):
         tokens = self.file("tokens", "one\ntwo\n")
         one, two = {"Authorization": "Bearer one"}, {"Authorization": "Bearer two"}

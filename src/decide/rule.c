@@ -222,6 +222,18 @@ static Err approval_of(const Json *v, Rule *out, Diag *d) {
     return ERR_OK;
 }
 
+// What is changed behind the end of the forks would never be tried.
+static Err check_changes(const Json *list, const Rule *r, Diag *d) {
+    for (int32_t i = 0; i < r->action_count; i++) {
+        const RuleAction *x = &r->actions[i];
+        if (x->change_count && x->changes[x->change_count - 1].at_ns >= r->ahead_ns)
+            return diag_add(d, ERR_ARGUMENT, list->items[i].at, -1, (Str){0},
+                            "\"%.*s\" changes something that is not tried any more: \"at\" before \"ahead\"",
+                            STR_ARG(x->name));
+    }
+    return ERR_OK;
+}
+
 static Err objective_of(const Json *v, const Json *of, Rule *out, Diag *d) {
     if (!v) return wrong(d, of, "a rule needs an \"objective\": {\"kpi\"}");
     const Take members[] = {{"kpi", TAKE_TEXT, &out->objective, 0, 0}};
@@ -309,6 +321,7 @@ Err rule_of(Arena *a, const Json *v, Str name, Rule *out, Diag *d) {
     TRY(objective_of(p.objective, v, &r, d));
     TRY(limits_of(a, p.limits, v, &r, d));
     TRY(actions_of(a, p.actions, v, &r, d));
+    TRY(check_changes(p.actions, &r, d));
     TRY(envelope_of(a, p.envelope, v, &r, d));
     TRY(check_envelope(&r, p.envelope, d));
     TRY(check_samples(v, &r, d));

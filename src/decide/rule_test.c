@@ -163,6 +163,9 @@ static void refusals_say_why(void **state) {
         {REST("\"envelope\":[{\"command\":\"c\",\"max\":1}]"), "no action has the command \"c\""},
         {REST("\"watch\":{}"), "needs a \"kpi\""},
         {REST("\"watch\":{\"kpi\":\"k\",\"for\":\"PT2H\"}"), "within \"ahead\""},
+        {"{" LEAST ",\"actions\":[{\"name\":\"late\",\"changes\":[{\"at\":\"PT1H\",\"twin\":\"a\",\"property\":\"p\","
+         "\"value\":1}]}]}",
+         "\"late\" changes something that is not tried any more"},
         {REST("\"watch\":{\"kpi\":\"k\",\"margin\":-1}"), "\"margin\""},
         {REST("\"watch\":{\"kpi\":\"k\",\"rollback\":1}"), "true or false"},
         {ACTS("{}"), "letters"},

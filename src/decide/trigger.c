@@ -137,7 +137,7 @@ static bool remembered(const Trigger *t, const TriggerTwin *x) {
 static void forget_old(Trigger *t) {
     for (int32_t i = 0; i < t->cap; i++) {
         TriggerTwin *x = &t->slots[i];
-        if (!x->twin || x->since_ns != NEVER || remembered(t, x)) continue;
+        if (!x->twin || x->since_ns != NEVER || x->spent || remembered(t, x)) continue;
         take_out(t, x);
         i--; // another may have come here
     }
@@ -176,7 +176,7 @@ Err trigger_see(Trigger *t, uint64_t twin, bool holds, int64_t now_ns) {
     advance(t, now_ns);
     TriggerTwin *x = find(t, twin);
     if (holds) return begins(t, x, twin);
-    if (!x || x->since_ns == NEVER) return ERR_OK;
+    if (!x || (x->since_ns == NEVER && !x->spent)) return ERR_OK;
     x->since_ns = NEVER;
     x->spent = false;
     reckon(t, x);
@@ -212,8 +212,10 @@ void trigger_restore(Trigger *t, uint64_t twin, int64_t at_ns) {
     advance(t, at_ns);
     TriggerTwin *x = find(t, twin);
     if (!x) x = add(t, twin);
-    if (x) note(t, x, at_ns);
-    else if (t->most_per_hour) note(t, &(TriggerTwin){.since_ns = NEVER, .due_ns = NEVER}, at_ns);
+    if (x) {
+        note(t, x, at_ns);
+        x->spent = !t->again_ns; // nobody knows that it did not hold in between
+    } else if (t->most_per_hour) note(t, &(TriggerTwin){.since_ns = NEVER, .due_ns = NEVER}, at_ns);
 }
 
 static TriggerTwin *first(Trigger *t) {

@@ -24,7 +24,7 @@ typedef struct TriggerTwin {
     int64_t since_ns; // holds from here on; INT64_MAX: it does not
     int64_t fired_ns; // last taken; INT64_MIN: never, or longer ago than matters
     int64_t due_ns;   // INT64_MAX: nothing is to come
-    bool spent;       // taken in this stretch, and again = 0
+    bool spent;       // taken in this stretch, or before a restart, and again = 0
 } TriggerTwin;
 typedef struct TriggerDue {
     int64_t due_ns;
@@ -58,6 +58,7 @@ MUST Err trigger_see(Trigger *t, uint64_t twin, bool holds, int64_t now_ns);
 // The twin is gone.
 void trigger_drop(Trigger *t, uint64_t twin);
 // It was taken at that time: after a restart, from records, in ascending order; counts for `again` and mostPerHour.
+// With again = 0 it is not due before it was seen not to hold: the stretch may be the one it was taken for.
 void trigger_restore(Trigger *t, uint64_t twin, int64_t at_ns);
 // The next one that is due at now_ns: it counts as taken. False: none is, now.
 bool trigger_take(Trigger *t, int64_t now_ns, TriggerHit *out);

@@ -109,6 +109,25 @@ static void after_a_restart(void **state) {
     trigger_free(&t);
 }
 
+// What held when the process ended, and holds still, is the same stretch.
+static void after_a_restart_it_holds_still(void **state) {
+    (void)state;
+    Trigger t;
+    trigger_init(&t, 0, 0, 0);
+    for (uint64_t i = 1; i <= 2; i++) trigger_restore(&t, i, 1000 * S);
+    see(&t, 1, true, 1100);
+    see(&t, 2, false, 1100);
+    assert_int_equal(t.count, 1); // nothing need be known of 2
+    takes_none(&t, 1200);
+    see(&t, 1, false, 1300);
+    see(&t, 1, true, 1400);
+    see(&t, 2, true, 1400);
+    takes(&t, 1400, 1, 1400, 1400);
+    takes(&t, 1400, 2, 1400, 1400);
+    takes_none(&t, 1500);
+    trigger_free(&t);
+}
+
 static void a_twin_goes(void **state) {
     (void)state;
     Trigger t;
@@ -241,6 +260,7 @@ int main(void) {
         cmocka_unit_test(not_again_before),
         cmocka_unit_test(most_per_hour),
         cmocka_unit_test(after_a_restart),
+        cmocka_unit_test(after_a_restart_it_holds_still),
         cmocka_unit_test(a_twin_goes),
         cmocka_unit_test(time_never_goes_back),
         cmocka_unit_test(bounded),

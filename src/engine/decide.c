@@ -176,6 +176,7 @@ static Decider *decider_new(Sosia *e) {
     x->engine = e;
     x->poked = true;
     x->revision = 1;
+    x->begun_ns = time_mono_ns();
     arena_init(&x->scratch, 4096);
     pthread_mutex_init(&x->send_lock, NULL);
     pthread_mutex_init(&x->lock, NULL);

@@ -10,6 +10,8 @@
 
 #define GRACE_NS (5 * NS_PER_S) // behind a command's time-out nobody waits for its answer any more
 #define HOUR_NS (3600 * NS_PER_S)
+#define SETTLE_NS (10 * NS_PER_S) // from the start on so long is waited for somebody who carries commands
+#define POLL_NS (NS_PER_S / 4)    // between two tries
 
 static void note(Decider *x, Work *w, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 static void note(Decider *x, Work *w, const char *fmt, ...) {
@@ -293,12 +295,24 @@ static void not_sent(Decider *x, Deed *d, Err err, Str why) {
     end(x, d, err == ERR_NOT_ALLOWED && stopped ? DECISION_STOPPED : DECISION_FAILED);
 }
 
+// The process has just begun, and nobody who carries commands has come yet.
+static bool settling(Decider *x) {
+    pthread_mutex_lock(&x->send_lock);
+    bool carried = x->carried;
+    pthread_mutex_unlock(&x->send_lock);
+    return !carried && time_mono_ns() - x->begun_ns < SETTLE_NS;
+}
+
 static void send(Decider *x, Deed *d) {
     Work *w = d->work;
     Buf why = {0};
     if (!w->x.command.c.name.n) {
         note(x, w, "there is no command: people do it");
         watch(x, d);
+        return;
+    }
+    if (settling(x)) { // deeds_poll comes back to it
+        if (d->state != DECISION_APPROVED) keep(x, d);
         return;
     }
     w->x.state = DECISION_SENDING;
@@ -433,12 +447,13 @@ Err act_decide(Decider *x, const Mail *m, Buf *why) {
 static void expire(Decider *x, Deed *d) {
     Work *w = d->work;
     bool soon = decider_now(x) - w->x.due_ns <= GUARD_SEND_NS; // the process may not have been there
-    if (w->rule.else_act && !w->x.by.n && soon) {
+    bool acts = w->rule.else_act && !w->x.by.n && soon, stands = !acts || rules_stand(x, w->x.rule, w->x.definition);
+    if (acts && stands) {
         w->x.state = DECISION_APPROVED;
         note(x, w, "nobody refused in time: it is done");
         send(x, d);
     } else {
-        note(x, w, "nobody approved in time");
+        note(x, w, "nobody approved in time%s", stands ? "" : ", and the rule is not what it was");
         end(x, d, DECISION_EXPIRED);
     }
 }
@@ -471,7 +486,7 @@ int64_t deeds_next(const Decider *x) {
         const Work *w = x->deeds[i]->work;
         if (!w || w->busy) continue;
         int64_t due = INT64_MAX;
-        if (w->dirty) due = decider_now(x) + NS_PER_S / 4;
+        if (w->dirty || w->x.state == DECISION_APPROVED) due = decider_now(x) + POLL_NS;
         else if (w->in_flight) due = w->late_ns;
         else if (w->x.state == DECISION_WAITING) due = w->x.due_ns;
         else if (w->x.state == DECISION_WATCHING) due = band_next(&w->x.watch);

@@ -28,6 +28,7 @@ static Str who_is(const SosiaCaller *who) { return who && who->principal.n ? who
 void sosia_commander(Sosia *s, SosiaCommander fn, void *ctx) {
     pthread_mutex_lock(&s->decider->send_lock);
     s->decider->commander = fn;
+    s->decider->carried |= fn != NULL;
     s->decider->commander_ctx = ctx;
     pthread_mutex_unlock(&s->decider->send_lock);
 }

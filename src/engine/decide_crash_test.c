@@ -98,6 +98,34 @@ static void killed_while_sending(void **state) {
     kit_unlink(path);
 }
 
+static void until_kept(const char *path) {
+    Hall h;
+    made(&h, path, ",\"mode\":\"auto\"");
+    hall_until(&h, 1, "kept");
+}
+
+// What has led to a command, and holds still after a kill, does not lead to another one.
+static void what_holds_still(void **state) {
+    (void)state;
+    char path[64];
+    Hall h;
+    kit_path(path);
+    die(until_kept, path);
+    for (int i = 0; i < 3; i++) {
+        open_at(&h, path, HALL_START + (i + 1) * 10 * NS_PER_S);
+        hall_put(&h, "f-1", "note", "\"still jammed\"");
+        if (i == 2) {
+            hall_put(&h, "f-1", "fault", "\"\"");
+            hall_wait(&h, 1);
+            hall_put(&h, "f-1", "fault", "\"jam\"");
+            hall_until(&h, 2, "kept");
+        }
+        assert_int_equal(atomic_load(&h.calls), i == 2);
+        hall_close(&h);
+    }
+    kit_unlink(path);
+}
+
 static void until_watching(const char *path) {
     Hall h;
     made(&h, path, ",\"mode\":\"auto\"," HALL_WATCH);
@@ -351,10 +379,11 @@ static void erased_while_waiting(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(waiting_goes_on),  cmocka_unit_test(killed_while_sending),
-        cmocka_unit_test(watching_goes_on), cmocka_unit_test(killed_at_any_time),
-        cmocka_unit_test(replay),           cmocka_unit_test(changed_record),
-        cmocka_unit_test(erased),           cmocka_unit_test(erased_while_waiting),
+        cmocka_unit_test(waiting_goes_on),      cmocka_unit_test(killed_while_sending),
+        cmocka_unit_test(what_holds_still),     cmocka_unit_test(watching_goes_on),
+        cmocka_unit_test(killed_at_any_time),   cmocka_unit_test(replay),
+        cmocka_unit_test(changed_record),       cmocka_unit_test(erased),
+        cmocka_unit_test(erased_while_waiting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,6 +38,7 @@ typedef struct Deed {
     uint64_t id;
     DecisionState state;
     int64_t at_ns, sent_ns; // when it was set off; when its command left, 0: it did not
+    bool asked;             // by a person, not by the rule
     Str rule, twin;         // owned, in one piece at rule.p
     Buf brief;              // short form, as it is durable
     Buf json;               // the same of all of it, while there is `work`
@@ -109,6 +110,7 @@ struct Decider {
     pthread_mutex_t send_lock; // guards the two
     SosiaCommander commander;
     void *commander_ctx;
+    bool carried; // there was one
 
     pthread_mutex_t lock; // guards what follows
     pthread_cond_t wake;  // the loop: mail, news of live
@@ -134,7 +136,8 @@ struct Decider {
     uint64_t since;
     Arena scratch;
     Twins seen;                     // numbers in a batch
-    _Atomic int64_t proposed, sent; // since the start
+    int64_t begun_ns;               // mono: the start
+    _Atomic int64_t proposed, sent; // since then
 };
 
 // ---- decide.c: the loop -------------------------------------------------------------------------------------------
@@ -184,6 +187,8 @@ void rules_poll(Decider *x, int64_t now);
 // When to look again if nothing happens; INT64_MAX: not.
 int64_t rules_next(Decider *x);
 void rules_free(Decider *x);
+// Is that still a rule of live, word for word?
+bool rules_stand(Decider *x, Str name, Str json);
 // Begin a proposal now. by: who asked for it, "": the rule itself. Errors: as sosia_propose; why gets a sentence.
 MUST Err rules_propose(Decider *x, Str rule, Str twin, Str by, uint64_t *id, Buf *why);
 

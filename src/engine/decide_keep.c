@@ -83,6 +83,7 @@ static void take_brief(Deed *d, const Decision *x) {
     d->state = x->state;
     d->at_ns = x->at_ns;
     d->sent_ns = x->command.sent_ns;
+    d->asked = x->by.n > 0;
     buf_reset(&d->brief);
     decision_put_short(x, &d->brief);
 }

@@ -15,6 +15,7 @@
 #define SLICE 4096       // twins evaluated in one view
 #define VISITS_MAX 20000 // relationships looked at for one twin
 #define WIDE_NS NS_PER_S // between two looks at all twins
+#define BEGUN_MAX 16     // proposals of a rule between two looks at mail
 
 static void twins_add(Twins *t, uint64_t twin, int64_t time_ns) {
     if (t->count == t->cap) {
@@ -78,7 +79,7 @@ static Watcher *watcher_new(Str name, Str json) {
 static void restore(Decider *x, Watcher *w, View *v) {
     for (int32_t i = 0; i < x->count; i++) {
         const Deed *d = x->deeds[i];
-        TwinId twin = str_eq(d->rule, w->name) ? view_find_twin(v, d->twin) : (TwinId){0};
+        TwinId twin = !d->asked && str_eq(d->rule, w->name) ? view_find_twin(v, d->twin) : (TwinId){0};
         if (twin.v) trigger_restore(&w->trigger, twin.v, d->at_ns);
     }
 }
@@ -179,6 +180,12 @@ static void look_at_rules(Decider *x) {
     if (x->watcher_count || !x->feed) return;
     sosia_feed_close(x->feed);
     x->feed = NULL;
+}
+
+bool rules_stand(Decider *x, Str name, Str json) {
+    look_at_rules(x);
+    const Watcher *w = find(x, name);
+    return w && str_eq(w->json, json);
 }
 
 void rules_free(Decider *x) {
@@ -372,7 +379,7 @@ static bool under_way(const Decider *x, const Watcher *w, Str twin) {
 
 static void act(Decider *x, Watcher *w, int64_t now) {
     TriggerHit hit;
-    while (trigger_take(&w->trigger, now, &hit)) {
+    for (int i = 0; i < BEGUN_MAX && trigger_take(&w->trigger, now, &hit); i++) {
         Arena a;
         arena_init(&a, 512);
         Naming n = {hit.twin, &a, {0}};
