@@ -15,6 +15,9 @@ __asm__(".section .rodata\n"
         "bottling_simulation_end: .byte 0\n"
         "bottling_definitions: .incbin \"" BOTTLING_DEFINITIONS "\"\n"
         "bottling_definitions_end: .byte 0\n"
+        ".global bottling_files, bottling_files_end\n"
+        "bottling_files: .incbin \"" BOTTLING_FILES "\"\n"
+        "bottling_files_end: .byte 0\n"
         ".previous\n");
 
 extern const int bottling_data_present; // a translation unit needs a declaration

@@ -3,7 +3,7 @@
 
 extern const char bottling_models[], bottling_models_end[], bottling_graph[], bottling_graph_end[];
 extern const char bottling_derived[], bottling_derived_end[], bottling_simulation[], bottling_simulation_end[];
-extern const char bottling_definitions[], bottling_definitions_end[];
+extern const char bottling_definitions[], bottling_definitions_end[], bottling_files[], bottling_files_end[];
 
 static void *make(uint64_t seed, int64_t start_ns) { return plant_new(seed, start_ns); }
 static void end(void *p) { plant_free(p); }
@@ -30,6 +30,8 @@ const SitePack bottling_pack = {
     .simulation_end = bottling_simulation_end,
     .definitions = bottling_definitions,
     .definitions_end = bottling_definitions_end,
+    .files = bottling_files,
+    .files_end = bottling_files_end,
     .make = make,
     .free = end,
     .step = step,

@@ -216,6 +216,26 @@ static int define_simulation(Site *s, bool older) {
     return code;
 }
 
+// Plans, scenes and maps for pages; those that are there already stay.
+static int load_files(Site *s) {
+    Str rest = {s->o.pack->files, s->o.pack->files_end - s->o.pack->files};
+    Arena keep;
+    int code = 0;
+    arena_init(&keep, 4096);
+    while (rest.n && !code) {
+        Str head = str_cut(&rest, '\n'), name = str_cut(&head, ' '), type = str_cut(&head, ' ');
+        int64_t bytes = 0;
+        if (!str_to_i64(head, &bytes) || bytes > rest.n) return failed(s, "files", 0); // our own: cannot be
+        Str path = arena_printf(&keep, "/files/%.*s", STR_ARG(name)), body = str_sub(rest, 0, bytes);
+        rest = str_sub(rest, bytes, rest.n);
+        if (http(s, path.p, (Str){0}, NULL) == 200) continue;
+        long status = http_do(s, "PUT", path.p, body, arena_str(&keep, type).p);
+        if (status != 200 && status != 201) code = failed(s, path.p, status);
+    }
+    arena_free(&keep);
+    return code;
+}
+
 // Is that twin there? The status of the answer.
 static long look_for(Site *s, const char *twin) {
     Buf path = {0};
@@ -249,7 +269,8 @@ static int load(Site *s) {
         if (!code) code = import(s, p->graph, p->graph_end, "graph");
         if (!code) code = define(s);
     } else if (status != 200) return failed(s, "load", status);
-    return code ? code : load_simulation(s, older);
+    if (!code) code = load_simulation(s, older);
+    return code ? code : load_files(s);
 }
 
 // ---- values -------------------------------------------------------------------------------------------------------

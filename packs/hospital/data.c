@@ -12,6 +12,9 @@ __asm__(".section .rodata\n"
         "hospital_derived_end: .byte 0\n"
         "hospital_definitions: .incbin \"" HOSPITAL_DEFINITIONS "\"\n"
         "hospital_definitions_end: .byte 0\n"
+        ".global hospital_files, hospital_files_end\n"
+        "hospital_files: .incbin \"" HOSPITAL_FILES "\"\n"
+        "hospital_files_end: .byte 0\n"
         ".previous\n");
 
 extern const int hospital_data_present; // a translation unit needs a declaration

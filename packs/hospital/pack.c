@@ -4,6 +4,7 @@
 
 extern const char hospital_models[], hospital_models_end[], hospital_graph[], hospital_graph_end[];
 extern const char hospital_derived[], hospital_derived_end[], hospital_definitions[], hospital_definitions_end[];
+extern const char hospital_files[], hospital_files_end[];
 
 static void *make(uint64_t seed, int64_t start_ns) {
     Str graph = {hospital_graph, hospital_graph_end - hospital_graph};
@@ -30,6 +31,8 @@ const SitePack hospital_pack = {
     .derived_end = hospital_derived_end,
     .definitions = hospital_definitions,
     .definitions_end = hospital_definitions_end,
+    .files = hospital_files,
+    .files_end = hospital_files_end,
     .make = make,
     .free = end,
     .step = step,

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+# cmake -DFOLDER=... -DOUT=... -P join_files.cmake   Text files that pages draw twins on, one behind the other:
+# "NAME TYPE BYTES\n" and the bytes of each.
+file(WRITE ${OUT} "")
+file(GLOB files ${FOLDER}/files/*)
+foreach(f ${files})
+  get_filename_component(name ${f} NAME)
+  if(name MATCHES "\\.svg$")
+    set(type image/svg+xml)
+  elseif(name MATCHES "\\.gltf$")
+    set(type model/gltf+json)
+  elseif(name MATCHES "\\.geojson$")
+    set(type application/geo+json)
+  elseif(name MATCHES "\\.json$")
+    set(type application/json)
+  else()
+    message(FATAL_ERROR "${f}: of no type that pages know")
+  endif()
+  file(SIZE ${f} bytes)
+  file(READ ${f} text)
+  file(APPEND ${OUT} "${name} ${type} ${bytes}\n${text}")
+endforeach()
