@@ -13,28 +13,26 @@ import type { Value } from "./types";
 export class Values {
   /** Counts up when something changed. */
   readonly version = signal(0);
-  loaded = false; // all of them were read at least once
   private columns = new Map<string, Map<string, Value>>();
 
   get(id: string, path: string): Value | undefined {
     return this.columns.get(path)?.get(id);
   }
 
-  column(path: string): ReadonlyMap<string, Value> {
-    return this.columns.get(path) ?? new Map<string, Value>();
+  /** It was read; until then nothing is known of anybody. */
+  has(path: string): boolean {
+    return this.columns.has(path);
   }
 
   load(columns: Map<string, Map<string, Value>>): void {
     this.columns = columns;
-    this.loaded = true;
     this.version.value++;
   }
 
   set(id: string, path: string, v: Value | undefined): void {
     const c = this.columns.get(path);
     if (v === undefined || v === null) c?.delete(id);
-    else if (c) c.set(id, v);
-    else this.columns.set(path, new Map([[id, v]]));
+    else c?.set(id, v);
   }
 }
 

@@ -146,7 +146,7 @@ export function Geo({ docs, doc: choice }: { docs: DocChoice[]; doc: string }) {
     if (doc?.centre) {
       looked.current = name || "*";
       stage.goTo({ lon: doc.centre[0], lat: doc.centre[1], zoom: doc.zoom ?? 10 });
-    } else if (spots.length && values.loaded && (!name || doc)) {
+    } else if (spots.length && paths.every((p) => values.has(p)) && (!name || doc)) {
       looked.current = name || "*";
       stage.fitAll(false);
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where things are: floor plans and maps. What there is to choose of is in the files that the server keeps.
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { entries, reading } from "~/api/catalogue";
 import { docsOf, files, filesError, useFiles } from "~/api/files";
 import { models } from "~/api/models";
@@ -8,11 +8,28 @@ import { route } from "~/app/route";
 import { Skeleton, Wrong } from "~/ui/basic";
 import { words } from "~/words/en";
 import { Drop } from "./drop";
-import { Geo } from "./geo";
+import type { Geo as GeoType } from "./geo";
 import { Plan } from "./plan";
 import { positions } from "./positions";
 import { Teach } from "./teach";
 import type { DocChoice } from "./tools";
+
+/** MapLibre is large: it is loaded by the first map, plans do without it. */
+function LazyGeo(p: { docs: DocChoice[]; doc: string }) {
+  const [Shown, set] = useState<typeof GeoType | null>(null);
+  const [error, fail] = useState<unknown>();
+  useEffect(() => {
+    import("./geo").then((m) => set(() => m.Geo), fail);
+  }, []);
+  if (Shown) return <Shown {...p} />;
+  return (
+    <div class="view page">
+      <div class="page-inner">
+        {error ? <Wrong error={error} retry={() => location.reload()} /> : <Skeleton lines={6} />}
+      </div>
+    </div>
+  );
+}
 
 const titleOf = (name: string): string => {
   const stem = name.replace(/\.(plan|map)\.json$/, "");
@@ -52,7 +69,7 @@ export default function MapView() {
       ) : doc.name.endsWith(".plan.json") ? (
         <Plan key={doc.name} docs={choices} doc={doc.name} />
       ) : (
-        <Geo key={doc.name} docs={choices} doc={doc.name} />
+        <LazyGeo key={doc.name} docs={choices} doc={doc.name} />
       )}
     </Drop>
   );

@@ -7,7 +7,7 @@ import { files, useDoc, type PlanDoc } from "~/api/files";
 import { useValues } from "~/api/values";
 import { go, route, select, selected } from "~/app/route";
 import { addShortcuts } from "~/app/shortcuts";
-import { Button, IconButton, Skeleton, Wrong } from "~/ui/basic";
+import { IconButton, Skeleton, Wrong } from "~/ui/basic";
 import { words } from "~/words/en";
 import { Editor, useEditing } from "./planedit";
 import { useWalk } from "./walk";
@@ -130,11 +130,6 @@ export function Plan({ docs, doc: name }: { docs: DocChoice[]; doc: string }) {
               ))}
             </select>
           </label>
-        )}
-        {edit.on && (
-          <Button look="primary" onClick={edit.stop}>
-            {words.map.done}
-          </Button>
         )}
         {error !== undefined && <Wrong error={error} />}
       </Tools>

@@ -6,7 +6,7 @@ import { Plus } from "lucide-preact";
 import { labelOf, search } from "~/api/catalogue";
 import { putDoc, type Place, type PlanDoc } from "~/api/files";
 import { select } from "~/app/route";
-import { Field, Icon } from "~/ui/basic";
+import { Button, Field, Icon } from "~/ui/basic";
 import { done, tellError } from "~/ui/toast";
 import { words } from "~/words/en";
 
@@ -123,7 +123,12 @@ export function Editor({ edit, middle }: { edit: Editing; middle: { x: number; y
   const found = text ? search(text, 8) : [];
   return (
     <section class="plan-editor card column" aria-label={words.map.edit}>
-      <p class="small quiet">{words.map.editing}</p>
+      <div class="row">
+        <p class="small quiet grow">{words.map.editing}</p>
+        <Button look="primary" onClick={edit.stop}>
+          {words.map.done}
+        </Button>
+      </div>
       <Field label={words.map.add} for="plan-add">
         <input
           id="plan-add"

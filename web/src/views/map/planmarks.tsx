@@ -82,7 +82,8 @@ function useLabels(list: Drawn[], size: Size, textOf: (id: string) => Text, tint
       }
       const rx = Math.max(5, d.w / 2);
       const ry = Math.max(5, d.h / 2);
-      marks.push({ x: d.x - rx, y: d.y - ry, w: 2 * rx, h: 2 * ry });
+      const part = d.round ? 0.8 : 1; // corners of a round thing are free
+      marks.push({ x: d.x - rx * part, y: d.y - ry * part, w: 2 * rx * part, h: 2 * ry * part });
       if (many && big < NAMES_FROM && !t.value && rank < 40) return;
       labels.push({
         i,
@@ -178,7 +179,7 @@ function MarkShape(p: {
       data-twin={d.id}
       data-grab={p.edit.on && (!d.ground || p.chosen) ? "" : undefined}
       role="button"
-      tabIndex={0}
+      tabindex={0}
       aria-pressed={p.chosen}
       aria-label={bad ? `${name}: ${words.map.tone.bad}` : name}
       onClick={() => !p.dragged() && select(d.id)}

@@ -34,9 +34,10 @@ export function Teach({ kind }: { kind: "plan" | "scene" }) {
   const w = kind === "plan" ? words.map : words.scene;
   return (
     <div class="stage-middle card">
-      <Empty icon={kind === "plan" ? Map : Box} title={w.title} hint={w.hint}>
-        <pre class="code">{example(kind)}</pre>
-        {kind === "plan" && <p class="quiet small">{words.map.positions}</p>}
+      <Empty icon={kind === "plan" ? Map : Box} title={w.title} hint={w.hint} />
+      <pre class="code">{example(kind)}</pre>
+      {kind === "plan" && <p class="quiet small">{words.map.positions}</p>}
+      <p>
         <Button look="primary" icon={Upload} onClick={() => input.current?.click()}>
           {w.choose}
         </Button>
@@ -48,7 +49,7 @@ export function Teach({ kind }: { kind: "plan" | "scene" }) {
           accept={kind === "plan" ? ".svg,.png,.webp,.jpg,.jpeg,.geojson,.json" : ".glb,.gltf,.json"}
           onChange={(e) => void takeAll([...(e.currentTarget.files ?? [])])}
         />
-      </Empty>
+      </p>
     </div>
   );
 }

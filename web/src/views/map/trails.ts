@@ -12,29 +12,29 @@ export interface Wanderer {
   at: Position;
 }
 
-interface Step {
-  time: number;
-  lat?: number;
-  lon?: number;
+type Course = readonly (readonly [time: number, value: number])[];
+
+/** The value of a course at an instant, straight between two of its own. `from` is where to look first. */
+function at(course: Course, time: number, from: { i: number }): number {
+  while (from.i + 1 < course.length && course[from.i + 1]![0] <= time) from.i++;
+  const [t0, v0] = course[from.i]!;
+  const next = course[from.i + 1];
+  if (!next || time <= t0) return v0;
+  return v0 + ((next[1] - v0) * (time - t0)) / (next[0] - t0);
 }
 
-/** Two columns of one journey: each value holds until the next. */
-export function joinTrail(lat: readonly [number, number][], lon: readonly [number, number][]): [number, number][] {
-  const steps: Step[] = [
-    ...lat.map(([time, v]) => ({ time, lat: v })),
-    ...lon.map(([time, v]) => ({ time, lon: v })),
-  ].sort((a, b) => a.time - b.time);
+/** One journey of two columns, whose values need not have come together. */
+export function joinTrail(lat: Course, lon: Course): [number, number][] {
+  if (!lat.length || !lon.length) return [];
+  const times = [...new Set([...lat, ...lon].map(([t]) => t))].sort((a, b) => a - b);
+  const y = { i: 0 };
+  const x = { i: 0 };
   const out: [number, number][] = [];
-  let y: number | undefined;
-  let x: number | undefined;
-  steps.forEach((s, i) => {
-    y = s.lat ?? y;
-    x = s.lon ?? x;
-    const next = steps[i + 1];
-    if (x === undefined || y === undefined || (next && next.time - s.time < 0.05)) return;
+  for (const t of times) {
+    const p: [number, number] = [at(lon, t, x), at(lat, t, y)];
     const last = out[out.length - 1];
-    if (!last || last[0] !== x || last[1] !== y) out.push([x, y]);
-  });
+    if (!last || last[0] !== p[0] || last[1] !== p[1]) out.push(p);
+  }
   return out;
 }
 

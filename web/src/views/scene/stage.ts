@@ -53,6 +53,7 @@ export class SceneStage {
   private painted: ReadonlyMap<string, Painted> = new Map();
   private chosen = "";
   private hovered = "";
+  private clicked = ""; // here: the camera stays where it is
   private asked = 0;
   private timer = 0;
   private readonly watch: ResizeObserver;
@@ -95,6 +96,7 @@ export class SceneStage {
     canvas.addEventListener("pointerup", (e) => {
       if (Math.hypot(e.clientX - from.x, e.clientY - from.y) > DRAG || e.button !== 0) return;
       const id = this.at(e);
+      this.clicked = id;
       if (id) this.on.click(id);
       else this.on.empty();
     });
@@ -173,7 +175,8 @@ export class SceneStage {
     this.chosen = this.bodies.has(id) ? id : "";
     this.frameOf(this.frame, this.chosen);
     this.frameOf(this.hover, "");
-    if (this.chosen && jump) this.goTo(this.bodies.get(id)!.box);
+    if (this.chosen && jump && id !== this.clicked) this.goTo(this.bodies.get(id)!.box);
+    this.clicked = "";
     this.draw();
   }
 
@@ -189,7 +192,7 @@ export class SceneStage {
     const r = Math.max(0.5, box.getSize(new three.Vector3()).length() / 2);
     const away = this.camera.position.clone().sub(this.controls.target).normalize();
     away.y = Math.max(0.35, away.y);
-    const distance = Math.max(r * 6, 20) / Math.min(1, this.camera.aspect);
+    const distance = Math.max(r * 3, 24) / Math.min(1, this.camera.aspect);
     this.fly(target.clone().add(away.normalize().multiplyScalar(distance)), target);
   }
 
