@@ -33,7 +33,7 @@ static void lay_inst(const Rates *r, const RatesInst *in, uint32_t lanes, size_t
     if (in->kind == SAY_RATE || in->kind == SAY_ALWAYS) return;
     s->fired = take(at, n * 4);
     if (in->kind == SAY_WHEN) s->truth = take(at, n);
-    if (in->kind == SAY_EVERY) s->next = take(at, lanes * 8);
+    if (in->kind == SAY_EVERY) s->next = take(at, (lanes + 1) * 8);
     if (in->kind != SAY_AT_RATE) return;
     s->goal = take(at, n * 8);
     if (in->flows) return;
@@ -502,7 +502,8 @@ static double every_first(const Call *c, const RatesInst *in) {
 
 static double every_at(const Call *c, uint32_t inst, uint32_t lane) {
     const RatesInst *in = &c->r->insts[inst];
-    return every_first(c, in) + state_f64(c, c->l->insts[inst].next)[lane] * in->every;
+    const double *next = state_f64(c, c->l->insts[inst].next);
+    return next[c->lanes] + next[lane] * in->every;
 }
 
 static void fire_rows(Call *c, uint32_t inst, uint32_t lane) {
@@ -587,6 +588,7 @@ static void set_up(Call *c) {
         const InstState *s = &c->l->insts[i];
         const RatesInst *in = &r->insts[i];
         if (in->kind == SAY_WHEN) memset(state_u8(c, s->truth), 2, s->elems);
+        if (in->kind == SAY_EVERY) state_f64(c, s->next)[c->lanes] = every_first(c, in);
         if (in->kind != SAY_AT_RATE) continue;
         for (uint32_t k = 0; k < s->elems; k++) {
             state_f64(c, s->goal)[k] = new_goal(c, i, k);

@@ -24,7 +24,7 @@ typedef struct InstState {
     size_t due;   // when it will fire
     size_t least; // least `due` of each lane's blocks of DUE_BLOCK rows
     uint32_t blocks;
-    size_t next; // EVERY, by lane: number of the next one
+    size_t next; // EVERY, by lane: number of the next one; and when number 0 is
     uint32_t elems;
 } InstState;
 #define DUE_BLOCK 256
