@@ -2,7 +2,7 @@
 // Files that the server keeps for pages: plans, scenes, layers of maps, and the documents that say which twin is where.
 import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
-import { api, ApiError, wordsOf } from "./client";
+import { all, api, ApiError, wordsOf } from "./client";
 
 export interface FileEntry {
   name: string;
@@ -70,7 +70,7 @@ export const docName = (stem: string, kind: DocKind): string => `${stem}.${kind}
 
 export async function readFiles(): Promise<void> {
   try {
-    files.value = (await api.get<{ value: FileEntry[] }>("/files")).value;
+    files.value = await all<FileEntry>("/files");
     filesError.value = "";
   } catch (e) {
     if (e instanceof ApiError && e.status === 404) files.value = [];

@@ -55,7 +55,7 @@ async function putPicture(name: string, file: Blob): Promise<void> {
     const plan: PlanDoc = { title: stemOf(name), image: name, width: wide, height: (wide * height) / width, at: {} };
     await putDoc(doc, plan);
   }
-  go({ view: "map", params: { doc, cam: null } });
+  go({ view: "map", params: { doc, cam: null, pan: null } });
 }
 
 async function putLayer(name: string, file: Blob): Promise<void> {
@@ -64,14 +64,14 @@ async function putLayer(name: string, file: Blob): Promise<void> {
   const doc = maps[0]?.name ?? docName(stemOf(name), "map");
   const map: MapDoc = maps[0] ? await api.get<MapDoc>(fileUrl(doc)) : { title: stemOf(name), layers: [] };
   if (!map.layers.includes(name)) await putDoc(doc, { ...map, layers: [...map.layers, name] });
-  go({ view: "map", params: { doc, cam: null } });
+  go({ view: "map", params: { doc, cam: null, pan: null } });
 }
 
 async function putModel(name: string, file: File): Promise<void> {
   await put(name, file);
   const doc = docName(stemOf(name), "scene");
   if (!has(doc)) await putDoc(doc, { title: stemOf(name), model: name, nodes: {} });
-  go({ view: "scene", params: { doc, cam: null } });
+  go({ view: "scene", params: { doc, cam: null, pan: null } });
 }
 
 export async function take(file: File): Promise<void> {

@@ -53,7 +53,7 @@ function useChoices(): DocChoice[] {
 export default function MapView() {
   const list = useFiles();
   const choices = useChoices();
-  if (!list || reading.value)
+  if (!list || (reading.value && !entries.value.length))
     return (
       <div class="view page">
         <div class="page-inner">

@@ -27,14 +27,14 @@ function viewOf(text: string | undefined): View2d | null {
 
 /** The view, kept in the address once it rests. */
 function useView(doc: PlanDoc | undefined, size: { w: number; h: number }): [View2d, (v: View2d | null) => void] {
-  const [own, set] = useState<View2d | null>(() => viewOf(route.peek().params.cam));
+  const [own, set] = useState<View2d | null>(() => viewOf(route.peek().params.pan));
   const timer = useRef(0);
   const view = own ?? (doc && size.w ? fitted(doc.width, doc.height, size) : { x: 0, y: 0, k: 1 });
   const change = (v: View2d | null) => {
     set(v);
     clearTimeout(timer.current);
     timer.current = window.setTimeout(
-      () => go({ params: { cam: v ? `${v.x.toFixed(2)},${v.y.toFixed(2)},${v.k.toFixed(3)}` : null }, replace: true }),
+      () => go({ params: { pan: v ? `${v.x.toFixed(2)},${v.y.toFixed(2)},${v.k.toFixed(3)}` : null }, replace: true }),
       250,
     );
   };

@@ -49,7 +49,7 @@ export function Tools(p: { docs: DocChoice[]; doc: string; ids: readonly string[
               type="button"
               class={cls("button plain", d.name === p.doc && "on")}
               aria-pressed={d.name === p.doc}
-              onClick={() => go({ params: { doc: d.name, cam: null } })}
+              onClick={() => go({ params: { doc: d.name, cam: null, pan: null } })}
             >
               {d.title}
             </button>

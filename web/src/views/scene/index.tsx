@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A scene in three dimensions whose nodes are twins: their colours and names are those of the live world.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { byId, entries, labelOf } from "~/api/catalogue";
+import { byId, entries, labelOf, reading } from "~/api/catalogue";
 import { docsOf, files, filesError, fileUrl, useDoc, useFiles } from "~/api/files";
 import { useValues } from "~/api/values";
 import { go, hrefOf, route, select, selected } from "~/app/route";
@@ -62,7 +62,7 @@ function useModel(stage: SceneStage | null, name: string): Loaded | null {
   const { doc, error } = useDoc("scene", name);
   const [state, set] = useState<Loaded | null>(null);
   const stamp = files.value?.find((f) => f.name === doc?.model)?.updated ?? "";
-  const ready = entries.value.length > 0;
+  const ready = entries.value.length > 0 || !reading.value;
   useEffect(() => {
     if (error) set({ ids: [], missing: [], error });
     if (!stage || !doc || !ready) return;
