@@ -119,6 +119,7 @@ export function Plan({ docs, doc: name }: { docs: DocChoice[]; doc: string }) {
             <span class="quiet">{words.map.links}</span>
             <select
               class="select"
+              aria-label={words.map.links}
               value={links}
               onChange={(e) => go({ params: { links: e.currentTarget.value || null }, replace: true })}
             >

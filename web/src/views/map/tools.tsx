@@ -24,7 +24,13 @@ function Choice(p: {
   return (
     <label class="stage-choice small">
       <span class="quiet">{p.label}</span>
-      <select id={p.id} class="select" value={p.value} onChange={(e) => p.set(e.currentTarget.value)}>
+      <select
+        id={p.id}
+        class="select"
+        aria-label={p.label}
+        value={p.value}
+        onChange={(e) => p.set(e.currentTarget.value)}
+      >
         {p.options.map((o) => (
           <option key={o.value} value={o.value}>
             {o.name}
