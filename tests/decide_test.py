@@ -297,6 +297,16 @@ class Loop(kit.Case):
         self.assertEqual(self.ok_http("POST", "/decisions/1/replay")["same"], True)
         self.assertEqual(r["choice"], "clear")
 
+    def test_killed_while_it_computes(self):
+        """Nobody was asked and nothing sent: the condition, which holds still, sets the rule off again."""
+        self.start(again=None, replications=1000, ahead="PT5H", limits=None, watch=None)
+        self.jam()
+        self.until_state("proposing")
+        self.s.kill()
+        self.s.start()
+        self.assertEqual(self.state(), "failed")
+        until(lambda: self.state(2), what="another proposal")
+
     def test_killed_while_it_sends(self):
         """The device has the command, the answer never came: it is not known, and not sent again."""
         self.start(mode="auto")

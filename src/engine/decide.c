@@ -151,6 +151,7 @@ static void sleep_until(Decider *x, int64_t next) {
 
 static void *loop_main(void *arg) {
     Decider *x = arg;
+    deeds_poll(x, decider_now(x)); // what stood when the process ended is told before rules act
     while (!atomic_load(&x->stop)) {
         read_mail(x);
         rules_poll(x, decider_now(x));

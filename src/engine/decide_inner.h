@@ -169,7 +169,7 @@ void deed_drop(Decider *x, Deed *d);
 MUST Err deed_load(Decider *x, Deed *d);
 // Its record is not changed any more: d->work goes when it is at its end.
 void deed_close(Decider *x, Deed *d);
-// The oldest that are at their end go while there are too many.
+// The oldest that are at their end go while there are too many: what sent nothing before what did.
 void deeds_prune(Decider *x);
 // Append the record of one as it is durable. Any thread. Errors: DECISION_NOT_FOUND, those of items.
 MUST Err deed_show(Decider *x, uint64_t id, Buf *out);

@@ -275,10 +275,10 @@ Err deed_load(Decider *x, Deed *d) {
     return err;
 }
 
-void deeds_prune(Decider *x) {
+static void prune(Decider *x, bool sent) {
     for (int32_t i = 0; x->count > DECISIONS_MAX && i < x->count;) {
         Deed *d = x->deeds[i];
-        if (d->work) {
+        if (d->work || (d->sent_ns && !sent)) {
             i++;
             continue;
         }
@@ -287,6 +287,11 @@ void deeds_prune(Decider *x) {
         if (put_items(x, &item, 1)) return;
         deed_drop(x, d);
     }
+}
+
+void deeds_prune(Decider *x) {
+    prune(x, false);
+    prune(x, true);
 }
 
 Err switch_put(Decider *x, bool on) {

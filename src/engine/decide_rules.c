@@ -79,6 +79,7 @@ static Watcher *watcher_new(Str name, Str json) {
 static void restore(Decider *x, Watcher *w, View *v) {
     for (int32_t i = 0; i < x->count; i++) {
         const Deed *d = x->deeds[i];
+        if (!w->rule.again_ns && d->state == DECISION_FAILED && !d->sent_ns) continue; // it has led to nothing
         TwinId twin = !d->asked && str_eq(d->rule, w->name) ? view_find_twin(v, d->twin) : (TwinId){0};
         if (twin.v) trigger_restore(&w->trigger, twin.v, d->at_ns);
     }
