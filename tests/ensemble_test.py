@@ -173,6 +173,9 @@ class Ensembles(kit.Case):
         self.assertEqual(r.json["sweep"]["axes"][0]["values"], [0.1, 0.2, 0.3, 0.4])
         self.ok(self.server.run("ensembles", "1", "--rm"))
         self.assertIn("there are no ensembles yet", self.server.run("ensembles").err)
+        r = self.server.run("worlds", "ensemble", "live", "--for", "1m", "--sweep", "d/nothing=1..2")
+        self.assertIn('no value "nothing"', r.err)
+        self.assertRegex(self.ok(self.server.run("ensembles")).out, r'live +failed .*no value "nothing"')
         for bad in ("d/pace", "pace=1", "/pace=1", "d/=1", "d/pace="):
             r = self.server.run("worlds", "ensemble", "live", "--for", "1m", "--sweep", bad)
             self.assertIn("is no sweep", r.err)

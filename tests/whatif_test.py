@@ -157,6 +157,7 @@ class Any(Case):
         self.assertRegex(r.out, r"Level +4\.6 +6\.4 +\+39\.1 % +m")
         self.assertIn("sosia worlds diff double", r.err)
         self.assertIn("takes its place", r.err)
+        self.assertIn("one of many: --replications 100", r.err)
         page = self.file("report.html")
         self.ok(self.server.run("whatif", "double", "--html", page))
         with open(page, encoding="utf-8") as f:

@@ -35,7 +35,9 @@ static const Column columns[] = {
 static void put_row(Table *t, const Json *x) {
     int64_t begun = 0;
     Buf age = {0};
-    Str title = text_in(x, STR("title")), sentence = text_in(x, STR("sentence"));
+    const Json *error = json_get(x, STR("error"));
+    Str title = text_in(x, STR("title")),
+        sentence = text_in(error ? error : x, error ? STR("message") : STR("sentence"));
     if (time_parse(text_in(x, STR("begun")), &begun)) text_age(time_now_ns() - begun, &age);
     table_printf(t, STYLE_BOLD, "%lld", whole_in(x, STR("id")));
     table_put(t, STYLE_PLAIN, text_in(x, STR("world")));

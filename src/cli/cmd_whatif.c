@@ -384,6 +384,7 @@ static void tell_worlds(const Pair *p, const WhatifOptions *o) {
          STR_ARG(w));
     if (o->keep || o->name.n) hint("it stays until it is dropped: sosia worlds drop %.*s", STR_ARG(w));
     else hint("the next run of this what-if takes its place; --keep makes new ones beside it");
+    if (p->count > 1) hint("where there is chance this is one of many: --replications 100 tells how sure one may be");
 }
 
 // ---- the command --------------------------------------------------------------------------------------------------
