@@ -390,8 +390,8 @@ static int listed(Hall *h, const char *what) {
     return kit_count(hall_list(h, d), "\"id\":");
 }
 
-// More come at once than can be computed: they are on record as refused. Of 1,000 records the oldest at their end go, but
-// not what sent a command.
+// More come at once than can be computed: they are on record as refused. Of 1,000 records the oldest at their end go,
+// but not what sent a command.
 static void too_many(void **state) {
     (void)state;
     Hall h;
