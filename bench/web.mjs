@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: Apache-2.0
-// Budgets of the browser app in a real Chromium that draws in software: first paint, bytes of the first view, script and
-// layout a frame while 10,000 values a second arrive on a graph of 100,000 twins, interaction to next paint, growth of
-// memory. WEB_SECONDS: how long memory is watched (600).
+// Budgets of the browser app in a real Chromium that draws in software: first paint, bytes of the first view, script
+// and layout a frame while 10,000 values a second arrive on a graph of 100,000 twins, interaction to next paint, growth
+// of memory. WEB_SECONDS: how long memory is watched (600).
 import { chromium, demo, open, post, serve, skip } from "../tests/web_kit.mjs";
 
 const SECONDS = Number(process.env.WEB_SECONDS ?? 600);

@@ -12,7 +12,7 @@ typedef struct SitePack {
     // From where to where; derived, simulation: NULL where there are none.
     const char *models, *models_end, *graph, *graph_end, *derived, *derived_end;
     const char *simulation, *simulation_end, *definitions, *definitions_end;
-    const char *files, *files_end; // "NAME TYPE BYTES\n" and the bytes of each
+    const char *files, *files_end;                  // "NAME TYPE BYTES\n" and the bytes of each
     void *(*make)(uint64_t seed, int64_t start_ns); // a site as it might look at start_ns (ns since 1970 UTC)
     void (*free)(void *);
     void (*step)(void *, double seconds);  // at most 5 s

@@ -257,7 +257,14 @@ static Err read_one(Docs *d, Str path) {
 
 static int by_name(const void *a, const void *b) { return str_cmp(*(const Str *)a, *(const Str *)b); }
 
-static bool is_document(Str name) { return str_ends(name, STR(".json")) || str_ends(name, STR(".ndjson")); }
+// What lies in a folder and is not for the world but for pages: where twins stand on a plan, in a scene, on a map.
+static bool is_for_pages(Str name) {
+    return str_ends(name, STR(".plan.json")) || str_ends(name, STR(".scene.json")) || str_ends(name, STR(".map.json"));
+}
+
+static bool is_document(Str name) {
+    return str_ends(name, STR(".ndjson")) || (str_ends(name, STR(".json")) && !is_for_pages(name));
+}
 
 static Err read_path(Docs *d, const char *path, int32_t depth);
 
