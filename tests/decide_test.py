@@ -339,9 +339,10 @@ class Loop(kit.Case):
         self.s.start()
         self.assertTrue(self.ok_http("GET", "/decisions")["stopped"])
         self.assertIn("kill switch", self.ok(self.s.run("decisions")).err)
-        code = self.s.http("POST", "/decisions/1/approve")[0]
-        self.assertIn(code, (200, 409))
-        until(lambda: self.state() == "stopped", what="it is stopped")
+        self.assertIn("sending is stopped: resume it first (sosia decisions resume)",
+                      self.fails("POST", "/decisions/1/approve", 409, "DecisionConflict"))
+        self.assertEqual(self.state(), "waiting")
+        self.ok_http("POST", "/decisions/1/refuse")
         self.assertEqual(self.device.seen, [])
         self.ok(self.s.run("decisions", "resume"))
         self.assertFalse(self.ok_http("GET", "/decisions")["stopped"])
@@ -419,6 +420,9 @@ class Loop(kit.Case):
         self.fails("POST", "/rules/other/try", 404, "DefinitionNotFound", {"twin": "f-1"})
         self.assertIn("setSpeeds", self.fails("PUT", "/rules/bad", 404, "CommandNotFound", rule(envelope=None, actions=[
             dict(action("a", 1), command={"twin": "$twin", "name": "setSpeeds"})])))
+        self.assertRegex(self.fails("PUT", "/rules/bad", 400, "InvalidArgument",
+                                    rule(actions=[action("a", 1), dict(action("b", 1), cost=-1)])),
+                         r"\"actions\[1\]\.cost: ")
         self.fails("PUT", "/rules/bad", 400, "InvalidArgument", rule(actions=[action("a", 51)]))  # beyond its envelope
         self.assertEqual([r["name"] for r in self.ok_http("GET", "/rules")["value"]], ["jams"])
         shown = self.ok(self.s.run("rules")).out

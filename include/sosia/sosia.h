@@ -763,7 +763,7 @@ SosiaErr sosia_decision(Sosia *s, const SosiaCaller *who, uint64_t id, SosiaOut 
 // undoing command of one that is watched, was kept, left, or is unknown. Waits until it is durable; the body is the
 // record.
 // Errors: DECISION_NOT_FOUND, ARGUMENT (the verb; a note over 1,000 bytes), DECISION_STATE (it does not wait any more,
-// the same person twice, nothing to undo), STORAGE, CLOSED.
+// the same person twice, nothing to undo; to approve while the kill switch is on: it stays waiting), STORAGE, CLOSED.
 SosiaErr sosia_decide(Sosia *s, const SosiaCaller *who, uint64_t id, SosiaStr verb, SosiaStr note, SosiaOut *out);
 // Compute it again from live as it was: {"id","same":true,"choice","was","why","alternatives":[...],"differences":[
 // {"action","kpi","replication","was","is"}]}, compared to the last bit; at most 100 differences. Errors:

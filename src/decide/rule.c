@@ -16,6 +16,12 @@ static Err wrong(Diag *d, const Json *at, const char *text) {
     return diag_add(d, ERR_ARGUMENT, at->at, -1, (Str){0}, "%s", text);
 }
 
+// Where a member that was said wrongly stands: its value, or the object that lacks it.
+static const Json *member(const Json *v, const char *name) {
+    const Json *m = json_get(v, str_of(name));
+    return m ? m : v;
+}
+
 // Which of the texts it is; -1: none.
 static int which(Str s, const char *const *of, int n) {
     for (int i = 0; i < n; i++)
@@ -89,12 +95,17 @@ static Err changes_of(Arena *a, const Json *list, const Json *of, RuleAction *ou
 static Err action_of(Arena *a, const Json *v, RuleAction *out, Diag *d) {
     const Json *changes = NULL, *command = NULL, *undo = NULL;
     *out = (RuleAction){.cost = 0};
-    const Take members[] = {{"name", TAKE_TEXT, &out->name, 0, 0},   {"title", TAKE_TEXT, &out->title, 0, 0},
-                            {"cost", TAKE_NUMBER, &out->cost, 0, 0}, {"changes", TAKE_ANY, &changes, 0, 0},
-                            {"command", TAKE_ANY, &command, 0, 0},   {"undo", TAKE_ANY, &undo, 0, 0}};
+    const Take members[] = {{"name", TAKE_TEXT, &out->name, 0, 0},
+                            {"title", TAKE_TEXT, &out->title, 0, 0},
+                            {"cost", TAKE_NUMBER, &out->cost, 0, RULE_COST_MAX},
+                            {"changes", TAKE_ANY, &changes, 0, 0},
+                            {"command", TAKE_ANY, &command, 0, 0},
+                            {"undo", TAKE_ANY, &undo, 0, 0}};
     TRY(take_object(v, "an action", members, 6, d));
-    if (!name_ok(out->name)) return wrong(d, v, "the \"name\" of an action is 1 to 64 letters, digits, '-', '_', '.'");
-    if (str_eq(out->name, RULE_NOTHING)) return wrong(d, v, "\"nothing\" is tried anyway: call the action otherwise");
+    if (!name_ok(out->name))
+        return wrong(d, member(v, "name"), "the \"name\" of an action is 1 to 64 letters, digits, '-', '_', '.'");
+    if (str_eq(out->name, RULE_NOTHING))
+        return wrong(d, member(v, "name"), "\"nothing\" is tried anyway: call the action otherwise");
     if (!out->title.n) out->title = out->name;
     TRY(changes_of(a, changes, v, out, d));
     if (undo && !command) return wrong(d, undo, "an action without a \"command\" has nothing to \"undo\"");
@@ -109,8 +120,8 @@ static Err actions_of(Arena *a, const Json *list, const Json *of, Rule *out, Dia
         RuleAction x;
         TRY(action_of(a, &list->items[i], &x, d));
         if (rule_action(out, x.name) >= 0)
-            return diag_add(d, ERR_ARGUMENT, list->items[i].at, -1, (Str){0}, "there are two actions \"%.*s\"",
-                            STR_ARG(x.name));
+            return diag_add(d, ERR_ARGUMENT, member(&list->items[i], "name")->at, -1, (Str){0},
+                            "there are two actions \"%.*s\"", STR_ARG(x.name));
         out->actions[out->action_count++] = x;
     }
     return ERR_OK;
@@ -216,10 +227,18 @@ static Err approval_of(const Json *v, Rule *out, Diag *d) {
                             {"people", TAKE_WHOLE, &people, 1, 2}};
     TRY(take_object(v, "\"approval\"", members, 3, d));
     int e = which(otherwise, elses, 2);
-    if (e < 0) return wrong(d, v, "\"else\" of \"approval\" is refuse or act");
+    if (e < 0) return wrong(d, member(v, "else"), "\"else\" of \"approval\" is refuse or act");
     out->else_act = e == 1;
     out->people = (int32_t)people;
     return ERR_OK;
+}
+
+// Where "at" of a change stands; by its value, as the changes of an action are sorted by time.
+static const Json *at_of(const Json *action, const RuleChange *c) {
+    const Json *list = json_get(action, STR("changes"));
+    for (int32_t i = 0; i < list->count; i++)
+        if (json_get(&list->items[i], STR("value")) == c->value) return member(&list->items[i], "at");
+    return action;
 }
 
 // What is changed behind the end of the forks would never be tried.
@@ -227,7 +246,7 @@ static Err check_changes(const Json *list, const Rule *r, Diag *d) {
     for (int32_t i = 0; i < r->action_count; i++) {
         const RuleAction *x = &r->actions[i];
         if (x->change_count && x->changes[x->change_count - 1].at_ns >= r->ahead_ns)
-            return diag_add(d, ERR_ARGUMENT, list->items[i].at, -1, (Str){0},
+            return diag_add(d, ERR_ARGUMENT, at_of(&list->items[i], &x->changes[x->change_count - 1])->at, -1, (Str){0},
                             "\"%.*s\" changes something that is not tried any more: \"at\" before \"ahead\"",
                             STR_ARG(x->name));
     }
@@ -253,10 +272,10 @@ static Err watch_of(const Json *v, Rule *out, Diag *d) {
     out->patience = (int32_t)patience;
     if (!out->watch_kpi.n) return wrong(d, v, "\"watch\" needs a \"kpi\"");
     if (out->watch_for_ns > out->ahead_ns)
-        return wrong(d, v, "what is watched was predicted: \"for\" within \"ahead\"");
+        return wrong(d, member(v, "for"), "what is watched was predicted: \"for\" within \"ahead\"");
     for (int32_t i = 0; out->rollback && i < out->action_count; i++)
         if (out->actions[i].command.name.n && !out->actions[i].undo.name.n)
-            return diag_add(d, ERR_ARGUMENT, v->at, -1, (Str){0},
+            return diag_add(d, ERR_ARGUMENT, member(v, "rollback")->at, -1, (Str){0},
                             "\"rollback\" needs an \"undo\" of the action \"%.*s\"", STR_ARG(out->actions[i].name));
     return ERR_OK;
 }
@@ -295,7 +314,7 @@ static Err take_rule(const Json *v, Rule *r, Parts *p, Diag *d) {
 
 static Err check_texts(const Json *v, const Rule *r, Diag *d) {
     if (!r->model.n == !r->twin.n) return wrong(d, v, "a rule is for a \"model\" or for a \"twin\"");
-    if (!str_trim(r->when).n) return wrong(d, v, "a rule needs a condition: \"when\"");
+    if (!str_trim(r->when).n) return wrong(d, member(v, "when"), "a rule needs a condition: \"when\"");
     return r->ahead_ns ? ERR_OK : wrong(d, v, "a rule says how far it looks \"ahead\": \"PT1H\"");
 }
 
@@ -307,12 +326,12 @@ static Err check_samples(const Json *v, const Rule *r, Diag *d) {
                     r->action_count, r->limit_count, r->replications, RULE_SAMPLES_MAX);
 }
 
-Err rule_of(Arena *a, const Json *v, Str name, Rule *out, Diag *d) {
+static Err read_rule(Arena *a, const Json *v, Str name, Rule *out, Diag *d) {
     Rule r = {.name = name, .within_ns = within_unless_said, .people = PEOPLE_UNLESS_SAID};
     Parts p = {.mode = STR("approve"), .replications = REPLICATIONS_UNLESS_SAID};
     TRY(take_rule(v, &r, &p, d));
     TRY(check_texts(v, &r, d));
-    if (!rule_mode_of(p.mode, &r.mode)) return wrong(d, v, "\"mode\" is shadow, approve or auto");
+    if (!rule_mode_of(p.mode, &r.mode)) return wrong(d, member(v, "mode"), "\"mode\" is shadow, approve or auto");
     r.most_per_hour = (int32_t)p.most;
     r.replications = (int32_t)p.replications;
     r.seed = (uint64_t)p.seed;
@@ -328,6 +347,40 @@ Err rule_of(Arena *a, const Json *v, Str name, Rule *out, Diag *d) {
     if (p.watch) TRY(watch_of(p.watch, &r, d));
     *out = r;
     return ERR_OK;
+}
+
+// The path of the value that stands at that byte of the document, as limits[1].min; "" for the whole.
+static void place_put(Buf *b, const Json *v, int64_t at) {
+    int32_t i = v->type == JSON_ARRAY || v->type == JSON_OBJECT ? v->count - 1 : -1;
+    if (v->at == at) return;
+    if (v->type == JSON_ARRAY) {
+        while (i > 0 && v->items[i].at > at) i--;
+        if (i < 0) return;
+        buf_printf(b, "[%d]", i);
+        place_put(b, &v->items[i], at);
+    } else if (v->type == JSON_OBJECT) {
+        while (i > 0 && v->members[i].value.at > at) i--;
+        if (i < 0) return;
+        buf_printf(b, "%s%.*s", b->n ? "." : "", STR_ARG(v->members[i].key));
+        place_put(b, &v->members[i].value, at);
+    }
+}
+
+Err rule_of(Arena *a, const Json *v, Str name, Rule *out, Diag *d) {
+    Diag found;
+    Buf place = {0};
+    diag_init(&found);
+    Err err = read_rule(a, v, name, out, &found);
+    for (int32_t i = 0; i < found.count; i++) {
+        const DiagMessage *m = &found.messages[i];
+        buf_reset(&place);
+        place_put(&place, v, m->at);
+        err = diag_add(d, m->code, m->at, m->end, (Str){0}, "%.*s%s%.*s", STR_ARG(buf_str(&place)), place.n ? ": " : "",
+                       STR_ARG(m->text));
+    }
+    buf_free(&place);
+    diag_free(&found);
+    return err;
 }
 
 static const char *const mode_names[] = {"shadow", "approve", "auto"};

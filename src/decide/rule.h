@@ -24,6 +24,7 @@
 #define RULE_SAMPLES_MAX 20000 // (actions + 1) * (limits + 1) * replications: what a record keeps
 #define RULE_PER_HOUR_MAX 3600 // of mostPerHour
 #define RULE_PATIENCE_MAX 1000 // of watch
+#define RULE_COST_MAX 1e12     // of an action
 #define RULE_SPAN_MAX (INT64_C(366) * 86400 * 1000000000) // longest of its lengths of time, ns
 #define RULE_TIMEOUT_MAX (INT64_C(300) * 1000000000)      // of a command, ns
 
@@ -47,7 +48,7 @@ typedef struct RuleCommand {
 
 typedef struct RuleAction {
     Str name, title;     // title: the name when none was given
-    double cost;         // money, taken off the objective
+    double cost;         // money, taken off the objective: 0 to RULE_COST_MAX
     RuleChange *changes; // ascending by time
     int32_t change_count;
     RuleCommand command, undo; // without a command it can only be recommended

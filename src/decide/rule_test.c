@@ -187,6 +187,79 @@ static void refusals_say_why(void **state) {
             "needs an \"undo\" of the action \"a\"");
 }
 
+#define CHANGES(x) "{\"name\":\"a\",\"changes\":[" x "]}"
+#define COMMAND "\"command\":{\"twin\":\"t\",\"name\":\"c\",\"payload\":5}"
+#define FINE "{\"twin\":\"a\",\"property\":\"p\",\"value\":[1,{\"at\":2}]}"
+
+// The first thing that a message says is where: member by member, with the index in a list.
+static void refusals_say_where(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {REST("\"color\":1"), "color: "},
+        {REST("\"for\":\"soon\""), "for: \"for\" is a length"},
+        {REST("\"mode\":\"bold\""), "mode: "},
+        {"{\"twin\":\"a\",\"when\":\" \"}", "when: a rule needs"},
+        {REST("\"approval\":{\"within\":\"5m\",\"people\":3}"), "approval.people: "},
+        {REST("\"approval\":{\"within\":\"5m\",\"else\":\"wait\"}"), "approval.else: "},
+        {"{\"twin\":\"a\",\"when\":\"x\",\"ahead\":\"PT1H\",\"objective\":{}," ONE "}", "objective: "},
+        {REST("\"limits\":{}"), "limits: "},
+        {REST("\"limits\":[{\"kpi\":\"a\",\"min\":1},{\"min\":1}]"), "limits[1]: a limit needs a \"kpi\""},
+        {REST("\"limits\":[{\"kpi\":\"a\",\"min\":1},{\"kpi\":\"b\"}]"), "limits[1]: a limit needs a \"min\""},
+        {REST("\"limits\":[{\"kpi\":\"a\",\"min\":1},{\"kpi\":\"b\",\"min\":\"2\"}]"), "limits[1].min: "},
+        {REST("\"limits\":[{\"kpi\":\"a\",\"least\":1}]"), "limits[0].least: "},
+        {"{" LEAST ",\"actions\":[{\"name\":\"a\"," COMMAND "}],\"envelope\":[{\"command\":\"c\",\"min\":5},"
+         "{\"command\":\"c\",\"max\":4}]}",
+         "envelope[1]: 5 of \"a\""},
+        {ACTS("{\"name\":\"a\"},{\"name\":\"b\"},5"), "actions[2]: "},
+        {ACTS("{\"name\":\"a\"},{}"), "actions[1]: "},
+        {ACTS("{\"name\":\"a\"},{\"name\":\"b c\"}"), "actions[1].name: "},
+        {ACTS("{\"name\":\"a\"},{\"name\":\"a\"}"), "actions[1].name: "},
+        {ACTS("{\"name\":\"a\"},{\"name\":\"b\",\"cost\":-0.5}"), "actions[1].cost: \"cost\" is 0 to 1000000000000"},
+        {ACTS("{\"name\":\"a\",\"cost\":1000000000001}"), "actions[0].cost: "},
+        {ACTS(CHANGES(FINE ",{\"twin\":\"t\"}")), "actions[0].changes[1]: a change needs"},
+        {ACTS("{\"name\":\"b\"}," CHANGES(FINE "," FINE ",{\"at\":\"now\"}")), "actions[1].changes[2].at: "},
+        {ACTS(CHANGES("{\"at\":\"PT2H\",\"twin\":\"a\",\"property\":\"p\",\"value\":1}," FINE)),
+         "actions[0].changes[0].at: \"a\" changes something"},
+        {ACTS("{\"name\":\"a\",\"changes\":5}"), "actions[0].changes: "},
+        {ACTS("{\"name\":\"a\",\"command\":{\"name\":\"c\"}}"), "actions[0].command: "},
+        {ACTS("{\"name\":\"a\",\"command\":{\"twin\":\"t\",\"name\":\"c\",\"timeout\":\"PT6M\"}}"),
+         "actions[0].command.timeout: "},
+        {ACTS("{\"name\":\"a\",\"command\":{\"twin\":\"t\",\"name\":\"c\",\"payload\":{\"x\":1,\"x\":2}}}"),
+         "actions[0].command.payload: "},
+        {ACTS("{\"name\":\"a\"," COMMAND ",\"undo\":{}}"), "actions[0].undo: "},
+        {REST("\"watch\":{\"kpi\":\"k\",\"for\":\"PT2H\"}"), "watch.for: "},
+        {REST("\"watch\":{\"patience\":1}"), "watch: "},
+        {"{" LEAST ",\"actions\":[{\"name\":\"a\"," COMMAND "}],\"watch\":{\"kpi\":\"k\",\"rollback\":true}}",
+         "watch.rollback: "},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Read x;
+        read(&x, cases[i][0]);
+        assert_int_equal(x.err, ERR_ARGUMENT);
+        assert_int_equal(x.d.count, 1);
+        if (!str_starts(x.d.messages[0].text, str_of(cases[i][1])))
+            fail_msg("%s: \"%.*s\" does not begin with \"%s\"", cases[i][0], STR_ARG(x.d.messages[0].text),
+                     cases[i][1]);
+        done(&x);
+    }
+}
+
+static void costs_are_bounded(void **state) {
+    (void)state;
+    static const char *const fine[] = {"0", "1e12", "1000000000000"};
+    char text[256];
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) {
+        Read x;
+        snprintf(text, sizeof text, "{" LEAST ",\"actions\":[{\"name\":\"a\",\"cost\":%s}]}", fine[i]);
+        read(&x, text);
+        assert_int_equal(x.err, ERR_OK);
+        assert_true(x.rule.actions[0].cost == (i ? RULE_COST_MAX : 0));
+        done(&x);
+    }
+    refused(ERR_ARGUMENT, ACTS("{\"name\":\"a\",\"cost\":-1}"), "\"cost\" is 0 to");
+    refused(ERR_ARGUMENT, ACTS("{\"name\":\"a\",\"cost\":1e300}"), "\"cost\" is 0 to");
+}
+
 // A payload beyond the envelope, or without the number that it bounds, is not even kept.
 static void payloads_lie_within_the_envelope(void **state) {
     (void)state;
@@ -265,6 +338,8 @@ int main(void) {
         cmocka_unit_test(the_twin_is_filled_in),
         cmocka_unit_test(what_is_not_said_has_a_meaning),
         cmocka_unit_test(refusals_say_why),
+        cmocka_unit_test(refusals_say_where),
+        cmocka_unit_test(costs_are_bounded),
         cmocka_unit_test(payloads_lie_within_the_envelope),
         cmocka_unit_test(every_bound),
     };

@@ -8,7 +8,7 @@ static Err not_so(Diag *d, const Json *at, const Take *m, const char *what) {
 }
 
 static Err out_of(Diag *d, const Json *at, const Take *m, const char *unit) {
-    return diag_add(d, ERR_ARGUMENT, at->at, -1, (Str){0}, "\"%s\" is %.10g to %.10g%s", m->name, m->least, m->most,
+    return diag_add(d, ERR_ARGUMENT, at->at, -1, (Str){0}, "\"%s\" is %.13g to %.13g%s", m->name, m->least, m->most,
                     unit);
 }
 

@@ -91,6 +91,13 @@ Err act_begin(Decider *x, Deed *d) {
 
 // ---- the way out --------------------------------------------------------------------------------------------------
 
+static bool is_stopped(Decider *x) {
+    pthread_mutex_lock(&x->lock);
+    bool stopped = x->stopped;
+    pthread_mutex_unlock(&x->lock);
+    return stopped;
+}
+
 // Commands of the rule within the last hour, without this one.
 static int32_t sent_lately(const Decider *x, const Deed *but, int64_t now) {
     int32_t n = 0;
@@ -103,13 +110,10 @@ static int32_t sent_lately(const Decider *x, const Deed *but, int64_t now) {
 
 static Err ask_guard(Decider *x, const Deed *d, Str record, const RuleCommand *c, bool undo, Buf *why) {
     Diag diag;
-    pthread_mutex_lock(&x->lock);
-    bool stopped = x->stopped;
-    pthread_mutex_unlock(&x->lock);
     GuardAsk ask = {.record = record,
                     .leaving = *c,
                     .undo = undo,
-                    .stopped = stopped,
+                    .stopped = is_stopped(x),
                     .now_ns = decider_now(x),
                     .sent_last_hour = sent_lately(x, d, decider_now(x))};
     diag_init(&diag);
@@ -286,13 +290,10 @@ static void undo_by_itself(Decider *x, Deed *d) {
 // Nothing has left.
 static void not_sent(Decider *x, Deed *d, Err err, Str why) {
     Work *w = d->work;
-    pthread_mutex_lock(&x->lock);
-    bool stopped = x->stopped;
-    pthread_mutex_unlock(&x->lock);
     w->x.command.sent_ns = 0;
     w->x.command.error = str_of(err_wire(err));
     note(x, w, "nothing was sent: %.*s", STR_ARG(why));
-    end(x, d, err == ERR_NOT_ALLOWED && stopped ? DECISION_STOPPED : DECISION_FAILED);
+    end(x, d, err == ERR_NOT_ALLOWED && is_stopped(x) ? DECISION_STOPPED : DECISION_FAILED);
 }
 
 // The process has just begun, and nobody who carries commands has come yet.
@@ -396,6 +397,8 @@ static Err verdict(Decider *x, Deed *d, const Mail *m, Buf *why) {
     Work *w = d->work;
     if (!w || w->busy || w->x.state != DECISION_WAITING || decider_now(x) >= w->x.due_ns)
         return say(why, ERR_DECISION_STATE, "it does not wait for approval: it is %s", decision_state_name(d->state));
+    if (str_eq(m->a, STR("approve")) && is_stopped(x))
+        return say(why, ERR_DECISION_STATE, "sending is stopped: resume it first (sosia decisions resume)");
     Decision was = w->x;
     Err err = decision_verdict(&w->x, &w->keep, m->c, m->a, m->b, decider_now(x));
     if (err) return say(why, ERR_DECISION_STATE, "%.*s has said already what is to become of it", STR_ARG(m->c));

@@ -232,17 +232,42 @@ static void stopped(void **state) {
     jam(&h);
     hall_until(&h, 1, "waiting");
     kit_has(hall_list(&h, (SosiaDecisions){0}), "\"stopped\":true");
-    hall_approve(&h, 1, "ann");
-    hall_until(&h, 1, "stopped");
+    assert_int_equal(hall_decide(&h, 1, "approve", "ann"), SOSIA_DECISION_STATE);
+    SosiaBuf told = h.k.out.message;
+    SosiaStr text = kit_str("sending is stopped: resume it first (sosia decisions resume)");
+    assert_true(told.n == text.n && !memcmp(told.p, text.p, (size_t)text.n));
+    kit_has(hall_record(&h, 1), "\"waiting\"");
     hall_close(&h);
     hall_open(&h, path);
     kit_has(hall_list(&h, (SosiaDecisions){0}), "\"stopped\":true");
-    kit_has(hall_record(&h, 1), "\"stopped\"");
+    assert_int_equal(hall_decide(&h, 1, "approve", "ann"), SOSIA_DECISION_STATE);
+    kit_has(hall_record(&h, 1), "\"waiting\"");
+    assert_null(strstr(hall_record(&h, 1), "\"ann\"")); // no trace of what was not taken
+    assert_int_equal(atomic_load(&h.calls), 0);
     assert_int_equal(sosia_decisions_stop(h.k.s, NULL, false), SOSIA_OK);
     kit_has(hall_list(&h, (SosiaDecisions){0}), "\"stopped\":false");
-    assert_int_equal(atomic_load(&h.calls), 0);
+    hall_approve(&h, 1, "ann");
+    hall_until(&h, 1, "kept");
+    assert_int_equal(atomic_load(&h.calls), 1);
     hall_close(&h);
     kit_unlink(path);
+}
+
+// Refusing goes on while it is on; what would be done without people ends as stopped.
+static void stopped_for_all(void **state) {
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        Hall h;
+        opened(&h, ",\"approval\":{\"within\":\"PT5M\",\"else\":\"act\"}");
+        assert_int_equal(sosia_decisions_stop(h.k.s, NULL, true), SOSIA_OK);
+        jam(&h);
+        hall_until(&h, 1, "waiting");
+        if (i) assert_int_equal(hall_decide(&h, 1, "refuse", "ann"), SOSIA_OK);
+        else hall_wait(&h, 300);
+        hall_until(&h, 1, i ? "refused" : "stopped");
+        assert_int_equal(atomic_load(&h.calls), 0);
+        hall_close(&h);
+    }
 }
 
 // By hand, without the condition, and always asked.
@@ -450,6 +475,7 @@ int main(void) {
         cmocka_unit_test(none_within),
         cmocka_unit_test(devices_fail),
         cmocka_unit_test(stopped),
+        cmocka_unit_test(stopped_for_all),
         cmocka_unit_test(by_hand),
         cmocka_unit_test(cannot_be_computed),
         cmocka_unit_test(rules_come_and_go),

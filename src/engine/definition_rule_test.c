@@ -118,11 +118,62 @@ static void what_does_not_fit_is_refused(void **state) {
     kit_close(&k);
 }
 
+static void begins(Kit *k, const char *body, const char *place) {
+    assert_int_not_equal(put_in(k, "", "x", body), SOSIA_OK);
+    if (strncmp(kit_message(k), place, strlen(place)))
+        fail_msg("%s: \"%s\" does not begin with \"%s\"", body, kit_message(k), place);
+}
+
+// What does not fit the world is told with its place too. The second action's changes are not said in order of time.
+static void refusals_say_where(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"{\"name\":\"b\",\"changes\":[" CHANGE ",{\"twin\":\"no\",\"property\":\"fault\",\"value\":\"\"}]}",
+         "actions[1].changes[1].twin: "},
+        {"{\"name\":\"b\",\"changes\":[{\"at\":\"5m\",\"twin\":\"f\",\"property\":\"no\",\"value\":\"\"}," CHANGE "]}",
+         "actions[1].changes[0].property: "},
+        {"{\"name\":\"b\",\"changes\":[{\"at\":\"5m\",\"twin\":\"f\",\"property\":\"rate\",\"value\":\"x\"}," CHANGE
+         "]}",
+         "actions[1].changes[0].value: "},
+        {"{\"name\":\"b\",\"command\":{\"twin\":\"no\",\"name\":\"stop\"}}", "actions[1].command.twin: "},
+        {"{\"name\":\"b\",\"command\":{\"twin\":\"f\",\"component\":\"rate\",\"name\":\"stop\"}}",
+         "actions[1].command.component: "},
+        {"{\"name\":\"b\",\"command\":{\"twin\":\"f\",\"name\":\"none\"}}", "actions[1].command.name: "},
+        {"{\"name\":\"b\",\"command\":" SPEED("fast") "}", "actions[1].command.payload: "},
+        {"{\"name\":\"b\",\"command\":" SPEED(1) ",\"undo\":{\"twin\":\"f\",\"name\":\"clearJam\",\"payload\":1}}",
+         "actions[1].undo.payload: "},
+    };
+    Kit k;
+    char body[1024];
+    opened(&k);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(body, sizeof body, RULE(FILLERS, JAM, "margin", ACTIONS(ACTION ",%s")), cases[i][0]);
+        begins(&k, body, cases[i][1]);
+    }
+    begins(&k, RULE(FILLERS, JAM, "margin", ACTIONS("{\"name\":\"a\",\"cost\":-1}")), "actions[0].cost: ");
+    begins(&k, RULE("\"model\":\"dtmi:test:None;1\"", JAM, "margin", ACTIONS(ACTION)), "model: ");
+    begins(&k, RULE("\"twin\":\"none\"", JAM, "margin", ACTIONS(ACTION)), "twin: ");
+    begins(&k, RULE(FILLERS, "rate + 1", "margin", ACTIONS(ACTION)), "when: ");
+    begins(&k, RULE(FILLERS, JAM, "none", ACTIONS(ACTION)), "objective.kpi: ");
+    begins(&k, RULE(FILLERS, JAM, "rate", ACTIONS(ACTION)), "objective.kpi: ");
+    begins(&k,
+           RULE(FILLERS, JAM, "margin",
+                ACTIONS(ACTION) ",\"limits\":[{\"kpi\":\"rate\",\"min\":1},{\"kpi\":\"none\",\"min\":1}]"),
+           "limits[1].kpi: ");
+    begins(&k, RULE(FILLERS, JAM, "margin", ACTIONS(ACTION) ",\"watch\":{\"kpi\":\"none\"}"), "watch.kpi: ");
+    begins(&k, RULE(FILLERS, "rate > 1 AND faults = ''", "margin", ACTIONS(ACTION)), "when: ");
+    kit_has(kit_message(&k), " at byte 13");
+    begins(&k, RULE(FILLERS, "fault =", "margin", ACTIONS(ACTION)), "when: ");
+    kit_has(kit_message(&k), " at byte 7");
+    kit_close(&k);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_and_out),
         cmocka_unit_test(of_one_twin),
         cmocka_unit_test(what_does_not_fit_is_refused),
+        cmocka_unit_test(refusals_say_where),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
