@@ -49,6 +49,10 @@ class Ensembles(kit.Case):
         self.assertEqual(self.call("GET", "/digitaltwins/d")["count"], 0)  # nothing is written
         for bad in ({}, {"for": "1m", "x": 1}, {"for": "1m", "replications": 0}, []):
             self.call("POST", "/ensemble", bad, 400)
+        for bad in ({"kpis": ["came", "gone"]}, {"precision": {"kpi": "gone", "half": 1}}):
+            said = self.call("POST", "/ensemble", dict(bad, **{"for": "1m"}), 400)
+            self.assertIn('there is no KPI "gone"', json.dumps(said, ensure_ascii=False).replace('\\', ''))
+        self.call("POST", "/ensemble", {"for": "1m", "kpis": ["came"], "precision": {"kpi": "pace", "half": 1}}, 400)
         self.call("POST", "/worlds/none/ensemble", {"for": "1m"}, 404)
         self.call("POST", "/worlds/live@-1s/ensemble", {"for": "1m"}, 400)
 
@@ -153,6 +157,10 @@ class Ensembles(kit.Case):
                     {"worlds": ["a", "b"], "replications": 2, "level": 2},
                     {"worlds": ["a", "b"], "replications": 2, "for": "soon"}):
             self.call("POST", "/compare", bad, 400)
+        said = self.call("POST", "/compare", {"worlds": ["a", "b"], "replications": 2, "kpis": ["gone"]}, 400)
+        self.assertIn('"gone"', json.dumps(said).replace('\\', ''))
+        r = self.ok(self.server.run("worlds", "compare", "a", "b", "--kpi", "came"))
+        self.assertRegex(r.out, r"^In this one run, who came: \S+ more with b, which is better\.\n\n")
         r = self.ok(self.server.run("worlds", "compare", "a", "b", "--replications", "30", "--kpi", "came"))
         self.assertRegex(r.out, r"^Who came: \S+ more with b \(95 %: \S+ to \S+\), which is better\.\n\n")
         self.assertRegex(r.out, r"Who came +\S+ ± \S+ +\S+ ± \S+ +\+\S+ \[\+\S+, \+\S+\] +better")
@@ -201,6 +209,25 @@ class Ensembles(kit.Case):
         for bad in ({"replications": 0}, {"replications": "x"}, {"replications": 2, "level": 1}):
             self.call("POST", "/whatifs/twice/run", bad, 400)
         self.assertNotEqual(self.server.run("whatif", "twice", "--replications", "4", "--keep").code, 0)
+
+    def test_percentages_differ_by_points(self):
+        self.call("PUT", "/kpis/pace", {"title": "Pace", "twin": "d", "expression": "pace", "unit": "percent"})
+        self.call("PUT", "/whatifs/faster", {"title": "Faster", "for": "PT10S", "kpis": ["pace"],
+                                             "changes": [{"twin": "d", "property": "pace", "value": 0.15}]})
+        page = self.file("faster.html")
+        r = self.ok(self.server.run("whatif", "faster", "--html", page))
+        self.assertRegex(r.out, r"^In this one run, pace: 5 points more with the change\.\n\n")
+        self.assertRegex(r.out, r"Pace +10 +15 +\+5 points +%")
+        with open(page, encoding="utf-8") as f:
+            self.assertIn("+5<small>points</small>", f.read())
+        r = self.ok(self.server.run("worlds", "compare", "faster.base", "faster"))
+        self.assertRegex(r.out, r"Pace +10 +15 +\+5 +↑ \+5 points +%")
+        cell = self.call("GET", "/compare?worlds=faster.base,faster&kpis=pace")["kpis"][0]["values"][1]
+        self.assertAlmostEqual(cell["relative"], 0.5)
+        self.call("PUT", "/whatifs/lost", {"title": "Lost", "for": "PT10S", "kpis": ["gone"], "changes": []})
+        for body in ({}, {"replications": 3}):
+            said = self.call("POST", "/whatifs/lost/run", body, 400)
+            self.assertIn('"gone"', json.dumps(said).replace('\\', ''))
 
 
 if __name__ == "__main__":

@@ -250,10 +250,11 @@ static void put_verdict(Table *t, Str verdict) {
     table_put(t, better ? STYLE_GREEN : worse ? STYLE_RED : STYLE_PLAIN, better || worse ? verdict : (Str){0});
 }
 
-// In percent, where that says something: of a temperature it does not.
+// In percent, where that says something: of a temperature it does not. Percentages differ by points.
 static void put_change(Table *t, const Json *difference, const Json *relative, Str symbol) {
     double by = difference ? json_f64(difference) : 0;
     if (by == 0) table_put(t, STYLE_PLAIN, (Str){0});
+    else if (str_eq(symbol, STR("%"))) table_printf(t, STYLE_PLAIN, "%+.3g points", by);
     else if (relative && !str_starts(symbol, STR("°")))
         table_printf(t, STYLE_PLAIN, "%+.1f %%", 100 * json_f64(relative));
     else table_printf(t, STYLE_PLAIN, "%+.4g", by);

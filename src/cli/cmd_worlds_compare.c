@@ -93,7 +93,8 @@ static void put_number(Table *t, double v, bool sign) {
     buf_free(&b);
 }
 
-static void put_verdict(Table *t, const Json *cell) {
+// Percentages differ by points: a part of a percentage says something else.
+static void put_verdict(Table *t, const Json *cell, bool points) {
     Str verdict = text_in(cell, STR("verdict"));
     double by = number_in(cell, STR("difference")), part = number_in(cell, STR("relative"));
     bool better = str_eq(verdict, STR("better")), worse = str_eq(verdict, STR("worse"));
@@ -101,7 +102,8 @@ static void put_verdict(Table *t, const Json *cell) {
     const char *arrow = by > 0 ? "\xE2\x86\x91" : by < 0 ? "\xE2\x86\x93" : "=";
     Buf b = {0};
     if (by == by) buf_printf(&b, "%s", arrow);
-    if (part == part && by != 0) buf_printf(&b, " %+.1f %%", 100 * part);
+    if (points && by == by && by != 0) buf_printf(&b, " %+.3g points", by);
+    else if (part == part && by != 0) buf_printf(&b, " %+.1f %%", 100 * part);
     if (better || worse) buf_printf(&b, " %.*s", STR_ARG(verdict));
     table_put(t, style, buf_str(&b));
     buf_free(&b);
@@ -115,7 +117,7 @@ static void put_row(Table *t, const Json *kpi) {
         put_number(t, number_in(&cells->items[i], STR("value")), false);
         if (!i) continue;
         put_number(t, number_in(&cells->items[i], STR("difference")), true);
-        put_verdict(t, &cells->items[i]);
+        put_verdict(t, &cells->items[i], str_eq(symbol, STR("%")));
     }
     table_put(t, STYLE_DIM, symbol.n ? symbol : text_in(kpi, STR("unit")));
 }

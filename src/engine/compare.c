@@ -306,7 +306,7 @@ static void take_rows(Compare *c, Str names) {
     }
 }
 
-// Of two that ran: what the second does. One run tells of one chance.
+// Of two that ran: what the second does. One run tells of one chance: over many, the sign may be another.
 static void take_sentence(Compare *c) {
     const CompareWorld *w = &c->worlds[1];
     if (c->world_count != 2 || !w->kpis || !c->worlds[0].kpis) return;
@@ -327,7 +327,12 @@ static void take_sentence(Compare *c) {
     }
     int32_t first = effect_first(e, c->row_count);
     Str with = c->title.n ? STR("the change") : w->name;
-    EffectSay say = {c->title.n ? STR("The change") : w->name, with, c->worlds[0].name, w->now_ns - w->begin_ns, 0.95};
+    EffectSay say = {.subject = with,
+                     .with = with,
+                     .baseline = c->worlds[0].name,
+                     .span_ns = w->now_ns - w->begin_ns,
+                     .level = 0.95,
+                     .once = true};
     Buf text = {0};
     if (first >= 0) effect_say(&say, &e[first], &text);
     if (first >= 0) effect_say_others(e, c->row_count, first, &text);

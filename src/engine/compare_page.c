@@ -60,7 +60,8 @@ static void put_relative(double r, Buf *out) {
     put(out, "\xE2\x80\xAF%");
 }
 
-static void put_cell(const CompareCell *x, bool first, Buf *out) {
+// points: percentages differ by those.
+static void put_cell(const CompareCell *x, bool first, bool points, Buf *out) {
     static const char *const verdicts[] = {"worse", "the same", "better"};
     put(out, "<td class=\"n\">");
     if (x->row && x->row->why.n) {
@@ -83,7 +84,8 @@ static void put_cell(const CompareCell *x, bool first, Buf *out) {
         put(out, x->difference > 0 ? "+" : "");
         told_number(x->difference, out);
         put(out, "<small>");
-        put_relative(x->relative, out);
+        if (points) put(out, "points");
+        else put_relative(x->relative, out);
         put(out, "</small>");
     }
     put(out, "</td>");
@@ -109,7 +111,8 @@ static void put_table(const Compare *c, Buf *out) {
         put(out, "</small></th><td>");
         told_escape(told_unit(row->as->unit), out);
         put(out, "</td>");
-        for (int32_t i = 0; i < c->world_count; i++) put_cell(&row->cells[i], i == 0, out);
+        bool points = str_eq(told_unit(row->as->unit), STR("%"));
+        for (int32_t i = 0; i < c->world_count; i++) put_cell(&row->cells[i], i == 0, points, out);
         put(out, "</tr>");
     }
     put(out, "</tbody></table></div>");

@@ -34,8 +34,11 @@ void effect_name(Str s, Buf *out) {
 static void put_amount(double v, double half, Str unit, Buf *out) {
     if (half > 0) told_within(v, half, out);
     else told_digits(v, DIGITS, out);
-    if (unit.n) buf_printf(out, " %.*s", STR_ARG(unit));
+    if (str_eq(unit, STR("%"))) buf_str_put(out, !(half > 0) && fabs(v) == 1 ? STR(" point") : STR(" points"));
+    else if (unit.n) buf_printf(out, " %.*s", STR_ARG(unit));
 }
+
+static void put_subject(const EffectSay *s, Buf *out) { buf_str_put(out, s->once ? s->with : s->subject); }
 
 // " (95 %: 900 to 1560)"; nothing where there is no width.
 static void put_interval(const EffectSay *s, double low, double high, Buf *out) {
@@ -52,7 +55,8 @@ static void say_money(const EffectSay *s, const Effect *e, Buf *out) {
     double by = daily ? (double)DAY_NS / (double)s->span_ns : 1, sign = e->by < 0 ? -by : by;
     const char *verb = e->better > 0 ? e->by > 0 ? "brings" : "costs" : e->by < 0 ? "saves" : "adds";
     double a = e->low * sign, b = e->high * sign;
-    buf_printf(out, "%.*s %s ", STR_ARG(s->subject), verb);
+    put_subject(s, out);
+    buf_printf(out, " %s ", verb);
     put_amount(e->by * sign, fabs(a - b) / 2, e->unit, out);
     if (daily) buf_str_put(out, STR(" a day"));
     buf_str_put(out, STR(" of "));
@@ -68,7 +72,9 @@ static void say_money(const EffectSay *s, const Effect *e, Buf *out) {
 // "Lowest level: 2 m less with the change, which is worse."
 static void say_other(const EffectSay *s, const Effect *e, Buf *out) {
     double sign = e->by < 0 ? -1 : 1, a = e->low * sign, b = e->high * sign;
-    buf_printf(out, "%.*s: ", STR_ARG(e->title));
+    if (s->once) effect_name(e->title, out);
+    else buf_str_put(out, e->title);
+    buf_str_put(out, STR(": "));
     put_amount(fabs(e->by), fabs(a - b) / 2, e->unit, out);
     buf_printf(out, " %s with %.*s", e->by > 0 ? "more" : "less", STR_ARG(s->with));
     put_interval(s, fmin(a, b), fmax(a, b), out);
@@ -78,12 +84,14 @@ static void say_other(const EffectSay *s, const Effect *e, Buf *out) {
 
 static void say_unsure(const EffectSay *s, const Effect *e, Buf *out) {
     if (e->by == 0 && (!isfinite(e->low) || e->low == e->high)) {
-        buf_printf(out, "%.*s does nothing to ", STR_ARG(s->subject));
+        put_subject(s, out);
+        buf_str_put(out, STR(" does nothing to "));
         effect_name(e->title, out);
         buf_byte(out, '.');
         return;
     }
-    buf_printf(out, "%.*s cannot be told from %.*s by ", STR_ARG(s->subject), STR_ARG(s->baseline));
+    put_subject(s, out);
+    buf_printf(out, " cannot be told from %.*s by ", STR_ARG(s->baseline));
     effect_name(e->title, out);
     buf_str_put(out, STR(": the difference is "));
     put_amount(e->by, (e->high - e->low) / 2, e->unit, out);
@@ -92,6 +100,7 @@ static void say_unsure(const EffectSay *s, const Effect *e, Buf *out) {
 }
 
 void effect_say(const EffectSay *s, const Effect *e, Buf *out) {
+    if (s->once) buf_str_put(out, STR("In this one run, "));
     if (!e->sure) say_unsure(s, e, out);
     else if (money(e) && e->better) say_money(s, e, out);
     else say_other(s, e, out);

@@ -17,6 +17,7 @@ typedef struct EffectSay {
     Str baseline; // "as is"
     int64_t span_ns;
     double level; // of the intervals
+    bool once;    // of one run: by other chances it may be another, and it is said so
 } EffectSay;
 
 // The one to begin with: what is earned; other money, sure before unsure; sure and good or bad; sure; the first
@@ -24,7 +25,7 @@ typedef struct EffectSay {
 int32_t effect_first(const Effect *e, int32_t n);
 // Append a title as it stands within a sentence: "Energy cost" as "energy cost", "CO2" as it is.
 void effect_name(Str title, Buf *out);
-// Append a sentence about one.
+// Append a sentence about one. A difference of percentages is one of points.
 void effect_say(const EffectSay *s, const Effect *e, Buf *out);
 // Append sentences about the others: which are better, which worse, how many cannot be told apart.
 void effect_say_others(const Effect *e, int32_t n, int32_t but, Buf *out);

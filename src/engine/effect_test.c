@@ -20,8 +20,8 @@ static void says(const EffectSay *s, const Effect *e, const char *want) {
 
 static void sentences(void **state) {
     (void)state;
-    EffectSay week = {STR("Scenario B"), STR("scenario B"), STR("as is"), 7 * DAY, 0.95};
-    EffectSay hours = {STR("The change"), STR("the change"), STR("as is"), DAY / 3, 0.9};
+    EffectSay week = {STR("Scenario B"), STR("scenario B"), STR("as is"), 7 * DAY, 0.95, false};
+    EffectSay hours = {STR("The change"), STR("the change"), STR("as is"), DAY / 3, 0.9, false};
     Effect cost = {.title = STR("Energy cost"), .unit = STR("EUR"), .of = STR("money"), .over = KPI_LAST, .better = -1};
     cost.known = cost.sure = true;
     cost.by = -8680, cost.low = -10920, cost.high = -6440;
@@ -49,6 +49,28 @@ static void sentences(void **state) {
          "2.5).");
     wait.by = wait.low = wait.high = 0;
     says(&week, &wait, "Scenario B does nothing to mean wait.");
+}
+
+// One run is of one chance; percentages differ by points.
+static void once_and_points(void **state) {
+    (void)state;
+    EffectSay say = {STR("The change"), STR("the change"), STR("as is"), DAY / 3, 0.95, false};
+    Effect e = {.title = STR("On time"), .unit = STR("%"), .over = KPI_LAST, .better = 1, .known = true, .sure = true};
+    e.by = 0.46, e.low = e.high = NONE;
+    says(&say, &e, "On time: 0.46 points more with the change, which is better.");
+    e.by = -1;
+    says(&say, &e, "On time: 1 point less with the change, which is worse.");
+    e.low = -1.5, e.high = -0.5;
+    says(&say, &e, "On time: 1.00 points less with the change (95 %: 0.50 to 1.50), which is worse.");
+    e.low = e.high = NONE;
+    say.once = true;
+    says(&say, &e, "In this one run, on time: 1 point less with the change, which is worse.");
+    e.by = 0, e.sure = false;
+    says(&say, &e, "In this one run, the change does nothing to on time.");
+    e.by = 12.5, e.sure = true, e.unit = STR("EUR"), e.of = STR("money"), e.title = STR("CO2 margin");
+    says(&say, &e, "In this one run, the change brings 12.5 EUR of CO2 margin in 8 h.");
+    e.of = (Str){0};
+    says(&say, &e, "In this one run, CO2 margin: 12.5 EUR more with the change, which is better.");
 }
 
 static void first_and_others(void **state) {
@@ -122,6 +144,7 @@ static void texts(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sentences),
+        cmocka_unit_test(once_and_points),
         cmocka_unit_test(first_and_others),
         cmocka_unit_test(texts),
     };

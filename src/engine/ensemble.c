@@ -440,6 +440,32 @@ static Err split(Ensemble *x, Str world, SosiaOut *out) {
     return ERR_OK;
 }
 
+typedef struct Names {
+    const EnsembleAsk *ask;
+    SosiaOut *out;
+} Names;
+
+static Err look_for_kpis(View *v, void *ctx) {
+    const Names *x = ctx;
+    Diag d;
+    diag_init(&d);
+    Err err = kpis_check(v, x->ask->kpis, &d);
+    if (!err) err = kpis_check(v, x->ask->precision, &d);
+    if (err) (void)say(x->out, err, "%.*s", STR_ARG(d.messages[0].text));
+    diag_free(&d);
+    return err;
+}
+
+// KPIs that are asked for by name are there, in each of the worlds: known at once, not when it has begun.
+static Err check_kpis(const Ensemble *x, SosiaOut *out) {
+    const EnsembleAsk *ask = &x->ask;
+    if (!ask->kpis.n && !ask->precision.n) return ERR_OK;
+    for (int32_t i = 0; i < x->part_count; i++)
+        TRY(engine_read_realm(x->parts[i].realm, NULL, look_for_kpis, &(Names){ask, out}, NULL));
+    if (!ask->precision.n || kpi_named(ask->kpis, ask->precision)) return ERR_OK;
+    return say(out, ERR_ARGUMENT, "the precision is by \"%.*s\", which is not among \"kpis\"", STR_ARG(ask->precision));
+}
+
 // Twins that are named in what was asked for, and texts that may name one.
 static void head_names(Ensemble *x) {
     EnsembleHead *h = &x->head;
@@ -637,6 +663,7 @@ SosiaErr sosia_ensemble(Sosia *s, const SosiaCaller *who, SosiaStr world, SosiaS
     Ensemble *x = ensemble_new(s);
     Err err = parse(x, json, out);
     if (!err) err = split(x, world, out);
+    if (!err) err = check_kpis(x, out);
     if (!err) make_head(x);
     if (!err) err = enlist(s, x);
     if (err == ERR_LIMIT && !out->message.n) (void)say(out, err, "%d ensembles are at work", ENSEMBLES_MAX);

@@ -94,7 +94,9 @@ static void say_many(const EnsembleHead *h, const EnsembleOutcome *o, Buf *out) 
     buf_byte(out, '.');
     Effect e = effect_of(k, best);
     if (best) buf_byte(out, ' ');
-    if (best) effect_say(&(EffectSay){STR("It"), STR("it"), o->cases[0].name, h->for_ns, h->level}, &e, out);
+    EffectSay say = {
+        .subject = STR("It"), .with = STR("it"), .baseline = o->cases[0].name, .span_ns = h->for_ns, .level = h->level};
+    if (best) effect_say(&say, &e, out);
     say_as_good(h, o, at, best, out);
 }
 

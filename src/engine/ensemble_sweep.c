@@ -50,6 +50,7 @@ static Err range_of(Arena *a, const Json *v, EnsembleAxis *x, Diag *d) {
     double from = number(v, "from"), to = number(v, "to"), step = number(v, "step"), many = number(v, "count");
     bool stepped = !isnan(step);
     if (isnan(from) || isnan(to) || stepped == !isnan(many)) return wrong(d, v, text);
+    if (step == 0) return wrong(d, v, "the step is zero: it leads nowhere");
     if (stepped) many = floor((to - from) / step + 1e-9) + 1;
     if (!(many >= 1) || many != floor(many)) return wrong(d, v, "the steps do not lead from \"from\" to \"to\"");
     if (many > ENSEMBLE_CASES_MAX) return too_many(d, v);

@@ -226,6 +226,13 @@ static void refused(Kit *k, const char *json, SosiaErr want, const char *text) {
         fail_msg("%s: %s: %.*s", json, sosia_err_name(err), (int)k->out.message.n, k->out.message.p);
 }
 
+// Before anything begins.
+static void refused_at_once(Kit *k, const char *json, const char *text) {
+    assert_int_equal(begin(k, json), SOSIA_ARGUMENT);
+    if (str_find_str(buf_str(&k->out.message), str_of(text)) < 0)
+        fail_msg("%s: %.*s", json, (int)k->out.message.n, k->out.message.p);
+}
+
 static void test_refused(void **state) {
     (void)state;
     Kit k;
@@ -239,8 +246,8 @@ static void test_refused(void **state) {
     refused(&k, "{\"for\":\"P290Y\"}", SOSIA_ARGUMENT, "longer than clocks go");
     refused(&k, "{\"for\":\"1m\",\"cases\":[{\"name\":\"a\"},{\"name\":\"a\"}]}", SOSIA_ARGUMENT, "one name");
     refused(&k, "{\"for\":\"1m\",\"precision\":{\"kpi\":\"came\"}}", SOSIA_ARGUMENT, "half");
-    refused(&k, "{\"for\":\"1m\",\"precision\":{\"kpi\":\"gone\",\"half\":1}}", SOSIA_ARGUMENT, "no KPI");
-    refused(&k, "{\"for\":\"1m\",\"kpis\":[\"gone\"]}", SOSIA_ARGUMENT, "gone");
+    refused_at_once(&k, "{\"for\":\"1m\",\"precision\":{\"kpi\":\"gone\",\"half\":1}}", "there is no KPI \"gone\"");
+    refused_at_once(&k, "{\"for\":\"1m\",\"kpis\":[\"came\",\"gone\"]}", "there is no KPI \"gone\"");
     refused(&k, "{\"for\":\"1m\",\"track\":[{\"twin\":\"x\",\"property\":\"level\"}]}", SOSIA_TWIN_NOT_FOUND, "\"x\"");
     refused(&k, "{\"for\":\"1m\",\"track\":[{\"twin\":\"d\",\"property\":\"name\"}]}", SOSIA_VALIDATION, "text");
     refused(&k, "{\"for\":\"1m\",\"cases\":[{\"changes\":[{\"twin\":\"d\",\"property\":\"pace\",\"value\":\"x\"}]}]}",
