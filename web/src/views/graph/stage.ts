@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The drawn graph: Sigma over graphology, kept small between the page and WebGL. Colours change a few at a time, and
-// nothing is laid out again for it. Of a large graph links are drawn where one looks: of the chosen twin, and between the twins
-// in sight once there are few of them.
+// nothing is laid out again for it. Of a large graph links are drawn where one looks: of the chosen twin, and between
+// the twins in sight once there are few of them.
 import Graph from "graphology";
 import forceAtlas2 from "graphology-layout-forceatlas2";
 import Sigma from "sigma";
