@@ -42,8 +42,8 @@ typedef struct Docs {
 // Begin with no document; release all.
 void docs_init(Docs *d);
 void docs_free(Docs *d);
-// Read a file, a folder (all .json and .ndjson below it but what is for pages, in order of name) or "-" (stdin). Documents that cannot be
-// read become errors; the rest is kept. Errors: IO, LIMIT; told already.
+// Read a file, a folder (all .json and .ndjson below it but what is for pages, in order of name) or "-" (stdin).
+// Documents that cannot be read become errors; the rest is kept. Errors: IO, LIMIT; told already.
 MUST Err docs_read(Docs *d, Str path);
 // The same for a text in memory that outlives `d`; `name` stands for the file in messages.
 void docs_read_text(Docs *d, Str name, Str text);
