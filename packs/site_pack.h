@@ -21,6 +21,11 @@ typedef struct SitePack {
     // Devices that obey, see plant_command; NULL: none do. jam: something goes wrong there until somebody sees to it.
     int (*command)(void *, Str twin, Str name, Str payload, Buf *answer);
     int (*jam)(void *, Str where, Buf *answer);
+    // What went wrong before this site was begun and still stands in the world: a question that gives rows of "id", and
+    // having it stand here too. NULL: a site always begins healthy.
+    const char *stands;
+    void (*take_up)(void *, Str twin);
+    void (*story)(void *, int64_t at_ns); // something goes wrong at about that time, with signs before; NULL: nothing
 } SitePack;
 
 extern const SitePack bottling_pack, hospital_pack;

@@ -449,8 +449,6 @@ class Plant(kit.Case):
         until(lambda: s.http("GET", "/connections/site")[0] == 200, what="the door is known")
         self.assertEqual(subprocess.run([*site, "--jam", "line-1"], env=kit.environment()).returncode, 0)
         until(lambda: s.twin("line-1-filler")["fault"] == "jam at infeed star", what="the jam")
-        if s.twin("line-1-filler")["state"] != "faulted":  # a break of the line, by the clock on the wall
-            self.ok(s.run("rules", "try", "filler-jams", "--twin", "line-1-filler"))
         rows = until(lambda: s.get("/decisions?state=waiting")["value"], 120, "a proposal")
         r = s.get("/decisions/%d" % rows[0]["id"])
         self.assertEqual((r["twin"], r["choice"]), ("line-1-filler", "clear"), r["why"])

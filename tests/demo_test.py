@@ -168,9 +168,11 @@ class Older(Case):
 
 
 class Demo(Case):
+    past = False  # what was before the first start is another test
+
     def start(self, *arguments):
         p = subprocess.Popen([kit.SOSIA, "demo", "--data", self.file("demo.sosia"), "--http", "127.0.0.1:0",
-                              *arguments],
+                              *(arguments if "--past" in arguments or self.past else ("--past", "0", *arguments))],
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=kit.environment())
 
         def end():

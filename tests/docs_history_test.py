@@ -138,7 +138,8 @@ class Document(unittest.TestCase):
     def live(self):
         """The demo plant: (process, address)."""
         with open(self.path + "demo.log", "w") as log:
-            process = subprocess.Popen([kit.SOSIA, "demo", "--data", self.path + "demo.sosia", "--http", "127.0.0.1:0"],
+            process = subprocess.Popen([kit.SOSIA, "demo", "--data", self.path + "demo.sosia", "--http", "127.0.0.1:0",
+                                        "--past", "0"],
                                        stdout=log, stderr=log, env=kit.environment(), cwd=self.path)
 
         def url():

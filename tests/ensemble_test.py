@@ -116,6 +116,12 @@ class Ensembles(kit.Case):
         self.assertEqual([w["name"] for w in runs["worlds"]], ["as is", "twice"])
         self.assertEqual({len(one[k]) for k in ("times", "values", "lows", "highs")}, {101})
         self.assertTrue(all(a <= b for a, b in zip(two["lows"], two["highs"])))
+        self.assertEqual([x["part"] for x in two["fan"]], [0.5, 0.8, 0.95])
+        for inner, outer in zip(two["fan"], two["fan"][1:]):  # one in the other
+            self.assertTrue(all(a >= b for a, b in zip(inner["lows"], outer["lows"])))
+            self.assertTrue(all(a <= b for a, b in zip(inner["highs"], outer["highs"])))
+        widest, kept = two["fan"][2], [two["lows"], two["highs"]]  # 95 of 100 around the 90 of 100 of lows and highs
+        self.assertTrue(all(a <= b and d <= c for a, b, c, d in zip(widest["lows"], kept[0], widest["highs"], kept[1])))
         self.server.kill()
         self.server.start()
         self.assertEqual(self.server.http("GET", "/ensembles/%d?samples=true" % number)[2], before)

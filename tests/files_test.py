@@ -48,6 +48,19 @@ class Files(unittest.TestCase):
         again = self.server.ask("GET", "/files/plan.svg", headers={"If-None-Match": r.header("etag")})
         self.assertEqual((again.status, again.body), (304, b""))
 
+    def test_who_changes_says_what_it_was(self):
+        new, old = {**TYPE, "If-None-Match": "*"}, {**TYPE, "If-Match": '"0"'}
+        self.assertEqual(self.put("a.svg", SVG, {**TYPE, "If-Match": "*"}).status, 412)
+        self.assertEqual(self.put("a.svg", SVG, new).status, 201)
+        self.assertEqual(self.put("a.svg", SVG, new).status, 412)
+        tag = self.server.ask("GET", "/files/a.svg").header("etag")
+        refused = self.put("a.svg", SVG + b" ", old)
+        self.assertEqual((refused.status, refused.code), (412, "PreconditionFailed"))
+        self.assertEqual(self.server.ask("GET", "/files/a.svg").body, SVG)
+        self.assertEqual(self.put("a.svg", SVG + b" ", {**TYPE, "If-Match": '"0", W/' + tag}).status, 200)
+        self.assertEqual(self.put("a.svg", SVG, {**TYPE, "If-Match": tag}).status, 412)
+        self.assertEqual(self.put("a.svg", SVG, {**TYPE, "If-Match": "*"}).status, 200)
+
     def test_names_that_begin_alike(self):
         for i, name in enumerate(("a", "a.b", "ab", "a-b")):
             self.put(name, b"%d" % i, {"Content-Type": "application/json"})

@@ -114,6 +114,69 @@ class Graph(ServerCase):
             self.assertEqual(past[key], now[key])
         self.check(self.server.delete("/worlds/other", version=None), 204)
 
+    def expressions(self, *texts, world="", more=""):
+        query = "&".join(["expression=" + quote(t) for t in texts] + ([more] if more else []))
+        return self.check(self.graph(query, world), 200).json["values"]
+
+    def test_expressions(self):
+        text = "flow * 2 + 1"
+        of = self.expressions(text, "open AND flow > 10", "CONCAT(name, '!')", "IS_NULL(level)")
+        self.assertEqual(list(of), [text, "open AND flow > 10", "CONCAT(name, '!')", "IS_NULL(level)"])
+        self.assertEqual(of[text], [i + 1 for i in range(100)] + [None])
+        self.assertEqual(of["open AND flow > 10"], [i % 2 == 0 and i > 20 for i in range(100)] + [None])
+        self.assertEqual(of["CONCAT(name, '!')"], ["Pump %d!" % i for i in range(100)] + [None])
+        # As a question says, row by row.
+        for text in ("level / 2", "COUNT(->feeds)", "COUNT(<-feeds)", "SUM(in.feeds.flow) - 1", "flow / 0", "flow % 3",
+                     "flow > 20 ? 'much' : 'little'", "$dtId", "COALESCE(flow, level)", "IS_OF_MODEL('dtmi:g:Tank;1')",
+                     "AVG(flow, 1h)", "1 + 1", "ROUND(flow)"):
+            asked = "SELECT T.$dtId AS id, %s AS v FROM DIGITALTWINS T" % text
+            rows = self.rows(asked)
+            g = self.check(self.graph("expression=" + quote(text)), 200).json
+            self.assertEqual(dict(zip(g["twins"]["id"], g["values"][text])), {r["id"]: r.get("v") for r in rows}, text)
+        # Beside properties; said twice it is told once; only some twins.
+        of = self.expressions("flow", "flow*2", "flow*2", more="values=flow,open&limit=3")
+        self.assertEqual(of, {"flow": [0, 0.5, 1], "open": [True, False, True], "flow*2": [0, 1, 2]})
+        of = self.expressions("flow + 1", more="twins=" + quote("flow > 49"))
+        self.assertEqual(of["flow + 1"], [50.5])
+
+    def rows(self, text):
+        rows, token = [], None
+        while True:
+            body = {"query": text} if not token else {"continuationToken": token}
+            reply = self.check(self.server.post("/query", body, headers={"max-items-per-page": "1000"}), 200).json
+            rows += reply["value"]
+            token = reply.get("continuationToken")
+            if not token:
+                return rows
+
+    def test_expressions_of_forks_and_the_past(self):
+        now = self.check(self.graph("expression=" + quote("flow + 1")), 200).json
+        time.sleep(0.01)
+        self.check(self.server.post("/worlds", {"name": "tried"}, version=None), 201)
+        path = "/worlds/tried/digitaltwins/p1"
+        self.check(self.server.patch(path, [{"op": "replace", "path": "/flow", "value": 1000}]), 204)
+        self.assertEqual(self.expressions("flow + 1", world="tried")["flow + 1"][1], 1001)
+        past = self.expressions("flow + 1", "COUNT(->feeds)", world="live@" + quote(now["time"]))
+        self.assertEqual(past["flow + 1"], now["values"]["flow + 1"])
+        self.assertEqual(past["COUNT(->feeds)"], [1] * 100 + [0])
+        self.check(self.server.delete("/worlds/tried", version=None), 204)
+
+    def test_expressions_that_are_none(self):
+        for text, says in (
+            ("flow +", "expression 1: column 7"),
+            ("flow / (2", "expression 1: column"),
+            ("flwo + 1", 'no model has a property \\"flwo\\"; did you mean \\"flow\\"'),
+            ("NOSUCH(flow)", "expression 1: column 1"),
+            ("", "expression 1: column 1"),
+            ("flow + " * 1200 + "1", "expression 1"),
+        ):
+            self.assertIn(says.encode(), self.check(self.graph("expression=" + quote(text)), 400).body)
+        reply = self.check(self.graph("expression=flow&expression=" + quote("open +")), 400)
+        self.assertIn(b"expression 2: column", reply.body)
+        many = lambda n: self.graph("&".join("expression=flow%%2B%d" % i for i in range(n)))
+        self.check(many(4), 200)
+        self.assertIn(b"at most 4 expressions", self.check(many(5), 400).body)
+
     def test_who_has_gone_silent(self):
         stale = lambda query="", world="": self.server.get(
             (world and "/worlds/" + world) + "/stale" + query, version=None

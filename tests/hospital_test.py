@@ -146,7 +146,7 @@ class Demo(kit.Case):
         self.assertEqual(bad.code, 4)
         self.assertIn('there is no pack "zoo"', bad.err)
         p = subprocess.Popen([kit.SOSIA, "demo", "--pack", "hospital", "--data", self.file("h.sosia"), "--http",
-                              "127.0.0.1:0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              "127.0.0.1:0", "--past", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                              env=kit.environment())
         self.addCleanup(lambda: (p.poll() is None and p.kill(), p.wait(), p.stdout.close(), p.stderr.close()))
         told = ""

@@ -6,6 +6,8 @@
 An item takes P = 60 s / 0.985 at each machine, and all machines of a line go in step from t = 0 on; only the blower
 runs ahead, until the conveyor before the rinser is well filled. A conveyor begins half full, with two items of four.
 Nothing here is copied from an output."""
+import datetime
+import math
 import os
 import sys
 
@@ -118,17 +120,26 @@ class Line(WhatIfs):
         self.assertAlmostEqual(self.made(1), rate(1) * 4 * 3600 + behind - 6 * 600 * GOOD, delta=1e-3)
 
     def test_somebody_comes_by(self):
-        """A jam of now is over after ten minutes on average, whoever looks on: the mean of an exponential variate."""
+        """A jam of now is over after an hour on average, whoever looks on: the mean of an exponential variate."""
         self.put("line-1-filler", fault="jam at infeed star")
         self.call("POST", "/worlds/live/ensemble", {"for": "PT2H", "output": "PT1H", "replications": 64, "seed": 3,
                                                     "track": [{"twin": "log-line-1", "property": "made"}],
                                                     "kpis": ["bottles-made"]}, 202)
         made = self.result()["cases"][0]["kpis"][0]
-        # Of the first two hours ten minutes are missed on average (deviation as large), and the items that are on their
-        # way to the wrapper meanwhile.
+        # Of two hours the least of them and an exponential variate of an hour is missed: 1 - e^-2 of an hour on
+        # average, with a variance of 1 - e^-4 - 4 e^-2; and the items that are on their way to the wrapper meanwhile.
         whole = sum(rate(line) for line in SPEED) * 7200
         missed = (whole - made["mean"]) / rate(1)
-        self.assertLess(abs(missed - 600), 4 * 600 / 8 + 6 * P)
+        deviation = 3600 * math.sqrt(1 - math.exp(-4) - 4 * math.exp(-2))
+        self.assertLess(abs(missed - 3600 * (1 - math.exp(-2))), 4 * deviation / 8 + 6 * P)
+
+    def test_waits_for_the_end_of_the_shift(self):
+        """A filler that is left alone until the shift ends goes on then: at 6, 14 or 22 o'clock of the plant."""
+        self.try_it("PT8H", ("PT0S", "line-1-filler", "fault", "waits for the end of the shift"))
+        run = self.call("GET", "/worlds/tried/run")
+        begin = datetime.datetime.fromisoformat(run["begin"][:19])
+        into = (begin.hour * 3600 + begin.minute * 60 + begin.second + 3600 + 2 * 3600) % (8 * 3600)
+        self.near("line-1-filler", "state", "running", 8 * 3600 - into, 2)
 
     def test_no_water(self):
         self.put("buffer-tank-1", volume=5.0, level=12.5)

@@ -185,18 +185,22 @@ void sosia_out_free(SosiaOut *out);
 #define SOSIA_GRAPH_TWINS 250000      // without a limit
 #define SOSIA_GRAPH_TWINS_MAX 1000000 // of a limit
 #define SOSIA_GRAPH_VALUES_MAX 8
+#define SOSIA_GRAPH_EXPRESSIONS_MAX 4
 
 // A world's structure in columns, for those who draw all of it.
 typedef struct SosiaGraph {
     SosiaStr world; // any, also a past one
     SosiaStr where; // only twins that fulfil this condition (as WHERE of a question), and the links between them
-    const SosiaStr *values;  // paths of properties that are numbers, booleans or texts
-    int32_t value_count;     // at most SOSIA_GRAPH_VALUES_MAX
-    const SosiaStr *labels;  // the first of these that a twin's model has is its label
-    int32_t label_count;     // at most as many; 0: none is told
-    int64_t limit;           // twins; 0: SOSIA_GRAPH_TWINS; at most SOSIA_GRAPH_TWINS_MAX
-    bool no_links;           // their columns are empty
-    bool (*stop)(void *ctx); // asked now and then in the caller's thread: true ends it with CLOSED; NULL: never
+    const SosiaStr *values; // paths of properties that are numbers, booleans or texts
+    int32_t value_count;    // at most SOSIA_GRAPH_VALUES_MAX
+    // Over a twin without an alias (docs/query.md): more columns of "values", by their text.
+    const SosiaStr *expressions;
+    int32_t expression_count; // at most SOSIA_GRAPH_EXPRESSIONS_MAX
+    const SosiaStr *labels;   // the first of these that a twin's model has is its label
+    int32_t label_count;      // at most as many; 0: none is told
+    int64_t limit;            // twins; 0: SOSIA_GRAPH_TWINS; at most SOSIA_GRAPH_TWINS_MAX
+    bool no_links;            // their columns are empty
+    bool (*stop)(void *ctx);  // asked now and then in the caller's thread: true ends it with CLOSED; NULL: never
     void *stop_ctx;
 } SosiaGraph;
 
@@ -205,10 +209,11 @@ typedef struct SosiaGraph {
 //      "names":[of relationships...],"links":{"from":[place of a twin...],"to":[...],"name":[place in names...]},
 //      "values":{"temperature":[null where there is none...]},"more":false}
 // Twins stand by model (in order of upload), then by age; links by age. Texts of more than 200 bytes are null. "time"
-// is the world's now(). more: the limit left twins out. In the caller's thread, which may wait for the disk where the
-// world is past; not from a callback. Errors: WORLD_NOT_FOUND and others of the past, SYNTAX (where), ARGUMENT (no
-// model has the property), LIMIT (values, twins, 4 million links, 256 MiB), CLOSED. Cost: about 0.1 us a twin, link or
-// value.
+// is the world's now(). more: the limit left twins out. An expression is null for models that it does not fit. In the
+// caller's thread, which may wait for the disk where the world is past; not from a callback. Errors: WORLD_NOT_FOUND
+// and others of the past, SYNTAX (where, expressions: the message says at which place), ARGUMENT (no model has the
+// property), LIMIT (values, twins, 4 million links, 20 million relationships that an expression looks at, 256 MiB),
+// CLOSED. Cost: about 0.1 us a twin, link or value.
 SosiaErr sosia_graph(Sosia *s, const SosiaCaller *who, const SosiaGraph *g, SosiaOut *out);
 
 #define SOSIA_STALE_TWINS 100      // told of without a limit
@@ -417,6 +422,15 @@ void sosia_test_free(SosiaTest *t);
 SosiaErr sosia_command_check(Sosia *s, SosiaStr world, SosiaStr twin, SosiaStr component, SosiaStr command,
                              SosiaStr payload, SosiaBuf *why);
 
+// A command was carried to a device of the live world, or could not be, and somebody has the answer: kept for
+// sosia_happened, the newest 10,000. by: who asked; status: what he was answered. Not of the closed loop, whose records
+// tell. Returns at once; of a twin that is not there (any more), and of forks, nothing is kept. Any thread.
+typedef struct SosiaCommandNote {
+    SosiaStr world, twin, component, name, by;
+    int status;
+} SosiaCommandNote;
+void sosia_command_note(Sosia *s, const SosiaCommandNote *note);
+
 // ---- the past -----------------------------------------------------------------------------------------------------
 // The name of a world may carry an instant: "live@2026-11-01T08:00:00Z" is the live world as it was known then (values
 // that arrived later are not in it, whatever their source time), for every read and every question, whose now() is the
@@ -466,6 +480,36 @@ SosiaErr sosia_history_stats(Sosia *s, const SosiaCaller *who, SosiaOut *out);
 // several, those that were erased are left out. token: of the page before, or ""; limit 0: 1,000, at most 10,000.
 // Errors: UNSUPPORTED (no history is kept), TOKEN, STORAGE, CORRUPT.
 SosiaErr sosia_history_deleted(Sosia *s, const SosiaCaller *who, SosiaStr token, int32_t limit, SosiaOut *out);
+// What happened in a world, for lists and timelines: lives of twins, models, decisions of rules and commands they sent.
+#define SOSIA_HAPPENED_LIMIT 1000      // without one
+#define SOSIA_HAPPENED_LIMIT_MAX 10000 // rows of an answer
+typedef enum SosiaHappenedKind {
+    SOSIA_HAPPENED_BORN = 1,
+    SOSIA_HAPPENED_GONE = 2,
+    SOSIA_HAPPENED_COMMAND = 4,
+    SOSIA_HAPPENED_DECISION = 8,
+    SOSIA_HAPPENED_MODEL = 16,
+} SosiaHappenedKind;
+typedef struct SosiaHappened {
+    SosiaStr world;          // any; of a past one what had happened by then
+    int64_t from_ns, to_ns;  // by arrival, [from, to); to 0: no end
+    uint32_t kinds;          // of SosiaHappenedKind; 0: all
+    int32_t limit;           // rows; 0: SOSIA_HAPPENED_LIMIT
+    bool (*stop)(void *ctx); // as in SosiaGraph
+    void *stop_ctx;
+} SosiaHappened;
+// Into out->body, newest first:
+//     {"value":[{"time","kind":"born","twin","model"},{"time","kind":"gone","twin"},
+//               {"time","kind":"model","model"[,"removed":true or "decommissioned":true or false]},
+//               {"time","kind":"decision","id","twin","rule","state"},
+//               {"time","kind":"command","twin","name","by","decision","status"}],"more":false}
+// More than three of born, gone or model within a second are one row, {"time","kind","count","model"}; its time is that
+// of the last, model null when they differ. Twins that were erased are left out. Decisions are those of rules of live,
+// with the state they are in now; a fork of live has those up to where it was forked. Commands are those that decisions
+// sent (by: the rule) and those of people (without decision, at the time of their answer). In the caller's thread,
+// which may wait for the disk; not from a callback. Errors: UNSUPPORTED (no history is kept), ARGUMENT, CLOSED,
+// STORAGE, CORRUPT, those of worlds. Cost: that of the lives in the stretch, about 1 us each.
+SosiaErr sosia_happened(Sosia *s, const SosiaCaller *who, const SosiaHappened *ask, SosiaOut *out);
 // JSON: what keeps retention from letting go of values: {"world":"NAME","since":"TIME","worlds":N}: forks lie over live
 // as it was at that instant and later, NAME is the oldest of them; null: nothing does. Errors: none.
 SosiaErr sosia_retention_held(Sosia *s, const SosiaCaller *who, SosiaOut *out);

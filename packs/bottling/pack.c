@@ -13,6 +13,14 @@ static int command(void *p, Str twin, Str name, Str payload, Buf *answer) {
     return plant_command(p, twin, name, payload, answer);
 }
 static int jam(void *p, Str where, Buf *answer) { return plant_jam(p, where, answer); }
+static void take_up(void *p, Str twin) {
+    Buf answer = {0};
+    Str line = twin;
+    if (str_starts(twin, STR("line-"))) line.n = 6; // line-1-filler
+    (void)plant_jam(p, line, &answer);
+    buf_free(&answer);
+}
+static void story(void *p, int64_t at_ns) { plant_story(p, at_ns); }
 static int64_t time_of(const void *p) { return plant_time(p); }
 
 const SitePack bottling_pack = {
@@ -39,4 +47,7 @@ const SitePack bottling_pack = {
     .time = time_of,
     .command = command,
     .jam = jam,
+    .stands = "SELECT $dtId AS id FROM DIGITALTWINS WHERE fault = 'jam at infeed star'",
+    .take_up = take_up,
+    .story = story,
 };

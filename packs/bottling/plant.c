@@ -9,6 +9,9 @@
 #define LOCAL_OFFSET_S 3600.0 // the plant lives at UTC+1 all year
 #define DAY_S 86400.0
 #define SETTLE_S 600
+#define FOULING_S 9000.0 // from the first scrap in a filler's star until it jams
+#define MENDS_S 21600.0  // from then until somebody comes by
+#define AT_WORK_S 900.0  // a line runs so long, by its plan, before its filler jams
 #define PI 3.14159265358979323846
 
 // ---- small tools --------------------------------------------------------------------------------------------------
@@ -45,8 +48,8 @@ static double year_share(const Plant *p) { return fmod(local_s(p) / DAY_S, 365.2
 static void motor_step(Motor *m, double load, double ambient, double dt) {
     lag(&m->speed, m->rated_rpm * clamp(load, 0, 1.2), 3, dt);
     double share = m->speed / m->rated_rpm;
-    m->current = share < 0.01 ? 0 : m->rated_a * (0.28 + 0.66 * share);
-    lag(&m->temperature, ambient + 46 * share * share, 1500, dt);
+    m->current = share < 0.01 ? 0 : m->rated_a * (0.28 + 0.66 * share) * (1 + 0.2 * m->drag);
+    lag(&m->temperature, ambient + (46 + 60 * m->drag) * share * share, 1500, dt);
     m->vibration = 0.02 + 0.22 * share + m->shake * share;
 }
 
@@ -146,8 +149,10 @@ static void end_fault(Line *l) {
     if (l->fault_unit < 0) return;
     l->units[l->fault_unit].fault = "";
     l->units[l->fault_unit].motor.shake = 0;
+    if (l->stuck) l->fouling = l->units[FILLER].motor.drag = 0; // what lay in the star is out
     l->fault_unit = -1;
     l->stuck = false;
+    l->mends_at = INFINITY;
     l->clear_left = 0;
     l->after_fault = 120;
 }
@@ -158,9 +163,24 @@ void plant_line_jam(Line *l) {
     l->stuck = true;
 }
 
+// Scraps gather in the filler's infeed star: its drive labours, gets warm and shakes, the filler loses speed and fills
+// less evenly, until the star jams.
+static void fouling_step(Plant *p, Line *l) {
+    Motor *m = &l->units[FILLER].motor;
+    if (l->jams_at == INFINITY) return;
+    double x = clamp(1 + (p->t - l->jams_at) / FOULING_S, 0, 1);
+    l->fouling = x * x;
+    m->drag = l->fouling;
+    if (l->fault_unit != FILLER) m->shake = 0.45 * l->fouling;
+    if (p->t < l->jams_at) return;
+    plant_line_jam(l);
+    l->jams_at = INFINITY;
+    l->mends_at = p->t + MENDS_S;
+}
+
 // One that is stuck outlasts breaks and shifts; whoever clears it is done after a while, whatever the plan.
-static bool fault_passes(Line *l, Plan plan, double dt) {
-    bool cleared = l->clear_left > 0 && l->clear_left <= dt;
+static bool fault_passes(Plant *p, Line *l, Plan plan, double dt) {
+    bool cleared = (l->clear_left > 0 && l->clear_left <= dt) || p->t >= l->mends_at;
     l->clear_left = fmax(0, l->clear_left - dt);
     l->fault_left -= dt;
     return cleared || (!l->stuck && (l->fault_left <= 0 || plan != PLAN_RUN));
@@ -168,7 +188,7 @@ static bool fault_passes(Line *l, Plan plan, double dt) {
 
 static void faults_step(Plant *p, Line *l, Plan plan, double dt) {
     if (l->fault_unit >= 0) {
-        if (!fault_passes(l, plan, dt)) return;
+        if (!fault_passes(p, l, plan, dt)) return;
         end_fault(l);
     } else if (plan == PLAN_RUN && l->speed > 0.5 * l->limit && happens(p, 1.4, dt)) {
         begin_fault(p, l);
@@ -177,6 +197,7 @@ static void faults_step(Plant *p, Line *l, Plan plan, double dt) {
 }
 
 static const char *unit_state(const Line *l, int i, Plan plan) {
+    if (l->fault_unit == i && l->stuck) return "faulted"; // no break mends it
     if (plan == PLAN_OFF) return "stopped";
     if (plan == PLAN_CLEAN) return "cleaning";
     if (plan == PLAN_BREAK) return "idle";
@@ -206,7 +227,7 @@ static void unit_details(Plant *p, Line *l, int i, double dt) {
         lag(&u->a, 62 + 3 * p->cloud - (busy ? 0 : 6), 30, dt);
         lag(&u->b, l->bottle_l > 0.6 ? 4.1 : 1.2, 60, dt);
         lag(&u->c, l->bottle_l > 0.6 ? p->carb_temperature + 0.8 : 14.5, 300, dt);
-        lag(&u->d, l->after_fault > 0 ? 2.4 : 0.2, 90, dt);
+        lag(&u->d, l->after_fault > 0 ? 2.4 : 0.2 + 1.6 * l->fouling, 90, dt);
         break;
     case CAPPER:
         lag(&u->a, busy ? 1.75 + 0.05 * p->wind : 0, 8, dt);
@@ -241,7 +262,8 @@ static void units_step(Plant *p, Line *l, Plan plan, double dt) {
         u->rate = stuck ? 0 : unit_rate(l, i);
         double load = u->rate / l->target;
         motor_step(&u->motor, load, p->hall, dt);
-        u->power = (plan == PLAN_OFF ? 0.03 : 0.09) * u->rated_kw + 0.88 * u->rated_kw * load;
+        u->power =
+            (plan == PLAN_OFF ? 0.03 : 0.09) * u->rated_kw + 0.88 * u->rated_kw * load * (1 + 0.2 * u->motor.drag);
         u->passed += u->rate * dt / 3600;
         if (load > 0.02) u->hours += dt / 3600;
         unit_details(p, l, i, dt);
@@ -260,10 +282,12 @@ static void line_step(Plant *p, int number, double dt) {
     Line *l = &p->lines[number];
     Plan plan = plan_of(p, number);
     if (shift_now(p) != l->shift_number) new_shift(l, shift_now(p));
+    fouling_step(p, l);
     faults_step(p, l, plan, dt);
     bool want = plan == PLAN_RUN && l->fault_unit < 0;
-    ramp(&l->speed, want ? l->limit * (0.985 + 0.012 * p->wind / 3) : 0, l->target * 0.015, l->target * 0.12, dt);
-    double bad = clamp(0.0042 + 0.001 * p->cloud + (l->after_fault > 0 ? 0.028 : 0), 0.0005, 0.2);
+    double pace = l->limit * (0.985 + 0.012 * p->wind / 3) * (1 - 0.12 * l->fouling);
+    ramp(&l->speed, want ? pace : 0, l->target * 0.015, l->target * 0.12, dt);
+    double bad = clamp(0.0042 + 0.001 * p->cloud + (l->after_fault > 0 ? 0.028 : 0) + 0.008 * l->fouling, 0.0005, 0.2);
     lag(&l->reject_rate, l->speed > 0 ? 100 * bad : 0, 150, dt);
     double made = l->speed * dt / 3600;
     l->good += made * (1 - bad);
@@ -698,6 +722,8 @@ static void start_line(Plant *p, int i) {
                 .bottle_l = litres[i],
                 .per_pallet = pallets[i],
                 .fault_unit = -1,
+                .jams_at = INFINITY,
+                .mends_at = INFINITY,
                 .state = "stopped",
                 .order = orders[i],
                 .order_made = 0.4 * orders[i]};
@@ -819,6 +845,27 @@ Plant *plant_new(uint64_t seed, int64_t start_ns) {
     p->t = 0;
     plant_wire(p);
     return p;
+}
+
+// The newest instant up to at_s before which line 1 was to run for a while.
+static double at_work(Plant *p, double at_s) {
+    double now = p->t, found = at_s;
+    for (double back = 0; back < 6 * 3600; back += 60) {
+        bool runs = true;
+        for (double s = 0; s <= AT_WORK_S && runs; s += 60) {
+            p->t = at_s - back - s;
+            runs = plan_of(p, 0) == PLAN_RUN;
+        }
+        found = at_s - back;
+        if (runs) break;
+    }
+    p->t = now;
+    return found;
+}
+
+void plant_story(Plant *p, int64_t at_ns) {
+    double at_s = (double)((at_ns - p->start_ns) / NS_PER_MS) / 1e3;
+    p->lines[0].jams_at = at_work(p, at_s);
 }
 
 void plant_free(Plant *p) {

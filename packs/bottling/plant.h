@@ -36,6 +36,11 @@ void plant_step(Plant *p, double seconds);
 // The next reading that is due at the plant's time, in a fixed order; false when there is none left. The first round
 // gives every sensor. Strings live as long as the plant.
 bool plant_next(Plant *p, PlantValue *out);
+// Something goes wrong at about that time (the newest instant up to it at which line 1 is at work). In the 2.5
+// hours before, scraps gather in the infeed star of line 1's filler: its drive shakes, draws more and gets warm, the
+// filler loses up to 12 % of its speed, fills less evenly, more bottles are rejected. Then the star jams, and stands
+// until it is cleared by a command, or six hours later by somebody who comes by.
+void plant_story(Plant *p, int64_t at_ns);
 // Sensors in all.
 int32_t plant_sensors(const Plant *p);
 // The plant's time.

@@ -28,6 +28,7 @@ typedef struct Motor {
     double rated_rpm, rated_a;
     double speed, current, temperature, vibration;
     double shake; // vibration that a fault adds
+    double drag;  // 0 to 1: what it turns is heavy; a winding gets warmer, a current larger
 } Motor;
 
 typedef struct Unit {
@@ -50,6 +51,9 @@ typedef struct Line {
     int fault_unit;    // -1: none
     bool stuck;        // the fault does not pass by itself
     double clear_left; // s until it is cleared; 0: nobody is at it
+    double jams_at;    // of the plant's time: the filler fouls until it jams then; INFINITY: it does not
+    double mends_at;   // of the plant's time: somebody comes by who clears it; INFINITY: nobody
+    double fouling;    // 0 to 1: shards and scraps that lie in the filler's infeed star
     Unit units[UNITS];
 } Line;
 

@@ -272,7 +272,10 @@ static void test_a_jam_waits_for_somebody(void **state) {
     assert_int_equal(plant_jam(p, STR("line-1"), &b), 200);
     assert_int_equal(plant_jam(p, STR("line-4"), &b), 404);
     buf_free(&b);
-    run_for(p, 5 * 3600);
+    run_for(p, 2.6 * 3600); // the crew of line 1 has its break
+    assert_string_equal(l->units[FILLER].state, "faulted");
+    assert_string_equal(l->units[CAPPER].state, "idle");
+    run_for(p, 2.4 * 3600);
     assert_string_equal(l->units[FILLER].fault, "jam at infeed star");
     assert_string_equal(l->units[FILLER].state, "faulted");
     assert_string_equal(l->units[CAPPER].state, "starved");
@@ -291,6 +294,58 @@ static void test_a_jam_waits_for_somebody(void **state) {
     run_for(p, 60);
     assert_true(l->fault_unit >= 0 || l->speed > 34000);
     plant_free(p);
+}
+
+// The filler tells for hours that something gathers in its star, then it jams as planned. Nobody comes for six hours.
+static void test_a_filler_fouls_until_it_jams(void **state) {
+    (void)state;
+    int64_t start = at(MONDAY_7H), jam = at("2026-11-23T10:00:00Z");
+    Plant *p = plant_new(3, start), *calm = plant_new(3, start);
+    Line *l = &p->lines[0];
+    plant_story(p, jam);
+    run_for(p, 4 * 3600 - 60);
+    run_for(calm, 4 * 3600 - 60);
+    const Motor *m = &l->units[FILLER].motor, *quiet = &calm->lines[0].units[FILLER].motor;
+    assert_string_equal(l->units[FILLER].state, "running");
+    assert_true(m->vibration > quiet->vibration + 0.3);
+    assert_true(m->temperature > quiet->temperature + 8);
+    assert_true(m->current > 1.05 * quiet->current);
+    assert_true(l->speed < 0.93 * calm->lines[0].speed);
+    assert_true(l->reject_rate > calm->lines[0].reject_rate);
+    assert_true(l->units[CAPPER].motor.vibration == calm->lines[0].units[CAPPER].motor.vibration ||
+                l->units[CAPPER].motor.vibration < m->vibration);
+    run_for(p, 120);
+    assert_string_equal(l->units[FILLER].fault, "jam at infeed star");
+    assert_string_equal(l->units[FILLER].state, "faulted");
+    run_for(p, 6 * 3600 - 120); // over the break and the change of shifts
+    assert_string_equal(l->units[FILLER].state, "faulted");
+    run_for(p, 120);
+    assert_string_equal(l->units[FILLER].fault, "");
+    int64_t waited = 0; // a short stop of another machine may come
+    for (; waited < 1200 && l->speed < 34000; waited++) run_for(p, 1);
+    assert_true(waited < 1200);
+    run_for(p, 30);
+    assert_true(m->vibration < 0.3);
+    plant_free(calm);
+    plant_free(p);
+}
+
+// It fails while the line is to run, whenever that is asked for.
+static void test_a_story_fits_the_calendar(void **state) {
+    (void)state;
+    for (int hour = 0; hour < 7 * 24; hour += 5) {
+        int64_t start = at(MONDAY_7H) + hour * 3600 * NS_PER_S, jam = start + 3 * 3600 * NS_PER_S;
+        Plant *p = plant_new(1, start);
+        Line *l = &p->lines[0];
+        plant_story(p, jam);
+        double when = l->jams_at;
+        assert_true(when <= 3 * 3600 && when > 2 * 3600);
+        run_for(p, (int64_t)when - 1);
+        assert_true(strcmp(l->state, "running") == 0 || l->fault_unit >= 0);
+        run_for(p, 3);
+        assert_string_equal(l->units[FILLER].state, "faulted");
+        plant_free(p);
+    }
 }
 
 static void test_commands_that_do_not_fit(void **state) {
@@ -319,6 +374,8 @@ int main(void) {
         cmocka_unit_test(test_power_adds_up),
         cmocka_unit_test(test_faults_come_and_pass),
         cmocka_unit_test(test_a_jam_waits_for_somebody),
+        cmocka_unit_test(test_a_filler_fouls_until_it_jams),
+        cmocka_unit_test(test_a_story_fits_the_calendar),
         cmocka_unit_test(test_commands_that_do_not_fit),
         cmocka_unit_test(test_open_door_warms_the_room),
         cmocka_unit_test(test_trucks_make_their_tour),

@@ -10,15 +10,19 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/time.h"
 #include "codec/json.h"
 #include "site_door.h"
 #include "site_pack.h"
+#include "site_past.h"
 
-#define STEP_S 1.0                // of the physics, always: the same seed gives the same values at any speed
-#define TICK_NS (250 * NS_PER_MS) // between requests
-#define BACKLOG_BYTES (8 << 20)   // kept while the server does not answer
-#define BEHIND_S 10.0             // of wall time: beyond that the site skips instead of catching up
+#define STEP_S 1.0                  // of the physics, always: the same seed gives the same values at any speed
+#define TICK_NS (250 * NS_PER_MS)   // between requests
+#define BACKLOG_BYTES (8 << 20)     // kept while the server does not answer
+#define BEHIND_S 10.0               // of wall time: beyond that the site skips instead of catching up
+#define FAILED_NS (2400 * NS_PER_S) // before the end of a past: what goes wrong in it has its worst moment
+#define GAP_NS (600 * NS_PER_S)     // from the end of a past until the server is there, at most
 #define API "?api-version=2023-10-31"
 
 static const SitePack *const packs[] = {&bottling_pack, &hospital_pack};
@@ -29,8 +33,9 @@ typedef struct Options {
     uint64_t seed;
     double speed;
     int64_t start_ns, for_ns; // of the site's time
+    int64_t past_ns;          // told before the site goes on; 0: none
     const char *listen, *jam;
-    bool load, print, list, quiet;
+    bool load, print, list, quiet, calm;
 } Options;
 
 typedef struct Site {
@@ -61,6 +66,9 @@ static int usage(int code) {
           "  --speed N       times faster than the wall clock (1)\n"
           "  --clock TIME    begin at this time (now)\n"
           "  --for TIME      end after so much of the site's time (90s, 8h); never\n"
+          "  --past TIME     tell on stdout what was in so much time until now, then read the server's URL from\n"
+          "                  stdin and go on there (for sosia demo)\n"
+          "  --calm          nothing goes wrong in it\n"
           "  --listen ADDR   take commands for its devices here (127.0.0.1:0, any free port), or off\n"
           "  --jam ID        have a filler of the site that runs jam (line-1), until it is cleared; then end\n"
           "  --print         print the values instead of sending them, as fast as it goes\n"
@@ -275,22 +283,9 @@ static int load(Site *s) {
 
 // ---- values -------------------------------------------------------------------------------------------------------
 
-static void put_value(const PlantValue *v, Buf *out) {
-    buf_printf(out, "{\"id\":\"%s\",\"property\":\"%s\",\"value\":", v->twin, v->path);
-    switch (v->kind) {
-    case PLANT_NUMBER: json_put_f64(out, v->number); break;
-    case PLANT_COUNT: json_put_i64(out, v->count); break;
-    case PLANT_FLAG: buf_printf(out, "%s", v->flag ? "true" : "false"); break;
-    case PLANT_TEXT: json_put_str(out, str_of(v->text)); break;
-    }
-    buf_printf(out, ",\"time\":\"");
-    time_print(v->time_ns, 3, out);
-    buf_printf(out, "\"}\n");
-}
-
 static void collect(const Site *s, void *p, Buf *out) {
     PlantValue v;
-    while (s->o.pack->next(p, &v)) put_value(&v, out);
+    while (s->o.pack->next(p, &v)) site_put_value(&v, out);
 }
 
 // The site's clock runs away from the server's: what it says then is history at once.
@@ -400,9 +395,20 @@ static int print_all(Site *s, void *p, int64_t start_ns) {
     return fflush(stdout) == 0 ? 0 : 1;
 }
 
+// What was while the server started.
+static void catch_up(Site *s, void *p) {
+    int64_t now = time_now_ns();
+    if (!s->o.past_ns || now - s->o.pack->time(p) > GAP_NS) return;
+    while (s->o.pack->time(p) < now && !ended) {
+        s->o.pack->step(p, STEP_S);
+        collect(s, p, &s->lines);
+    }
+}
+
 static int send_all(Site *s, void *p, int64_t start_ns) {
-    double base = (double)time_mono_ns() / 1e9, done = 0; // done: wall seconds already played
     collect(s, p, &s->lines);
+    catch_up(s, p);
+    double base = (double)time_mono_ns() / 1e9, done = 0; // done: wall seconds already played
     flush(s);
     make_known(s);
     while (!over(s, p, start_ns)) {
@@ -423,17 +429,55 @@ static int send_all(Site *s, void *p, int64_t start_ns) {
     return s->rejected ? 1 : 0;
 }
 
+// Tell the past, then wait to be told where the site goes on. 0: there.
+static int tell_past(Site *s, void *p, int64_t start_ns) {
+    static char url[512];
+    const SitePack *pack = s->o.pack;
+    if (pack->story && !s->o.calm && s->o.past_ns > FAILED_NS) pack->story(p, start_ns + s->o.past_ns - FAILED_NS);
+    if (!site_past_tell(pack, p, start_ns, STEP_S, &ended, stdout)) return 9;
+    if (!fgets(url, sizeof url, stdin)) return ended ? 0 : 9;
+    url[strcspn(url, "\n")] = 0;
+    s->o.url = url;
+    return 0;
+}
+
 static int list(const Site *s, void *p) {
     PlantValue v;
     while (s->o.pack->next(p, &v)) printf("%s %s\n", v.twin, v.path);
     return 0;
 }
 
+// A site that was stopped with something wrong in it goes on so: whoever comes back finds what was left.
+static void take_up(Site *s, void *p) {
+    const SitePack *pack = s->o.pack;
+    Arena keep;
+    Json doc;
+    if (!pack->stands) return;
+    Buf body = {0};
+    buf_str_put(&body, STR("{\"query\":"));
+    json_put_str(&body, str_of(pack->stands));
+    buf_byte(&body, '}');
+    long status = http(s, "/query", buf_str(&body), "application/json");
+    buf_free(&body);
+    arena_init(&keep, 4096);
+    if (status == 200 && json_parse(buf_str(&s->answer), NULL, &keep, &doc, NULL) == ERR_OK) {
+        const Json *rows = json_get(&doc, STR("value"));
+        for (int32_t i = 0; rows && rows->type == JSON_ARRAY && i < rows->count; i++)
+            pack->take_up(p, json_text(&rows->items[i], STR("id")));
+    }
+    arena_free(&keep);
+}
+
 static int run(Site *s) {
-    int64_t start_ns = s->o.start_ns ? s->o.start_ns : time_now_ns();
+    int64_t start_ns = s->o.start_ns ? s->o.start_ns : time_now_ns() - s->o.past_ns;
     void *p = s->o.pack->make(s->o.seed, start_ns);
     int code;
     s->site = p;
+    if (s->o.past_ns && (code = tell_past(s, p, start_ns))) {
+        s->o.pack->free(p);
+        return code;
+    }
+    if (!s->o.past_ns && !s->o.print && !s->o.list && !s->o.calm) take_up(s, p);
     if (s->o.list) code = list(s, p);
     else if (s->o.print) code = print_all(s, p, start_ns);
     else if (!(code = open_door(s))) code = send_all(s, p, start_ns);
@@ -467,6 +511,8 @@ static bool take(Options *o, int which, const char *value) {
     case 'x': return str_to_f64(v, &o->speed) && o->speed > 0 && o->speed <= 10000;
     case 'c': return time_parse(v, &o->start_ns);
     case 'f': return time_parse_duration(v, &o->for_ns) && o->for_ns > 0;
+    case 'o': return time_parse_duration(v, &o->past_ns) && o->past_ns > 0;
+    case 'm': return o->calm = true;
     case 'p': return o->print = true;
     case 'i': return o->list = true;
     case 'q': return o->quiet = true;
@@ -480,6 +526,7 @@ static const struct option options[] = {
     {"speed", required_argument, NULL, 'x'}, {"clock", required_argument, NULL, 'c'},
     {"for", required_argument, NULL, 'f'},   {"listen", required_argument, NULL, 'n'},
     {"jam", required_argument, NULL, 'j'},   {"print", no_argument, NULL, 'p'},
+    {"past", required_argument, NULL, 'o'},  {"calm", no_argument, NULL, 'm'},
     {"list", no_argument, NULL, 'i'},        {"quiet", no_argument, NULL, 'q'},
     {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
 };

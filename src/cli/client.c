@@ -321,6 +321,11 @@ Err client_json(Client *c, Json *out) {
     return tell(ERR_SYNTAX, "the answer of %.*s is not JSON: is it a Sosia server?", STR_ARG(c->url));
 }
 
+Err client_say(Client *c) {
+    buf_byte(&c->body, '\n');
+    return say(buf_str(&c->body));
+}
+
 static int64_t number_of(const Json *doc, Str key) {
     const Json *v = json_get(doc, key);
     return v && v->type == JSON_INT ? v->i : 0;

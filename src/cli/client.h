@@ -59,6 +59,8 @@ MUST Err client_do(Client *c, const Call *call);
 Err client_tell(const Client *c, Err err);
 // Parse the last answer into c->keep. Errors: SYNTAX (told: not a Sosia server).
 MUST Err client_json(Client *c, Json *out);
+// Print the last answer as it came, with an end of line: what --json shows.
+MUST Err client_say(Client *c);
 
 typedef Err (*ClientItemFn)(void *arg, const Json *item);
 

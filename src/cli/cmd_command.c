@@ -31,8 +31,7 @@ static Err invoke(Client *c, const Invoke *o, const Args *args, Str payload) {
         if (!o->common.json) note("%.*s has answered", STR_ARG(args->items[0]));
         return ERR_OK;
     }
-    buf_byte(&c->body, '\n');
-    return say(buf_str(&c->body));
+    return client_say(c);
 }
 
 static Err run(void *fields, const Args *args) {

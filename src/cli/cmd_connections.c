@@ -111,10 +111,7 @@ static Err test(Client *c, const Connections *o, Str name, Str body) {
                         (long long)(o->messages ? o->messages : 10));
     Json doc;
     TRY(client_do(c, &(Call){.method = "POST", .path = path, .body = body}));
-    if (o->common.json) {
-        buf_byte(&c->body, '\n');
-        return say(buf_str(&c->body));
-    }
+    if (o->common.json) return client_say(c);
     TRY(client_json(c, &doc));
     const Json *list = doc.type == JSON_ARRAY ? &doc : json_get(&doc, STR("messages"));
     return list ? print_test(c, list) : tell(ERR_SYNTAX, "the answer holds no list");

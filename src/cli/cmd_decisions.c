@@ -29,11 +29,6 @@ static const Opt list_opts[] = {
     OPT_END,
 };
 
-static Err say_body(Client *c) {
-    buf_byte(&c->body, '\n');
-    return say(buf_str(&c->body));
-}
-
 // ---- the list -----------------------------------------------------------------------------------------------------
 
 static const Column columns[] = {
@@ -104,7 +99,7 @@ static Err say_list(const Json *doc) {
 static Err list(Client *c, const Decisions *o) {
     Json doc;
     TRY(client_do(c, &(Call){.path = list_path(c, o, o->limit ? o->limit : 100)}));
-    if (o->common.json) return say_body(c);
+    if (o->common.json) return client_say(c);
     TRY(client_json(c, &doc));
     TRY(say_list(&doc));
     const Json *all = json_get(&doc, STR("value"));
@@ -219,7 +214,7 @@ static Err run_show(void *fields, const Args *args) {
     Json doc;
     Err err = client_open(&c, &o->common);
     if (err == ERR_OK) err = client_do(&c, &(Call){.path = client_path(&c, "//decisions/{}", args->items)});
-    if (err == ERR_OK && o->common.json) err = say_body(&c);
+    if (err == ERR_OK && o->common.json) err = client_say(&c);
     else if (err == ERR_OK && (err = client_json(&c, &doc)) == ERR_OK) err = decision_say(&doc);
     client_close(&c);
     return err;
@@ -252,7 +247,7 @@ static Err decide(const Decisions *o, Str id, const char *verb) {
     if (err == ERR_OK)
         err = client_do(
             &c, &(Call){.method = "POST", .path = client_path(&c, "//decisions/{}/{}", parts), .body = buf_str(&body)});
-    if (err == ERR_OK && o->common.json) err = say_body(&c);
+    if (err == ERR_OK && o->common.json) err = client_say(&c);
     else if (err == ERR_OK && (err = client_json(&c, &doc)) == ERR_OK) tell_next(&doc);
     client_close(&c);
     buf_free(&body);
@@ -272,7 +267,7 @@ static Err run_replay(void *fields, const Args *args) {
         err = client_do(
             &c,
             &(Call){.method = "POST", .path = client_path(&c, "//decisions/{}/replay", args->items), .patient = true});
-    if (err == ERR_OK && o->common.json) err = say_body(&c);
+    if (err == ERR_OK && o->common.json) err = client_say(&c);
     else if (err == ERR_OK && (err = client_json(&c, &doc)) == ERR_OK) err = decision_say_replay(&doc);
     client_close(&c);
     return err;

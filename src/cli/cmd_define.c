@@ -29,8 +29,7 @@ static Err put(Client *c, const DefineOptions *o, const Args *args) {
         note("%.*s is defined", STR_ARG(args->items[1]));
         return ERR_OK;
     }
-    buf_byte(&c->body, '\n');
-    return say(buf_str(&c->body));
+    return client_say(c);
 }
 
 static Err show(Client *c, const Args *args) {
@@ -78,14 +77,9 @@ static const Column columns[] = {
     {"Of", false, true},  {"Expression", false, true}, {"Over", false, false},
 };
 
-static Str text_in(const Json *v, Str key) {
-    const Json *m = json_get(v, key);
-    return m && m->type == JSON_STRING ? m->s : (Str){0};
-}
-
 static const Json *named(const Json *list, Str name) {
     for (int32_t i = 0; list && list->type == JSON_ARRAY && i < list->count; i++) {
-        if (str_eq(text_in(&list->items[i], STR("name")), name)) return &list->items[i];
+        if (str_eq(json_text(&list->items[i], STR("name")), name)) return &list->items[i];
     }
     return NULL;
 }
@@ -93,14 +87,14 @@ static const Json *named(const Json *list, Str name) {
 // A definition, and what came of it (NULL: nothing was counted).
 static void put_row(Table *t, const Json *kpi, const Json *counted) {
     const Json *value = counted ? json_get(counted, STR("value")) : NULL;
-    Str symbol = counted ? text_in(counted, STR("symbol")) : (Str){0}, over = text_in(kpi, STR("over"));
-    Str unit = counted ? text_in(counted, STR("unit")) : text_in(kpi, STR("unit"));
-    table_put(t, STYLE_BOLD, text_in(kpi, STR("name")));
+    Str symbol = counted ? json_text(counted, STR("symbol")) : (Str){0}, over = json_text(kpi, STR("over"));
+    Str unit = counted ? json_text(counted, STR("unit")) : json_text(kpi, STR("unit"));
+    table_put(t, STYLE_BOLD, json_text(kpi, STR("name")));
     if (value && json_is_number(value)) table_printf(t, STYLE_PLAIN, "%.6g", json_f64(value));
     else table_put(t, STYLE_DIM, STR("-"));
     table_put(t, STYLE_DIM, symbol.n ? symbol : unit);
-    table_put(t, STYLE_PLAIN, text_in(kpi, STR("twin")));
-    table_put(t, STYLE_PLAIN, text_in(kpi, STR("expression")));
+    table_put(t, STYLE_PLAIN, json_text(kpi, STR("twin")));
+    table_put(t, STYLE_PLAIN, json_text(kpi, STR("expression")));
     table_put(t, STYLE_PLAIN, over.n ? over : STR("last"));
 }
 
@@ -108,21 +102,18 @@ static Err list(Client *c, bool json) {
     Json doc;
     Str pattern = arena_printf(&c->keep, "%.*s&points=0", STR_ARG(client_path(c, "/kpis", NULL)));
     TRY(client_do(c, &(Call){.path = pattern}));
-    if (json) {
-        buf_byte(&c->body, '\n');
-        return say(buf_str(&c->body));
-    }
+    if (json) return client_say(c);
     TRY(client_json(c, &doc));
     const Json *all = json_get(&doc, STR("value")), *counted = json_get(&doc, STR("kpis"));
     if (!all || all->type != JSON_ARRAY) return tell(ERR_SYNTAX, "the answer holds no list");
     Table t;
     table_init(&t, columns, 6);
     for (int32_t i = 0; i < all->count; i++)
-        put_row(&t, &all->items[i], named(counted, text_in(&all->items[i], STR("name"))));
+        put_row(&t, &all->items[i], named(counted, json_text(&all->items[i], STR("name"))));
     Err err = all->count ? say_table(&t) : ERR_OK;
     table_free(&t);
     for (int32_t i = 0; counted && counted->type == JSON_ARRAY && i < counted->count; i++) {
-        Str why = text_in(&counted->items[i], STR("error"));
+        Str why = json_text(&counted->items[i], STR("error"));
         if (why.n) note("%.*s", STR_ARG(why));
     }
     if (!all->count) hint("say what to count: sosia define kpis NAME FILE");

@@ -10,9 +10,11 @@
 #include <unistd.h>
 #include "base/time.h"
 #include "cli/client.h"
+#include "cli/past.h"
 #include "cli/term.h"
 
 #define HTTP_DEFAULT "127.0.0.1:7474"
+#define PAST_HOURS 8 // unless --past says otherwise
 
 typedef struct Pack {
     const char *name, *data; // its file unless --data names one
@@ -20,6 +22,8 @@ typedef struct Pack {
     const char *title, *about;
     const char *tries[5]; // commands to try; NULL ends them
     const char *jam;      // where its site can have something go wrong that a rule sees; NULL: nowhere
+    const char *story;    // what went wrong in its past; NULL: nothing
+    const char *find;     // the command that shows when it began
 } Pack;
 
 static const Pack packs[] = {
@@ -29,7 +33,9 @@ static const Pack packs[] = {
      .title = "The bottling plant of Montefalda is running",
      .about = "Three lines, cold store, warehouse, trucks, shops, pumps and power",
      .tries = {"watch 'line-1*'", "get cold-room-2", "worlds fork night-shift", "whatif demand-up"},
-     .jam = "line-1"},
+     .jam = "line-1",
+     .story = "One thing needs you: the filler of line 1 stands with a jam, and its drive told of it for hours.",
+     .find = "history line-1-filler drive.vibration --last 400"},
     {.name = "hospital",
      .data = "demo-hospital.sosia",
      .what = "a hospital: its emergency department, nurses and doctors, wards and beds",
@@ -40,9 +46,10 @@ static const Pack packs[] = {
 };
 
 typedef struct Demo {
-    Str data, http, speed, seed, pack;
-    bool silent, list;
+    Str data, http, speed, seed, pack, past;
+    bool silent, list, calm;
     const Pack *of;
+    int64_t past_hours;
 } Demo;
 
 static const Opt opts[] = {
@@ -50,6 +57,8 @@ static const Opt opts[] = {
     OPT(Demo, list, OPT_FLAG, 0, "list", NULL, "say what packs there are, then end"),
     OPT(Demo, data, OPT_STR, 'd', "data", "FILE", "the world's file (demo.sosia); goes on where it stopped"),
     OPT(Demo, http, OPT_STR, 0, "http", "ADDR", "listen here (" HTTP_DEFAULT "); port 0: any free one"),
+    OPT(Demo, past, OPT_STR, 0, "past", "HOURS", "at a new file's start: live so many hours before now (8; 0: none)"),
+    OPT(Demo, calm, OPT_FLAG, 0, "calm", NULL, "nothing went wrong in them"),
     OPT(Demo, speed, OPT_STR, 's', "speed", "N", "let the site live N times faster (1)"),
     OPT(Demo, seed, OPT_STR, 0, "seed", "N", "another run of the same site (1)"),
     OPT(Demo, silent, OPT_FLAG, 0, "no-site", NULL, "load models and twins, send no values"),
@@ -62,6 +71,8 @@ typedef struct Run {
     char self[4096], site[4200];
     pid_t server, emulator;
     Str url;
+    int emulator_in; // the site waits there for the server's address; -1: it does not
+    bool lived;      // a past was
 } Run;
 
 static Err find_programs(Run *r) {
@@ -77,14 +88,15 @@ static Err find_programs(Run *r) {
     return ERR_IO;
 }
 
-// Start a program; its stdout goes to out_fd when that is >= 0. It dies with us.
-static pid_t start(char *const *argv, int out_fd, int64_t parent) {
+// Start a program; its stdin and stdout are in_fd and out_fd when those are >= 0. It dies with us.
+static pid_t start(char *const *argv, int in_fd, int out_fd, int64_t parent) {
     pid_t pid = fork();
     if (pid != 0) return pid;
     signal(SIGTERM, SIG_DFL); // our handler would swallow the one that tells of our death
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) _exit(1);
     setpgid(0, 0); // Ctrl-C reaches the demo, which stops the others in order
+    if (in_fd >= 0) dup2(in_fd, STDIN_FILENO);
     if (out_fd >= 0) dup2(out_fd, STDOUT_FILENO);
     execv(argv[0], argv);
     _exit(127);
@@ -118,7 +130,7 @@ static Err start_server(Run *r) {
     char *data = (char *)(uintptr_t)arena_str(&r->keep, data_of(o)).p;
     char *http = (char *)(uintptr_t)arena_str(&r->keep, o->http.n ? o->http : STR(HTTP_DEFAULT)).p;
     char *argv[] = {r->self, "serve", "--data", data, "--http", http, "--future", "off", "--json", NULL};
-    r->server = start(argv, fds[1], getpid());
+    r->server = start(argv, -1, fds[1], getpid());
     close(fds[1]);
     Err err = r->server > 0 ? await_ready(r, fds[0]) : tell(ERR_IO, "demo: cannot start the server");
     close(fds[0]);
@@ -131,21 +143,84 @@ static char *pack_of(Run *r) { return (char *)(uintptr_t)arena_str(&r->keep, str
 
 static Err load(Run *r) {
     char *argv[] = {r->site, "--pack", pack_of(r), "--url", url_of(r), "--load", NULL};
-    pid_t pid = start(argv, -1, getpid());
+    pid_t pid = start(argv, -1, -1, getpid());
     int status = 0;
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
     if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) return ERR_OK;
     return tell(ERR_IO, "demo: the pack could not be loaded");
 }
 
+static char *text_or(Run *r, Str given, const char *otherwise) {
+    return (char *)(uintptr_t)arena_str(&r->keep, given.n ? given : str_of(otherwise)).p;
+}
+
+// The site that lived the past goes on; without one a site begins now.
 static Err start_site(Run *r) {
-    const Demo *o = r->o;
-    char *speed = (char *)(uintptr_t)arena_str(&r->keep, o->speed.n ? o->speed : STR("1")).p;
-    char *seed = (char *)(uintptr_t)arena_str(&r->keep, o->seed.n ? o->seed : STR("1")).p;
-    char *argv[] = {r->site, "--pack", pack_of(r), "--url",   url_of(r), "--speed",
-                    speed,   "--seed", seed,       "--quiet", NULL};
-    r->emulator = start(argv, -1, getpid());
+    if (r->emulator > 0) {
+        Str line = arena_printf(&r->keep, "%.*s\n", STR_ARG(r->url));
+        Err err = term_write(r->emulator_in, line);
+        close(r->emulator_in);
+        r->emulator_in = -1;
+        return err ? tell(err, "demo: the site has ended") : ERR_OK;
+    }
+    char *argv[] = {r->site,
+                    "--pack",
+                    pack_of(r),
+                    "--url",
+                    url_of(r),
+                    "--speed",
+                    text_or(r, r->o->speed, "1"),
+                    "--seed",
+                    text_or(r, r->o->seed, "1"),
+                    "--quiet",
+                    NULL};
+    r->emulator = start(argv, -1, -1, getpid());
     return r->emulator > 0 ? ERR_OK : tell(ERR_IO, "demo: cannot start the site");
+}
+
+// ---- the past of a new file -----------------------------------------------------------------------------------------
+
+// A site that tells of the hours before now, from r->emulator_in on of now.
+static Err start_past(Run *r, PastSource *from) {
+    int down[2], up[2];
+    if (pipe2(up, O_CLOEXEC) != 0) return tell(ERR_IO, "demo: no pipe: %s", strerrordesc_np(errno));
+    if (pipe2(down, O_CLOEXEC) != 0) {
+        close(up[0]), close(up[1]);
+        return tell(ERR_IO, "demo: no pipe: %s", strerrordesc_np(errno));
+    }
+    char *past = (char *)(uintptr_t)arena_printf(&r->keep, "%lldh", (long long)r->o->past_hours).p;
+    char *argv[] = {r->site,
+                    "--pack",
+                    pack_of(r),
+                    "--past",
+                    past,
+                    "--speed",
+                    text_or(r, r->o->speed, "1"),
+                    "--seed",
+                    text_or(r, r->o->seed, "1"),
+                    "--quiet",
+                    r->o->calm ? "--calm" : NULL,
+                    NULL};
+    from->length_ns = r->o->past_hours * 3600 * NS_PER_S;
+    from->begin_ns = time_now_ns() - from->length_ns - NS_PER_S; // models and twins are there before the first value
+    r->emulator = start(argv, down[0], up[1], getpid());
+    close(down[0]), close(up[1]);
+    r->emulator_in = down[1];
+    from->in = up[0];
+    if (r->emulator > 0) return ERR_OK;
+    close(up[0]);
+    return tell(ERR_IO, "demo: cannot start the site");
+}
+
+// A file that is there is gone on with as it is.
+static Err live_past(Run *r) {
+    char *data = (char *)(uintptr_t)arena_str(&r->keep, data_of(r->o)).p;
+    PastSource from;
+    if (!r->o->past_hours || r->o->silent || access(data, F_OK) == 0) return ERR_OK;
+    TRY(start_past(r, &from));
+    TRY(past_live(data_of(r->o), &from));
+    r->lived = true;
+    return ERR_OK;
 }
 
 static Err print_welcome(Run *r) {
@@ -165,7 +240,9 @@ static Err print_welcome(Run *r) {
     buf_byte(&out, '\n');
     buf_printf(&out, "What would happen if: %s whatif%s lists what may be tried, each in one command.\n\n", sosia,
                more);
-    if (r->emulator > 0 && p->jam) {
+    if (r->lived && p->story && !r->o->calm && r->o->past_hours > 1) {
+        buf_printf(&out, "%s\n\n  %s decisions%s\n  %s %s%s\n\n", p->story, sosia, more, sosia, p->find, more);
+    } else if (r->emulator > 0 && p->jam) {
         buf_printf(&out, "Have something go wrong, and decide what is done about it:\n\n  %s --jam %s%s\n", r->site,
                    p->jam, more);
         buf_printf(&out, "  %s decisions --follow%s\n\n", sosia, more);
@@ -225,15 +302,25 @@ static Err find_pack(Demo *o) {
     return ERR_ARGUMENT;
 }
 
+static Err read_past(Demo *o) {
+    o->past_hours = PAST_HOURS;
+    if (!o->past.n || (str_to_i64(o->past, &o->past_hours) && o->past_hours >= 0 && o->past_hours <= PAST_HOURS_MAX))
+        return ERR_OK;
+    return tell(ERR_ARGUMENT, "demo: --past takes hours, 0 to %d", PAST_HOURS_MAX);
+}
+
 static Err run(void *fields, const Args *args) {
     (void)args;
     static Run r; // one demo a process
     Demo *o = fields;
     if (o->list) return list();
     TRY(find_pack(o));
+    TRY(read_past(o));
     r.o = o;
+    r.emulator_in = -1;
     arena_init(&r.keep, 0);
     Err err = find_programs(&r);
+    if (err == ERR_OK) err = live_past(&r);
     if (err == ERR_OK) err = start_server(&r);
     if (err == ERR_OK) err = load(&r);
     if (err == ERR_OK && !r.o->silent) err = start_site(&r);
@@ -250,11 +337,14 @@ const Command cmd_demo = {
     .arguments = "",
     .summary = "a bottling plant, or a hospital, that lives: server, twins and an emulated site",
     .about =
-        "Starts the server on a file of its own, loads the pack the first time, and starts the emulated site, which\n"
-        "sends sensor values through /ingest as a gateway would.",
+        "Starts the server on a file of its own and the emulated site, which sends sensor values through /ingest as a\n"
+        "gateway would. The first time it loads the pack and lives the last 8 hours before it opens to the world, in "
+        "a\n"
+        "few seconds; in the bottling plant something went wrong in them.",
     .examples = "  sosia demo\n"
                 "  sosia demo --pack hospital\n"
                 "  sosia demo --speed 60            (an hour a minute)\n"
+                "  sosia demo --past 0              (begin now, with nothing behind)\n"
                 "  sosia demo --data /tmp/d.sosia --http 127.0.0.1:0",
     .opts = opts,
     .size = sizeof(Demo),

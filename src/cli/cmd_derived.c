@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/client.h"
+#include "cli/list.h"
 
 typedef struct Derived {
     Common common;
@@ -20,47 +20,23 @@ static const Column columns[] = {
     {"Expression", false, true},
 };
 
-static Str text_of(const Json *v, Str key) {
-    const Json *x = json_get(v, key);
-    return x && x->type == JSON_STRING ? x->s : (Str){0};
+static void put_row(Table *t, Client *c, const Json *item) {
+    (void)c;
+    Str model = json_text(item, STR("model"));
+    table_put(t, STYLE_PLAIN, json_text(item, STR("name")));
+    table_put(t, STYLE_PLAIN, model.n ? model : json_text(item, STR("twin")));
+    table_put(t, STYLE_PLAIN, json_text(item, STR("property")));
+    table_put(t, STYLE_PLAIN, json_text(item, STR("expression")));
 }
 
-static Err add_row(void *arg, const Json *item) {
-    Table *t = arg;
-    Str model = text_of(item, STR("model"));
-    table_put(t, STYLE_PLAIN, text_of(item, STR("name")));
-    table_put(t, STYLE_PLAIN, model.n ? model : text_of(item, STR("twin")));
-    table_put(t, STYLE_PLAIN, text_of(item, STR("property")));
-    table_put(t, STYLE_PLAIN, text_of(item, STR("expression")));
-    return ERR_OK;
-}
-
-static Err say_body(Client *c) {
-    buf_byte(&c->body, '\n');
-    return say(buf_str(&c->body));
-}
-
-static Err list(Client *c, bool json) {
-    Json doc;
-    TRY(client_do(c, &(Call){.path = client_path(c, "/derived", NULL)}));
-    if (json) return say_body(c);
-    TRY(client_json(c, &doc));
-    const Json *all = json_get(&doc, STR("value"));
-    if (!all || all->type != JSON_ARRAY) return tell(ERR_SYNTAX, "the answer holds no list");
-    Table t;
-    table_init(&t, columns, 4);
-    for (int32_t i = 0; i < all->count; i++) (void)add_row(&t, &all->items[i]);
-    Err err = say_table(&t);
-    table_free(&t);
-    return err;
-}
+static const List derived = {.columns = columns, .column_count = 4, .put = put_row};
 
 static Err run_list(void *fields, const Args *args) {
     (void)args;
     const Derived *o = fields;
     Client c = {0};
     Err err = client_open(&c, &o->common);
-    if (err == ERR_OK) err = list(&c, o->common.json);
+    if (err == ERR_OK) err = list_say(&derived, &c, client_path(&c, "/derived", NULL), o->common.json, NULL);
     client_close(&c);
     return err;
 }
@@ -70,7 +46,7 @@ static Err run_show(void *fields, const Args *args) {
     Client c = {0};
     Err err = client_open(&c, &o->common);
     if (err == ERR_OK) err = client_do(&c, &(Call){.path = client_path(&c, "/derived/{}", &args->items[0])});
-    if (err == ERR_OK) err = say_body(&c);
+    if (err == ERR_OK) err = client_say(&c);
     client_close(&c);
     return err;
 }
@@ -90,7 +66,7 @@ static Err set(Client *c, const Derived *o, const Args *args) {
         c, &(Call){.method = "PUT", .path = client_path(c, "/derived/{}", &args->items[0]), .body = buf_str(&body)});
     buf_free(&body);
     TRY(err);
-    if (o->common.json) return say_body(c);
+    if (o->common.json) return client_say(c);
     note("%.*s is computed from now on", STR_ARG(args->items[1]));
     return ERR_OK;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ensembles that are kept: which there are, what one came to, forgetting it.
 #include "base/time.h"
+#include "cli/list.h"
 #include "cli/many.h"
 #include "cli/text.h"
 
@@ -17,11 +18,6 @@ static const Opt opts[] = {
     OPT_END,
 };
 
-static Str text_in(const Json *v, Str key) {
-    const Json *m = json_get(v, key);
-    return m && m->type == JSON_STRING ? m->s : (Str){0};
-}
-
 static long long whole_in(const Json *v, Str key) {
     const Json *m = json_get(v, key);
     return m && m->type == JSON_INT ? (long long)m->i : 0;
@@ -32,16 +28,18 @@ static const Column columns[] = {
     {"Cases", true, false}, {"Begun", false, false}, {"What came of it", false, true},
 };
 
-static void put_row(Table *t, const Json *x) {
+static void put_row(Table *t, Client *c, const Json *x) {
+    (void)c;
     int64_t begun = 0;
     Buf age = {0};
     const Json *error = json_get(x, STR("error"));
-    Str title = text_in(x, STR("title")),
-        sentence = text_in(error ? error : x, error ? STR("message") : STR("sentence"));
-    if (time_parse(text_in(x, STR("begun")), &begun)) text_age(time_now_ns() - begun, &age);
+    Str title = json_text(x, STR("title")),
+        sentence = json_text(error ? error : x, error ? STR("message") : STR("sentence"));
+    if (time_parse(json_text(x, STR("begun")), &begun)) text_age(time_now_ns() - begun, &age);
     table_printf(t, STYLE_BOLD, "%lld", whole_in(x, STR("id")));
-    table_put(t, STYLE_PLAIN, text_in(x, STR("world")));
-    table_put(t, str_eq(text_in(x, STR("state")), STR("failed")) ? STYLE_RED : STYLE_PLAIN, text_in(x, STR("state")));
+    table_put(t, STYLE_PLAIN, json_text(x, STR("world")));
+    table_put(t, str_eq(json_text(x, STR("state")), STR("failed")) ? STYLE_RED : STYLE_PLAIN,
+              json_text(x, STR("state")));
     table_printf(t, STYLE_PLAIN, "%lld", whole_in(x, STR("replications")));
     table_printf(t, STYLE_PLAIN, "%lld", whole_in(x, STR("caseCount")));
     table_printf(t, STYLE_DIM, "%.*s", STR_ARG(buf_str(&age)));
@@ -49,27 +47,16 @@ static void put_row(Table *t, const Json *x) {
     buf_free(&age);
 }
 
+static const List ensembles = {
+    .columns = columns,
+    .column_count = (int32_t)(sizeof columns / sizeof *columns),
+    .put = put_row,
+    .none = "there are no ensembles yet",
+    .next = "begin one: sosia worlds ensemble WORLD --for 8h; or sosia whatif NAME --replications 100",
+};
+
 static Err list(Client *c, bool json) {
-    Json doc;
-    TRY(client_do(c, &(Call){.path = client_path(c, "//ensembles", NULL)}));
-    if (json) {
-        buf_byte(&c->body, '\n');
-        return say(buf_str(&c->body));
-    }
-    TRY(client_json(c, &doc));
-    const Json *all = json_get(&doc, STR("value"));
-    if (!all || all->type != JSON_ARRAY) return tell(ERR_SYNTAX, "the answer holds no list");
-    if (!all->count) {
-        note("there are no ensembles yet");
-        hint("begin one: sosia worlds ensemble WORLD --for 8h; or sosia whatif NAME --replications 100");
-        return ERR_OK;
-    }
-    Table t;
-    table_init(&t, columns, 7);
-    for (int32_t i = 0; i < all->count; i++) put_row(&t, &all->items[i]);
-    Err err = say_table(&t);
-    table_free(&t);
-    return err;
+    return list_say(&ensembles, c, client_path(c, "//ensembles", NULL), json, NULL);
 }
 
 static Err run_one(Client *c, const EnsemblesOptions *o, Str number) {

@@ -29,11 +29,6 @@ static const Opt opts[] = {
     OPT_END,
 };
 
-static Str text_in(const Json *v, Str key) {
-    const Json *m = json_get(v, key);
-    return m && m->type == JSON_STRING ? m->s : (Str){0};
-}
-
 static int64_t number_in(const Json *v, Str key) {
     const Json *m = json_get(v, key);
     return m && m->type == JSON_INT ? m->i : 0;
@@ -255,7 +250,7 @@ static Err say_erased(Client *c, const Erase *o, const Args *what) {
     if (what->count == 1) buf_str_put(&out, STR(", "));
     if (what->count == 1) put_count(&out, number_in(r, STR("relationships")), "relationship", "relationships");
     buf_str_put(&out, STR("; receipt "));
-    text_clean(text_in(r, STR("id")), &out);
+    text_clean(json_text(r, STR("id")), &out);
     buf_byte(&out, '\n');
     Err err = say(buf_str(&out));
     buf_free(&out);
@@ -291,7 +286,7 @@ typedef struct List {
 
 // "2026-11-22T20:27:49.2996484Z" for people.
 static Str when_of(const Json *v, Str key, char room[32]) {
-    Str t = text_in(v, key);
+    Str t = json_text(v, key);
     if (t.n < 19) return t;
     memcpy(room, t.p, 19);
     room[10] = ' ';
@@ -302,16 +297,16 @@ static void add_row(Table *t, const Json *r, bool pending) {
     char room[32];
     Buf n = {0};
     table_put(t, STYLE_PLAIN, when_of(r, STR("asked"), room));
-    bool stands = str_eq(text_in(r, STR("state")), STR("standing"));
+    bool stands = str_eq(json_text(r, STR("state")), STR("standing"));
     Str way = stands ? STR("stands still") : STR("under way");
     table_put(t, pending ? STYLE_YELLOW : STYLE_PLAIN, pending ? way : when_of(r, STR("completed"), room));
-    table_put(t, STYLE_PLAIN, text_in(r, STR("kind")));
+    table_put(t, STYLE_PLAIN, json_text(r, STR("kind")));
     if (!pending) text_count(number_in(r, STR("values")), &n);
     table_put(t, STYLE_PLAIN, buf_str(&n));
     buf_reset(&n);
     if (!pending) text_count(number_in(r, STR("relationships")), &n);
     table_put(t, STYLE_PLAIN, buf_str(&n));
-    table_put(t, STYLE_DIM, text_in(r, STR("id")));
+    table_put(t, STYLE_DIM, json_text(r, STR("id")));
     buf_free(&n);
 }
 
@@ -321,9 +316,9 @@ static void say_why(const Json *r) {
     if (!reason || reason->type != JSON_OBJECT) return;
     char room[32];
     Buf b = {0};
-    text_clean(text_in(reason, STR("message")), &b);
+    text_clean(json_text(reason, STR("message")), &b);
     Str next = when_of(r, STR("nextTry"), room);
-    note("%.*s could not be done so far (tries: %lld): %.*s%s%.*s%s", STR_ARG(text_in(r, STR("id"))),
+    note("%.*s could not be done so far (tries: %lld): %.*s%s%.*s%s", STR_ARG(json_text(r, STR("id"))),
          (long long)number_in(r, STR("tries")), STR_ARG(buf_str(&b)), next.n ? "; next try " : "", STR_ARG(next),
          next.n ? " UTC" : "");
     buf_free(&b);
@@ -394,11 +389,11 @@ static bool is_about(const Json *r, const Args *what) {
     char hex[65];
     Buf b = {0};
     Str property = what->count > 1 ? what->items[1] : (Str){0};
-    buf_printf(&b, "sosia.erasure\n%.*s\n%.*s\n%.*s\n", STR_ARG(text_in(r, STR("id"))), STR_ARG(what->items[0]),
+    buf_printf(&b, "sosia.erasure\n%.*s\n%.*s\n%.*s\n", STR_ARG(json_text(r, STR("id"))), STR_ARG(what->items[0]),
                STR_ARG(property));
     sha256_hex(buf_str(&b), hex);
     buf_free(&b);
-    return str_eq(text_in(r, STR("subject")), str_of(hex));
+    return str_eq(json_text(r, STR("subject")), str_of(hex));
 }
 
 static Err say_genuine(const Erase *o, const Args *what, const Json *r, const ReceiptKey *key) {
@@ -414,7 +409,7 @@ static Err say_genuine(const Erase *o, const Args *what, const Json *r, const Re
         if (what->count > 1) text_clean(what->items[1], &out);
         if (what->count > 1) buf_str_put(&out, STR(" of "));
         if (what->count) text_clean(what->items[0], &out);
-        else buf_printf(&out, "a %s", str_eq(text_in(r, STR("kind")), STR("property")) ? "property" : "twin");
+        else buf_printf(&out, "a %s", str_eq(json_text(r, STR("kind")), STR("property")) ? "property" : "twin");
         buf_printf(&out, " was erased on %.*s UTC, ", STR_ARG(when_of(r, STR("completed"), room)));
         put_count(&out, number_in(r, STR("values")), "value", "values");
         buf_printf(&out, "\nsigned with the key %s of %.*s\n", key->kid,

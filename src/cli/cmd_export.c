@@ -66,11 +66,6 @@ typedef struct Out {
 
 static Err failed(const Out *x) { return tell(ERR_STORAGE, "export: %s", sqlite3_errmsg(x->db)); }
 
-static Str text_in(const Json *v, Str key) {
-    const Json *m = json_get(v, key);
-    return m && m->type == JSON_STRING ? m->s : (Str){0};
-}
-
 static void put_text(sqlite3_stmt *st, int at, Str s) {
     sqlite3_bind_text64(st, at, s.p ? s.p : "", (uint64_t)s.n, SQLITE_TRANSIENT, SQLITE_UTF8);
 }
@@ -106,7 +101,7 @@ static Err put(Out *x, int what) {
 
 static Err put_model(void *arg, const Json *item) {
     Out *x = arg;
-    put_text(x->put[PUT_MODEL], 1, text_in(item, STR("id")));
+    put_text(x->put[PUT_MODEL], 1, json_text(item, STR("id")));
     put_json(x->put[PUT_MODEL], 2, json_get(item, STR("model")));
     return put(x, PUT_MODEL);
 }
@@ -114,9 +109,9 @@ static Err put_model(void *arg, const Json *item) {
 static Err put_twin(void *arg, const Json *item) {
     Out *x = arg;
     const Json *meta = json_get(item, STR("$metadata"));
-    Str id = text_in(item, STR("$dtId"));
+    Str id = json_text(item, STR("$dtId"));
     put_text(x->put[PUT_TWIN], 1, id);
-    put_text(x->put[PUT_TWIN], 2, meta ? text_in(meta, STR("$model")) : (Str){0});
+    put_text(x->put[PUT_TWIN], 2, meta ? json_text(meta, STR("$model")) : (Str){0});
     put_json(x->put[PUT_TWIN], 3, item);
     if (x->twin_count == x->twin_cap) {
         x->twin_cap = x->twin_cap ? 2 * x->twin_cap : 1024;
@@ -142,12 +137,12 @@ static void keep_link(Out *x, Str id) {
 
 static Err put_relationship(void *arg, const Json *item) {
     Out *x = arg;
-    if (has_properties(item)) keep_link(x, text_in(item, STR("$relationshipId")));
+    if (has_properties(item)) keep_link(x, json_text(item, STR("$relationshipId")));
     sqlite3_stmt *st = x->put[PUT_RELATIONSHIP];
     put_text(st, 1, x->twin);
-    put_text(st, 2, text_in(item, STR("$relationshipId")));
-    put_text(st, 3, text_in(item, STR("$relationshipName")));
-    put_text(st, 4, text_in(item, STR("$targetId")));
+    put_text(st, 2, json_text(item, STR("$relationshipId")));
+    put_text(st, 3, json_text(item, STR("$relationshipName")));
+    put_text(st, 4, json_text(item, STR("$targetId")));
     put_json(st, 5, item);
     return put(x, PUT_RELATIONSHIP);
 }
@@ -155,12 +150,12 @@ static Err put_relationship(void *arg, const Json *item) {
 static Err put_value(void *arg, const Json *item) {
     Out *x = arg;
     sqlite3_stmt *st = x->put[PUT_VALUE];
-    put_text(st, 1, text_in(item, STR("time")));
+    put_text(st, 1, json_text(item, STR("time")));
     put_text(st, 2, x->twin);
-    put_text(st, 3, text_in(item, STR("property")));
+    put_text(st, 3, json_text(item, STR("property")));
     put_scalar(st, 4, json_get(item, STR("value")));
-    put_some(st, 5, text_in(item, STR("arrival")));
-    put_some(st, 6, text_in(item, STR("source")));
+    put_some(st, 5, json_text(item, STR("arrival")));
+    put_some(st, 6, json_text(item, STR("source")));
     sqlite3_bind_int(st, 7, json_get(item, STR("late")) != NULL);
     put_some(st, 8, x->link);
     return put(x, PUT_VALUE);
@@ -170,11 +165,11 @@ static Err put_value(void *arg, const Json *item) {
 static Err put_mean(void *arg, const Json *item) {
     Out *x = arg;
     sqlite3_stmt *st = x->put[PUT_MEAN];
-    Str step = text_in(item, STR("downsampled"));
+    Str step = json_text(item, STR("downsampled"));
     if (!step.n) return ERR_OK;
-    put_text(st, 1, text_in(item, STR("time")));
+    put_text(st, 1, json_text(item, STR("time")));
     put_text(st, 2, x->twin);
-    put_text(st, 3, text_in(item, STR("property")));
+    put_text(st, 3, json_text(item, STR("property")));
     put_text(st, 4, step);
     put_scalar(st, 5, json_get(item, STR("value")));
     put_scalar(st, 6, json_get(item, STR("min")));
@@ -248,9 +243,9 @@ typedef struct Dead {
 
 static Err put_deleted(void *arg, const Json *item) {
     const Dead *d = arg;
-    Str time = text_in(item, STR("deleted"));
+    Str time = json_text(item, STR("deleted"));
     if (d->until.n && str_cmp(time, d->until) > 0) return ERR_OK;
-    put_text(d->x->put[PUT_DELETED], 1, text_in(item, STR("$dtId")));
+    put_text(d->x->put[PUT_DELETED], 1, json_text(item, STR("$dtId")));
     put_text(d->x->put[PUT_DELETED], 2, time);
     return put(d->x, PUT_DELETED);
 }
@@ -282,7 +277,7 @@ static Err dead(Out *x) {
         Json doc;
         TRY(client_do(x->client, &(Call){.path = client_path(x->client, "", NULL)}));
         TRY(client_json(x->client, &doc));
-        buf_str_put(&until, text_in(&doc, STR("time"))); // of its newest batch
+        buf_str_put(&until, json_text(&doc, STR("time"))); // of its newest batch
         d.until = buf_str(&until);
     }
     client_reset(x->client);
@@ -314,7 +309,7 @@ static Err all_twins(Out *x) {
         const Json *list = e == ERR_OK ? json_get(&doc, STR("value")) : NULL;
         for (int32_t i = 0; list && i < list->count && e == ERR_OK; i++) e = put_twin(x, &list->items[i]);
         arena_reset(&keep);
-        token = e == ERR_OK ? arena_str(&keep, text_in(&doc, STR("continuationToken"))) : (Str){0};
+        token = e == ERR_OK ? arena_str(&keep, json_text(&doc, STR("continuationToken"))) : (Str){0};
         buf_free(&body);
     } while (token.n);
     arena_free(&keep);

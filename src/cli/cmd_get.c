@@ -96,18 +96,13 @@ static void put_members(Sheet *s, Str prefix, const Json *object, const Json *me
     }
 }
 
-static Str text_in(const Json *v, Str key) {
-    const Json *m = json_get(v, key);
-    return m && m->type == JSON_STRING ? m->s : (Str){0};
-}
-
 // A component does not tell the model, which knows its units: ask the twin. Empty when it cannot be had.
 static Str model_of(Client *c, Str id, const Json *meta, bool component, Arena *keep) {
     Json twin;
-    if (!component) return arena_str(keep, text_in(meta, STR("$model")));
+    if (!component) return arena_str(keep, json_text(meta, STR("$model")));
     if (client_call(c, &(Call){.path = client_path(c, "/digitaltwins/{}", &id)}) != ERR_OK) return (Str){0};
     if (json_parse(buf_str(&c->body), NULL, &c->keep, &twin, NULL) != ERR_OK) return (Str){0};
-    return arena_str(keep, text_in(json_get(&twin, STR("$metadata")), STR("$model")));
+    return arena_str(keep, json_text(json_get(&twin, STR("$metadata")), STR("$model")));
 }
 
 static Err print_sheet(Client *c, const Get *g, Str id, const Json *doc) {
@@ -135,17 +130,12 @@ static Err print_sheet(Client *c, const Get *g, Str id, const Json *doc) {
     return err;
 }
 
-static Err say_body(Client *c) {
-    buf_byte(&c->body, '\n');
-    return say(buf_str(&c->body));
-}
-
 static Err get_twin(Client *c, const Get *g, Str id) {
     Json doc;
     Str parts[] = {id, g->component};
     const char *pattern = g->component.n ? "/digitaltwins/{}/components/{}" : "/digitaltwins/{}";
     TRY(client_do(c, &(Call){.path = client_path(c, pattern, parts)}));
-    if (g->common.json) return say_body(c);
+    if (g->common.json) return client_say(c);
     Str body = arena_str(&c->keep, buf_str(&c->body));
     if (json_parse(body, NULL, &c->keep, &doc, NULL) != ERR_OK) return client_json(c, &doc);
     return print_sheet(c, g, id, &doc);
@@ -172,8 +162,8 @@ static Err collect_twin(void *arg, const Json *item) {
     List *l = arg;
     const Json *meta = json_get(item, STR("$metadata"));
     int64_t at;
-    table_put(&l->table, STYLE_PLAIN, text_in(item, STR("$dtId")));
-    table_put(&l->table, STYLE_DIM, text_in(meta, STR("$model")));
+    table_put(&l->table, STYLE_PLAIN, json_text(item, STR("$dtId")));
+    table_put(&l->table, STYLE_DIM, json_text(meta, STR("$model")));
     Buf b = {0};
     if (time_in(meta, STR("$lastUpdateTime"), &at)) {
         text_age(l->now_ns - at, &b);
@@ -194,9 +184,9 @@ static Err collect_link(void *arg, const Json *item) {
         buf_byte(&properties, ' ');
         json_put(&properties, &item->members[i].value);
     }
-    table_put(&l->table, STYLE_PLAIN, text_in(item, STR("$relationshipName")));
-    table_put(&l->table, STYLE_BOLD, text_in(item, l->incoming ? STR("$sourceId") : STR("$targetId")));
-    table_put(&l->table, STYLE_DIM, text_in(item, STR("$relationshipId")));
+    table_put(&l->table, STYLE_PLAIN, json_text(item, STR("$relationshipName")));
+    table_put(&l->table, STYLE_BOLD, json_text(item, l->incoming ? STR("$sourceId") : STR("$targetId")));
+    table_put(&l->table, STYLE_DIM, json_text(item, STR("$relationshipId")));
     if (!l->incoming) table_put(&l->table, STYLE_DIM, buf_str(&properties));
     buf_free(&properties);
     return ERR_OK;

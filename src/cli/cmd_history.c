@@ -149,11 +149,6 @@ typedef struct Sheet {
     bool downsampled;
 } Sheet;
 
-static Str text_in(const Json *v, Str key) {
-    const Json *m = json_get(v, key);
-    return m && m->type == JSON_STRING ? m->s : (Str){0};
-}
-
 static int32_t name_at(const Sheet *s, Str name) {
     for (int32_t i = 0; i < s->name_count; i++)
         if (str_eq(s->names[i], name)) return i;
@@ -167,7 +162,7 @@ static void learn(Sheet *s, const Json *doc) {
         const JsonMember *m = &all->members[i];
         if (name_at(s, m->key) >= 0) continue;
         s->names[s->name_count] = arena_str(&s->keep, m->key);
-        s->units[s->name_count++] = arena_str(&s->keep, unit_symbol(text_in(&m->value, STR("unit"))));
+        s->units[s->name_count++] = arena_str(&s->keep, unit_symbol(json_text(&m->value, STR("unit"))));
     }
 }
 
@@ -184,11 +179,11 @@ static void take(Sheet *s, const Json *item) {
         s->rows = mem_grow(s->rows, (size_t)s->cap * sizeof *s->rows);
     }
     Entry *e = &s->rows[s->count++];
-    *e = (Entry){.property = arena_str(&s->keep, text_in(item, STR("property"))),
-                 .source = arena_str(&s->keep, text_in(item, STR("source"))),
-                 .arrival = arena_str(&s->keep, text_in(item, STR("arrival"))),
+    *e = (Entry){.property = arena_str(&s->keep, json_text(item, STR("property"))),
+                 .source = arena_str(&s->keep, json_text(item, STR("source"))),
+                 .arrival = arena_str(&s->keep, json_text(item, STR("arrival"))),
                  .late = json_get(item, STR("late")) != NULL};
-    if (!time_parse(text_in(item, STR("time")), &e->time)) e->time = 0;
+    if (!time_parse(json_text(item, STR("time")), &e->time)) e->time = 0;
     for (int32_t i = 0; i < s->fn_count; i++) {
         const Json *v = json_get(item, s->fns[i]);
         if (v) e->values[i] = value_kept(s, v);
@@ -206,7 +201,7 @@ static Err fetch(Sheet *s, const Args *args, int64_t limit) {
         learn(s, &doc);
         const Json *list = json_get(&doc, STR("value"));
         for (int32_t i = 0; list && i < list->count && s->count < limit; i++) take(s, &list->items[i]);
-        next = arena_str(&s->keep, below_host(text_in(&doc, STR("nextLink"))));
+        next = arena_str(&s->keep, below_host(json_text(&doc, STR("nextLink"))));
     }
     return ERR_OK;
 }

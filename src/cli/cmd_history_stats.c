@@ -13,11 +13,6 @@ static const Column columns[] = {
     {"Bytes", true, false}, {"Bytes/value", true, false}, {"From", false, false},
 };
 
-static Str text_of(const Json *v, Str key) {
-    const Json *x = json_get(v, key);
-    return x && x->type == JSON_STRING ? x->s : (Str){0};
-}
-
 static Str number_of(const Json *v, Str key) {
     const Json *x = json_get(v, key);
     return x ? x->raw : (Str){0};
@@ -36,7 +31,7 @@ static void add_row(Table *t, const Json *item, Str model, Str property) {
     table_put(t, STYLE_PLAIN, number_of(item, STR("points")));
     table_put(t, STYLE_PLAIN, number_of(item, STR("bytes")));
     table_put(t, STYLE_PLAIN, number_of(item, STR("bytesPerPoint")));
-    Str from = text_of(item, STR("from"));
+    Str from = json_text(item, STR("from"));
     table_put(t, STYLE_PLAIN, str_sub(from, 0, from.n > 19 ? 19 : from.n));
 }
 
@@ -50,8 +45,8 @@ static Err show(Client *c) {
     table_init(&t, columns, 6);
     for (int32_t i = 0; i < all->count; i++) {
         const Json *item = &all->items[i];
-        Str model = short_model(text_of(item, STR("model"))), link = text_of(item, STR("relationship"));
-        add_row(&t, item, model.n ? model : link, text_of(item, STR("property")));
+        Str model = short_model(json_text(item, STR("model"))), link = json_text(item, STR("relationship"));
+        add_row(&t, item, model.n ? model : link, json_text(item, STR("property")));
     }
     add_row(&t, total, STR("all"), (Str){0});
     if (forks) add_row(&t, forks, STR("forks"), (Str){0});

@@ -22,11 +22,6 @@ static const Opt show_opts[] = {
     OPT_END,
 };
 
-static Str text_in(const Json *v, Str key) {
-    const Json *m = json_get(v, key);
-    return m && m->type == JSON_STRING ? m->s : (Str){0};
-}
-
 // A language map or a plain text: English, else the first.
 static Str in_english(const Json *v) {
     if (!v || v->type == JSON_STRING) return v ? v->s : (Str){0};
@@ -123,10 +118,10 @@ static Err collect(void *arg, const Json *item) {
     bool gone = off && off->type == JSON_TRUE;
     Style style = gone ? STYLE_DIM : STYLE_PLAIN;
     int64_t at;
-    table_put(&l->table, style, text_in(item, STR("id")));
+    table_put(&l->table, style, json_text(item, STR("id")));
     table_put(&l->table, style, in_english(json_get(item, STR("displayName"))));
     Buf b = {0};
-    if (time_parse(text_in(item, STR("uploadTime")), &at)) {
+    if (time_parse(json_text(item, STR("uploadTime")), &at)) {
         text_age(l->now_ns - at, &b);
         if (l->now_ns - at >= NS_PER_S) buf_str_put(&b, STR(" ago"));
     }
@@ -203,7 +198,7 @@ static Str type_of(Arena *keep, const Json *content) {
     const Json *schema = json_get(content, STR("schema"));
     if (!schema) schema = json_get(content, STR("target"));
     if (!schema || schema->type == JSON_STRING) return schema ? schema->s : (Str){0};
-    Str type = text_in(schema, STR("@type"));
+    Str type = json_text(schema, STR("@type"));
     return str_eq(type, STR("Enum")) ? enum_type(keep, schema) : type;
 }
 
@@ -219,18 +214,18 @@ static void put_tree(const Show *s, Str id, Str prefix, int32_t depth);
 
 static void put_contents(const Show *s, const Json *model, Str prefix, int32_t depth) {
     const Json *contents = json_get(model, STR("contents"));
-    Str id = text_in(model, STR("@id"));
+    Str id = json_text(model, STR("@id"));
     Arena *keep = &s->t->keep;
     for (int32_t i = 0; contents && contents->type == JSON_ARRAY && i < contents->count; i++) {
         const Json *c = &contents->items[i];
-        Str kind = kind_of(json_get(c, STR("@type"))), name = text_in(c, STR("name"));
+        Str kind = kind_of(json_get(c, STR("@type"))), name = json_text(c, STR("name"));
         if (prefix.n) name = arena_printf(keep, "%.*s.%.*s", STR_ARG(prefix), STR_ARG(name));
         table_put(s->t, STYLE_DIM, kind);
         table_put(s->t, STYLE_BOLD, name);
         table_put(s->t, STYLE_PLAIN, type_of(keep, c));
-        table_put(s->t, STYLE_PLAIN, unit_symbol(text_in(c, STR("unit"))));
+        table_put(s->t, STYLE_PLAIN, unit_symbol(json_text(c, STR("unit"))));
         table_put(s->t, STYLE_DIM, str_eq(id, s->shown) ? (Str){0} : id);
-        if (str_eq(kind, STR("Component"))) put_tree(s, text_in(c, STR("schema")), name, depth + 1);
+        if (str_eq(kind, STR("Component"))) put_tree(s, json_text(c, STR("schema")), name, depth + 1);
     }
 }
 
@@ -238,7 +233,7 @@ static void put_contents(const Show *s, const Json *model, Str prefix, int32_t d
 static void put_model(const Show *s, Str id, Str prefix, int32_t depth, bool *seen) {
     for (int32_t i = 0; i < s->list->count; i++) {
         const Json *item = &s->list->items[i];
-        if (seen[i] || !str_eq(text_in(item, STR("id")), id)) continue;
+        if (seen[i] || !str_eq(json_text(item, STR("id")), id)) continue;
         seen[i] = true;
         const Json *model = json_get(item, STR("model")), *extends = json_get(model, STR("extends"));
         put_contents(s, model, prefix, depth);
@@ -261,7 +256,7 @@ static Err print_model(const Json *list, Str id) {
     table_init(&t, show_columns, 5);
     for (int32_t i = 0; i < list->count; i++) {
         const Json *item = &list->items[i];
-        if (!str_eq(text_in(item, STR("id")), id)) continue;
+        if (!str_eq(json_text(item, STR("id")), id)) continue;
         Str name = in_english(json_get(item, STR("displayName")));
         Str about = in_english(json_get(item, STR("description")));
         text_clean(id, &head);
@@ -282,10 +277,7 @@ static Err print_model(const Json *list, Str id) {
 static Err show_raw(Client *c, bool pretty, Str id) {
     Json doc;
     TRY(client_do(c, &(Call){.path = client_path(c, "/models/{}?includeModelDefinition=true", &id)}));
-    if (!pretty) {
-        buf_byte(&c->body, '\n');
-        return say(buf_str(&c->body));
-    }
+    if (!pretty) return client_say(c);
     TRY(client_json(c, &doc));
     Buf out = {0};
     const Json *model = json_get(&doc, STR("model"));

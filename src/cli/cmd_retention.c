@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/client.h"
+#include "cli/list.h"
 
 typedef struct Retention {
     Common common;
@@ -23,26 +23,17 @@ static const Column columns[] = {
     {"Raw", false, false}, {"Means", false, false}, {"Until", false, false},
 };
 
-static Str text_of(const Json *v, Str key) {
-    const Json *x = json_get(v, key);
-    return x && x->type == JSON_STRING ? x->s : (Str){0};
-}
-
 static Str or (Str a, Str b) { return a.n ? a : b; }
 
-static void add_row(Table *t, const Json *item) {
-    Str step = text_of(item, STR("step"));
-    table_put(t, STYLE_PLAIN, text_of(item, STR("name")));
-    table_put(t, STYLE_PLAIN, or (or (text_of(item, STR("model")), text_of(item, STR("twin"))), STR("all twins")));
-    table_put(t, STYLE_PLAIN, or (text_of(item, STR("property")), STR("all")));
-    table_put(t, STYLE_PLAIN, text_of(item, STR("raw")));
+static void put_row(Table *t, Client *c, const Json *item) {
+    (void)c;
+    Str step = json_text(item, STR("step"));
+    table_put(t, STYLE_PLAIN, json_text(item, STR("name")));
+    table_put(t, STYLE_PLAIN, or (or (json_text(item, STR("model")), json_text(item, STR("twin"))), STR("all twins")));
+    table_put(t, STYLE_PLAIN, or (json_text(item, STR("property")), STR("all")));
+    table_put(t, STYLE_PLAIN, json_text(item, STR("raw")));
     table_put(t, STYLE_PLAIN, or (step, STR("none")));
-    table_put(t, STYLE_PLAIN, step.n ? or (text_of(item, STR("keep")), STR("for ever")) : STR(""));
-}
-
-static Err say_body(Client *c) {
-    buf_byte(&c->body, '\n');
-    return say(buf_str(&c->body));
+    table_put(t, STYLE_PLAIN, step.n ? or (json_text(item, STR("keep")), STR("for ever")) : STR(""));
 }
 
 // Forks keep what they lie over.
@@ -50,28 +41,21 @@ static void say_held(const Json *held) {
     if (!held || held->type != JSON_OBJECT) return;
     const Json *n = json_get(held, STR("worlds"));
     Buf b = {0};
-    text_clean(text_of(held, STR("world")), &b);
-    Str since = str_sub(text_of(held, STR("since")), 0, 19);
+    text_clean(json_text(held, STR("world")), &b);
+    Str since = str_sub(json_text(held, STR("since")), 0, 19);
     int64_t more = n && json_f64(n) > 1 ? (int64_t)json_f64(n) - 1 : 0;
     note("the fork %.*s holds everything from %.*sZ on%s; sosia worlds drop %.*s lets it go", STR_ARG(buf_str(&b)),
          STR_ARG(since), more ? ", and younger ones do" : "", STR_ARG(buf_str(&b)));
     buf_free(&b);
 }
 
+static const List policies = {.columns = columns, .column_count = 6, .put = put_row};
+
 static Err list(Client *c, bool json) {
     Json doc;
-    TRY(client_do(c, &(Call){.path = client_path(c, "/retention", NULL)}));
-    if (json) return say_body(c);
-    TRY(client_json(c, &doc));
-    const Json *all = json_get(&doc, STR("value"));
-    if (!all || all->type != JSON_ARRAY) return tell(ERR_SYNTAX, "the answer holds no list");
-    Table t;
-    table_init(&t, columns, 6);
-    for (int32_t i = 0; i < all->count; i++) add_row(&t, &all->items[i]);
-    Err err = say_table(&t);
-    table_free(&t);
-    if (!err) say_held(json_get(&doc, STR("held")));
-    return err;
+    TRY(list_say(&policies, c, client_path(c, "/retention", NULL), json, &doc));
+    say_held(json_get(&doc, STR("held")));
+    return ERR_OK;
 }
 
 static Err run_list(void *fields, const Args *args) {
@@ -104,7 +88,7 @@ static Err put(Client *c, const Retention *o, const Args *args) {
     Err err = client_do(c, &(Call){.method = "PUT", .path = path, .body = buf_str(&body)});
     buf_free(&body);
     TRY(err);
-    if (o->common.json) return say_body(c);
+    if (o->common.json) return client_say(c);
     note("older values are let go in the background from now on");
     return ERR_OK;
 }

@@ -2,6 +2,7 @@
 // Rules: which there are, what one says, and trying one now. They are defined like KPIs: sosia define rules NAME FILE.
 #include "cli/decision.h"
 #include "cli/grid.h"
+#include "cli/list.h"
 #include "cli/resource.h"
 
 typedef struct Rules {
@@ -32,35 +33,20 @@ static void put_row(Table *t, Client *c, const Json *item) {
     table_put(t, STYLE_DIM, decision_text(item, "title"));
 }
 
-static Err list(Client *c, bool json) {
-    Json doc;
-    TRY(client_do(c, &(Call){.path = client_path(c, "/rules", NULL)}));
-    if (json) {
-        buf_byte(&c->body, '\n');
-        return say(buf_str(&c->body));
-    }
-    TRY(client_json(c, &doc));
-    const Json *all = json_get(&doc, STR("value"));
-    if (!all || all->type != JSON_ARRAY) return tell(ERR_SYNTAX, "the answer holds no list");
-    if (!all->count) {
-        note("no rule is defined here");
-        hint("define one: sosia define rules NAME FILE; docs/rules.md tells how");
-        return ERR_OK;
-    }
-    Table t;
-    table_init(&t, columns, (int32_t)(sizeof columns / sizeof *columns));
-    for (int32_t i = 0; i < all->count; i++) put_row(&t, c, &all->items[i]);
-    Err err = say_table(&t);
-    table_free(&t);
-    return err;
-}
+static const List rules = {
+    .columns = columns,
+    .column_count = (int32_t)(sizeof columns / sizeof *columns),
+    .put = put_row,
+    .none = "no rule is defined here",
+    .next = "define one: sosia define rules NAME FILE; docs/rules.md tells how",
+};
 
 static Err run_list(void *fields, const Args *args) {
     const Rules *o = fields;
     Client c = {0};
     (void)args;
     Err err = client_open(&c, &o->common);
-    if (err == ERR_OK) err = list(&c, o->common.json);
+    if (err == ERR_OK) err = list_say(&rules, &c, client_path(&c, "/rules", NULL), o->common.json, NULL);
     client_close(&c);
     return err;
 }
@@ -81,10 +67,7 @@ static Err propose(Client *c, const Rules *o, const Args *args) {
         c, &(Call){.method = "POST", .path = client_path(c, "//rules/{}/try", args->items), .body = buf_str(&body)});
     buf_free(&body);
     TRY(err);
-    if (o->common.json) {
-        buf_byte(&c->body, '\n');
-        return say(buf_str(&c->body));
-    }
+    if (o->common.json) return client_say(c);
     TRY(client_json(c, &doc));
     const Json *id = json_get(&doc, STR("id"));
     int64_t n = id && id->type == JSON_INT ? id->i : 0;

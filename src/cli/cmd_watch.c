@@ -49,11 +49,6 @@ typedef struct Run {
     Buf status;
 } Run;
 
-static Str text_in(const Json *v, Str key) {
-    const Json *m = json_get(v, key);
-    return m && m->type == JSON_STRING ? m->s : (Str){0};
-}
-
 // ---- the state to begin with --------------------------------------------------------------------------------------
 
 static Err take_twin(void *arg, const Json *item) {
@@ -126,7 +121,7 @@ static Err print_event(Run *r, Str time, const Json *change) {
     Buf line = {0};
     buf_printf(&line, "%.*s", STR_ARG(time));
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
-        Str text = text_in(change, str_of(members[i]));
+        Str text = json_text(change, str_of(members[i]));
         if (!text.n) continue;
         buf_str_put(&line, STR("  "));
         text_clean(text, &line);
@@ -158,12 +153,12 @@ static Err catch_up(Run *r) {
 }
 
 static Err take_change(Run *r, const Json *change, Str time, int64_t time_ns) {
-    Str op = text_in(change, STR("op")), twin = text_in(change, STR("twin")), path = text_in(change, STR("path"));
+    Str op = json_text(change, STR("op")), twin = json_text(change, STR("twin")), path = json_text(change, STR("path"));
     const Json *value = json_get(change, STR("value"));
     WatchRow *row = NULL;
     bool put = str_eq(op, STR("twin_put"));
     if (put && r->o->model.n && !watch_model_of(&r->watch, twin).n) TRY(snapshot(r)); // perhaps one of that model
-    else if (put) watch_model(&r->watch, twin, text_in(change, STR("model")));
+    else if (put) watch_model(&r->watch, twin, json_text(change, STR("model")));
     if (r->o->model.n && !watch_model_of(&r->watch, twin).n) return ERR_OK;
     if (str_eq(op, STR("set")) && value) {
         row = watch_set(&r->watch, twin, path, value, time_ns, json_get(change, STR("sourceTime")) != NULL);
@@ -204,7 +199,7 @@ static Err take_event(Run *r) {
         r->printed++;
         return say(buf_str(&r->event.data));
     }
-    Str time = text_in(&doc, STR("time"));
+    Str time = json_text(&doc, STR("time"));
     if (!time_parse(time, &time_ns)) time_ns = time_now_ns();
     r->last_ns = time_ns;
     if (time_ns <= r->caught_ns) return ERR_OK; // told already

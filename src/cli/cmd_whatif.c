@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/time.h"
+#include "cli/list.h"
 #include "cli/many.h"
 #include "cli/term.h"
 
@@ -30,19 +31,9 @@ static const Opt opts[] = {
     OPT_END,
 };
 
-static Str text_in(const Json *v, Str key) {
-    const Json *m = json_get(v, key);
-    return m && m->type == JSON_STRING ? m->s : (Str){0};
-}
-
 static double number_in(const Json *v, Str key) {
     const Json *m = json_get(v, key);
     return m && json_is_number(m) ? json_f64(m) : 0;
-}
-
-static Err say_body(Client *c) {
-    buf_byte(&c->body, '\n');
-    return say(buf_str(&c->body));
 }
 
 // ---- the list -----------------------------------------------------------------------------------------------------
@@ -54,31 +45,29 @@ static const Column list_columns[] = {
     {"What", false, false},
 };
 
+static void put_whatif(Table *t, Client *c, const Json *item) {
+    const Json *changes = json_get(item, STR("changes"));
+    Str title = json_text(item, STR("title"));
+    (void)c;
+    table_put(t, STYLE_PLAIN, json_text(item, STR("name")));
+    table_put(t, STYLE_PLAIN, json_text(item, STR("for")));
+    table_printf(t, STYLE_PLAIN, "%d", changes && changes->type == JSON_ARRAY ? changes->count : 0);
+    table_put(t, STYLE_PLAIN, title.n ? title : json_text(item, STR("about")));
+}
+
+static const List whatifs = {
+    .columns = list_columns,
+    .column_count = 4,
+    .put = put_whatif,
+    .none = "no what-if is defined here; docs/worlds.md tells how one is",
+};
+
 static Err list(Client *c, bool json) {
     Json doc;
-    TRY(client_do(c, &(Call){.path = client_path(c, "/whatifs", NULL)}));
-    if (json) return say_body(c);
-    TRY(client_json(c, &doc));
+    TRY(list_say(&whatifs, c, client_path(c, "/whatifs", NULL), json, &doc));
     const Json *all = json_get(&doc, STR("value"));
-    if (!all || all->type != JSON_ARRAY) return tell(ERR_SYNTAX, "the answer holds no list");
-    if (!all->count) {
-        note("no what-if is defined here; docs/worlds.md tells how one is");
-        return ERR_OK;
-    }
-    Table t;
-    table_init(&t, list_columns, 4);
-    for (int32_t i = 0; i < all->count; i++) {
-        const Json *item = &all->items[i], *changes = json_get(item, STR("changes"));
-        Str title = text_in(item, STR("title"));
-        table_put(&t, STYLE_PLAIN, text_in(item, STR("name")));
-        table_put(&t, STYLE_PLAIN, text_in(item, STR("for")));
-        table_printf(&t, STYLE_PLAIN, "%d", changes && changes->type == JSON_ARRAY ? changes->count : 0);
-        table_put(&t, STYLE_PLAIN, title.n ? title : text_in(item, STR("about")));
-    }
-    Err err = say_table(&t);
-    table_free(&t);
-    if (!err) hint("run one: sosia whatif %.*s", STR_ARG(text_in(&all->items[0], STR("name"))));
-    return err;
+    if (all && all->count) hint("run one: sosia whatif %.*s", STR_ARG(json_text(&all->items[0], STR("name"))));
+    return ERR_OK;
 }
 
 // ---- two runs -----------------------------------------------------------------------------------------------------
@@ -105,10 +94,10 @@ static Err look(Client *c, Pair *p) {
         if (err) return term_interrupted() ? err : client_tell(c, err);
         TRY(client_json(c, &status));
         const Json *error = json_get(&status, STR("error"));
-        p->state[i] = arena_str(&p->keep, text_in(&status, STR("state")));
-        p->now[i] = arena_str(&p->keep, text_in(&status, STR("now")));
-        p->until[i] = arena_str(&p->keep, text_in(&status, STR("until")));
-        if (error) p->why[i] = arena_str(&p->keep, text_in(error, STR("message")));
+        p->state[i] = arena_str(&p->keep, json_text(&status, STR("state")));
+        p->now[i] = arena_str(&p->keep, json_text(&status, STR("now")));
+        p->until[i] = arena_str(&p->keep, json_text(&status, STR("until")));
+        if (error) p->why[i] = arena_str(&p->keep, json_text(error, STR("message")));
         p->done[i] = number_in(&status, STR("progress"));
         p->left[i] = number_in(&status, STR("secondsLeft"));
     }
@@ -261,14 +250,14 @@ static void put_change(Table *t, const Json *difference, const Json *relative, S
 }
 
 static void put_row(Table *t, const Json *kpi, const Json *base, const Json *changed) {
-    Str title = text_in(kpi, STR("title")), symbol = text_in(kpi, STR("symbol"));
+    Str title = json_text(kpi, STR("title")), symbol = json_text(kpi, STR("symbol"));
     const Json *relative = number_of(changed, STR("relative"));
-    table_put(t, STYLE_PLAIN, title.n ? title : text_in(kpi, STR("name")));
+    table_put(t, STYLE_PLAIN, title.n ? title : json_text(kpi, STR("name")));
     put_number(t, number_of(base, STR("value")));
     put_number(t, number_of(changed, STR("value")));
     put_change(t, number_of(changed, STR("difference")), relative, symbol);
-    table_put(t, STYLE_PLAIN, symbol.n ? symbol : text_in(kpi, STR("unit")));
-    put_verdict(t, text_in(changed, STR("verdict")));
+    table_put(t, STYLE_PLAIN, symbol.n ? symbol : json_text(kpi, STR("unit")));
+    put_verdict(t, json_text(changed, STR("verdict")));
 }
 
 static void put_kpi(Table *t, const Json *kpi) {
@@ -286,7 +275,7 @@ static Err say_comparison(const Json *list, Str names) {
     while (names.n) {
         Str name = str_cut(&names, ',');
         for (int32_t i = 0; i < list->count; i++)
-            if (str_eq(text_in(&list->items[i], STR("name")), name)) put_kpi(&t, &list->items[i]);
+            if (str_eq(json_text(&list->items[i], STR("name")), name)) put_kpi(&t, &list->items[i]);
     }
     Err err = table_rows(&t) ? say_table(&t) : ERR_OK;
     table_free(&t);
@@ -301,10 +290,10 @@ static Err say_alone(const Json *list) {
     table_init(&t, alone_columns, 3);
     for (int32_t i = 0; i < list->count; i++) {
         const Json *kpi = &list->items[i];
-        Str title = text_in(kpi, STR("title")), symbol = text_in(kpi, STR("symbol"));
-        table_put(&t, STYLE_PLAIN, title.n ? title : text_in(kpi, STR("name")));
+        Str title = json_text(kpi, STR("title")), symbol = json_text(kpi, STR("symbol"));
+        table_put(&t, STYLE_PLAIN, title.n ? title : json_text(kpi, STR("name")));
         put_number(&t, number_of(kpi, STR("value")));
-        table_put(&t, STYLE_PLAIN, symbol.n ? symbol : text_in(kpi, STR("unit")));
+        table_put(&t, STYLE_PLAIN, symbol.n ? symbol : json_text(kpi, STR("unit")));
     }
     Err err = table_rows(&t) ? say_table(&t) : ERR_OK;
     table_free(&t);
@@ -404,10 +393,10 @@ static Err begin(Client *c, const WhatifOptions *o, Str name, Pair *p, Str *path
     buf_free(&body);
     TRY(err);
     TRY(client_json(c, &answer));
-    p->world[0] = arena_str(&p->keep, text_in(&answer, STR("world")));
-    p->world[1] = arena_str(&p->keep, text_in(&answer, STR("baseline")));
+    p->world[0] = arena_str(&p->keep, json_text(&answer, STR("world")));
+    p->world[1] = arena_str(&p->keep, json_text(&answer, STR("baseline")));
     p->count = p->world[1].n ? 2 : 1;
-    *path = arena_str(&p->keep, text_in(&answer, STR("compare")));
+    *path = arena_str(&p->keep, json_text(&answer, STR("compare")));
     return ERR_OK;
 }
 

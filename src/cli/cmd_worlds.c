@@ -66,10 +66,7 @@ static Err open_client(Client *c, const Worlds *w, const char *instead) {
 static Err list_worlds(Client *c, bool json) {
     Json doc;
     TRY(client_do(c, &(Call){.path = client_path(c, "//worlds", NULL)}));
-    if (json) {
-        buf_byte(&c->body, '\n');
-        return say(buf_str(&c->body));
-    }
+    if (json) return client_say(c);
     TRY(client_json(c, &doc));
     const Json *list = doc.type == JSON_ARRAY ? &doc : json_get(&doc, STR("value"));
     return list && list->type == JSON_ARRAY ? print_worlds(list) : tell(ERR_SYNTAX, "the answer holds no list");
@@ -104,10 +101,7 @@ static Err fork_world(Client *c, const Worlds *w, Str name) {
     Err err = client_do(c, &(Call){.method = "POST", .path = client_path(c, "//worlds", NULL), .body = buf_str(&body)});
     buf_free(&body);
     TRY(err);
-    if (w->common.json) {
-        buf_byte(&c->body, '\n');
-        return say(buf_str(&c->body));
-    }
+    if (w->common.json) return client_say(c);
     Buf out = {0};
     buf_printf(&out, "%.*s is a copy of %.*s, yours to change\n", STR_ARG(name),
                STR_ARG(w->from.n ? w->from : STR("live")));

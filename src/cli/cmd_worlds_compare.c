@@ -64,11 +64,6 @@ static Err write_file(Client *c, Str name, const char *what) {
 
 // ---- the table ----------------------------------------------------------------------------------------------------
 
-static Str text_in(const Json *v, Str key) {
-    const Json *m = json_get(v, key);
-    return m && m->type == JSON_STRING ? m->s : (Str){0};
-}
-
 static const Json *list_in(const Json *v, Str key) {
     static const Json none = {.type = JSON_ARRAY};
     const Json *m = json_get(v, key);
@@ -95,7 +90,7 @@ static void put_number(Table *t, double v, bool sign) {
 
 // Percentages differ by points: a part of a percentage says something else.
 static void put_verdict(Table *t, const Json *cell, bool points) {
-    Str verdict = text_in(cell, STR("verdict"));
+    Str verdict = json_text(cell, STR("verdict"));
     double by = number_in(cell, STR("difference")), part = number_in(cell, STR("relative"));
     bool better = str_eq(verdict, STR("better")), worse = str_eq(verdict, STR("worse"));
     Style style = better ? STYLE_GREEN : worse ? STYLE_RED : STYLE_DIM;
@@ -111,15 +106,15 @@ static void put_verdict(Table *t, const Json *cell, bool points) {
 
 static void put_row(Table *t, const Json *kpi) {
     const Json *cells = list_in(kpi, STR("values"));
-    Str title = text_in(kpi, STR("title")), symbol = text_in(kpi, STR("symbol"));
-    table_put(t, STYLE_BOLD, title.n ? title : text_in(kpi, STR("name")));
+    Str title = json_text(kpi, STR("title")), symbol = json_text(kpi, STR("symbol"));
+    table_put(t, STYLE_BOLD, title.n ? title : json_text(kpi, STR("name")));
     for (int32_t i = 0; i < cells->count; i++) {
         put_number(t, number_in(&cells->items[i], STR("value")), false);
         if (!i) continue;
         put_number(t, number_in(&cells->items[i], STR("difference")), true);
         put_verdict(t, &cells->items[i], str_eq(symbol, STR("%")));
     }
-    table_put(t, STYLE_DIM, symbol.n ? symbol : text_in(kpi, STR("unit")));
+    table_put(t, STYLE_DIM, symbol.n ? symbol : json_text(kpi, STR("unit")));
 }
 
 static const char *kept(Client *c, Str s) { return arena_printf(&c->keep, "%.*s", STR_ARG(s)).p; }
@@ -130,7 +125,7 @@ static Err print_table(Client *c, const Json *doc) {
     int32_t n = 1;
     if (!kpis->count) return ERR_OK;
     for (int32_t i = 0; i < worlds->count && n + COLUMNS_EACH < TABLE_COLUMNS_MAX; i++) {
-        columns[n++] = (Column){kept(c, text_in(&worlds->items[i], STR("name"))), true, false};
+        columns[n++] = (Column){kept(c, json_text(&worlds->items[i], STR("name"))), true, false};
         if (!i) continue;
         columns[n++] = (Column){"Difference", true, false};
         columns[n++] = (Column){"", false, false};
@@ -154,7 +149,7 @@ static void tell_changes(const Json *world) {
         buf_str_put(&b, changes->items[i].s);
     }
     if (all > 5) buf_printf(&b, " and %.0f more", all - 5);
-    if (b.n) note("%.*s: %.*s", STR_ARG(text_in(world, STR("name"))), STR_ARG(buf_str(&b)));
+    if (b.n) note("%.*s: %.*s", STR_ARG(json_text(world, STR("name"))), STR_ARG(buf_str(&b)));
     buf_free(&b);
 }
 
@@ -188,8 +183,7 @@ static Err compare(Client *c, const CompareOptions *o, const Args *worlds) {
     if (!o->common.json && (o->html.n || o->svg.n)) return ERR_OK;
     TRY(fetch(c, o, worlds, "json"));
     if (!o->common.json) return report(c, worlds);
-    buf_byte(&c->body, '\n');
-    return say(buf_str(&c->body));
+    return client_say(c);
 }
 
 // ---- many times over ----------------------------------------------------------------------------------------------

@@ -46,11 +46,6 @@ static const Column columns[] = {
 
 // ---- changes as rows ----------------------------------------------------------------------------------------------
 
-static Str text_in(const Json *v, Str key) {
-    const Json *m = json_get(v, key);
-    return m && m->type == JSON_STRING ? m->s : (Str){0};
-}
-
 static int64_t count_in(const Json *v, Str key) {
     const Json *m = json_get(v, key);
     return m && m->type == JSON_INT ? m->i : 0;
@@ -68,30 +63,30 @@ static void put_value(Table *t, Style style, const Json *v) {
 }
 
 static void put_what(Table *t, const Json *c) {
-    Str what = text_in(c, STR("what")), change = text_in(c, STR("change")), rid = text_in(c, STR("relationship"));
-    Str property = text_in(c, STR("property"));
+    Str what = json_text(c, STR("what")), change = json_text(c, STR("change")), rid = json_text(c, STR("relationship"));
+    Str property = json_text(c, STR("property"));
     Style style = str_eq(change, STR("made")) ? STYLE_GREEN : str_eq(change, STR("deleted")) ? STYLE_RED : STYLE_PLAIN;
     if (property.n && rid.n) table_printf(t, style, "%.*s %.*s", STR_ARG(rid), STR_ARG(property));
     else if (property.n) table_put(t, style, property);
     else if (str_eq(what, STR("relationship")))
-        table_printf(t, style, "%.*s %.*s -> %.*s", STR_ARG(change), STR_ARG(text_in(c, STR("relationshipName"))),
-                     STR_ARG(text_in(c, STR("target"))));
+        table_printf(t, style, "%.*s %.*s -> %.*s", STR_ARG(change), STR_ARG(json_text(c, STR("relationshipName"))),
+                     STR_ARG(json_text(c, STR("target"))));
     else if (str_eq(what, STR("document")))
-        table_printf(t, style, "%.*s %.*s %.*s", STR_ARG(change), STR_ARG(text_in(c, STR("collection"))),
-                     STR_ARG(text_in(c, STR("name"))));
+        table_printf(t, style, "%.*s %.*s %.*s", STR_ARG(change), STR_ARG(json_text(c, STR("collection"))),
+                     STR_ARG(json_text(c, STR("name"))));
     else if (str_eq(what, STR("twinModel"))) table_put(t, style, STR("$model"));
     else table_printf(t, style, "%.*s %.*s", STR_ARG(change), STR_ARG(what));
 }
 
 static void put_change(Table *t, const Json *c) {
-    bool model = str_eq(text_in(c, STR("what")), STR("model")), retype = json_get(c, STR("modelBefore")) != NULL;
-    table_put(t, STYLE_BOLD, text_in(c, model ? STR("model") : STR("twin")));
+    bool model = str_eq(json_text(c, STR("what")), STR("model")), retype = json_get(c, STR("modelBefore")) != NULL;
+    table_put(t, STYLE_BOLD, json_text(c, model ? STR("model") : STR("twin")));
     put_what(t, c);
     put_value(t, STYLE_PLAIN, json_get(c, retype ? STR("modelBefore") : STR("before")));
     put_value(t, STYLE_PLAIN, json_get(c, retype ? STR("model") : STR("after")));
     put_value(t, STYLE_YELLOW, json_get(c, STR("there")));
-    Str why = text_in(c, STR("why"));
-    table_put(t, STYLE_DIM, why.n ? why : text_in(c, STR("unit")));
+    Str why = json_text(c, STR("why"));
+    table_put(t, STYLE_DIM, why.n ? why : json_text(c, STR("unit")));
 }
 
 static Err print_changes(const Json *list, const char *last) {
@@ -147,10 +142,7 @@ static void put_counts(const Json *n, Buf *b) {
 
 static Err show_diff(Client *c, bool json) {
     Json doc;
-    if (json) {
-        buf_byte(&c->body, '\n');
-        return say(buf_str(&c->body));
-    }
+    if (json) return client_say(c);
     TRY(client_json(c, &doc));
     const Json *list = json_get(&doc, STR("changes"));
     if (!list || list->type != JSON_ARRAY) return tell(ERR_SYNTAX, "the answer holds no list");
@@ -297,8 +289,7 @@ static Err merge(Client *c, const Merge *m, const Args *args) {
     if (!m->common.json && !m->yes) return review(c, m, args);
     TRY(ask_server(c, m, args, m->dry));
     if (!m->common.json) return show_merge(c, m->dry, true, &todo, &conflicts);
-    buf_byte(&c->body, '\n');
-    return say(buf_str(&c->body));
+    return client_say(c);
 }
 
 static Err run_merge(void *fields, const Args *args) {

@@ -84,18 +84,13 @@ static Err body_of(const RunWorld *o, Buf *b) {
 
 // ---- watching it --------------------------------------------------------------------------------------------------
 
-static Str text_in(const Json *v, Str key) {
-    const Json *m = json_get(v, key);
-    return m && m->type == JSON_STRING ? m->s : (Str){0};
-}
-
 static double number_in(const Json *v, Str key) {
     const Json *m = json_get(v, key);
     return m && json_is_number(m) ? json_f64(m) : 0;
 }
 
 static bool at_work(const Json *status) {
-    Str s = text_in(status, STR("state"));
+    Str s = json_text(status, STR("state"));
     return str_eq(s, STR("running")) || str_eq(s, STR("starting"));
 }
 
@@ -120,11 +115,11 @@ static Err watch(Client *c, const RunWorld *o, Str world, Json *status) {
 }
 
 static Err report(const Json *status, Str world) {
-    Str state = text_in(status, STR("state")), now = text_in(status, STR("now"));
+    Str state = json_text(status, STR("state")), now = json_text(status, STR("now"));
     const Json *error = json_get(status, STR("error"));
     if (error) {
         tell(ERR_SIM_FAILED, "%.*s stopped at %.*s: %.*s", STR_ARG(world), STR_ARG(now),
-             STR_ARG(text_in(error, STR("message"))));
+             STR_ARG(json_text(error, STR("message"))));
         hint("mend it and run it again: it goes on from there");
         return ERR_SIM_FAILED;
     }
@@ -189,8 +184,8 @@ static Err run_pause(void *fields, const Args *args) {
     } else if (!err) {
         err = client_json(&c, &status);
         if (!err)
-            note("%.*s is %.*s%s%.*s", STR_ARG(args->items[0]), STR_ARG(text_in(&status, STR("state"))),
-                 json_get(&status, STR("now")) ? " at " : "", STR_ARG(text_in(&status, STR("now"))));
+            note("%.*s is %.*s%s%.*s", STR_ARG(args->items[0]), STR_ARG(json_text(&status, STR("state"))),
+                 json_get(&status, STR("now")) ? " at " : "", STR_ARG(json_text(&status, STR("now"))));
     }
     client_close(&c);
     return err;

@@ -43,11 +43,6 @@ static Err fetch(Client *c, const TraceWorld *o, Str world) {
 
 // ---- a table --------------------------------------------------------------------------------------------------------
 
-static Str text_in(const Json *v, Str key) {
-    const Json *m = json_get(v, key);
-    return m && m->type == JSON_STRING ? m->s : (Str){0};
-}
-
 // "2026-11-23T04:00:10.5000000Z" without the zeros at its end.
 static Str short_time(Str s) {
     if (s.n && s.p[s.n - 1] == 'Z') s.n--;
@@ -64,12 +59,12 @@ static Err put_line(Table *t, Str line) {
     Err err = json_parse(line, NULL, &a, &v, NULL);
     if (!err) {
         const Json *item = json_get(&v, STR("item"));
-        table_put(t, STYLE_PLAIN, short_time(text_in(&v, STR("time"))));
-        table_put(t, STYLE_PLAIN, text_in(&v, STR("twin")));
-        table_put(t, STYLE_PLAIN, text_in(&v, STR("what")));
+        table_put(t, STYLE_PLAIN, short_time(json_text(&v, STR("time"))));
+        table_put(t, STYLE_PLAIN, json_text(&v, STR("twin")));
+        table_put(t, STYLE_PLAIN, json_text(&v, STR("what")));
         if (item && item->type == JSON_INT) table_printf(t, STYLE_PLAIN, "%lld", (long long)item->i);
         else table_put(t, STYLE_PLAIN, (Str){0});
-        table_put(t, STYLE_PLAIN, text_in(&v, STR("source")));
+        table_put(t, STYLE_PLAIN, json_text(&v, STR("source")));
     }
     arena_free(&a);
     return err;

@@ -16,11 +16,6 @@ void derived_here_close(DerivedHere *d) {
 
 void derived_here_forget(DerivedHere *d) { map_free(&d->known); }
 
-static Str text_in(const Json *v, Str key) {
-    const Json *m = json_get(v, key);
-    return m && m->type == JSON_STRING ? m->s : (Str){0};
-}
-
 static const Json *definitions(const DerivedHere *d) {
     const Json *value = json_get(&d->list, STR("value"));
     return value && value->type == JSON_ARRAY ? value : NULL;
@@ -61,17 +56,17 @@ static Err is_of(DerivedHere *d, Str twin, Str model, bool *yes) {
 static Err find(DerivedHere *d, const Json *defs, Str twin, Str path, bool *yes) {
     for (int32_t i = 0; i < defs->count && !*yes; i++) {
         const Json *def = &defs->items[i];
-        Str model = text_in(def, STR("model"));
-        if (!str_eq(text_in(def, STR("property")), path)) continue;
+        Str model = json_text(def, STR("model"));
+        if (!str_eq(json_text(def, STR("property")), path)) continue;
         if (model.n) TRY(is_of(d, twin, model, yes));
-        else *yes = str_eq(text_in(def, STR("twin")), twin);
+        else *yes = str_eq(json_text(def, STR("twin")), twin);
     }
     return ERR_OK;
 }
 
 static bool any_of(const Json *defs, Str path) {
     for (int32_t i = 0; i < defs->count; i++)
-        if (str_eq(text_in(&defs->items[i], STR("property")), path)) return true;
+        if (str_eq(json_text(&defs->items[i], STR("property")), path)) return true;
     return false;
 }
 

@@ -45,11 +45,6 @@ void docs_error(Docs *d, int32_t file, int64_t line, const char *fmt, ...) {
     buf_free(&b);
 }
 
-static Str text_of(const Json *v, Str key) {
-    const Json *m = json_get(v, key);
-    return m && m->type == JSON_STRING ? m->s : (Str){0};
-}
-
 // What a document is, by the members that only its kind has; DOC_KINDS when it is nothing we know.
 static DocKind kind_of(const Json *v) {
     if (json_get(v, STR("@id")) || json_get(v, STR("@type"))) return DOC_MODEL;
@@ -79,7 +74,7 @@ static void add_doc(Docs *d, int32_t file, int64_t line, DocKind kind, const Jso
     json_put(&compact, v);
     l->items[l->count++] = (Doc){
         .text = arena_str(&d->keep, buf_str(&compact)),
-        .id = arena_str(&d->keep, text_of(v, id_keys[kind])),
+        .id = arena_str(&d->keep, json_text(v, id_keys[kind])),
         .file = file,
         .line = line,
     };

@@ -29,11 +29,6 @@ Err feeder_put(Feeder *f, Str line, int64_t line_number) {
     return lines >= f->batch_max || f->body.n >= BATCH_BYTES ? feeder_flush(f) : ERR_OK;
 }
 
-static Str text_in(const Json *v, Str key) {
-    const Json *m = json_get(v, key);
-    return m && m->type == JSON_STRING ? m->s : (Str){0};
-}
-
 static void note_errors(Feeder *f, const Json *errors) {
     const int64_t *places = (const int64_t *)(const void *)f->places.p;
     int64_t lines = f->places.n / (int64_t)sizeof *places;
@@ -42,9 +37,9 @@ static void note_errors(Feeder *f, const Json *errors) {
         int64_t first = f->head.n ? 2 : 1;
         bool known = line && line->type == JSON_INT && line->i >= first && line->i < lines + first;
         int64_t at = known ? line->i - first : 0;
-        Str message = text_in(&errors->items[i], STR("message"));
+        Str message = json_text(&errors->items[i], STR("message"));
         buf_printf(&f->errors, "%s{\"line\":%lld,\"code\":", f->errors.n ? "," : "", (long long)places[at]);
-        json_put_str(&f->errors, text_in(&errors->items[i], STR("code")));
+        json_put_str(&f->errors, json_text(&errors->items[i], STR("code")));
         buf_str_put(&f->errors, STR(",\"message\":"));
         json_put_str(&f->errors, message);
         buf_byte(&f->errors, '}');
@@ -55,8 +50,8 @@ static void note_errors(Feeder *f, const Json *errors) {
 // A twin or a property that is not there: no later line to it can fare better. An unknown property shares its code with
 // a value that does not fit, which says nothing about the next one; the server's words tell them apart.
 static bool is_missing(const Json *error) {
-    return str_ends(text_in(error, STR("code")), STR("NotFound")) ||
-           str_find_str(text_in(error, STR("message")), STR("\" is not a property of model ")) >= 0;
+    return str_ends(json_text(error, STR("code")), STR("NotFound")) ||
+           str_find_str(json_text(error, STR("message")), STR("\" is not a property of model ")) >= 0;
 }
 
 static bool all_missing(const Json *errors) {
@@ -68,10 +63,10 @@ static bool all_missing(const Json *errors) {
 
 static Err tell_missing(const Feeder *f, const Json *error) {
     const int64_t *places = (const int64_t *)(const void *)f->places.p;
-    bool twin = str_ends(text_in(error, STR("code")), STR("NotFound"));
+    bool twin = str_ends(json_text(error, STR("code")), STR("NotFound"));
     Err err =
         tell(twin ? ERR_TWIN_NOT_FOUND : ERR_VALIDATION, "%.*s:%lld: %.*s; nothing was accepted, the rest was not sent",
-             STR_ARG(f->name), (long long)places[0], STR_ARG(text_in(error, STR("message"))));
+             STR_ARG(f->name), (long long)places[0], STR_ARG(json_text(error, STR("message"))));
     if (twin) hint("list the twins with: sosia get");
     else hint("see what a twin of that model can hold with: sosia models show DTMI");
     return err;

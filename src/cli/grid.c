@@ -40,17 +40,14 @@ Str model_short(Arena *a, Str dtmi) {
 
 // ---- what a value says --------------------------------------------------------------------------------------------
 
-static Str text_in(const Json *v, Str key) {
-    const Json *m = json_get(v, key);
-    return m && m->type == JSON_STRING ? m->s : (Str){0};
-}
-
 static bool is_twin(const Json *v) {
     const Json *meta = json_get(v, STR("$metadata"));
-    return meta && meta->type == JSON_OBJECT && text_in(v, STR("$dtId")).n;
+    return meta && meta->type == JSON_OBJECT && json_text(v, STR("$dtId")).n;
 }
 
-static bool is_link(const Json *v) { return text_in(v, STR("$relationshipId")).n && text_in(v, STR("$sourceId")).n; }
+static bool is_link(const Json *v) {
+    return json_text(v, STR("$relationshipId")).n && json_text(v, STR("$sourceId")).n;
+}
 
 static bool is_path(const Json *v) {
     const Json *twins = json_get(v, STR("twins")), *links = json_get(v, STR("relationships"));
@@ -92,11 +89,11 @@ static Str text_of(Grid *g, const Json *v) {
     } else if (v->type != JSON_OBJECT || g->exact) {
         json_put(&b, v);
     } else if (is_twin(v)) {
-        Str model = model_short(&g->keep, text_in(json_get(v, STR("$metadata")), STR("$model")));
-        buf_printf(&b, "%.*s (%.*s)", STR_ARG(text_in(v, STR("$dtId"))), STR_ARG(model));
+        Str model = model_short(&g->keep, json_text(json_get(v, STR("$metadata")), STR("$model")));
+        buf_printf(&b, "%.*s (%.*s)", STR_ARG(json_text(v, STR("$dtId"))), STR_ARG(model));
     } else if (is_link(v)) {
-        buf_printf(&b, "%.*s -%.*s-> %.*s", STR_ARG(text_in(v, STR("$sourceId"))),
-                   STR_ARG(text_in(v, STR("$relationshipName"))), STR_ARG(text_in(v, STR("$targetId"))));
+        buf_printf(&b, "%.*s -%.*s-> %.*s", STR_ARG(json_text(v, STR("$sourceId"))),
+                   STR_ARG(json_text(v, STR("$relationshipName"))), STR_ARG(json_text(v, STR("$targetId"))));
     } else if (is_path(v)) {
         put_path(&b, json_get(v, STR("twins")));
     } else {
@@ -177,9 +174,9 @@ static void put_members(Grid *g, Str prefix, const Json *object) {
 }
 
 static void put_twin(Grid *g, const Json *twin, GridRow *row) {
-    Str model = text_in(json_get(twin, STR("$metadata")), STR("$model"));
+    Str model = json_text(json_get(twin, STR("$metadata")), STR("$model"));
     row->model = arena_str(&g->keep, model);
-    put_text(g, STR("$dtId"), text_in(twin, STR("$dtId")));
+    put_text(g, STR("$dtId"), json_text(twin, STR("$dtId")));
     put_text(g, STR("$model"), g->exact ? model : model_short(&g->keep, model));
     put_members(g, (Str){0}, twin);
 }
@@ -187,7 +184,7 @@ static void put_twin(Grid *g, const Json *twin, GridRow *row) {
 static void put_link(Grid *g, const Json *link) {
     static const Str fields[] = {
         {"$sourceId", 9}, {"$relationshipName", 17}, {"$targetId", 9}, {"$relationshipId", 15}};
-    for (int32_t i = 0; i < 4; i++) put_text(g, fields[i], text_in(link, fields[i]));
+    for (int32_t i = 0; i < 4; i++) put_text(g, fields[i], json_text(link, fields[i]));
     put_members(g, (Str){0}, link);
 }
 

@@ -9,11 +9,6 @@
 #define LOOK_MIN_NS INT64_C(10000000) // between two looks: short ones are seen to end soon
 #define LOOK_MAX_NS INT64_C(200000000)
 
-static Str text_in(const Json *v, Str key) {
-    const Json *m = json_get(v, key);
-    return m && m->type == JSON_STRING ? m->s : (Str){0};
-}
-
 static double number_in(const Json *v, Str key) {
     const Json *m = json_get(v, key);
     return m && json_is_number(m) ? json_f64(m) : (double)NAN;
@@ -41,7 +36,7 @@ static Str path_of(Client *c, int64_t id, const char *more) {
 }
 
 static bool at_work(const Json *status) {
-    Str s = text_in(status, STR("state"));
+    Str s = json_text(status, STR("state"));
     return str_eq(s, STR("running")) || str_eq(s, STR("starting"));
 }
 
@@ -136,7 +131,7 @@ static Style style_of(Str verdict) {
 }
 
 static Str verdict_of(const Json *difference) {
-    Str verdict = text_in(difference, STR("verdict"));
+    Str verdict = json_text(difference, STR("verdict"));
     bool unsure = str_eq(verdict, STR("no difference is shown"));
     if (!unsure) return verdict;
     return number_in(difference, STR("mean")) == 0 && number_in(difference, STR("high")) == 0
@@ -145,13 +140,13 @@ static Str verdict_of(const Json *difference) {
 }
 
 static Str kpi_title(const Json *kpi) {
-    Str title = text_in(kpi, STR("title"));
-    return title.n ? title : text_in(kpi, STR("name"));
+    Str title = json_text(kpi, STR("title"));
+    return title.n ? title : json_text(kpi, STR("name"));
 }
 
 static Str unit_of(const Json *kpi) {
-    Str symbol = text_in(kpi, STR("symbol"));
-    return symbol.n ? symbol : text_in(kpi, STR("unit"));
+    Str symbol = json_text(kpi, STR("symbol"));
+    return symbol.n ? symbol : json_text(kpi, STR("unit"));
 }
 
 static void put_row(Table *t, const Json *one, const Json *kpi) {
@@ -159,7 +154,7 @@ static void put_row(Table *t, const Json *one, const Json *kpi) {
     Str verdict = d ? verdict_of(d) : (Str){0};
     table_put(t, STYLE_BOLD, kpi_title(kpi));
     table_put(t, STYLE_DIM, unit_of(kpi));
-    table_put(t, STYLE_PLAIN, text_in(one, STR("name")));
+    table_put(t, STYLE_PLAIN, json_text(one, STR("name")));
     put_half(t, STYLE_PLAIN, kpi);
     put_number(t, number_in(kpi, STR("p05")));
     put_number(t, number_in(kpi, STR("p95")));
@@ -197,8 +192,8 @@ static Err print_pair(Client *c, const Json *cases) {
                         {"Difference", true, false}, {"Unit", false, false}, {"", false, false}};
     const Json *a = list_in(&cases->items[0], STR("kpis")), *b = list_in(&cases->items[1], STR("kpis"));
     Table t;
-    columns[1].title = kept(c, text_in(&cases->items[0], STR("name")));
-    columns[2].title = kept(c, text_in(&cases->items[1], STR("name")));
+    columns[1].title = kept(c, json_text(&cases->items[0], STR("name")));
+    columns[2].title = kept(c, json_text(&cases->items[1], STR("name")));
     table_init(&t, columns, 6);
     for (int32_t i = 0; i < a->count && i < b->count; i++) {
         const Json *d = json_get(&b->items[i], STR("difference"));
@@ -243,7 +238,7 @@ static Err say_json(const Json *status) {
 }
 
 Err many_sentence(const Json *status) {
-    Str sentence = text_in(status, STR("sentence"));
+    Str sentence = json_text(status, STR("sentence"));
     if (!sentence.n) return ERR_OK;
     Buf out = {0};
     text_clean(sentence, &out);
@@ -255,23 +250,23 @@ Err many_sentence(const Json *status) {
 
 static Err report(Client *c, int64_t id, const Json *status, const ManyOut *o) {
     const Json *error = json_get(status, STR("error")), *cases = list_in(status, STR("cases"));
-    bool failed = str_eq(text_in(status, STR("state")), STR("failed"));
+    bool failed = str_eq(json_text(status, STR("state")), STR("failed"));
     if (failed)
-        return tell(ERR_SIM_FAILED, "%.*s: %.*s", STR_ARG(text_in(status, STR("world"))),
-                    STR_ARG(text_in(error, STR("message"))));
+        return tell(ERR_SIM_FAILED, "%.*s: %.*s", STR_ARG(json_text(status, STR("world"))),
+                    STR_ARG(json_text(error, STR("message"))));
     bool some = cases->count && list_in(&cases->items[0], STR("kpis"))->count;
     TRY(many_sentence(status));
     if (some) TRY(o->pair && cases->count == 2 ? print_pair(c, cases) : print_long(cases));
     else hint("nothing is counted in this world: put KPIs to /kpis");
     note("%.*s: %.0f replications of each case, intervals of %.4g %%, %.2f s; ensemble %lld",
-         STR_ARG(text_in(status, STR("state"))), number_in(status, STR("replications")),
+         STR_ARG(json_text(status, STR("state"))), number_in(status, STR("replications")),
          100 * number_in(status, STR("level")), number_in(status, STR("seconds")), (long long)id);
     if (some && !o->html.n) hint("with charts: sosia ensembles %lld --html report.html", (long long)id);
     return ERR_OK;
 }
 
 Err many_report(Client *c, int64_t id, const Json *status, const ManyOut *o) {
-    bool failed = str_eq(text_in(status, STR("state")), STR("failed"));
+    bool failed = str_eq(json_text(status, STR("state")), STR("failed"));
     Err err = o->json ? say_json(status) : report(c, id, status, o);
     if (!err && !failed) err = write_file(c, id, "html", o->html, "report is");
     if (!err && !failed) err = write_file(c, id, "svg", o->svg, "charts are");

@@ -22,11 +22,6 @@ typedef struct Past {
     bool ended;
 } Past;
 
-static Str text_in(const Json *v, Str key) {
-    const Json *m = json_get(v, key);
-    return m && m->type == JSON_STRING ? m->s : (Str){0};
-}
-
 // ---- into a world -------------------------------------------------------------------------------------------------
 
 static Err call_now(Past *p, const char *method, Str path, Str body, const char *type) {
@@ -46,7 +41,7 @@ static Err put_value(Past *p, const Json *change, Str twin, Str path, bool unset
     buf_str_put(&line, STR(",\"property\":"));
     json_put_str(&line, path);
     buf_printf(&line, ",\"value\":%.*s", STR_ARG(unset ? STR("null") : value->raw));
-    Str time = text_in(change, STR("sourceTime"));
+    Str time = json_text(change, STR("sourceTime"));
     if (time.n) buf_printf(&line, ",\"time\":\"%.*s\"", STR_ARG(time));
     buf_byte(&line, '}');
     Err err = feeder_put(&p->feeder, buf_str(&line), p->changes);
@@ -72,9 +67,9 @@ static Str link_path(Past *p, Str twin, Str link) {
 static Err put_link(Past *p, const Json *change, Str twin, Str link) {
     Buf body = {0};
     buf_str_put(&body, STR("{\"$targetId\":"));
-    json_put_str(&body, text_in(change, STR("target")));
+    json_put_str(&body, json_text(change, STR("target")));
     buf_str_put(&body, STR(",\"$relationshipName\":"));
-    json_put_str(&body, text_in(change, STR("name")));
+    json_put_str(&body, json_text(change, STR("name")));
     buf_byte(&body, '}');
     Err err = call_now(p, "PUT", link_path(p, twin, link), buf_str(&body), NULL);
     buf_free(&body);
@@ -84,7 +79,7 @@ static Err put_link(Past *p, const Json *change, Str twin, Str link) {
 static Err set_link(Past *p, const Json *change, Str twin, Str link, bool unset) {
     Buf body = {0}, path = {0};
     const Json *value = json_get(change, STR("value"));
-    buf_printf(&path, "/%.*s", STR_ARG(text_in(change, STR("path"))));
+    buf_printf(&path, "/%.*s", STR_ARG(json_text(change, STR("path"))));
     for (int64_t i = 0; i < path.n; i++)
         if (path.p[i] == '.') path.p[i] = '/';
     buf_printf(&body, "[{\"op\":\"%s\",\"path\":", unset ? "remove" : "add");
@@ -98,13 +93,13 @@ static Err set_link(Past *p, const Json *change, Str twin, Str link, bool unset)
 }
 
 static Err apply(Past *p, const Json *change) {
-    Str op = text_in(change, STR("op")), twin = text_in(change, STR("twin")), link = text_in(change, STR("link"));
-    Str path = text_in(change, STR("path"));
+    Str op = json_text(change, STR("op")), twin = json_text(change, STR("twin")), link = json_text(change, STR("link"));
+    Str path = json_text(change, STR("path"));
     if (str_eq(op, STR("set")) && !str_starts(path, STR("$"))) return put_value(p, change, twin, path, false);
     if (str_eq(op, STR("unset"))) return put_value(p, change, twin, path, true);
     TRY(feeder_flush(&p->feeder)); // values before it come first; before a path is made, which this forgets
     if (str_starts(op, STR("twin_"))) derived_here_forget(&p->derived);
-    if (str_eq(op, STR("twin_put"))) return put_twin(p, twin, text_in(change, STR("model")));
+    if (str_eq(op, STR("twin_put"))) return put_twin(p, twin, json_text(change, STR("model")));
     if (str_eq(op, STR("twin_delete")))
         return call_now(p, "DELETE", client_path(&p->into, "/digitaltwins/{}", &twin), (Str){0}, NULL);
     if (str_eq(op, STR("link_put"))) return put_link(p, change, twin, link);
@@ -122,7 +117,7 @@ static Err print_change(Str time, const Json *change) {
     Buf line = {0};
     buf_str_put(&line, time);
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
-        Str text = text_in(change, str_of(members[i]));
+        Str text = json_text(change, str_of(members[i]));
         if (!text.n || (str_eq(str_of(members[i]), STR("op")) && str_eq(text, STR("set")))) continue;
         buf_str_put(&line, STR("  "));
         text_clean(text, &line);
@@ -150,7 +145,7 @@ static Err take_message(Past *p, const Json *doc) {
     for (int32_t i = 0; i < changes->count; i++) {
         p->changes++;
         if (p->o->into.n) TRY(apply(p, &changes->items[i]));
-        else TRY(print_change(text_in(doc, STR("time")), &changes->items[i]));
+        else TRY(print_change(json_text(doc, STR("time")), &changes->items[i]));
     }
     return p->o->into.n && p->o->speed != 0 ? feeder_flush(&p->feeder) : ERR_OK;
 }
@@ -162,7 +157,7 @@ static Err take_event(Past *p) {
     if (p->o->into.n) client_reset(&p->into);
     if (json_parse(buf_str(&p->event.data), NULL, &p->scratch, &doc, NULL) != ERR_OK) return ERR_OK;
     p->ended = str_eq(name, STR("end"));
-    if (str_eq(name, STR("cut"))) return tell(ERR_CLOSED, "replay: %.*s", STR_ARG(text_in(&doc, STR("reason"))));
+    if (str_eq(name, STR("cut"))) return tell(ERR_CLOSED, "replay: %.*s", STR_ARG(json_text(&doc, STR("reason"))));
     return take_message(p, &doc);
 }
 
@@ -230,7 +225,7 @@ static Err clock_of(Client *c, Str world, int64_t *out, bool *fork) {
     int64_t at;
     TRY(client_do(c, &(Call){.path = client_path(c, "//worlds/{}", &world)}));
     TRY(client_json(c, &doc));
-    Str clock = text_in(&doc, STR("forkedFrom")), time = text_in(&doc, STR("time"));
+    Str clock = json_text(&doc, STR("forkedFrom")), time = json_text(&doc, STR("time"));
     *fork = clock.n && time_parse(clock, &at);
     if (*fork) *out = at;
     if (*fork && time.n && time_parse(time, &at) && at > *out) *out = at;

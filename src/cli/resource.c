@@ -13,11 +13,6 @@ static Err open_client(Client *c, const Common *common) {
     return tell(ERR_ARGUMENT, "--world has no meaning here: this belongs to the server, not to a world");
 }
 
-static Err say_line(Client *c) {
-    buf_byte(&c->body, '\n');
-    return say(buf_str(&c->body));
-}
-
 static Err say_pretty(Client *c) {
     Json doc;
     Buf out = {0};
@@ -89,7 +84,7 @@ static Err list(const Resource *r, Client *c) {
 
 static Err list_json(const Resource *r, Client *c) {
     TRY(client_do(c, &(Call){.path = path_of(c, r, "", NULL)}));
-    return say_line(c);
+    return client_say(c);
 }
 
 Err resource_list(const Resource *r, const Common *common) {
@@ -105,7 +100,7 @@ Err resource_list(const Resource *r, const Common *common) {
 static Err show(const Resource *r, Client *c, const Common *common, Str name, Str verb) {
     Str parts[] = {name, verb};
     TRY(client_do(c, &(Call){.path = path_of(c, r, verb.n ? "/{}/{}" : "/{}", parts)}));
-    return common->json ? say_line(c) : say_pretty(c);
+    return common->json ? client_say(c) : say_pretty(c);
 }
 
 Err resource_show(const Resource *r, const Common *common, Str name, Str verb) {
@@ -118,7 +113,7 @@ Err resource_show(const Resource *r, const Common *common, Str name, Str verb) {
 
 static Err put(const Resource *r, Client *c, const Common *common, Str name, Str body) {
     TRY(client_do(c, &(Call){.method = "PUT", .path = path_of(c, r, "/{}", &name), .body = body}));
-    if (common->json && c->body.n) return say_line(c);
+    if (common->json && c->body.n) return client_say(c);
     if (!common->json) note("%s %.*s is stored", r->noun, STR_ARG(name));
     return ERR_OK;
 }
@@ -141,7 +136,7 @@ Err resource_put(const Resource *r, const Common *common, Str name, Str file) {
 
 static Err act(const Resource *r, Client *c, const Common *common, const Str *parts, Str body, const char *done) {
     TRY(client_do(c, &(Call){.method = "POST", .path = path_of(c, r, "/{}/{}", parts), .body = body}));
-    if (c->body.n && (common->json || !done)) return common->json ? say_line(c) : say_pretty(c);
+    if (c->body.n && (common->json || !done)) return common->json ? client_say(c) : say_pretty(c);
     if (!common->json) note("%s %.*s %s", r->noun, STR_ARG(parts[0]), done);
     return ERR_OK;
 }

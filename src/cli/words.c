@@ -54,11 +54,6 @@ void words_add(Words *w, WordKind kind, Str name) {
 
 #define SCHEMA_DEPTH_MAX 16
 
-static Str text_in(const Json *v, Str key) {
-    const Json *m = json_get(v, key);
-    return m && m->type == JSON_STRING ? m->s : (Str){0};
-}
-
 static bool has_type(const Json *v, Str name) {
     const Json *type = json_get(v, STR("@type"));
     if (type && type->type == JSON_STRING) return str_eq(type->s, name);
@@ -73,7 +68,7 @@ static void add_schema(Words *w, const Json *schema, int32_t depth) {
     if (!schema || schema->type != JSON_OBJECT || depth > SCHEMA_DEPTH_MAX) return;
     const Json *list = json_get(schema, STR("fields"));
     for (int32_t i = 0; list && list->type == JSON_ARRAY && i < list->count; i++) {
-        words_add(w, WORD_PROPERTY, text_in(&list->items[i], STR("name")));
+        words_add(w, WORD_PROPERTY, json_text(&list->items[i], STR("name")));
         add_schema(w, json_get(&list->items[i], STR("schema")), depth + 1);
     }
     add_schema(w, json_get(schema, STR("elementSchema")), depth + 1);
@@ -83,20 +78,20 @@ static void add_schema(Words *w, const Json *schema, int32_t depth) {
 static void add_contents(Words *w, const Json *contents, bool of_link) {
     for (int32_t i = 0; contents && contents->type == JSON_ARRAY && i < contents->count; i++) {
         const Json *c = &contents->items[i];
-        Str name = text_in(c, STR("name"));
+        Str name = json_text(c, STR("name"));
         if (has_type(c, STR("Relationship")) && !of_link) {
             words_add(w, WORD_RELATIONSHIP, name);
             add_contents(w, json_get(c, STR("properties")), true);
         } else if (has_type(c, STR("Property")) || has_type(c, STR("Component"))) {
             words_add(w, WORD_PROPERTY, name);
-            words_add(w, WORD_UNIT, text_in(c, STR("unit")));
+            words_add(w, WORD_UNIT, json_text(c, STR("unit")));
             add_schema(w, json_get(c, STR("schema")), 0);
         }
     }
 }
 
 void words_add_model(Words *w, const Json *interface) {
-    words_add(w, WORD_MODEL, text_in(interface, STR("@id")));
+    words_add(w, WORD_MODEL, json_text(interface, STR("@id")));
     add_contents(w, json_get(interface, STR("contents")), false);
 }
 

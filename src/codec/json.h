@@ -59,6 +59,8 @@ MUST Err json_parse(Str text, const JsonLimits *limits, Arena *arena, Json *out,
 // The member of an object, the last one of that name; NULL when absent or when v is no object (or NULL).
 // Cost: O(members).
 const Json *json_get(const Json *v, Str key);
+// The text of that member, "" when there is none or it is no text; borrowed. Cost: as json_get.
+Str json_text(const Json *v, Str key);
 // Numbers of either type as double.
 static inline double json_f64(const Json *v) { return v->type == JSON_INT ? (double)v->i : v->d; }
 static inline bool json_is_number(const Json *v) { return v->type == JSON_INT || v->type == JSON_DOUBLE; }

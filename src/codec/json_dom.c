@@ -205,6 +205,11 @@ const Json *json_get(const Json *v, Str key) {
     return NULL;
 }
 
+Str json_text(const Json *v, Str key) {
+    const Json *m = json_get(v, key);
+    return m && m->type == JSON_STRING ? m->s : (Str){0};
+}
+
 const char *json_type_name(JsonType t) {
     static const char *const names[] = {"null", "boolean", "boolean", "integer", "number", "string", "array", "object"};
     CHECK((unsigned)t < sizeof names / sizeof *names);

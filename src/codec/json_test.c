@@ -281,6 +281,7 @@ static void dom_shows_members_and_places(void **state) {
     assert_true(json_get(&v, STR("a"))->i == 7); // the last one
     assert_null(json_get(&v, STR("c")));
     assert_null(json_get(NULL, STR("c")));
+    assert_true(json_text(&v, STR("c")).n == 0 && json_text(&v, STR("a")).n == 0); // not there; no text
     assert_null(json_get(json_get(&v, STR("a")), STR("c")));
     const Json *list = &v.members[0].value;
     assert_int_equal(list->type, JSON_ARRAY);

@@ -32,6 +32,17 @@ struct Commands {
     _Atomic int64_t sent, answered, refused, timed_out, unclaimed;
 };
 
+// A person's command has its answer, or was not sent.
+static void note(const Ask *a, int status) {
+    const SosiaAsk *q = a->q;
+    sosia_command_note(a->connect->engine, &(SosiaCommandNote){.world = q->world,
+                                                               .twin = q->id,
+                                                               .component = q->part,
+                                                               .name = q->sub,
+                                                               .by = a->who.principal,
+                                                               .status = status});
+}
+
 static bool waits(const Waiter *w) { return w->ask || w->done; }
 
 static void tell_failed(const Waiter *w, Err err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -41,6 +52,7 @@ static void tell_failed(const Waiter *w, Err err, const char *fmt, ...) {
     va_start(ap, fmt);
     buf_vprintf(&text, fmt, ap);
     va_end(ap);
+    if (w->ask) note(w->ask, err_http(err));
     if (w->ask) ask_fail(w->ask, err, "%.*s", STR_ARG(buf_str(&text)));
     else w->done(w->arg, (SosiaErr)err, 0, buf_str(&text));
     buf_free(&text);
@@ -190,6 +202,7 @@ static void answer_refused(Ask *a, int status, Str payload) {
 }
 
 static void answer_ask(Ask *a, int status, Str payload) {
+    note(a, status >= 400 ? err_http(ERR_DEVICE_REFUSED) : str_trim(payload).n ? 200 : 204);
     if (status >= 400) {
         answer_refused(a, status, payload);
     } else if (!str_trim(payload).n) {
@@ -316,7 +329,7 @@ void ask_commands(Ask *a) {
     } else {
         Waiter left;
         err = send(k, &cmd, &left, &why);
-        if (waits(&left)) ask_fail(left.ask, err, "%.*s", STR_ARG(buf_str(&why)));
+        if (waits(&left)) tell_failed(&left, err, "%.*s", STR_ARG(buf_str(&why)));
     }
     buf_free(&why);
     arena_free(&arena);

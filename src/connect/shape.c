@@ -109,16 +109,11 @@ static void learn(Shape *x, const Prop *p) {
     x->count++;
 }
 
-static Str text_of(const Json *v, Str key) {
-    const Json *t = json_get(v, key);
-    return t && t->type == JSON_STRING ? t->s : (Str){0};
-}
-
 // The schema as a field names it: a word, "Relationship", or the JSON of a complex one. Borrowed, or in the arena.
 static Str schema_of(const Json *content, Arena *arena) {
     const Json *schema = json_get(content, STR("schema"));
-    if (str_eq(text_of(content, STR("@type")), STR("Relationship"))) return STR("Relationship");
-    if (!schema || schema->type != JSON_OBJECT) return text_of(content, STR("schema"));
+    if (str_eq(json_text(content, STR("@type")), STR("Relationship"))) return STR("Relationship");
+    if (!schema || schema->type != JSON_OBJECT) return json_text(content, STR("schema"));
     Buf b = {0};
     json_put(&b, schema);
     Str s = arena_str(arena, buf_str(&b));
@@ -131,10 +126,10 @@ static void learn_contents(Shape *x, const Json *model, int32_t version, Arena *
     const Json *all = json_get(model, STR("contents"));
     for (int32_t i = 0; all && all->type == JSON_ARRAY && i < all->count; i++) {
         const Json *c = &all->items[i], *writable = json_get(c, STR("writable"));
-        Prop p = {.name = text_of(c, STR("comment")),
+        Prop p = {.name = json_text(c, STR("comment")),
                   .schema = schema_of(c, arena),
-                  .property = text_of(c, STR("name")),
-                  .description = text_of(c, STR("description")),
+                  .property = json_text(c, STR("name")),
+                  .description = json_text(c, STR("description")),
                   .writable = writable && writable->type == JSON_TRUE,
                   .since = version};
         if (p.property.n) learn(x, &p);
@@ -153,7 +148,7 @@ static Err load_version(Sosia *engine, Shape *x, Str base, int32_t version, bool
     if (!err) err = json_parse(buf_str(&out.body), NULL, &a, &doc, NULL);
     if (!err) {
         const Json *model = json_get(&doc, STR("model"));
-        *mine = model && str_eq(text_of(model, STR("comment")), x->kind);
+        *mine = model && str_eq(json_text(model, STR("comment")), x->kind);
         if (*mine) {
             learn_contents(x, model, version, &a);
             x->version = version;
@@ -474,7 +469,7 @@ static Err twin_model(Shapes *s, Str world, Str twin, Arena *arena, Str *out) {
     Json doc;
     Err err = (Err)sosia_read(s->engine, NULL, &r, &got);
     if (!err) err = json_parse(buf_str(&got.body), NULL, arena, &doc, NULL);
-    if (!err) *out = arena_str(arena, text_of(json_get(&doc, STR("$metadata")), STR("$model")));
+    if (!err) *out = arena_str(arena, json_text(json_get(&doc, STR("$metadata")), STR("$model")));
     sosia_out_free(&got);
     return err;
 }

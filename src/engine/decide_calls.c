@@ -80,6 +80,19 @@ SosiaErr sosia_decisions(Sosia *s, const SosiaCaller *who, const SosiaDecisions 
     return SOSIA_OK;
 }
 
+void decider_list(Sosia *e, void (*fn)(void *ctx, const DeedNote *d), void *ctx) {
+    Decider *x = e->decider;
+    pthread_mutex_lock(&x->lock);
+    for (int32_t i = 0; i < x->count; i++) {
+        const Deed *d = x->deeds[i];
+        if (!d->brief.n) continue;
+        fn(ctx, &(DeedNote){d->id, d->at_ns, d->sent_ns, decision_state_name(d->state), d->rule, d->twin});
+    }
+    pthread_mutex_unlock(&x->lock);
+}
+
+Err decider_show(Sosia *e, uint64_t id, Buf *out) { return deed_show(e->decider, id, out); }
+
 static Err no_such(SosiaOut *out, uint64_t id) {
     return say(out, ERR_DECISION_NOT_FOUND, "there is no decision %llu", (unsigned long long)id);
 }

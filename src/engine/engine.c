@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "engine/command_log.h"
 #include "engine/decide.h"
 #include "engine/derive.h"
 #include "engine/erase.h"
@@ -179,6 +180,7 @@ static void engine_free(Sosia *e) {
     store_close(e->store);
     items_free(e->items);
     decider_free(e->decider);
+    command_log_close(e);
     eraser_free(e->eraser); // scrubs end when the store closes
     holds_free(e->holds);   // puts of the store end when it closes
     domain_free(e->domain);
@@ -302,8 +304,9 @@ SosiaErr sosia_open(const SosiaOpen *open, Sosia **out, SosiaBuf *why) {
     if (!err) err = desk_start(e, open);
     if (!err) err = thread_start(&e->writer, "sosia-writer", writer_main, e);
     if (!err) {
-        err = decider_start(e, &e->decider); // what is erased is taken from it too
-        if (err) why_put(why, err, "decisions cannot be read");
+        err = command_log_open(e);
+        if (!err) err = decider_start(e, &e->decider); // what is erased is taken from both too
+        if (err) why_put(why, err, "decisions or commands cannot be read");
         if (err) sosia_close(e);
         if (err) return (SosiaErr)err;
     }

@@ -412,13 +412,14 @@ struct Sosia {
     Holds *holds;
     Desk *desk;
     struct Pasts *pasts;
-    struct Decider *decider;      // of the closed loop
-    struct Keeper *keeper;        // of checkpoints of forks; NULL: forks are not kept
-    struct Eraser *eraser;        // NULL: no history
-    int64_t erase_again_ns;       // to the second try of an erasure; 0: ERASE_AGAIN_NS
-    _Atomic uint64_t erasures;    // begun and ended; odd: worlds and history still differ in what is erased
-    struct Retention *retention;  // what policies say; the history's thread
-    _Atomic bool retention_stale; // a round has begun: make it again
+    struct Decider *decider;        // of the closed loop
+    struct CommandLog *command_log; // of people
+    struct Keeper *keeper;          // of checkpoints of forks; NULL: forks are not kept
+    struct Eraser *eraser;          // NULL: no history
+    int64_t erase_again_ns;         // to the second try of an erasure; 0: ERASE_AGAIN_NS
+    _Atomic uint64_t erasures;      // begun and ended; odd: worlds and history still differ in what is erased
+    struct Retention *retention;    // what policies say; the history's thread
+    _Atomic bool retention_stale;   // a round has begun: make it again
     int64_t retain_interval_ns;
 
     Inbox inbox;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Heads and outcomes as bytes of items, and back. What comes from a file may be damaged: every count is checked against
 // the bytes that are left before anything is made of it.
+#include <math.h>
 #include "base/mem.h"
 #include "engine/ensemble_outcome.h"
 #include "world/batch.h"
 
-#define VERSION 1
+#define HEAD_VERSION 1
+#define OUTCOME_VERSION 2 // 1: courses with the first bands only
 
 static void put_text(Buf *b, Str s) {
     buf_varint(b, (uint64_t)s.n);
@@ -52,7 +54,7 @@ static double cut_double(Cut *c) { return double_of(cut_u64(c)); }
 // ---- the head -----------------------------------------------------------------------------------------------------
 
 void ensemble_head_encode(const EnsembleHead *h, Buf *b) {
-    buf_byte(b, VERSION);
+    buf_byte(b, HEAD_VERSION);
     buf_varint(b, h->id);
     const Str texts[] = {h->title, h->about, h->whatif, h->why, h->sentence};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) put_text(b, texts[i]);
@@ -73,7 +75,7 @@ void ensemble_head_encode(const EnsembleHead *h, Buf *b) {
 bool ensemble_head_decode(Arena *a, Str bytes, EnsembleHead *h) {
     Cut c = cut_of(bytes);
     *h = (EnsembleHead){0};
-    if (cut_byte(&c) != VERSION) return false;
+    if (cut_byte(&c) != HEAD_VERSION) return false;
     h->id = cut_varint(&c);
     Str *const texts[] = {&h->title, &h->about, &h->whatif, &h->why, &h->sentence};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) *texts[i] = cut_text(&c, a);
@@ -193,7 +195,7 @@ static void put_series(Buf *b, const EnsembleOutcome *o) {
 }
 
 void ensemble_outcome_encode(const EnsembleOutcome *o, Buf *b) {
-    buf_byte(b, VERSION);
+    buf_byte(b, OUTCOME_VERSION);
     put_cases(b, o);
     put_kpis(b, o);
     put_axes(b, o);
@@ -260,15 +262,27 @@ static void cut_axes(Cut *c, EnsembleOutcome *o) {
     if (o->axis_count && cells != o->case_count - o->grid_from) c->bad = true;
 }
 
-static void cut_series(Cut *c, EnsembleOutcome *o) {
+// Courses as files have them, `kept` bands a case; those that a file of before has not are not known.
+static float *cut_bands(Cut *c, EnsembleOutcome *o, int64_t kept) {
+    int64_t each = (int64_t)o->instants * BANDS, all = each * o->case_count;
+    float *bands = NEW(&o->keep, float, all + 1);
+    for (int64_t k = 0; !c->bad && k < all; k++) {
+        bands[k] = NAN;
+        if (k % each >= kept * o->instants) continue;
+        uint32_t bits = cut_u32(c);
+        memcpy(&bands[k], &bits, sizeof bits);
+    }
+    return bands;
+}
+
+static void cut_series(Cut *c, EnsembleOutcome *o, int64_t kept) {
     o->instants = cut_count(c, 1);
     o->times = NEW(&o->keep, int64_t, o->instants + 1);
     for (int32_t i = 0; i < o->instants; i++) { // they ascend, from 0 on
         int64_t before = i ? o->times[i - 1] : 0, by = cut_varint_signed(c);
         if (by < 0 || __builtin_add_overflow(before, by, &o->times[i])) c->bad = true;
     }
-    int64_t bands = (int64_t)o->instants * BANDS * o->case_count;
-    o->series_count = cut_count(c, 4 + 4 * bands);
+    o->series_count = cut_count(c, 4 + 4 * (int64_t)o->instants * kept * o->case_count);
     o->series = NEW(&o->keep, EnsembleSeries, o->series_count + 1);
     for (int32_t i = 0; i < o->series_count; i++) {
         EnsembleSeries *x = &o->series[i];
@@ -276,11 +290,7 @@ static void cut_series(Cut *c, EnsembleOutcome *o) {
         x->twin = cut_text(c, &o->keep);
         x->property = cut_text(c, &o->keep);
         x->unit = cut_text(c, &o->keep);
-        x->bands = NEW(&o->keep, float, bands + 1);
-        for (int64_t k = 0; !c->bad && k < bands; k++) {
-            uint32_t bits = cut_u32(c);
-            memcpy(&x->bands[k], &bits, sizeof bits);
-        }
+        x->bands = cut_bands(c, o, kept);
     }
 }
 
@@ -295,13 +305,14 @@ static void cut_ends(Cut *c, EnsembleOutcome *o) {
 
 EnsembleOutcome *ensemble_outcome_decode(Str bytes) {
     Cut c = cut_of(bytes);
-    if (cut_byte(&c) != VERSION) return NULL;
+    uint8_t version = cut_byte(&c);
+    if (version < 1 || version > OUTCOME_VERSION) return NULL;
     EnsembleOutcome *o = mem_alloc(sizeof *o);
     arena_init(&o->keep, 0);
     cut_cases(&c, o);
     if (!c.bad) cut_kpis(&c, o);
     if (!c.bad) cut_axes(&c, o);
-    if (!c.bad) cut_series(&c, o);
+    if (!c.bad) cut_series(&c, o, version == 1 ? BANDS_FIRST : BANDS);
     if (!c.bad) cut_ends(&c, o);
     if (!c.bad && c.p == c.end) return o;
     ensemble_outcome_free(o);

@@ -172,9 +172,13 @@ static void band_at(Making *m, const float *x, float *bands, size_t instants) {
     bands[BAND_MEAN * instants] = (float)mean;
     bands[BAND_LOW * instants] = (float)(mean - half);
     bands[BAND_HIGH * instants] = (float)(mean + half);
-    bands[BAND_P05 * instants] = (float)quantile_of(m->sorted, known, 0.05);
-    bands[BAND_P50 * instants] = (float)quantile_of(m->sorted, known, 0.5);
-    bands[BAND_P95 * instants] = (float)quantile_of(m->sorted, known, 0.95);
+    static const struct {
+        size_t band;
+        double p;
+    } all[] = {{BAND_P025, 0.025}, {BAND_P05, 0.05}, {BAND_P10, 0.1},  {BAND_P25, 0.25},  {BAND_P50, 0.5},
+               {BAND_P75, 0.75},   {BAND_P90, 0.9},  {BAND_P95, 0.95}, {BAND_P975, 0.975}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        bands[all[i].band * instants] = (float)quantile_of(m->sorted, known, all[i].p);
 }
 
 // The number of a series in the samples of a case; -1: it is not there, or in another unit.

@@ -92,7 +92,24 @@ typedef struct EnsembleAxisTold {
     int32_t count;
 } EnsembleAxisTold;
 
-enum { BAND_MEAN, BAND_LOW, BAND_HIGH, BAND_P05, BAND_P50, BAND_P95, BANDS };
+// What is kept of a course at each instant: mean with its interval, quantiles of the replications (P025: 0.025). Files
+// have them in this order; those of before end with BANDS_FIRST.
+enum {
+    BAND_MEAN,
+    BAND_LOW,
+    BAND_HIGH,
+    BAND_P05,
+    BAND_P50,
+    BAND_P95,
+    BANDS_FIRST,
+    BAND_P025 = BANDS_FIRST,
+    BAND_P10,
+    BAND_P25,
+    BAND_P75,
+    BAND_P90,
+    BAND_P975,
+    BANDS
+};
 
 typedef struct EnsembleSeries {
     int32_t kpi; // -1: a tracked value

@@ -268,6 +268,24 @@ static void put_band(const EnsembleOutcome *o, const float *v, const char *name,
     buf_byte(out, ']');
 }
 
+// The replications' courses as a fan: the bands that half of them, 80 and 95 of 100 lie in.
+static void put_fan(const EnsembleOutcome *o, const float *bands, Buf *out) {
+    static const struct {
+        const char *part;
+        size_t low, high;
+    } all[] = {{"0.5", BAND_P25, BAND_P75}, {"0.8", BAND_P10, BAND_P90}, {"0.95", BAND_P025, BAND_P975}};
+    size_t n = (size_t)o->instants;
+    if (!n || isnan(bands[BAND_P25 * n + n - 1])) return; // kept by a version that had none
+    buf_printf(out, ",\"fan\":[");
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        buf_printf(out, "%s{\"part\":%s", i ? "," : "", all[i].part);
+        put_band(o, bands + all[i].low * n, "lows", out);
+        put_band(o, bands + all[i].high * n, "highs", out);
+        buf_byte(out, '}');
+    }
+    buf_byte(out, ']');
+}
+
 static void put_course(const EnsembleHead *h, const EnsembleOutcome *o, const EnsembleSeries *x, int32_t c, Buf *out) {
     if (!x) return;
     const float *bands = x->bands + (size_t)c * BANDS * (size_t)o->instants;
@@ -275,6 +293,7 @@ static void put_course(const EnsembleHead *h, const EnsembleOutcome *o, const En
     put_band(o, bands + BAND_MEAN * (size_t)o->instants, "values", out);
     put_band(o, bands + BAND_P05 * (size_t)o->instants, "lows", out);
     put_band(o, bands + BAND_P95 * (size_t)o->instants, "highs", out);
+    put_fan(o, bands, out);
 }
 
 static void put_value(const EnsembleHead *h, const EnsembleOutcome *o, int32_t kpi, int32_t c, Buf *out) {

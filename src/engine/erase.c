@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "codec/json.h"
+#include "engine/command_log.h"
 #include "engine/decide.h"
 #include "engine/ensemble.h"
 #include "engine/pasts.h"
@@ -572,6 +573,7 @@ static Err find_forks(Sosia *e, Job *j) {
     Realm **forks = forks_of(e, &count);
     err = ensembles_forget(e, j->twin);
     if (!err) err = decider_forget(e->decider, j->twin, j->property);
+    if (!err && j->whole) err = command_log_forget(e, j->twin);
     for (int64_t i = 0; i < count && !err; i++) {
         ForkDone *f = fork_done(j, forks[i]);
         if (f) err = run_state_forget(e, forks[i]->name, j->twin);

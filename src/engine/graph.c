@@ -7,6 +7,7 @@
 // 3. Everything is of one sequence. When the view is outrun nothing of it counts, and it is made again.
 #include "engine/condition.h"
 #include "engine/expr_past.h"
+#include "engine/graph_column.h"
 #include "engine/pasts.h"
 #include "base/decimal.h"
 #include "base/mem.h"
@@ -34,6 +35,7 @@ typedef struct Graph {
     const SosiaGraph *ask;
     Realm *realm;
     SosiaTest *test; // NULL: all twins
+    GraphColumn *columns[SOSIA_GRAPH_EXPRESSIONS_MAX];
     const ExprPast *past;
     int64_t now;
     SosiaOut *out;
@@ -265,6 +267,46 @@ static Err put_twins(Graph *g, Buf *out) {
     return ERR_OK;
 }
 
+// Asked for already, as a property or by an expression before it.
+static bool told_already(const Graph *g, int32_t i) {
+    Str text = g->ask->expressions[i];
+    bool told = false;
+    for (int32_t k = 0; k < g->ask->value_count; k++) told |= str_eq(g->ask->values[k], text);
+    for (int32_t k = 0; k < i; k++) told |= str_eq(g->ask->expressions[k], text);
+    return told;
+}
+
+static bool goes(void *ctx) { return !stopped(ctx); }
+
+static Err put_leaves(Graph *g, int32_t i, Buf *out) {
+    for (int64_t k = 0; k < g->leaf_count && !g->view->overrun; k++) {
+        const Leaf *l = &g->leaves[k];
+        if (stopped(g)) return ERR_CLOSED;
+        Err err = graph_column_page(g->columns[i], l->table, l->page_no, g->rows + l->first, l->count,
+                                    GRAPH_TEXT_BYTES_MAX, out);
+        if (err == ERR_LIMIT)
+            return fail(g, err, "expression %d looks at more than %d relationships or values of the past", i + 1,
+                        GRAPH_VISITS_MAX);
+        TRY(err);
+    }
+    return ERR_OK;
+}
+
+// One array over all twins: what the expression is for each.
+static Err put_expression(Graph *g, int32_t i, Buf *out) {
+    const GraphColumnRun run = {.view = g->view, .past = g->past, .now = g->now, .goes = goes, .ctx = g};
+    Buf why = {0};
+    put_comma(out);
+    json_put_str(out, g->ask->expressions[i]);
+    buf_str_put(out, STR(":["));
+    Err err = graph_column_begin(g->columns[i], &run, &why);
+    if (err) err = fail(g, err, "expression %d: %.*s", i + 1, STR_ARG(buf_str(&why)));
+    else err = put_leaves(g, i, out);
+    buf_byte(out, ']');
+    buf_free(&why);
+    return err;
+}
+
 static Err put_all_values(Graph *g, Buf *out) {
     buf_str_put(out, STR(",\"values\":{"));
     for (int32_t i = 0; i < g->ask->value_count; i++) {
@@ -273,6 +315,8 @@ static Err put_all_values(Graph *g, Buf *out) {
         buf_byte(out, ':');
         TRY(put_values(g, &g->ask->values[i], 1, out));
     }
+    for (int32_t i = 0; i < g->ask->expression_count; i++)
+        if (!told_already(g, i)) TRY(put_expression(g, i, out));
     buf_byte(out, '}');
     return ERR_OK;
 }
@@ -391,9 +435,22 @@ static Err check(Graph *g, const SosiaGraph *ask) {
     if (ask->value_count > SOSIA_GRAPH_VALUES_MAX || ask->label_count > SOSIA_GRAPH_VALUES_MAX)
         return fail(g, ERR_LIMIT, "at most %d values, and as many names of a label, can be asked for at once",
                     SOSIA_GRAPH_VALUES_MAX);
+    if (ask->expression_count > SOSIA_GRAPH_EXPRESSIONS_MAX)
+        return fail(g, ERR_LIMIT, "at most %d expressions can be asked for at once", SOSIA_GRAPH_EXPRESSIONS_MAX);
     if (ask->limit < 0 || ask->limit > SOSIA_GRAPH_TWINS_MAX)
         return fail(g, ERR_LIMIT, "the limit must be from 1 to %d twins", SOSIA_GRAPH_TWINS_MAX);
     return ERR_OK;
+}
+
+static Err parse(Graph *g) {
+    Buf why = {0};
+    Err err = ERR_OK;
+    for (int32_t i = 0; i < g->ask->expression_count && !err; i++) {
+        err = graph_column_new(g->ask->expressions[i], &g->columns[i], &why);
+        if (err) err = fail(g, err, "expression %d: %.*s", i + 1, STR_ARG(buf_str(&why)));
+    }
+    buf_free(&why);
+    return err;
 }
 
 static Err graph_read(Graph *g, Sosia *s, const SosiaCaller *who) {
@@ -409,6 +466,7 @@ static Err graph_read(Graph *g, Sosia *s, const SosiaCaller *who) {
 
 static void graph_free(Graph *g) {
     sosia_test_free(g->test);
+    for (int32_t i = 0; i < SOSIA_GRAPH_EXPRESSIONS_MAX; i++) graph_column_free(g->columns[i]);
     page_copy_free(&g->page);
     mem_free(g->ids);
     mem_free(g->rows);
@@ -427,6 +485,7 @@ SosiaErr sosia_graph(Sosia *s, const SosiaCaller *who, const SosiaGraph *ask, So
     out->etag[0] = out->token[0] = 0;
     out->body.max = GRAPH_BYTES_MAX;
     Err err = check(&g, &mine);
+    if (!err) err = parse(&g);
     if (!err && mine.where.n) err = (Err)sosia_test_new(s, mine.world, mine.where, &g.test, &out->message);
     if (!err) err = graph_read(&g, s, who);
     out->body.max = max;

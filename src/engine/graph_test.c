@@ -169,11 +169,27 @@ static void links_of(const Json *g, const Json *ids, Lines *out) {
     buf_free(&line);
 }
 
+// Properties as expressions are the same to the last byte.
+static const char *const worked_out[] = {"(temperature)", "(on)", "(thermostat.setPoint)", "(count)"};
+static const char *const as_they_are[] = {"temperature", "on", "thermostat.setPoint", "count"};
+#define WORKED_OUT 4
+
+static void same_columns(const Json *values, int32_t n) {
+    for (int k = 0; k < WORKED_OUT; k++) {
+        const Json *a = column(values, worked_out[k], n), *b = column(values, as_they_are[k], n);
+        for (int32_t i = 0; i < n; i++) {
+            if (!str_eq(a->items[i].raw, b->items[i].raw))
+                fail_msg("%s: %.*s is %.*s", as_they_are[k], STR_ARG(b->items[i].raw), STR_ARG(a->items[i].raw));
+        }
+    }
+}
+
 static void lines_of(const Json *g, bool values, Lines *out) {
     const Json *twins = json_get(g, STR("twins")), *ids = json_get(twins, STR("id"));
     int32_t n = ids->count;
     const Json *model = column(twins, "model", n), *label = column(twins, "label", n);
     Buf line = {0};
+    if (values) same_columns(json_get(g, STR("values")), n);
     for (int32_t i = 0; i < n; i++) {
         buf_reset(&line);
         buf_printf(&line, "twin %.*s %.*s", STR_ARG(ids->items[i].s),
@@ -189,11 +205,14 @@ static void lines_of(const Json *g, bool values, Lines *out) {
 
 static SosiaErr ask(Kit *k, const char *world, const char *where, int64_t limit) {
     static SosiaStr values[PATHS];
-    SosiaStr labels[] = {{"nothing", 7}, {"label", 5}};
+    SosiaStr labels[] = {{"nothing", 7}, {"label", 5}}, expressions[WORKED_OUT];
+    for (int i = 0; i < WORKED_OUT; i++) expressions[i] = str_of(worked_out[i]);
     for (int i = 0; i < PATHS; i++) values[i] = str_of(paths[i]);
     SosiaGraph g = {.world = kit_str(world), .where = kit_str(where), .limit = limit};
     g.values = values;
     g.value_count = PATHS;
+    g.expressions = expressions;
+    g.expression_count = WORKED_OUT;
     g.labels = labels;
     g.label_count = 2;
     return sosia_graph(k->s, NULL, &g, &k->out);

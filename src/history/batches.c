@@ -22,6 +22,7 @@ typedef struct Window {
     const History *of;     // whose points
     HistoryDesk *d;        // its arena: of the window
     int64_t from, to, end; // [from, to) of all that is asked for, up to `end`
+    bool lives;            // LANE_PLACE and LANE_NAME alone
     uint64_t taken;
     StoreHistory *rows; // of the stretch that is left
     int64_t row_count, row_cap;
@@ -33,10 +34,12 @@ typedef struct Window {
 
 // ---- what there is ----
 
+static bool is_wanted(const Window *w, uint64_t lane) { return !w->lives || lane == LANE_PLACE || lane == LANE_NAME; }
+
 static bool keep_row(void *ctx, const StoreHistory *row) {
     Window *w = ctx;
     if (row->t1 < w->from || row->t0 >= w->end) return true;
-    if (row->points == 0) return true;
+    if (row->points == 0 || !is_wanted(w, store_lane_own(row->lane))) return true;
     if (w->row_count == w->row_cap) {
         w->row_cap = w->row_cap ? w->row_cap * 2 : 256;
         w->rows = mem_grow(w->rows, (size_t)w->row_cap * sizeof *w->rows);
@@ -164,7 +167,7 @@ static Err gather(Window *w, HeadView *views, int64_t n) {
         for (int32_t k = 0; k < views[i].count; k++) {
             const HeadRun *run = views[i].runs[k];
             uint64_t lane = store_lane(w->of->f.world, run->lane);
-            if (run->time_first < w->to) gather_run(w, run, last_of(w, lane, run->page));
+            if (run->time_first < w->to && is_wanted(w, run->lane)) gather_run(w, run, last_of(w, lane, run->page));
         }
     }
     return e;
@@ -233,14 +236,22 @@ static Err give_layers(Window *w, Layer l, int64_t from, int64_t to, HistoryBatc
     return *more && from < to ? give_layer(w, &l, from, to, fn, ctx, more) : ERR_OK;
 }
 
-Err history_batches(History *h, int64_t from, int64_t to, HistoryBatchFn fn, void *ctx) {
-    Window w = {.h = h, .d = history_desk_take(h)};
+static Err give_all(History *h, bool lives, int64_t from, int64_t to, HistoryBatchFn fn, void *ctx) {
+    Window w = {.h = h, .d = history_desk_take(h), .lives = lives};
     bool more = true;
-    Err e = from < to && from < history_from(h) ? ERR_PAST_GONE : ERR_OK;
-    if (e == ERR_OK) e = give_layers(&w, layer_first(h), from, to, fn, ctx, &more);
+    Err e = give_layers(&w, layer_first(h), from, to, fn, ctx, &more);
     mem_free(w.rows);
     mem_free(w.events);
     mem_free(w.points);
     history_desk_give(h, w.d);
     return e;
+}
+
+Err history_batches(History *h, int64_t from, int64_t to, HistoryBatchFn fn, void *ctx) {
+    if (from < to && from < history_from(h)) return ERR_PAST_GONE;
+    return give_all(h, false, from, to, fn, ctx);
+}
+
+Err history_lives(History *h, int64_t from, int64_t to, HistoryBatchFn fn, void *ctx) {
+    return give_all(h, true, from, to, fn, ctx);
 }

@@ -58,3 +58,24 @@ Err history_dead_list(History *h, uint64_t after, int64_t limit, bool (*fn)(void
     history_desk_give(h, d);
     return err;
 }
+
+typedef struct Naming {
+    uint64_t twin;
+    Arena *keep;
+    Str name;
+} Naming;
+
+static bool take_name(void *ctx, const StoreDead *d) {
+    Naming *x = ctx;
+    if (d->twin == x->twin) x->name = arena_str(x->keep, d->name);
+    return false;
+}
+
+Err history_dead_name(History *h, uint64_t twin, Arena *keep, Str *name) {
+    Naming x = {.twin = twin, .keep = keep};
+    Layer l = layer_first(h);
+    do TRY(history_dead_list(l.of, twin - 1, 1, take_name, &x));
+    while (!x.name.n && layer_next(&l));
+    *name = x.name;
+    return ERR_OK;
+}

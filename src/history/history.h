@@ -157,6 +157,10 @@ typedef struct HistoryBatch {
 } HistoryBatch;
 MUST Err history_batches(History *h, int64_t from, int64_t to, bool (*fn)(void *ctx, const HistoryBatch *b), void *ctx);
 
+// The same of lives alone: points of LANE_PLACE and LANE_NAME, of all batches that have such; nothing of them was ever
+// let go, so any `from` will do. Reads the blocks of these lanes only.
+MUST Err history_lives(History *h, int64_t from, int64_t to, bool (*fn)(void *ctx, const HistoryBatch *b), void *ctx);
+
 // What a past world is made of. `at` as in world_past.
 PastSource history_past(History *h);
 // Dead twins of a name, newest first, those of unsealed batches too.
@@ -166,6 +170,9 @@ MUST Err history_dead(History *h, Str name, bool (*fn)(void *ctx, const StoreDea
 // of them at most.
 MUST Err history_dead_list(History *h, uint64_t after, int64_t limit, bool (*fn)(void *ctx, const StoreDead *d),
                            void *ctx);
+
+// The name that a dead twin had, of this world or of those below it; "": it is not dead. In `keep`.
+MUST Err history_dead_name(History *h, uint64_t twin, Arena *keep, Str *name);
 
 // ---- retention ----------------------------------------------------------------------------------------------------
 

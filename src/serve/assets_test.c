@@ -86,6 +86,8 @@ static void sent_packed_or_not(void **state) {
     int port = serve_port_http(s);
     expect(port, "GET", "/", "", 200, "cache-control: no-cache\r\n", "<!doctype html>");
     expect(port, "GET", "/", "", 200, "content-security-policy: default-src 'none'; script-src 'self';", NULL);
+    // The app frames itself to show two worlds side by side; nobody else may frame it.
+    expect(port, "GET", "/", "", 200, " frame-src 'self'; frame-ancestors 'self';", NULL);
     expect(port, "GET", "/index.html", "", 200, "x-content-type-options: nosniff\r\n", "<!doctype html>");
     expect(port, "GET", "/favicon.svg", "", 200, "content-type: image/svg+xml\r\n", "<svg/>");
     expect(port, "GET", "/assets/app-1a2b.js", "", 200, "content-type: text/javascript\r\n", SCRIPT);

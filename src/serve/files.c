@@ -22,9 +22,9 @@ static const char *const types[] = {
 typedef struct FileJob {
     Str name, type;
     SosiaErr err;
-    int32_t count; // of files there are
-    bool found;
-    Buf meta, bytes; // as kept
+    int32_t count;       // of files there are
+    bool found, refused; // refused: another one stands than If-Match or If-None-Match says
+    Buf meta, bytes;     // as kept
 } FileJob;
 
 static Str type_of(Str header) {
@@ -162,6 +162,27 @@ void own_file_get(Call *c) {
 
 // ---- writing --------------------------------------------------------------------------------------------------------
 
+// If-Match: that very file stands, `*` any; If-None-Match: `*` only a new one. Tags are strong, a W/ is overlooked.
+static bool precondition_holds(Call *c, FileJob *j) {
+    Str want = str_trim(http_header(c->req, STR("if-match")));
+    if (str_eq(str_trim(http_header(c->req, STR("if-none-match"))), STR("*")) && j->found) return false;
+    if (!want.n) return true;
+    if (!j->found) return false;
+    Json doc = {0};
+    Arena keep;
+    arena_init(&keep, 1024);
+    bool told = json_parse(buf_str(&j->meta), NULL, &keep, &doc, NULL) == ERR_OK;
+    const Json *etag = told ? json_get(&doc, STR("etag")) : NULL;
+    bool is = str_eq(want, STR("*"));
+    while (!is && etag && want.n) {
+        Str one = str_trim(str_cut(&want, ','));
+        if (str_starts(one, STR("W/"))) one = str_sub(one, 2, one.n);
+        is = str_eq(one, etag->s);
+    }
+    arena_free(&keep);
+    return is;
+}
+
 static void meta_make(FileJob *j, Str bytes) {
     uint8_t sum[32];
     sha256(bytes, sum);
@@ -181,6 +202,11 @@ static void answer_put(Call *c) {
         job_free(j);
         return;
     }
+    if (j->refused) {
+        call_failf(c, ERR_PRECONDITION, "the file \"%.*s\" was written by somebody else meanwhile", STR_ARG(j->name));
+        job_free(j);
+        return;
+    }
     if (failed(c, j)) return;
     call_json(c, j->found ? 200 : 201, (Str){0}, &j->meta);
     job_free(j);
@@ -191,7 +217,8 @@ static void write_file(Call *c) {
     Sosia *e = c->server->engine;
     j->err = sosia_items_scan(e, FILES_KIND, (Str){0}, 0, take_meta, j);
     if (!j->err && !j->found && j->count >= FILES_MAX) j->err = SOSIA_LIMIT;
-    if (!j->err) {
+    j->refused = !j->err && !precondition_holds(c, j);
+    if (!j->err && !j->refused) {
         meta_make(j, c->body);
         SosiaItem items[] = {{.kind = FILES_KIND, .key = j->name, .value = buf_str(&j->meta)},
                              {.kind = FILE_BYTES_KIND, .key = bytes_key(c, j->name), .value = c->body}};

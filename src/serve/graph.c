@@ -14,6 +14,7 @@ typedef struct Drawing {
     SosiaGraph ask;
     SosiaStale stale;                                                           // instead, where its older_ns is set
     Str values[SOSIA_GRAPH_VALUES_MAX + 1], labels[SOSIA_GRAPH_VALUES_MAX + 1]; // one more: the engine tells how many
+    Str expressions[SOSIA_GRAPH_EXPRESSIONS_MAX + 1];
     _Atomic bool gone;
     SosiaErr err;
     SosiaOut out;
@@ -62,12 +63,22 @@ static int32_t read_names(Call *c, Str name, Str out[SOSIA_GRAPH_VALUES_MAX + 1]
     return n;
 }
 
+// Each is a parameter of its own: there are commas in them.
+static int32_t read_expressions(Call *c, Str out[SOSIA_GRAPH_EXPRESSIONS_MAX + 1]) {
+    Str rest = c->view->query, one;
+    int32_t n = 0;
+    while (n <= SOSIA_GRAPH_EXPRESSIONS_MAX && call_param_next(c, &rest, STR("expression"), &one)) out[n++] = one;
+    return n;
+}
+
 void own_graph(Call *c) {
     Drawing *d = http_alloc(c->req, sizeof *d);
     *d = (Drawing){.ask = {.world = c->world, .where = call_param(c, STR("twins")), .stop = is_gone, .stop_ctx = d}};
     Str limit = call_param(c, STR("limit"));
     d->ask.values = d->values;
     d->ask.value_count = read_names(c, STR("values"), d->values);
+    d->ask.expressions = d->expressions;
+    d->ask.expression_count = read_expressions(c, d->expressions);
     d->ask.labels = d->labels;
     d->ask.label_count = read_names(c, STR("label"), d->labels);
     d->ask.no_links = str_eq_nocase(call_param(c, STR("links")), STR("false"));

@@ -209,6 +209,9 @@ static const Schema SCHEMAS[] = {
      ",\"watched\":{\"type\":\"integer\"},\"stale\":{\"type\":\"integer\"},\"models\":{\"type\":\"array\",\"items\":{"
      "\"type\":\"object\"}},\"twins\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"more\":{\"type\":"
      "\"boolean\"}}}"},
+    {"Events", NULL,
+     "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"more\":{"
+     "\"type\":\"boolean\"}}}"},
     {"Diff", NULL,
      "{\"type\":\"object\",\"properties\":{\"world\":" TEXT ",\"against\":{},\"counts\":{\"type\":\"object\"},"
      "\"changes\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"nextLink\":{}}}"},
@@ -260,9 +263,10 @@ static void put_parameters(Buf *out, const Route *r) {
     static const char *const lines[] = {"precision", "db", "bucket", NULL};
     static const char *const history[] = {"properties", "from",  "to",   "step",   "fn", "fill",
                                           "order",      "limit", "with", "format", NULL};
-    static const char *const graph[] = {"label", "values", "twins", "limit", "links", NULL};
+    static const char *const graph[] = {"label", "values", "expression", "twins", "limit", "links", NULL};
     static const char *const decisions[] = {"state", "rule", "twin", "after", "limit", "wait", "revision", NULL};
     static const char *const stale[] = {"older", "limit", NULL};
+    static const char *const events[] = {"from", "to", "kinds", "limit", NULL};
     static const char *const key[] = {"format", NULL};
     static const char *const socket[] = {"source", "format", NULL};
     char comma = 0;
@@ -293,6 +297,7 @@ static void put_parameters(Buf *out, const Route *r) {
     if (strcmp(r->name, "Erasures_Key") == 0) put_queries(out, key, &comma);
     if (strcmp(r->name, "Graph") == 0) put_queries(out, graph, &comma);
     if (strcmp(r->name, "Stale") == 0) put_queries(out, stale, &comma);
+    if (strcmp(r->name, "Events") == 0) put_queries(out, events, &comma);
     if (strcmp(r->name, "Changes") == 0) put_queries(out, changes, &comma);
     if (strcmp(r->name, "DigitalTwins_ListRelationships") == 0) {
         put_parameter(out, "relationshipName", "query", false, &comma);

@@ -108,10 +108,12 @@ void own_world_add(Call *c);
 void own_world_delete(Call *c);
 void own_world_retell(Call *c);
 
-// graph.c: GET /graph?label=&values=a,b&twins=CONDITION&limit=&links=false, in columns; see sosia_graph.
+// graph.c: GET /graph?label=&values=a,b&expression=&twins=CONDITION&limit=&links=false, in columns; see sosia_graph.
 void own_graph(Call *c);
 // GET /stale?older=PT5M&limit=: see sosia_stale.
 void own_stale(Call *c);
+// happened.c: GET /events?from=&to=&kinds=born,gone&limit=: see sosia_happened.
+void own_events(Call *c);
 
 // diff.c: GET /worlds/NAME/diff?against=&model=&twin=&property=&tolerance=&relative= is a page of what differs (see
 // sosia_diff); POST /worlds/NAME/merge {"into","only":[{"twin","property"}],"dryRun","skipConflicts","tolerance",

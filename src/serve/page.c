@@ -7,7 +7,7 @@ void page_headers(HttpReply *reply) {
     http_reply_header(reply, STR("content-security-policy"),
                       STR("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
                           "font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; "
-                          "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"));
+                          "frame-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'self'"));
     http_reply_header(reply, STR("x-content-type-options"), STR("nosniff"));
     http_reply_header(reply, STR("referrer-policy"), STR("no-referrer"));
     http_reply_header(reply, STR("cross-origin-opener-policy"), STR("same-origin"));

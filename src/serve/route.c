@@ -79,6 +79,8 @@ static const Route ROUTES[] = {
      "What changes, as server-sent events or through a WebSocket", NULL, 200, "Changes"},
     {"GET", "/graph", own_graph, OWN, "Graph", "Twins and relationships in columns, to be drawn", NULL, 200, "Graph"},
     {"GET", "/stale", own_stale, OWN, "Stale", "Twins whose sources have gone silent", NULL, 200, "Stale"},
+    {"GET", "/events", own_events, OWN, "Events", "What happened: lives of twins, models, decisions and their commands",
+     NULL, 200, "Events"},
     {"GET", "/watch", own_watch, OWN | ROUTE_STREAM, "Watch",
      "A WebSocket for what a page shows: interests that come and go, and the newest of what changes, by interval", NULL,
      101, NULL},
