@@ -3,7 +3,7 @@
 // Questions, models and connections in a real browser: what is typed, what is told where it is wrong, what comes of it.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { chromium, demo, open, skip } from "./web_kit.mjs";
+import { chromium, demo, open, post, shot, skip } from "./web_kit.mjs";
 
 describe("the browser app: ask, models, connections", { skip: skip || false }, () => {
   let server;
@@ -90,6 +90,96 @@ describe("the browser app: ask, models, connections", { skip: skip || false }, (
     await page.getByRole("link", { name: "Large ones" }).waitFor();
     await page.getByRole("link", { name: "Show in the graph" }).click();
     await page.waitForURL(/\/graph\?where=/);
+    await done(page);
+  });
+
+  test("a plain question goes to the graph as its condition, a large choice under a name of its own", async () => {
+    const query = "SELECT T.$dtId FROM DIGITALTWINS T WHERE T.power > 50 AND T.$dtId != 'x' ORDER BY T.power";
+    let page = await asking(query);
+    const link = page.getByRole("link", { name: "Show in the graph" });
+    await link.click();
+    await page.waitForURL(/\/graph\?where=/);
+    const where = new URLSearchParams(new URL(page.url()).hash.split("?")[1]).get("where");
+    assert.equal(where, "power > 50 AND $dtId != 'x'");
+    await page.getByText(/^\d+ twins?$/).waitFor();
+    await done(page);
+    // More than an address should carry, and no condition alone says which.
+    const more = [..."abc"].flatMap((a) => Array.from({ length: 100 }, (_, i) => `${a}${i}`));
+    const twin = { $metadata: { $model: "dtmi:sosia:bottling:Shelf;1" } };
+    await Promise.all(more.map((id) => post(server.url, `/digitaltwins/many-${id}`, twin, "PUT")));
+    page = await asking("SELECT TOP(900) $dtId FROM DIGITALTWINS");
+    await page.getByText(/^\d{3} rows/).waitFor();
+    await page.getByRole("link", { name: "Show in the graph" }).click();
+    await page.waitForURL(/where=%40/);
+    await page.getByText(/\d{3} chosen twins/).waitFor();
+    await page.reload();
+    await page.getByText(/\d{3} chosen twins/).waitFor();
+    await done(page);
+  });
+
+  test("a question is saved for everybody: a colleague finds it, and deletes it; it comes back", async () => {
+    const page = await asking("SELECT COUNT() AS n FROM DIGITALTWINS");
+    await page.getByText(/^1 row/).waitFor();
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByLabel("Name").fill("How many");
+    await page.getByLabel("For everybody, on the server").check();
+    await page.getByRole("button", { name: "Save the question" }).click();
+    await page.getByText("“How many” is saved for everybody.").waitFor();
+    const colleague = await at("#/live/ask");
+    await colleague.getByRole("link", { name: "How many", exact: true }).click();
+    await colleague.getByText(/^1 row/).waitFor();
+    const download = colleague.waitForEvent("download");
+    await colleague.getByRole("button", { name: "Copy", exact: true }).click();
+    await colleague.getByRole("button", { name: "Save as CSV" }).click();
+    assert.equal((await download).suggestedFilename(), "answer.csv");
+    await colleague.getByRole("link", { name: "How many", exact: true }).hover();
+    await colleague.getByRole("button", { name: "Delete “How many”" }).click();
+    await colleague.getByText("“How many” is deleted.").waitFor();
+    await colleague.getByRole("button", { name: "Undo" }).click();
+    await colleague.getByRole("link", { name: "How many", exact: true }).waitFor();
+    await done(colleague);
+    await done(page);
+  });
+
+  test("a long question is stopped; what the server refuses is told with what to do", async () => {
+    const page = await at("#/live/ask");
+    await page.locator(".ask-example").first().waitFor();
+    let answer = () => {};
+    await page.route(/\/query/, (r) => (answer = r));
+    await page.getByRole("textbox", { name: /Question/ }).fill("SELECT * FROM DIGITALTWINS");
+    await page.keyboard.press("Control+Enter");
+    await page.getByText(/asking for/).waitFor();
+    await page.getByRole("button", { name: "Stop", exact: true }).click();
+    await page.getByText("Stopped. What came until then stays.").waitFor();
+    await page.unroute(/\/query/);
+    await page.route(/\/query/, (r) =>
+      r.fulfill({ status: 429, body: JSON.stringify({ error: { code: "QuotaReachedError", message: "Too much." } }) }),
+    );
+    await page.getByRole("button", { name: "Ask", exact: true }).click();
+    await page.getByText("Too much.").waitFor();
+    await page.getByText(/Ask for less: TOP/).waitFor();
+    await page.unroute(/\/query/);
+    await page.getByRole("button", { name: "Ask", exact: true }).click();
+    await page.getByText(/^\d+ rows/).waitFor();
+    assert.ok(answer);
+    await done(page, true);
+  });
+
+  test("links of a model are drawn with how many there are; the past is read, not changed", async () => {
+    const page = await at("#/live/models?m=dtmi:sosia:bottling:Pump;1&show=links");
+    const drawing = page.getByRole("group", { name: /^What Pump is linked to/ });
+    await drawing.getByText(/supplies × \d+/).first().waitFor();
+    const first = drawing.getByRole("link").first();
+    await first.focus();
+    await page.keyboard.press("Enter");
+    await page.waitForURL((u) => !/Pump;1/.test(decodeURIComponent(u.hash)));
+    await page.getByRole("searchbox").fill("bowlPressure");
+    await page.getByRole("treeitem", { name: "Filler" }).waitFor();
+    await shot(page, "models-links");
+    const now = new Date(Date.now() - 2000).toISOString();
+    await page.goto(`${server.url}/#/live@${now}/models`);
+    await page.getByText("You look at the past").waitFor();
+    assert.equal(await page.getByRole("button", { name: "Upload models" }).count(), 0);
     await done(page);
   });
 

@@ -2,7 +2,7 @@
 // What the tests of the browser app share: the demo as a process, a real Chromium, pages that fail on any error of the
 // console. Without Chromium, without web/node_modules or with a server that has no app in it they skip, and say so.
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const BUILD = process.env.SOSIA_BUILD ?? join(ROOT, "build");
-const SOSIA = process.env.SOSIA_BIN ?? join(BUILD, "sosia");
+export const SOSIA = process.env.SOSIA_BIN ?? join(BUILD, "sosia");
 const CHROMIUM = process.env.SOSIA_CHROMIUM ?? "/usr/bin/chromium";
 /** Pictures of every view go here, out of the repository. */
 export const SHOTS = process.env.SOSIA_SHOTS ?? join(BUILD, "screenshots");
@@ -75,10 +75,13 @@ export class Process {
   }
 }
 
-export const demo = (...more) =>
+/** The demo that begins now, with nothing behind it and nothing wrong. */
+export const demo = (...more) => demoWithPast("--past", "0", "--calm", ...more);
+/** The demo as people start it: it has lived 8 hours, and line 1's filler stands since some 40 minutes. */
+export const demoWithPast = (...more) =>
   Process.start(
     ["demo", "--data", "{folder}/demo.sosia", "--http", "127.0.0.1:0", ...more],
-    /is running at (http:\S+)/,
+    /is (?:running|open) at (http:\S+)/,
   );
 export const serve = (...more) =>
   Process.start(
@@ -90,27 +93,32 @@ export async function chromium() {
   const { chromium: c } = need("playwright-core");
   return c.launch({
     executablePath: CHROMIUM,
-    args: ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
+    // Without a GPU the page is drawn by the processor and only WebGL is emulated, as for people without one. With
+    // --use-angle=swiftshader the page itself would be drawn through the emulation, ten times slower.
+    args: ["--no-sandbox", "--enable-unsafe-swiftshader"],
   });
 }
 
-/** A page that remembers what went wrong: `page.wrong` must be empty at the end. */
+/** A page that remembers what went wrong: `page.wrong` must be empty at the end. `first`: of who was never here. */
 export async function open(browser, url, o = {}) {
   const context = await browser.newContext({
     viewport: { width: o.width ?? 1280, height: o.height ?? 800 },
     colorScheme: o.dark ? "dark" : "light",
     reducedMotion: "reduce",
   });
+  // Somebody who has been here: the tour of a first visit would lie over what is tested.
+  if (!o.first) await context.addInitScript(() => localStorage.setItem("sosia.tour", '"seen"'));
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);
   page.wrong = [];
   page.on("pageerror", (e) => page.wrong.push(String(e)));
-  page.on("console", (m) => m.type() === "error" && page.wrong.push(m.text()));
+  page.on("console", (m) => m.type() === "error" && page.wrong.push(`${m.text()} ${m.location().url}`));
   page.on("request", (r) => {
     if (!r.url().startsWith(url) && !/^(data|blob):/.test(r.url()) && !r.url().startsWith(url.replace("http", "ws"))) {
       page.wrong.push(`a request to elsewhere: ${r.url()}`);
     }
   });
+  await o.before?.(page);
   await page.goto(url + (o.hash ? "/" + o.hash : "/"));
   return page;
 }
@@ -118,6 +126,34 @@ export async function open(browser, url, o = {}) {
 export async function shot(page, name) {
   mkdirSync(SHOTS, { recursive: true });
   await page.screenshot({ path: join(SHOTS, name + ".png") });
+}
+
+/** A phone, a desk, a wall. */
+export const SIZES = [
+  [390, 844],
+  [1280, 800],
+  [2560, 1440],
+];
+
+/** The view as it is now at every size: NAME-WIDTH.png. */
+export async function shots(page, name) {
+  for (const [width, height] of SIZES) {
+    await page.setViewportSize({ width, height });
+    await page.waitForTimeout(150);
+    await shot(page, `${name}-${width}`);
+  }
+}
+
+/** What of WCAG 2.2 AA the page breaks, in words. */
+export async function broken(page) {
+  await page.evaluate(readFileSync(axeFile(), "utf8")); // not a script of the page: the policy would refuse it
+  return page.evaluate(async () => {
+    const r = await window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] });
+    return r.violations.map((v) => {
+      const where = v.nodes.slice(0, 3).map((n) => n.target.join(" "));
+      return `${v.id}: ${v.help}: ${where.join(", ")}`;
+    });
+  });
 }
 
 export async function post(url, path, body, method = "POST") {
@@ -129,4 +165,62 @@ export async function post(url, path, body, method = "POST") {
   const text = await reply.text();
   if (!reply.ok) throw new Error(`${path}: ${reply.status} ${text}`);
   return text ? JSON.parse(text) : undefined;
+}
+
+/** A server with many twins: areas in areas, twenty in each, and about fifty sensors that are part of each area. A
+ *  quarter of the sensors feed another of their area, twelve have a fault: t7, t1007, t2007... */
+export async function bigWorld(count = 100_000) {
+  const server = await serve();
+  const property = (name, schema) => ({ "@type": "Property", name, schema });
+  const model = (id, contents) => ({ "@context": "dtmi:dtdl:context;3", "@id": id, "@type": "Interface", contents });
+  const partOf = { "@type": "Relationship", name: "partOf" };
+  const feeds = { "@type": "Relationship", name: "feeds" };
+  await post(server.url, "/models", [
+    model("dtmi:bench:Area;1", [property("label", "string"), partOf]),
+    model("dtmi:bench:Sensor;1", [
+      property("label", "string"),
+      property("flow", "double"),
+      property("fault", "string"),
+      partOf,
+      feeds,
+    ]),
+  ]);
+  const areas = count / 50;
+  const twins = [];
+  const links = [];
+  for (let i = 0; i < areas; i++)
+    twins.push({ $dtId: `a${i}`, $metadata: { $model: "dtmi:bench:Area;1" }, label: `Area ${i}` });
+  for (let i = 0; i < count - areas; i++) {
+    twins.push({
+      $dtId: `t${i}`,
+      $metadata: { $model: "dtmi:bench:Sensor;1" },
+      label: `Sensor ${i}`,
+      flow: (i * 7919) % 1000,
+      ...(i % 1000 === 7 && i < 12_000 ? { fault: "stuck" } : {}),
+    });
+    if ((i + Math.floor(i / areas)) % 4 === 0 && i + areas < count - areas)
+      links.push({ $dtId: `t${i}`, $relationshipId: "f", $relationshipName: "feeds", $targetId: `t${i + areas}` });
+    links.push({ $dtId: `t${i}`, $relationshipId: "p", $relationshipName: "partOf", $targetId: `a${i % areas}` });
+  }
+  for (let i = 1; i < areas; i++)
+    links.push({
+      $dtId: `a${i}`,
+      $relationshipId: "p",
+      $relationshipName: "partOf",
+      $targetId: `a${Math.floor((i - 1) / 20)}`,
+    });
+  for (const [section, list] of [
+    ["Twins", twins],
+    ["Relationships", links],
+  ]) {
+    for (let i = 0; i < list.length; i += 20_000) {
+      const body = [{ Section: section }, ...list.slice(i, i + 20_000)].map((x) => JSON.stringify(x)).join("\n") + "\n";
+      await fetch(`${server.url}/import`, {
+        method: "POST",
+        headers: { "Content-Type": "application/x-ndjson" },
+        body,
+      });
+    }
+  }
+  return server;
 }

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { chromium, demo, open, ROOT, serve, shot, skip } from "./web_kit.mjs";
+import { broken, chromium, demo, open, ROOT, serve, shot, skip } from "./web_kit.mjs";
 
 const asset = (name) => readFileSync(join(ROOT, "packs", "bottling", "files", name), "utf8");
 
@@ -21,6 +21,8 @@ describe("the browser app: map, plan and 3D", { skip: skip || false }, () => {
   });
 
   const at = (hash, o = {}) => open(browser, server.url, { hash, ...o });
+  /** Of the view; the frame around it has tests of its own. */
+  const wrong = async (page) => (await broken(page)).filter((x) => !/: \.(tl|frame|rail)-/.test(x));
   const done = async (page) => {
     assert.deepEqual(page.wrong, []);
     await page.context().close();
@@ -77,6 +79,85 @@ describe("the browser app: map, plan and 3D", { skip: skip || false }, () => {
     await done(page);
   });
 
+  test("two who place the same twin: the second is told, and what else was placed stays", async () => {
+    const page = await at("#/live/map?doc=plant.plan.json");
+    await page.getByRole("button", { name: "Place twins" }).click();
+    await twin(page, "weather-station").focus();
+    const theirs = await plan();
+    theirs.at["weather-station"] = { x: 33, y: 44 };
+    theirs.at["pump-1"].x += 1;
+    const reply = await fetch(`${server.url}/files/plant.plan.json`, {
+      method: "PUT",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(theirs),
+    });
+    assert.equal(reply.status, 200);
+    await page.keyboard.press("ArrowLeft");
+    await page.getByText("Somebody else placed Weather station meanwhile. Theirs stands.").waitFor();
+    assert.deepEqual((await plan()).at["weather-station"], { x: 33, y: 44 });
+    await page.getByRole("button", { name: "Put it where I did" }).click();
+    await until((p) => p.at["weather-station"].x !== 33);
+    assert.equal((await plan()).at["pump-1"].x, theirs.at["pump-1"].x);
+    await done(page);
+  });
+
+  test("signs tell how a twin is without colour; flow goes along links; sizes say how much", async () => {
+    const page = await at("#/live/map?doc=plant.plan.json&links=supplies");
+    await page.locator(".plan-links path.flows").first().waitFor();
+    const legend = page.getByRole("region", { name: "What the signs mean" });
+    await legend.getByText("tells no state").waitFor();
+    await legend.getByText("wide and fast: up to").waitFor();
+    assert.match(await twin(page, "line-1-filler").getAttribute("aria-label"), /: (works|needs you|waits|at rest)$/);
+    const dashes = page.locator(".plan-links path.flows").first();
+    const still = await dashes.evaluate((e) => getComputedStyle(e).animationName);
+    assert.equal(still, "none", "who wants less motion gets none");
+    await page.locator("#stage-size").selectOption("power");
+    await page.locator(".plan-bubble").first().waitFor();
+    await legend.getByText("Size: Power").waitFor();
+    await page.waitForURL(/size=power/);
+    await shot(page, "plan-flow");
+    await done(page);
+  });
+
+  test("fingers: a tap selects, one moves, two zoom", async () => {
+    const context = await browser.newContext({
+      viewport: { width: 390, height: 844 },
+      hasTouch: true,
+      isMobile: true,
+      reducedMotion: "reduce",
+    });
+    await context.addInitScript(() => localStorage.setItem("sosia.tour", '"seen"'));
+    const page = await context.newPage();
+    await page.goto(`${server.url}/#/live/map?doc=plant.plan.json`);
+    const tank = twin(page, "cold-room-1");
+    await tank.waitFor();
+    const widthOf = async () => (await tank.boundingBox()).width;
+    const was = await widthOf();
+    const b = await page.locator(".plan").boundingBox();
+    const cdp = await context.newCDPSession(page);
+    const [x, y] = [b.x + b.width / 2, b.y + b.height / 2];
+    const fingers = (type, list) => cdp.send("Input.dispatchTouchEvent", { type, touchPoints: list });
+    await fingers("touchStart", [{ x: x - 20, y }, { x: x + 20, y }]);
+    for (const d of [40, 70, 110]) await fingers("touchMove", [{ x: x - d, y }, { x: x + d, y }]);
+    await fingers("touchEnd", []);
+    await page.waitForURL(/pan=/);
+    assert.ok((await widthOf()) > was * 3, "two fingers bring it nearer");
+    const at0 = await tank.boundingBox();
+    await fingers("touchStart", [{ x, y }]);
+    for (const d of [20, 40, 60]) await fingers("touchMove", [{ x: x - d, y: y + d }]);
+    await fingers("touchEnd", []);
+    const at1 = await tank.boundingBox();
+    assert.ok(at1.x < at0.x - 30 && at1.y > at0.y + 30, "one finger moves it");
+    await page.keyboard.press("0");
+    await page.waitForFunction(
+      (w) => document.querySelector("[data-twin=cold-room-1]").getBoundingClientRect().width < w * 1.2,
+      was,
+    );
+    await twin(page, "dock-2").tap();
+    await page.waitForURL(/sel=dock-2/);
+    await context.close();
+  });
+
   test("the map: trucks and shops by themselves, over the country; a document is one click", async () => {
     const page = await at("#/live/map?doc=plant.plan.json");
     await page.getByRole("button", { name: "Montefalda", exact: true }).click();
@@ -101,6 +182,46 @@ describe("the browser app: map, plan and 3D", { skip: skip || false }, () => {
     await page.waitForURL((u) => /sel=/.test(u.hash) && u.href !== before);
     await page.waitForTimeout(800);
     await shot(page, "scene");
+    await done(page);
+  });
+
+  test("3D: nodes are bound to twins by hand and by name, for everybody, and loose again", async () => {
+    const scene = async () => (await fetch(`${server.url}/files/plant.scene.json`)).json();
+    const kept = async (is) => {
+      for (let i = 0; i < 100; i++) {
+        if (is(await scene())) return;
+        await new Promise((r) => setTimeout(r, 100));
+      }
+      assert.fail("the scene did not become so");
+    };
+    const page = await at("#/live/scene", { dark: true });
+    await page.getByRole("group", { name: /^A scene with [1-9]/ }).waitFor();
+    await page.getByRole("button", { name: "Bind nodes to twins" }).click();
+    await page.getByPlaceholder("Find a node").fill("well-2");
+    const field = page.getByLabel("well-2", { exact: true });
+    await field.fill("truck-1");
+    await field.press("Enter");
+    await page.getByText("well-2 is Truck 1 now.").waitFor();
+    await kept((d) => d.nodes["truck-1"] === "well-2" && !("well-2" in d.nodes));
+    await page.locator(".toast").getByRole("button", { name: "Undo" }).last().click();
+    await kept((d) => !("truck-1" in d.nodes) && d.nodes["well-2"] === "well-2");
+    await field.waitFor();
+    assert.deepEqual(await wrong(page), []);
+    await shot(page, "scene-bind");
+    await page.getByRole("button", { name: "Done" }).click();
+    await page.getByRole("region", { name: "What the signs mean" }).waitFor();
+    await done(page);
+  });
+
+  test("in the past the plan follows; places are the same everywhere", async () => {
+    const then = new Date(Date.now() - 1500).toISOString();
+    const page = await at(`#/live@${then}/map?doc=plant.plan.json&value=power`, { width: 2560, height: 1440 });
+    await page.locator(".plan-labels .value").first().waitFor();
+    await page.getByRole("region", { name: "What the signs mean" }).waitFor();
+    assert.deepEqual(await wrong(page), []);
+    await page.getByRole("button", { name: "Place twins" }).click();
+    await page.getByText("Places are the same in every world").waitFor();
+    await shot(page, "plan-past-2560");
     await done(page);
   });
 

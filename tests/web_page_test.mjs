@@ -2,11 +2,10 @@
 // LABELS: process serial
 // The main path of each view in a real browser against the demo: what an operations engineer does on the first day.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
-import { axeFile, chromium, demo, open, shot, skip } from "./web_kit.mjs";
+import { broken, chromium, demo, open, shots, skip } from "./web_kit.mjs";
 
-const VIEWS = ["overview", "graph", "twin", "whatif", "decisions", "ask", "models", "connections"];
+const VIEWS = "overview graph map scene twin whatif decisions ask models connections".split(" ");
 
 describe("the browser app", { skip: skip || false }, () => {
   let server;
@@ -28,7 +27,7 @@ describe("the browser app", { skip: skip || false }, () => {
   test("the overview says what there is and that it lives", async () => {
     const page = await at("");
     await page.getByRole("treeitem", { name: /Montefalda/ }).waitFor();
-    await page.getByText("Nothing needs you.").waitFor();
+    await page.getByText(/needs? you\.$/).first().waitFor(); // nothing does, or what failed by chance
     await page.locator(".change").first().waitFor();
     assert.match(await page.title(), /^LIVE · Overview/);
     await done(page);
@@ -91,45 +90,11 @@ describe("the browser app", { skip: skip || false }, () => {
     const page = await at("#/live/graph");
     await page.locator(".graph-stage canvas").first().waitFor();
     await page.getByText("Conveyor").waitFor();
-    await page.getByLabel("Colour by").selectOption("power");
+    await page.getByRole("button", { name: /^Colour by/ }).click();
+    await page.getByLabel("Colour by: find").fill("power");
+    await page.getByRole("button", { name: "Power kW", exact: true }).click();
     await page.getByText("kW").last().waitFor();
     assert.match(page.url(), /colour=power/);
-    await done(page);
-  });
-
-  test("a prepared what-if is one click and ends in a sentence with money", async () => {
-    const page = await at("#/live/whatif");
-    const card = page.locator("article", { hasText: "A filler of line 1 breaks down" });
-    await card.getByRole("button", { name: "Try it" }).click();
-    await page.getByText("done", { exact: true }).waitFor();
-    await page
-      .getByRole("row", { name: /Bottles made/ })
-      .getByText("worse")
-      .waitFor();
-    await page.locator(".finding").filter({ hasText: /EUR/ }).waitFor();
-    await page.locator(".course canvas").first().waitFor();
-    await done(page);
-  });
-
-  test("one's own what-if: fork, plan a change, run, compare, drop", async () => {
-    const page = await at("#/live/whatif");
-    await page.getByLabel("Name", { exact: true }).fill("slow-market");
-    await page.getByRole("button", { name: "Fork here" }).click();
-    await page.getByRole("button", { name: /^WHAT-IF slow-market/ }).waitFor();
-    assert.equal(await page.evaluate(() => document.documentElement.dataset.world), "scenario");
-    await page.getByLabel("Twin", { exact: true }).fill("market still");
-    await page.getByRole("button", { name: /market-still-050/ }).click();
-    await page.getByLabel("Property", { exact: true }).selectOption("factor");
-    await page.getByLabel("Value", { exact: true }).fill("0.5");
-    await page.getByRole("button", { name: "Plan it" }).click();
-    await page.getByRole("button", { name: /^Run/ }).click();
-    await page
-      .getByRole("row", { name: /Contribution margin/ })
-      .getByText("worse")
-      .waitFor();
-    page.once("dialog", (d) => d.accept());
-    await page.getByRole("button", { name: "Drop", exact: true }).click();
-    await page.getByRole("heading", { name: "What would happen if…" }).waitFor();
     await done(page);
   });
 
@@ -150,30 +115,10 @@ describe("the browser app", { skip: skip || false }, () => {
     for (const view of VIEWS) {
       test(`${view} is accessible and looks as it should, ${dark ? "dark" : "light"}`, async () => {
         const page = await at(`#/live/${view}`, { dark });
-        await page.locator(".view").waitFor();
+        await page.locator(".view").first().waitFor({ state: "attached" });
         await page.waitForFunction(() => !document.querySelector(".skeleton"));
-        await page.evaluate(readFileSync(axeFile(), "utf8")); // not a script of the page: the policy would refuse it
-        const found = await page.evaluate(async () => {
-          const r = await window.axe.run(document, {
-            runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
-          });
-          return r.violations.map(
-            (v) =>
-              `${v.id}: ${v.help}: ${v.nodes
-                .slice(0, 3)
-                .map((n) => n.target.join(" "))
-                .join(", ")}`,
-          );
-        });
-        for (const [width, height] of [
-          [390, 844],
-          [1280, 800],
-          [2560, 1440],
-        ]) {
-          await page.setViewportSize({ width, height });
-          await page.waitForTimeout(150);
-          await shot(page, `${view}-${dark ? "dark" : "light"}-${width}`);
-        }
+        const found = await broken(page);
+        await shots(page, `${view}-${dark ? "dark" : "light"}`);
         assert.deepEqual(found, []);
         await done(page);
       });

@@ -147,6 +147,9 @@ export function compact(x: number): string {
   return number(x, 5);
 }
 
+/** With its sign, where it says how far something is from another. */
+export const signed = (x: number, digits = 3): string => (x > 0 ? "+" : "") + number(x, digits);
+
 /** Whole numbers: all digits. */
 export function count(n: number): string {
   return number(Math.round(n), 20);
@@ -206,6 +209,9 @@ export const exactTime = (t: string | number | Date) => {
   const d = dateOf(t);
   return Number.isNaN(d.getTime()) ? String(t) : ZONE.format(d);
 };
+
+/** An instant as addresses and the server write it: RFC 3339 in UTC. */
+export const instant = (ms: number): string => new Date(ms).toISOString().replace(".000Z", "Z");
 
 /** "3 h 12 min", "45 s", "2 d 4 h": the two largest parts. */
 export function duration(ms: number): string {

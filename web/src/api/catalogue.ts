@@ -5,7 +5,7 @@ import { computed, effect, signal } from "@preact/signals";
 import { kind, worldName } from "~/app/route";
 import { api, link, wordsOf } from "./client";
 import { listen } from "./feed";
-import { fetchModels, models } from "./models";
+import { fetchModels, models, type Property } from "./models";
 
 export interface Entry {
   id: string;
@@ -43,14 +43,18 @@ export const shape = signal(0);
 export const byId = computed(() => new Map(entries.value.map((e) => [e.id, e])));
 export const labelOf = (id: string): string => byId.value.get(id)?.label ?? id;
 
+const LABELS = ["label", "displayName", "name", "title"];
+const isText = (p: Property, name: string) => p.path === name && p.type === "text" && !p.telemetry;
+
 async function read(world: string, abort: AbortSignal): Promise<void> {
-  const [s, m] = await Promise.all([
-    api.get<Structure>("/graph", { world, query: { label: "label" }, signal: abort }),
-    fetchModels(world, abort),
-  ]);
+  // What nobody has may not be asked for: the models tell what twins are called by.
+  const m = await fetchModels(world, abort);
+  const label = LABELS.filter((name) => [...m.values()].some((x) => x.properties.some((p) => isText(p, name))));
+  const query = label.length ? { label: label.join(",") } : {};
+  const s = await api.get<Structure>("/graph", { world, query, signal: abort });
   models.value = m;
-  const label = s.twins.label;
-  entries.value = s.twins.id.map((id, i) => ({ id, model: s.models[s.twins.model[i]!]!, label: label?.[i] || id }));
+  const called = s.twins.label;
+  entries.value = s.twins.id.map((id, i) => ({ id, model: s.models[s.twins.model[i]!]!, label: called?.[i] || id }));
   links.value = {
     from: Uint32Array.from(s.links.from),
     to: Uint32Array.from(s.links.to),
@@ -92,7 +96,7 @@ export function startCatalogue(): void {
     const world = worldName.value;
     if (kind.value === "past") {
       void load(world);
-      return;
+      return () => abort?.abort();
     }
     // First be told of what changes, then read: so nothing falls between. Without an answer read all the same.
     reading.value = true;
@@ -113,6 +117,8 @@ export function startCatalogue(): void {
     );
     return () => {
       clearTimeout(timer);
+      clearTimeout(later); // nothing of this world is read into the next one
+      abort?.abort();
       stop();
     };
   });
@@ -122,29 +128,29 @@ export function startCatalogue(): void {
   });
 }
 
+const lowered = computed(() => entries.value.map((e) => [e.id.toLowerCase(), e.label.toLowerCase()] as const));
+
 /** Twins whose id or label fits, the best first. */
 export function search(text: string, limit = 20): Entry[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   if (!words.length) return [];
-  const found: { e: Entry; score: number }[] = [];
-  for (const e of entries.value) {
-    const id = e.id.toLowerCase();
-    const label = e.label.toLowerCase();
+  // Of 100,000 that fit only the best are kept in order.
+  const best: { e: Entry; score: number }[] = [];
+  lowered.value.forEach(([id, label], i) => {
     let score = 0;
     for (const w of words) {
       const one = Math.max(rank(id, w), rank(label, w));
-      if (!one) {
-        score = 0;
-        break;
-      }
+      if (!one) return;
       score += one;
     }
-    if (score) found.push({ e, score: score - id.length / 1000 });
-  }
-  return found
-    .sort((a, b) => b.score - a.score)
-    .slice(0, limit)
-    .map((f) => f.e);
+    score -= id.length / 1000;
+    if (best.length === limit && score <= best[limit - 1]!.score) return;
+    let at = best.length;
+    while (at > 0 && best[at - 1]!.score < score) at--;
+    best.splice(at, 0, { e: entries.value[i]!, score });
+    if (best.length > limit) best.pop();
+  });
+  return best.map((f) => f.e);
 }
 
 function rank(text: string, word: string): number {

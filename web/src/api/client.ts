@@ -2,6 +2,7 @@
 // Requests to the server that sent this page. Every answer that is no success becomes an ApiError in words; whether the
 // server answers at all is a signal of its own, shown by the frame.
 import { signal } from "@preact/signals";
+import { words } from "~/words/en";
 
 const VERSION = "2023-10-31";
 
@@ -64,7 +65,7 @@ async function send(method: string, path: string, body: unknown, o: Options): Pr
   } catch (e) {
     if (e instanceof DOMException && e.name === "AbortError") throw e;
     link.value = "lost";
-    throw new ApiError("Unreachable", "The server does not answer. What you see is what it last told.", 0);
+    throw new ApiError("Unreachable", words.link.unreachable, 0);
   }
   if (reply.status === 401) link.value = "locked";
   else if (link.value !== "ok") link.value = "ok";
@@ -81,13 +82,17 @@ async function errorOf(reply: Response): Promise<ApiError> {
   } catch {
     // not JSON
   }
-  return new ApiError("Error", text || `The server answered with status ${reply.status}.`, reply.status);
+  return new ApiError("Error", text || words.link.status(reply.status), reply.status);
 }
 
 async function json<T>(reply: Response): Promise<T> {
   const text = await reply.text();
   return (text ? JSON.parse(text) : undefined) as T;
 }
+
+/** The answer itself, for who wants its headers. */
+export const request = (method: string, path: string, o: Options & { body?: unknown } = {}): Promise<Response> =>
+  send(method, path, o.body, o);
 
 export const api = {
   get: async <T>(path: string, o: Options = {}) => json<T>(await send("GET", path, undefined, o)),

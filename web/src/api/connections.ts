@@ -60,15 +60,36 @@ export interface Endpoint {
   description?: string;
   url?: string;
   connection?: string;
+  paused?: boolean;
   status: {
     state: string;
     trouble: string;
     delivered: number;
     failed: number;
+    retries?: number;
     deadLetters: number;
+    deadLettersDropped?: number;
+    gaps?: number;
     lag: number;
     lastDelivery: string | null;
   };
+  [member: string]: unknown;
+}
+
+export interface DeadLetter {
+  id: string;
+  time: string;
+  error: string;
+  status: number;
+  attempts: number;
+  route: string;
+  event: Doc;
+}
+
+export interface Delivered {
+  delivered: boolean;
+  status: number;
+  trouble: string;
 }
 
 export interface EventRoute {
@@ -91,8 +112,23 @@ export const tryConnection = (name: string, doc: Doc, seconds: number, signal: A
 export const readEndpoints = (signal?: AbortSignal) => all<Endpoint>("/endpoints", { signal });
 export const readRoutes = (signal?: AbortSignal) => all<EventRoute>("/eventroutes", { signal });
 
-/** What is stored of a connection, as it can be put again. */
-export function docOf(c: Connection): Doc {
+const end = (name: string, verb = "") => `/endpoints/${encodeURIComponent(name)}${verb && "/" + verb}`;
+const route = (id: string) => `/eventroutes/${encodeURIComponent(id)}`;
+
+export const putEndpoint = (name: string, doc: Doc, fresh: boolean) =>
+  api.put<Endpoint>(end(name), doc, fresh ? { headers: { "If-None-Match": "*" } } : {});
+export const deleteEndpoint = (name: string) => api.delete(end(name));
+export const testEndpoint = (name: string) => api.post<Delivered>(end(name, "test"));
+export const readDeadLetters = (name: string, signal?: AbortSignal) =>
+  api.get<{ value: DeadLetter[]; nextLink?: string | null }>(end(name, "deadletters"), { signal });
+export const replayDeadLetters = (name: string, ids?: readonly string[]) =>
+  api.post<{ [what: string]: number }>(end(name, "replay"), ids ? { ids } : {});
+export const forgetDeadLetters = (name: string) => api.delete(end(name, "deadletters"));
+export const putRoute = (r: EventRoute) => api.put(route(r.id), { endpointName: r.endpointName, filter: r.filter });
+export const deleteRoute = (id: string) => api.delete(route(id));
+
+/** What is stored of a connection or an endpoint, as it can be put again. */
+export function docOf(c: Connection | Endpoint): Doc {
   const { name: _n, status: _s, ...doc } = c;
   return doc as Doc;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules and what they decided: proposals waiting for people, and the records of all that came before.
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { addMarks, type TimelineMark } from "~/app/marks";
 import { go } from "~/app/route";
 import { words } from "~/words/en";
@@ -59,18 +59,30 @@ export interface Rule {
   about?: string;
   when: string;
   for?: string;
+  again?: string;
+  mostPerHour?: number;
+  fresh?: string;
   ahead: string;
-  mode?: string;
+  replications?: number;
+  mode?: Mode;
+  approval?: { within?: string; else?: "refuse" | "act"; people?: number };
   model?: string;
   twin?: string;
+  objective?: { kpi: string };
+  limits?: { kpi: string; min?: number; max?: number }[];
+  seed?: number;
   actions: {
     name: string;
     title?: string;
     cost?: number;
+    changes?: { at: string; twin: string; property: string; value: Value }[];
     command?: { name: string; payload?: Value };
     undo?: object;
   }[];
+  watch?: { kpi: string; for: string; patience?: number; margin?: number; rollback?: boolean };
 }
+
+export type Mode = "shadow" | "approve" | "auto";
 
 export interface Decision extends DecisionShort {
   world: string;
@@ -137,6 +149,22 @@ const OVER = new Set([
 ]);
 export const isOver = (state: string): boolean => OVER.has(state);
 
+/** When it came to where it stands: of those that go on, the last line of their log tells. */
+const turns = signal<ReadonlyMap<string, number>>(new Map());
+const TURNS_MAX = 6;
+const turnKey = (d: DecisionShort) => `${d.id} ${d.state}`;
+const turnOf = (d: DecisionShort) =>
+  d.ended ? Date.parse(d.ended) : (turns.value.get(turnKey(d)) ?? Date.parse(d.at));
+
+async function turnsOf(list: readonly DecisionShort[]): Promise<void> {
+  const open = list.filter((d) => !d.ended && d.state !== "proposing" && !turns.peek().has(turnKey(d)));
+  for (const d of open.slice(0, TURNS_MAX)) {
+    const { log, state } = await readDecision(d.id);
+    const at = Date.parse(log[log.length - 1]?.at ?? "");
+    if (state === d.state && at) turns.value = new Map(turns.peek()).set(turnKey(d), at);
+  }
+}
+
 const RETRY_MS = 5000;
 
 /** Follow them by waiting for news; the page calls it once. */
@@ -162,10 +190,11 @@ export function startDecisions(): void {
     setTimeout(() => void round(), wait);
   };
   void round();
+  effect(() => void turnsOf(decisions.value).catch(() => {}));
   addMarks(
     computed<TimelineMark[]>(() =>
       decisions.value.map((d) => ({
-        time: Date.parse(d.at),
+        time: turnOf(d),
         title: words.decisions.mark(d.rule, d.state),
         tone: d.state === "waiting" ? "attention" : "world",
         go: () => go({ view: "decisions", params: { id: String(d.id) } }),
@@ -177,6 +206,18 @@ export function startDecisions(): void {
 export const readRules = async () => {
   rules.value = await all<Rule>("/rules");
 };
+const rulePath = (name: string) => `/rules/${encodeURIComponent(name)}`;
+
+/** Its text as people wrote it; the name is in the address. */
+export const readRule = async (name: string, signal?: AbortSignal): Promise<Rule> => {
+  const { name: _, ...rule } = await api.get<Rule>(rulePath(name), { signal });
+  return rule;
+};
+/** A text goes as it is: what is wrong with it the server tells with its place. */
+export const putRule = (name: string, rule: unknown): Promise<unknown> =>
+  api.put(rulePath(name), rule, typeof rule === "string" ? { type: "application/json" } : {}).then(readRules);
+export const dropRule = (name: string): Promise<unknown> => api.delete(rulePath(name)).then(readRules);
+
 export const readDecision = (id: number, signal?: AbortSignal) => api.get<Decision>(`/decisions/${id}`, { signal });
 export const decide = (id: number, verb: "approve" | "refuse" | "rollback", note: string) =>
   api.post<Decision>(`/decisions/${id}/${verb}`, note ? { note } : {});

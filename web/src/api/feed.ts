@@ -5,6 +5,7 @@
 import { signal } from "@preact/signals";
 import { link, urlOf, worldPath } from "./client";
 import type { Change, Value } from "./types";
+import { isGone } from "./worlds";
 
 export type What = "values" | "twins" | "links" | "linkValues";
 
@@ -50,6 +51,7 @@ interface Message {
 }
 
 const RETRY_MS = [250, 500, 1000, 2000, 4000];
+const GONE_MS = 5000; // between two looks whether a world that was discarded is there again
 const STALE_TRIES = 3; // the server answers but does not let us resume: it no longer keeps what we missed
 
 /** When the connection was lost; null while it stands. */
@@ -150,24 +152,28 @@ class Watch {
   private retry() {
     this.ready = false;
     if (!this.subs.size) return;
-    if (this.tries >= 1) {
-      lostSince.value ??= Date.now();
-      if (link.value === "ok") link.value = "lost";
-    }
     const wait = RETRY_MS[Math.min(this.tries++, RETRY_MS.length - 1)]!;
     this.timer = window.setTimeout(() => void this.again(), wait);
   }
 
   private async again() {
-    if (this.tries > STALE_TRIES && this.since) {
-      const answers = await fetch("/readyz").then(
-        (r) => r.ok,
-        () => false,
-      );
-      if (answers) {
-        this.since = 0;
-        for (const s of this.subs.values()) s.handler.gap?.();
-      }
+    // A world that is no more is no lost connection.
+    if (await isGone(this.world)) {
+      this.since = 0;
+      if (this.subs.size) this.timer = window.setTimeout(() => void this.again(), GONE_MS);
+      return;
+    }
+    const answers = await fetch("/readyz").then(
+      (r) => r.ok,
+      () => false,
+    );
+    if (!answers || this.tries > STALE_TRIES) {
+      lostSince.value ??= Date.now();
+      if (link.value === "ok") link.value = "lost";
+    }
+    if (answers && this.since && this.tries > STALE_TRIES) {
+      this.since = 0;
+      for (const s of this.subs.values()) s.handler.gap?.();
     }
     if (this.subs.size) this.open();
   }
@@ -177,6 +183,7 @@ class Watch {
     const s = this.socket;
     this.socket = undefined;
     this.ready = false;
+    lostSince.value = null; // nobody waits for it; another that is lost says so itself
     s?.close();
     this.idle();
   }

@@ -2,7 +2,7 @@
 // Files that the server keeps for pages: plans, scenes, layers of maps, and the documents that say which twin is where.
 import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
-import { all, api, ApiError, wordsOf } from "./client";
+import { all, api, ApiError, request, wordsOf } from "./client";
 
 export interface FileEntry {
   name: string;
@@ -70,7 +70,9 @@ export const docName = (stem: string, kind: DocKind): string => `${stem}.${kind}
 
 export async function readFiles(): Promise<void> {
   try {
-    files.value = await all<FileEntry>("/files");
+    const list = await all<FileEntry>("/files");
+    // The same list again would have everything that hangs on it made anew.
+    if (JSON.stringify(list) !== JSON.stringify(files.peek())) files.value = list;
     filesError.value = "";
   } catch (e) {
     if (e instanceof ApiError && e.status === 404) files.value = [];
@@ -78,11 +80,15 @@ export async function readFiles(): Promise<void> {
   }
 }
 
+const AGAIN_MS = 15_000; // what colleagues put shows by itself
 let reading: Promise<void> | undefined;
-/** The list, read when the first view that shows files is opened. */
+/** The list, read when the first view that shows files is opened, and now and then while one is. */
 export function useFiles(): readonly FileEntry[] | null {
   useEffect(() => {
-    reading ??= readFiles().finally(() => (reading = undefined));
+    const read = () => (reading ??= readFiles().finally(() => (reading = undefined)));
+    void read();
+    const timer = setInterval(() => document.visibilityState === "visible" && void read(), AGAIN_MS);
+    return () => clearInterval(timer);
   }, []);
   return files.value;
 }
@@ -97,6 +103,40 @@ export async function putFile(name: string, body: Blob | string): Promise<void> 
 }
 
 export const putDoc = (name: string, doc: unknown): Promise<void> => putFile(name, JSON.stringify(doc, null, 1) + "\n");
+
+const TRIES = 5;
+
+/** A document as it stands, with its entity tag; undefined where there is none. */
+async function readTagged<T>(name: string): Promise<{ doc?: T; etag: string }> {
+  try {
+    const reply = await request("GET", fileUrl(name));
+    return { doc: (await reply.json()) as T, etag: reply.headers.get("etag") ?? "" };
+  } catch (e) {
+    if (e instanceof ApiError && e.status === 404) return { etag: "" };
+    throw e;
+  }
+}
+
+/**
+ * A change of a document that others may change meanwhile: put onto what stands now, never over what somebody else
+ * wrote. `change` is called again with the newest when somebody was faster; what it throws ends it.
+ */
+export async function changeDoc<T>(name: string, change: (doc: T | undefined) => T): Promise<T> {
+  for (let i = 0; ; i++) {
+    // What the list does not have is not asked for, the first time; the server refuses when somebody was faster.
+    const absent = i === 0 && files.peek()?.every((f) => f.name !== name);
+    const { doc, etag } = absent ? { doc: undefined, etag: "" } : await readTagged<T>(name);
+    const next = change(doc);
+    const headers: Record<string, string> = doc === undefined ? { "If-None-Match": "*" } : { "If-Match": etag };
+    try {
+      await api.put(fileUrl(name), JSON.stringify(next, null, 1) + "\n", { type: "application/json", headers });
+      await readFiles();
+      return next;
+    } catch (e) {
+      if (!(e instanceof ApiError && e.status === 412) || i >= TRIES) throw e;
+    }
+  }
+}
 
 export async function deleteFile(name: string): Promise<void> {
   await api.delete(fileUrl(name));

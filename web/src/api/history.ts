@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Values over time, as columns for charts.
+// Values over time, as columns for charts: single ones when they are few, else mean, least and most of intervals.
+import { patience, patienceOfSteps, withGaps } from "~/ui/chart/gaps";
 import { api } from "./client";
 
 export interface Series {
@@ -71,4 +72,170 @@ export function seriesOf(text: string): Series[] {
     out.set(c.property, known);
   }
   return [...out.values()];
+}
+
+/** Who set a value last: a connection, a person's token, "local". */
+export async function lastSource(world: string, twin: string, path: string, signal?: AbortSignal): Promise<string> {
+  const r = await api.get<{ value: { source?: string }[] }>(`/digitaltwins/${encodeURIComponent(twin)}/history`, {
+    world,
+    query: { properties: path, order: "desc", limit: 1, with: "source" },
+    signal,
+  });
+  return r.value[0]?.source ?? "";
+}
+
+/** A course with its gaps: null where the source was silent for longer than it usually is. */
+export interface Course {
+  property: string;
+  unit: string;
+  time: number[];
+  value: (number | null)[];
+  low?: (number | null)[]; // of what one point stands for
+  high?: (number | null)[];
+  step: number; // seconds an interval; 0: single values
+  patience: number; // seconds of silence that are a gap; 0: none is
+}
+
+export interface CourseAsk {
+  world: string;
+  twin: string;
+  property: string;
+  from: number; // ms since 1970
+  to: number;
+  points: number; // about as many as there are pixels
+  stands?: boolean; // a value stands until the next: silence is no gap, and what stood at the beginning is asked for
+  signal?: AbortSignal;
+}
+
+interface Intervals extends Column {
+  min?: (number | null)[];
+  max?: (number | null)[];
+  count?: number[];
+}
+
+const FEW = 2; // values a pixel that are told one by one
+
+const pathOf = (twin: string) => `/digitaltwins/${encodeURIComponent(twin)}/history`;
+const lines = <T>(text: string): T[] =>
+  text
+    .split("\n")
+    .filter((l) => l)
+    .map((l) => JSON.parse(l) as T);
+
+export async function fetchCourse(a: CourseAsk): Promise<Course> {
+  const step = Math.ceil((a.to - a.from) / a.points / 1000);
+  if (step > 1 && !a.stands) {
+    const text = await api.text(pathOf(a.twin), {
+      world: a.world,
+      query: {
+        properties: a.property,
+        // On round intervals: a window that moves does not shake what is in it.
+        from: instant(Math.floor(a.from / 1000 / step) * step * 1000),
+        to: instant(a.to),
+        fn: "avg,min,max,count",
+        step: `${step}s`,
+        format: "columns",
+      },
+      signal: a.signal,
+    });
+    const all = lines<Intervals>(text);
+    const count = all.flatMap((c) => c.count ?? []);
+    if (count.reduce((sum, n) => sum + n, 0) > a.points * FEW) return ofIntervals(a.property, all, count, step);
+  }
+  const [course, before] = await Promise.all([fetchHistory({ ...a, properties: [a.property] }), stoodBefore(a)]);
+  return ofValues(a, course[0], before);
+}
+
+function ofIntervals(property: string, all: readonly Intervals[], count: number[], step: number): Course {
+  // A mean is of the whole interval: it stands in its middle.
+  const time = all.flatMap((c) => c.time.map((t) => t / 1e9 + step / 2));
+  const pick = (of: "avg" | "min" | "max") => all.flatMap((c) => (c[of] ?? []) as (number | null)[]);
+  const longest = patienceOfSteps(step, count, time);
+  const g = withGaps(time, [pick("avg"), pick("min"), pick("max")], longest);
+  const [value, low, high] = g.columns as [Course["value"], Course["value"], Course["value"]];
+  return { property, unit: all[0]?.unit ?? "", time: g.time, value, low, high, step, patience: longest };
+}
+
+function ofValues(a: CourseAsk, s: Series | undefined, before: number | null): Course {
+  const time = s?.time ?? [];
+  const value = (s?.value ?? []).map((v) => (typeof v === "number" ? v : typeof v === "boolean" ? Number(v) : null));
+  const longest = a.stands ? 0 : patience(time);
+  const g = withGaps(time, [value], longest);
+  const unit = s?.unit ?? "";
+  const out = { property: a.property, unit, time: g.time, value: g.columns[0]!, step: 0, patience: longest };
+  if (a.stands && before !== null) {
+    out.time.unshift(a.from / 1000);
+    out.value.unshift(before);
+  }
+  return out;
+}
+
+/** The number that stood at the beginning. */
+async function stoodBefore(a: CourseAsk): Promise<number | null> {
+  if (!a.stands) return null;
+  const r = await lastBefore(a.world, a.twin, a.property, a.from, a.signal);
+  return typeof r?.value === "number" ? r.value : typeof r?.value === "boolean" ? Number(r.value) : null;
+}
+
+interface Told {
+  time: string;
+  value: Series["value"][number];
+}
+
+export async function lastBefore(
+  world: string,
+  twin: string,
+  property: string,
+  at: number,
+  signal?: AbortSignal,
+): Promise<Told | undefined> {
+  const r = await api.get<{ value: Told[] }>(pathOf(twin), {
+    world,
+    query: { properties: property, to: instant(at), order: "desc", limit: 1 },
+    signal,
+  });
+  return r.value[0];
+}
+
+/** Every change of a text, a state or a switch, with what stood at the beginning. */
+export async function fetchChanges(a: Omit<CourseAsk, "points">): Promise<{ time: number; value: Told["value"] }[]> {
+  const [s, before] = await Promise.all([
+    fetchHistory({ ...a, properties: [a.property] }),
+    lastBefore(a.world, a.twin, a.property, a.from, a.signal),
+  ]);
+  const out: { time: number; value: Told["value"] }[] = [];
+  if (before) out.push({ time: a.from / 1000, value: before.value });
+  (s[0]?.time ?? []).forEach((time, i) => {
+    const value = s[0]!.value[i]!;
+    if (!out.length || out[out.length - 1]!.value !== value) out.push({ time, value });
+  });
+  return out;
+}
+
+/** Means of whole hours, `days` back from `to`. */
+export async function fetchHours(
+  world: string,
+  twin: string,
+  property: string,
+  to: number,
+  days: number,
+  signal?: AbortSignal,
+): Promise<{ time: number[]; value: (number | null)[] }> {
+  const text = await api.text(pathOf(twin), {
+    world,
+    query: {
+      properties: property,
+      from: instant(to - days * 86_400_000),
+      to: instant(to),
+      fn: "avg",
+      step: "1h",
+      format: "columns",
+    },
+    signal,
+  });
+  const all = lines<Column>(text);
+  return {
+    time: all.flatMap((c) => c.time.map((t) => t / 1e9)),
+    value: all.flatMap((c) => (c.avg ?? []) as (number | null)[]),
+  };
 }

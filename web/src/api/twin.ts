@@ -63,10 +63,11 @@ const apply = (twin: Twin, list: readonly Change[], time: string): Twin => {
   return twin;
 };
 
-export function useTwin(id: string): LiveTwin {
+/** Of the shown world, or of another one. */
+export function useTwin(id: string, other = ""): LiveTwin {
   const [state, set] = useState<LiveTwin>({ gone: false, error: "" });
-  const world = worldName.value;
-  const live = moves.value;
+  const world = other || worldName.value;
+  const live = other ? !other.includes("@") : moves.value;
   useEffect(() => {
     if (!id) return;
     const abort = new AbortController();

@@ -24,8 +24,12 @@ export class Values {
     return this.columns.has(path);
   }
 
-  load(columns: Map<string, Map<string, Value>>): void {
+  /** Of which world. */
+  world = "";
+
+  load(columns: Map<string, Map<string, Value>>, world: string): void {
     this.columns = columns;
+    this.world = world;
     this.version.value++;
   }
 
@@ -73,8 +77,12 @@ export function useValues(paths: readonly string[]): Values {
     const abort = new AbortController();
     const again = () =>
       read(world, names, abort.signal).then(
-        (c) => values.load(c),
-        (e: unknown) => !abort.signal.aborted && tellError(e),
+        (c) => values.load(c, world),
+        (e: unknown) => {
+          if (abort.signal.aborted) return;
+          if (values.world !== world) values.load(new Map(), world); // those of another world are none
+          tellError(e);
+        },
       );
     void again();
     const stop = live

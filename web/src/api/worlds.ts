@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The worlds there are, kept up to date while the page is looked at.
-import { computed, signal } from "@preact/signals";
-import { go, route } from "~/app/route";
+import { computed, effect, signal } from "@preact/signals";
+import { go, missing, route } from "~/app/route";
 import { all, api } from "./client";
 import type { World } from "./types";
 
@@ -13,12 +13,42 @@ const FAST_MS = 1000; // while something runs
 
 export const current = computed(() => worlds.value.find((w) => w.name === route.value.world));
 
+const had = new Set<string>(); // seen while this page was open
+
 export async function readWorlds(): Promise<void> {
   worlds.value = await all<World>("/worlds");
+  for (const w of worlds.value) had.add(w.name);
   worldsRead.value = true;
 }
 
+const there = (name: string) => name === "live" || worlds.peek().some((w) => w.name === name);
+
+/** It was discarded, or never was: the server says so. Without an answer nothing is said. */
+export async function isGone(name: string): Promise<boolean> {
+  if (name === "live") return false;
+  try {
+    await readWorlds();
+  } catch {
+    return false;
+  }
+  return !there(name);
+}
+
+/** Whether the shown world exists: a list that is older than the way there is read anew first. */
+function watchMissing(): void {
+  effect(() => {
+    const name = route.value.world;
+    void worlds.value;
+    if (there(name)) missing.value = null;
+    else if (missing.peek()?.name !== name)
+      void isGone(name).then((gone) => {
+        if (gone && route.peek().world === name) missing.value = { name, had: had.has(name) };
+      });
+  });
+}
+
 export function startWorlds(): void {
+  watchMissing();
   const round = async () => {
     if (document.visibilityState === "visible") await readWorlds().catch(() => {});
     const busy = worlds.value.some((w) => w.status === "running" || w.status === "starting");
@@ -46,8 +76,8 @@ export async function drop(name: string): Promise<void> {
 }
 
 /** A free name: "what-if", "what-if-2", ... */
-export function freeName(stem: string): string {
-  const taken = new Set(worlds.value.map((w) => w.name));
+export function freeName(stem: string, more: Iterable<string> = []): string {
+  const taken = new Set([...worlds.value.map((w) => w.name), ...more]);
   if (!taken.has(stem)) return stem;
   for (let i = 2; ; i++) if (!taken.has(`${stem}-${i}`)) return `${stem}-${i}`;
 }

@@ -7,39 +7,20 @@ import { link } from "~/api/client";
 import { lostSince } from "~/api/feed";
 import { Button, cls, Dialog, Icon, IconButton, Menu, Skeleton, Wrong } from "~/ui/basic";
 import { Toasts } from "~/ui/toast";
-import { viewOf, views } from "~/views";
+import { viewOf } from "~/views";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { Inspector, inspectorOpen } from "./inspector";
+import { Alerts } from "./needs";
 import { Palette, paletteOpen } from "./palette";
 import { density, theme } from "./prefs";
-import { hrefOf, kind, route, selected, view } from "./route";
+import { isMissing, kind, route, selected, view } from "./route";
+import { Rail } from "./rail";
 import { SignIn } from "./signin";
 import { helpOpen, shortcuts } from "./shortcuts";
 import { Timeline } from "./timeline";
-import { WorldSwitch, worldTitle } from "./world";
-
-function Rail() {
-  return (
-    <nav class="rail" aria-label={words.rail}>
-      <img class="logo" src="/favicon.svg" alt={words.product} />
-      {views
-        .filter((v) => !v.hidden)
-        .map((v) => (
-          <a
-            key={v.id}
-            href={hrefOf({ view: v.id })}
-            aria-current={route.value.view === v.id ? "page" : undefined}
-            title={`${v.title} (g ${v.key})`}
-          >
-            <Icon of={v.icon} />
-            {v.title}
-            {v.badge && v.badge() > 0 && <span class="badge">{v.badge()}</span>}
-          </a>
-        ))}
-    </nav>
-  );
-}
+import { Tour, TourButton } from "./tour";
+import { NoWorld, WorldSwitch, worldTitle } from "./world";
 
 function Looks() {
   const icon = theme.value === "dark" ? Moon : theme.value === "light" ? Sun : SunMoon;
@@ -85,6 +66,7 @@ function Bar() {
         </span>
         <span class="key">Ctrl K</span>
       </Button>
+      <Alerts />
       <Looks />
       <IconButton name={words.shortcuts} icon={CircleHelp} onClick={() => (helpOpen.value = true)} />
       <IconButton
@@ -136,7 +118,7 @@ class Guard extends Component<{ children: ComponentChildren }, { error?: Error }
 
 const loaded = new Map<string, ComponentType>();
 
-function Canvas() {
+export function Canvas() {
   const id = view.value;
   const [, changed] = useState(0);
   const [failed, fail] = useState<unknown>();
@@ -156,7 +138,9 @@ function Canvas() {
   return (
     <main class="canvas" id="canvas">
       <Lost />
-      {!v ? (
+      {isMissing.value ? (
+        <NoWorld />
+      ) : !v ? (
         <div class="view page">
           <div class="page-inner">
             <Wrong error={new Error(words.error.noView(id))} />
@@ -179,14 +163,19 @@ function Canvas() {
 
 function Help() {
   return (
-    <Dialog title={words.shortcuts} open={helpOpen.value} close={() => (helpOpen.value = false)}>
+    <Dialog
+      title={words.shortcuts}
+      open={helpOpen.value}
+      close={() => (helpOpen.value = false)}
+      footer={<TourButton before={() => (helpOpen.value = false)} />}
+    >
       <table class="table">
         <tbody>
           {shortcuts().map((s) => (
-            <tr key={s.keys}>
+            <tr key={s.keys + s.title}>
               <td>{s.title}</td>
               <td class="num">
-                {(s.keys === " " ? "Space" : s.keys).split(/[ +]/).map((k) => (
+                {(s.keys === " " ? words.space : s.keys).split(/[ +]/).map((k) => (
                   <>
                     <span class="key">{k}</span>{" "}
                   </>
@@ -215,11 +204,12 @@ export function Frame() {
       <Rail />
       <Bar />
       <Canvas />
-      {inspectorOpen.value && selected.value && view.value !== "twin" && <Inspector />}
+      {inspectorOpen.value && selected.value && !isMissing.value && view.value !== "twin" && <Inspector />}
       <Timeline />
       <Palette />
       <Help />
       <SignIn />
+      <Tour />
       <Toasts />
     </div>
   );

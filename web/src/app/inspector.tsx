@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is selected, whatever view shows it: a twin with its values, links and commands.
+// What is selected, whatever view shows it: a twin with its values, links and commands. On a phone it is a sheet at the
+// bottom that is dragged by its handle: a glance, half, all of it, or away.
+import type { ComponentType } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { signal } from "@preact/signals";
 import { TwinPanel } from "~/views/twin/panel";
 import { words } from "~/words/en";
 import { pref } from "./prefs";
@@ -7,11 +11,86 @@ import { select, selected } from "./route";
 
 export const inspectorOpen = pref("inspector", true);
 
+export type PanelOf = ComponentType<{ id: string; close: () => void }>;
+/** A view may show the selected twin in its own way, as long as it is there. */
+export const ownPanel = signal<{ of: PanelOf } | null>(null);
+
+const narrow = matchMedia("(max-width: 640px)");
+const isNarrow = signal(narrow.matches);
+narrow.addEventListener("change", () => (isNarrow.value = narrow.matches));
+
+const GLANCE = 118; // pixels: name, model and tabs
+const STOPS = [GLANCE, 0.5, 1] as const; // pixels, or part of the canvas
+const AWAY = 70; // pulled below this it closes
+const sheet = signal<0 | 1 | 2>(0);
+
+const heightOf = (stop: number, whole: number) => (STOPS[stop]! > 1 ? STOPS[stop]! : STOPS[stop]! * whole);
+
+function Handle({ box }: { box: { current: HTMLElement | null } }) {
+  const drag = useRef<{ y: number; h: number } | null>(null);
+  const [height, set] = useState<number | null>(null);
+  const whole = () => (document.getElementById("canvas")?.clientHeight ?? innerHeight) - 8;
+  useEffect(() => {
+    box.current!.style.height = `${height ?? heightOf(sheet.value, whole())}px`;
+  }, [height, sheet.value]);
+  const end = () => {
+    const h = height;
+    drag.current = null;
+    set(null);
+    if (h === null) return;
+    if (h < AWAY) {
+      select("");
+      return;
+    }
+    const far = STOPS.map((_, i) => Math.abs(heightOf(i, whole()) - h));
+    sheet.value = far.indexOf(Math.min(...far)) as 0 | 1 | 2;
+  };
+  const step = (by: number) => {
+    if (sheet.value + by < 0) select("");
+    else sheet.value = Math.min(2, sheet.value + by) as 0 | 1 | 2;
+  };
+  return (
+    <button
+      type="button"
+      class="sheet-handle"
+      aria-label={words.inspector.resize}
+      aria-expanded={sheet.value > 0}
+      onPointerDown={(e) => {
+        e.currentTarget.setPointerCapture(e.pointerId);
+        drag.current = { y: e.clientY, h: box.current!.offsetHeight };
+      }}
+      onPointerMove={(e) => {
+        const d = drag.current;
+        if (d && (height !== null || Math.abs(e.clientY - d.y) > 4))
+          set(Math.max(40, Math.min(whole(), d.h + d.y - e.clientY)));
+      }}
+      onPointerUp={end}
+      onPointerCancel={end}
+      onClick={(e) => {
+        // A tap: up, and from the top back to a glance. What ended a drag is none.
+        if (e.detail === 0 || height === null) sheet.value = ((sheet.value + 1) % 3) as 0 | 1 | 2;
+      }}
+      onKeyDown={(e) => {
+        if (e.key !== "ArrowUp" && e.key !== "ArrowDown") return;
+        e.preventDefault();
+        step(e.key === "ArrowUp" ? 1 : -1);
+      }}
+    />
+  );
+}
+
 export function Inspector() {
   const id = selected.value;
+  const Panel = ownPanel.value?.of ?? TwinPanel;
+  const box = useRef<HTMLElement>(null);
+  const small = isNarrow.value;
+  useEffect(() => {
+    if (!small && box.current) box.current.style.height = "";
+  }, [small]);
   return (
-    <aside class="inspector" aria-label={words.inspector.title}>
-      <TwinPanel key={id} id={id} close={() => select("")} />
+    <aside class="inspector" ref={box} aria-label={words.inspector.title}>
+      {small && <Handle box={box} />}
+      <Panel key={id} id={id} close={() => select("")} />
     </aside>
   );
 }

@@ -8,6 +8,7 @@ import { modelName } from "~/api/models";
 import { worlds } from "~/api/worlds";
 import { Icon } from "~/ui/basic";
 import { views } from "~/views";
+import { compareCommands } from "~/views/compare/ways";
 import { words } from "~/words/en";
 import { go, select } from "./route";
 
@@ -51,6 +52,7 @@ function fixed(): Command[] {
       icon: Globe,
       run: () => go({ world: w.name, at: "" }),
     })),
+    ...compareCommands(),
     ...extra.value,
   ];
 }
@@ -63,6 +65,8 @@ function fits(c: Command, q: string): boolean {
     .every((w) => text.includes(w));
 }
 
+const ROWS_MAX = 30; // who does not find it among these types on
+
 function listOf(text: string): Command[] {
   const twins = search(text, 12).map((e) => ({
     id: "twin:" + e.id,
@@ -72,7 +76,7 @@ function listOf(text: string): Command[] {
     run: () => select(e.id),
   }));
   const rest = fixed().filter((c) => !text || fits(c, text));
-  return text ? [...twins, ...rest] : rest;
+  return (text ? [...twins, ...rest] : rest).slice(0, ROWS_MAX);
 }
 
 export function Palette() {

@@ -6,6 +6,7 @@
 //   #/live@2026-11-23T04:00:00Z/overview            as it was then
 //   #/night-shift/whatif                            a scenario
 import { computed, effect, signal } from "@preact/signals";
+import { pane, tellParent } from "./pane";
 
 export interface Route {
   view: string;
@@ -18,16 +19,26 @@ export type WorldKind = "live" | "past" | "scenario";
 
 const HOME = "overview";
 
+/** What was cut on the way here says what it still says. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 export function parseRoute(hash: string): Route {
   const [path = "", query = ""] = hash.replace(/^#?\/?/, "").split("?", 2);
-  const [where = "", view = ""] = path.split("/").map(decodeURIComponent);
+  const [where = "", view = ""] = path.split("/").map(decoded);
   const cut = where.indexOf("@");
   const params: Record<string, string> = {};
   for (const [k, v] of new URLSearchParams(query)) params[k] = v;
+  const at = cut < 0 ? "" : where.slice(cut + 1);
   return {
     view: view || HOME,
     world: (cut < 0 ? where : where.slice(0, cut)) || "live",
-    at: cut < 0 ? "" : where.slice(cut + 1),
+    at: Number.isNaN(Date.parse(at)) ? "" : at, // what is no time is no instant
     params,
   };
 }
@@ -42,9 +53,15 @@ export function printRoute(r: Route): string {
 
 export const route = signal<Route>(parseRoute(location.hash));
 
-window.addEventListener("hashchange", () => {
-  route.value = parseRoute(location.hash);
-});
+let known = location.hash;
+
+/** What the address says now: a step that is taken before its event came must not undo it. */
+function readAddress(): void {
+  if (location.hash === known) return;
+  known = location.hash;
+  route.value = parseRoute(known);
+}
+window.addEventListener("hashchange", readAddress);
 
 export interface Step {
   view?: string;
@@ -69,12 +86,20 @@ export function hrefOf(step: Step): string {
   return printRoute({ view: step.view ?? now.view, world, at, params });
 }
 
-export function go(step: Step): void {
-  const hash = hrefOf(step);
+/** To an address "#/...". A pane leaves the history to the page around it. */
+export function visit(hash: string, replace = false): void {
   if (hash === location.hash) return;
-  if (step.replace) history.replaceState(null, "", hash);
+  if (replace || pane) history.replaceState(null, "", hash);
   else history.pushState(null, "", hash);
+  known = location.hash;
+  const { world, at } = route.peek();
   route.value = parseRoute(hash);
+  if (pane) tellParent({ hash, push: !replace, elsewhere: route.peek().world !== world || route.peek().at !== at });
+}
+
+export function go(step: Step): void {
+  readAddress();
+  visit(hrefOf(step), step.replace);
 }
 
 export const view = computed(() => route.value.view);
@@ -92,6 +117,10 @@ export function select(twin: string): void {
   go({ params: { sel: twin || null } });
 }
 
+/** Of a world that is not there: never was, or was discarded. Whoever reads the list of worlds says so. */
+export const missing = signal<{ name: string; had: boolean } | null>(null);
+export const isMissing = computed(() => missing.value !== null && missing.value.name === route.value.world);
+
 effect(() => {
-  document.documentElement.dataset.world = kind.value;
+  document.documentElement.dataset.world = isMissing.value ? "missing" : kind.value;
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keys that work everywhere but where one types. "g o": one after the other, within a second.
 import { signal } from "@preact/signals";
-import { undo } from "~/ui/toast";
+import { redo, undo } from "~/ui/toast";
 import { views } from "~/views";
 import { words } from "~/words/en";
 import { paletteOpen } from "./palette";
@@ -12,6 +12,7 @@ export interface Shortcut {
   keys: string; // "Ctrl+k", "?", "g o", " "
   title: string;
   run: () => void;
+  when?: () => boolean; // else the key is somebody else's
 }
 
 const WAIT_MS = 1000;
@@ -28,6 +29,7 @@ const general: readonly Shortcut[] = [
   { keys: "/", title: words.search, run: () => (paletteOpen.value = true) },
   { keys: "?", title: words.shortcuts, run: () => (helpOpen.value = !helpOpen.value) },
   { keys: "Ctrl+z", title: words.undo, run: () => void undo() },
+  { keys: "Ctrl+y", title: words.undoing.redo, run: () => void redo() },
   { keys: "Escape", title: words.inspector.close, run: () => selected.peek() && select("") },
 ];
 
@@ -46,12 +48,15 @@ let firstAt = 0;
 function onKey(e: KeyboardEvent): void {
   if (e.defaultPrevented || e.altKey) return;
   const mod = e.ctrlKey || e.metaKey;
-  const one = (mod ? "Ctrl+" : "") + (e.key.length === 1 ? (mod ? e.key.toLowerCase() : e.key) : e.key);
+  const plain = (mod ? "Ctrl+" : "") + (e.key.length === 1 ? (mod ? e.key.toLowerCase() : e.key) : e.key);
+  const one = plain === "Ctrl+z" && e.shiftKey ? "Ctrl+y" : plain; // both are "redo" to somebody
   if (typing(e.target) && one !== "Ctrl+k") return;
-  if (document.querySelector("dialog[open]") && !mod) return;
+  if (document.querySelector("dialog[open], .popover") && !mod) return;
   if (e.target instanceof HTMLButtonElement && (e.key === " " || e.key === "Enter")) return;
   const two = performance.now() - firstAt < WAIT_MS && first ? `${first} ${one}` : "";
-  const list = shortcuts().reverse();
+  const list = shortcuts()
+    .reverse()
+    .filter((s) => s.when?.() ?? true);
   const hit = (two && list.find((s) => s.keys === two)) || list.find((s) => s.keys === one);
   first = hit ? "" : one;
   firstAt = performance.now();

@@ -267,6 +267,8 @@ export function Menu(p: {
     };
     document.addEventListener("pointerdown", away);
     document.addEventListener("keydown", key);
+    const wide = box.current!.offsetWidth;
+    if (at.left + wide > innerWidth - 8) box.current!.style.left = `${Math.max(8, innerWidth - 8 - wide)}px`;
     box.current?.querySelector<HTMLElement>("input,button,a")?.focus();
     return () => {
       document.removeEventListener("pointerdown", away);

@@ -1,244 +1,153 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time series with uPlot: brush to zoom, double click back, wheel around the pointer, gaps as gaps, bands for forecasts
-// and means, one cursor over all charts of a page.
-import uPlot from "uplot";
-import "uplot/dist/uPlot.min.css";
-import { useEffect, useRef } from "preact/hooks";
+// Courses over time. Brush to zoom, double click back, Ctrl and the wheel around the pointer, two fingers, keys; one
+// cursor over all charts of a page; gaps as gaps, bands for forecasts and for what lay between two points. A third unit
+// gets a plot of its own below. Everything in it can be taken out: as a picture, and as values.
+import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { ZoomOut } from "lucide-preact";
+import { words } from "~/words/en";
 import * as format from "~/format";
-import { isDark } from "~/app/prefs";
+import { IconButton } from "./basic";
+import { csvOf } from "./chart/csv";
+import "./chart/chart.css";
+import { Legend, type Reading } from "./chart/legend";
+import { ExportMenu } from "./chart/menu";
+import { fanLine, panels, type Fan, type Limit, type Line, type Mark } from "./chart/model";
+import { Panel } from "./chart/panel";
+import { svgOf } from "./chart/svg";
+import { zoneName } from "./chart/ticks";
 
-export interface Line {
-  label: string;
-  unit: string;
-  time: number[]; // seconds since 1970, ascending
-  value: (number | null)[];
-  low?: (number | null)[]; // of a band
-  high?: (number | null)[];
-  colour?: string; // CSS, "var(--c3)"
-  dash?: boolean;
-  step?: boolean; // stands until the next value
-}
+export type { Band, Fan, Limit, Line, Mark } from "./chart/model";
 
-export interface Mark {
-  time: number;
-  label: string;
-  colour?: string;
-}
+const NOTHING: readonly never[] = [];
+const SETTLED_MS = 250; // after the last turn of the wheel the range is told on
+const PICTURE_WIDTH = 960;
 
 interface Props {
   lines: readonly Line[];
-  height?: number;
-  from?: number;
+  fan?: Fan | readonly Fan[];
+  height?: number; // of a plot
+  from?: number; // seconds; without both: all there is
   to?: number;
   marks?: readonly Mark[];
-  limits?: readonly { value: number; label: string }[];
-  zoom?: (from: number, to: number) => void; // seconds
-  label: string; // for those who do not see it
-  sync?: string;
+  limits?: readonly Limit[];
+  zoom?: (from: number, to: number) => void; // told when somebody looks closer; without it the chart keeps it itself
+  reset?: () => void; // back from there
+  label: string; // for those who do not see it, and for files
+  title?: ComponentChildren; // what it says, above it
+  heading?: string; // the same as a text, for pictures
+  actions?: ComponentChildren;
+  sync?: string; // charts with one cursor
+  loading?: boolean;
 }
 
-const css = (name: string): string => {
-  const m = /^var\((--[\w-]+)\)$/.exec(name);
-  return m ? getComputedStyle(document.documentElement).getPropertyValue(m[1]!).trim() : name;
-};
-
-/** Columns of one time axis for all lines. */
-export function align(lines: readonly Line[]): uPlot.AlignedData {
-  const tables: uPlot.AlignedData[] = lines.map((l) => {
-    const columns: (number | null)[][] = [l.value];
-    if (l.low && l.high) columns.push(l.low, l.high);
-    return [l.time, ...columns] as uPlot.AlignedData;
-  });
-  return tables.length === 1 ? tables[0]! : uPlot.join(tables);
-}
-
-function seriesOf(lines: readonly Line[]): { series: uPlot.Series[]; bands: uPlot.Band[] } {
-  const series: uPlot.Series[] = [{}];
-  const bands: uPlot.Band[] = [];
-  lines.forEach((l, i) => {
-    const colour = css(l.colour ?? `var(--c${i % 8})`);
-    series.push({
-      label: l.label,
-      scale: l.unit || "y",
-      stroke: colour,
-      width: 1.5,
-      dash: l.dash ? [5, 4] : undefined,
-      paths: l.step ? uPlot.paths.stepped!({ align: 1 }) : undefined,
-      points: { show: l.time.length < 3 },
-      value: (_, v) => (v === null || v === undefined ? "–" : format.amount(v, l.unit, 4)),
-    });
-    if (l.low && l.high) {
-      const at = series.length;
-      for (const label of ["low", "high"])
-        series.push({
-          label: `${l.label} ${label}`,
-          scale: l.unit || "y",
-          stroke: "transparent",
-          points: { show: false },
-        });
-      bands.push({ series: [at + 1, at], fill: `color-mix(in oklab, ${colour} 18%, transparent)` });
-    }
-  });
-  return { series, bands };
-}
-
-function axesOf(lines: readonly Line[]): uPlot.Axis[] {
-  const text = css("var(--n7)");
-  const grid = css("var(--n3)");
-  const font = "12px Inter Variable, system-ui";
-  const units = [...new Set(lines.map((l) => l.unit || "y"))].slice(0, 2);
-  const base = { stroke: text, font, ticks: { stroke: grid, width: 1 }, grid: { stroke: grid, width: 1 } };
-  return [
-    { ...base, space: 70, values: timeTicks },
-    ...units.map((u, i) => ({
-      ...base,
-      scale: u,
-      side: i === 0 ? 3 : 1,
-      grid: { ...base.grid, show: i === 0 },
-      size: 56,
-      label: u === "y" ? undefined : format.unitSymbol(u),
-      labelSize: u === "y" ? 0 : 16,
-      labelFont: font,
-      values: (_: uPlot, ticks: number[]) => ticks.map(format.compact),
-    })),
-  ];
-}
-
-function timeTicks(_: uPlot, ticks: number[]): string[] {
-  const span = (ticks[ticks.length - 1] ?? 0) - (ticks[0] ?? 0);
-  let day = "";
-  return ticks.map((t) => {
-    const d = new Date(t * 1000);
-    const date = d.toLocaleDateString(undefined, { day: "numeric", month: "short" });
-    const clock = d.toLocaleTimeString(undefined, {
-      hour: "2-digit",
-      minute: "2-digit",
-      second: span < 120 ? "2-digit" : undefined,
-      hour12: false,
-    });
-    const text =
-      span > 2 * 86400 && d.getHours() + d.getMinutes() === 0 ? date : date !== day ? `${clock}\n${date}` : clock;
-    day = date;
-    return text;
-  });
-}
-
-function overlays(marks: readonly Mark[], limits: Props["limits"]): uPlot.Plugin {
-  return {
-    hooks: {
-      draw: (u) => {
-        const { ctx, bbox } = u;
-        ctx.save();
-        ctx.lineWidth = devicePixelRatio;
-        ctx.font = `${11 * devicePixelRatio}px Inter Variable, system-ui`;
-        for (const m of marks) {
-          const x = u.valToPos(m.time, "x", true);
-          if (x < bbox.left || x > bbox.left + bbox.width) continue;
-          ctx.strokeStyle = ctx.fillStyle = css(m.colour ?? "var(--n6)");
-          ctx.beginPath();
-          ctx.moveTo(x, bbox.top);
-          ctx.lineTo(x, bbox.top + bbox.height);
-          ctx.stroke();
-          ctx.fillText(m.label, x + 4 * devicePixelRatio, bbox.top + 12 * devicePixelRatio);
-        }
-        const scale = u.series[1]?.scale ?? "y";
-        for (const l of limits ?? []) {
-          const y = u.valToPos(l.value, scale, true);
-          if (y < bbox.top || y > bbox.top + bbox.height) continue;
-          ctx.strokeStyle = ctx.fillStyle = css("var(--bad)");
-          ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
-          ctx.beginPath();
-          ctx.moveTo(bbox.left, y);
-          ctx.lineTo(bbox.left + bbox.width, y);
-          ctx.stroke();
-          ctx.setLineDash([]);
-          ctx.fillText(l.label, bbox.left + 4 * devicePixelRatio, y - 4 * devicePixelRatio);
-        }
-        ctx.restore();
-      },
-    },
-  };
-}
-
-function wheelZoom(zoom: Props["zoom"]): uPlot.Plugin {
-  return {
-    hooks: {
-      ready: (u) => {
-        u.over.addEventListener(
-          "wheel",
-          (e) => {
-            if (!e.ctrlKey && Math.abs(e.deltaY) <= Math.abs(e.deltaX)) return;
-            e.preventDefault();
-            const { min, max } = u.scales.x!;
-            if (min == null || max == null) return;
-            const at = u.posToVal(e.offsetX, "x");
-            const k = e.deltaY < 0 ? 0.8 : 1.25;
-            const from = at - (at - min) * k;
-            const to = at + (max - at) * k;
-            u.setScale("x", { min: from, max: to });
-            zoom?.(from, to);
-          },
-          { passive: false },
-        );
-      },
-    },
-  };
+/** The span as people say it, with the zone of its clock. */
+function spanText(from: number, to: number): string {
+  const zone = zoneName(to);
+  const a = new Date(from * 1000);
+  const b = new Date(to * 1000);
+  const end = a.toDateString() === b.toDateString() ? format.clock(b) : `${format.day(b)} ${format.clock(b)}`;
+  return `${format.day(a)} ${format.clock(a)} – ${end} (${zone})`;
 }
 
 export function Chart(p: Props) {
-  const box = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot | null>(null);
-  const height = p.height ?? 220;
-  const dark = isDark();
-  // What makes another chart of it; data alone is set into the one that is there.
-  const form = JSON.stringify([
-    p.lines.map((l) => [l.label, l.unit, l.colour, l.dash, l.step, !!l.low]),
-    dark,
-    height,
-    p.marks,
-    p.limits,
-    p.sync,
-  ]);
-  useEffect(() => {
-    const el = box.current!;
-    const { series, bands } = seriesOf(p.lines);
-    const u = new uPlot(
-      {
-        width: el.clientWidth || 400,
-        height,
-        series,
-        bands,
-        axes: axesOf(p.lines),
-        scales: { x: { time: true } },
-        legend: { live: true },
-        cursor: { drag: { x: true, y: false }, sync: p.sync ? { key: p.sync } : undefined, points: { size: 7 } },
-        plugins: [overlays(p.marks ?? [], p.limits), wheelZoom(p.zoom)],
-        hooks: {
-          setSelect: [
-            (v) => {
-              if (v.select.width < 4) return;
-              p.zoom?.(v.posToVal(v.select.left, "x"), v.posToVal(v.select.left + v.select.width, "x"));
-            },
-          ],
-        },
-      },
-      align(p.lines),
-      el,
-    );
-    plot.current = u;
-    const size = new ResizeObserver(() => u.setSize({ width: el.clientWidth, height }));
-    size.observe(el);
-    return () => {
-      size.disconnect();
-      u.destroy();
-      plot.current = null;
-    };
-  }, [form]);
-  useEffect(() => {
-    const u = plot.current;
-    if (!u) return;
-    u.setData(align(p.lines), true);
-    if (p.from !== undefined && p.to !== undefined) u.setScale("x", { min: p.from, max: p.to });
-  }, [p.lines, p.from, p.to]);
-  return <div ref={box} class="chart" role="img" aria-label={p.label} />;
+  const { fan } = p;
+  const lines = useMemo<readonly Line[]>(
+    () => (fan ? [...(Array.isArray(fan) ? fan : [fan]).map(fanLine), ...p.lines] : p.lines),
+    [p.lines, fan],
+  );
+  const [hidden, hide] = useState<ReadonlySet<string>>(new Set());
+  const [closer, look] = useState<[number, number] | null>(null);
+  const reading = useSignal<Reading | null>(null);
+  const [spoken, speak] = useState("");
+  const timer = useRef(0);
+  const shown = useMemo(() => lines.filter((l) => !hidden.has(l.label)), [lines, hidden]);
+  const parts = useMemo(() => panels(shown), [shown]);
+  // Whoever holds the range has taken it over.
+  useEffect(() => look(null), [p.from, p.to]);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const all: [number, number] | null = useMemo(() => {
+    if (p.from !== undefined && p.to !== undefined) return [p.from, p.to];
+    const times = lines.flatMap((l) => (l.time.length ? [l.time[0]!, l.time[l.time.length - 1]!] : []));
+    return times.length ? [Math.min(...times), Math.max(...times)] : null;
+  }, [lines, p.from, p.to]);
+  const range = closer ?? all;
+  const set = (from: number, to: number) => {
+    look([from, to]);
+    clearTimeout(timer.current);
+    if (p.zoom) timer.current = window.setTimeout(() => p.zoom!(from, to), SETTLED_MS);
+  };
+  const back = () => {
+    clearTimeout(timer.current);
+    look(null);
+    p.reset?.();
+  };
+  const toggle = (label: string) => {
+    const next = new Set(hidden);
+    if (!next.delete(label)) next.add(label);
+    if (next.size < lines.length) hide(next);
+  };
+  const heading = p.heading ?? (typeof p.title === "string" ? p.title : p.label);
+  const svg = (dark: boolean) =>
+    svgOf({
+      title: heading,
+      subtitle: range ? spanText(...range) : "",
+      lines: shown,
+      limits: p.limits,
+      marks: p.marks,
+      from: range?.[0] ?? 0,
+      to: range?.[1] ?? 1,
+      width: PICTURE_WIDTH,
+      height: Math.max(220, p.height ?? 0),
+      dark,
+    });
+  const csv = () => csvOf(shown, format.unitSymbol, words.chart.csv, range?.[0], range?.[1]);
+  return (
+    <figure class="chart-box" aria-busy={p.loading || undefined}>
+      <figcaption class="chart-head">
+        <div class="grow">
+          {p.title && <div class="chart-title">{p.title}</div>}
+          <Legend lines={lines} hidden={hidden} toggle={toggle} reading={reading} />
+        </div>
+        {p.actions}
+        {closer && !p.zoom && <IconButton name={words.chart.whole} icon={ZoomOut} onClick={back} />}
+        <ExportMenu name={heading} svg={svg} csv={csv} />
+      </figcaption>
+      {parts.map((some) => (
+        <Panel
+          key={some.map((l) => l.unit).join()}
+          lines={some}
+          index={(l) => lines.indexOf(l)}
+          limits={limitsOf(p.limits, some, parts[0]!)}
+          marks={p.marks ?? NOTHING}
+          range={range}
+          height={p.height ?? 220}
+          wide={units(some) === 1 && parts.some((o) => units(o) === 2)}
+          label={p.label}
+          sync={p.sync ?? "page"}
+          set={set}
+          back={back}
+          read={(r) => (reading.value = r ? { ...r, rows: merged(reading.peek(), r) } : null)}
+          spoken={speak}
+        />
+      ))}
+      <div class="unseen" aria-live="polite">
+        {spoken}
+      </div>
+    </figure>
+  );
+}
+
+/** Plots of one chart read at one instant: what each says is kept beside the others'. */
+function merged(before: Reading | null, r: Reading): Map<string, number> {
+  if (!before || Math.abs(before.time - r.time) > 1e9) return r.rows;
+  return new Map([...before.rows, ...r.rows]);
+}
+
+const units = (lines: readonly Line[]) => new Set(lines.map((l) => l.unit)).size;
+
+function limitsOf(all: readonly Limit[] | undefined, some: readonly Line[], first: readonly Line[]): readonly Limit[] {
+  if (!all?.length) return NOTHING;
+  return all.filter((l) => (l.unit === undefined ? some === first : some.some((x) => (x.unit || "") === l.unit)));
 }

@@ -61,3 +61,21 @@ export function scaleOf(values: readonly (Value | undefined)[], dark: boolean): 
     categories: names.slice(0, 8).map((name) => ({ name, colour: colours.get(name)! })),
   };
 }
+
+/** Less is blue, more is orange, nothing is the paper's own grey: parts of -1 to 1. */
+const LESS = { light: "#1769aa", dark: "#5db4ee" };
+const MORE = { light: "#c2540a", dark: "#f59a4a" };
+const ZERO = { light: "#d5dade", dark: "#3d464b" };
+
+export function diverging(part: number, dark: boolean): string {
+  const look = dark ? "dark" : "light";
+  const t = Math.min(1, Math.abs(part));
+  // What differs at all is told from what does not.
+  return part === 0 ? ZERO[look] : mix(ZERO[look], (part < 0 ? LESS : MORE)[look], 0.3 + 0.7 * t);
+}
+
+/** Whether things differ at all. */
+export const DIFFERS = {
+  light: { changed: "#c2317f", onlyA: "#0072b2", onlyB: "#c2540a", same: "#c3cacf", unknown: "#e3e7ea" },
+  dark: { changed: "#ff6fb5", onlyA: "#4aa8e0", onlyB: "#f28a3c", same: "#4a5459", unknown: "#2b3236" },
+};

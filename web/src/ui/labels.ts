@@ -9,6 +9,7 @@ export interface Label {
   h: number;
   rank: number; // larger goes first
   over?: boolean; // centred above only
+  must?: boolean; // rather over marks than not at all
 }
 
 export interface Box {
@@ -59,14 +60,17 @@ function sides(l: Label): Box[] {
 export function fit(labels: readonly Label[], marks: readonly Box[], width: number, height: number): (Box | null)[] {
   const out: (Box | null)[] = labels.map(() => null);
   const taken = new Taken();
+  const texts = new Taken();
   for (const m of marks) taken.put(m);
   const order = labels.map((_, i) => i).sort((a, b) => labels[b]!.rank - labels[a]!.rank || a - b);
   for (const i of order) {
     const l = labels[i]!;
     if (l.x < -40 || l.y < -40 || l.x > width + 40 || l.y > height + 40) continue;
-    const box = sides(l).find((b) => b.x >= 2 && b.x + b.w <= width - 2 && !taken.hit(b));
+    const within = sides(l).filter((b) => b.x >= 2 && b.x + b.w <= width - 2);
+    const box = within.find((b) => !taken.hit(b)) ?? (l.must ? within.find((b) => !texts.hit(b)) : undefined);
     if (!box) continue;
     taken.put(box);
+    texts.put(box);
     out[i] = box;
   }
   return out;

@@ -7,6 +7,7 @@ import {
   Boxes,
   Cable,
   ChartNetwork,
+  Columns2,
   GitFork,
   LayoutDashboard,
   Map,
@@ -35,6 +36,7 @@ export const views: readonly View[] = [
   { id: "scene", title: words.views.scene, icon: Box, key: "3", load: () => import("./scene") },
   { id: "twin", title: words.views.twins, icon: Boxes, key: "t", load: () => import("./twin") },
   { id: "whatif", title: words.views.whatif, icon: GitFork, key: "w", load: () => import("./whatif") },
+  { id: "compare", title: words.views.compare, icon: Columns2, key: "v", load: () => import("./compare") },
   {
     id: "decisions",
     title: words.views.decisions,

@@ -18,6 +18,8 @@ export interface Found {
   token: string | null;
   ms: number;
   busy: boolean;
+  stopped?: boolean; // by whom asked
+  since?: number; // when it was asked, while it is under way
   error?: unknown;
   mistakes: Mistake[];
 }
@@ -36,8 +38,8 @@ export function useAnswer(query: string, world: string, explain: boolean, again:
     abort.current?.abort();
     const mine = (abort.current = new AbortController());
     if (!query.trim()) return set(EMPTY);
-    set((f) => ({ ...(f.query === query ? f : { ...EMPTY, query }), busy: true }));
     const begin = performance.now();
+    set((f) => ({ ...(f.query === query ? f : { ...EMPTY, query }), busy: true, stopped: false, since: begin }));
     ask({ world, query, explain, signal: mine.signal }).then(
       (a) =>
         set({
@@ -58,9 +60,10 @@ export function useAnswer(query: string, world: string, explain: boolean, again:
 
   /** One page more, or all of them. */
   const more = async (everything: boolean) => {
+    if (abort.current?.signal.aborted) abort.current = new AbortController();
     const signal = abort.current?.signal;
     let { token, rows } = found;
-    set((f) => ({ ...f, busy: true }));
+    set((f) => ({ ...f, busy: true, stopped: false, since: performance.now() }));
     try {
       while (token && rows.length < MOST) {
         const a: Answer = await ask({ world, query, token, signal });
@@ -75,7 +78,12 @@ export function useAnswer(query: string, world: string, explain: boolean, again:
       if (!signal?.aborted) set((f) => ({ ...f, busy: false, error: new Error(wordsOf(e)) }));
     }
   };
-  return { found, more };
+  /** What came stays; the server ends the question when nobody waits for it. */
+  const stop = () => {
+    abort.current?.abort();
+    set((f) => ({ ...f, busy: false, stopped: true }));
+  };
+  return { found, more, stop };
 }
 
 const cell = (v: unknown): string => {

@@ -1,120 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ask: a question in the query language, its mistakes under the word, its rows as table, chart, selection or plan.
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { Bookmark, ChartNetwork, Copy, Play, Route } from "lucide-preact";
+import { ChartNetwork, Play, Route, Square } from "lucide-preact";
+import { ApiError } from "~/api/client";
 import { models } from "~/api/models";
-import { go, hrefOf, route, worldName } from "~/app/route";
+import { go, route, worldName } from "~/app/route";
 import { useCommands } from "~/app/palette";
-import { Button, Card, Empty, Field, Menu, Skeleton, Tabs, Wrong } from "~/ui/basic";
+import { Button, Card, Empty, Skeleton, Tabs, Wrong } from "~/ui/basic";
 import { CodeEditor } from "~/ui/code";
-import { tell, tellError } from "~/ui/toast";
 import { words } from "~/words/en";
 import * as format from "~/format";
-import { csvOf, MOST, useAnswer, type Found } from "./answer";
+import { MOST, useAnswer, type Found } from "./answer";
 import { complete } from "./complete";
 import { lex } from "./language";
 import { drawable, Picture } from "./picture";
 import { Plan } from "./plan";
-import { keep, remember } from "./saved";
+import { Export, graphOf, Save } from "./keep";
+import { remember } from "./saved";
 import { Examples, Side } from "./side";
 import { ResultTable } from "./table";
-import { shownColumns, twinsIn, type Shown } from "./units";
+import { shownColumns } from "./units";
 import "./ask.css";
 
 type As = "table" | "chart" | "plan";
-const ON_GRAPH = 500; // twins that an address can carry
-
-async function copy(text: string): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(text);
-    tell(words.copied);
-  } catch (e) {
-    tellError(e);
-  }
-}
-
-function Save({ query }: { query: string }) {
-  const [name, set] = useState("");
-  return (
-    <Menu
-      label={words.ask.save}
-      button={(open) => (
-        <Button icon={Bookmark} onClick={open} disabled={!query.trim()}>
-          {words.ask.save}
-        </Button>
-      )}
-    >
-      {(close) => (
-        <form
-          class="column ask-save"
-          onSubmit={(e) => {
-            e.preventDefault();
-            keep(name.trim(), query);
-            tell(words.ask.isSaved(name.trim()));
-            close();
-          }}
-        >
-          <Field label={words.ask.name} for="ask-name" help={words.ask.saveHelp}>
-            <input
-              id="ask-name"
-              class="input"
-              required
-              maxLength={60}
-              value={name}
-              onInput={(e) => set(e.currentTarget.value)}
-            />
-          </Field>
-          <Button look="primary" type="submit" icon={Bookmark}>
-            {words.ask.keep}
-          </Button>
-        </form>
-      )}
-    </Menu>
-  );
-}
-
-function CopyMenu({ rows, columns }: { rows: Found["rows"]; columns: readonly Shown[] }) {
-  return (
-    <Menu
-      label={words.copy}
-      button={(open) => (
-        <Button icon={Copy} onClick={open}>
-          {words.copy}
-        </Button>
-      )}
-    >
-      {(close) => (
-        <>
-          <button type="button" class="menu-item" onClick={() => (close(), void copy(csvOf(rows, columns)))}>
-            {words.ask.asCsv}
-          </button>
-          <button type="button" class="menu-item" onClick={() => (close(), void copy(JSON.stringify(rows, null, 2)))}>
-            {words.ask.asJson}
-          </button>
-          <button type="button" class="menu-item" onClick={() => (close(), void copy(location.href))}>
-            {words.ask.link}
-          </button>
-        </>
-      )}
-    </Menu>
-  );
-}
-
-function onGraph(rows: Found["rows"], columns: readonly Shown[]): string | null {
-  const ids = [...new Set(rows.flatMap((r) => columns.flatMap((c) => twinsIn(r, c))))].slice(0, ON_GRAPH);
-  if (!ids.length) return null;
-  const list = ids.map((id) => `'${id.replaceAll(/['\\]/g, "\\$&")}'`).join(", ");
-  return hrefOf({ view: "graph", params: { where: `$dtId IN [${list}]` } });
-}
 
 function Result({ found, more, as }: { found: Found; more: (all: boolean) => Promise<void>; as: As }) {
   const columns = useMemo(
     () => shownColumns(found.columns, found.rows, found.query),
     [found.columns, found.rows, found.query, models.value], // units come with the models
   );
-  const graph = useMemo(() => onGraph(found.rows, columns), [found.rows, columns]);
-  if (found.error && !found.rows.length) return found.mistakes.length ? null : <Wrong error={found.error} />;
+  const graph = useMemo(() => graphOf(found.query, found.rows, columns), [found.query, found.rows, columns]);
+  if (found.error && !found.rows.length) return found.mistakes.length ? null : <Refused error={found.error} />;
   if (found.busy && !found.rows.length && !found.plan) return <Skeleton lines={6} />;
+  if (found.stopped && !found.rows.length) return <div class="notice attention">{words.ask.stopped}</div>;
   const shown = as === "chart" && !drawable(columns) ? "table" : as;
   const n = found.rows.length;
   return (
@@ -135,13 +53,15 @@ function Result({ found, more, as }: { found: Found; more: (all: boolean) => Pro
           {!found.busy && words.ask.took(format.duration(found.ms))}
         </span>
         {n > 0 && graph && (
-          <a class="button" href={graph}>
+          <a class="button" href={graph.href} title={graph.about}>
             <ChartNetwork class="icon-svg" aria-hidden="true" />
             {words.ask.onGraph}
           </a>
         )}
-        {n > 0 && <CopyMenu rows={found.rows} columns={columns} />}
+        {n > 0 && <Export rows={found.rows} columns={columns} />}
       </header>
+      {found.error !== undefined && <Refused error={found.error} />}
+      {found.stopped && <div class="notice attention ask-notice">{words.ask.stopped}</div>}
       {found.notes.map((note) => (
         <div key={note} class="notice attention ask-notice">
           {note.charAt(0).toUpperCase() + note.slice(1)}
@@ -173,15 +93,53 @@ function Result({ found, more, as }: { found: Found; more: (all: boolean) => Pro
   );
 }
 
+/** What the server said, and what may be done about it. */
+function Refused({ error }: { error: unknown }) {
+  const e = error instanceof ApiError ? error : null;
+  const hint =
+    e?.code === "TimeoutError"
+      ? words.ask.tooLong
+      : e?.status === 429
+        ? words.ask.tooMuch
+        : e?.status === 503
+          ? words.ask.busy
+          : "";
+  return (
+    <div class="ask-notice">
+      <Wrong error={error} />
+      {hint && <p class="small ask-hint">{hint}</p>}
+    </div>
+  );
+}
+
+/** How long one waits already; after a while, and with a way out. */
+function Waiting({ since, stop }: { since: number; stop: () => void }) {
+  const [ms, set] = useState(0);
+  useEffect(() => {
+    const tick = () => set(performance.now() - since);
+    tick();
+    const timer = setInterval(tick, 500);
+    return () => clearInterval(timer);
+  }, [since]);
+  return (
+    <>
+      <Button icon={Square} onClick={stop}>
+        {words.ask.stop}
+      </Button>
+      {ms > 900 && <span class="small quiet num">{words.ask.asking(format.duration(ms))}</span>}
+    </>
+  );
+}
+
 export default function Ask() {
   const asked = route.value.params.q ?? "";
   const as = (route.value.params.as ?? "table") as As;
   const [text, setText] = useState(asked);
   const [again, setAgain] = useState(0);
   useEffect(() => setText(asked), [asked]);
-  const { found, more } = useAnswer(asked, worldName.value, as === "plan", again);
+  const { found, more, stop } = useAnswer(asked, worldName.value, as === "plan", again);
   useEffect(() => {
-    if (asked && found.query === asked && !found.busy && !found.error) remember(asked);
+    if (asked && found.query === asked && !found.busy && !found.error && !found.stopped) remember(asked);
   }, [found]);
   const run = (how?: As) => {
     const q = text.trim();
@@ -201,6 +159,7 @@ export default function Ask() {
     () => [{ id: "ask:run", title: words.ask.run, icon: Play, hint: words.views.ask, run: () => run() }],
     [text, asked],
   );
+  const refused = asked !== "" && found.error !== undefined && !found.rows.length;
   const mistakes = text === found.query ? found.mistakes : [];
   return (
     <div class="view page">
@@ -229,14 +188,18 @@ export default function Ask() {
             <Button icon={Route} onClick={() => run("plan")} disabled={!text.trim()}>
               {words.ask.explain}
             </Button>
-            <Save query={text} />
+            {found.busy ? <Waiting since={found.since ?? 0} stop={stop} /> : <Save query={text} />}
             <span class="grow" />
             <span class="small quiet ask-keys">
               <span class="key">Ctrl</span> <span class="key">Enter</span> {words.ask.runs} ·{" "}
               <span class="key">Ctrl</span> <span class="key">Space</span> {words.ask.completes}
             </span>
           </div>
-          {asked ? <Result found={found} more={more} as={as} /> : <Examples />}
+          {asked && <Result found={found} more={more} as={as} />}
+          {refused && !/^\s*select\b/i.test(asked) && (
+            <div class="notice attention ask-notice">{words.ask.language}</div>
+          )}
+          {(!asked || refused) && <Examples />}
         </div>
         <Side />
       </div>

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Queries that somebody keeps, those asked last, and examples that fit what is in the world.
+// Questions that somebody keeps, in this browser or on the server for everybody, and those asked last.
+import { signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { api } from "~/api/client";
+import { changeDoc, fileUrl, useFiles } from "~/api/files";
 import { pref } from "~/app/prefs";
-import { links } from "~/api/catalogue";
-import { models } from "~/api/models";
-import { words } from "~/words/en";
+import { tellError } from "~/ui/toast";
 
 export interface Saved {
   name: string;
@@ -14,6 +16,50 @@ const RECENT = 12;
 
 export const saved = pref<Saved[]>("ask.saved", []);
 export const recent = pref<string[]>("ask.recent", []);
+
+/** Those that the server keeps for everybody; null while they are not read. */
+export const shared = signal<readonly Saved[] | null>(null);
+const FILE = "questions.json";
+
+interface Kept {
+  questions: Saved[];
+}
+
+const sound = (d: Kept | undefined): Saved[] =>
+  (Array.isArray(d?.questions) ? d.questions : []).filter(
+    (q) => typeof q?.name === "string" && typeof q.query === "string",
+  );
+const named = (list: readonly Saved[]): Saved[] => [...list].sort((a, b) => a.name.localeCompare(b.name));
+
+/** Read when they are shown, and again when somebody changed them. */
+export function useShared(): readonly Saved[] | null {
+  const list = useFiles();
+  const stamp = list?.find((f) => f.name === FILE)?.updated;
+  useEffect(() => {
+    if (!list) return;
+    if (stamp === undefined) return void (shared.value = []);
+    const abort = new AbortController();
+    api.get<Kept>(fileUrl(FILE), { signal: abort.signal }).then(
+      (d) => (shared.value = named(sound(d))),
+      (e: unknown) => !abort.signal.aborted && tellError(e),
+    );
+    return () => abort.abort();
+  }, [list === null, stamp]);
+  return shared.value;
+}
+
+/** Onto what stands: others may save at the same time. `query` undefined takes it away. What it was before. */
+export async function share(name: string, query: string | undefined): Promise<string | undefined> {
+  let before: string | undefined;
+  const next = await changeDoc<Kept>(FILE, (d) => {
+    const list = sound(d);
+    before = list.find((q) => q.name === name)?.query;
+    const others = list.filter((q) => q.name !== name);
+    return { questions: named(query === undefined ? others : [...others, { name, query }]) };
+  });
+  shared.value = next.questions;
+  return before;
+}
 
 export function remember(query: string): void {
   recent.value = [query, ...recent.peek().filter((q) => q !== query)].slice(0, RECENT);
@@ -27,88 +73,4 @@ export function keep(name: string, query: string): void {
 
 export function forget(name: string): void {
   saved.value = saved.peek().filter((s) => s.name !== name);
-}
-
-export interface Example {
-  title: string;
-  about: string;
-  query: string;
-}
-
-interface Need extends Example {
-  properties?: string[];
-  links?: string[];
-}
-
-const w = words.ask.examples;
-const all: readonly Need[] = [
-  {
-    ...w.power,
-    query: "SELECT TOP(15) $dtId, power, state FROM DIGITALTWINS\nWHERE power > 1 ORDER BY power DESC",
-    properties: ["power", "state"],
-  },
-  {
-    ...w.states,
-    query:
-      "SELECT state, COUNT() AS machines, AVG(power) AS power FROM DIGITALTWINS\n" +
-      "WHERE IS_DEFINED(state) GROUP BY state ORDER BY machines DESC",
-    properties: ["power", "state"],
-  },
-  {
-    ...w.downstream,
-    query:
-      "SELECT DISTINCT down.$dtId, down.label FROM DIGITALTWINS\n" +
-      "MATCH (pump)-[:supplies*..10]->(down) WHERE pump.$dtId = 'pump-1'",
-    links: ["supplies"],
-  },
-  {
-    ...w.path,
-    query:
-      "SELECT path FROM DIGITALTWINS MATCH path = SHORTEST (a)-[*]->(b)\n" +
-      "WHERE a.$dtId = 'well-1' AND b.$dtId = 'line-1-filler'",
-    links: ["supplies", "contains"],
-  },
-  {
-    ...w.history,
-    query:
-      "SELECT $dtId, power FROM DIGITALTWINS WHERE power > 100\n" +
-      "HISTORY FROM NOW() - 10m STEP 10s FN avg FILL previous",
-    properties: ["power"],
-  },
-  {
-    ...w.stale,
-    query: "SELECT $dtId, state, AGE(power) AS age FROM DIGITALTWINS\nWHERE AGE(power) > 5m ORDER BY age DESC",
-    properties: ["power", "state"],
-  },
-  {
-    ...w.waiting,
-    query: "SELECT TOP(15) $dtId, label, waiting FROM DIGITALTWINS\nWHERE waiting > 0 ORDER BY waiting DESC",
-    properties: ["waiting"],
-  },
-  {
-    ...w.counts,
-    query:
-      "SELECT $metadata.$model AS model, COUNT() AS twins FROM DIGITALTWINS\n" +
-      "GROUP BY $metadata.$model ORDER BY twins DESC",
-  },
-  {
-    ...w.links,
-    query:
-      "SELECT $relationshipName AS name, COUNT() AS links FROM RELATIONSHIPS\n" +
-      "GROUP BY $relationshipName ORDER BY links DESC",
-  },
-  {
-    ...w.changed,
-    query: "SELECT TOP(20) $dtId, $metadata.$lastUpdateTime AS changed FROM DIGITALTWINS\n" + "ORDER BY changed DESC",
-  },
-];
-
-/** Those whose properties and relationships this world has. */
-export function examples(): Example[] {
-  const paths = new Set<string>();
-  for (const m of models.value.values()) for (const p of m.properties) paths.add(p.path);
-  return all.filter(
-    (e) =>
-      (e.properties ?? []).every((p) => paths.has(p)) && (e.links ?? []).every((n) => links.value.names.includes(n)),
-  );
 }

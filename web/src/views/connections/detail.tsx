@@ -10,7 +10,7 @@ import {
   type Connection,
   type Samples,
 } from "~/api/connections";
-import { go, route } from "~/app/route";
+import { go, isLive, route } from "~/app/route";
 import { Ago, Button, Card, Dialog, Empty, IconButton, Skeleton, Tabs, Wrong } from "~/ui/basic";
 import { CodeEditor } from "~/ui/code";
 import { jsonTokens } from "~/ui/json";
@@ -18,7 +18,7 @@ import { done, tell, tellError } from "~/ui/toast";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { kindOf } from "./fields";
-import { StateChip } from "./state";
+import { Advice, StateChip } from "./state";
 
 const w = words.connections;
 type Show = "messages" | "errors" | "text";
@@ -146,21 +146,19 @@ export function Detail({ c, rate, changed }: { c: Connection; rate?: number; cha
               {[c.description, kindOf(c.kind)?.title ?? c.kind, c.url].filter(Boolean).join(" · ")}
             </div>
           </div>
-          <div class="row">
-            <Button icon={paused ? Play : Pause} busy={busy} onClick={() => void pause(!paused)}>
-              {paused ? w.resume : w.pause}
-            </Button>
-            <Button icon={Pencil} onClick={() => go({ params: { edit: "1" } })}>
-              {w.edit}
-            </Button>
-            <IconButton name={w.deleteIt(c.name)} icon={Trash2} onClick={() => setDeleting(true)} />
-          </div>
+          {isLive.value && (
+            <div class="row">
+              <Button icon={paused ? Play : Pause} busy={busy} onClick={() => void pause(!paused)}>
+                {paused ? w.resume : w.pause}
+              </Button>
+              <Button icon={Pencil} onClick={() => go({ params: { edit: "1" } })}>
+                {w.edit}
+              </Button>
+              <IconButton name={w.deleteIt(c.name)} icon={Trash2} onClick={() => setDeleting(true)} />
+            </div>
+          )}
         </div>
-        {s.trouble && (
-          <div class="notice bad" role="status">
-            {s.trouble}
-          </div>
-        )}
+        <Advice trouble={s.trouble} />
         <div class="conn-tiles">
           {tiles.map(([title, n, bad]) => (
             <div key={title}>

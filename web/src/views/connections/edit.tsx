@@ -3,16 +3,17 @@
 import { useMemo, useState } from "preact/hooks";
 import { Save } from "lucide-preact";
 import { wordsOf } from "~/api/client";
-import { docOf, putConnection, type Connection, type Doc } from "~/api/connections";
+import { docOf, putConnection, type Connection, type Doc, type Endpoint } from "~/api/connections";
 import { go, hrefOf } from "~/app/route";
 import { Button, Card, Field, Icon, Tabs, Wrong } from "~/ui/basic";
 import { CodeEditor, type Mistake } from "~/ui/code";
 import { jsonPlaces, jsonTokens } from "~/ui/json";
 import { tell } from "~/ui/toast";
 import { words } from "~/words/en";
-import { kindOf, KINDS } from "./fields";
+import { kindOf, KINDS, type KindOf } from "./fields";
 import { Form, wrongOf } from "./form";
 import { Preview } from "./preview";
+import { Teach } from "./teach";
 
 const print = (d: Doc) => JSON.stringify(d, null, 2);
 
@@ -32,11 +33,11 @@ function mistakesOf(text: string, message: string): Mistake[] {
   return [found ? { ...found, message: wrong.message } : { from: 0, to: 1, message }];
 }
 
-export function Kinds() {
+export function Kinds({ of = KINDS, prefix = "" }: { of?: readonly KindOf[]; prefix?: string }) {
   return (
     <div class="conn-kinds">
-      {KINDS.map((k) => (
-        <a key={k.id} class="card conn-kind" href={hrefOf({ params: { new: k.id } })}>
+      {of.map((k) => (
+        <a key={k.id} class="card conn-kind" href={hrefOf({ params: { new: prefix + k.id } })}>
           <Icon of={k.icon} size={22} />
           <span class="strong">{k.title}</span>
           <span class="small quiet">{k.about}</span>
@@ -46,14 +47,38 @@ export function Kinds() {
   );
 }
 
-export function Edit({ kind: id, old, saved }: { kind: string; old?: Connection; saved: () => void }) {
-  const kind = kindOf(id);
+/** What is made or changed: a connection, or an endpoint. */
+export interface Way {
+  kindOf(id: string): KindOf | undefined;
+  put(name: string, doc: Doc, fresh: boolean): Promise<unknown>;
+  to(name: string): Record<string, string | null>; // the address once it is saved
+}
+
+export const connectionWay: Way = {
+  kindOf,
+  put: putConnection,
+  to: (name) => ({ c: name, new: null, edit: null }),
+};
+
+export function Edit({
+  kind: id,
+  old,
+  saved,
+  way = connectionWay,
+}: {
+  kind: string;
+  old?: Connection | Endpoint;
+  saved: () => void;
+  way?: Way;
+}) {
+  const kind = way.kindOf(id);
   const start = useMemo<Doc>(() => (old ? docOf(old) : (kind?.start ?? { kind: id })), [old?.name, id]);
   const [name, setName] = useState(old?.name ?? "");
   const [doc, setDoc] = useState<Doc>(start);
   const [text, setText] = useState<string | null>(kind ? null : print(start));
   const [error, fail] = useState<unknown>();
   const [busy, setBusy] = useState(false);
+  const [misnamed, setMisnamed] = useState(false);
   const complaint = error === undefined ? "" : wordsOf(error);
   const mistakes = useMemo(() => (text !== null && complaint ? mistakesOf(text, complaint) : []), [text, complaint]);
   const write = (t: string) => {
@@ -68,24 +93,26 @@ export function Edit({ kind: id, old, saved }: { kind: string; old?: Connection;
   };
   const save = async (e?: Event) => {
     e?.preventDefault();
+    if (!/^[A-Za-z0-9][\w.-]*$/.test(name.trim())) return setMisnamed(true);
     setBusy(true);
     fail(undefined);
     try {
       const last = text === null ? doc : (JSON.parse(text) as Doc);
-      await putConnection(name.trim(), last, !old);
+      await way.put(name.trim(), last, !old);
       tell(words.connections.saved(name.trim()));
       saved();
-      go({ params: { c: name.trim(), new: null, edit: null } });
+      go({ params: way.to(name.trim()) });
     } catch (err) {
       fail(err instanceof SyntaxError ? new Error(words.connections.noJson(err.message)) : err);
     }
     setBusy(false);
   };
   const wrong = complaint ? wrongOf(complaint) : null;
+  const teaches = !old && way === connectionWay;
   return (
-    <div class={kind?.tries ? "conn-edit two" : "conn-edit"}>
+    <div class={kind?.tries || teaches ? "conn-edit two" : "conn-edit"}>
       <Card bare class="conn-form">
-        <form onSubmit={(e) => void save(e)}>
+        <form noValidate onSubmit={(e) => void save(e)}>
           <Tabs<"form" | "text">
             label={words.connections.how}
             on={text === null ? "form" : "text"}
@@ -97,15 +124,20 @@ export function Edit({ kind: id, old, saved }: { kind: string; old?: Connection;
           />
           <div class="conn-body">
             <div class="conn-fields">
-              <Field label={words.connections.name} for="conn-name" help={old ? undefined : words.connections.nameHelp}>
+              <Field
+                label={words.connections.name}
+                for="conn-name"
+                help={old ? undefined : words.connections.nameHelp}
+                wrong={misnamed ? words.connections.nameHelp : ""}
+              >
                 <input
                   id="conn-name"
                   class="input"
                   required
                   readOnly={old !== undefined}
-                  pattern="[A-Za-z0-9][A-Za-z0-9._\-]*"
+                  aria-invalid={misnamed}
                   value={name}
-                  onInput={(e) => setName(e.currentTarget.value)}
+                  onInput={(e) => (setName(e.currentTarget.value), setMisnamed(false))}
                 />
               </Field>
               {text === null && (
@@ -156,7 +188,12 @@ export function Edit({ kind: id, old, saved }: { kind: string; old?: Connection;
           </div>
         </form>
       </Card>
-      {kind?.tries && <Preview name={old?.name ?? ""} doc={doc} />}
+      {(kind?.tries || teaches) && (
+        <div class="conn-beside">
+          {kind?.tries && <Preview name={old?.name ?? ""} doc={doc} />}
+          {teaches && <Teach kind={id} />}
+        </div>
+      )}
     </div>
   );
 }

@@ -10,7 +10,7 @@ export interface FieldOf {
   label: string;
   help?: string;
   hint?: string; // placeholder
-  type?: "text" | "secret" | "choice" | "yes" | "list" | "model" | "unit";
+  type?: "text" | "number" | "secret" | "choice" | "yes" | "list" | "model" | "unit" | "connection";
   choices?: readonly string[]; // the first is the default
   needed?: boolean;
 }
@@ -36,15 +36,15 @@ export interface KindOf {
   tries: boolean; // what comes can be looked at before
 }
 
-const f = words.connections.fields;
+export const f = words.connections.fields;
 
-const broker: FieldOf[] = [
+export const broker: FieldOf[] = [
   { path: "url", label: f.broker, hint: "mqtt://broker:1883", help: f.brokerHelp, needed: true },
   { path: "username", label: f.username },
   { path: "password", label: f.password, type: "secret" },
 ];
 
-const safety: FieldOf[] = [
+export const safety: FieldOf[] = [
   { path: "clientId", label: f.clientId, help: f.clientIdHelp },
   { path: "version", label: f.version, type: "choice", choices: ["5", "3.1.1"] },
   { path: "tls.ca", label: f.ca, hint: "/etc/ssl/plant.pem", help: f.caHelp },

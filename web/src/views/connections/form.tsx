@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A connection's document as a form, by its kind.
+import { signal } from "@preact/signals";
 import { Plus, Trash2 } from "lucide-preact";
 import type { Doc } from "~/api/connections";
 import { models } from "~/api/models";
@@ -22,7 +23,14 @@ export function wrongOf(message: string): Wrong | null {
   return m ? { path: m[1]!, message: sentence(m[2]!) } : null;
 }
 
+/** Texts of a choice that are no texts in the document. */
+const choiceOf = (f: FieldOf, text: string): Value =>
+  text === "true" || text === "false" ? text === "true" : f.path === "qos" ? Number(text) : text;
+
 const isSet = (v: Value | undefined) => typeof v === "object" && v !== null && !Array.isArray(v) && v.set === true;
+
+/** Names of connections to brokers, for endpoints that use one. */
+export const brokers = signal<string[]>([]);
 
 const units = () =>
   [...new Set([...models.value.values()].flatMap((m) => m.properties.map((p) => p.unit)))].filter(Boolean).sort();
@@ -37,7 +45,7 @@ function Control(p: { f: FieldOf; doc: Doc; set: (d: Doc) => void; id: string; w
         id={id}
         class="select"
         value={String(v ?? f.choices![0])}
-        onChange={(e) => put(e.currentTarget.value === f.choices![0] ? undefined : e.currentTarget.value)}
+        onChange={(e) => put(e.currentTarget.value === f.choices![0] ? undefined : choiceOf(f, e.currentTarget.value))}
       >
         {f.choices!.map((c) => (
           <option key={c}>{c}</option>
@@ -55,13 +63,21 @@ function Control(p: { f: FieldOf; doc: Doc; set: (d: Doc) => void; id: string; w
       />
     );
   const text = isSet(v) ? "" : Array.isArray(v) ? v.join(", ") : v === undefined || v === null ? "" : String(v);
-  const list = f.type === "model" ? [...models.value.keys()] : f.type === "unit" ? units() : null;
+  const list =
+    f.type === "model"
+      ? [...models.value.keys()]
+      : f.type === "unit"
+        ? units()
+        : f.type === "connection"
+          ? brokers.value
+          : null;
   return (
     <>
       <input
         id={id}
         class="input"
         type={f.type === "secret" ? "password" : "text"}
+        inputMode={f.type === "number" ? "numeric" : undefined}
         autocomplete={f.type === "secret" ? "new-password" : "off"}
         spellcheck={false}
         placeholder={isSet(v) ? words.connections.kept : f.hint}
@@ -72,6 +88,7 @@ function Control(p: { f: FieldOf; doc: Doc; set: (d: Doc) => void; id: string; w
         onInput={(e) => {
           const t = e.currentTarget.value;
           if (t === "") put(undefined);
+          else if (f.type === "number" && /^\d+$/.test(t)) put(Number(t));
           else if (f.type === "list") put(t.split(",").map((s) => s.trim()));
           else put(t);
         }}

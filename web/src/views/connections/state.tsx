@@ -51,7 +51,7 @@ export function useOutside(): [Outside, () => void] {
           set({ connections, endpoints, routes, rates, read: true });
         } catch (error) {
           if (abort.signal.aborted) return;
-          set((x) => ({ ...x, read: true, error }));
+          set((x) => ({ ...x, read: true, error })); // what was read stays, and it is tried again
         }
       timer = window.setTimeout(() => void round(), AGAIN_MS);
     };
@@ -74,10 +74,26 @@ const STATES: { [state: string]: { tone: Tone; icon: LucideIcon } } = {
 };
 
 export function StateChip({ state, trouble }: { state: string; trouble?: string }) {
+  // It "connects" for as long as it is refused: that is said.
+  if (trouble && state === "connecting") state = "retrying";
   const s = STATES[state];
   return (
     <Chip tone={s?.tone ?? ""} icon={s?.icon} title={trouble || undefined}>
       {words.connections.states[state as keyof typeof words.connections.states] ?? state}
     </Chip>
+  );
+}
+
+/** What went wrong, in the other side's words, and what to look at. */
+export function Advice({ trouble }: { trouble: string }) {
+  if (!trouble) return null;
+  const hint = words.connections.advice.find(([known]) => known.test(trouble))?.[1];
+  return (
+    <div class="notice bad" role="status">
+      <div>
+        <div>{trouble.charAt(0).toUpperCase() + trouble.slice(1)}</div>
+        {hint && <div class="small">{hint}</div>}
+      </div>
+    </div>
   );
 }

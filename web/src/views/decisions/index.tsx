@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Decisions: what waits for people first, then what was decided, the rules behind them, and the switch that stops all.
-import { useEffect } from "preact/hooks";
-import { OctagonPause, Play, Scale } from "lucide-preact";
-import { decisions, decisionsRead, readRules, rules, stopAll, stopped, type DecisionShort } from "~/api/decisions";
+import { useState } from "preact/hooks";
+import { ArrowLeft, OctagonPause, Play, Scale } from "lucide-preact";
+import { decisions, decisionsRead, readRules, rules, stopAll, stopped } from "~/api/decisions";
 import { labelOf } from "~/api/catalogue";
 import { hrefOf, route } from "~/app/route";
-import { Ago, Button, Card, Chip, Empty, Skeleton, type Tone } from "~/ui/basic";
+import { Ago, Button, Card, Chip, Dialog, Empty, Icon, Skeleton, type Tone } from "~/ui/basic";
 import { tellError } from "~/ui/toast";
+import { useRead } from "~/ui/read";
 import { words } from "~/words/en";
-import * as format from "~/format";
+import { actionTitle } from "./alternatives";
 import { Record } from "./record";
+import { RulePage } from "./rule";
 import { Rules } from "./rules";
+import { gainText, Waiting } from "./waiting";
 import "./decisions.css";
 
 const TONES: { [state: string]: Tone } = {
@@ -32,84 +35,128 @@ export function StateOf({ state }: { state: string }) {
   );
 }
 
-export function gainText(d: DecisionShort): string {
-  if (d.gain === undefined || d.gain === null) return "";
-  return `${d.gain > 0 ? "+" : ""}${format.number(d.gain)} ${d.unit ?? ""}`;
-}
-
 function List() {
   if (!decisionsRead.value) return <Skeleton lines={5} />;
   if (!decisions.value.length)
     return <Empty icon={Scale} title={words.decisions.none} hint={words.decisions.noneHint} />;
   return (
-    <table class="table">
-      <thead>
-        <tr>
-          <th>{words.decisions.when}</th>
-          <th>{words.decisions.rule}</th>
-          <th>{words.whatif.twin}</th>
-          <th>{words.decisions.choice}</th>
-          <th class="num">{words.decisions.gain}</th>
-          <th>{words.decisions.stands}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {decisions.value.map((d) => (
-          <tr key={d.id} aria-selected={route.value.params.id === String(d.id)}>
-            <td class="small">
-              <Ago time={d.at} />
-            </td>
-            <td>
-              <a href={hrefOf({ params: { id: String(d.id) } })}>{titleOf(d.rule)}</a>
-            </td>
-            <td>{labelOf(d.twin)}</td>
-            <td>{d.choice ?? "–"}</td>
-            <td class="num">{gainText(d)}</td>
-            <td>
-              <StateOf state={d.state} />
-            </td>
+    <div class="scroll">
+      <table class="table decision-table">
+        <thead>
+          <tr>
+            <th>{words.decisions.when}</th>
+            <th>{words.decisions.rule}</th>
+            <th>{words.whatif.twin}</th>
+            <th>{words.decisions.choice}</th>
+            <th class="num">{words.decisions.gain}</th>
+            <th>{words.decisions.stands}</th>
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody>
+          {decisions.value.map((d) => (
+            <tr key={d.id}>
+              <td class="small">
+                <Ago time={d.at} />
+              </td>
+              <td>
+                <a href={hrefOf({ params: { id: String(d.id) } })}>{titleOf(d.rule)}</a>
+              </td>
+              <td>{labelOf(d.twin)}</td>
+              <td>{d.choice ? actionTitle(ruleOf(d.rule), d.choice) : "–"}</td>
+              <td class="num">{gainText(d)}</td>
+              <td>
+                <StateOf state={d.state} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 
-const titleOf = (rule: string) => rules.value.find((r) => r.name === rule)?.title ?? rule;
+const ruleOf = (name: string) => rules.value.find((r) => r.name === name);
+const titleOf = (rule: string) => ruleOf(rule)?.title ?? rule;
+
+/** The kill switch. */
+function Stop() {
+  const [asking, ask] = useState(false);
+  const set = (on: boolean) => {
+    ask(false);
+    stopAll(on).then(() => (stopped.value = on), tellError);
+  };
+  if (stopped.value)
+    return (
+      <Button icon={Play} look="primary" onClick={() => set(false)}>
+        {words.decisions.resume}
+      </Button>
+    );
+  return (
+    <>
+      <Button look="danger" icon={OctagonPause} onClick={() => ask(true)}>
+        {words.decisions.stop}
+      </Button>
+      <Dialog
+        title={words.decisions.stop}
+        open={asking}
+        close={() => ask(false)}
+        footer={
+          <>
+            <Button onClick={() => ask(false)}>{words.cancel}</Button>
+            <Button look="danger" icon={OctagonPause} onClick={() => set(true)}>
+              {words.decisions.stop}
+            </Button>
+          </>
+        }
+      >
+        <p>{words.decisions.stopSure}</p>
+      </Dialog>
+    </>
+  );
+}
+
+function Title({ id, rule }: { id: number; rule: string }) {
+  const d = decisions.value.find((x) => x.id === id);
+  if (id)
+    return (
+      <div class="grow">
+        <h1>{d ? `${titleOf(d.rule)}: ${labelOf(d.twin)}` : words.decisions.one(id)}</h1>
+        {d && <span class="small quiet">{words.decisions.one(id)}</span>}
+      </div>
+    );
+  return <h1>{rule === "*" ? words.decisions.newRule : rule ? titleOf(rule) : words.decisions.title}</h1>;
+}
 
 export default function Decisions() {
-  useEffect(() => void readRules().catch(() => {}), []);
+  const refused = useRead(readRules);
   const id = Number(route.value.params.id ?? "");
-  const set = (on: boolean) => void stopAll(on).then(() => (stopped.value = on), tellError);
+  const rule = route.value.params.rule ?? "";
   return (
     <div class="view page">
       <div class="page-inner">
+        {(id > 0 || rule) && (
+          <a class="small row back-link" href={hrefOf({ params: { id: null, rule: null } })}>
+            <Icon of={ArrowLeft} size={14} /> {words.decisions.all}
+          </a>
+        )}
         <div class="page-head">
-          <h1>{id ? words.decisions.one(id) : words.decisions.title}</h1>
-          {id > 0 && (
-            <a class="button" href={hrefOf({ params: { id: null } })}>
-              {words.decisions.all}
-            </a>
-          )}
-          {stopped.value ? (
-            <Button icon={Play} onClick={() => set(false)}>
-              {words.decisions.resume}
-            </Button>
-          ) : (
-            <Button look="danger" icon={OctagonPause} onClick={() => confirm(words.decisions.stopSure) && set(true)}>
-              {words.decisions.stop}
-            </Button>
-          )}
+          <Title id={id} rule={rule} />
+          <Stop />
         </div>
+        {refused}
         {stopped.value && (
           <div class="notice attention headline" role="status">
+            <Icon of={OctagonPause} />
             {words.decisions.stopped}
           </div>
         )}
         {id ? (
           <Record key={id} id={id} />
+        ) : rule ? (
+          <RulePage key={rule} name={rule} />
         ) : (
           <div class="column" style={{ gap: 16 }}>
+            <Waiting />
             <Card title={words.decisions.list} bare>
               <List />
             </Card>

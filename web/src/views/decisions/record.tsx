@@ -2,148 +2,52 @@
 // One decision, whole: what set it off, what was tried and what that comes to, who said what, what was sent, what came
 // of it against what was foretold, and whether it can be computed again.
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { Check, CircleCheck, CircleX, RotateCcw, Undo2, X } from "lucide-preact";
+import { CircleCheck, CircleX, Columns2, History, RotateCcw, Undo2, X } from "lucide-preact";
 import { labelOf } from "~/api/catalogue";
-import {
-  decide,
-  decisions,
-  isOver,
-  readDecision,
-  replay,
-  type Alternative,
-  type Decision,
-  type Replay,
-} from "~/api/decisions";
-import { go, select } from "~/app/route";
-import { Ago, Button, Card, Chip, Skeleton, Wrong } from "~/ui/basic";
+import { decide, decisions, isOver, readDecision, replay, type Decision, type Replay } from "~/api/decisions";
+import { useGone } from "~/api/holds";
+import { useKpiNames } from "~/api/kpis";
+import { instantOf } from "~/api/remedies";
+import { hrefOf, select } from "~/app/route";
+import { Ago, Button, Card, Chip, Dialog, Icon, Skeleton, Wrong } from "~/ui/basic";
 import { Chart } from "~/ui/chart";
 import { tellError } from "~/ui/toast";
 import { words } from "~/words/en";
 import * as format from "~/format";
+import { nameOf, valueText } from "~/views/whatif/say";
+import { Alternatives } from "./alternatives";
 import { StateOf } from "./index";
+import { callOf, NoLonger, refusalOf, Send } from "./send";
+import { Due } from "./waiting";
 
 const w = words.decisions;
-
-/** Interval of the gain on one scale for all alternatives. */
-function GainBar({ a, low, high }: { a: Alternative; low: number; high: number }) {
-  const o = a.objective;
-  if (o.gain === null || o.gainLow === null || o.gainHigh === null) return null;
-  const span = high - low || 1;
-  const x = (v: number) => 8 + ((v - low) / span) * 184;
-  const tone = o.gainLow > 0 ? "var(--ok)" : o.gainHigh < 0 ? "var(--bad)" : "var(--n6)";
-  return (
-    <svg
-      class="gain"
-      viewBox="0 0 200 18"
-      role="img"
-      aria-label={`${format.number(o.gainLow)} to ${format.number(o.gainHigh)}`}
-    >
-      <line x1={x(0)} x2={x(0)} y1="0" y2="18" stroke="var(--n5)" />
-      <line
-        x1={x(o.gainLow)}
-        x2={x(o.gainHigh)}
-        y1="9"
-        y2="9"
-        stroke={tone}
-        stroke-width="6"
-        stroke-linecap="round"
-        opacity="0.35"
-      />
-      <circle cx={x(o.gain)} cy="9" r="4.5" fill={tone} />
-    </svg>
-  );
-}
-
-function Alternatives({ d }: { d: Decision }) {
-  const known = d.alternatives.filter((a) => a.objective.gainLow !== null);
-  const low = Math.min(0, ...known.map((a) => a.objective.gainLow!));
-  const high = Math.max(0, ...known.map((a) => a.objective.gainHigh!));
-  const unit = d.objective?.unit ?? "";
-  const title = (name: string) =>
-    d.definition.actions.find((a) => a.name === name)?.title ?? (name === "nothing" ? w.nothing : name);
-  return (
-    <table class="table">
-      <thead>
-        <tr>
-          <th>{w.action}</th>
-          <th class="num">{d.objective?.kpi}</th>
-          <th class="num">{w.gainOver}</th>
-          <th style={{ width: 210 }}>{w.interval}</th>
-          <th>{w.limits}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {d.alternatives.map((a) => (
-          <tr key={a.action} aria-selected={a.action === d.choice}>
-            <td>
-              {title(a.action)}{" "}
-              {a.action === d.choice && (
-                <Chip tone="world" icon={Check}>
-                  {w.chosen}
-                </Chip>
-              )}
-            </td>
-            <td class="num">{a.objective.mean === null ? "–" : `${format.number(a.objective.mean)} ${unit}`}</td>
-            <td class="num">
-              {a.action === "nothing" || a.objective.gain === null
-                ? "–"
-                : `${a.objective.gain > 0 ? "+" : ""}${format.number(a.objective.gain)}`}
-            </td>
-            <td>{a.action !== "nothing" && <GainBar a={a} low={low} high={high} />}</td>
-            <td>
-              {a.dropped ? (
-                <Chip tone="bad" icon={CircleX} title={a.dropped}>
-                  {w.breaks(
-                    a.limits
-                      .filter((l) => !l.holds)
-                      .map((l) => l.kpi)
-                      .join(", "),
-                  )}
-                </Chip>
-              ) : (
-                <Chip tone="ok" icon={CircleCheck}>
-                  {w.within}
-                </Chip>
-              )}
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
-}
 
 function Approve({ d, changed }: { d: Decision; changed: (d: Decision) => void }) {
   const [note, set] = useState("");
   const [busy, setBusy] = useState(false);
-  const [, tick] = useState(0);
-  useEffect(() => {
-    const timer = setInterval(() => tick((n) => n + 1), 1000);
-    return () => clearInterval(timer);
-  }, []);
-  const act = async (verb: "approve" | "refuse") => {
+  const gone = useGone(d);
+  const refuse = async () => {
     setBusy(true);
     try {
-      changed(await decide(d.id, verb, note));
+      changed(await decide(d.id, "refuse", note));
     } catch (e) {
       tellError(e);
     }
     setBusy(false);
   };
-  const left = d.approval?.due ? Date.parse(d.approval.due) - Date.now() : NaN;
   return (
     <div class="approve notice attention">
       <div class="grow">
-        <div class="strong">{w.waits(Number.isNaN(left) ? "" : format.duration(Math.max(1000, left)))}</div>
+        <div class="row" style={{ flexWrap: "wrap" }}>
+          <span class="strong">{w.waits}</span>
+          {d.approval?.due && <Due due={d.approval.due} />}
+        </div>
         {d.command?.name && (
           <div class="small">
-            {w.wouldSend}{" "}
-            <code>
-              {d.command.name}({d.command.payload === undefined ? "" : JSON.stringify(d.command.payload)})
-            </code>{" "}
-            → {labelOf(d.command.twin)}
+            {w.wouldSend} <code>{callOf(d.command)}</code> → {labelOf(d.command.twin)}
           </div>
         )}
+        <NoLonger gone={gone} />
         <input
           class="input"
           style={{ marginTop: 8 }}
@@ -154,10 +58,8 @@ function Approve({ d, changed }: { d: Decision; changed: (d: Decision) => void }
         />
       </div>
       <div class="column">
-        <Button look="primary" icon={Check} busy={busy} onClick={() => void act("approve")}>
-          {w.approve}
-        </Button>
-        <Button look="danger" icon={X} busy={busy} onClick={() => void act("refuse")}>
+        <Send d={d} gone={gone} note={note} changed={changed} />
+        <Button look="danger" icon={X} busy={busy} onClick={() => void refuse()}>
           {w.refuse}
         </Button>
       </div>
@@ -167,6 +69,7 @@ function Approve({ d, changed }: { d: Decision; changed: (d: Decision) => void }
 
 function Watched({ d }: { d: Decision }) {
   const x = d.watch!;
+  const kpi = useKpiNames().title(x.kpi);
   const begun = x.begin !== undefined;
   // Before the command was answered the band is told from 0 on: shown as if it were sent now.
   const shift = useMemo(() => (begun ? 0 : Date.now()), [begun]);
@@ -174,12 +77,21 @@ function Watched({ d }: { d: Decision }) {
   const seen = time.map((_, i) => x.seen[i] ?? null);
   return (
     <Card
-      title={w.watch(x.kpi)}
-      actions={begun && (x.left ? <Chip tone="bad">{w.leftBand}</Chip> : <Chip tone="ok">{w.inBand}</Chip>)}
+      title={w.watch(kpi)}
+      actions={
+        begun &&
+        (x.left ? (
+          <Chip tone="bad">{w.leftBand}</Chip>
+        ) : seen.some((v) => v !== null) ? (
+          <Chip tone="ok">{w.inBand}</Chip>
+        ) : (
+          <Chip>{w.noValueYet}</Chip>
+        ))
+      }
     >
       <Chart
         height={180}
-        label={w.watch(x.kpi)}
+        label={w.watch(kpi)}
         lines={[
           {
             label: w.foretold,
@@ -188,6 +100,7 @@ function Watched({ d }: { d: Decision }) {
             value: x.mean,
             low: x.low,
             high: x.high,
+            level: 90, // 5 % to 95 % of the replications
             dash: true,
             colour: "var(--n6)",
           },
@@ -195,6 +108,72 @@ function Watched({ d }: { d: Decision }) {
         ]}
         marks={x.left ? [{ time: Date.parse(x.left) / 1000, label: w.leftBand, colour: "var(--bad)" }] : []}
       />
+    </Card>
+  );
+}
+
+/** It acts on the device: it is asked. */
+function Rollback({ d, changed }: { d: Decision; changed: (d: Decision) => void }) {
+  const [open, set] = useState(false);
+  const act = () => {
+    set(false);
+    decide(d.id, "rollback", "").then(changed, tellError);
+  };
+  return (
+    <>
+      <Button icon={Undo2} look="danger" onClick={() => set(true)}>
+        {w.rollback}
+      </Button>
+      <Dialog
+        title={w.rollback}
+        open={open}
+        close={() => set(false)}
+        footer={
+          <>
+            <Button onClick={() => set(false)}>{words.cancel}</Button>
+            <Button look="danger" icon={Undo2} onClick={act}>
+              {w.rollback}
+            </Button>
+          </>
+        }
+      >
+        <p>{w.rollbackSure}</p>
+      </Dialog>
+    </>
+  );
+}
+
+/** What people said, and what the device answered. */
+function Said({ d }: { d: Decision }) {
+  const c = d.command;
+  const answer = c?.answered && (c.error || (c.status !== undefined && c.status >= 400) ? "bad" : "ok");
+  if (!d.approval?.by.length && !c?.sent) return null;
+  return (
+    <Card title={w.said}>
+      <ul class="column">
+        {d.approval?.by.map((a) => (
+          <li key={a.who + a.at} class="row small" style={{ flexWrap: "wrap" }}>
+            <Chip tone={a.verdict.startsWith("approve") ? "ok" : "bad"}>{w.verdict(a.verdict)}</Chip>
+            <span>{a.who}</span>
+            <span class="quiet" title={format.exactTime(a.at)}>
+              {format.time(a.at)}
+            </span>
+            {a.note && <span class="grow">“{a.note}”</span>}
+          </li>
+        ))}
+        {c?.sent && (
+          <li class="row small" style={{ flexWrap: "wrap" }}>
+            <Chip tone={answer === "ok" ? "ok" : answer === "bad" ? "bad" : "world"}>
+              {c.answered ? w.answered(c.status) : w.sent}
+            </Chip>
+            <code>{callOf(c)}</code>
+            <span class="quiet" title={format.exactTime(c.sent)}>
+              {format.time(c.sent)}
+            </span>
+            {answer === "bad" && <span class="grow">{refusalOf(c)}</span>}
+          </li>
+        )}
+      </ul>
     </Card>
   );
 }
@@ -244,62 +223,78 @@ export function Record({ id }: { id: number }) {
       clearInterval(timer);
     };
   }, [id, short?.state, watching]);
-  if (error && !d) return <Wrong error={error} />;
+  if (error !== undefined && !d) return <Wrong error={error} />;
   if (!d) return <Skeleton lines={8} />;
   const undo = d.definition.actions.find((a) => a.name === d.choice)?.undo;
   return (
     <div class="column" style={{ gap: 16 }}>
       <div class="finding">{d.why ?? words.decisions.state[d.state as keyof typeof words.decisions.state]}</div>
-      <div class="row small quiet" style={{ flexWrap: "wrap" }}>
+      <div class="row small quiet record-line">
         <StateOf state={d.state} />
-        <span>{d.definition.title ?? d.rule}</span>
+        <span>{w.asked(d.by ?? "")}</span>
+        <Ago time={d.trigger.at} />
         <button type="button" class="button plain" onClick={() => select(d.twin)}>
           {labelOf(d.twin)}
         </button>
-        <Ago time={d.trigger.at} />
-        <button
-          type="button"
+        <a
           class="button plain"
-          onClick={() => go({ world: "live", at: d.trigger.at, view: "overview", params: { sel: d.twin, id: null } })}
+          href={hrefOf({
+            world: "live",
+            at: instantOf(d.trigger.at),
+            view: "overview",
+            params: { sel: d.twin },
+            fresh: true,
+          })}
         >
+          <Icon of={History} />
           {w.seeThen}
-        </button>
+        </a>
+        <a
+          class="button plain"
+          href={hrefOf({
+            world: "live",
+            at: instantOf(d.trigger.at),
+            view: "compare",
+            params: { with: "live@", sel: d.twin },
+            fresh: true,
+          })}
+        >
+          <Icon of={Columns2} />
+          {words.compare.thenNow}
+        </a>
         <span class="grow" />
         <Again id={id} />
-        {undo && d.command?.answered && !isOver(d.state) && (
-          <Button
-            icon={Undo2}
-            look="danger"
-            onClick={() => confirm(w.rollbackSure) && void decide(id, "rollback", "").then(set, tellError)}
-          >
-            {w.rollback}
-          </Button>
-        )}
+        {undo && d.command?.answered && !isOver(d.state) && <Rollback d={d} changed={set} />}
       </div>
       {d.state === "waiting" && <Approve d={d} changed={set} />}
+      {d.state === "proposing" && <p role="status">{w.computing}</p>}
       {d.alternatives.length > 0 && (
-        <Card title={w.tried(d.replications, format.duration(format.isoDuration(d.ahead)))} bare>
-          <div class="scroll">
-            <Alternatives d={d} />
-          </div>
+        <Card title={w.tried(d.replications, format.duration(format.isoDuration(d.ahead)))}>
+          <Alternatives d={d} />
         </Card>
       )}
-      {d.watch && <Watched d={d} />}
+      {d.watch && (d.watch.begin || !isOver(d.state)) && <Watched d={d} />}
+      <Said d={d} />
       <div class="halves">
         <Card title={w.trigger}>
           <ul class="column">
             {d.trigger.values.map((v) => (
               <li class="row small" key={v.twin + v.property}>
                 <span class="grow ellipsis">
-                  {labelOf(v.twin)}, {v.property}
+                  {labelOf(v.twin)}, {nameOf(v.twin, v.property)}
                 </span>
-                <span class="strong">{format.value(v.value)}</span>
+                <span class="strong">{valueText(v.twin, v.property, v.value)}</span>
               </li>
             ))}
           </ul>
           <p class="small quiet" style={{ marginTop: 8 }}>
             {words.decisions.whenHolds} <code>{d.definition.when}</code>
           </p>
+          {!d.by && (
+            <p class="small quiet" title={format.exactTime(d.trigger.since)}>
+              {w.heldSince(format.time(d.trigger.since))}
+            </p>
+          )}
         </Card>
         <Card title={w.log} bare>
           <ol class="log">

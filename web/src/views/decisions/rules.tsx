@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rules: what sets them off, what they may do, and a try at once.
+// The rules: what sets them off, what they may do, how bold they are, and a try at once.
 import { useState } from "preact/hooks";
-import { FlaskConical, ScrollText } from "lucide-preact";
-import { entries } from "~/api/catalogue";
-import { rules, tryRule, type Rule } from "~/api/decisions";
-import { models } from "~/api/models";
-import { go } from "~/app/route";
-import { Button, Card, Chip, Empty } from "~/ui/basic";
-import { tellError } from "~/ui/toast";
+import { FlaskConical, Pencil, Plus, ScrollText } from "lucide-preact";
+import { entries, labelOf } from "~/api/catalogue";
+import { putRule, readRule, rules, tryRule, type Mode, type Rule } from "~/api/decisions";
+import { ruleFits } from "~/api/remedies";
+import { go, hrefOf } from "~/app/route";
+import { Button, Card, Dialog, Empty, Icon } from "~/ui/basic";
+import { Segment } from "~/ui/segment";
+import { done, tellError } from "~/ui/toast";
 import { words } from "~/words/en";
 import * as format from "~/format";
 
+const w = words.decisions;
+const MOST = 500;
+
 function TryNow({ rule }: { rule: Rule }) {
-  const twins = rule.twin
-    ? [rule.twin]
-    : entries.value.filter((e) => rule.model && models.value.get(e.model)?.ancestors.has(rule.model)).map((e) => e.id);
+  const twins = entries.value.filter((e) => ruleFits(rule, e.id, e.model)).map((e) => e.id);
   const [twin, set] = useState("");
   const [busy, setBusy] = useState(false);
   const chosen = twin || twins[0] || "";
@@ -22,7 +24,7 @@ function TryNow({ rule }: { rule: Rule }) {
     setBusy(true);
     try {
       const d = await tryRule(rule.name!, chosen);
-      go({ view: "decisions", params: { id: String(d.id) } });
+      go({ view: "decisions", params: { id: String(d.id), rule: null } });
     } catch (e) {
       tellError(e);
     }
@@ -31,49 +33,111 @@ function TryNow({ rule }: { rule: Rule }) {
   if (!twins.length) return null;
   return (
     <div class="row">
-      <select
-        class="select"
-        style={{ width: "auto" }}
-        aria-label={words.whatif.twin}
-        value={chosen}
-        onChange={(e) => set(e.currentTarget.value)}
-      >
-        {twins.slice(0, 200).map((t) => (
-          <option key={t}>{t}</option>
-        ))}
-      </select>
-      <Button icon={FlaskConical} busy={busy} onClick={() => void run()} title={words.decisions.tryHint}>
-        {words.decisions.tryNow}
+      {twins.length > 1 ? (
+        <select
+          class="select"
+          style={{ width: "auto", maxWidth: 200 }}
+          aria-label={w.tryFor}
+          value={chosen}
+          onChange={(e) => set(e.currentTarget.value)}
+        >
+          {twins.slice(0, MOST).map((t) => (
+            <option key={t} value={t}>
+              {labelOf(t)}
+            </option>
+          ))}
+        </select>
+      ) : (
+        <span class="small quiet">{labelOf(chosen)}</span>
+      )}
+      <Button icon={FlaskConical} busy={busy} onClick={() => void run()} title={w.tryHint}>
+        {w.tryNow}
       </Button>
     </div>
   );
 }
 
+const MODES: readonly Mode[] = ["shadow", "approve", "auto"];
+const choices = MODES.map((id) => ({ id, title: w.mode[id], hint: w.modeHint[id] }));
+
+/** How bold it is. To let it act by itself is asked for. */
+export function ModeOf({ rule }: { rule: Rule }) {
+  const [asking, ask] = useState(false);
+  const mode = rule.mode ?? "approve";
+  const name = rule.name!;
+  const to = async (m: Mode) => {
+    ask(false);
+    try {
+      const text = await readRule(name);
+      await putRule(name, { ...text, mode: m });
+      done(w.modeIs(rule.title ?? name, w.mode[m]), async () => void (await putRule(name, text)));
+    } catch (e) {
+      tellError(e);
+    }
+  };
+  return (
+    <>
+      <Segment
+        label={w.modeOf(rule.title ?? name)}
+        choices={choices}
+        on={mode}
+        set={(m) => (m === "auto" ? ask(true) : void to(m))}
+        small
+      />
+      <Dialog
+        title={w.autoTitle(rule.title ?? name)}
+        open={asking}
+        close={() => ask(false)}
+        footer={
+          <>
+            <Button onClick={() => ask(false)}>{words.cancel}</Button>
+            <Button look="danger" onClick={() => void to("auto")}>
+              {w.autoYes}
+            </Button>
+          </>
+        }
+      >
+        <p>{w.autoSure(rule.actions.flatMap((a) => a.command?.name ?? []).join(", "))}</p>
+      </Dialog>
+    </>
+  );
+}
+
 export function Rules() {
   return (
-    <Card title={words.decisions.rules} bare>
-      {!rules.value.length && (
-        <Empty icon={ScrollText} title={words.decisions.noRules} hint={words.decisions.noRulesHint} />
-      )}
+    <Card
+      title={w.rules}
+      bare
+      actions={
+        <a class="button" href={hrefOf({ params: { rule: "*" } })}>
+          <Icon of={Plus} />
+          {w.newRule}
+        </a>
+      }
+    >
+      {!rules.value.length && <Empty icon={ScrollText} title={w.noRules} hint={w.noRulesHint} />}
       {rules.value.map((r) => (
         <article class="rule" key={r.name}>
           <div class="grow">
-            <h3>{r.title ?? r.name}</h3>
+            <h3>
+              <a href={hrefOf({ params: { rule: r.name! } })}>{r.title ?? r.name}</a>
+            </h3>
             <p class="small quiet">{r.about}</p>
             <p class="small">
-              {words.decisions.whenHolds} <code>{r.when}</code>
-              {r.for && ` ${words.decisions.holdsFor(format.duration(format.isoDuration(r.for)))}`}
+              {w.whenHolds} <code>{r.when}</code>
+              {r.for && ` ${w.holdsFor(format.duration(format.isoDuration(r.for)))}`}
             </p>
+          </div>
+          <div class="rule-side">
+            <ModeOf rule={r} />
             <div class="row" style={{ flexWrap: "wrap" }}>
-              <Chip>{words.decisions.mode[(r.mode ?? "approve") as keyof typeof words.decisions.mode]}</Chip>
-              {r.actions.map((a) => (
-                <Chip key={a.name} title={a.title}>
-                  {a.name}
-                </Chip>
-              ))}
+              <a class="button plain" href={hrefOf({ params: { rule: r.name! } })}>
+                <Icon of={Pencil} />
+                {w.text}
+              </a>
+              <TryNow rule={r} />
             </div>
           </div>
-          <TryNow rule={r} />
         </article>
       ))}
     </Card>

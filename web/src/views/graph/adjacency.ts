@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Links of a large graph by twin, in typed arrays: 200,000 of them are not drawn at once but looked up where one looks.
-import type { Links } from "~/api/catalogue";
+import { entries, links as allLinks, shape, type Links } from "~/api/catalogue";
 
 export class Adjacency {
   private readonly start: Uint32Array;
@@ -25,6 +25,20 @@ export class Adjacency {
     }
   }
 
+  /** Every link of a twin, in order, with the twin at its other end. */
+  around(twin: number, visit: (link: number, other: number, out: boolean) => void): void {
+    const { from, to } = this.links;
+    for (let k = this.start[twin]!; k < this.start[twin + 1]!; k++) {
+      const l = this.of[k]!;
+      const out = from[l] === twin;
+      visit(l, out ? to[l]! : from[l]!, out);
+    }
+  }
+
+  degree(twin: number): number {
+    return this.start[twin + 1]! - this.start[twin]!;
+  }
+
   /** Links of a twin, both ways; at most so many. */
   linksOf(twin: number, most: number): number[] {
     if (twin < 0 || twin >= this.count) return [];
@@ -43,4 +57,22 @@ export class Adjacency {
     }
     return out;
   }
+}
+
+export interface Net {
+  adjacency: Adjacency;
+  indexOf: ReadonlyMap<string, number>;
+}
+
+let made: { of: number; net: Net } | undefined;
+
+/** Of all twins of the shown world; made when it is first asked for after they changed. */
+export function net(): Net {
+  const of = shape.peek();
+  if (made?.of !== of) {
+    const list = entries.peek();
+    const indexOf = new Map(list.map((e, i) => [e.id, i]));
+    made = { of, net: { adjacency: new Adjacency(list.length, allLinks.peek()), indexOf } };
+  }
+  return made.net;
 }

@@ -1,22 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
-// Twins and links as a picture: places by what is part of what, colours by model or by any property, live.
+// Twins and links as a picture: places by what is part of what, colours by model or by any value, live.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { effect } from "@preact/signals";
-import { ChartNetwork, Maximize, ZoomIn, ZoomOut } from "lucide-preact";
+import { ChartNetwork, Maximize, PinOff, ZoomIn, ZoomOut } from "lucide-preact";
 import { entries, links, reading, readError, shape } from "~/api/catalogue";
-import { api } from "~/api/client";
-import { listen } from "~/api/feed";
-import { modelName, models } from "~/api/models";
-import type { Value } from "~/api/types";
-import { go, hrefOf, moves, route, select, selected, worldName } from "~/app/route";
+import { go, route, select, selected } from "~/app/route";
 import { isDark } from "~/app/prefs";
 import { Empty, IconButton, Skeleton, Wrong } from "~/ui/basic";
-import { tellError } from "~/ui/toast";
+import { categorical } from "~/ui/colour";
+import { useVersus, VersusLegend } from "~/views/compare/versus";
+import { attentionOf } from "~/views/overview/attention";
 import { words } from "~/words/en";
-import * as format from "~/format";
-import { categorical, scaleOf, type Scale } from "./colour";
+import { familiesNow, useColours, useSizes } from "./colours";
+import { useGraphCommands } from "./commands";
+import { Controls } from "./controls";
+import { useDiffers } from "./differs";
+import { calm, fit, inSight, show } from "./fit";
+import { useFlow } from "./flowing";
+import { said, useKeys } from "./keys";
 import { place } from "./layout";
+import { Legend } from "./legend";
+import { expand, useNear } from "./near";
+import { cameraOf } from "./params";
+import { PathAsk, PathBar, pathFrom, setPath, usePath } from "./pathbar";
+import { pinMarks } from "./pinmarks";
+import { pinCount, pinned, Pins } from "./pins";
 import { Stage, type Look } from "./stage";
+import { NearBar, TwinTools } from "./toolbar";
+import { useNamedView, ViewsMenu } from "./viewsmenu";
 import { useWhere, Where } from "./where";
 import "./graph.css";
 
@@ -25,131 +36,48 @@ const lookOf = (dark: boolean): Look =>
     ? { text: "#e4e9ec", edge: "#2b3438", faint: "#283034", ring: "#4fd1c5", dark }
     : { text: "#1d262b", edge: "#d3dade", faint: "#dde3e6", ring: "#0c7c74", dark };
 
-/** Properties that more than one twin may have, by name. */
-function useProperties(): { path: string; name: string }[] {
-  return useMemo(() => {
-    const out = new Map<string, string>();
-    for (const m of models.value.values()) {
-      for (const p of m.properties)
-        if (["number", "integer", "boolean", "enum", "text"].includes(p.type) && !p.telemetry) out.set(p.path, p.name);
-    }
-    return [...out].map(([path, name]) => ({ path, name })).sort((a, b) => a.name.localeCompare(b.name));
-  }, [models.value]);
-}
-
-interface Colouring {
-  scale: Scale | null; // null: by model
-  unit: string;
-}
-
-/** Colours of everything once, then of what the feed says changed. */
-function useColours(stage: { current: Stage | null }, ready: number, property: string, dark: boolean): Colouring {
-  const [colouring, set] = useState<Colouring>({ scale: null, unit: "" });
-  const world = worldName.value;
-  const live = moves.value;
-  useEffect(() => {
-    const s = stage.current;
-    if (!s || !ready) return;
-    if (!property) {
-      const order = modelOrder();
-      s.paint(entries.peek().map((e) => [e.id, categorical(order.get(e.model) ?? 7, dark)]));
-      set({ scale: null, unit: "" });
-      return;
-    }
-    const abort = new AbortController();
-    let scale: Scale | null = null;
-    const read = async () => {
-      const g = await api.get<{ twins: { id: string[] }; values: Record<string, Value[]> }>("/graph", {
-        world,
-        query: { values: property },
-        signal: abort.signal,
-      });
-      const values = g.values[property] ?? [];
-      scale = scaleOf(values, dark);
-      s.paint(g.twins.id.map((id, i) => [id, scale!.of(values[i])]));
-      const unit =
-        [...models.peek().values()].flatMap((m) => m.properties).find((p) => p.path === property)?.unit ?? "";
-      set({ scale, unit });
-    };
-    read().catch((e: unknown) => !abort.signal.aborted && tellError(e));
-    const stop = live
-      ? listen(
-          { world, properties: [property] },
-          {
-            changes: (list) =>
-              scale && s.paint(list.filter((c) => c.path === property).map((c) => [c.twin, scale!.of(c.value)])),
-            gap: () => void read().catch(() => {}),
-          },
-        )
-      : () => {};
-    return () => {
-      abort.abort();
-      stop();
-    };
-  }, [ready, property, dark, world, live]);
-  return colouring;
-}
-
-/** The most frequent models take the first colours. */
-function modelOrder(): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const e of entries.peek()) counts.set(e.model, (counts.get(e.model) ?? 0) + 1);
-  return new Map([...counts].sort((a, b) => b[1] - a[1]).map(([m], i) => [m, Math.min(i, 7)]));
-}
-
-function Legend({ c }: { c: Colouring }) {
-  const dark = isDark();
-  if (c.scale?.low !== undefined) {
-    return (
-      <div class="legend card">
-        <div class="ramp" />
-        <div class="row tiny">
-          <span class="grow">{format.amount(c.scale.low, c.unit)}</span>
-          <span>{format.amount(c.scale.high!, c.unit)}</span>
-        </div>
-      </div>
-    );
-  }
-  const list =
-    c.scale?.categories ??
-    [...modelOrder()]
-      .slice(0, 8)
-      .map(([m, i]) => ({ name: i < 7 ? modelName(m) : words.graph.others, colour: categorical(i, dark) }));
-  return (
-    <ul class="legend card small">
-      {list.map((x) => (
-        <li class="row" key={x.name}>
-          <svg width="10" height="10" aria-hidden="true">
-            <circle cx="5" cy="5" r="5" fill={x.colour} />
-          </svg>
-          <span class="ellipsis">{x.name}</span>
-        </li>
-      ))}
-    </ul>
-  );
-}
-
-export default function GraphView() {
-  const box = useRef<HTMLDivElement>(null);
+/** The drawn graph: made once, loaded anew when twins or links come or go. */
+function useStage(box: { current: HTMLDivElement | null }, by: "part" | "model") {
   const stage = useRef<Stage | null>(null);
+  const pins = useRef<Pins | null>(null);
   const [ready, setReady] = useState(0);
-  const dark = isDark();
-  const by = route.value.params.by === "model" ? "model" : "part";
-  const property = route.value.params.colour ?? "";
-  const properties = useProperties();
+  const written = useRef(""); // the camera that this page put into the address
+  const cam = route.value.params.cam ?? "";
+  useEffect(() => {
+    const to = cam !== written.current ? cameraOf(cam) : null;
+    if (to && stage.current) void stage.current.sigma.getCamera().animate(to, { duration: calm() });
+  }, [cam]);
   useEffect(() => {
     const s = new Stage(box.current!, lookOf(isDark()), {
-      click: (id) => select(id),
-      open: (id) => (location.hash = hrefOf({ view: "twin", params: { sel: id } })),
-      empty: () => selected.peek() && select(""),
-      moved: (c) => go({ params: { cam: [c.x, c.y, c.ratio].map((v) => v.toFixed(4)).join(",") }, replace: true }),
+      click: (id, more) => {
+        if (pathFrom.peek()) setPath(pathFrom.peek(), id);
+        else if (more && selected.peek()) setPath(selected.peek(), id);
+        else select(id);
+      },
+      open: expand,
+      empty: () => !pathFrom.peek() && selected.peek() && select(""),
+      moved: (c) => {
+        written.current = [c.x, c.y, c.ratio].map((v) => Number(v.toFixed(4))).join(",");
+        go({ params: { cam: written.current }, replace: true });
+      },
     });
     stage.current = s;
-    const cam = (route.peek().params.cam ?? "").split(",").map(Number);
-    if (cam.length === 3 && cam.every(Number.isFinite))
-      s.sigma.getCamera().setState({ x: cam[0]!, y: cam[1]!, ratio: cam[2]! });
+    pins.current = new Pins(s);
+    // Where the selected twin stands, for whoever drives this page.
+    s.onDraw(() => {
+      const at = s.at(selected.peek());
+      const text = at ? `${Math.round(at.x)},${Math.round(at.y)}` : "";
+      if (box.current && box.current.dataset.chosen !== text) box.current.dataset.chosen = text;
+    });
+    const unmark = pinMarks(s, () => lookOf(isDark()).text);
+    const cam = cameraOf(route.peek().params.cam);
+    if (cam) s.sigma.getCamera().setState(cam);
+    written.current = route.peek().params.cam ?? "";
     return () => {
-      stage.current = null;
+      unmark();
+      pins.current?.kill();
+      stage.current = pins.current = null;
+      pathFrom.value = "";
       s.kill();
     };
   }, []);
@@ -157,76 +85,115 @@ export default function GraphView() {
     const s = stage.current;
     const list = entries.value;
     if (!s || !list.length) return;
-    const order = modelOrder();
-    s.load(list, links.value, place(list, links.value, by), (i) =>
-      categorical(order.get(list[i]!.model) ?? 7, isDark()),
-    );
+    const f = familiesNow();
+    s.load(list, links.value, place(list, links.value, by), (i) => categorical(f.of(list[i]!.model), isDark()));
+    pins.current!.arranged(by);
     setReady((n) => n + 1);
-    s.choose(selected.peek(), false);
+    // An address that says who, but not where to look, looks there.
+    if (route.peek().params.cam) s.choose(selected.peek(), false);
+    else follow(s, selected.peek());
   }, [shape.value, by]);
+  return { stage, pins, ready };
+}
+
+/** What is selected stands out, and is brought into sight when it was chosen elsewhere. */
+function follow(stage: Stage | null, id: string): void {
+  if (!stage) return;
+  stage.choose(id, false);
+  if (id && !inSight(stage, id)) show(stage, id);
+}
+
+/** Both conditions; null: all. */
+function both(a: ReadonlySet<string> | null, b: ReadonlySet<string> | null): ReadonlySet<string> | null {
+  return a && b ? new Set([...a].filter((id) => b.has(id))) : (a ?? b);
+}
+
+export default function GraphView() {
+  const box = useRef<HTMLDivElement>(null);
+  const dark = isDark();
+  const { by: byParam, colour: colourKey = "", size: sizeKey = "", flow: flowKey = "" } = route.value.params;
+  const { stage, pins, ready } = useStage(box, byParam === "model" ? "model" : "part");
   useEffect(() => stage.current?.setLook(lookOf(dark)), [dark]);
-  useEffect(() => effect(() => stage.current?.choose(selected.value, true)), []);
-  const colouring = useColours(stage, ready, property, dark);
-  const where = useWhere(stage, ready);
+  useEffect(() => effect(() => follow(stage.current, selected.value)), []);
+  useEffect(() => effect(() => stage.current?.attention(attentionOf.value)), []);
+  const versus = useVersus(colourKey);
+  const differ = useDiffers(stage, ready, versus);
+  const colour = useColours(stage, versus ? 0 : ready, colourKey, dark);
+  const size = useSizes(stage, ready, sizeKey);
+  const where = useWhere(ready);
+  const near = useNear();
+  const told = usePath();
+  const shown = useMemo(() => both(where.ids, near.ids), [where.ids, near.ids]);
+  useEffect(() => stage.current?.filter(shown), [shown, ready]);
+  useEffect(() => stage.current?.emphasise(told.emphasis ?? differ), [told.emphasis, differ, ready]);
+  // What was asked for comes into sight; an address with a camera says itself where to look.
+  useEffect(() => {
+    const ids = told.emphasis?.twins ?? near.ids;
+    if (ready && ids && stage.current && !route.peek().params.cam) fit(stage.current, ids);
+  }, [ready, told.emphasis, near.ids]);
+  const look = lookOf(dark);
+  useFlow(stage, ready, flowKey, told.emphasis, told.emphasis ? look.text : look.ring);
+  useNamedView();
+  useGraphCommands(() => pins.current);
+  // A place that is pinned or not shows at once.
+  const places = pinned();
+  useEffect(() => void stage.current?.again(), [places]);
+  useKeys(stage);
   const camera = () => stage.current?.sigma.getCamera();
   return (
     <div class="view graph-view">
-      <div ref={box} class="graph-stage" role="img" aria-label={words.graph.label(entries.value.length)} />
-      <div class="float top-left row">
-        <label class="small quiet" for="graph-by">
-          {words.graph.by}
-        </label>
-        <select
-          id="graph-by"
-          class="select"
-          value={by}
-          onChange={(e) => go({ params: { by: e.currentTarget.value === "model" ? "model" : null }, replace: true })}
-        >
-          <option value="part">{words.graph.part}</option>
-          <option value="model">{words.graph.model}</option>
-        </select>
-        <label class="small quiet" for="graph-colour">
-          {words.graph.colour}
-        </label>
-        <select
-          id="graph-colour"
-          class="select"
-          value={property}
-          onChange={(e) => go({ params: { colour: e.currentTarget.value || null }, replace: true })}
-        >
-          <option value="">{words.graph.model}</option>
-          {properties.map((p) => (
-            <option key={p.path} value={p.path}>
-              {p.name}
-            </option>
-          ))}
-        </select>
-        <Where found={where} />
+      <div
+        ref={box}
+        class="graph-stage"
+        role="group"
+        tabIndex={0}
+        aria-label={words.graph.label(entries.value.length)}
+        aria-describedby="graph-keys"
+      />
+      <p id="graph-keys" class="unseen">
+        {words.graph.keys}
+      </p>
+      <div class="unseen" role="status" aria-live="polite">
+        {said.value}
+      </div>
+      <div class="float top column">
+        <Controls colour={colour} size={size} filter={<Where found={where} />} end={<ViewsMenu />} />
+        <PathAsk />
+        <PathBar told={told} />
+        <NearBar near={near} />
+        <TwinTools near={near} pins={() => pins.current} />
       </div>
       <div class="float bottom-right column card zoom">
         <IconButton name={words.graph.zoomIn} icon={ZoomIn} onClick={() => void camera()?.animatedZoom(1.6)} />
         <IconButton name={words.graph.zoomOut} icon={ZoomOut} onClick={() => void camera()?.animatedUnzoom(1.6)} />
-        <IconButton name={words.graph.fit} icon={Maximize} onClick={() => void camera()?.animatedReset()} />
+        <IconButton name={words.graph.fit} icon={Maximize} onClick={() => stage.current?.fit()} />
+        {pinCount() > 0 && (
+          <IconButton
+            name={words.graph.pins.unpinAll(pinCount())}
+            icon={PinOff}
+            onClick={() => pins.current?.unpin()}
+          />
+        )}
       </div>
-      {entries.value.length > 0 && (
-        <div class="float bottom-left">
-          <Legend c={colouring} />
-        </div>
-      )}
-      {reading.value && (
-        <div class="float middle">
-          <Skeleton />
-        </div>
-      )}
-      {readError.value && !entries.value.length && (
-        <div class="float middle">
-          <Wrong error={new Error(readError.value)} />
-        </div>
-      )}
-      {!reading.value && !readError.value && !entries.value.length && (
-        <div class="float middle">
-          <Empty icon={ChartNetwork} title={words.twin.none} hint={words.twin.noneHint} />
-        </div>
+      <div class="float bottom-left">
+        {versus ? <VersusLegend v={versus} class="legend card" /> : <Legend colour={colour} size={size} />}
+      </div>
+      <State />
+    </div>
+  );
+}
+
+/** What stands in the middle while there is no graph. */
+function State() {
+  if (entries.value.length && !reading.value) return null;
+  return (
+    <div class="float middle">
+      {reading.value ? (
+        <Skeleton />
+      ) : readError.value ? (
+        <Wrong error={new Error(readError.value)} />
+      ) : (
+        <Empty icon={ChartNetwork} title={words.twin.none} hint={words.twin.noneHint} />
       )}
     </div>
   );

@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// The drawn graph: Sigma over graphology, kept small between the page and WebGL. Colours change a few at a time, and
-// nothing is laid out again for it. Of a large graph links are drawn where one looks: of the chosen twin, and between
-// the twins in sight once there are few of them.
+// The drawn graph: Sigma draws the dots in WebGL and moves the camera; floors, links, clusters and names are drawn
+// beside it. Colours change a few at a time, and nothing is laid out again for it.
 import Graph from "graphology";
-import forceAtlas2 from "graphology-layout-forceatlas2";
 import Sigma from "sigma";
-import { EdgeArrowProgram, EdgeRectangleProgram, NodeCircleProgram, NodePointProgram } from "sigma/rendering";
 import type { Entry, Links } from "~/api/catalogue";
-import { Adjacency } from "./adjacency";
+import type { Attention } from "~/views/overview/attention";
+import type { Adjacency } from "./adjacency";
+import { px, py, type View } from "./camera";
+import { seen } from "./clusters";
+import { dotProgram, newDotLook } from "./dots";
+import { Flight } from "./flight";
+import { inkOf, type Ink } from "./ink";
 import type { Places } from "./layout";
-
-const PULLED_MAX = 3000; // twins up to which links pull
-const LARGE = 5000; // twins from which on links are drawn only where one looks
-const SIGHT_TWINS = 1500; // in sight, up to which the links between them are drawn
-const SIGHT_LINKS = 4000;
-const CHOSEN_LINKS = 500;
+import { closedAt } from "./pick";
+import { Picture } from "./picture";
+import { Scene } from "./scene";
+import { calmly, travel, type Frame } from "./travel";
+import { Wires } from "./wires";
+import type { Curve } from "./curves";
 
 export interface Look {
   text: string;
@@ -24,214 +27,413 @@ export interface Look {
   dark: boolean;
 }
 
+/** What is told of (a path): it is drawn strongly, all else stands back. */
+export interface Emphasis {
+  twins: ReadonlySet<string>;
+  links: ReadonlySet<number>; // numbers of links
+}
+
 export interface Picked {
-  click(id: string): void;
+  click(id: string, more: boolean): void; // more: with shift
   open(id: string): void; // a double click
   empty(): void;
   moved(camera: { x: number; y: number; ratio: number }): void;
+  hover?(id: string): void; // "": nobody
+  cluster?(title: string, count: number): void; // one was opened
 }
 
-const FEW = 60; // so many chosen ones all have their label
+type Attributes = { x: number; y: number; size: number; color: string };
+
+const REST_MS = 250; // after which the camera has come to rest
+const SIZED_PX = 48; // the largest radius, when sizes tell values
+const BARS = 0.1; // of the height, for the bars at the top
+const FADE = { chosen: 0.72, lit: 0.88 };
+const NOTHING: Places = {
+  x: new Float64Array(),
+  y: new Float64Array(),
+  radius: new Float64Array(),
+  slot: 1,
+  groups: { list: [], of: new Int32Array(), lone: [] },
+  box: { x: [-1, 1], y: [-1, 1] },
+};
 
 export class Stage {
-  readonly graph = new Graph({ multi: true, type: "directed" });
+  graph = new Graph({ type: "undirected" });
   readonly sigma: Sigma;
-  private chosen = "";
-  private near = new Set<string>();
-  private hidden: ReadonlySet<string> | null = null; // shown ones, when filtered
-  private look: Look;
-  private list: readonly Entry[] = [];
-  private index = new Map<string, number>();
-  private sparse: Adjacency | null = null; // of a large graph
+  private scene: Scene;
+  private wires: Wires;
+  private readonly picture: Picture;
+  private readonly dots = newDotLook();
+  private ink: Ink;
+  private told: Emphasis | null = null;
+  private readonly drawnBy = new Set<() => void>();
+  private readonly flight: Flight;
+  private frame = 0;
+  private saying = 0;
+  private rest = 0;
+  private stopTravel = () => {};
 
-  constructor(box: HTMLElement, look: Look, on: Picked) {
-    this.look = look;
+  constructor(
+    private readonly box: HTMLElement,
+    look: Look,
+    private readonly on: Picked,
+  ) {
+    this.scene = new Scene([], undefined, NOTHING);
+    this.wires = new Wires(this.scene);
+    this.ink = inkOf(look.dark);
     this.sigma = new Sigma(this.graph, box, {
       allowInvalidContainer: true,
-      defaultEdgeType: "line",
-      nodeProgramClasses: { circle: NodeCircleProgram, point: NodePointProgram },
-      edgeProgramClasses: { line: EdgeRectangleProgram, arrow: EdgeArrowProgram },
-      labelFont: "Inter Variable, system-ui, sans-serif",
-      labelSize: 12,
-      labelWeight: "500",
-      labelColor: { color: look.text },
-      labelDensity: 0.6,
-      labelGridCellSize: 90,
-      labelRenderedSizeThreshold: 7,
-      zIndex: true,
-      minCameraRatio: 0.002,
-      maxCameraRatio: 3,
-      nodeReducer: (id, data) => this.reduceNode(id, data),
-      edgeReducer: (id, data) => this.reduceEdge(id, data),
-      defaultDrawNodeHover: (ctx, data, settings) => this.drawHover(ctx, data, settings),
+      nodeProgramClasses: { dot: dotProgram(this.dots) },
+      defaultNodeType: "dot",
+      defaultDrawNodeHover: () => {},
+      renderLabels: false,
+      enableCameraRotation: false,
+      doubleClickZoomingRatio: 1,
+      stagePadding: 36,
+      maxCameraRatio: 2.5,
+      nodeReducer: (id, data) => this.reduce(id, data as Attributes),
     });
-    this.sigma.on("clickNode", (e) => on.click(e.node));
-    this.sigma.on("doubleClickNode", (e) => (e.preventSigmaDefault(), on.open(e.node)));
-    this.sigma.on("clickStage", () => on.empty());
-    let timer = 0;
-    this.sigma.getCamera().on("updated", (s) => {
-      clearTimeout(timer);
-      timer = window.setTimeout(() => {
-        on.moved({ x: s.x, y: s.y, ratio: s.ratio });
-        this.linksInSight();
-      }, 250);
+    this.flight = new Flight(this.sigma);
+    this.picture = new Picture(this.sigma, this.dots);
+    this.setLook(look);
+    this.listen();
+  }
+
+  private listen(): void {
+    const { sigma, on } = this;
+    // Sigma asks the graphics card which dot is under the pointer; we know without asking.
+    (sigma as unknown as { getNodeAtPosition(p: { x: number; y: number }): string | null }).getNodeAtPosition = (p) =>
+      this.pick(p.x, p.y) || null;
+    sigma.on("clickNode", (e) => on.click(e.node, e.event.original.shiftKey));
+    sigma.on("doubleClickNode", (e) => (e.preventSigmaDefault(), on.open(e.node)));
+    sigma.on("clickStage", (e) => this.clickGround(e.event.x, e.event.y));
+    sigma.on("enterNode", (e) => this.setHover(this.scene.index.get(e.node) ?? -1));
+    sigma.on("leaveNode", () => this.setHover(-1));
+    sigma.on("moveBody", (e) => this.overGround(e.event.x, e.event.y));
+    sigma.on("afterRender", () => this.drawAround());
+    sigma.getCamera().on("updated", () => {
+      clearTimeout(this.rest);
+      this.rest = window.setTimeout(() => this.rested(), REST_MS);
     });
+  }
+
+  private rested(): void {
+    const { x, y, ratio } = this.sigma.getCamera();
+    this.on.moved({ x, y, ratio });
+    if (this.wires.look(this.picture.view())) this.redraw("under");
+  }
+
+  /** What is to be seen, as numbers on the element: a canvas says nothing to anybody who asks. */
+  private say(): void {
+    this.saying = 0;
+    const { scene } = this;
+    const v = this.picture.view();
+    let closed = 0;
+    let needing = 0;
+    for (const s of seen(scene.clusters, v)) {
+      if (s.open >= 0.5 || s.alpha < 0.5) continue;
+      closed++;
+      needing += scene.clusters.bad[s.group]!;
+    }
+    const names = this.picture.room.boxes.filter((b) => b.twin >= 0).length;
+    const told = { clusters: closed, needing, links: this.wires.drawn().length, names };
+    for (const [k, n] of Object.entries(told)) this.box.dataset[k] = String(n);
+  }
+
+  /** Links of twins, both ways, also of those that are not drawn. */
+  get links(): Adjacency {
+    return this.scene.links;
   }
 
   /** Everything anew: twins, links, places. */
   load(list: readonly Entry[], links: Links, places: Places, colour: (i: number) => string): void {
-    const large = list.length > LARGE;
-    this.graph.clear();
+    this.stopTravel();
+    const before = this.scene;
+    const scene = (this.scene = new Scene(list, links, places));
+    this.wires = new Wires(scene);
+    const { x, y } = places.box;
+    const box = { x, y: [y[0], y[1] + BARS * (y[1] - y[0])] as [number, number] };
+    this.dots.unit = Math.max(box.x[1] - box.x[0], box.y[1] - box.y[0], 1e-9);
+    this.dots.drawn = true;
+    scene.clusters.begin();
+    // Sigma would listen to each twin that comes: it is given all of them at once.
+    const same = before.list === list;
+    const graph = same ? this.graph : new Graph({ type: "undirected" });
     list.forEach((e, i) => {
-      this.graph.addNode(e.id, {
-        x: places.x[i],
-        y: places.y[i],
-        label: e.label,
-        color: colour(i),
-        type: large ? "point" : "circle",
-        size: Math.max(large ? 1.6 : 4, Math.min(large ? 8 : 14, 2.2 * Math.sqrt(places.radius[i]!))),
-      });
+      const color = colour(i);
+      scene.clusters.paint(i, color);
+      const a = { x: scene.x[i]!, y: scene.y[i]!, size: scene.radius[i]!, color };
+      if (same) Object.assign(graph.getNodeAttributes(e.id), a);
+      else graph.addNode(e.id, a);
     });
-    this.list = list;
-    this.index = new Map(list.map((e, i) => [e.id, i]));
-    this.sparse = large ? new Adjacency(list.length, links) : null;
-    if (!large) for (let i = 0; i < links.name.length; i++) this.draw(links, i);
-    if (list.length > 1 && list.length <= PULLED_MAX) this.pull();
-    this.sigma.setSetting("hideEdgesOnMove", large);
-    this.sigma.setSetting("hideLabelsOnMove", large);
-    this.sigma.setSetting("labelRenderedSizeThreshold", large ? 5 : 6);
-    this.sigma.refresh();
-  }
-
-  private draw(links: Links, i: number): void {
-    const id = `l${i}`;
-    if (this.graph.hasEdge(id)) return;
-    this.graph.addEdgeWithKey(id, this.list[links.from[i]!]!.id, this.list[links.to[i]!]!.id, {
-      size: 1.1,
-      type: "arrow",
-      name: links.names[links.name[i]!],
-    });
-  }
-
-  /** Of a large graph: the links of what is chosen, and those between the twins in sight when these are few. */
-  private linksInSight(): void {
-    const { sparse } = this;
-    if (!sparse) return;
-    const wanted = new Set(this.chosen ? sparse.linksOf(this.index.get(this.chosen) ?? -1, CHOSEN_LINKS) : []);
-    const seen = this.twinsInSight();
-    if (seen) for (const l of sparse.between(seen, SIGHT_LINKS)) wanted.add(l);
-    const gone = this.graph.filterEdges((id) => !wanted.has(Number(id.slice(1))));
-    if (!gone.length && [...wanted].every((l) => this.graph.hasEdge(`l${l}`))) return;
-    for (const id of gone) this.graph.dropEdge(id);
-    for (const l of wanted) this.draw(sparse.links, l);
-  }
-
-  /** Numbers of the twins in sight; null when they are many. */
-  private twinsInSight(): Set<number> | null {
-    if (this.sigma.getCamera().ratio > 0.5) return null;
-    const { width, height } = this.sigma.getDimensions();
-    const a = this.sigma.viewportToGraph({ x: 0, y: 0 });
-    const b = this.sigma.viewportToGraph({ x: width, y: height });
-    const [left, right] = [Math.min(a.x, b.x), Math.max(a.x, b.x)];
-    const [low, high] = [Math.min(a.y, b.y), Math.max(a.y, b.y)];
-    const seen = new Set<number>();
-    let i = -1;
-    for (const node of this.graph.nodeEntries()) {
-      i++;
-      const { x, y } = node.attributes as { x: number; y: number };
-      if (x < left || x > right || y < low || y > high) continue;
-      seen.add(i);
-      if (seen.size > SIGHT_TWINS) return null;
+    if (before.hidden) scene.hide(Uint8Array.from(list, (e) => before.hidden![before.index.get(e.id) ?? -1] ?? 0));
+    scene.tell(before.attention);
+    this.sigma.setCustomBBox(box);
+    if (same) this.sigma.refresh();
+    else {
+      this.graph.clear();
+      this.graph = graph;
+      this.sigma.setGraph(graph);
     }
-    return seen;
+    this.flight.limit(this.picture.view());
+    this.wires.look(this.picture.view());
+    this.touchChosen();
+    this.redraw("both");
+    if (calmly(list.length, before.list.length)) this.stopTravel = travel(before, scene, this.stand);
   }
 
-  private pull(): void {
-    forceAtlas2.assign(this.graph, {
-      iterations: this.graph.order < 500 ? 220 : 90,
-      settings: {
-        gravity: 0.6,
-        scalingRatio: 18,
-        barnesHutOptimize: this.graph.order > 400,
-        slowDown: 6,
-        adjustSizes: false,
-      },
+  private stand = (f: Frame): void => {
+    this.scene.list.forEach((e, i) => {
+      const a = this.graph.getNodeAttributes(e.id) as Attributes;
+      [a.x, a.y] = [f.x[i]!, f.y[i]!];
     });
+    this.sigma.refresh({ partialGraph: { nodes: this.graph.nodes() }, skipIndexation: true });
+  };
+
+  /** What Sigma gives is a copy already. */
+  private reduce(id: string, data: Attributes): Record<string, unknown> {
+    const i = this.scene.index.get(id);
+    const { hidden, lit } = this.scene;
+    return Object.assign(data, { hidden: i !== undefined && hidden?.[i] === 1, lit: i !== undefined && !!lit?.has(i) });
   }
 
   setLook(look: Look): void {
-    this.look = look;
-    this.sigma.setSetting("labelColor", { color: look.text });
-    this.sigma.refresh({ skipIndexation: true });
+    this.ink = inkOf(look.dark);
+    const n = parseInt(this.ink.ground.slice(1), 16);
+    this.dots.ground = [(n >> 16) / 255, ((n >> 8) & 255) / 255, (n & 255) / 255];
+    this.dots.rim = look.dark ? [1, 1, 1, 0.36] : [0, 0, 0, 0.22];
+    this.sigma.scheduleRender();
+    this.redraw("both");
   }
 
-  /** Colours of some twins; the picture follows at the next frame. */
+  /** Colours of some twins; the picture follows at the next frame. Dots under a closed cluster wait until it opens. */
   paint(list: Iterable<[id: string, colour: string]>): void {
-    const nodes: string[] = [];
-    for (const [id, colour] of list) {
-      if (!this.graph.hasNode(id) || this.graph.getNodeAttribute(id, "color") === colour) continue;
-      (this.graph.getNodeAttributes(id) as { color: string }).color = colour;
-      nodes.push(id);
+    const { scene } = this;
+    const all = Array.isArray(list) ? (list as [string, string][]) : [...list];
+    if (all.length > scene.list.length / 2) scene.clusters.begin();
+    const now: string[] = [];
+    let covered = false;
+    for (const [id, colour] of all) {
+      const i = scene.index.get(id);
+      if (i === undefined) continue;
+      scene.clusters.paint(i, colour);
+      const a = this.graph.getNodeAttributes(id) as Attributes;
+      if (a.color === colour) continue;
+      a.color = colour;
+      const g = scene.groups.of[i]!;
+      if (g < 0 || scene.open[g]) now.push(id);
+      else scene.stale[i] = 1;
+      covered ||= g >= 0;
     }
-    if (nodes.length) this.sigma.refresh({ partialGraph: { nodes }, skipIndexation: true, schedule: true });
+    if (now.length) this.repaint(now);
+    if (covered && scene.open.includes(0)) this.redraw("over");
+  }
+
+  private repaint(nodes: string[]): void {
+    this.sigma.refresh({ partialGraph: { nodes }, skipIndexation: true, schedule: true });
+  }
+
+  private repaintAll(): void {
+    this.repaint(this.graph.nodes());
+  }
+
+  /** Sizes of some twins, as parts of the largest; null: as they were. */
+  resize(list: Iterable<readonly [id: string, part: number]> | null): void {
+    const { scene } = this;
+    const most = list ? SIZED_PX : newDotLook().most;
+    if (!list && this.dots.most === most) return;
+    this.dots.most = most;
+    const ids = scene.size(list).map((i) => {
+      const { id } = scene.list[i]!;
+      (this.graph.getNodeAttributes(id) as Attributes).size = scene.radius[i]!;
+      return id;
+    });
+    scene.grid.resized();
+    this.repaint(ids);
+    this.redraw("over");
+  }
+
+  /** Who needs somebody. */
+  attention(map: ReadonlyMap<string, Attention>): void {
+    this.scene.tell(map);
+    this.redraw("both");
   }
 
   choose(id: string, jump: boolean): void {
-    this.chosen = this.graph.hasNode(id) ? id : "";
-    this.linksInSight();
-    this.near = new Set(this.chosen ? this.graph.neighbors(this.chosen) : []);
-    this.sigma.refresh({ skipIndexation: true });
-    if (!this.chosen || !jump) return;
-    const at = this.sigma.getNodeDisplayData(this.chosen);
-    if (at)
-      void this.sigma
-        .getCamera()
-        .animate({ x: at.x, y: at.y, ratio: Math.min(this.sigma.getCamera().ratio, 0.5) }, { duration: 300 });
+    this.scene.chosen = this.scene.index.get(id) ?? -1;
+    this.touchChosen();
+    if (jump) this.bring(id);
+  }
+
+  /** These strongly and all else faint; null: as the choice has it. */
+  emphasise(e: Emphasis | null): void {
+    this.told = e;
+    this.wires.told = e?.links ?? null;
+    this.touchChosen();
+  }
+
+  /** Who is lit follows from what is chosen; only those it concerns are drawn again. */
+  private touchChosen(): void {
+    const { scene, told } = this;
+    const was = scene.lit;
+    if (told) scene.lit = new Set([...told.twins].map((id) => scene.index.get(id) ?? -1).filter((i) => i >= 0));
+    else if (scene.chosen >= 0) {
+      const lit = (scene.lit = new Set([scene.chosen]));
+      scene.links.around(scene.chosen, (_, other) => lit.add(other));
+    } else scene.lit = null;
+    this.dots.fade = told ? FADE.lit : scene.lit ? FADE.chosen : 0;
+    this.wires.choose();
+    const ids = [...new Set([...(was ?? []), ...(scene.lit ?? [])])].map((i) => scene.list[i]?.id);
+    this.repaint(ids.filter((id): id is string => id !== undefined && this.graph.hasNode(id)));
+    this.redraw("both");
   }
 
   /** Only these; null: all. */
   filter(ids: ReadonlySet<string> | null): void {
-    this.hidden = ids;
-    this.sigma.refresh({ skipIndexation: true });
+    const { scene } = this;
+    scene.hide(ids ? Uint8Array.from(scene.list, (e) => (ids.has(e.id) ? 0 : 1)) : null);
+    this.wires.again();
+    this.repaintAll();
+    this.redraw("both");
   }
 
-  private reduceNode(id: string, data: Record<string, unknown>): Record<string, unknown> {
-    if (this.hidden && !this.hidden.has(id)) return { ...data, hidden: true };
-    if (!this.chosen) return this.hidden && this.hidden.size <= FEW ? { ...data, forceLabel: true } : data;
-    if (id === this.chosen) return { ...data, highlighted: true, zIndex: 2, forceLabel: true };
-    if (this.near.has(id)) return { ...data, zIndex: 1, forceLabel: this.near.size < 40 };
-    return { ...data, color: this.look.faint, label: "", zIndex: 0 };
+  /** The twin under a place of the box, in px; "": none. */
+  pick(x: number, y: number): string {
+    const name = this.picture.nameAt(x, y);
+    const i = name ? name.twin : this.scene.pick(this.picture.view(), this.dots, x, y);
+    return this.scene.list[i]?.id ?? "";
   }
 
-  private reduceEdge(id: string, data: Record<string, unknown>): Record<string, unknown> {
-    const color = this.look.edge;
-    if (!this.chosen) return { ...data, color };
-    const on = this.graph.hasExtremity(id, this.chosen);
-    return on
-      ? { ...data, color: this.look.ring, size: 2, zIndex: 1 }
-      : { ...data, color, hidden: this.graph.order > 500 };
+  /** Where a twin is drawn; null: not known, or under a closed cluster. */
+  at(id: string): { x: number; y: number; r: number } | null {
+    const { scene } = this;
+    const i = scene.index.get(id);
+    const v = this.picture.view();
+    if (i === undefined || !scene.uncovered(i, v)) return null;
+    return { x: px(v, scene.x[i]!), y: py(v, scene.y[i]!), r: scene.px(i, v, this.dots) };
   }
 
-  private drawHover(
-    ctx: CanvasRenderingContext2D,
-    data: { x: number; y: number; size: number; label?: string | null },
-    settings: { labelSize: number; labelFont: string },
-  ): void {
-    ctx.beginPath();
-    ctx.arc(data.x, data.y, data.size + 3, 0, 2 * Math.PI);
-    ctx.strokeStyle = this.look.ring;
-    ctx.lineWidth = 2;
-    ctx.stroke();
-    if (!data.label) return;
-    ctx.font = `600 ${settings.labelSize}px ${settings.labelFont}`;
-    const w = ctx.measureText(data.label).width;
-    ctx.fillStyle = this.look.dark ? "#12181bee" : "#ffffffee";
-    ctx.fillRect(data.x + data.size + 6, data.y - 10, w + 10, 20);
-    ctx.fillStyle = this.look.text;
-    ctx.fillText(data.label, data.x + data.size + 11, data.y + 4);
+  /** It is filtered away. */
+  hides(id: string): boolean {
+    return this.scene.hidden?.[this.scene.index.get(id) ?? -1] === 1;
+  }
+
+  /** A link's Bézier curve on the screen, from its source to its target. */
+  curve(link: number): Curve | null {
+    const l = this.scene.links.links;
+    if (link < 0 || link >= l.from.length) return null;
+    const v = this.picture.view();
+    return this.wires.curve(link).map((c, k) => (k % 2 ? py(v, c) : px(v, c))) as Curve;
+  }
+
+  /** Numbers of the links that are drawn. */
+  drawn(): number[] {
+    return this.wires.drawn();
+  }
+
+  /** Puts a twin somewhere, in lengths of the graph. */
+  move(id: string, x: number, y: number): void {
+    const i = this.scene.index.get(id);
+    if (i === undefined) return;
+    [this.scene.x[i], this.scene.y[i]] = [x, y];
+    Object.assign(this.graph.getNodeAttributes(id), { x, y });
+    this.scene.grid.build();
+    this.wires.again();
+    this.repaint([id]);
+    this.redraw("both");
+  }
+
+  /** The camera to all. */
+  fit(): void {
+    this.flight.all();
+  }
+
+  /** The camera to a twin. */
+  bring(id: string): void {
+    const i = this.scene.index.get(id);
+    if (i !== undefined) this.flight.twin(this.scene, this.picture.view(), i);
+  }
+
+  /** After each frame that was drawn. */
+  onDraw(f: () => void): () => void {
+    this.drawnBy.add(f);
+    return () => this.drawnBy.delete(f);
+  }
+
+  /** Draws what lies over the dots once more. */
+  again(): void {
+    this.redraw("over");
+  }
+
+  private groupAt(x: number, y: number): number {
+    const name = this.picture.nameAt(x, y);
+    return name && name.twin < 0 ? name.group : closedAt(this.scene.clusters, this.picture.view(), x, y);
+  }
+
+  private clickGround(x: number, y: number): void {
+    const g = this.groupAt(x, y);
+    if (g < 0) return this.on.empty();
+    this.flight.group(this.scene, this.picture.view(), g);
+    this.on.cluster?.(this.scene.groups.list[g]!.title, this.scene.groups.list[g]!.count);
+  }
+
+  private overGround(x: number, y: number): void {
+    const { width, height } = this.picture.view();
+    const inside = x >= 0 && y >= 0 && x <= width && y <= height;
+    const g = inside && this.scene.hover < 0 ? this.groupAt(x, y) : -1;
+    this.box.style.cursor = g >= 0 || this.scene.hover >= 0 ? "pointer" : "";
+    if (g === this.scene.hoverGroup) return;
+    this.scene.hoverGroup = g;
+    this.redraw("over");
+  }
+
+  private setHover(i: number): void {
+    this.scene.hover = i;
+    if (i >= 0) this.box.style.cursor = "pointer";
+    this.on.hover?.(this.scene.list[i]?.id ?? "");
+    this.redraw("both");
+  }
+
+  private redraw(which: "under" | "over" | "both"): void {
+    this.picture.touch(which);
+    this.frame ||= requestAnimationFrame(() => {
+      this.frame = 0;
+      this.drawAround();
+    });
+  }
+
+  private drawAround(): void {
+    const v = this.picture.draw(this.scene, this.wires, this.ink);
+    this.uncover(v);
+    for (const f of this.drawnBy) f();
+    this.saying ||= window.setTimeout(() => this.say(), REST_MS);
+  }
+
+  /** Which groups show their dots; colours that waited for it are drawn now. */
+  private uncover(v: View): void {
+    const { scene } = this;
+    scene.open.fill(0);
+    const opened: number[] = [];
+    for (const s of seen(scene.clusters, v)) {
+      if (s.open === 0) continue;
+      scene.open[s.group] = 1;
+      opened.push(s.group);
+    }
+    const late: string[] = [];
+    for (const g of opened)
+      for (const i of scene.groups.list[g]!.leaves) {
+        if (!scene.stale[i]) continue;
+        scene.stale[i] = 0;
+        late.push(scene.list[i]!.id);
+      }
+    if (late.length) this.repaint(late);
   }
 
   kill(): void {
+    this.stopTravel();
+    cancelAnimationFrame(this.frame);
+    clearTimeout(this.rest);
+    clearTimeout(this.saying);
     this.sigma.kill();
   }
 }

@@ -3,48 +3,43 @@
 import { useEffect, useState } from "preact/hooks";
 import { Filter, X } from "lucide-preact";
 import { shape } from "~/api/catalogue";
+import { chosenOf, isChosen } from "~/api/chosen";
 import { api, wordsOf } from "~/api/client";
 import { go, route, worldName } from "~/app/route";
 import { cls, Icon, IconButton } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
-import type { Stage } from "./stage";
 
 const w = words.graph;
 const CHOSEN = /^\$dtId IN \[/; // a list of twins says nothing to people
 
-interface Found {
-  count: number | null; // null: no condition
+export interface Found {
+  ids: ReadonlySet<string> | null; // null: no condition
   error: string;
 }
 
-/** Hides the others; what became of the condition. */
-export function useWhere(stage: { current: Stage | null }, ready: number): Found {
+/** The twins that fulfil the condition of the address; what is wrong with it. */
+export function useWhere(ready: number): Found {
   const where = route.value.params.where ?? "";
   const world = worldName.value;
-  const [found, set] = useState<Found>({ count: null, error: "" });
+  const [found, set] = useState<Found>({ ids: null, error: "" });
   useEffect(() => {
-    if (!stage.current || !ready) return;
-    if (!where) {
-      stage.current.filter(null);
-      return set({ count: null, error: "" });
+    if (!ready) return;
+    if (!where) return set({ ids: null, error: "" });
+    if (isChosen(where)) {
+      const ids = chosenOf(where);
+      return set({ ids, error: ids ? "" : w.chosenGone });
     }
     const abort = new AbortController();
-    api
-      .get<{
-        twins: { id: string[] };
-      }>("/graph", { world, query: { twins: where, links: false }, signal: abort.signal })
-      .then(
-        (g) => {
-          stage.current?.filter(new Set(g.twins.id));
-          set({ count: g.twins.id.length, error: "" });
-        },
-        (e: unknown) => {
-          if (abort.signal.aborted) return;
-          const text = wordsOf(e).replace(/^.*Message=/, "");
-          set({ count: null, error: text.charAt(0).toUpperCase() + text.slice(1) });
-        },
-      );
+    const query = { twins: where, links: false };
+    api.get<{ twins: { id: string[] } }>("/graph", { world, query, signal: abort.signal }).then(
+      (g) => set({ ids: new Set(g.twins.id), error: "" }),
+      (e: unknown) => {
+        if (abort.signal.aborted) return;
+        const text = wordsOf(e).replace(/^.*Message=/, "");
+        set({ ids: null, error: text.charAt(0).toUpperCase() + text.slice(1) });
+      },
+    );
     return () => abort.abort();
   }, [where, world, ready, shape.value]);
   return found;
@@ -52,9 +47,10 @@ export function useWhere(stage: { current: Stage | null }, ready: number): Found
 
 export function Where({ found }: { found: Found }) {
   const where = route.value.params.where ?? "";
-  const chosen = CHOSEN.test(where);
+  const chosen = CHOSEN.test(where) || (isChosen(where) && found.ids !== null);
   const [text, setText] = useState(where);
   useEffect(() => setText(where), [where]);
+  const count = found.ids?.size ?? null;
   const clear = () => go({ params: { where: null } });
   return (
     <form
@@ -67,7 +63,7 @@ export function Where({ found }: { found: Found }) {
       {chosen ? (
         <span class="chip world">
           <Icon of={Filter} size={13} />
-          {w.chosen(format.count(found.count ?? 0), found.count ?? 0)}
+          {w.chosen(format.count(count ?? 0), count ?? 0)}
         </span>
       ) : (
         <input
@@ -83,7 +79,7 @@ export function Where({ found }: { found: Found }) {
       )}
       {where && <IconButton name={w.showAll} icon={X} onClick={clear} />}
       <span id="graph-where-told" class={cls("tiny", found.error ? "wrong graph-where-wrong" : "quiet")} role="status">
-        {found.error || (found.count !== null && !chosen ? w.shown(format.count(found.count), found.count) : "")}
+        {found.error || (count !== null && !chosen ? w.shown(format.count(count), count) : "")}
       </span>
     </form>
   );

@@ -2,8 +2,8 @@
 // Files dropped on a plan, a map or a scene are put on the server, with the document that makes them shown.
 import type { ComponentChildren } from "preact";
 import { useRef, useState } from "preact/hooks";
-import { api } from "~/api/client";
 import {
+  changeDoc,
   deleteFile,
   docName,
   files,
@@ -62,8 +62,10 @@ async function putLayer(name: string, file: Blob): Promise<void> {
   await put(name, file);
   const maps = (files.peek() ?? []).filter((f) => f.name.endsWith(".map.json"));
   const doc = maps[0]?.name ?? docName(stemOf(name), "map");
-  const map: MapDoc = maps[0] ? await api.get<MapDoc>(fileUrl(doc)) : { title: stemOf(name), layers: [] };
-  if (!map.layers.includes(name)) await putDoc(doc, { ...map, layers: [...map.layers, name] });
+  await changeDoc<MapDoc>(doc, (map) => {
+    const { layers } = map ?? { layers: [] };
+    return { title: stemOf(name), ...map, layers: layers.includes(name) ? layers : [...layers, name] };
+  });
   go({ view: "map", params: { doc, cam: null, pan: null } });
 }
 

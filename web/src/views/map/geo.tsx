@@ -3,20 +3,21 @@
 import type * as GeoJSON from "geojson";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Route } from "lucide-preact";
-import { entries, labelOf } from "~/api/catalogue";
+import { entries, labelOf, reading } from "~/api/catalogue";
 import { api } from "~/api/client";
 import { fileUrl, useDoc } from "~/api/files";
 import { models } from "~/api/models";
 import { useValues, type Values } from "~/api/values";
-import { go, hrefOf, moves, route, select, selected, worldName } from "~/app/route";
+import { go, moves, route, select, selected, worldName } from "~/app/route";
 import { isDark } from "~/app/prefs";
 import { IconButton, Wrong } from "~/ui/basic";
+import { joinMap } from "~/views/compare/join";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { GeoStage, type Camera, type Spot } from "./geostage";
 import { lookOf, type Layer } from "./geostyle";
 import { positions, type Position } from "./positions";
-import { STATE, unitOf, useTint } from "./tint";
+import { STATE, unitOf, useSizes, useTint } from "./tint";
 import { readTrails } from "./trails";
 import { useWalk } from "./walk";
 import { StageLegend, Tools, Zoom, type DocChoice } from "./tools";
@@ -73,7 +74,7 @@ function useStage(box: { current: HTMLDivElement | null }, looked: { current: st
       cameraOf(route.peek().params.cam),
       {
         click: (id) => select(id),
-        open: (id) => (location.hash = hrefOf({ view: "twin", params: { sel: id } })),
+        open: (id) => go({ view: "twin", params: { sel: id } }),
         empty: () => selected.peek() && select(""),
         moved: (c) =>
           looked.current &&
@@ -83,16 +84,22 @@ function useStage(box: { current: HTMLDivElement | null }, looked: { current: st
     );
     const watch = new ResizeObserver(() => s.map.resize());
     watch.observe(box.current!);
+    const leave = joinMap(s.map);
     set(s);
-    return () => (watch.disconnect(), s.kill());
+    return () => (watch.disconnect(), leave(), s.kill());
   }, []);
   return stage;
 }
 
-function useSpots(list: { id: string; at: Position }[], values: Values, label: string, by: string) {
+const SMALLEST = 5; // pixels of a mark whose size says something
+const LARGEST = 22;
+const USUAL = 7;
+
+function useSpots(list: { id: string; at: Position }[], values: Values, label: string, by: string, size: string) {
   const ids = useMemo(() => list.map((x) => x.id), [list]);
   const tint = useTint(ids, by, values);
-  const unit = label ? unitOf(label) : "";
+  const sizes = useSizes(ids, size, values);
+  const unit = (id: string) => (label ? unitOf(label, [id]) : "");
   const spots = useMemo(
     () =>
       list.flatMap(({ id, at }): Spot[] => {
@@ -100,37 +107,47 @@ function useSpots(list: { id: string; at: Position }[], values: Values, label: s
         const lon = values.get(id, at.lon);
         if (typeof lat !== "number" || typeof lon !== "number" || Math.abs(lat) > 90) return [];
         const v = label ? values.get(id, label) : undefined;
+        const heading = at.heading ? values.get(id, at.heading) : undefined;
+        const part = sizes?.of(id);
+        const tone = tint.tone(id);
         return [
           {
             id,
             label: labelOf(id),
-            value: v === undefined ? "" : format.value(v, unit),
+            value: v === undefined ? "" : format.value(v, unit(id)),
             lon,
             lat,
             colour: tint.of(id),
             bad: tint.bad(id),
+            tone: by && tone !== "bad" && tone !== "stale" ? undefined : tone,
+            r: sizes ? (part === undefined ? SMALLEST : SMALLEST + (LARGEST - SMALLEST) * part) : USUAL,
+            ...(typeof heading === "number" ? { heading } : {}),
+            glow: tint.versus?.glows(id) ? tint.versus.glow(id) : "",
           },
         ];
       }),
-    [list, tint, label, values.version.value],
+    [list, tint, sizes, label, values.version.value],
   );
-  return { ids, tint, spots };
+  return { ids, tint, sizes, spots };
 }
 
 export function Geo({ docs, doc: choice }: { docs: DocChoice[]; doc: string }) {
   const name = choice.endsWith(".map.json") ? choice : "";
   const box = useRef<HTMLDivElement>(null);
   const { doc, error } = useDoc("map", name);
-  const { colour = "", value = "", trails } = route.value.params;
+  const { colour = "", value = "", size = "", trails } = route.value.params;
   const list = usePositioned();
   const paths = useMemo(() => [...new Set(list.flatMap((x) => [x.at.lat, x.at.lon]))], [list]);
+  const headings = useMemo(() => [...new Set(list.map((x) => x.at.heading).filter(Boolean))], [list]);
   const values = useValues([
     ...paths,
+    ...headings,
     STATE,
     ...(value ? [value] : []),
+    ...(size ? [size] : []),
     ...(colour && colour !== "model" ? [colour] : []),
   ]);
-  const { ids, tint, spots } = useSpots(list, values, value, colour);
+  const { ids, tint, sizes, spots } = useSpots(list, values, value, colour, size);
   // Where to look first: the address, the document, everything there is. What for is `looked`.
   const looked = useRef(cameraOf(route.peek().params.cam) ? name || "*" : "");
   const stage = useStage(box, looked);
@@ -171,10 +188,11 @@ export function Geo({ docs, doc: choice }: { docs: DocChoice[]; doc: string }) {
   return (
     <div class="view">
       <div ref={box} class="stage geo" role="group" aria-label={words.map.geoCount(spots.length)} />
-      <Tools docs={docs} doc={choice} ids={ids}>
+      <Tools docs={docs} doc={choice} ids={ids} sizes>
+        {list.length === 0 && !reading.value && <div class="notice">{words.map.nobody}</div>}
         {(error || wrong) && <Wrong error={error ?? new Error(words.map.noLayer(wrong))} />}
       </Tools>
-      {spots.length > 0 && <StageLegend tint={tint} />}
+      {spots.length > 0 && <StageLegend tint={tint} sizes={sizes} most={LARGEST} />}
       <Zoom closer={() => stage?.map.zoomIn()} farther={() => stage?.map.zoomOut()} fit={() => stage?.fitAll()}>
         <IconButton
           name={words.map.trails}

@@ -3,8 +3,10 @@
 // MapLibre draws letters only with glyphs from a server.
 import type * as GeoJSON from "geojson";
 import { fit, type Box, type Label } from "~/ui/labels";
-import { CLUSTERED, lookOf, styleOf, type Layer, type Look } from "./geostyle";
+import { CLUSTERED, lookOf, radiusAt, styleOf, type Layer, type Look } from "./geostyle";
+import { drawArrow, drawGlyph } from "./glyph";
 import { degrees, graticule } from "./graticule";
+import type { Tone } from "./tint";
 import maplibre, { type GeoJSONSource, type MapLibreMap } from "./maplibre";
 
 export interface Spot {
@@ -15,6 +17,10 @@ export interface Spot {
   lat: number;
   colour: string;
   bad: boolean;
+  tone?: Tone; // drawn as a sign; undefined: a plain disc
+  heading?: number; // degrees clockwise from north: drawn as an arrow
+  r: number; // pixels, at a middle zoom
+  glow: string; // a colour, where it differs from another world
 }
 
 export interface Camera {
@@ -141,7 +147,13 @@ export class GeoStage {
       type: "FeatureCollection",
       features: this.spots.map((s) => ({
         type: "Feature",
-        properties: { id: s.id, colour: s.colour, bad: s.bad ? 1 : 0 },
+        properties: {
+          id: s.id,
+          colour: s.colour,
+          bad: s.bad ? 1 : 0,
+          r: s.heading === undefined ? s.r : s.r * 0.5,
+          ...(s.glow ? { glow: s.glow } : {}),
+        },
         geometry: { type: "Point", coordinates: [s.lon, s.lat] },
       })),
     });
@@ -283,18 +295,21 @@ export class GeoStage {
       marks.push({ x: p.x - 16, y: p.y - 16, w: 32, h: 32 });
     }
     let shown = 0;
+    const zoom = this.map.getZoom();
     for (const s of this.spots) {
       if (this.alone && !this.alone.has(s.id)) continue;
       const p = this.map.project([s.lon, s.lat]);
       if (p.x < -20 || p.y < -20 || p.x > w + 20 || p.y > h + 20) continue;
-      marks.push({ x: p.x - 7, y: p.y - 7, w: 14, h: 14 });
+      const r = radiusAt(s.r, zoom);
+      marks.push({ x: p.x - r, y: p.y - r, w: 2 * r, h: 2 * r });
       if (++shown > LABELS_MOST) continue;
+      this.sign(ctx, s, p, r);
       const font = `550 12px ${FONT}`;
       const width = Math.max(measure(s.label, font), s.value ? measure(s.value, `600 11px ${FONT}`) : 0);
       labels.push({
         x: p.x,
         y: p.y,
-        gap: 11,
+        gap: r + 5,
         w: width + 4,
         h: s.value ? 29 : 16,
         rank: s.id === this.chosen ? 9 : s.id === this.hovered ? 8 : s.bad ? 7 : 5,
@@ -305,7 +320,27 @@ export class GeoStage {
       });
     }
     this.places(labels, measure);
+    marks.push(...this.covered(w, h));
     fit(labels, marks, w, h).forEach((b, i) => b && this.text(ctx, labels[i]!, b));
+  }
+
+  private sign(ctx: CanvasRenderingContext2D, s: Spot, p: { x: number; y: number }, r: number): void {
+    const inks = { colour: s.colour, ground: this.look.halo };
+    if (s.heading !== undefined) drawArrow(ctx, s.heading, p.x, p.y, r, inks);
+    else if (s.tone && s.tone !== "ok") drawGlyph(ctx, s.tone, p.x, p.y, r, inks);
+  }
+
+  /** What lies over the map: no name is written below it. */
+  private covered(w: number, h: number): Box[] {
+    const out: Box[] = [];
+    const at = this.over.getBoundingClientRect();
+    for (const e of this.over.closest(".view")?.querySelectorAll(".stage-tools > *, .stage-legend, .stage-zoom") ??
+      []) {
+      const b = e.getBoundingClientRect();
+      if (b.width && b.width < w && b.height < h)
+        out.push({ x: b.left - at.left, y: b.top - at.top, w: b.width, h: b.height });
+    }
+    return out;
   }
 
   /** Names that the layers' points have. */

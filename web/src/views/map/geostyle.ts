@@ -135,6 +135,17 @@ function layersOf(source: string, look: Look): LayerSpecification[] {
   ];
 }
 
+/** Pixels of a mark at a zoom; the stage draws over the circles by the same rule. */
+export const radiusAt = (r: number, zoom: number): number =>
+  r * (zoom <= 6 ? 0.7 : zoom >= 16 ? 1.25 : zoom < 11 ? 0.7 + (zoom - 6) * 0.06 : 1 + (zoom - 11) * 0.05);
+
+const RADIUS: ExpressionSpecification = [
+  "interpolate",
+  ["linear"],
+  ["zoom"],
+  ...[6, 11, 16].flatMap((z) => [z, ["*", radiusAt(1, z), ["get", "r"]]]),
+] as unknown as ExpressionSpecification;
+
 export interface Layer {
   name: string;
   data: GeoJSON.FeatureCollection;
@@ -185,6 +196,13 @@ export function styleOf(layers: readonly Layer[], many: boolean, look: Look): St
         },
       },
       {
+        id: "glow",
+        type: "circle",
+        source: "twins",
+        filter: ["all", lone, ["has", "glow"]],
+        paint: { "circle-color": ["get", "glow"], "circle-radius": 18, "circle-blur": 1 },
+      },
+      {
         id: "ring",
         type: "circle",
         source: "twins",
@@ -205,7 +223,7 @@ export function styleOf(layers: readonly Layer[], many: boolean, look: Look): St
         layout: { "circle-sort-key": ["get", "bad"] },
         paint: {
           "circle-color": ["get", "colour"],
-          "circle-radius": ["interpolate", ["linear"], ["zoom"], 6, 4, 11, 6.5, 16, 8],
+          "circle-radius": RADIUS,
           "circle-stroke-width": 2,
           "circle-stroke-color": look.halo,
         },

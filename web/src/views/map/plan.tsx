@@ -2,18 +2,21 @@
 // Twins on a floor plan: a picture, marks that keep their size while one zooms, areas as they are, values, links.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Move } from "lucide-preact";
-import { byId, links as allLinks, entries } from "~/api/catalogue";
+import { byId, entries, reading } from "~/api/catalogue";
 import { files, useDoc, type PlanDoc } from "~/api/files";
 import { useValues } from "~/api/values";
 import { go, route, select, selected } from "~/app/route";
 import { addShortcuts } from "~/app/shortcuts";
 import { IconButton, Skeleton, Wrong } from "~/ui/basic";
+import { joinNumbers, tellNumbers } from "~/views/compare/join";
 import { words } from "~/words/en";
 import { Editor, useEditing } from "./planedit";
 import { useWalk } from "./walk";
-import { Marks, marksOf } from "./planmarks";
-import { Picture, PlanLinks } from "./planpicture";
-import { STATE, useTint } from "./tint";
+import { BUBBLE, Marks, marksOf } from "./planmarks";
+import { FlowLegend, LinkTools, NO_FLOW, PlanLinks, useFlows, useLinkNames, usePairs } from "./planlinks";
+import { Picture } from "./planpicture";
+import { headings } from "./positions";
+import { STATE, useSizes, useTint } from "./tint";
 import { StageLegend, Tools, Zoom, type DocChoice } from "./tools";
 import { fitted, screenOf, usePan, useSize, zoomed, type View2d } from "./view2d";
 import "./plan.css";
@@ -30,8 +33,11 @@ function useView(doc: PlanDoc | undefined, size: { w: number; h: number }): [Vie
   const [own, set] = useState<View2d | null>(() => viewOf(route.peek().params.pan));
   const timer = useRef(0);
   const view = own ?? (doc && size.w ? fitted(doc.width, doc.height, size) : { x: 0, y: 0, k: 1 });
+  useEffect(() => joinNumbers(3, ([x, y, k]) => set({ x: x!, y: y!, k: k! })), []);
   const change = (v: View2d | null) => {
     set(v);
+    const told = v ?? (doc && fitted(doc.width, doc.height, size));
+    if (told) tellNumbers([told.x, told.y, told.k]);
     clearTimeout(timer.current);
     timer.current = window.setTimeout(
       () => go({ params: { pan: v ? `${v.x.toFixed(2)},${v.y.toFixed(2)},${v.k.toFixed(3)}` : null }, replace: true }),
@@ -42,18 +48,6 @@ function useView(doc: PlanDoc | undefined, size: { w: number; h: number }): [Vie
   return [view, change];
 }
 
-/** Names of relationships that there are between twins of the plan. */
-function useLinkNames(doc: PlanDoc | undefined): string[] {
-  return useMemo(() => {
-    if (!doc) return [];
-    const l = allLinks.value;
-    const on = entries.value.map((e) => e.id in doc.at);
-    const seen = new Set<number>();
-    for (let i = 0; i < l.name.length; i++) if (on[l.from[i]!] && on[l.to[i]!]) seen.add(l.name[i]!);
-    return [...seen].map((n) => l.names[n]!).sort();
-  }, [doc, allLinks.value, entries.value]);
-}
-
 export function Plan({ docs, doc: name }: { docs: DocChoice[]; doc: string }) {
   const box = useRef<HTMLDivElement>(null);
   const size = useSize(box);
@@ -62,13 +56,20 @@ export function Plan({ docs, doc: name }: { docs: DocChoice[]; doc: string }) {
   const doc = edit.doc;
   const [view, setView] = useView(doc, size);
   const pan = usePan(box, size, view, setView);
-  const { colour = "", value = "", links = "" } = route.value.params;
+  const { colour = "", value = "", links = "", size: by = "", flow: flowBy = "" } = route.value.params;
   const ids = useMemo(
     () => Object.keys(doc?.at ?? {}).filter((id) => edit.on || byId.value.has(id)),
     [doc, entries.value, edit.on],
   );
-  const values = useValues([STATE, ...(value ? [value] : []), ...(colour && colour !== "model" ? [colour] : [])]);
+  const pairs = usePairs(doc, links);
+  const flows = useFlows(pairs);
+  const flow = flowBy === NO_FLOW ? "" : flowBy || flows.first;
+  const heads = useMemo(() => headings(ids), [ids, entries.value]);
+  const values = useValues(
+    [STATE, value, by, links && flow, colour === "model" ? "" : colour, ...new Set(heads.values())].filter(Boolean),
+  );
   const tint = useTint(ids, colour, values);
+  const sizes = useSizes(ids, by, values);
   const marks = useMemo(() => marksOf(ids, doc?.at ?? {}), [ids, doc]);
   const names = useLinkNames(doc);
   useWalk(marks);
@@ -98,12 +99,15 @@ export function Plan({ docs, doc: name }: { docs: DocChoice[]; doc: string }) {
         {doc && size.w > 0 && (
           <svg width={size.w} height={size.h} role="presentation">
             <Picture doc={doc} view={view} size={size} stamp={stampOf(doc.image)} />
-            {links && <PlanLinks doc={doc} name={links} view={view} size={size} />}
+            {links && <PlanLinks doc={doc} pairs={pairs} flow={flow} values={values} view={view} size={size} />}
             <Marks
               marks={marks}
               view={view}
               size={size}
               tint={tint}
+              byState={!colour && !tint.versus}
+              sizes={sizes}
+              heads={heads}
               values={values}
               value={value}
               edit={edit}
@@ -113,31 +117,19 @@ export function Plan({ docs, doc: name }: { docs: DocChoice[]; doc: string }) {
         )}
         {!doc && !error && <Skeleton lines={6} />}
       </div>
-      <Tools docs={docs} doc={name} ids={ids}>
-        {names.length > 0 && (
-          <label class="stage-choice small">
-            <span class="quiet">{words.map.links}</span>
-            <select
-              class="select"
-              aria-label={words.map.links}
-              value={links}
-              onChange={(e) => go({ params: { links: e.currentTarget.value || null }, replace: true })}
-            >
-              <option value="">{words.map.noLinks}</option>
-              {names.map((n) => (
-                <option key={n} value={n}>
-                  {n}
-                </option>
-              ))}
-            </select>
-          </label>
-        )}
+      <Tools docs={docs} doc={name} ids={ids} sizes>
+        <LinkTools names={names} flows={flows} />
+        {doc && !edit.on && !ids.length && !reading.value && <div class="notice">{words.map.nobodyHere}</div>}
         {error !== undefined && <Wrong error={error} />}
       </Tools>
       {edit.on && doc ? (
         <Editor edit={edit} middle={{ x: view.x, y: view.y }} />
       ) : (
-        marks.length > 0 && <StageLegend tint={tint} />
+        marks.length > 0 && (
+          <StageLegend tint={tint} sizes={sizes} most={BUBBLE}>
+            {links && <FlowLegend pairs={pairs} path={flow} values={values} />}
+          </StageLegend>
+        )
       )}
       <Zoom
         closer={() => setView(zoomed(view, size, 1.5))}

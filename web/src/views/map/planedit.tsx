@@ -4,10 +4,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Plus } from "lucide-preact";
 import { labelOf, search } from "~/api/catalogue";
-import { putDoc, type Place, type PlanDoc } from "~/api/files";
-import { select } from "~/app/route";
+import { changeDoc, type Place, type PlanDoc } from "~/api/files";
+import { isLive, select } from "~/app/route";
 import { Button, Field, Icon } from "~/ui/basic";
-import { done, tellError } from "~/ui/toast";
+import { done, tell, tellError } from "~/ui/toast";
 import { words } from "~/words/en";
 
 export interface Editing {
@@ -29,6 +29,16 @@ const withPlace = (doc: PlanDoc, id: string, place: Place | undefined): PlanDoc 
   return { ...doc, at };
 };
 
+const samePlace = (a: Place | undefined, b: Place | undefined): boolean =>
+  a === b || (a !== undefined && b !== undefined && a.x === b.x && a.y === b.y && a.angle === b.angle);
+
+/** Somebody else placed the twin meanwhile. */
+class Placed extends Error {
+  constructor(readonly place: Place | undefined) {
+    super();
+  }
+}
+
 const STEPS: Record<string, [number, number]> = {
   ArrowLeft: [-1, 0],
   ArrowRight: [1, 0],
@@ -42,22 +52,37 @@ export function useEditing(name: string, read: PlanDoc | undefined): Editing {
   const now = useRef<PlanDoc | undefined>(read);
   const saving = useRef(Promise.resolve());
   const show = (d: PlanDoc | undefined) => set((now.current = d));
-  useEffect(() => show(read), [read]);
+  // What is under way is newer than what was read; when the last of it is written it is read again.
+  const pending = useRef(0);
+  useEffect(() => {
+    if (!pending.current) show(read);
+  }, [read]);
 
-  /** Written in the order in which it was done; when it cannot be, what the server has is shown again. */
-  const write = (next: PlanDoc): Promise<void> => {
-    show(next);
-    saving.current = saving.current.then(() =>
-      putDoc(name, next).catch((e: unknown) => {
-        tellError(e);
-        show(read);
-      }),
-    );
+  /** Written in the order in which it was done, onto what stands; what somebody else placed meanwhile stays. */
+  const write = (id: string, place: Place | undefined, before: Place | undefined, force = false): Promise<void> => {
+    show(withPlace(now.current!, id, place));
+    pending.current++;
+    saving.current = saving.current.then(async () => {
+      try {
+        await changeDoc<PlanDoc>(name, (d) => {
+          if (!d) throw new Error(words.map.planGone(name));
+          if (!force && !samePlace(d.at[id], before)) throw new Placed(d.at[id]);
+          return withPlace(d, id, place);
+        });
+      } catch (e) {
+        show(withPlace(now.current!, id, e instanceof Placed ? e.place : before));
+        if (!(e instanceof Placed)) return tellError(e);
+        const mine = { title: words.map.mine, run: () => void write(id, place, undefined, true) };
+        tell(words.map.theirs(labelOf(id)), { bad: true, action: mine });
+      } finally {
+        pending.current--;
+      }
+    });
     return saving.current;
   };
   const change = (id: string, place: Place | undefined, before: Place | undefined, what: string) => {
-    void write(withPlace(now.current!, id, place));
-    done(what, () => write(withPlace(now.current!, id, before)));
+    void write(id, place, before);
+    done(what, () => write(id, before, place));
   };
 
   const grab = (e: PointerEvent, id: string, k: number) => {
@@ -67,6 +92,7 @@ export function useEditing(name: string, read: PlanDoc | undefined): Editing {
     e.stopPropagation();
     el.setPointerCapture(e.pointerId);
     let last = before;
+    pending.current++;
     const move = (m: Event) => {
       const { clientX, clientY } = m as PointerEvent;
       last = {
@@ -80,6 +106,7 @@ export function useEditing(name: string, read: PlanDoc | undefined): Editing {
       el.removeEventListener("pointermove", move);
       el.removeEventListener("pointerup", up);
       el.removeEventListener("pointercancel", up);
+      pending.current--;
       if (last.x !== before.x || last.y !== before.y) change(id, last, before, words.map.moved(labelOf(id)));
     };
     el.addEventListener("pointermove", move);
@@ -129,6 +156,7 @@ export function Editor({ edit, middle }: { edit: Editing; middle: { x: number; y
           {words.map.done}
         </Button>
       </div>
+      {!isLive.value && <p class="small quiet">{words.map.everyWorld}</p>}
       <Field label={words.map.add} for="plan-add">
         <input
           id="plan-add"

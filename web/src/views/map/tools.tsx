@@ -4,9 +4,11 @@ import type { ComponentChildren } from "preact";
 import { Maximize, ZoomIn, ZoomOut } from "lucide-preact";
 import { go, route } from "~/app/route";
 import { cls, IconButton } from "~/ui/basic";
+import { VersusLegend } from "~/views/compare/versus";
 import { words } from "~/words/en";
 import * as format from "~/format";
-import { usePropertiesOf, type Tint } from "./tint";
+import { Glyph } from "./glyph";
+import { usePropertiesOf, type Sizes, type Tint } from "./tint";
 import "./stage.css";
 
 export interface DocChoice {
@@ -41,9 +43,17 @@ function Choice(p: {
   );
 }
 
-/** Parameters that every such view has: `doc`, `colour`, `value`. */
-export function Tools(p: { docs: DocChoice[]; doc: string; ids: readonly string[]; children?: ComponentChildren }) {
-  const properties = usePropertiesOf(p.ids).map((x) => ({ value: x.path, name: x.name }));
+/** Parameters that every such view has: `doc`, `colour`, `value`; some `size`. */
+export function Tools(p: {
+  docs: DocChoice[];
+  doc: string;
+  ids: readonly string[];
+  sizes?: boolean;
+  children?: ComponentChildren;
+}) {
+  const found = usePropertiesOf(p.ids);
+  const properties = found.map((x) => ({ value: x.path, name: x.name }));
+  const numbers = found.filter((x) => x.number).map((x) => ({ value: x.path, name: x.name }));
   const set = (name: string) => (v: string) => go({ params: { [name]: v || null }, replace: true });
   return (
     <div class="stage-tools">
@@ -76,35 +86,80 @@ export function Tools(p: { docs: DocChoice[]; doc: string; ids: readonly string[
         set={set("value")}
         options={[{ value: "", name: words.map.noValue }, ...properties]}
       />
+      {p.sizes && numbers.length > 0 && (
+        <Choice
+          id="stage-size"
+          label={words.map.size}
+          value={route.value.params.size ?? ""}
+          set={set("size")}
+          options={[{ value: "", name: words.map.sameSize }, ...numbers]}
+        />
+      )}
       {p.children}
     </div>
   );
 }
 
-export function StageLegend({ tint, quiet = true }: { tint: Tint; quiet?: boolean }) {
-  if (tint.ramp)
-    return (
-      <div class="stage-legend card">
-        <div class="stage-ramp" />
-        <div class="row tiny">
-          <span class="grow">{format.amount(tint.ramp.low, tint.ramp.unit)}</span>
-          <span>{format.amount(tint.ramp.high, tint.ramp.unit)}</span>
-        </div>
-      </div>
-    );
-  const list = tint.entries.filter((x) => quiet || !x.quiet);
-  if (!list.length) return null;
+function Ramp({ tint }: { tint: Tint }) {
   return (
-    <ul class="stage-legend card small">
-      {list.map((x) => (
-        <li class="row" key={x.name}>
-          <svg width="10" height="10" aria-hidden="true">
-            <circle cx="5" cy="5" r="5" fill={x.colour} />
-          </svg>
-          <span class="ellipsis">{x.name}</span>
-        </li>
-      ))}
-    </ul>
+    <>
+      <div class="stage-ramp" />
+      <div class="row tiny num">
+        <span class="grow">{format.amount(tint.ramp!.low, tint.ramp!.unit)}</span>
+        <span>{format.amount(tint.ramp!.high, tint.ramp!.unit)}</span>
+      </div>
+    </>
+  );
+}
+
+function SizeLegend({ sizes, most }: { sizes: Sizes; most: number }) {
+  const shown = [sizes.low + (sizes.high - sizes.low) / 4, sizes.high];
+  const r = (v: number) => Math.max(3, most * Math.sqrt((v - sizes.low) / (sizes.high - sizes.low || 1)));
+  return (
+    <div class="stage-sizes">
+      <div class="tiny quiet">{words.map.sizeOf(sizes.title)}</div>
+      <div class="row tiny num">
+        {shown.map((v) => (
+          <span class="row" key={v}>
+            <svg width={2 * r(v) + 2} height={2 * r(v) + 2} aria-hidden="true">
+              <circle cx={r(v) + 1} cy={r(v) + 1} r={r(v)} fill="none" stroke="var(--n7)" />
+            </svg>
+            {format.amount(v, sizes.unit)}
+          </span>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+export function StageLegend(p: {
+  tint: Tint;
+  quiet?: boolean;
+  sizes?: Sizes | null;
+  most?: number;
+  children?: ComponentChildren;
+}) {
+  if (p.tint.versus) return <VersusLegend v={p.tint.versus} class="stage-legend card" />;
+  const list = p.tint.ramp ? [] : p.tint.entries.filter((x) => (p.quiet ?? true) || !x.quiet);
+  if (!p.tint.ramp && !list.length && !p.sizes) return null;
+  return (
+    <section class="stage-legend card small" aria-label={words.map.legend}>
+      {p.tint.title && <div class="tiny quiet ellipsis">{p.tint.title}</div>}
+      {p.tint.ramp && <Ramp tint={p.tint} />}
+      <ul>
+        {list.map((x) => (
+          <li class="row" key={x.name}>
+            <svg width="14" height="14" viewBox="-7 -7 14 14" aria-hidden="true">
+              <Glyph tone={x.tone} colour={x.colour} r={6.5} />
+            </svg>
+            <span class="grow ellipsis">{x.name}</span>
+            {x.count !== undefined && <span class="num quiet">{format.count(x.count)}</span>}
+          </li>
+        ))}
+      </ul>
+      {p.sizes && <SizeLegend sizes={p.sizes} most={p.most ?? 14} />}
+      {p.children}
+    </section>
   );
 }
 

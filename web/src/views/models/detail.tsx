@@ -9,10 +9,12 @@ import { go, hrefOf, moves, route, worldName } from "~/app/route";
 import { Ago, Button, Card, Chip, Dialog, Icon, IconButton, Tabs, Wrong } from "~/ui/basic";
 import { CodeEditor } from "~/ui/code";
 import { jsonTokens } from "~/ui/json";
+import { copyText } from "~/ui/chart/export";
 import { done, tell, tellError } from "~/ui/toast";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { Contents, ModelLink } from "./contents";
+import { Diagram } from "./diagram";
 import { counts, extendedBy, twinsOf, usesOf } from "./tree";
 
 async function decommission(m: Model, off: boolean): Promise<void> {
@@ -32,6 +34,8 @@ function Delete({ m, close }: { m: Model; close: () => void }) {
   const [error, fail] = useState<unknown>();
   const [busy, setBusy] = useState(false);
   const n = counts.value.get(m.id) ?? 0;
+  const parts = usesOf(m.id).filter((u) => u.how === "component");
+  const needs = [...new Set([...extendedBy(m.id), ...parts.map((u) => u.by)].map((x) => x.name))];
   const remove = async () => {
     setBusy(true);
     try {
@@ -61,6 +65,7 @@ function Delete({ m, close }: { m: Model; close: () => void }) {
     >
       <div class="column">
         <p>{words.models.deleteSure(m.id)}</p>
+        {needs.length > 0 && <div class="notice attention">{words.models.deleteNeeded(needs.join(", "))}</div>}
         {n > 0 && <div class="notice attention">{words.models.deleteTwins(format.count(n), n)}</div>}
         {error !== undefined && <Wrong error={error} />}
       </div>
@@ -105,10 +110,13 @@ function Relatives({ m }: { m: Model }) {
   );
 }
 
+type Show = "contents" | "links" | "text";
+
 export function Detail({ id }: { id: string }) {
   const m = models.value.get(id);
   const [deleting, setDeleting] = useState(false);
-  const tab = route.value.params.show === "text" ? "text" : "contents";
+  const shown = route.value.params.show ?? "";
+  const tab: Show = shown === "text" || shown === "links" ? shown : "contents";
   if (!m) return <Wrong error={new Error(words.models.gone(id))} />;
   const n = twinsOf(m.id);
   const text = JSON.stringify(m.data.model, null, 2);
@@ -126,7 +134,7 @@ export function Detail({ id }: { id: string }) {
             <IconButton
               name={words.models.copyId}
               icon={Copy}
-              onClick={() => void navigator.clipboard.writeText(m.id).then(() => tell(words.copied), tellError)}
+              onClick={() => void copyText(m.id).then(() => tell(words.copied), tellError)}
             />
           </div>
         </div>
@@ -145,6 +153,7 @@ export function Detail({ id }: { id: string }) {
       </div>
       <div class="model-facts">
         {m.about && <p>{m.about}</p>}
+        {m.data.decommissioned && <div class="notice attention">{words.models.offMeans(format.count(n), n)}</div>}
         <div class="row model-links">
           <a class="button" href={hrefOf({ view: "ask", params: { q: query } })}>
             <Icon of={Boxes} /> {words.models.twins(format.count(n), n)}
@@ -158,22 +167,22 @@ export function Detail({ id }: { id: string }) {
       <Tabs
         label={words.models.show}
         on={tab}
-        set={(t) => go({ params: { show: t === "text" ? "text" : null }, replace: true })}
+        set={(t) => go({ params: { show: t === "contents" ? null : t }, replace: true })}
         tabs={[
           { id: "contents", title: words.models.contents },
+          { id: "links", title: words.models.diagram },
           { id: "text", title: words.models.text },
         ]}
       />
       {tab === "contents" ? (
         <Contents m={m} />
+      ) : tab === "links" ? (
+        <Diagram key={m.id} m={m} />
       ) : (
         <div class="model-text">
           <div class="row">
             <span class="grow" />
-            <Button
-              icon={Copy}
-              onClick={() => void navigator.clipboard.writeText(text).then(() => tell(words.copied), tellError)}
-            >
+            <Button icon={Copy} onClick={() => void copyText(text).then(() => tell(words.copied), tellError)}>
               {words.copy}
             </Button>
             {moves.value && (

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Models: what kinds of things there are, what extends what, and what each says a twin has.
 import { FileUp, Shapes } from "lucide-preact";
-import { reading, readError } from "~/api/catalogue";
+import { reading, readError, reload } from "~/api/catalogue";
 import { models } from "~/api/models";
 import { useCommands } from "~/app/palette";
-import { go, moves, route } from "~/app/route";
+import { go, kind, moves, route } from "~/app/route";
 import { Button, Card, Empty, Skeleton, Wrong } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
@@ -32,8 +32,13 @@ export default function Models() {
             </Button>
           )}
         </div>
+        {kind.value !== "live" && (
+          <div class="notice models-note" role="note">
+            {kind.value === "past" ? words.models.past : words.models.scenario(route.value.world)}
+          </div>
+        )}
         {readError.value && !count ? (
-          <Wrong error={new Error(readError.value)} />
+          <Wrong error={new Error(readError.value)} retry={reload} />
         ) : reading.value && !count ? (
           <Skeleton lines={10} />
         ) : empty && !making ? (

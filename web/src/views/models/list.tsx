@@ -17,8 +17,13 @@ interface Line {
 
 const OPEN_AT_FIRST = 250; // of more models only the roots and what they are
 
+const INSIDE = 3; // letters from which on what a model says is searched too
+
 function fits(b: Branch, q: string): boolean {
-  return `${b.model.name} ${b.model.id}`.toLowerCase().includes(q);
+  const m = b.model;
+  if (`${m.name} ${m.id}`.toLowerCase().includes(q)) return true;
+  if (q.length < INSIDE) return false;
+  return (m.data.model.contents ?? []).some((c) => c.name.toLowerCase().includes(q));
 }
 
 function linesOf(list: readonly Branch[], q: string, shut: ReadonlySet<string>, depth = 0): Line[] {

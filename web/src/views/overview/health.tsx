@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// The first line: is anything wrong, how much moves, do the connections stand.
+// Whether anything is wrong, who is silent, and whether the connections stand.
 import { useEffect, useState } from "preact/hooks";
-import { CircleAlert, CircleCheck, Plug } from "lucide-preact";
+import { CircleCheck, Plug, Unplug, VolumeX } from "lucide-preact";
+import { needs } from "~/api/attention";
 import { entries, labelOf, links } from "~/api/catalogue";
 import { api } from "~/api/client";
+import { readConnections, type Connection } from "~/api/connections";
 import { listen } from "~/api/feed";
-import { kind, select, worldName } from "~/app/route";
-import { Icon } from "~/ui/basic";
+import { modelName } from "~/api/models";
+import { decisionsHere, DecisionRow, NeedRow } from "~/app/needs";
+import { hrefOf, kind, select, worldName } from "~/app/route";
+import { Ago, Card, Chip, cls, Empty, Icon, type Tone } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
-import { attentionOf } from "./attention";
 
-interface Connection {
-  name: string;
-  status?: { state?: string };
-  state?: string;
-}
+const NEEDS_MAX = 6;
+const SILENT_MAX = 100;
 
 function useRate(): number | null {
   const [rate, set] = useState<number | null>(null);
@@ -41,112 +41,185 @@ function useRate(): number | null {
   return rate;
 }
 
-function useConnections(): Connection[] {
-  const [list, set] = useState<Connection[]>([]);
+/** How much there is, in one quiet line. */
+export function Counts() {
+  const rate = useRate();
+  const parts = [
+    words.overview.twinsN(format.count(entries.value.length), entries.value.length),
+    words.overview.linksN(format.count(links.value.name.length), links.value.name.length),
+  ];
+  if (rate !== null) parts.push(words.overview.rateN(format.number(rate)));
+  return <p class="quiet">{parts.join("  ·  ")}</p>;
+}
+
+/** What is wrong comes first, each with since when and the way back. */
+export function Needs() {
+  const [every, showAll] = useState(false);
+  const list = needs.value;
+  const proposals = decisionsHere();
+  const past = kind.value === "past";
+  if (!list.length && !proposals.length)
+    return (
+      <div class="fine">
+        <Icon of={CircleCheck} />
+        {past ? words.overview.wasFine : words.overview.fine}
+      </div>
+    );
+  return (
+    <section class={cls("card needs", !list.length && "waits")} aria-label={words.needs.title}>
+      <h2>{(past ? words.overview.wasWrong : words.overview.wrong)(list.length + proposals.length)}</h2>
+      {(every ? list : list.slice(0, NEEDS_MAX)).map((n) => (
+        <NeedRow key={n.id} need={n} />
+      ))}
+      {!every && list.length > NEEDS_MAX && (
+        <button type="button" class="need-more" onClick={() => showAll(true)}>
+          {words.overview.andMore(list.length - NEEDS_MAX)}
+        </button>
+      )}
+      {proposals.map((d) => (
+        <DecisionRow key={d.id} d={d} />
+      ))}
+    </section>
+  );
+}
+
+const STATE_TONE: Record<string, Tone> = { up: "ok", connecting: "attention", failed: "bad", paused: "stale" };
+
+export function Connections() {
+  const [list, set] = useState<Connection[] | null>(null);
   useEffect(() => {
-    const read = () =>
-      api.get<{ value: Connection[] }>("/connections").then(
-        (r) => set(r.value),
-        () => {},
-      );
-    void read();
+    const read = () => void readConnections().then(set, () => set((s) => s ?? []));
+    read();
     const timer = setInterval(read, 10_000);
     return () => clearInterval(timer);
   }, []);
-  return list;
+  if (!list) return null;
+  const rank = (c: Connection) => ["failed", "connecting", "up", "paused"].indexOf(c.status.state);
+  return (
+    <Card title={words.overview.connections} bare>
+      {!list.length ? (
+        <Empty icon={Plug} title={words.connections.none} hint={words.connections.noneHint}>
+          <a class="button" href={hrefOf({ view: "connections", params: { new: "1" } })}>
+            {words.connections.make}
+          </a>
+        </Empty>
+      ) : (
+        <div class="plain-list">
+          {[...list]
+            .sort((a, b) => rank(a) - rank(b))
+            .map((c) => (
+              <a key={c.name} class="plain-row" href={hrefOf({ view: "connections", params: { c: c.name } })}>
+                <Icon of={c.status.state === "failed" ? Unplug : Plug} />
+                <span class="grow ellipsis">
+                  <span class="strong">{c.name}</span> <span class="small quiet">{c.description ?? c.kind}</span>
+                </span>
+                {c.status.trouble && <span class="small quiet ellipsis">{c.status.trouble}</span>}
+                <Chip tone={STATE_TONE[c.status.state] ?? ""}>
+                  {words.connections.states[c.status.state] ?? c.status.state}
+                </Chip>
+              </a>
+            ))}
+        </div>
+      )}
+    </Card>
+  );
 }
 
 interface Stale {
   watched: number;
   stale: number;
-  twins?: { twin?: string; id?: string }[];
+  models: { model: string; stale: number; watched: number; oldest?: string }[];
+  twins: { id: string; model: string; property: string; newest: string }[];
 }
 
-/** Twins whose newest value is older than five minutes. */
-function useStale(): Stale | null {
+const OLDER = ["PT1M", "PT5M", "PT1H", "P1D"] as const;
+
+/** Twins whose newest value is older than what somebody finds old. */
+export function Silent() {
   const [s, set] = useState<Stale | null>(null);
+  const [older, setOlder] = useState<string>("PT5M");
+  const [model, setModel] = useState("");
   const world = worldName.value;
+  const live = kind.value === "live";
   useEffect(() => {
-    set(null);
-    const read = () => api.get<Stale>("/stale", { world, query: { older: "PT5M" } }).then(set, () => {});
-    void read();
-    const timer = kind.value === "live" ? setInterval(read, 10_000) : 0;
-    return () => clearInterval(timer);
-  }, [world]);
-  return s;
-}
-
-const stateOf = (c: Connection) => c.status?.state ?? c.state ?? "";
-
-export function Health() {
-  const rate = useRate();
-  const connections = useConnections();
-  const stale = useStale();
-  const wrong = [...attentionOf.value];
-  const broken = connections.filter((c) => !["up", "paused"].includes(stateOf(c)));
+    const abort = new AbortController();
+    const read = () =>
+      void api.get<Stale>("/stale", { world, query: { older, limit: 1000 }, signal: abort.signal }).then(set, () => {});
+    read();
+    const timer = live ? setInterval(read, 10_000) : 0;
+    return () => {
+      abort.abort();
+      clearInterval(timer);
+    };
+  }, [world, older]);
+  if (!s?.watched) return null;
+  const some = s.models.filter((m) => m.stale > 0);
+  const picked = some.some((m) => m.model === model) ? model : "";
+  const list = s.twins.filter((t) => !picked || t.model === picked);
   return (
-    <>
-      <div class={`notice ${wrong.length ? "bad" : ""} headline`} role="status">
-        <Icon of={wrong.length ? CircleAlert : CircleCheck} size={20} />
-        <div class="grow">
-          <div class="strong">{wrong.length ? words.overview.wrong(wrong.length) : words.overview.fine}</div>
-          {wrong.length > 0 && (
-            <div class="chips" style={{ margin: "6px 0 0" }}>
-              {wrong.slice(0, 8).map(([id, a]) => (
+    <Card
+      title={
+        <>
+          {words.overview.stale}{" "}
+          <span class="small quiet">
+            {format.count(s.stale)} {words.overview.staleOf(s.watched)}
+          </span>
+        </>
+      }
+      actions={
+        <select
+          class="select slim"
+          aria-label={words.overview.olderThan}
+          value={older}
+          onChange={(e) => setOlder(e.currentTarget.value)}
+        >
+          {OLDER.map((o) => (
+            <option key={o} value={o}>
+              {words.overview.forOver(format.duration(format.isoDuration(o)))}
+            </option>
+          ))}
+        </select>
+      }
+      bare
+    >
+      {!list.length ? (
+        <div class="fine in-card">
+          <Icon of={CircleCheck} />
+          {words.overview.allSpeak(format.duration(format.isoDuration(older)))}
+        </div>
+      ) : (
+        <>
+          {some.length > 1 && (
+            <div class="chips in-card">
+              {some.map((m) => (
                 <button
                   type="button"
-                  class="chip bad"
-                  key={id}
-                  style={{ border: 0, cursor: "pointer" }}
-                  onClick={() => select(id)}
+                  key={m.model}
+                  class="chip pick"
+                  aria-pressed={picked === m.model}
+                  onClick={() => setModel(picked === m.model ? "" : m.model)}
                 >
-                  {labelOf(id)}: {a.text}
+                  {modelName(m.model)} {m.stale}
                 </button>
               ))}
-              {wrong.length > 8 && <span class="small">{words.overview.andMore(wrong.length - 8)}</span>}
             </div>
           )}
-        </div>
-      </div>
-      <div class="tiles">
-        <div class="card tile">
-          <span class="small quiet">{words.overview.twins}</span>
-          <span class="figure">{format.count(entries.value.length)}</span>
-        </div>
-        <div class="card tile">
-          <span class="small quiet">{words.overview.links}</span>
-          <span class="figure">{format.count(links.value.name.length)}</span>
-        </div>
-        <div class="card tile">
-          <span class="small quiet">{words.overview.rate}</span>
-          <span class="figure">
-            {rate === null ? "–" : format.number(rate)} <small>{words.overview.perSecond}</small>
-          </span>
-        </div>
-        {stale && stale.watched > 0 && (
-          <div class="card tile">
-            <span class="small quiet">{words.overview.stale}</span>
-            <span class="figure">
-              {format.count(stale.stale)} <small>{words.overview.staleOf(stale.watched)}</small>
-            </span>
+          <div class="plain-list scroll">
+            {list.slice(0, SILENT_MAX).map((t) => (
+              <button type="button" key={t.id} class="plain-row" onClick={() => select(t.id)}>
+                <Icon of={VolumeX} />
+                <span class="grow ellipsis">
+                  <span class="strong">{labelOf(t.id)}</span> <span class="small quiet">{modelName(t.model)}</span>
+                </span>
+                <Chip tone="stale">
+                  <Ago time={t.newest} />
+                </Chip>
+              </button>
+            ))}
+            {s.stale > SILENT_MAX && <div class="menu-title">{words.overview.andMore(s.stale - SILENT_MAX)}</div>}
           </div>
-        )}
-        <div class="card tile">
-          <span class="small quiet">{words.overview.connections}</span>
-          <span class="figure">
-            {connections.length ? format.count(connections.length - broken.length) : "–"}
-            <small>
-              {" "}
-              {connections.length ? words.overview.ofConnections(connections.length) : words.overview.noConnections}
-            </small>
-          </span>
-          {broken.length > 0 && (
-            <span class="chip bad">
-              <Icon of={Plug} size={13} /> {broken.map((c) => c.name).join(", ")}
-            </span>
-          )}
-        </div>
-      </div>
-    </>
+        </>
+      )}
+    </Card>
   );
 }

@@ -1,40 +1,71 @@
 // SPDX-License-Identifier: Apache-2.0
-// The operation at a glance: what is wrong, what it comes to, what there is, what changes.
-import { entries, reading, readError } from "~/api/catalogue";
+// The operation at a glance: what is wrong, what it comes to, what there is, what changes, who is silent.
+import { entries, reading, readError, reload } from "~/api/catalogue";
 import { Boxes } from "lucide-preact";
-import { Card, Empty, Skeleton, Wrong } from "~/ui/basic";
+import { worldTitle } from "~/app/world";
+import { hrefOf } from "~/app/route";
+import { Empty, Skeleton, Wrong } from "~/ui/basic";
 import { words } from "~/words/en";
 import { Changes } from "./changes";
-import { Health } from "./health";
+import { Connections, Counts, Needs, Silent } from "./health";
 import { Kpis } from "./kpis";
 import { Tree } from "./tree";
-import { worldTitle } from "~/app/world";
+
+/** A server without anything: what to do next, in the order in which one would. */
+function Nothing() {
+  return (
+    <Empty icon={Boxes} title={words.overview.nothing} hint={words.overview.nothingHint}>
+      <ol class="steps">
+        <li>
+          <a class="button primary" href={hrefOf({ view: "models" })}>
+            {words.overview.stepModels}
+          </a>
+        </li>
+        <li>
+          {words.overview.stepTwins} <code>sosia import FOLDER</code>
+        </li>
+        <li>
+          <a class="button" href={hrefOf({ view: "connections", params: { new: "1" } })}>
+            {words.connections.make}
+          </a>
+        </li>
+      </ol>
+      <p class="small">
+        {words.overview.orDemo} <code>sosia demo</code>
+      </p>
+    </Empty>
+  );
+}
 
 export function Overview() {
+  // What was read stays while the next is read: who drags the timeline sees values change, not boxes.
+  const nothing = !entries.value.length;
   return (
     <div class="view page">
-      <div class="page-inner">
+      <div class="page-inner wide">
         <div class="page-head">
           <h1>{words.views.overview}</h1>
+          {!nothing && <Counts />}
+          <span class="grow" />
           <span class="chip world">{worldTitle()}</span>
         </div>
-        {readError.value && !entries.value.length ? (
-          <Wrong error={new Error(readError.value)} />
-        ) : reading.value ? (
+        {nothing && readError.value ? (
+          <Wrong error={new Error(readError.value)} retry={reload} />
+        ) : nothing && reading.value ? (
           <Skeleton lines={8} />
-        ) : !entries.value.length ? (
-          <Empty icon={Boxes} title={words.twin.none} hint={words.twin.noneHint} />
+        ) : nothing ? (
+          <Nothing />
         ) : (
           <>
-            <Health />
+            <Needs />
             <Kpis />
             <div class="overview-grid">
-              <Card title={words.overview.tree} bare>
-                <Tree />
-              </Card>
-              <Card title={words.overview.changes} bare>
-                <Changes />
-              </Card>
+              <Tree />
+              <Changes />
+              <div class="column overview-side">
+                <Silent />
+                <Connections />
+              </div>
             </div>
           </>
         )}

@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Twins as the tree that part-of and contains make of them; what hangs on nothing is by model below.
+// Twins as the tree that part-of and contains make of them; what hangs on nothing is by model below. Only rows in sight
+// are drawn. A row that is closed says how many below it need somebody.
 import { computed, signal } from "@preact/signals";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ChevronDown, ChevronRight } from "lucide-preact";
-import { entries } from "~/api/catalogue";
-import { tree } from "~/api/tree";
+import { attentionOf } from "~/api/attention";
+import { entries, search } from "~/api/catalogue";
 import { modelName } from "~/api/models";
+import { tree } from "~/api/tree";
 import { select, selected } from "~/app/route";
-import { Icon } from "~/ui/basic";
+import { Card, Icon } from "~/ui/basic";
 import { words } from "~/words/en";
-import { attentionOf } from "./attention";
+import * as format from "~/format";
+
+const ROW = 28;
+const AROUND = 12; // rows drawn beyond what is in sight
+const FOUND_MAX = 200;
 
 const parts = computed(() => {
   const t = tree.value;
@@ -17,9 +24,24 @@ const parts = computed(() => {
   for (const i of t.roots) {
     if (t.children[i]!.length) continue;
     const m = entries.value[i]!.model;
-    lone.set(m, [...(lone.get(m) ?? []), i]);
+    const list = lone.get(m);
+    if (list) list.push(i);
+    else lone.set(m, [i]);
   }
   return { whole, lone };
+});
+
+/** How many in a subtree are bad, itself not counted. */
+const badBelow = computed(() => {
+  const out = new Map<number, number>();
+  const of = attentionOf.value;
+  if (!of.size) return out;
+  const { parent } = tree.value;
+  entries.value.forEach((e, i) => {
+    if (!of.has(e.id)) return;
+    for (let at = parent[i]!; at >= 0; at = parent[at]!) out.set(at, (out.get(at) ?? 0) + 1);
+  });
+  return out;
 });
 
 const openNodes = signal<ReadonlySet<string>>(new Set());
@@ -28,90 +50,153 @@ const toggle = (key: string) => {
   if (!next.delete(key)) next.add(key);
   openNodes.value = next;
 };
+const isOpen = (k: string, start: boolean) => openNodes.value.has(k) !== start;
 
-interface RowProps {
+interface RowOf {
   k: string;
   depth: number;
   title: string;
   hint: string;
   id?: string;
   count: number;
-  start: boolean; // open unless closed
+  open: boolean;
+  place: number; // in entries; -1: a model
 }
 
-function Row(p: RowProps) {
-  const open = isOpen(p.k, p.start);
+function rowsOf(i: number, depth: number, out: RowOf[]): void {
+  const e = entries.value[i]!;
+  const children = tree.value.children[i]!;
+  const open = isOpen(e.id, depth < 1);
+  const hint = modelName(e.model);
+  out.push({ k: e.id, depth, title: e.label, hint, id: e.id, count: children.length, open, place: i });
+  if (open) for (const c of children) rowsOf(c, depth + 1, out);
+}
+
+const rows = computed(() => {
+  const { whole, lone } = parts.value;
+  const out: RowOf[] = [];
+  for (const i of whole) rowsOf(i, 0, out);
+  for (const [model, list] of lone) {
+    const k = "model:" + model;
+    const open = isOpen(k, false);
+    out.push({ k, depth: 0, title: modelName(model), hint: "", count: list.length, open, place: -1 });
+    if (!open) continue;
+    for (const i of list) {
+      const e = entries.value[i]!;
+      out.push({ k: e.id, depth: 1, title: e.label, hint: "", id: e.id, count: 0, open: false, place: i });
+    }
+  }
+  return out;
+});
+
+function found(text: string): RowOf[] {
+  return search(text, FOUND_MAX).map((e) => ({
+    k: e.id,
+    depth: 0,
+    title: e.label,
+    hint: modelName(e.model),
+    id: e.id,
+    count: 0,
+    open: false,
+    place: -1,
+  }));
+}
+
+interface RowProps {
+  row: RowOf;
+  top: number;
+  first: boolean; // where Tab leads
+  size: number;
+  at: number;
+}
+
+function Row({ row: p, top, first, size, at }: RowProps) {
   const tone = p.id ? attentionOf.value.get(p.id) : undefined;
+  const below = p.open || p.place < 0 ? 0 : (badBelow.value.get(p.place) ?? 0);
   return (
     <button
       type="button"
       class="tree-row"
       role="treeitem"
       aria-level={p.depth + 1}
-      aria-expanded={p.count ? open : undefined}
+      aria-setsize={size}
+      aria-posinset={at + 1}
+      aria-expanded={p.count ? p.open : undefined}
       aria-selected={p.id !== undefined && p.id === selected.value}
-      style={{ paddingLeft: 8 + p.depth * 18 }}
+      tabIndex={first ? 0 : -1}
+      style={{ top, paddingLeft: 8 + p.depth * 18 }}
       onClick={(e) => {
         const arrow = (e.target as Element).closest(".tree-arrow");
         if (p.id && !arrow) select(p.id);
         else if (p.count) toggle(p.k);
       }}
       onKeyDown={(e) => {
-        if (p.count && ((e.key === "ArrowRight" && !open) || (e.key === "ArrowLeft" && open))) toggle(p.k);
-        const to =
-          e.key === "ArrowDown"
-            ? e.currentTarget.nextElementSibling
-            : e.key === "ArrowUp"
-              ? e.currentTarget.previousElementSibling
-              : null;
+        if (p.count && ((e.key === "ArrowRight" && !p.open) || (e.key === "ArrowLeft" && p.open))) toggle(p.k);
+        const step = e.key === "ArrowDown" ? "nextElementSibling" : e.key === "ArrowUp" ? "previousElementSibling" : "";
+        const to = step && e.currentTarget[step];
         if (to instanceof HTMLElement) {
           e.preventDefault();
           to.focus();
         }
       }}
     >
-      <span class="tree-arrow" style={{ width: 16, display: "inline-flex" }}>
-        {p.count > 0 && <Icon of={open ? ChevronDown : ChevronRight} size={14} />}
-      </span>
+      <span class="tree-arrow">{p.count > 0 && <Icon of={p.open ? ChevronDown : ChevronRight} size={14} />}</span>
       <span class="ellipsis">{p.title}</span>
       <span class="grow ellipsis tiny quiet">{p.hint}</span>
       {tone && <span class={`chip ${tone.tone}`}>{tone.text}</span>}
-      {p.count > 0 && <span class="tiny quiet">{p.count}</span>}
+      {below > 0 && (
+        <span class="chip bad" title={words.overview.below(below)}>
+          {below}
+        </span>
+      )}
+      {p.count > 0 && <span class="tiny quiet">{format.count(p.count)}</span>}
     </button>
   );
 }
 
-const isOpen = (k: string, start: boolean) => openNodes.value.has(k) !== start;
-
-function rowsOf(i: number, depth: number, out: RowProps[]): void {
-  const e = entries.value[i]!;
-  const children = tree.value.children[i]!;
-  const start = depth < 1;
-  out.push({ k: e.id, depth, title: e.label, hint: modelName(e.model), id: e.id, count: children.length, start });
-  if (isOpen(e.id, start)) for (const c of children) rowsOf(c, depth + 1, out);
-}
-
-const ROWS_MAX = 2000;
-
 export function Tree() {
-  const { whole, lone } = parts.value;
-  const rows: RowProps[] = [];
-  for (const i of whole) rowsOf(i, 0, rows);
-  for (const [model, list] of lone) {
-    const k = "model:" + model;
-    rows.push({ k, depth: 0, title: modelName(model), hint: "", count: list.length, start: false });
-    if (!isOpen(k, false)) continue;
-    for (const i of list) {
-      const e = entries.value[i]!;
-      rows.push({ k: e.id, depth: 1, title: e.label, hint: "", id: e.id, count: 0, start: false });
-    }
-  }
+  const [text, set] = useState("");
+  const [top, scrolled] = useState(0);
+  const [height, setHeight] = useState(600);
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const seen = new ResizeObserver(([e]) => setHeight(e!.contentRect.height));
+    seen.observe(box.current!);
+    return () => seen.disconnect();
+  }, []);
+  const q = text.trim();
+  const list = q ? found(q) : rows.value;
+  const from = Math.max(0, Math.floor(top / ROW) - AROUND);
+  const to = Math.min(list.length, Math.ceil((top + height) / ROW) + AROUND);
+  const chosen = list.findIndex((r) => r.id !== undefined && r.id === selected.value);
+  const entry = chosen >= from && chosen < to ? chosen : from;
   return (
-    <div class="tree" role="tree" aria-label={words.overview.tree}>
-      {rows.slice(0, ROWS_MAX).map((r) => (
-        <Row key={r.k} {...r} />
-      ))}
-      {rows.length > ROWS_MAX && <div class="menu-title">{words.overview.tooMany}</div>}
-    </div>
+    <Card
+      title={words.overview.tree}
+      class="tree-card"
+      actions={
+        <input
+          class="input slim"
+          type="search"
+          aria-label={words.overview.find}
+          placeholder={words.overview.find}
+          value={text}
+          onInput={(e) => {
+            set(e.currentTarget.value);
+            box.current!.scrollTop = 0;
+          }}
+        />
+      }
+      bare
+    >
+      <div ref={box} class="tree scroll" onScroll={(e) => scrolled(e.currentTarget.scrollTop)}>
+        {q && !list.length && <div class="menu-title">{words.nothingFound(q)}</div>}
+        <div role="tree" aria-label={words.overview.tree} class="tree-rows" style={{ height: list.length * ROW }}>
+          {list.slice(from, to).map((r, i) => (
+            <Row key={r.k} row={r} top={(from + i) * ROW} first={from + i === entry} size={list.length} at={from + i} />
+          ))}
+        </div>
+      </div>
+    </Card>
   );
 }

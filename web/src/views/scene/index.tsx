@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // A scene in three dimensions whose nodes are twins: their colours and names are those of the live world.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { Link2 } from "lucide-preact";
 import { byId, entries, labelOf, reading } from "~/api/catalogue";
 import { docsOf, files, filesError, fileUrl, useDoc, useFiles } from "~/api/files";
 import { useValues } from "~/api/values";
-import { go, hrefOf, route, select, selected } from "~/app/route";
+import { go, route, select, selected } from "~/app/route";
 import { isDark } from "~/app/prefs";
 import { addShortcuts } from "~/app/shortcuts";
-import { Skeleton, Wrong } from "~/ui/basic";
+import { IconButton, Skeleton, Wrong } from "~/ui/basic";
+import { joinNumbers, tellNumbers } from "~/views/compare/join";
 import { Drop } from "~/views/map/drop";
 import { Teach } from "~/views/map/teach";
 import { STATE, unitOf, useTint } from "~/views/map/tint";
@@ -15,8 +17,9 @@ import { StageLegend, Tools, Zoom, type DocChoice } from "~/views/map/tools";
 import { useWalk } from "~/views/map/walk";
 import { words } from "~/words/en";
 import * as format from "~/format";
+import { Bind } from "./bind";
 import { loadModel } from "./gltf";
-import { partsOf } from "./parts";
+import { nodesOf, partsOf } from "./parts";
 import { lookOf, SceneStage, type Painted } from "./stage";
 import "./scene.css";
 
@@ -37,16 +40,18 @@ function useStage(box: { current: HTMLDivElement | null }): { stage: SceneStage 
     try {
       s = new SceneStage(box.current!, lookOf(isDark()), {
         click: (id) => select(id),
-        open: (id) => (location.hash = hrefOf({ view: "twin", params: { sel: id } })),
+        open: (id) => go({ view: "twin", params: { sel: id } }),
         empty: () => selected.peek() && select(""),
         moved: (c) => go({ params: { cam: c.map((v) => v.toFixed(1)).join(",") }, replace: true }),
+        moving: tellNumbers,
       });
     } catch {
       set({ stage: null, wrong: new Error(words.scene.noWebgl) });
       return;
     }
     set({ stage: s, wrong: undefined });
-    return () => s.kill();
+    const leave = joinNumbers(6, (c) => s.setCamera(c));
+    return () => (leave(), s.kill());
   }, []);
   return state;
 }
@@ -55,7 +60,11 @@ interface Loaded {
   ids: string[];
   error?: unknown;
   missing: string[];
+  nodes: string[]; // named parts of the model
+  named: ReadonlyMap<string, string>; // by the document: node, twin
 }
+
+const FAILED = { ids: [], missing: [], nodes: [], named: new Map<string, string>() };
 
 /** The model of the document on the stage; nodes bound as it says, others by their name. */
 function useModel(stage: SceneStage | null, name: string): Loaded | null {
@@ -64,7 +73,7 @@ function useModel(stage: SceneStage | null, name: string): Loaded | null {
   const stamp = files.value?.find((f) => f.name === doc?.model)?.updated ?? "";
   const ready = entries.value.length > 0 || !reading.value;
   useEffect(() => {
-    if (error) set({ ids: [], missing: [], error });
+    if (error) set({ ...FAILED, error });
     if (!stage || !doc || !ready) return;
     const abort = new AbortController();
     const named = new Map(Object.entries(doc.nodes).map(([twin, node]) => [node, twin]));
@@ -79,10 +88,10 @@ function useModel(stage: SceneStage | null, name: string): Loaded | null {
         else stage.fitAll(false);
         const found = new Set(parts.bodies.map((b) => b.id));
         const missing = [...named].filter(([, twin]) => !found.has(twin)).map(([node]) => node);
-        set({ ids: [...found], missing });
+        set({ ids: [...found], missing, nodes: nodesOf(model), named });
         stage.choose(selected.peek(), !cameraOf(route.peek().params.cam));
       },
-      (e: unknown) => !abort.signal.aborted && set({ ids: [], missing: [], error: e }),
+      (e: unknown) => !abort.signal.aborted && set({ ...FAILED, error: e }),
     );
     return () => abort.abort();
   }, [stage, doc, error, stamp, ready]);
@@ -96,24 +105,28 @@ function Scene({ docs, doc: name }: { docs: DocChoice[]; doc: string }) {
   const box = useRef<HTMLDivElement>(null);
   const { stage, wrong } = useStage(box);
   const model = useModel(stage, name);
-  const { colour = "", value = "" } = route.value.params;
+  const { colour = "", value = "", bind = "" } = route.value.params;
+  const binding = bind !== "";
   const dark = isDark();
   const ids = model?.ids ?? NONE;
   const values = useValues([STATE, ...(value ? [value] : []), ...(colour && colour !== "model" ? [colour] : [])]);
   const tint = useTint(ids, colour, values);
   const version = values.version.value;
   const painted = useMemo(() => {
-    const unit = value ? unitOf(value) : "";
     return new Map(
       ids.map((id): [string, Painted] => {
         const v = value ? values.get(id, value) : undefined;
+        const tone = tint.tone(id);
         return [
           id,
           {
             colour: tint.quiet(id) ? null : tint.of(id),
             label: labelOf(id),
-            value: v === undefined ? "" : format.value(v, unit),
+            value: v === undefined ? "" : format.value(v, unitOf(value, [id])),
             bad: tint.bad(id),
+            glow: tint.versus?.glows(id) ? tint.versus.glow(id) : "",
+            tone: colour && tone !== "bad" && tone !== "stale" ? "ok" : tone,
+            ink: tint.sign(id),
           },
         ];
       }),
@@ -140,12 +153,16 @@ function Scene({ docs, doc: name }: { docs: DocChoice[]; doc: string }) {
     <div class="view">
       <div ref={box} class="stage scene" role="group" aria-label={words.scene.count(ids.length)} />
       <Tools docs={docs} doc={name} ids={ids} />
-      {ids.length > 0 && <StageLegend tint={tint} quiet={false} />}
-      <Zoom
-        closer={() => stage?.orbit(0, 0, 0.7)}
-        farther={() => stage?.orbit(0, 0, 1.4)}
-        fit={() => stage?.fitAll()}
-      />
+      {ids.length > 0 && !binding && <StageLegend tint={tint} quiet={false} />}
+      <Zoom closer={() => stage?.orbit(0, 0, 0.7)} farther={() => stage?.orbit(0, 0, 1.4)} fit={() => stage?.fitAll()}>
+        <IconButton
+          name={words.scene.bind}
+          icon={Link2}
+          aria-pressed={binding}
+          onClick={() => go({ params: { bind: binding ? null : "1" }, replace: true })}
+        />
+      </Zoom>
+      {binding && model && <Bind name={name} model={model} />}
       {!model && !failed && (
         <div class="stage-middle card" role="status">
           <Skeleton lines={3} />

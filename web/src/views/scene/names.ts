@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names and values of a scene's twins, above them, where they do not lie on each other.
 import { Vector3, type Box3, type PerspectiveCamera } from "three";
+import { drawGlyph } from "~/views/map/glyph";
+import type { Tone } from "~/views/map/tint";
 import { fit, type Label } from "~/ui/labels";
 import type { SceneLook } from "./stage";
 
@@ -9,12 +11,17 @@ export interface Named {
   label: string;
   value: string;
   bad: boolean;
+  tone: Tone;
+  ink: string;
   ground: boolean;
   rank: number;
 }
 
 const FONT = "Inter Variable, system-ui, sans-serif";
 const SMALLEST = 9; // pixels that a thing takes before its name is tried
+
+const SIGN = 15; // pixels of a sign before a name
+const signed = (n: Named): boolean => !n.ground && n.tone !== "ok" && n.tone !== "none";
 
 export class Names {
   private readonly canvas = document.createElement("canvas");
@@ -65,7 +72,11 @@ export class Names {
         x: ((at.x + 1) / 2) * w,
         y: ((1 - at.y) / 2) * h,
         gap: 6,
-        w: Math.max(this.width(ctx, `550 12px ${FONT}`, n.label), this.width(ctx, `650 12px ${FONT}`, n.value)) + 12,
+        w:
+          Math.max(
+            this.width(ctx, `550 12px ${FONT}`, n.label) + (signed(n) ? SIGN : 0),
+            this.width(ctx, `650 12px ${FONT}`, n.value),
+          ) + 12,
         h: n.value ? 34 : 20,
         rank: n.rank + seen / 1e5,
         over: true,
@@ -99,8 +110,13 @@ export class Names {
     ctx.font = `${n.ground ? 650 : 550} 12px ${FONT}`;
     ctx.fillStyle = look.text;
     ctx.globalAlpha = n.ground ? 0.62 : 1;
-    ctx.fillText(n.label, x, b.y + 10.5);
+    const shift = signed(n) ? SIGN / 2 : 0;
+    ctx.fillText(n.label, x + shift, b.y + 10.5);
     ctx.globalAlpha = 1;
+    if (shift) {
+      const wide = ctx.measureText(n.label).width;
+      drawGlyph(ctx, n.tone, x + shift - wide / 2 - SIGN / 2 - 1, b.y + 10, 5, { colour: n.ink, ground: look.halo });
+    }
     if (!n.value) return;
     ctx.font = `650 12px ${FONT}`;
     ctx.fillStyle = look.ring;

@@ -107,3 +107,18 @@ export function partsOf(model: three.Object3D, twinOf: (name: string) => string 
   }
   return { root, bodies, still, box: new three.Box3().setFromObject(root), missing: [] };
 }
+
+const NODES = 3000; // that are listed to be bound
+
+/** Names of what a model is made of, as far as it says any: whole things before their parts. */
+export function nodesOf(model: three.Object3D): string[] {
+  const out = new Set<string>();
+  const level: three.Object3D[] = [...model.children];
+  while (level.length && out.size < NODES) {
+    const o = level.shift()!;
+    const name = (o.userData.name as string | undefined) ?? o.name;
+    if (name) out.add(name);
+    level.push(...o.children);
+  }
+  return [...out];
+}

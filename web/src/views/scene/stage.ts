@@ -2,12 +2,14 @@
 // The drawn scene: three.js, drawn only when something moved or changed; names on a canvas above it, where they fit.
 import * as three from "three";
 import { OrbitControls } from "three/examples/jsm/controls/OrbitControls.js";
+import type { Tone } from "~/views/map/tint";
 import { Names, type Named } from "./names";
 import type { Body, Parts } from "./parts";
 
 export interface SceneLook {
   dark: boolean;
-  sky: string;
+  sky: string; // above
+  floor: string; // the ground around the scene, and the horizon
   text: string;
   halo: string;
   ring: string;
@@ -16,24 +18,33 @@ export interface SceneLook {
 
 export const lookOf = (dark: boolean): SceneLook =>
   dark
-    ? { dark, sky: "#12171a", text: "#e4e9ec", halo: "#12171a", ring: "#4fd1c5", bad: "#ff7062" }
-    : { dark, sky: "#eef2f3", text: "#1d262b", halo: "#ffffff", ring: "#0c7c74", bad: "#c62f2a" };
+    ? { dark, sky: "#0b1013", floor: "#182024", text: "#e4e9ec", halo: "#12171a", ring: "#4fd1c5", bad: "#ff7062" }
+    : { dark, sky: "#dfe9ee", floor: "#eef1f1", text: "#1d262b", halo: "#ffffff", ring: "#0c7c74", bad: "#c62f2a" };
 
 export interface Painted {
   colour: string | null; // null: as the model has it
   label: string;
   value: string;
   bad: boolean;
+  glow: string; // a colour, where it differs from another world
+  tone: Tone; // its sign stands before its name
+  ink: string; // of the sign
 }
+
+const LOOKS = ["colour", "label", "value", "bad", "glow", "tone", "ink"] as const;
+const alike = (a: Painted | undefined, b: Painted): boolean => a !== undefined && LOOKS.every((k) => a[k] === b[k]);
 
 export interface Picked {
   click(id: string): void;
   open(id: string): void;
   empty(): void;
   moved(camera: number[]): void; // position, target
+  moving?(camera: number[]): void; // at once
 }
 
-const DIM = 0.42; // of colours of things that are no twins, in the dark
+const NIGHT = new three.Color(0.34, 0.4, 0.45); // through which things that are no twins are seen in the dark
+const FLOOR = 6; // radii of the scene to which the ground goes on
+const DAY = new three.Color(1, 1, 1);
 const GO_MS = 350;
 const DRAG = 4;
 
@@ -46,6 +57,13 @@ export class SceneStage {
   private readonly sky = new three.HemisphereLight(0xffffff, 0xb8c0c4, 1.7);
   private readonly frame = new three.Box3Helper(new three.Box3());
   private readonly hover = new three.Box3Helper(new three.Box3());
+  // The ground goes on around the model and fades into the horizon.
+  private readonly floor = new three.Mesh(
+    new three.CircleGeometry(1, 64),
+    new three.MeshBasicMaterial({ depthWrite: false }),
+  );
+  private radius = 1; // of the model
+  private readonly fog = new three.Fog(0xffffff, 1, 2);
   private readonly names: Names;
   private parts: Parts | null = null;
   private readonly bodies = new Map<string, Body>();
@@ -55,6 +73,7 @@ export class SceneStage {
   private hovered = "";
   private clicked = ""; // here: the camera stays where it is
   private asked = 0;
+  private flying = 0;
   private timer = 0;
   private readonly watch: ResizeObserver;
 
@@ -77,12 +96,17 @@ export class SceneStage {
     this.controls.screenSpacePanning = false;
     this.controls.zoomToCursor = true;
     this.controls.addEventListener("change", () => this.moved());
+    this.controls.addEventListener("start", () => cancelAnimationFrame(this.flying)); // the hand has it now
     this.frame.visible = this.hover.visible = false;
     this.sun.castShadow = true;
     this.sun.shadow.mapSize.set(2048, 2048);
+    this.sun.shadow.radius = 2.5;
     this.sun.shadow.bias = -0.0004;
     this.sun.shadow.normalBias = 0.06;
-    this.scene.add(this.sun, this.sun.target, this.sky, this.frame, this.hover);
+    this.floor.rotation.x = -Math.PI / 2;
+    this.floor.renderOrder = -1;
+    this.floor.visible = false;
+    this.scene.add(this.sun, this.sun.target, this.sky, this.floor, this.frame, this.hover);
     this.watch = new ResizeObserver(() => this.resize());
     this.watch.observe(box);
     this.resize();
@@ -116,7 +140,10 @@ export class SceneStage {
   }
 
   load(parts: Parts): void {
-    if (this.parts) this.scene.remove(this.parts.root);
+    if (this.parts) {
+      this.scene.remove(this.parts.root);
+      discard(this.parts.root);
+    }
     this.parts = parts;
     this.bodies.clear();
     for (const b of parts.bodies) this.bodies.set(b.id, b);
@@ -133,6 +160,10 @@ export class SceneStage {
     s.near = r * 0.2;
     s.far = r * 4;
     s.updateProjectionMatrix();
+    this.floor.visible = true;
+    this.floor.position.set(middle.x, parts.box.min.y - r / 2000, middle.z);
+    this.floor.scale.setScalar(r * FLOOR);
+    this.radius = r;
     this.camera.near = r / 400;
     this.camera.far = r * 12;
     this.camera.updateProjectionMatrix();
@@ -144,19 +175,27 @@ export class SceneStage {
 
   setLook(look: SceneLook): void {
     this.look = look;
-    this.scene.background = new three.Color(look.sky);
+    (this.scene.background as three.Texture | null)?.dispose();
+    this.scene.background = gradient(look.sky, look.floor);
+    this.scene.fog = this.fog;
+    this.fog.color.set(look.floor);
+    this.floor.material.color.set(look.floor);
     this.sky.groundColor.set(look.dark ? 0x2a3236 : 0xb8c0c4);
-    this.sky.intensity = look.dark ? 1.5 : 1.9;
-    this.sun.intensity = look.dark ? 1.5 : 2.1;
-    for (const s of this.parts?.still ?? []) s.material.color.copy(s.own).multiplyScalar(look.dark ? DIM : 1);
+    this.sky.intensity = look.dark ? 1.5 : 1.55;
+    this.sun.intensity = look.dark ? 1.5 : 1.8;
+    for (const s of this.parts?.still ?? []) s.material.color.copy(s.own).multiply(look.dark ? NIGHT : DAY);
     (this.frame.material as three.LineBasicMaterial).color.set(look.ring);
     (this.hover.material as three.LineBasicMaterial).color.set(look.text);
     this.repaint();
   }
 
+  /** Draws only when it would look otherwise. */
   paint(painted: ReadonlyMap<string, Painted>): void {
+    const was = this.painted;
     this.painted = painted;
-    this.repaint();
+    let same = was.size === painted.size;
+    if (same) for (const [id, p] of painted) if (!(same &&= alike(was.get(id), p))) break;
+    if (!same) this.repaint();
   }
 
   private repaint(): void {
@@ -164,8 +203,9 @@ export class SceneStage {
       const p = this.painted.get(id);
       b.meshes.forEach((m, i) => {
         if (p?.colour && !this.ground.has(id)) m.material.color.set(p.colour);
-        else m.material.color.copy(b.own[i]!).multiplyScalar(this.look.dark ? DIM : 1);
-        m.material.emissive.set(p?.bad ? this.look.bad : "#000000").multiplyScalar(p?.bad ? 0.5 : 0);
+        else m.material.color.copy(b.own[i]!).multiply(this.look.dark ? NIGHT : DAY);
+        const light = p?.bad ? this.look.bad : p?.glow;
+        m.material.emissive.set(light || "#000000").multiplyScalar(light && !this.ground.has(id) ? 0.5 : 0);
       });
     }
     this.draw();
@@ -211,13 +251,14 @@ export class SceneStage {
     const at = this.controls.target.clone();
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const begin = performance.now();
+    cancelAnimationFrame(this.flying);
     const step = () => {
       const part = still || !ms ? 1 : Math.min(1, (performance.now() - begin) / ms);
       const t = 1 - (1 - part) ** 3;
       this.camera.position.lerpVectors(from, position, t);
       this.controls.target.lerpVectors(at, target, t);
       this.controls.update();
-      if (part < 1) requestAnimationFrame(step);
+      if (part < 1) this.flying = requestAnimationFrame(step);
     };
     step();
   }
@@ -235,11 +276,10 @@ export class SceneStage {
 
   private moved(): void {
     this.draw();
+    const now = () => [...this.camera.position.toArray(), ...this.controls.target.toArray()];
+    if (this.parts) this.on.moving?.(now());
     clearTimeout(this.timer);
-    this.timer = window.setTimeout(
-      () => this.parts && this.on.moved([...this.camera.position.toArray(), ...this.controls.target.toArray()]),
-      300,
-    );
+    this.timer = window.setTimeout(() => this.parts && this.on.moved(now()), 300);
   }
 
   /** What lies under the pointer: the nearest box, those that others stand in last. */
@@ -272,6 +312,10 @@ export class SceneStage {
     if (this.asked) return;
     this.asked = requestAnimationFrame(() => {
       this.asked = 0;
+      // The scene itself stays clear, from wherever one looks at it; only the ground fades.
+      const away = this.camera.position.distanceTo(this.floor.position);
+      this.fog.near = away + this.radius * 1.3;
+      this.fog.far = away + this.radius * (FLOOR - 1);
       this.renderer.render(this.scene, this.camera);
       this.names.draw(this.named(), this.camera, this.look);
     });
@@ -282,8 +326,27 @@ export class SceneStage {
       const p = this.painted.get(id);
       if (!p) continue;
       const rank =
-        id === this.chosen ? 9 : id === this.hovered ? 8 : p.bad ? 7 : this.ground.has(id) ? 4 : p.value ? 5 : 3;
-      yield { box: b.box, label: p.label, value: p.value, bad: p.bad, ground: this.ground.has(id), rank };
+        id === this.chosen
+          ? 9
+          : id === this.hovered
+            ? 8
+            : p.bad || p.glow
+              ? 7
+              : this.ground.has(id)
+                ? 4
+                : p.value
+                  ? 5
+                  : 3;
+      yield {
+        box: b.box,
+        label: p.label,
+        value: p.value,
+        bad: p.bad,
+        tone: p.tone,
+        ink: p.ink,
+        ground: this.ground.has(id),
+        rank,
+      };
     }
   }
 
@@ -291,17 +354,44 @@ export class SceneStage {
     this.watch.disconnect();
     clearTimeout(this.timer);
     cancelAnimationFrame(this.asked);
+    cancelAnimationFrame(this.flying);
     this.controls.dispose();
-    this.parts?.root.traverse((o) => {
-      const m = o as three.Mesh;
-      if (!m.isMesh) return;
-      m.geometry.dispose();
-      (m.material as three.Material).dispose();
-    });
+    if (this.parts) discard(this.parts.root);
+    this.floor.geometry.dispose();
+    this.floor.material.dispose();
+    (this.scene.background as three.Texture | null)?.dispose();
     this.renderer.dispose();
     this.renderer.domElement.remove();
     this.names.kill();
   }
+}
+
+/** What it holds on the graphics card is given back. */
+function discard(root: three.Object3D): void {
+  root.traverse((o) => {
+    const m = o as three.Mesh;
+    if (!m.isMesh) return;
+    m.geometry.dispose();
+    for (const one of Array.isArray(m.material) ? m.material : [m.material]) {
+      (one as three.MeshStandardMaterial).map?.dispose();
+      one.dispose();
+    }
+  });
+}
+
+/** A sky that grows lighter, or darker, towards the horizon. */
+function gradient(top: string, bottom: string): three.Texture {
+  const c = document.createElement("canvas");
+  [c.width, c.height] = [2, 256];
+  const ctx = c.getContext("2d")!;
+  const g = ctx.createLinearGradient(0, 0, 0, 256);
+  g.addColorStop(0, top);
+  g.addColorStop(0.55, bottom);
+  ctx.fillStyle = g;
+  ctx.fillRect(0, 0, 2, 256);
+  const t = new three.CanvasTexture(c);
+  t.colorSpace = three.SRGBColorSpace;
+  return t;
 }
 
 /** From where all of a box is seen, no farther than it takes, below the tools. */

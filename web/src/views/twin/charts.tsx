@@ -1,161 +1,230 @@
 // SPDX-License-Identifier: Apache-2.0
-// Charts of a twin's properties over one span of time: brush to zoom, gaps as gaps, CSV of what is shown.
+// How the values of a twin went: several of them, beside other twins and other times, with their limits, what happened,
+// and the states it was in. What is shown is the address.
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { Download, LineChart } from "lucide-preact";
-import { urlOf, worldPath } from "~/api/client";
-import { fetchHistory, type Series } from "~/api/history";
-import { propertyOf } from "~/api/models";
+import { LineChart } from "lucide-preact";
+import { fetchHours } from "~/api/history";
+import { models, propertyOf } from "~/api/models";
+import { valueAt } from "~/api/twin";
 import type { Twin } from "~/api/types";
-import { go, route, worldName } from "~/app/route";
-import { Card, Empty, Icon, Skeleton, Wrong } from "~/ui/basic";
-import { Chart, type Line } from "~/ui/chart";
+import { kind, route, worldName } from "~/app/route";
+import { Button, Card, Empty, Skeleton, Wrong } from "~/ui/basic";
+import { Chart, type Limit, type Line } from "~/ui/chart";
+import { panels } from "~/ui/chart/model";
 import { words } from "~/words/en";
-import { shownOf } from "./properties";
+import * as format from "~/format";
+import { Beside } from "./beside";
+import { Chosen } from "./chosen";
+import { useClock } from "./clock";
+import { useChanges, useCourses, type Changes, type Courses } from "./courses";
+import { againstDays, standsOut, type Finding } from "./finding";
+import { limitsOf } from "./limits";
+import { marksOf, WRONG } from "./marks";
+import { RangePicker } from "./range";
+import { numbersOf, shownOf } from "./shown";
+import { showAll, showBetween, showLast, spanOf, SPANS } from "./span";
+import { StateStrip } from "./states";
+import { lineOf, pathsIn, wantedOf, type Wanted } from "./wanted";
 
-const SPANS: [string, number][] = [
-  ["15 min", 900],
-  ["1 h", 3600],
-  ["8 h", 8 * 3600],
-  ["1 d", 86400],
-  ["7 d", 7 * 86400],
-  ["30 d", 30 * 86400],
-];
-const POINTS = 600;
+const DAYS = 7; // of which the usual for an hour is taken
+const WIDEST = SPANS[SPANS.length - 1]![1];
+const AIM = /(set_?point|target)$/i; // what is wanted; a limit is what must not be passed
+const STATE = /^(state|status|mode)$/i;
 
-/** A gap is drawn where values come more than five times later than usual. */
-export function withGaps(s: Series): { time: number[]; value: (number | null)[] } {
-  const steps = s.time.slice(1).map((t, i) => t - s.time[i]!);
-  const usual = [...steps].sort((a, b) => a - b)[Math.floor(steps.length / 2)] ?? 0;
-  const time: number[] = [];
-  const value: (number | null)[] = [];
-  s.time.forEach((t, i) => {
-    if (i && steps[i - 1]! > 5 * usual && steps[i - 1]! > 60) {
-      time.push(s.time[i - 1]! + usual);
-      value.push(null);
-    }
-    const v = s.value[i];
-    time.push(t);
-    value.push(typeof v === "number" ? v : typeof v === "boolean" ? Number(v) : null);
+/** What is drawn when nobody chose: what devices send, a measured value before a counter. */
+function firstOf(twin: Twin): string[] {
+  const sent = numbersOf(shownOf(twin)).filter((s) => s.sensor);
+  return (sent.find((s) => s.property?.unit && !/hours|count|total/i.test(s.path)) ?? sent[0])?.path.split(",") ?? [];
+}
+
+/** Until now: the last value a device sent is at the end of the line before the history is read again. */
+function upToNow(lines: Line[], wanted: readonly Wanted[], twin: Twin, { span, of }: Courses): Line[] {
+  if (!span.moves || kind.value !== "live") return lines;
+  const at = new Map(shownOf(twin).map((s) => [s.path, s]));
+  return lines.map((l, i) => {
+    const w = wanted[i]!;
+    const s = w.twin === twin.$dtId && !w.dash ? at.get(w.path) : undefined;
+    const t = s?.sensor && s.at ? Date.parse(s.at) / 1000 : NaN;
+    const last = l.time[l.time.length - 1];
+    const v = valueAt(twin, w.path);
+    if (last === undefined || typeof v !== "number" || !(t > last) || l.step) return l;
+    const patience = of.get(w.key)?.patience ?? 0;
+    const gap = patience > 0 && t - last > patience;
+    const add = <T,>(c: T[], between: T, end: T) => (gap ? [...c, between, end] : [...c, end]);
+    return {
+      ...l,
+      time: add(l.time, (last + t) / 2, t),
+      value: add(l.value, null, v),
+      low: l.low && add(l.low, null, v),
+      high: l.high && add(l.high, null, v),
+    };
   });
-  return { time, value };
+}
+
+/** A state that was told since its history was read. */
+function withNow(c: Changes, twin: Twin): Changes {
+  const s = shownOf(twin).find((x) => x.path === c.path);
+  const last = c.list[c.list.length - 1];
+  const time = s?.at ? Date.parse(s.at) / 1000 : NaN;
+  if (!last || typeof s?.value !== "string" || s.value === last.value || !(time > last.time)) return c;
+  return { ...c, list: [...c.list, { time, value: s.value }] };
+}
+
+function useHours(world: string, twin: string, path: string | undefined, on: boolean) {
+  const [hours, set] = useState<{ time: number[]; value: (number | null)[]; at: number }>();
+  useEffect(() => {
+    set(undefined);
+    if (!path || !on) return;
+    const abort = new AbortController();
+    const hour = Math.floor(Date.now() / 3600_000) * 3600;
+    fetchHours(world, twin, path, Date.now(), DAYS + 1, abort.signal).then(
+      (h) => set({ ...h, at: hour }),
+      () => {},
+    );
+    return () => abort.abort();
+  }, [world, twin, path, on]);
+  return hours;
+}
+
+/** A sentence where the values say one; else nothing. */
+function sayOf(f: Finding, name: string, unit: string, span: string): string {
+  const by = format.amount(Math.abs(f.by), unit, 2);
+  return f.days ? words.twin.usual(name, by, f.by > 0, f.days) : words.twin.standsOut(name, by, f.by > 0, span);
+}
+
+/** As tall as the screen allows, and not so tall that nothing else is seen. */
+const heightOf = (plots: number): number =>
+  Math.round(Math.max(200, Math.min(420, (innerHeight * 0.36) / Math.min(1.6, plots))));
+
+/** Setpoints and limits of what is drawn, over time as they were. */
+function limitsFor(twin: Twin, shown: readonly string[], limits: readonly Wanted[], got: Courses): Limit[] {
+  const model = twin.$metadata.$model;
+  return limits.flatMap((w) => {
+    const c = got.of.get(w.key);
+    const value = c?.value[c.value.length - 1] ?? valueAt(twin, w.path);
+    if (typeof value !== "number" || shown.includes(w.path)) return [];
+    const p = propertyOf(model, w.path);
+    const label = `${p?.name ?? w.path} ${format.amount(value, w.unit)}`;
+    return [
+      {
+        label,
+        value,
+        unit: w.unit,
+        time: c?.time,
+        values: c?.value,
+        colour: AIM.test(w.path) ? "var(--n8)" : "var(--bad)",
+      },
+    ];
+  });
 }
 
 export function Charts({ twin }: { twin: Twin }) {
-  const numbers = shownOf(twin)
-    .filter((s) => typeof s.value === "number" && s.sensor)
-    .map((s) => s.path);
-  const chosen = (route.value.params.p ?? numbers[0] ?? "").split(",").filter((p) => p);
-  const span = Number(route.value.params.span ?? 3600);
-  const [zoom, setZoom] = useState<[number, number] | null>(null);
-  const [series, set] = useState<Series[]>();
-  const [error, fail] = useState<unknown>();
+  const params = route.value.params;
   const world = worldName.value;
-  const end = route.value.at ? Date.parse(route.value.at) : 0;
-  const wanted = chosen.join(",");
-  useEffect(() => setZoom(null), [span, wanted, world]);
-  useEffect(() => {
-    if (!wanted) return set([]);
-    const abort = new AbortController();
-    const read = () => {
-      const to = zoom ? zoom[1] * 1000 : end || Date.now();
-      const from = zoom ? zoom[0] * 1000 : to - span * 1000;
-      const dense = (to - from) / 1000 <= POINTS * 2;
-      return fetchHistory({
-        world,
-        twin: twin.$dtId,
-        properties: chosen,
-        from,
-        to,
-        points: dense ? undefined : POINTS,
-        signal: abort.signal,
-      }).then(
-        (s) => (set(s), fail(undefined)),
-        (e: unknown) => !abort.signal.aborted && fail(e),
-      );
-    };
-    void read();
-    const timer = end || zoom ? 0 : setInterval(read, Math.max(2000, span));
-    return () => {
-      abort.abort();
-      clearInterval(timer);
-    };
-  }, [twin.$dtId, world, wanted, span, end, zoom]);
-  const lines = useMemo<Line[]>(
-    () =>
-      (series ?? []).map((s) => ({
-        label: propertyOf(twin.$metadata.$model, s.property)?.name ?? s.property,
-        unit: s.unit,
-        step: s.schema === "boolean" || s.schema === "integer",
-        ...withGaps(s),
-      })),
-    [series],
-  );
-  const toggle = (p: string) => {
-    const next = chosen.includes(p) ? chosen.filter((x) => x !== p) : [...chosen, p].slice(-6);
-    go({ params: { p: next.join(",") || null }, replace: true });
-  };
-  const csv = worldPath(world) + `/digitaltwins/${encodeURIComponent(twin.$dtId)}/history`;
+  const model = twin.$metadata.$model;
+  const now = useClock();
+  const span = spanOf(params, now);
+  const shown = shownOf(twin);
+  const numbers = numbersOf(shown).map((s) => s.path);
+  const sensors = new Set(shown.filter((s) => s.sensor).map((s) => s.path));
+  const asked = pathsIn(params).filter((p) => numbers.includes(p) || propertyOf(model, p));
+  const chosen = asked.length ? asked : firstOf(twin);
+  const wanted = wantedOf(twin, chosen, params, span, { world, scenario: kind.value === "scenario", sensors });
+  const properties = models.value.get(model)?.properties ?? [];
+  const bounds: Wanted[] = [
+    ...new Set(chosen.flatMap((c) => properties.filter((p) => p.path === c).flatMap((p) => limitsOf(p, properties)))),
+  ].map((p) => ({
+    key: `${twin.$dtId} ${p.path}`,
+    world,
+    twin: twin.$dtId,
+    path: p.path,
+    shift: 0,
+    stands: true,
+    label: p.name,
+    unit: p.unit,
+    colour: "",
+    dash: true,
+  }));
+  const drawn = [...wanted, ...bounds.filter((b) => !wanted.some((x) => x.key === b.key))];
+  const still = kind.value === "past";
+  const { got, error, busy } = useCourses(drawn, params, still);
+  const faultPaths = shown.filter((s) => WRONG.test(s.path)).map((s) => s.path);
+  const statePaths = shown.filter((s) => STATE.test(s.path) && typeof s.value === "string").map((s) => s.path);
+  const changes = useChanges(world, twin.$dtId, [...faultPaths, ...statePaths], got?.span);
+  const hours = useHours(world, twin.$dtId, chosen[0], kind.value === "live" && span.moves);
+  const key = wanted.map((w) => w.key).join();
+  const lines = useMemo<Line[]>(() => {
+    if (!got || wanted.some((w) => !got.of.has(w.key))) return [];
+    const plain = wanted.map((w) => lineOf(w, got.of.get(w.key)!, got.span.to / 1000));
+    return upToNow(plain, wanted, twin, got);
+  }, [got, key, twin]);
+  const limits = useMemo(() => (got ? limitsFor(twin, chosen, bounds, got) : []), [got, key]);
+  const from = got ? got.span.from / 1000 : 0;
+  const to = got ? Math.max(got.span.to / 1000, kind.value === "live" && got.span.moves ? now / 1000 : 0) : 1;
+  const faults = changes.filter((c) => faultPaths.includes(c.path));
+  const marks = marksOf(twin.$dtId, faults, from, to);
+  const first = lines[0];
+  const found =
+    got?.span.moves && first ? ((hours && againstDays(hours, hours.at)) ?? standsOut(first, from, to)) : null;
+  const names = chosen.map((c) => propertyOf(model, c)?.name ?? c);
+  const name = names[0] ?? "";
+  const course = words.twin.course(wanted.map((w) => w.label).join(", "));
+  const say = found && first ? sayOf(found, name, first.unit, format.duration(span.seconds * 1000)) : "";
+  const wide = panels(lines).some((list) => new Set(list.map((l) => l.unit)).size > 1);
   return (
     <Card
       title={words.twin.charts}
+      class="history"
       actions={
-        <>
-          <select
-            class="select"
-            style={{ width: "auto" }}
-            aria-label={words.twin.range}
-            value={span}
-            onChange={(e) => go({ params: { span: e.currentTarget.value }, replace: true })}
-          >
-            {SPANS.map(([title, s]) => (
-              <option key={s} value={s}>
-                {title}
-              </option>
-            ))}
-          </select>
-          <a
-            class="button plain icon"
-            title={words.twin.exportCsv}
-            aria-label={words.twin.exportCsv}
-            download={`${twin.$dtId}.csv`}
-            href={urlOf(csv, { properties: wanted, from: `-${span}s`, format: "csv" })}
-          >
-            <Icon of={Download} />
-          </a>
-        </>
+        numbers.length > 0 && (
+          <>
+            <RangePicker span={span} />
+            <Beside id={twin.$dtId} paths={chosen} />
+          </>
+        )
       }
     >
       {!numbers.length ? (
         <Empty icon={LineChart} title={words.twin.noHistory} hint={words.twin.noHistoryHint} />
       ) : (
         <>
-          <div class="chips" role="group" aria-label={words.twin.choose}>
-            {numbers.map((p) => (
-              <button
-                type="button"
-                key={p}
-                class="chip pick"
-                aria-pressed={chosen.includes(p)}
-                onClick={() => toggle(p)}
-              >
-                {propertyOf(twin.$metadata.$model, p)?.name ?? p}
-              </button>
-            ))}
-          </div>
-          {error ? (
+          <Chosen model={model} numbers={numbers} chosen={chosen} />
+          {error && !got ? (
             <Wrong error={error} />
-          ) : !series ? (
-            <Skeleton lines={5} />
+          ) : !got || !lines.length ? (
+            <Skeleton lines={6} />
+          ) : lines.every((l) => !l.value.some((v) => v !== null)) ? (
+            <Empty icon={LineChart} title={words.twin.emptySpan} hint={words.twin.emptySpanHint}>
+              <Button onClick={() => showLast(WIDEST)}>{words.twin.showWidest}</Button>
+            </Empty>
           ) : (
-            lines.length > 0 && (
-              <Chart
-                lines={lines}
-                height={260}
-                label={words.twin.course(lines.map((l) => l.label).join(", "))}
-                zoom={(from, to) => setZoom([from, to])}
-              />
-            )
+            <Chart
+              lines={lines}
+              limits={limits}
+              marks={marks}
+              from={from}
+              to={to}
+              height={heightOf(panels(lines).length)}
+              label={course}
+              title={say || undefined}
+              heading={`${twin.label ?? twin.$dtId}: ${say || names.join(", ")}`}
+              zoom={(a, b) => showBetween(a * 1000, b * 1000)}
+              reset={showAll}
+              loading={busy && got.span.moves !== span.moves}
+            />
           )}
+          {got &&
+            changes
+              .filter((c) => statePaths.includes(c.path))
+              .map((c) => (
+                <StateStrip
+                  key={c.path}
+                  name={propertyOf(model, c.path)?.name ?? c.path}
+                  changes={got.span.moves ? withNow(c, twin) : c}
+                  span={{ ...got.span, to: to * 1000 }}
+                  wide={wide}
+                />
+              ))}
         </>
       )}
     </Card>

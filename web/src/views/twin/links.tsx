@@ -1,15 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// Relationships of a twin, both ways, by name; a click walks along.
+// Relationships of a twin, both ways, by name; a click walks along. Its own can be added and removed, and that undone.
 import { useEffect, useState } from "preact/hooks";
-import { ArrowLeft, ArrowRight, Unlink } from "lucide-preact";
+import { ArrowLeft, ArrowRight, Plus, Unlink, X } from "lucide-preact";
 import { labelOf, shape } from "~/api/catalogue";
-import { wordsOfName } from "~/api/models";
+import { models, wordsOfName } from "~/api/models";
 import { fetchLinks, type LinksOf } from "~/api/twin";
-import { select, worldName } from "~/app/route";
-import { Empty, Icon, Skeleton, Wrong } from "~/ui/basic";
+import type { Relationship, Twin, Value } from "~/api/types";
+import { kind, select, worldName } from "~/app/route";
+import { Button, Empty, Icon, IconButton, Skeleton, Wrong } from "~/ui/basic";
+import { tellError } from "~/ui/toast";
 import { words } from "~/words/en";
+import * as format from "~/format";
+import { dropLink, linkName } from "./edits";
+import { LinkForm } from "./linkform";
 
-export function Links({ id }: { id: string }) {
+const FEW = 6;
+
+interface One {
+  id: string; // the twin at the other end
+  link?: Relationship; // its own: it may be removed here
+}
+
+function useLinks(id: string): { links?: LinksOf; error?: unknown } {
   const [links, set] = useState<LinksOf>();
   const [error, fail] = useState<unknown>();
   const world = worldName.value;
@@ -21,42 +33,89 @@ export function Links({ id }: { id: string }) {
     );
     return () => abort.abort();
   }, [id, world, shape.value]);
-  if (error)
-    return (
-      <div style={{ padding: 16 }}>
-        <Wrong error={error} />
-      </div>
-    );
-  if (!links)
-    return (
-      <div style={{ padding: 16 }}>
-        <Skeleton />
-      </div>
-    );
-  if (!links.out.length && !links.in.length) return <Empty icon={Unlink} title={words.twin.noLinks} />;
-  const groups = new Map<string, { id: string; out: boolean }[]>();
-  const add = (name: string, id: string, out: boolean) => {
-    const key = (out ? ">" : "<") + name;
-    groups.set(key, [...(groups.get(key) ?? []), { id, out }]);
-  };
-  for (const l of links.out) add(l.$relationshipName, l.$targetId, true);
-  for (const l of links.in) add(l.$relationshipName, l.$sourceId, false);
+  return { links, error };
+}
+
+/** "bottles · capacity 36 000": what a link says of itself. */
+function about(l: Relationship | undefined): string {
+  if (!l) return "";
+  return Object.entries(l)
+    .filter(([k, v]) => !k.startsWith("$") && v !== null && v !== undefined)
+    .map(([k, v]) => `${wordsOfName(k).toLowerCase()} ${format.value(v as Value)}`)
+    .join(" · ");
+}
+
+function Entry({ one, name, out }: { one: One; name: string; out: boolean }) {
+  const world = worldName.value;
+  const label = labelOf(one.id);
+  const title = linkName({ $relationshipName: name }, label);
   return (
-    <div style={{ padding: "4px 8px 16px" }}>
-      {[...groups].map(([key, list]) => (
-        <div key={key}>
-          <div class="menu-title row">
-            <Icon of={key[0] === ">" ? ArrowRight : ArrowLeft} size={13} />
-            {key[0] === ">" ? wordsOfName(key.slice(1)) : words.twin.incoming(wordsOfName(key.slice(1)))}
-          </div>
-          {list.map((l) => (
-            <button type="button" key={l.id} class="menu-item" onClick={() => select(l.id)}>
-              <span class="ellipsis">{labelOf(l.id)}</span>
-              {labelOf(l.id) !== l.id && <code class="tiny quiet ellipsis">{l.id}</code>}
-            </button>
-          ))}
-        </div>
+    <div class="link-row">
+      <button type="button" class="menu-item grow" title={one.id} onClick={() => select(one.id)}>
+        <Icon of={out ? ArrowRight : ArrowLeft} size={13} />
+        <span class="ellipsis">{label}</span>
+        <span class="tiny quiet ellipsis">{about(one.link)}</span>
+      </button>
+      {one.link && kind.value !== "past" && (
+        <IconButton
+          class="link-drop"
+          name={words.twin.dropLink(title)}
+          icon={X}
+          onClick={() => void dropLink(world, one.link!, title).catch(tellError)}
+        />
+      )}
+    </div>
+  );
+}
+
+/** Links of one kind; of many the first few, until they are asked for. */
+function Group({ name, out, list }: { name: string; out: boolean; list: One[] }) {
+  const [all, show] = useState(false);
+  const shown = all || list.length <= FEW + 2 ? list : list.slice(0, FEW);
+  return (
+    <section>
+      <h3 class="menu-title">
+        {out ? wordsOfName(name) : words.twin.incoming(name, wordsOfName(name))}
+        {list.length > 3 && <span class="quiet"> {list.length}</span>}
+      </h3>
+      {shown.map((l) => (
+        <Entry key={(l.link?.$relationshipId ?? "") + l.id} one={l} name={name} out={out} />
       ))}
+      {shown.length < list.length && (
+        <Button look="plain" onClick={() => show(true)}>
+          {words.overview.andMore(list.length - shown.length)}
+        </Button>
+      )}
+    </section>
+  );
+}
+
+export function Links({ id, twin }: { id: string; twin?: Twin }) {
+  const { links, error } = useLinks(id);
+  const [adding, add] = useState(false);
+  const kinds = (twin && models.value.get(twin.$metadata.$model)?.relationships) ?? [];
+  if (error || !links) return <div style={{ padding: 16 }}>{error ? <Wrong error={error} /> : <Skeleton />}</div>;
+  const groups = new Map<string, One[]>();
+  const put = (key: string, one: One) => groups.set(key, [...(groups.get(key) ?? []), one]);
+  for (const l of links.out) put(">" + l.$relationshipName, { id: l.$targetId, link: l });
+  for (const l of links.in) put("<" + l.$relationshipName, { id: l.$sourceId });
+  return (
+    <div class="links">
+      {!groups.size && !adding && <Empty icon={Unlink} title={words.twin.noLinks} />}
+      {[...groups].map(([key, list]) => (
+        <Group key={key} name={key.slice(1)} out={key[0] === ">"} list={list} />
+      ))}
+      {twin && kinds.length > 0 && kind.value !== "past" && (
+        <div class="link-add">
+          {adding ? (
+            <LinkForm twin={twin} kinds={kinds} there={links.out} close={() => add(false)} />
+          ) : (
+            <Button look="plain" icon={Plus} onClick={() => add(true)}>
+              {words.twin.addLink}
+            </Button>
+          )}
+        </div>
+      )}
     </div>
   );
 }

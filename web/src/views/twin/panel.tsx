@@ -5,7 +5,8 @@ import { ExternalLink, SearchX, X } from "lucide-preact";
 import { modelName } from "~/api/models";
 import { useTwin } from "~/api/twin";
 import { hrefOf } from "~/app/route";
-import { Chip, Empty, Icon, IconButton, Skeleton, Tabs, Wrong } from "~/ui/basic";
+import { Empty, Icon, IconButton, Skeleton, Tabs, Wrong } from "~/ui/basic";
+import { Trouble } from "~/views/whatif/trouble";
 import { words } from "~/words/en";
 import { Commands } from "./commands";
 import { Links } from "./links";
@@ -53,11 +54,7 @@ export function TwinPanel({ id, close }: { id: string; close: () => void }) {
         </div>
       ) : (
         <>
-          {typeof t.fault === "string" && t.fault !== "" && (
-            <div class="panel-alert">
-              <Chip tone="bad">{t.fault}</Chip>
-            </div>
-          )}
+          <Trouble twin={t} />
           <Tabs
             label={w.title}
             on={tab}
@@ -71,7 +68,7 @@ export function TwinPanel({ id, close }: { id: string; close: () => void }) {
           />
           <div class="scroll" role="tabpanel">
             {tab === "properties" && <PropertyList twin={t} />}
-            {tab === "links" && <Links id={id} />}
+            {tab === "links" && <Links id={id} twin={t} />}
             {tab === "history" && <QuickHistory twin={t} />}
             {tab === "commands" && <Commands twin={t} />}
           </div>

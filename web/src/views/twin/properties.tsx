@@ -1,248 +1,138 @@
 // SPDX-License-Identifier: Apache-2.0
-// Properties of a twin: value with unit, how old it is, and where it may be changed, a field in place.
+// Properties of a twin by component: value with unit, how old it is, a field in place where it may be changed, and all
+// there is to say of it when its name is clicked.
 import { useState } from "preact/hooks";
-import { Check, Pencil, X } from "lucide-preact";
-import { api, wordsOf } from "~/api/client";
-import { models, propertyOf, wordsOfName, type Property } from "~/api/models";
-import { timesOf, valueAt } from "~/api/twin";
-import type { Twin, Value } from "~/api/types";
-import { kind, worldName } from "~/app/route";
-import { cls, Flash, IconButton } from "~/ui/basic";
-import { done } from "~/ui/toast";
+import { ChevronRight, Pencil } from "lucide-preact";
+import { models, wordsOfName } from "~/api/models";
+import type { Twin } from "~/api/types";
+import { kind } from "~/app/route";
+import { cls, Flash, Icon } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
+import { useClock } from "./clock";
+import { copyValue, Detail, exactly } from "./detail";
+import { Editor } from "./editor";
+import { groupsOf, newestOf, shownOf, SILENT_MS, type Shown } from "./shown";
 
-const STALE_MS = 5 * 60_000; // of a value that comes from a sensor
+export { parseInput, shownOf, type Shown } from "./shown";
 
-export interface Shown {
-  path: string;
-  property?: Property; // none: the model says nothing of it
-  value: Value | undefined;
-  at?: string;
-  sensor: boolean; // it came with the clock of a source
+interface RowProps {
+  twin: Twin;
+  s: Shown;
+  now: number;
+  silent: boolean; // its device is
+  draw?: (path: string) => void;
+  drawn?: boolean;
 }
 
-function flatten(twin: Twin, prefix: string, of: Record<string, unknown>, out: string[]): void {
-  for (const [k, v] of Object.entries(of)) {
-    if (k.startsWith("$")) continue;
-    const path = prefix ? `${prefix}.${k}` : k;
-    const component = typeof v === "object" && v !== null && !Array.isArray(v) && "$metadata" in v;
-    if (component) flatten(twin, path, v as Record<string, unknown>, out);
-    else out.push(path);
-  }
-}
-
-/** Everything the model says, with a value or not, and whatever else there is. */
-export function shownOf(twin: Twin): Shown[] {
-  const model = twin.$metadata.$model;
-  const paths = (models.value.get(model)?.properties ?? []).filter((p) => !p.telemetry).map((p) => p.path);
-  const there: string[] = [];
-  flatten(twin, "", twin, there);
-  for (const p of there) if (!paths.includes(p)) paths.push(p);
-  return paths.map((path) => {
-    const t = timesOf(twin, path);
-    return {
-      path,
-      property: propertyOf(model, path),
-      value: valueAt(twin, path),
-      at: t.source ?? t.arrived,
-      sensor: t.source !== undefined,
-    };
-  });
-}
-
-/** Text of a field to a value of the property's type; undefined: it is none. */
-export function parseInput(text: string, p: Property): Value | undefined {
-  const t = text.trim();
-  switch (p.type) {
-    case "number":
-      return t !== "" && Number.isFinite(Number(t)) ? Number(t) : undefined;
-    case "integer":
-      return /^[+-]?\d+$/.test(t) ? Number(t) : undefined;
-    case "boolean":
-      return t === "true" ? true : t === "false" ? false : undefined;
-    case "enum":
-      return p.options.find((o) => String(o.value) === t)?.value;
-    case "document":
-      try {
-        return JSON.parse(t) as Value;
-      } catch {
-        return undefined;
-      }
-    default:
-      return text;
-  }
-}
-
-export async function patchValue(twin: string, path: string, value: Value, had: boolean, world: string): Promise<void> {
-  const pointer = "/" + path.replaceAll(".", "/");
-  await api.patch(
-    `/digitaltwins/${encodeURIComponent(twin)}`,
-    [{ op: had ? "replace" : "add", path: pointer, value }],
-    {
-      world,
-      type: "application/json-patch+json",
-    },
-  );
-}
-
-async function removeValue(twin: string, path: string, world: string): Promise<void> {
-  await api.patch(
-    `/digitaltwins/${encodeURIComponent(twin)}`,
-    [{ op: "remove", path: "/" + path.replaceAll(".", "/") }],
-    { world },
-  );
-}
-
-function Editor({ twin, s, close }: { twin: Twin; s: Shown; close: () => void }) {
-  const p = s.property!;
-  const [text, set] = useState(
-    s.value === undefined ? "" : typeof s.value === "string" ? s.value : JSON.stringify(s.value),
-  );
-  const [wrong, setWrong] = useState("");
-  const world = worldName.value;
-  const name = p.name;
-  async function save(e: Event) {
-    e.preventDefault();
-    const v = parseInput(text, p);
-    if (v === undefined) return setWrong(words.twin.notA(p.type));
-    try {
-      const had = s.value !== undefined && s.value !== null;
-      const before = s.value;
-      await patchValue(twin.$dtId, p.path, v, had, world);
-      done(words.twin.changed(name, format.value(v, p.unit)), () =>
-        had ? patchValue(twin.$dtId, p.path, before!, true, world) : removeValue(twin.$dtId, p.path, world),
-      );
-      close();
-    } catch (err) {
-      setWrong(wordsOf(err));
-    }
-  }
-  const options =
-    p.type === "boolean"
-      ? [
-          { value: "true", name: words.yes },
-          { value: "false", name: words.no },
-        ]
-      : p.options;
-  return (
-    <form class="prop-edit" onSubmit={save} onKeyDown={(e) => e.key === "Escape" && (e.stopPropagation(), close())}>
-      <div class="row">
-        {options.length ? (
-          <select
-            class="select grow"
-            aria-label={name}
-            value={text}
-            autoFocus
-            onChange={(e) => set(e.currentTarget.value)}
-          >
-            <option value="" disabled />
-            {options.map((o) => (
-              <option key={o.value} value={String(o.value)}>
-                {o.name}
-              </option>
-            ))}
-          </select>
-        ) : (
-          <input
-            class="input grow"
-            aria-label={name}
-            aria-invalid={wrong !== ""}
-            value={text}
-            autoFocus
-            onInput={(e) => set(e.currentTarget.value)}
-          />
-        )}
-        <span class="quiet small">{format.unitSymbol(p.unit)}</span>
-        <IconButton name={words.twin.save} icon={Check} type="submit" />
-        <IconButton name={words.cancel} icon={X} onClick={close} />
-      </div>
-      {wrong && (
-        <div class="wrong tiny" role="alert">
-          {wrong}
-        </div>
-      )}
-    </form>
-  );
-}
-
-function Row({ twin, s, now }: { twin: Twin; s: Shown; now: number }) {
+function Row({ twin, s, now, silent, draw, drawn }: RowProps) {
   const [editing, edit] = useState(false);
-  const age = s.at ? now - Date.parse(s.at) : 0;
-  const stale = s.sensor && kind.value === "live" && age > STALE_MS;
-  const text = format.value(s.value, s.property?.unit);
-  const name = s.property?.name ?? wordsOfName(s.path.replaceAll(".", " "));
+  const [open, setOpen] = useState(false);
+  const age = s.at && s.sensor ? now - Date.parse(s.at) : 0;
+  const old = age > SILENT_MS;
   const editable = s.property !== undefined && s.property.type !== "document" && kind.value !== "past";
-  const title = [
-    s.property?.about,
-    s.value !== undefined && String(JSON.stringify(s.value)),
-    s.at && format.exactTime(s.at),
-  ]
-    .filter(Boolean)
-    .join("\n");
+  const unit = s.property?.unit ?? "";
+  const option = s.property?.options.find((o) => o.value === s.value);
+  const text = option ? option.name : format.value(s.value, unit);
+  const exact = [s.known && `${exactly(s)} ${format.unitSymbol(unit)}`.trim(), s.at && format.exactTime(s.at)];
   return (
-    <div class={cls("prop", stale && "stale")}>
-      <dt class="ellipsis" title={`${s.path}${s.property?.about ? "\n" + s.property.about : ""}`}>
-        {name}
+    <div class={cls("prop", silent && old && "stale", open && "open")}>
+      <dt>
+        <button type="button" class="prop-name" aria-expanded={open} title={s.path} onClick={() => setOpen(!open)}>
+          <Icon of={ChevronRight} size={12} />
+          <span class="ellipsis">{s.name}</span>
+          {drawn && <span class="prop-drawn" title={words.twin.isDrawn} />}
+        </button>
       </dt>
       {editing ? (
-        <Editor twin={twin} s={s} close={() => edit(false)} />
+        <dd class="prop-field">
+          <Editor twin={twin} s={s} close={() => edit(false)} />
+        </dd>
       ) : (
-        <dd title={title}>
-          <span class={cls("prop-value", (s.value === undefined || s.value === null) && "quiet")}>
-            <Flash text={text} />
-          </span>
-          {stale && <span class="tiny quiet">{words.old(format.relative(s.at!, now).replace(/ ago$/, ""))}</span>}
+        <dd>
+          {old && (
+            <span class={cls("tiny", silent ? "prop-old" : "quiet")} title={format.exactTime(s.at!)}>
+              {words.old(format.relative(s.at!, now).replace(/ ago$/, ""))}
+            </span>
+          )}
+          {s.known ? (
+            <button
+              type="button"
+              class="prop-value"
+              title={[...exact, words.twin.clickCopies].filter(Boolean).join("\n")}
+              onClick={() => void copyValue(s)}
+            >
+              <Flash text={text} />
+            </button>
+          ) : (
+            <span class="prop-value none">{words.noValue}</span>
+          )}
           {editable && (
             <button
               type="button"
               class="prop-pen"
-              aria-label={words.twin.edit(name)}
-              title={words.twin.edit(name)}
+              aria-label={words.twin.edit(s.name)}
+              title={words.twin.edit(s.name)}
               onClick={() => edit(true)}
             >
-              <Pencil class="icon-svg" />
+              <Pencil class="icon-svg" aria-hidden="true" />
             </button>
           )}
         </dd>
       )}
+      {open && <Detail twin={twin} s={s} draw={draw} />}
     </div>
   );
 }
 
-export function PropertyList({ twin }: { twin: Twin }) {
-  const list = shownOf(twin);
-  const now = Date.now();
-  const groups = new Map<string, Shown[]>();
-  for (const s of list) {
-    const g = s.property?.component ?? (s.path.includes(".") ? s.path.split(".")[0]! : "");
-    groups.set(g, [...(groups.get(g) ?? []), s]);
-  }
+interface Props {
+  twin: Twin;
+  draw?: (path: string) => void;
+  drawn?: readonly string[];
+}
+
+/** A group; what has no value yet waits behind a button when there is much of it. */
+function Group({ list, ...rest }: { list: Shown[] } & Props & { now: number; silent: boolean }) {
+  const [all, show] = useState(false);
+  const { drawn, ...more } = rest;
+  const known = list.filter((s) => s.known);
+  const empty = list.filter((s) => !s.known);
+  const hide = !all && empty.length > 2 && known.length > 0;
   return (
-    <dl class="props">
-      {[...groups].map(([g, all]) => (
-        <>
-          {g && <div class="menu-title">{wordsOfName(g)}</div>}
-          {all.map((s) => (
-            <Row
-              key={s.path}
-              twin={twin}
-              s={
-                g && s.property
-                  ? {
-                      ...s,
-                      property: {
-                        ...s.property,
-                        name: s.property.name.replace(/^[^:]*: /, "").replace(/^./, (c) => c.toUpperCase()),
-                      },
-                    }
-                  : s
-              }
-              now={now}
-            />
-          ))}
-        </>
+    <>
+      {(hide ? known : list).map((s) => (
+        <Row key={s.path} s={s} drawn={drawn?.includes(s.path)} {...more} />
       ))}
-    </dl>
+      {empty.length > 2 && known.length > 0 && (
+        <div class="prop-more">
+          <dt>
+            <button type="button" class="prop-name quiet" aria-expanded={all} onClick={() => show(!all)}>
+              <Icon of={ChevronRight} size={12} />
+              {words.twin.without(empty.length)}
+            </button>
+          </dt>
+          <dd />
+        </div>
+      )}
+    </>
+  );
+}
+
+export function PropertyList(p: Props) {
+  const list = shownOf(p.twin);
+  const now = useClock();
+  const silent = now - newestOf(list) > SILENT_MS;
+  const titles = new Map(models.value.get(p.twin.$metadata.$model)?.components.map((c) => [c.name, c.title]));
+  return (
+    <div class="props">
+      {groupsOf(list).map(([g, all]) => (
+        <section key={g} aria-label={g ? (titles.get(g) ?? wordsOfName(g)) : words.inspector.properties}>
+          {g && <h3 class="menu-title">{titles.get(g) ?? wordsOfName(g)}</h3>}
+          <dl>
+            <Group list={all} now={now} silent={silent} {...p} />
+          </dl>
+        </section>
+      ))}
+    </div>
   );
 }

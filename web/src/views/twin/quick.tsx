@@ -10,7 +10,7 @@ import { Empty, Skeleton, Wrong } from "~/ui/basic";
 import { Spark } from "~/ui/spark";
 import { words } from "~/words/en";
 import * as format from "~/format";
-import { shownOf } from "./properties";
+import { shownOf } from "./shown";
 
 const POINTS = 60;
 

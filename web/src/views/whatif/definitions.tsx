@@ -1,77 +1,112 @@
 // SPDX-License-Identifier: Apache-2.0
 // The what-ifs that somebody prepared: each one click.
 import { signal } from "@preact/signals";
-import { Clock, Pencil, Play } from "lucide-preact";
-import { labelOf } from "~/api/catalogue";
+import { Clock, FlaskConical, Play } from "lucide-preact";
 import type { Whatif } from "~/api/types";
-import { TIMES, tryWhatif, whatifs } from "~/api/whatif";
-import { go } from "~/app/route";
-import { Button, Chip } from "~/ui/basic";
+import { forkPair, runPair, startEnsemble, tryWhatif, whatifs, whatifsRead } from "~/api/whatif";
+import { freeName } from "~/api/worlds";
+import { pref } from "~/app/prefs";
+import { go, kind, route, worldName } from "~/app/route";
+import { Button, Empty, Icon, Skeleton } from "~/ui/basic";
+import { Segment } from "~/ui/segment";
 import { tellError } from "~/ui/toast";
 import { words } from "~/words/en";
 import * as format from "~/format";
+import { setPlan } from "./plans";
+import { ChangeLine, oftenChoices, useTwins, wasOf, type Often } from "./say";
 
+const w = words.whatif;
+const SHOWN = 3;
 const busy = signal("");
-const times = signal<number>(1);
+export const often = pref<Often>("whatif.often", "1");
 
-async function run(w: Whatif) {
-  busy.value = w.name;
+/** Of the instant that is shown, which the server does not do by itself. */
+async function runThen(def: Whatif, times: number) {
+  const world = worldName.peek();
+  if (times > 1) {
+    const cases = [
+      { name: w.without, world },
+      { name: def.title || def.name, world, changes: def.changes },
+    ];
+    const ask = { for: def.for, replications: times, title: def.title || def.name, cases };
+    return { ensemble: await startEnsemble(route.peek().world, ask), world: "" };
+  }
+  const name = freeName(def.name);
+  await forkPair(name, world, `what-if ${def.name}`);
+  setPlan(name, { ran: def.changes });
+  await runPair(name, { for: def.for, ...(def.output ? { output: def.output } : {}), changes: def.changes });
+  return { ensemble: 0, world: name };
+}
+
+async function run(def: Whatif) {
+  busy.value = def.name;
   try {
-    const s = await tryWhatif(w.name, times.value);
-    go({ view: "whatif", params: s.ensemble ? { ensemble: String(s.ensemble) } : { show: s.world ?? null } });
+    const times = Number(often.value);
+    const s = kind.peek() === "past" && !def.from ? await runThen(def, times) : await tryWhatif(def.name, times);
+    if (s.ensemble) go({ view: "whatif", params: { ensemble: String(s.ensemble) }, fresh: true });
+    else go({ view: "whatif", world: s.world!, at: "", fresh: true });
   } catch (e) {
     tellError(e);
   }
   busy.value = "";
 }
 
-/** "line-1-filler.fault = main gear broken" in words. */
-function changeText(c: Whatif["changes"][number]): string {
-  const v = c.value === "" ? words.whatif.cleared : format.value(c.value);
-  const after = format.isoDuration(c.at);
-  return `${after > 0 ? words.whatif.after(format.duration(after)) + ": " : ""}${labelOf(c.twin)}, ${c.property}: ${v}`;
+function Definition({ def }: { def: Whatif }) {
+  const twins = useTwins(
+    def.changes.map((c) => c.twin),
+    def.from ?? worldName.value,
+  );
+  // Of what is changed twice the second change is from what the first made of it.
+  const before = new Map<string, Whatif["changes"][number]["value"]>();
+  const lines = def.changes.map((c) => {
+    const key = c.twin + "\n" + c.property;
+    const was = before.has(key) ? before.get(key) : wasOf(twins, c.twin, c.property);
+    before.set(key, c.value);
+    return { c, was };
+  });
+  return (
+    <article class="card whatif-card">
+      <h3>{def.title || def.name}</h3>
+      {def.about && <p class="quiet">{def.about}</p>}
+      <ul class="change-list-plain small">
+        {lines.slice(0, SHOWN).map(({ c, was }) => (
+          <ChangeLine key={c.at + c.twin + c.property} {...c} was={was} />
+        ))}
+        {lines.length > SHOWN && <li class="quiet">{words.overview.andMore(lines.length - SHOWN)}</li>}
+      </ul>
+      <footer class="row">
+        <span class="row small quiet grow">
+          <Icon of={Clock} size={14} /> {w.ahead(format.duration(format.isoDuration(def.for)))}
+        </span>
+        <Button look="primary" icon={Play} busy={busy.value === def.name} onClick={() => void run(def)}>
+          {w.tryIt}
+        </Button>
+      </footer>
+    </article>
+  );
 }
 
 export function Definitions() {
-  if (!whatifs.value.length) return null;
+  if (!whatifsRead.value) return <Skeleton lines={6} />;
   return (
-    <section class="whatif-cards" aria-label={words.whatif.prepared}>
-      {whatifs.value.map((w) => (
-        <article key={w.name} class="card whatif-card">
-          <h2>{w.title || w.name}</h2>
-          <p class="quiet">{w.about}</p>
-          <ul class="small quiet">
-            {w.changes.slice(0, 3).map((c) => (
-              <li key={c.at + c.twin + c.property} class="ellipsis" title={changeText(c)}>
-                {changeText(c)}
-              </li>
-            ))}
-            {w.changes.length > 3 && <li>{words.overview.andMore(w.changes.length - 3)}</li>}
-          </ul>
-          <footer class="row">
-            <Chip icon={Clock}>{format.duration(format.isoDuration(w.for))}</Chip>
-            <Chip icon={Pencil}>{words.whatif.changes(w.changes.length)}</Chip>
-            <span class="grow" />
-            <select
-              class="select"
-              style={{ width: "auto" }}
-              aria-label={words.whatif.howOften}
-              title={words.whatif.howOftenHint}
-              value={times.value}
-              onChange={(e) => (times.value = Number(e.currentTarget.value))}
-            >
-              {TIMES.map((n) => (
-                <option key={n} value={n}>
-                  {words.whatif.times(n)}
-                </option>
-              ))}
-            </select>
-            <Button look="primary" icon={Play} busy={busy.value === w.name} onClick={() => void run(w)}>
-              {words.whatif.tryIt}
-            </Button>
-          </footer>
-        </article>
-      ))}
+    <section aria-labelledby="whatif-prepared">
+      <div class="section-head">
+        <h2 id="whatif-prepared">{w.prepared}</h2>
+        {whatifs.value.length > 0 && (
+          <Segment label={w.howOften} choices={oftenChoices} on={often.value} set={(n) => (often.value = n)} small />
+        )}
+      </div>
+      {whatifs.value.length ? (
+        <div class="whatif-cards">
+          {whatifs.value.map((def) => (
+            <Definition key={def.name} def={def} />
+          ))}
+        </div>
+      ) : (
+        <div class="card">
+          <Empty icon={FlaskConical} title={w.nonePrepared} hint={w.nonePreparedHint} />
+        </div>
+      )}
     </section>
   );
 }

@@ -4,42 +4,55 @@ import { useState } from "preact/hooks";
 import { GitFork } from "lucide-preact";
 import { forkPair } from "~/api/whatif";
 import { freeName } from "~/api/worlds";
-import { go, worldName } from "~/app/route";
-import { worldTitle } from "~/app/world";
+import { go, kind, route, worldName } from "~/app/route";
 import { Button, Card, Field } from "~/ui/basic";
 import { tellError } from "~/ui/toast";
 import { words } from "~/words/en";
+import * as format from "~/format";
 
-export function NewScenario() {
+const w = words.whatif;
+
+/** Of what the copy is, in words. */
+export const fromText = (): string => {
+  const r = route.value;
+  const of = r.world === "live" ? w.live : r.world;
+  return kind.value === "past" ? w.asOf(of, format.time(r.at), format.relative(r.at)) : w.asNow(of);
+};
+
+/** `twin`: the copy is made to change that one. */
+export function NewScenario({ twin }: { twin?: string }) {
   const [name, set] = useState(() => freeName("what-if"));
   const [busy, setBusy] = useState(false);
+  const [wrong, complain] = useState("");
   async function make(e: Event) {
     e.preventDefault();
+    if (!/^[A-Za-z0-9][\w.-]*$/.test(name)) return complain(w.nameHelp);
     setBusy(true);
     try {
       await forkPair(name, worldName.value);
-      go({ view: "whatif", world: name, at: "", params: { show: null } });
+      go({ view: "whatif", world: name, at: "", params: { sel: twin ?? null }, fresh: true });
     } catch (err) {
       tellError(err);
     }
     setBusy(false);
   }
   return (
-    <Card title={words.whatif.own}>
-      <form class="column" onSubmit={make} style={{ gap: 12 }}>
-        <p class="quiet">{words.whatif.ownAbout(worldTitle())}</p>
-        <Field label={words.world.forkName} for="whatif-name">
+    <Card title={w.own}>
+      <form class="column" noValidate onSubmit={make} style={{ gap: 12 }}>
+        <p class="quiet">{w.ownAbout(fromText())}</p>
+        <Field label={words.world.forkName} for="whatif-name" wrong={wrong}>
           <input
             id="whatif-name"
             class="input"
             value={name}
             required
-            pattern="[A-Za-z0-9][A-Za-z0-9._\-]*"
-            onInput={(e) => set(e.currentTarget.value)}
+            autocomplete="off"
+            aria-invalid={wrong !== ""}
+            onInput={(e) => (set(e.currentTarget.value), complain(""))}
           />
         </Field>
         <div>
-          <Button look="primary" type="submit" icon={GitFork} busy={busy}>
+          <Button look="primary" type="submit" icon={GitFork} busy={busy} data-tour="fork">
             {words.world.fork}
           </Button>
         </div>

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// The scenarios there are, with what became of them.
-import { GitFork, Trash2 } from "lucide-preact";
-import { BASE, dropPair, isBase } from "~/api/whatif";
+// The scenarios there are, with what became of them; several can be put side by side.
+import { useState } from "preact/hooks";
+import { Columns3, GitFork, Trash2 } from "lucide-preact";
+import { ensembles, isWorking, type Ensemble } from "~/api/runs";
+import { BASE, isBase, whatifs } from "~/api/whatif";
 import type { World } from "~/api/types";
 import { worlds } from "~/api/worlds";
-import { hrefOf } from "~/app/route";
-import { Ago, Card, Chip, Empty, IconButton, Progress, type Tone } from "~/ui/basic";
-import { tellError } from "~/ui/toast";
+import { go, hrefOf } from "~/app/route";
+import { Ago, Button, Card, Chip, Empty, IconButton, Progress, type Tone } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
+import { paramsOf } from "./asked";
+import { hasRun } from "./changes";
+import { askDiscard } from "./discard";
 
+const w = words.whatif;
 const TONES: Record<string, Tone> = {
   running: "world",
   starting: "world",
@@ -17,57 +22,129 @@ const TONES: Record<string, Tone> = {
   failed: "bad",
   paused: "attention",
 };
+const MOST = 8; // columns that can be read
 
 export function StateChip({ world }: { world: World }) {
   const s = world.status ?? "idle";
-  return <Chip tone={TONES[s] ?? ""}>{words.whatif.state[s as keyof typeof words.whatif.state] ?? s}</Chip>;
+  return <Chip tone={TONES[s] ?? ""}>{w.state[s as keyof typeof w.state] ?? s}</Chip>;
+}
+
+/** What it is for, in words: of one that was prepared, its title. */
+export function purposeOf(x: World): string {
+  return whatifs.value.find((d) => x.purpose === `what-if ${d.name}`)?.title ?? x.purpose ?? "";
+}
+
+/** Side by side against what the first of them is compared with. */
+function compareAll(names: readonly string[]): void {
+  const base = worlds.peek().find((x) => x.name === names[0] + BASE);
+  const list = base ? [base.name, ...names] : names;
+  go({ world: "live", at: "", view: "whatif", params: { compare: list.join(",") }, fresh: true });
+}
+
+function Row({ x, on, tick }: { x: World; on: boolean; tick: (on: boolean) => void }) {
+  const run = x.run;
+  return (
+    <tr>
+      <td class="tick">
+        <input
+          type="checkbox"
+          aria-label={w.choose(x.name)}
+          checked={on}
+          disabled={!hasRun(x)}
+          title={hasRun(x) ? undefined : w.state.idle}
+          onChange={(e) => tick(e.currentTarget.checked)}
+        />
+      </td>
+      <td>
+        <a class="strong" href={hrefOf({ view: "whatif", world: x.name, at: "", fresh: true })}>
+          {x.name}
+        </a>
+        <div class="tiny quiet ellipsis">
+          {purposeOf(x) && `${purposeOf(x)} · `}
+          {x.created && <Ago time={x.created} />}
+        </div>
+      </td>
+      <td style={{ width: 130 }}>
+        {run?.state === "running" ? <Progress part={run.progress ?? 0} label={x.name} /> : <StateChip world={x} />}
+      </td>
+      <td class="num small quiet tl-wide">
+        {run?.begin && run.now && format.duration(Date.parse(run.now) - Date.parse(run.begin))}
+      </td>
+      <td class="num">
+        <IconButton name={w.discard(x.name)} icon={Trash2} onClick={() => askDiscard(x)} />
+      </td>
+    </tr>
+  );
 }
 
 export function Scenarios() {
-  const list = worlds.value.filter((w) => w.name !== "live" && !isBase(w));
+  const list = worlds.value.filter((x) => x.name !== "live" && !isBase(x));
+  const [ticked, set] = useState<readonly string[]>([]);
+  const chosen = ticked.filter((n) => list.some((x) => x.name === n)).slice(0, MOST);
   return (
-    <Card title={words.whatif.scenarios} bare>
+    <Card
+      title={w.scenarios}
+      bare
+      actions={
+        list.length > 1 && (
+          <Button icon={Columns3} disabled={chosen.length < 2} title={w.compareHint} onClick={() => compareAll(chosen)}>
+            {w.compareN(chosen.length)}
+          </Button>
+        )
+      }
+    >
       {!list.length ? (
-        <Empty icon={GitFork} title={words.whatif.none} hint={words.whatif.noneHint} />
+        <Empty icon={GitFork} title={w.none} hint={w.noneHint} />
       ) : (
         <table class="table">
           <tbody>
-            {list.map((w) => (
-              <tr key={w.name}>
-                <td>
-                  <a class="strong" href={hrefOf({ view: "whatif", world: w.name, at: "", params: { show: null } })}>
-                    {w.name}
-                  </a>
-                  <div class="tiny quiet ellipsis">
-                    {w.purpose && `${w.purpose} · `}
-                    {w.created && <Ago time={w.created} />}
-                  </div>
-                </td>
-                <td style={{ width: 130 }}>
-                  {w.run?.state === "running" ? (
-                    <Progress part={w.run.progress ?? 0} label={w.name} />
-                  ) : (
-                    <StateChip world={w} />
-                  )}
-                </td>
-                <td class="num small quiet">
-                  {w.run?.begin && w.run.now && format.duration(Date.parse(w.run.now) - Date.parse(w.run.begin))}
-                </td>
-                <td class="num">
-                  <IconButton
-                    name={words.whatif.discard(w.name)}
-                    icon={Trash2}
-                    onClick={() => confirm(words.world.dropSure(w.name)) && void dropPair(w.name).catch(tellError)}
-                  />
-                </td>
-              </tr>
+            {list.map((x) => (
+              <Row
+                key={x.name}
+                x={x}
+                on={chosen.includes(x.name)}
+                tick={(on) => set(on ? [...chosen, x.name] : chosen.filter((n) => n !== x.name))}
+              />
             ))}
           </tbody>
         </table>
       )}
-      {worlds.value.some((w) => isBase(w) && !worlds.value.some((x) => x.name + BASE === w.name)) && (
-        <div class="menu-title">{words.whatif.loneBases}</div>
+      {worlds.value.some((x) => isBase(x) && !worlds.value.some((y) => y.name + BASE === x.name)) && (
+        <div class="menu-title">{w.loneBases}</div>
       )}
+    </Card>
+  );
+}
+
+/** Runs many times over that are kept: the newest first. */
+export function ManyList() {
+  const list = ensembles.value.slice(0, 6);
+  if (!list.length) return null;
+  const part = (e: Ensemble) => (e.of ? e.replications / e.of : 0);
+  return (
+    <Card title={w.manyKept} bare>
+      <table class="table">
+        <tbody>
+          {list.map((e) => (
+            <tr key={e.id}>
+              <td>
+                <a class="strong" href={hrefOf({ view: "whatif", params: paramsOf(e) })}>
+                  {e.title || w.manyOf(e.world ?? "")}
+                </a>
+                {e.begin && <div class="small quiet">{w.forkedAt(format.time(e.begin))}</div>}
+              </td>
+              <td style={{ width: 130 }}>
+                {isWorking(e) ? (
+                  <Progress part={part(e)} label={e.title ?? ""} />
+                ) : (
+                  <Chip>{w.ranTimes(e.replications)}</Chip>
+                )}
+              </td>
+              <td class="num small quiet tl-wide">{e.begun && <Ago time={e.begun} />}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
     </Card>
   );
 }

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+// LABELS: process
+// What a chart computes, without a browser: gaps, alignment, axes, limits, findings, CSV and SVG.
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const WEB = join(dirname(dirname(fileURLToPath(import.meta.url))), "web");
+const there = existsSync(join(WEB, "node_modules", "vite"));
+const skip = there ? false : "web/node_modules not found";
+
+describe("charts: what they compute", { skip }, () => {
+  let folder;
+  let c;
+  before(async () => {
+    // The functions as the page has them: bundled, since they are TypeScript.
+    const need = createRequire(createRequire(join(WEB, "package.json")).resolve("vite"));
+    folder = mkdtempSync(join(tmpdir(), "sosia-chart-"));
+    const file = (name) => JSON.stringify(join(WEB, "src", name));
+    const entry = ["gaps", "model", "ticks", "csv", "svg"].map((n) => `export * from ${file(`ui/chart/${n}.ts`)};`);
+    entry.push(`export { seriesOf } from ${file("api/history.ts")};`);
+    for (const n of ["finding", "limits"]) entry.push(`export * from ${file(`views/twin/${n}.ts`)};`);
+    entry.push(`export { piecesOf, sharesOf } from ${file("views/twin/states.tsx")};`);
+    entry.push(`export { sorted, nextSort } from ${file("views/twin/rows.ts")};`);
+    writeFileSync(join(folder, "in.ts"), entry.join("\n"));
+    await need("esbuild").build({
+      entryPoints: [join(folder, "in.ts")],
+      outfile: join(folder, "out.mjs"),
+      bundle: true,
+      format: "esm",
+      platform: "node",
+      jsx: "automatic",
+      jsxImportSource: "preact",
+      nodePaths: [join(WEB, "node_modules")],
+      alias: { "~": join(WEB, "src") },
+      logLevel: "error",
+    });
+    c = await import(pathToFileURL(join(folder, "out.mjs")));
+  });
+  after(() => folder && rmSync(folder, { recursive: true, force: true }));
+
+  const line = (more) => ({ label: "Power", unit: "kilowatt", time: [0, 10, 20], value: [1, 2, 3], ...more });
+
+  test("a silence is a gap when the source usually speaks more often", () => {
+    const steady = Array.from({ length: 60 }, (_, i) => i);
+    const longest = c.patience(steady);
+    assert.ok(longest >= 3 && longest <= 6, `${longest}`);
+    const time = [...steady, 100, 101];
+    const g = c.withGaps(time, [time.map(() => 1)], longest);
+    assert.deepEqual(g.columns[0].filter((v) => v === null).length, 1);
+    const at = g.columns[0].indexOf(null);
+    assert.ok(g.time[at] > 59 && g.time[at] < 100);
+    // Who speaks by chance has long silences: they are no gaps.
+    let t = 0;
+    let seed = 7;
+    const chance = Array.from({ length: 400 }, () => {
+      seed = (seed * 1103515245 + 12345) % 2147483648;
+      return (t += -Math.log(1 - seed / 2147483648) * 10);
+    });
+    const by = c.withGaps(chance, [chance.map(() => 1)], c.patience(chance));
+    assert.ok(by.columns[0].filter((v) => v === null).length <= 3);
+    assert.equal(c.patience([1, 2]), 0, "of two values nothing can be said");
+    assert.equal(c.patienceOfSteps(60, [60, 60, 59, 60], [0, 60, 120, 180]), 90);
+  });
+
+  test("lines of other clocks come onto one axis: undefined is none, null is a gap", () => {
+    const { time, columns } = c.join([line(), line({ time: [5, 10], value: [7, null] })]);
+    assert.deepEqual(time, [0, 5, 10, 20]);
+    assert.deepEqual(columns[0][0], [1, undefined, 2, 3]);
+    const far = c.join([
+      line({ time: [0, 1, 2, 3, 4], value: [1, 1, 1, 1, 1] }),
+      line({ time: [0, 2.5, 4], value: [1, null, 2] }),
+    ]);
+    assert.deepEqual(far.columns[1][0], [1, null, null, null, null, 2], "a gap goes from value to value");
+    assert.deepEqual(columns[1][0], [undefined, 7, null, undefined]);
+    assert.equal(c.readingAt(time, columns[1][0], 6, 1, false), 1);
+    assert.equal(c.readingAt(time, columns[0][0], 6, 1, false), 2, "the nearer one");
+    assert.equal(c.readingAt(time, columns[0][0], 9, 1, true), 0, "what stands");
+  });
+
+  test("two units a plot, the third below; bars and quantities begin at zero", () => {
+    const units = ["kilowatt", "bar", "kilowatt", "degreeCelsius"];
+    const parts = c.panels(units.map((unit) => line({ unit })));
+    assert.deepEqual(
+      parts.map((p) => p.length),
+      [3, 1],
+    );
+    assert.deepEqual(c.axisRange([10, 20], [], true)[0], 0);
+    assert.equal(c.axisRange([0.2, 20], [], false)[0], 0, "no negative power");
+    assert.ok(c.axisRange([10, 20], [], false)[0] > 9);
+    assert.ok(c.axisRange([10, 20], [25], false)[1] > 25, "a limit nearby is seen");
+    assert.ok(c.axisRange([10, 20], [9000], false)[1] < 25, "one far away presses nothing flat");
+    assert.deepEqual(c.extent([line({ low: [0, 1, 2], high: [9, 3, 4] })]), [0, 9]);
+  });
+
+  test("ticks are round, also in time", () => {
+    assert.deepEqual(c.valueTicks(0, 10, 5), [0, 2, 4, 6, 8, 10]);
+    assert.deepEqual(c.valueTicks(0.1, 0.32, 4), [0.1, 0.2, 0.3]);
+    const from = Date.parse("2026-03-28T00:00:00") / 1000;
+    for (const t of c.timeTicks(from, from + 4 * 86400, 5)) {
+      const d = new Date(t * 1000);
+      assert.equal(d.getHours() + d.getMinutes(), 0, d.toString());
+    }
+    const clock = c.timeTicks(from + 130, from + 3600, 8);
+    assert.ok(clock.length > 3 && clock.every((t) => new Date(t * 1000).getMinutes() % 10 === 0));
+  });
+
+  test("CSV: units in the header, exact values, quotes, no row for a gap", () => {
+    const text = c.csvOf(
+      [
+        line({ label: 'Power, "main"', value: [1.123456789, null, 3e-7] }),
+        line({ label: "=cmd", unit: "", time: [20], value: [5], low: [4], high: [6], level: 95 }),
+      ],
+      (u) => (u === "kilowatt" ? "kW" : ""),
+      { time: "time", low: "low", high: "high" },
+    );
+    const rows = text.split("\r\n");
+    assert.equal(rows[0], `time,"Power, ""main"" (kW)",'=cmd,=cmd low 95 %,=cmd high 95 %`.replace(/,=cmd/g, ",'=cmd"));
+    assert.equal(rows[1], "1970-01-01T00:00:00.000Z,1.123456789,,,");
+    assert.equal(rows[2], "1970-01-01T00:00:20.000Z,3e-7,5,4,6");
+    assert.equal(rows.length, 4);
+  });
+
+  test("SVG: title, zone, legend, bands, limits and marks; a gap lifts the pen; light and dark", () => {
+    const picture = (dark) =>
+      c.svgOf({
+        title: "Power <main> & more",
+        subtitle: "Mon 3 Nov 08:00 – 09:00 (UTC)",
+        lines: [
+          line({ time: [0, 10, 20, 30], value: [1, 2, null, 4] }),
+          line({
+            label: "Foretold",
+            dash: true,
+            low: [0, 1, 2],
+            high: [2, 3, 4],
+            bands: [{ level: 50, low: [0.5, 1.5, 2.5], high: [1.5, 2.5, 3.5] }],
+          }),
+          line({ label: "Pressure", unit: "bar" }),
+          line({ label: "Heat", unit: "degreeCelsius" }),
+        ],
+        limits: [{ label: "Limit 3 kW", value: 3, unit: "kilowatt", time: [-5, 15], values: [2, 3] }],
+        marks: [{ time: 12, label: "jam", colour: "var(--bad)" }],
+        from: 0,
+        to: 30,
+        width: 800,
+        height: 200,
+        dark,
+      });
+    const light = picture(false);
+    assert.match(light, /^<svg xmlns="http:\/\/www.w3.org\/2000\/svg" width="800" height="\d+"/);
+    assert.match(light, /Power &lt;main&gt; &amp; more/);
+    for (const text of ["(UTC)", "Foretold", "Limit 3 kW", "jam", "kW", "°C"]) assert.ok(light.includes(text), text);
+    assert.ok(!/var\(|oklch|NaN|undefined|Infinity/.test(light), "only what every program reads");
+    assert.equal((light.match(/<clipPath/g) ?? []).length, 2, "three units, two plots");
+    assert.equal((light.match(/fill-opacity/g) ?? []).length, 2, "two bands");
+    const course = /<path d="(M[^"]+)" fill="none" stroke="#0072b2"/.exec(light)[1];
+    assert.equal(course.split("M").length - 1, 2, "the pen is lifted over the gap");
+    assert.ok(light.includes('fill="#ffffff"') && picture(true).includes('fill="#111a1d"'));
+    assert.notEqual(light, picture(true));
+  });
+
+  test("a limit stands from when it was set", () => {
+    const course = c.limitCourse({ label: "x", value: 3, time: [5, 15], values: [2, 3] }, 0, 20);
+    assert.deepEqual(
+      course.map((p) => [p.time, p.value]),
+      [
+        [0, null],
+        [5, null],
+        [5, 2],
+        [15, 2],
+        [15, 3],
+        [20, 3],
+      ],
+    );
+  });
+
+  test("limits belong to a value only when that is obvious", () => {
+    const p = (path, unit = "degreeCelsius", type = "number") => ({
+      path,
+      unit,
+      type,
+      component: "",
+      telemetry: false,
+    });
+    const names = (of, all) => c.limitsOf(of, all).map((x) => x.path);
+    const t = p("temperature");
+    assert.deepEqual(names(t, [t, p("setPoint"), p("humidity", "percent")]), ["setPoint"]);
+    assert.deepEqual(names(t, [t, p("setPoint"), p("dewPoint")]), [], "two it could be of");
+    assert.deepEqual(names(t, [t, p("temperatureHigh"), p("maxTemperature"), p("speedLimit", "")]), [
+      "temperatureHigh",
+      "maxTemperature",
+    ]);
+    assert.equal(c.stemOf("bowlFlow"), undefined);
+    assert.equal(c.stemOf("speedLimit"), "speed");
+  });
+
+  test("a finding is told only when the value stands out of how it usually varies", () => {
+    const time = Array.from({ length: 100 }, (_, i) => i);
+    const wave = time.map((i) => 50 + Math.sin(i) * 2);
+    assert.equal(c.standsOut({ time, value: wave }, 0, 100), null);
+    const f = c.standsOut({ time, value: wave.map((v, i) => (i < 90 ? v : v + 12)) }, 0, 100);
+    assert.ok(f && f.by > 10 && f.by < 14);
+    const hour = 3600;
+    const at = 8 * 86400;
+    const days = [7, 6, 5, 4].map((d) => at - d * 86400);
+    const hours = { time: [...days, at - hour, at], value: [20, 21, 20, 21, 90, 33] };
+    assert.deepEqual(c.againstDays(hours, at), { by: 12.5, usual: 20.5, days: 4 });
+    assert.equal(
+      c.againstDays({ time: hours.time.slice(2), value: hours.value.slice(2) }, at),
+      null,
+      "two days are no usual",
+    );
+  });
+
+  test("states: what part of the time", () => {
+    const span = { from: 0, to: 100_000, moves: false, seconds: 0 };
+    const list = [
+      { time: -10, value: "running" },
+      { time: 75, value: "jam" },
+    ];
+    const pieces = c.piecesOf({ path: "state", list }, span);
+    assert.deepEqual(
+      pieces.map((p) => p.to - p.from),
+      [75, 25],
+    );
+    assert.deepEqual(
+      c.sharesOf(pieces).map((s) => s.part),
+      [0.75, 0.25],
+    );
+  });
+
+  test("rows: Line 2 before Line 10, what has none last, 100,000 in a moment", () => {
+    const rows = ["Line 10", "Line 2", ""].map((state, i) => ({
+      id: `t${i}`,
+      label: `T${i}`,
+      model: "m",
+      state,
+      bad: false,
+    }));
+    const by = (down) => c.sorted(rows, { by: "state", down }, (m) => m).map((r) => r.state);
+    assert.deepEqual(by(false), ["Line 2", "Line 10", ""]);
+    assert.deepEqual(by(true), ["Line 10", "Line 2", ""]);
+    assert.equal(c.nextSort({ by: "state", down: true }, "state"), null);
+    const many = Array.from({ length: 100_000 }, (_, i) => ({
+      ...rows[0],
+      id: `t${i}`,
+      label: `T ${(i * 7919) % 100_000}`,
+    }));
+    assert.equal(c.sorted(many, { by: "name", down: false }, (m) => m)[99_999].label, "T 99999");
+  });
+});

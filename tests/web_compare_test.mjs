@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+// LABELS: process serial
+// Two worlds side by side in a real browser, under the policy that the server sends: panes in step, differences as the
+// server counts them, figures between, all of it in the address.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { broken, chromium, demoWithPast, open, PATIENCE, post, shot, shots, skip } from "./web_kit.mjs";
+
+const VERSION = "api-version=2023-10-31";
+const [A, B] = ["filler-breaks.base", "filler-breaks"];
+const HASH = `#/${A}/compare?with=${B}`;
+
+describe("the browser app: two worlds side by side", { skip: skip || false }, () => {
+  let server;
+  let browser;
+  const get = async (path) => (await fetch(`${server.url}${path}${path.includes("?") ? "&" : "?"}${VERSION}`)).json();
+  /** Until something is so. */
+  const until = async (is, what) => {
+    const end = Date.now() + PATIENCE;
+    for (;;) {
+      const last = await is();
+      if (last) return last;
+      if (Date.now() > end) assert.fail(`it did not come so: ${what}`);
+      await new Promise((r) => setTimeout(r, 100));
+    }
+  };
+  before(async () => {
+    [server, browser] = await Promise.all([demoWithPast("--past", "1", "--calm"), chromium()]);
+    await post(server.url, "/whatifs/filler-breaks/run", { again: true });
+    const state = async () => (await get("/worlds")).value.filter((w) => w.run?.state === "done").length === 2;
+    await until(state, "both have run");
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  const at = (hash, o = {}) => open(browser, server.url, { hash, ...o });
+  const wrongs = broken; // of a page, or of a pane
+  const pane = (page, side) => page.frameLocator(`iframe.compare-pane.${side}`);
+  const frame = (page, side) => page.frames().find((f) => f.url().includes(`?pane=${side}`));
+  const hashOf = (page, side) => frame(page, side)?.evaluate(() => location.hash) ?? "";
+  const legend = (page) => pane(page, "a").locator(".legend, .stage-legend").first();
+  const done = async (page) => {
+    assert.deepEqual(page.wrong, []);
+    await page.context().close();
+  };
+  /** The twins that differ, as the server says. */
+  const differing = async () => {
+    const d = await get(`/worlds/${B}/diff?against=${A}&relative=1e-9`);
+    assert.equal(d.nextLink, null);
+    return { counts: d.counts, twins: new Set(d.changes.map((c) => c.twin)) };
+  };
+
+  test("from the choice of pairs to two panes; what glows is what the server says differs", async () => {
+    const page = await at("#/live/compare");
+    await page.getByRole("link", { name: /^filler-breaks/ }).click();
+    await page.waitForURL((u) => u.hash.startsWith(HASH));
+    const d = await differing();
+    assert.ok(d.twins.size > 3);
+    await legend(page).getByText(`differs: ${d.twins.size}`, { exact: true }).waitFor();
+    await page.getByText(`${d.counts.values} values differ, of ${d.twins.size} twins.`).waitFor();
+    // Names of both worlds stand over their panes; nothing of them looks live.
+    await page.locator('.compare-name.a[data-kind="scenario"]').getByText("WHAT-IF without filler-breaks").waitFor();
+    await page.locator('.compare-name.b[data-kind="scenario"]').getByText("WHAT-IF filler-breaks").waitFor();
+    assert.match(await hashOf(page, "a"), new RegExp(`^#/${A}/graph\\?vs=${B}&flip=1$`));
+    assert.match(await hashOf(page, "b"), new RegExp(`^#/${B}/graph\\?vs=${A}$`));
+    // On the plan the marks that glow can be counted, in both.
+    await page.getByRole("button", { name: "Map", exact: true }).click();
+    const plan = await (await fetch(`${server.url}/files/plant.plan.json`)).json();
+    const placed = [...d.twins].filter((id) => id in plan.at).length;
+    for (const side of ["a", "b"])
+      await until(
+        async () => (await pane(page, side).locator(".plan-mark.glows").count()) === placed,
+        `${placed} marks glow in ${side}`,
+      );
+    await shot(page, "compare-plan");
+    await page.goBack();
+    await until(async () => /\/graph\?/.test(await hashOf(page, "a")), "back on the graph");
+    await done(page);
+  });
+
+  test("colours tell B minus A around zero, with the numbers of the server", async () => {
+    const page = await at(`${HASH}&colour=energy`);
+    const column = async (world) => {
+      const g = await get(`/worlds/${world}/graph?values=energy&links=false`);
+      return new Map(g.twins.id.map((id, i) => [id, g.values.energy[i]]));
+    };
+    const [a, b] = [await column(A), await column(B)];
+    const differences = [...a]
+      .filter(([id, v]) => v !== null && typeof b.get(id) === "number")
+      .map(([id, v]) => Math.abs(b.get(id) - v))
+      .filter((x) => x > 1e-6)
+      .sort((x, y) => x - y);
+    const most = differences[Math.min(differences.length - 1, Math.ceil(differences.length * 0.98))];
+    const ends = legend(page).locator(".versus-ends").first();
+    await ends.getByText("kWh").last().waitFor();
+    const [low, zero, high] = (await ends.locator("span").allTextContents()).map((t) => t.replaceAll("\u2009", ""));
+    assert.equal(zero, "0, the same");
+    assert.ok(Math.abs(parseFloat(high) - most) < 0.006 * most, `${high} is ${most} kWh`);
+    assert.equal(low.replace("−", ""), high.replace("+", ""));
+    await shot(page, "compare-colour");
+    await done(page);
+  });
+
+  test("one camera, one selection: what is done in a pane is done in both, and is in the address", async () => {
+    const page = await at(`${HASH}&view=map`);
+    const mark = (side, id) => pane(page, side).locator(`[data-twin="${id}"]`);
+    const place = (side) => mark(side, "line-1-filler").getAttribute("transform");
+    await mark("a", "line-1-filler").waitFor();
+    await mark("b", "line-1-filler").waitFor();
+    const box = await page.locator("iframe.compare-pane.b").boundingBox();
+    const was = await place("a");
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    await page.mouse.wheel(0, -600);
+    await until(async () => (await place("a")) !== was && (await place("a")) === (await place("b")), "cameras in step");
+    await page.waitForURL(/pan=/);
+    // The other pane's pointer shows.
+    await mark("b", "aisle-a").hover();
+    await until(async () => (await pane(page, "a").locator('[data-twin="aisle-a"].there').count()) === 1, "an echo");
+    await mark("b", "aisle-a").click();
+    await page.waitForURL(/sel=aisle-a/);
+    await pane(page, "a").locator('[data-twin="aisle-a"].chosen').waitFor();
+    // The inspector has both values and what lies between them.
+    const value = async (w) => (await get(`/worlds/${w}/digitaltwins/aisle-a`)).palletsStored;
+    const [x, y] = [await value(A), await value(B)];
+    const row = page.getByRole("complementary").getByRole("row", { name: /Pallets stored/ });
+    await row.getByText(String(x), { exact: true }).waitFor();
+    await row.getByText(String(y), { exact: true }).waitFor();
+    await row.getByText(String(y - x).replace("-", "−"), { exact: true }).waitFor();
+    // Everything again from the address alone.
+    const pan = new URLSearchParams(page.url().split("?").pop()).get("pan");
+    await page.reload();
+    await row.getByText(String(y), { exact: true }).waitFor();
+    for (const side of ["a", "b"]) {
+      const hash = await until(() => hashOf(page, side), "a pane");
+      assert.match(hash, /^#\/filler-breaks[^/]*\/map\?/);
+      assert.equal(new URLSearchParams(hash.split("?")[1]).get("pan"), pan);
+      await pane(page, side).locator('[data-twin="aisle-a"].chosen').waitFor();
+    }
+    await page.goBack();
+    await page.waitForURL((u) => !/sel=/.test(u.hash));
+    await done(page);
+  });
+
+  test("the graph's cameras too, while they move; keys of the page work from within a pane", async () => {
+    const page = await at(HASH);
+    for (const side of ["a", "b"]) await pane(page, side).locator(".graph-stage canvas").first().waitFor();
+    await legend(page).getByText(/^differs: /).waitFor();
+    const box = await page.locator("iframe.compare-pane.a").boundingBox();
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    await page.mouse.wheel(0, -300);
+    const cam = async (side) => new URLSearchParams((await hashOf(page, side)).split("?")[1]).get("cam");
+    await until(async () => (await cam("a")) && (await cam("a")) === (await cam("b")), "cameras in step");
+    await pane(page, "a").locator(".graph-stage").first().focus();
+    await page.keyboard.press("Control+k");
+    await page.getByRole("combobox", { name: "Search twins, views, actions" }).waitFor();
+    await page.keyboard.type("Swap A");
+    await page.keyboard.press("Enter");
+    await page.waitForURL((u) => u.hash.startsWith(`#/${B}/compare`) && u.hash.includes(`with=${A}`));
+    await until(async () => (await hashOf(page, "a")).startsWith(`#/${B}/`), "A and B swapped");
+    await done(page);
+  });
+
+  test("figures: pairs, intervals once both ran many times over, courses over each other", async () => {
+    const e = await post(server.url, "/compare", { worlds: [A, B], replications: 4 });
+    const over = async () => (await get("/ensembles")).value.find((x) => x.id === e.id)?.state === "done";
+    await until(over, "the ensemble is done");
+    const runs = await get(`/ensembles/${e.id}?format=runs`);
+    const page = await at(`${HASH}&ensemble=${e.id}`);
+    await page.getByText(runs.sentence).waitFor();
+    const made = runs.kpis.find((k) => k.name === "bottles-made").values[1];
+    const kpi = page.getByRole("region", { name: "What it comes to" }).locator("li", { hasText: "Bottles made" });
+    await kpi.getByText(/\[−.*\]/).waitFor();
+    assert.ok(made.differenceLow < made.difference && made.difference < made.differenceHigh);
+    await page.getByText("4 runs of each").waitFor();
+    await page.getByRole("button", { name: "Figures", exact: true }).click();
+    const table = page.getByRole("region", { name: "What it comes to" });
+    assert.equal(await table.locator("tbody tr").count(), runs.kpis.length);
+    await page.getByRole("img", { name: /^Course of Bottles made/ }).waitFor();
+    assert.deepEqual(await wrongs(page), []);
+    await shots(page, "compare-figures");
+    await done(page);
+  });
+
+  test("one clock: the past of both at once, live beside what it was, live beside a what-if", async () => {
+    const page = await at(`#/live/compare?with=${B}`);
+    // Live is not as far as the what-if: B is shown at live's time, and says how far it goes.
+    await until(async () => (await hashOf(page, "b")).startsWith(`#/${B}@`), "B at live's time");
+    await page.getByText(/goes on to/).waitFor();
+    await page.locator('.compare-name.a[data-kind="live"]').getByText("LIVE").waitFor();
+    await page.getByRole("button", { name: /^Both at/ }).click();
+    await until(async () => (await hashOf(page, "b")).startsWith(`#/${B}/`), "each at its newest");
+    await page.getByRole("button", { name: `Show what ${B} changes` }).click();
+    await page.waitForURL((u) => u.hash.startsWith(HASH));
+    await page.getByRole("button", { name: "Choose world B" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: /^LIVE/ }).click();
+    await page.waitForURL(/with=live/);
+    await done(page);
+  });
+
+  test("one over the other, with a curtain that keys move; a phone has it at once; axe is content", async () => {
+    const page = await at(`${HASH}&view=map`, { width: 390, height: 844 });
+    const handle = page.getByRole("slider", { name: "Curtain between A and B" });
+    await handle.focus();
+    await page.keyboard.press("PageDown");
+    await page.keyboard.press("ArrowLeft");
+    assert.equal(await handle.getAttribute("aria-valuenow"), "38");
+    const clip = await page.locator("iframe.compare-pane.b").evaluate((el) => el.style.clipPath);
+    assert.match(clip, /38%/);
+    await pane(page, "b").locator(".plan-mark.glows").first().waitFor();
+    assert.deepEqual(await wrongs(page), []);
+    await shot(page, "compare-phone");
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await page.getByRole("button", { name: "Side by side" }).click();
+    await page.waitForURL(/mode=split/);
+    assert.deepEqual(await wrongs(page), []);
+    for (const side of ["a", "b"]) assert.deepEqual(await wrongs(frame(page, side)), []);
+    await shots(page, "compare");
+    await done(page);
+  });
+});

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+// LABELS: process serial
+// The tour of a first visit, and decisions in a real browser: a jammed filler is proposed about, approved with a note,
+// watched and computed again; rules are read, changed and refused at their place; the hospital's are shown as well.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { axeFile, chromium, demo, open, post, shot, skip, SOSIA } from "./web_kit.mjs";
+
+const get = (url, path) => fetch(`${url}${path}?api-version=2023-10-31`).then((r) => r.json());
+
+async function until(what, holds) {
+  for (let i = 0; i < 300; i++) {
+    if (await holds()) return;
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  assert.fail(`not in time: ${what}`);
+}
+
+/** What axe finds in a part of the page, as lines. */
+async function axe(page, part) {
+  await page.evaluate(readFileSync(axeFile(), "utf8"));
+  return page.evaluate(async (selector) => {
+    const r = await window.axe.run(selector, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] });
+    return r.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`);
+  }, part);
+}
+
+describe("the tour and decisions in the browser app", { skip: skip || false }, () => {
+  let server;
+  let browser;
+  before(async () => {
+    [server, browser] = await Promise.all([demo(), chromium()]);
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+  const at = (hash, o = {}) => open(browser, server.url, { hash, ...o });
+  const done = async (page) => {
+    assert.deepEqual(page.wrong, []);
+    await page.context().close();
+  };
+
+  test("a first visit is led through the app, does what it is told, and is not led again", async () => {
+    const page = await at("", { first: true });
+    const card = page.locator(".tour-card");
+    await card.getByRole("heading", { name: "One screen, three tenses" }).waitFor();
+    assert.deepEqual(await axe(page, ".tour-card"), []);
+    await shot(page, "tour-first");
+    await card.getByRole("button", { name: "Next" }).click();
+    await card.getByRole("heading", { name: "What is wrong comes first" }).waitFor();
+    await page.getByRole("treeitem").first().click(); // by hand: that is noticed
+    await card.getByText("Done. Go on.").waitFor();
+    await card.getByRole("button", { name: "Next" }).click();
+    await card.getByRole("button", { name: /^Go (back 10 minutes|to when it began)/ }).waitFor();
+    await card.getByRole("button", { name: "Back", exact: true }).click();
+    await card.getByRole("heading", { name: "What is wrong comes first" }).waitFor();
+    await page.keyboard.press("Escape");
+    await card.waitFor({ state: "detached" });
+    await page.reload();
+    await page.getByRole("treeitem").first().waitFor();
+    await page.waitForTimeout(1500); // it would have begun by then
+    assert.equal(await card.count(), 0);
+    await page.keyboard.press("?");
+    await page.getByRole("button", { name: "Take the tour" }).click();
+    await card.getByText("Tour, step 1 of 6").waitFor();
+    await done(page);
+  });
+
+  test("on a phone the tour fits; in a pane there is none", async () => {
+    const page = await at("", { first: true, width: 390, height: 844 });
+    const card = page.locator(".tour-card");
+    await card.waitFor();
+    for (let i = 0; i < 5; i++) {
+      await page.waitForFunction(() => {
+        const r = document.querySelector(".tour-card").getBoundingClientRect();
+        return r.left >= 0 && r.top >= 0 && r.right <= innerWidth && r.bottom <= innerHeight;
+      });
+      await card.getByRole("button", { name: "Next" }).click();
+    }
+    await card.getByRole("button", { name: "Done" }).click();
+    await done(page);
+    const pane = await open(browser, server.url, { first: true, hash: "?pane#/live/overview" });
+    await pane.waitForTimeout(2000);
+    assert.equal(await pane.locator(".tour-card").count(), 0);
+    await done(pane);
+  });
+
+  test("a jam is proposed about, approved with a note, watched, and computed again", async () => {
+    const jam = spawn(join(dirname(SOSIA), "sosia-site"), ["--jam", "line-1", "--url", server.url]);
+    await new Promise((over) => jam.on("exit", over));
+    await until("the jam", async () => (await get(server.url, "/digitaltwins/line-1-filler")).fault);
+    const page = await at("#/live/decisions");
+    await page.getByLabel("For which twin").selectOption("line-1-filler");
+    await page.getByRole("button", { name: "Try now" }).click();
+    await page.getByText("It waits for your approval.").waitFor();
+    await page.locator(".finding").filter({ hasText: /EUR more/ }).waitFor();
+    await page
+      .getByRole("listitem")
+      .filter({ hasText: "Clear the jam and run on at full speed" })
+      .getByText("best")
+      .waitFor();
+    await page.getByText(/It must keep: Water of line 1/).waitFor();
+    assert.deepEqual(await axe(page, "#canvas"), []);
+    await shot(page, "decision-waits");
+    await page.getByRole("link", { name: "All decisions" }).click();
+    const card = page.getByRole("article").filter({ hasText: "to decide" }).first();
+    await card.getByText(/\+.* EUR/).waitFor();
+    await shot(page, "decisions-waiting");
+    await card.getByRole("link", { name: "Look at it" }).click();
+    await page.getByLabel("A note, for the record").fill("seen by the shift leader");
+    await page.getByRole("button", { name: "Approve and send" }).click();
+    const sure = page.getByRole("dialog", { name: /^Send clearJam to Filler, Line 1/ });
+    await sure.getByText(/cannot be undone|sends the command that undoes it/).waitFor();
+    await page.keyboard.press("Enter"); // the focus is where nothing is sent
+    await sure.waitFor({ state: "detached" });
+    await page.getByText("It waits for your approval.").waitFor();
+    await page.getByRole("button", { name: "Approve and send" }).click();
+    await sure.getByRole("button", { name: "Approve and send" }).click();
+    await page.getByText("Approved, and the device has done it.").waitFor();
+    await page.getByText("being watched").waitFor();
+    await page.getByText("“seen by the shift leader”").waitFor();
+    await page.getByRole("heading", { name: /^Foretold and happened: Bottles an hour/ }).waitFor();
+    await page.locator(".chart canvas").first().waitFor();
+    await page.getByRole("button", { name: "Compute it again" }).click();
+    await page.getByText("the same, to the last bit").waitFor();
+    await shot(page, "decision-watched");
+    await done(page);
+  });
+
+  test("the repair leads to a proposal", async () => {
+    const page = await at("#/live/whatif?about=line-2-filler");
+    await page.getByRole("button", { name: "Propose it" }).click();
+    await page.waitForURL(/decisions\?.*id=\d+/);
+    await page.getByRole("heading", { name: "A filler jams: Filler, Line 2" }).waitFor();
+    await page
+      .locator(".chip")
+      .filter({ hasText: /nothing is best|all break a limit|waits for approval/ })
+      .first()
+      .waitFor();
+    await done(page);
+  });
+
+  test("a rule is read in words, refused at its place, made bolder only when asked twice", async () => {
+    const page = await at("#/live/decisions?rule=filler-jams");
+    await page.getByText("every Filler").waitFor();
+    const text = page.getByRole("textbox", { name: "Its text (JSON)" });
+    const before = await text.inputValue();
+    await text.fill(before.replace('"min": 5', '"least": 5'));
+    await page.getByRole("button", { name: "Save" }).click();
+    await page
+      .getByRole("alert")
+      .filter({ hasText: /a limit/ })
+      .waitFor();
+    assert.equal(await page.locator(".code-editor .mistake").count() > 0, true);
+    await text.fill(before.replace('"A filler jams"', '"A filler stands"'));
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("heading", { name: "A filler stands" }).waitFor();
+    await page.getByRole("button", { name: "Undo" }).click();
+    await page.getByRole("heading", { name: "A filler jams" }).waitFor();
+    await page.getByRole("radio", { name: "By itself" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+    assert.equal((await get(server.url, "/rules/filler-jams")).mode, "approve");
+    await page.getByRole("radio", { name: "Record only" }).check();
+    await until("shadow", async () => (await get(server.url, "/rules/filler-jams")).mode === "shadow");
+    page.wrong = page.wrong.filter((w) => !/400/.test(w)); // the refused one
+    await done(page);
+  });
+
+  test("a rule is made from nothing and deleted", async () => {
+    const page = await at("#/live/decisions?rule=*");
+    await page.getByLabel("Name", { exact: true }).fill("mine");
+    const rule = await get(server.url, "/rules/filler-jams");
+    delete rule.name;
+    await page
+      .getByRole("textbox", { name: "Its text (JSON)" })
+      .fill(JSON.stringify({ ...rule, title: "Mine", mode: "shadow" }));
+    await page.getByRole("button", { name: "Make the rule" }).click();
+    await page.getByRole("heading", { name: "Mine" }).waitFor();
+    await page.getByRole("button", { name: "Delete" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+    await page.getByText("Mine is deleted.").waitFor();
+    await done(page);
+  });
+
+  test("sending is stopped and resumed", async () => {
+    const page = await at("#/live/decisions");
+    await page.getByRole("button", { name: "Stop all sending" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Stop all sending" }).click();
+    await page.getByText("Sending is stopped").waitFor();
+    await page.getByRole("button", { name: "Resume sending" }).click();
+    await page.getByText("Sending is stopped").waitFor({ state: "detached" });
+    await done(page);
+  });
+
+  test("the hospital: a rule's actions tried, in its own money", async () => {
+    const hospital = await demo("--pack", "hospital");
+    try {
+      await post(hospital.url, "/rules/nurses-short/try", { twin: "nurses" });
+      const page = await open(browser, hospital.url, { hash: "#/live/decisions?id=1" });
+      await page.getByRole("heading", { name: "Too few nurses: Emergency nurses" }).waitFor();
+      await page.locator(".finding").filter({ hasText: /GBP/ }).waitFor();
+      await page.getByText("Call two nurses of the staff bank").first().waitFor();
+      await shot(page, "decision-hospital");
+      await page.goto(hospital.url + "/#/live/whatif?about=nurses");
+      await page.getByRole("heading", { name: "What if Emergency nurses were otherwise?" }).waitFor();
+      await page.getByRole("radio", { name: "30 times" }).check();
+      await page.getByRole("button", { name: /^Try \d ways/ }).click();
+      await page
+        .locator(".finding")
+        .filter({ hasText: /cheapest|cannot be told/ })
+        .waitFor();
+      await shot(page, "whatif-hospital");
+      await done(page);
+    } finally {
+      await hospital.stop();
+    }
+  });
+});

@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: Apache-2.0
+// LABELS: process serial
+// The frame of the browser app: what needs somebody, the timeline with its marks, worlds, the palette, the phone, and a
+// server that goes away and comes back. A small world of its own, so that what happens is known.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { chromium, open, post, serve, skip } from "./web_kit.mjs";
+
+const property = (name, schema, more = {}) => ({
+  "@type": "Property",
+  name,
+  schema,
+  ...more,
+});
+const model = (id, contents) => ({
+  "@context": "dtmi:dtdl:context;3",
+  "@id": id,
+  "@type": "Interface",
+  contents,
+});
+const patch = (server, path, value) =>
+  post(
+    server.url,
+    "/digitaltwins/pump-1",
+    [{ op: "add", path, value }],
+    "PATCH",
+  );
+
+async function plant(server) {
+  await post(server.url, "/models", [
+    model("dtmi:frame:Pump;1", [
+      property("label", "string"),
+      property("fault", "string"),
+      property("flow", "double", { writable: true }),
+    ]),
+  ]);
+  for (let i = 1; i <= 3; i++)
+    await post(
+      server.url,
+      `/digitaltwins/pump-${i}`,
+      {
+        $metadata: { $model: "dtmi:frame:Pump;1" },
+        label: `Pump ${i}`,
+        fault: "",
+        flow: 10 * i,
+      },
+      "PUT",
+    );
+}
+
+describe("the frame", { skip: skip || false }, () => {
+  let server;
+  let browser;
+  let wrongSince = 0;
+  before(async () => {
+    [server, browser] = await Promise.all([serve(), chromium()]);
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  const at = (hash, o = {}) => open(browser, server.url, { hash, ...o });
+  const done = async (page) => {
+    assert.deepEqual(page.wrong, []);
+    await page.context().close();
+  };
+  const hashOf = (page) => page.evaluate(() => location.hash);
+
+  test("a server without anything says what comes next, and shows it when it comes", async () => {
+    const page = await at("#/live/overview");
+    await page.getByText("Nothing here yet").waitFor();
+    await page.getByRole("link", { name: "Upload models" }).waitFor();
+    await plant(server);
+    await page.getByRole("treeitem", { name: /^Pump/ }).first().waitFor();
+    await page.getByText("No KPIs yet").waitFor();
+    await done(page);
+  });
+
+  test("what goes wrong is told at once, and one click goes back to before it began", async () => {
+    const page = await at("#/live/overview");
+    await page.getByText("Nothing needs you.").waitFor();
+    // What is before has to be another second than what is after.
+    await page.waitForTimeout(2500);
+    await patch(server, "/fault", "worn bearing");
+    wrongSince = Date.now();
+    const needs = page.getByRole("region", { name: "What needs you" });
+    await needs.getByText("worn bearing").waitFor();
+    await page
+      .getByRole("button", { name: "What needs you: 1 thing needs you" })
+      .waitFor();
+    await page
+      .getByRole("status")
+      .getByText("Pump 1: worn bearing")
+      .waitFor({ state: "attached" });
+    await needs.getByText(/since \d/).waitFor();
+    await needs.getByRole("button", { name: "Before it began" }).click();
+    await page.getByRole("button", { name: /^PAST/ }).waitFor();
+    await page.getByText("Nothing was wrong then.").waitFor();
+    assert.match(await hashOf(page), /sel=pump-1/);
+    await page.keyboard.press("l");
+    await needs.getByText("worn bearing").waitFor();
+    await done(page);
+  });
+
+  test("the bell lists it in every view", async () => {
+    const page = await at("#/live/models");
+    await page
+      .getByRole("button", { name: "What needs you: 1 thing needs you" })
+      .click();
+    const menu = page.getByRole("dialog", { name: "What needs you" });
+    await menu.getByRole("button", { name: /Pump 1/ }).click();
+    await page
+      .getByRole("complementary")
+      .getByRole("heading", { name: "Pump 1" })
+      .waitFor();
+    await done(page);
+  });
+
+  test("the timeline marks it: hovering tells, keys go from event to event", async () => {
+    const page = await at("#/live/overview");
+    const mark = page
+      .getByRole("button", { name: /Pump 1: worn bearing/ })
+      .and(page.locator(".tl-mark"));
+    await mark.waitFor();
+    await mark.hover();
+    await page.locator(".tl-tip").getByText("Pump 1: worn bearing").waitFor();
+    await page.mouse.move(400, 300);
+    await page.waitForFunction((t) => Date.now() > t + 4000, wrongSince);
+    await page.keyboard.press(",");
+    await page.getByRole("button", { name: /^PAST/ }).waitFor();
+    await page.getByText("One thing was wrong then.").waitFor();
+    await page.keyboard.press(".");
+    await page.getByRole("button", { name: /^LIVE/ }).first().waitFor();
+    await done(page);
+  });
+
+  test("history begins where it begins: nobody is led to before it", async () => {
+    const page = await at("#/live/overview");
+    await page.locator(".tl-before").waitFor();
+    const box = await page.locator(".tl-track").boundingBox();
+    await page.mouse.move(box.x + 2, box.y + 14);
+    await page.locator(".tl-tip").getByText("History begins here").waitFor();
+    await page.mouse.down();
+    await page.mouse.move(box.x + 30, box.y + 14);
+    await page.mouse.up();
+    await page.getByRole("button", { name: /^PAST/ }).waitFor();
+    await page.keyboard.press("l");
+    await page.getByRole("button", { name: /^LIVE/ }).first().waitFor();
+    await done(page);
+  });
+
+  test("the handle is dragged by any part of it, and a drag may begin on a mark", async () => {
+    const page = await at("#/live/overview");
+    await page.locator(".tl-mark").first().waitFor();
+    const box = await page.locator(".tl-track").boundingBox();
+    const pull = async (from, to) => {
+      await page.mouse.move(from, box.y + 15);
+      await page.mouse.down();
+      await page.mouse.move(from - 20, box.y + 15);
+      await page.mouse.move(to, box.y + 15);
+      await page.mouse.up();
+      await page.getByRole("button", { name: /^PAST/ }).waitFor();
+      const t = Date.parse((await hashOf(page)).match(/@([^/]+)/)[1]);
+      await page.keyboard.press("l");
+      await page.getByRole("button", { name: /^LIVE/ }).first().waitFor();
+      return t;
+    };
+    // Everything is a minute old: what is dragged stands in the last of the history there is.
+    await pull(box.x + box.width + 6, box.x + box.width - 60);
+    const mark = await page.locator(".tl-mark").last().boundingBox();
+    await pull(mark.x + mark.width / 2, box.x + 2);
+    await page.locator(".tl-mark").last().click();
+    await page.getByRole("button", { name: /^PAST/ }).waitFor();
+    await done(page);
+  });
+
+  test("how much is shown, and how fast it plays, is anybody's choice", async () => {
+    const page = await at("#/live/overview");
+    const span = page.getByRole("button", { name: /^How much is shown/ });
+    await span.click();
+    await page.getByRole("button", { name: /^Since the beginning/ }).click();
+    await page.locator(".tl-before").waitFor();
+    await span.click();
+    await page.getByRole("button", { name: "Last 8\u2009h" }).click();
+    const name = await span.getAttribute("aria-label");
+    await page.locator(".tl-track").hover();
+    await page.mouse.wheel(0, -300);
+    await page.waitForFunction(
+      (n) =>
+        document.querySelector(".tl-choose").getAttribute("aria-label") !== n,
+      name,
+    );
+    await page.getByRole("button", { name: /^Speed/ }).click();
+    await page.getByLabel("Your own speed").fill("7");
+    await page.getByLabel("Your own speed").press("Enter");
+    await page.getByRole("button", { name: "Speed: 7×" }).waitFor();
+    await page.waitForFunction(
+      () =>
+        !document.querySelector(".popover") &&
+        document.activeElement === document.body,
+    );
+    await page.keyboard.press("Space");
+    await page.getByRole("button", { name: /^PAST/ }).waitFor();
+    const first = await hashOf(page);
+    await page.waitForFunction((h) => location.hash !== h, first);
+    await page.keyboard.press("l");
+    await done(page);
+  });
+
+  test("worlds are found, and dropped by name", async () => {
+    for (let i = 1; i <= 6; i++)
+      await post(server.url, "/worlds", {
+        name: `try-${i}`,
+        from: "live",
+        purpose: i === 4 ? "a smaller pump" : "",
+      });
+    const page = await at("#/live/overview");
+    await page.getByTitle("Choose a world").click();
+    await page.getByRole("searchbox", { name: "Find a world" }).fill("smaller");
+    const menu = page.getByRole("dialog", { name: "Choose a world" });
+    await menu.getByRole("button", { name: /^try-4/ }).waitFor();
+    await menu
+      .getByRole("button", { name: /^try-1/ })
+      .waitFor({ state: "detached" });
+    await menu.getByRole("button", { name: "Drop try-4" }).click();
+    const sure = page.getByRole("dialog", { name: "Drop try-4?" });
+    await sure.getByRole("button", { name: "Drop try-4" }).click();
+    await page.getByText("try-4 is dropped.").waitFor();
+    await done(page);
+  });
+
+  test("what a scenario foretells lies right of now, and where it was forked is marked", async () => {
+    await post(server.url, "/worlds/try-2/run", { for: "PT8H" });
+    const page = await at("#/live/overview");
+    const bar = page.getByRole("button", { name: /^try-2: 8.h ahead/ });
+    await bar.hover();
+    await page
+      .locator(".tl-tip")
+      .getByText(/^try-2/)
+      .waitFor();
+    await bar.click();
+    await page.getByRole("button", { name: /^WHAT-IF try-2/ }).waitFor();
+    await page.locator(".tl-fork").waitFor();
+    await done(page);
+  });
+
+  test("the palette finds twins, worlds and actions, and stays short", async () => {
+    const page = await at("#/live/overview");
+    await page.getByRole("treeitem").first().waitFor();
+    await page.keyboard.press("Control+k");
+    await page.getByRole("option").first().waitFor();
+    assert.ok((await page.getByRole("option").count()) <= 30);
+    await page.keyboard.type("pump 2");
+    await page.getByRole("option", { name: /Pump 2/ }).waitFor();
+    await page.keyboard.press("Enter");
+    await page
+      .getByRole("complementary")
+      .getByRole("heading", { name: "Pump 2" })
+      .waitFor();
+    await page.keyboard.press("Control+k");
+    await page.keyboard.type("dark or");
+    await page.getByRole("option", { name: /Dark or light/ }).waitFor();
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(
+      () => document.documentElement.dataset.theme === "dark",
+    );
+    await done(page);
+  });
+
+  test("on a phone the details are a sheet, and all views are within reach", async () => {
+    const page = await at("#/live/overview", { width: 390, height: 844 });
+    await page.getByRole("treeitem", { name: /^Pump/ }).first().waitFor();
+    await page
+      .getByRole("button", { name: /Pump 1/ })
+      .first()
+      .click();
+    const sheet = page.getByRole("complementary");
+    await sheet.getByRole("heading", { name: "Pump 1" }).waitFor();
+    const low = (await sheet.boundingBox()).height;
+    assert.ok(low < 140, `it hides ${low} pixels`);
+    await sheet
+      .getByRole("button", { name: "More or less of the details" })
+      .click();
+    await page.waitForFunction(
+      (h) => document.querySelector(".inspector").offsetHeight > h * 1.5,
+      low,
+    );
+    const handle = await sheet
+      .getByRole("button", { name: "More or less of the details" })
+      .boundingBox();
+    await page.mouse.move(handle.x + 100, handle.y + 8);
+    await page.mouse.down();
+    await page.mouse.move(handle.x + 100, handle.y + 300, { steps: 6 });
+    await page.mouse.move(handle.x + 100, 800, { steps: 4 });
+    await page.mouse.up();
+    await sheet.waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "More", exact: true }).click();
+    await page
+      .getByRole("link", { name: "Models" })
+      .and(page.locator(".menu-item"))
+      .click();
+    await page.waitForFunction(() => location.hash.includes("/models"));
+    for (const view of [
+      "overview",
+      "graph",
+      "whatif",
+      "decisions",
+      "ask",
+      "models",
+      "connections",
+      "twin",
+    ]) {
+      await page.evaluate((v) => (location.hash = `#/live/${v}`), view);
+      await page.locator(".view").first().waitFor();
+      const wide = await page.evaluate(
+        () => document.documentElement.scrollWidth,
+      );
+      assert.ok(wide <= 390, `${view} is ${wide} pixels wide`);
+    }
+    await done(page);
+  });
+
+  test("a world that is discarded elsewhere, or never was, is said in words, with the way back to live", async () => {
+    await post(server.url, "/worlds", { name: "faster", from: "live" });
+    const page = await at("#/faster/overview");
+    await page.getByRole("button", { name: "WHAT-IF faster" }).waitFor();
+    await page.getByRole("treeitem", { name: /^Pump/ }).first().waitFor();
+    await fetch(`${server.url}/worlds/faster?api-version=2023-10-31`, {
+      method: "DELETE",
+    });
+    await page.getByRole("heading", { name: "faster was discarded" }).waitFor();
+    assert.equal(await page.locator(".lost-bar").count(), 0);
+    await page.reload();
+    await page
+      .getByRole("heading", { name: "There is no world faster" })
+      .waitFor();
+    assert.equal(
+      await page.locator(":root").getAttribute("data-world"),
+      "missing",
+    );
+    await page
+      .getByRole("main")
+      .getByRole("button", { name: "Back to live" })
+      .click();
+    await page.getByRole("treeitem", { name: /^Pump/ }).first().waitFor();
+    assert.equal(await hashOf(page), "#/live/overview");
+    await page.context().close();
+  });
+
+  test("who comes first by a link stays where it leads, and is offered the tour", async () => {
+    const page = await at("#/live/graph", { first: true });
+    await page.locator(".toast").getByText("New here?").waitFor();
+    assert.equal(await hashOf(page), "#/live/graph");
+    assert.equal(await page.locator(".tour-card").count(), 0);
+    await page
+      .locator(".toast")
+      .getByRole("button", { name: "Take the tour" })
+      .click();
+    await page.locator(".tour-card").waitFor();
+    await done(page);
+  });
+
+  test("the server goes away and comes back: nothing typed is lost, and nothing loaded anew", async () => {
+    const page = await at("#/live/overview?sel=pump-3");
+    const panel = page.getByRole("complementary");
+    await panel.getByText("30", { exact: true }).waitFor();
+    await page.getByRole("searchbox", { name: "Find a twin" }).fill("pum");
+    await page.evaluate(() => (window.same = true));
+    await server.end("SIGKILL");
+    await page.getByText(/No connection/).waitFor();
+    await panel.getByText("30", { exact: true }).waitFor();
+    const { port } = new URL(server.url);
+    server.args = server.args.map((a) =>
+      a.replace(/^127\.0\.0\.1:\d+$/, `127.0.0.1:${port}`),
+    );
+    await server.spawn(/"url":"(http[^"]+)"/);
+    await page.getByText(/No connection/).waitFor({ state: "detached" });
+    await post(
+      server.url,
+      "/digitaltwins/pump-3",
+      [{ op: "add", path: "/flow", value: 31 }],
+      "PATCH",
+    );
+    await panel.getByText("31", { exact: true }).waitFor();
+    assert.equal(
+      await page.getByRole("searchbox", { name: "Find a twin" }).inputValue(),
+      "pum",
+    );
+    assert.equal(await page.evaluate(() => window.same), true);
+    page.wrong = page.wrong.filter(
+      (w) =>
+        !/ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|Failed to load resource/.test(
+          w,
+        ),
+    );
+    page.wrong = page.wrong.filter((w) => !/WebSocket connection/.test(w));
+    await done(page);
+  });
+});

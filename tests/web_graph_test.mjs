@@ -1,0 +1,487 @@
+// SPDX-License-Identifier: Apache-2.0
+// LABELS: process serial
+// The graph as one works with it: paths, neighbourhoods, pins, saved views, colour and size by values, flow, keys,
+// a phone.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { chromium, demo, open, post, shot, skip } from "./web_kit.mjs";
+
+describe("the browser app: the graph", { skip: skip || false }, () => {
+  let server;
+  let browser;
+  before(async () => {
+    [server, browser] = await Promise.all([demo(), chromium()]);
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  const at = async (params, o = {}) => {
+    const page = await open(browser, server.url, {
+      hash: `#/live/graph?${params}`,
+      ...o,
+    });
+    await page.locator(".graph-stage canvas").first().waitFor();
+    await page.locator(".legend").waitFor();
+    return page;
+  };
+  const done = async (page) => {
+    assert.deepEqual(page.wrong, []);
+    await page.context().close();
+  };
+  const params = (page) =>
+    new URLSearchParams(new URL(page.url()).hash.split("?")[1] ?? "");
+  const until = async (page, name, value) => {
+    await page.waitForFunction(
+      ([n, v]) =>
+        (new URLSearchParams(location.hash.split("?")[1] ?? "").get(n) ??
+          "") === v,
+      [name, value],
+    );
+  };
+  /** Where the selected twin is drawn, once it rests, in the window. */
+  const chosen = async (page) => {
+    const place = await page.waitForFunction(() => {
+      const box = document.querySelector(".graph-stage");
+      const now = `${box.dataset.chosen}@${box.clientWidth}`;
+      const rests =
+        box.dataset.chosen && window.wasAt === now
+          ? performance.now() - window.wasSince > 700
+          : false;
+      if (window.wasAt !== now)
+        [window.wasAt, window.wasSince] = [now, performance.now()];
+      if (!rests) return null;
+      const r = box.getBoundingClientRect();
+      const [x, y] = box.dataset.chosen.split(",").map(Number);
+      return { x: r.x + x, y: r.y + y };
+    });
+    return place.jsonValue();
+  };
+  const select = (page, id) =>
+    page.evaluate((sel) => {
+      const [path, query] = location.hash.split("?");
+      const p = new URLSearchParams(query);
+      p.set("sel", sel);
+      location.hash = `${path}?${p}`;
+    }, id);
+  const choose = async (page, what, value) => {
+    await page.getByRole("button", { name: new RegExp(`^${what}`) }).click();
+    await page.getByLabel(`${what}: find`).fill(value);
+    await page.keyboard.press("Enter");
+  };
+  const steps = (page) =>
+    page
+      .getByRole("list", { name: "The twins on the path" })
+      .getByRole("button");
+
+  test("a path is asked for, told link by link, turned round, and left", async () => {
+    const page = await at("sel=well-1");
+    await page.getByRole("button", { name: "Path to…" }).click();
+    await page
+      .getByLabel("The twin to which the path leads")
+      .fill("line-1-filler");
+    await page.keyboard.press("Enter");
+    await until(page, "path", "well-1,line-1-filler");
+    await page.getByText("Path of 5 links").waitFor();
+    assert.equal(await steps(page).count(), 6);
+    assert.match(
+      await page.locator(".path-steps").innerText(),
+      /Well 1\s+supplies\s+Well pump 1/,
+    );
+    await shot(page, "graph-path");
+    await page.evaluate(
+      () => (location.hash = "#/live/graph?path=line-1-filler,well-1"),
+    );
+    await page
+      .getByText(/No path along the arrows leads from Filler, Line 1 to Well 1/)
+      .waitFor();
+    await page.getByRole("button", { name: "Either way" }).click();
+    await page.getByText(/^Path of \d links/).waitFor();
+    await page.getByRole("button", { name: "Either way" }).click();
+    await page
+      .getByRole("button", { name: "One leads from Well 1 to Filler, Line 1" })
+      .click();
+    await page.getByText("Path of 5 links").waitFor();
+    await page.goBack();
+    await page.getByText(/No path along/).waitFor();
+    await page.keyboard.press("Escape");
+    await until(page, "path", "");
+    await done(page);
+  });
+
+  test("a click with shift asks for the path from the selected twin", async () => {
+    const page = await at("sel=line-1-filler", { width: 1600 });
+    let there;
+    for (const id of ["well-1", "line-1-filler", "well-1"]) {
+      await select(page, id);
+      await page.waitForFunction(
+        (x) => document.querySelector(".twin-tools a").href.endsWith(x),
+        id,
+      );
+      const now = await chosen(page); // until both are in sight, and nothing moves any more
+      if (id === "line-1-filler") there = now;
+    }
+    await page.keyboard.down("Shift");
+    await page.mouse.click(there.x, there.y);
+    await page.keyboard.up("Shift");
+    await until(page, "path", "well-1,line-1-filler");
+    await done(page);
+  });
+
+  test("a neighbourhood grows by steps, is expanded, and Back leaves it", async () => {
+    const page = await at("sel=line-1-filler");
+    await page.getByRole("button", { name: "Only its neighbourhood" }).click();
+    await until(page, "near", "line-1-filler,1");
+    const bar = page.getByRole("region", { name: "Neighbourhood" });
+    await bar.getByText("1 step", { exact: true }).waitFor();
+    const few = Number.parseInt(await bar.getByText(/twins$/).innerText(), 10);
+    await page.getByRole("button", { name: "One step more" }).click();
+    await bar.getByText("2 steps").waitFor();
+    const more = Number.parseInt(await bar.getByText(/twins$/).innerText(), 10);
+    assert.ok(few > 3 && more > few, `${few} and ${more} twins`);
+    await page.goBack();
+    await bar.getByText("1 step", { exact: true }).waitFor();
+    await select(page, "line-1");
+    await page.getByRole("button", { name: "Show its neighbours" }).waitFor();
+    await page.keyboard.press("e");
+    await until(page, "near", "line-1-filler,1,line-1,1");
+    await shot(page, "graph-near");
+    await page.getByRole("button", { name: "Show the whole graph" }).click();
+    await until(page, "near", "");
+    await done(page);
+  });
+
+  test("a twin that is dragged stays there, also after a reload; undone and unpinned", async () => {
+    const page = await at("sel=line-1-filler", { width: 1600 });
+    const from = await chosen(page);
+    await page.mouse.move(from.x, from.y);
+    await page.mouse.down();
+    await page.mouse.move(from.x + 60, from.y + 40, { steps: 6 });
+    await page.mouse.up();
+    const all = page.getByRole("button", { name: "Unpin the one pinned twin" });
+    await all.waitFor();
+    const to = await chosen(page);
+    assert.ok(
+      Math.abs(to.x - from.x - 60) < 6 && Math.abs(to.y - from.y - 40) < 6,
+      JSON.stringify([from, to]),
+    );
+    await page.reload();
+    await all.waitFor();
+    const again = await chosen(page);
+    assert.ok(
+      Math.hypot(again.x - to.x, again.y - to.y) < 6,
+      JSON.stringify([to, again]),
+    );
+    await all.click();
+    await all.waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Undo" }).click();
+    await all.waitFor();
+    await page.getByRole("button", { name: "Unpin it" }).click();
+    await all.waitFor({ state: "detached" });
+    await done(page);
+  });
+
+  const views = (page) => page.getByRole("button", { name: /^Views/ });
+  const kept = async () =>
+    (await (await fetch(`${server.url}/files/graph-views.json`)).json()).views;
+  const save = async (page, name) => {
+    await views(page).click();
+    await page.getByLabel("Name of the view").fill(name);
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+  };
+
+  test("a view is named, opened by a colleague, renamed, deleted and brought back", async () => {
+    const page = await at("colour=power&near=line-1,1");
+    await save(page, "Power of line 1");
+    await page.getByText("“Power of line 1” is saved.").waitFor();
+    await until(page, "view", "Power of line 1");
+    const other = await at("view=Power+of+line+1", { dark: true });
+    await until(other, "colour", "power");
+    await until(other, "near", "line-1,1");
+    await other.getByRole("button", { name: /^Colour by: Power/ }).waitFor();
+    await shot(other, "graph-view");
+    await views(page).click();
+    await page
+      .getByRole("button", { name: "Rename “Power of line 1”" })
+      .click();
+    await page.getByLabel("New name of “Power of line 1”").fill("Line 1");
+    await page.getByRole("button", { name: "Rename", exact: true }).click();
+    await until(page, "view", "Line 1");
+    await page.getByRole("button", { name: "Delete “Line 1”" }).click();
+    await page.getByText("“Line 1” is deleted.").waitFor();
+    assert.deepEqual(await kept(), []);
+    await page.getByRole("button", { name: "Undo" }).last().click();
+    await page.getByText("“Line 1” is there again.").waitFor();
+    assert.deepEqual(
+      (await kept()).map((v) => [v.name, v.params.colour]),
+      [["Line 1", "power"]],
+    );
+    await done(other);
+    await done(page);
+  });
+
+  test("two save one view at once: both are kept, and it is said", async () => {
+    const a = await at("colour=power");
+    await save(a, "Ours");
+    await a.getByText("“Ours” is saved.").waitFor();
+    const b = await at("view=Ours");
+    await until(b, "colour", "power");
+    await choose(a, "Size by", "valves");
+    await choose(b, "Size by", "battery");
+    await a
+      .getByRole("button", { name: "Views: Ours, changed since it was saved" })
+      .click();
+    await a.getByRole("button", { name: "Save the changes of Ours" }).click();
+    await a.getByRole("button", { name: "Views: Ours", exact: true }).waitFor();
+    await b
+      .getByRole("button", { name: "Views: Ours, changed since it was saved" })
+      .click();
+    await b.getByRole("button", { name: "Save the changes of Ours" }).click();
+    await b
+      .getByText(
+        "Somebody else saved “Ours” meanwhile. Theirs stays; yours is saved as “Ours 2”.",
+      )
+      .waitFor();
+    const sizes = Object.fromEntries(
+      (await kept()).map((v) => [v.name, v.params.size]),
+    );
+    assert.deepEqual([sizes.Ours, sizes["Ours 2"]], ["valves", "battery"]);
+    await done(a);
+    await done(b);
+  });
+
+  test("without the right to write a view is kept in this browser, and that is said", async () => {
+    const page = await at("by=model");
+    await page.route("**/files/graph-views.json?*", (r) =>
+      r.request().method() === "PUT"
+        ? r.fulfill({
+            status: 403,
+            json: {
+              error: { code: "Forbidden", message: "You may only read." },
+            },
+          })
+        : r.continue(),
+    );
+    await save(page, "Mine");
+    await page
+      .getByText("“Mine” is kept in this browser only. You may only read.")
+      .waitFor();
+    await page.reload();
+    await page.getByRole("button", { name: "Views: Mine" }).waitFor();
+    page.wrong = page.wrong.filter((x) => !/403/.test(x));
+    await done(page);
+  });
+
+  test("the link of what one sees is copied, with pins", async () => {
+    const page = await at("sel=line-1-filler&flow=auto");
+    await page
+      .context()
+      .grantPermissions(["clipboard-read", "clipboard-write"]);
+    await page.getByRole("button", { name: "Pin it where it stands" }).click();
+    await page
+      .getByRole("button", { name: "Unpin the one pinned twin" })
+      .waitFor();
+    await page
+      .getByRole("button", { name: "Copy the link to what I see" })
+      .click();
+    await page.getByText("The link is copied.").waitFor();
+    const text = await page.evaluate(() => navigator.clipboard.readText());
+    assert.match(text, /flow=auto.*pins=line-1-filler/);
+    const other = await open(browser, server.url, { hash: new URL(text).hash });
+    await other
+      .getByRole("button", { name: "Unpin the one pinned twin" })
+      .waitFor();
+    await done(other);
+    await done(page);
+  });
+
+  test("colour and size by a property: found by name, with ranges and units", async () => {
+    const page = await at("");
+    await choose(page, "Colour by", "power");
+    await choose(page, "Size by", "power");
+    await until(page, "colour", "power");
+    await until(page, "size", "power");
+    const legend = page.locator(".legend");
+    await legend.getByText("Colour: Power").waitFor();
+    await legend.getByText("Size: Power").waitFor();
+    assert.ok((await legend.getByText(/kW$/).count()) >= 4);
+    await shot(page, "graph-power");
+    await done(page);
+  });
+
+  /** A server that has no expressions yet is helped out: what the page does with the answer is tested all the same. */
+  const expressions = async (page) => {
+    const url = (e) =>
+      `${server.url}/graph?api-version=2023-10-31&links=false&expression=${encodeURIComponent(e)}`;
+    if ("power * 2" in (await (await fetch(url("power * 2"))).json()).values)
+      return;
+    await page.route("**/graph?*expression=*", async (r) => {
+      const name = new URL(r.request().url()).searchParams.get("expression");
+      if (name.endsWith("("))
+        return r.fulfill({
+          status: 400,
+          json: {
+            error: { code: "BadRequest", message: "an operand is missing" },
+          },
+        });
+      const g = await (
+        await fetch(
+          `${server.url}/graph?api-version=2023-10-31&links=false&values=power`,
+        )
+      ).json();
+      return r.fulfill({
+        json: {
+          ...g,
+          values: { [name]: g.values.power.map((v) => v && v * 1000) },
+        },
+      });
+    });
+  };
+
+  test("colour by an expression; a mistake is said in words", async () => {
+    const page = await at("");
+    await expressions(page);
+    await page.getByRole("button", { name: /^Colour by/ }).click();
+    const field = page.getByLabel("Colour by: Or an expression");
+    await field.fill("power / (");
+    await page.keyboard.press("Enter");
+    await page.locator(".choice-expression .wrong").waitFor();
+    await field.fill("power * 1000");
+    await page.keyboard.press("Enter");
+    await until(page, "colour", "=power * 1000");
+    await page.locator(".legend").getByText("Colour: power * 1000").waitFor();
+    await page.locator(".legend .ramp").waitFor();
+    page.wrong = page.wrong.filter((x) => !/400/.test(x));
+    await done(page);
+  });
+
+  test("flow wanders along links, and stands still for who wants no motion", async () => {
+    const page = await at("flow=auto");
+    const flow = page.locator(".graph-flow[data-links]");
+    await flow.waitFor({ state: "attached" });
+    await page.waitForFunction(() => Number(document.querySelector(".graph-flow").dataset.links) > 20);
+    const many = Number(await flow.getAttribute("data-links"));
+    const picture = () =>
+      flow.evaluate(
+        (c) => c.toDataURL().length + ":" + c.toDataURL().slice(-4000),
+      );
+    await shot(page, "graph-flow-still");
+    await page.emulateMedia({ reducedMotion: "no-preference" });
+    const first = await picture();
+    await page.waitForFunction(
+      ([f]) => {
+        const c = document.querySelector(".graph-flow[data-links]");
+        return c.toDataURL().length + ":" + c.toDataURL().slice(-4000) !== f;
+      },
+      [first],
+    );
+    await shot(page, "graph-flow");
+    // Eight frames that moved, on a machine that does other things too.
+    const still = await flow.getAttribute("data-work");
+    await page.waitForFunction(
+      (was) =>
+        document.querySelector(".graph-flow[data-links]").dataset.work !== was,
+      still,
+    );
+    const work = Number(await flow.getAttribute("data-work"));
+    console.log(`flow: ${many} links, ${work} ms a frame`);
+    assert.ok(work < 8, `${work} ms`);
+    await choose(page, "Flow along links", "capacity");
+    await until(page, "flow", "link:capacity");
+    const query =
+      "SELECT COUNT() AS n FROM RELATIONSHIPS WHERE IS_NUMBER(capacity)";
+    const [{ n }] = (await post(server.url, "/query", { query })).value;
+    // Some are too short to hold a dash.
+    await page.waitForFunction((all) => {
+      const drawn = Number(
+        document.querySelector(".graph-flow[data-links]")?.dataset.links,
+      );
+      return drawn > all / 2 && drawn <= all;
+    }, n);
+    await done(page);
+  });
+
+  test("keys: arrows walk along links, Enter opens, Escape takes back, ? lists", async () => {
+    const page = await at("");
+    await page.keyboard.press("ArrowRight");
+    await page.waitForFunction(() => /sel=/.test(location.hash));
+    const first = params(page).get("sel");
+    await page
+      .locator(".graph-view [role=status]")
+      .filter({ hasText: /, \d+ links?$/ })
+      .first()
+      .waitFor();
+    for (const k of ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"]) {
+      await page.keyboard.press(k);
+      if (params(page).get("sel") !== first) break;
+    }
+    const second = params(page).get("sel");
+    assert.notEqual(second, first);
+    const linked = await page.evaluate(
+      async ([a, b]) => {
+        const of = async (x, y) =>
+          (
+            await (
+              await fetch(
+                `/digitaltwins/${x}/relationships?api-version=2023-10-31`,
+              )
+            ).json()
+          ).value.some((r) => r.$targetId === y);
+        return (await of(a, b)) || (await of(b, a));
+      },
+      [first, second],
+    );
+    assert.ok(linked, `${first} and ${second} are linked`);
+    await page.keyboard.press("e");
+    await until(page, "near", `${second},1`);
+    await page.keyboard.press("Escape");
+    await until(page, "near", "");
+    assert.equal(params(page).get("sel"), second);
+    await page.keyboard.press("Escape");
+    await until(page, "sel", "");
+    await page.keyboard.press("?");
+    await page
+      .getByRole("dialog")
+      .getByText("Along a link to the left")
+      .waitFor();
+    await page.keyboard.press("Escape");
+    await select(page, second);
+    await page.getByRole("toolbar", { name: /^What to do with/ }).waitFor();
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/\/live\/twin\?sel=/);
+    await done(page);
+  });
+
+  test("on a phone everything is behind one button, and nothing overlaps", async () => {
+    const page = await at("near=line-1-filler,1", { width: 390, height: 844 });
+    await page.getByRole("region", { name: "Neighbourhood" }).waitFor();
+    const overlaps = await page.evaluate(() => {
+      const boxes = [
+        ...document.querySelectorAll(
+          ".float.top > *, .float.bottom-left > *, .float.bottom-right",
+        ),
+      ].map((e) => ({ e: e.className, r: e.getBoundingClientRect() }));
+      const out = [];
+      for (const [i, a] of boxes.entries()) {
+        if (a.r.left < 0 || a.r.right > innerWidth)
+          out.push(`${a.e} is outside`);
+        for (const b of boxes.slice(i + 1))
+          if (
+            a.r.left < b.r.right &&
+            b.r.left < a.r.right &&
+            a.r.top < b.r.bottom &&
+            b.r.top < a.r.bottom
+          )
+            out.push(`${a.e} over ${b.e}`);
+      }
+      return out;
+    });
+    assert.deepEqual(overlaps, []);
+    await shot(page, "graph-phone");
+    await page.getByRole("button", { name: "What is shown" }).click();
+    await page.getByRole("button", { name: /^Colour by/ }).waitFor();
+    await shot(page, "graph-phone-sheet");
+    await done(page);
+  });
+});

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// LABELS: process serial
+// The page when things are not as in the demo: nothing there yet, a server that refuses, one that wants a token.
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { broken, chromium, demo, open, serve, shots, skip } from "./web_kit.mjs";
+
+const VIEWS = "overview graph map scene twin whatif decisions ask models connections".split(" ");
+const still = (page) => page.waitForFunction(() => !document.querySelector(".skeleton"));
+
+describe("the browser app without anything in it", { skip: skip || false }, () => {
+  let server;
+  let browser;
+  before(async () => {
+    [server, browser] = await Promise.all([serve(), chromium()]);
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  for (const dark of [false, true]) {
+    for (const view of VIEWS) {
+      test(`${view} teaches the next step, ${dark ? "dark" : "light"}`, async () => {
+        const page = await open(browser, server.url, { hash: `#/live/${view}`, dark });
+        await page.locator(".canvas > *").first().waitFor();
+        await still(page);
+        // Something to do or to read, not a blank canvas.
+        await page.locator(".canvas").locator(".empty, form, textarea, [contenteditable]").first().waitFor();
+        assert.deepEqual(await broken(page), []);
+        await shots(page, `empty-${view}-${dark ? "dark" : "light"}`);
+        assert.deepEqual(page.wrong, []);
+        await page.context().close();
+      });
+    }
+  }
+});
+
+describe("the browser app and a server that refuses", { skip: skip || false }, () => {
+  let server;
+  let browser;
+  before(async () => {
+    [server, browser] = await Promise.all([demo(), chromium()]);
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  const FAILS = { code: "ServiceBusy", message: "The disk is full: free some space, then try again." };
+
+  /** A page whose requests of a kind fail until it is told to let them through. */
+  async function failing(hash, pattern, o = {}) {
+    let on = true;
+    const answer = (route) =>
+      on
+        ? route.fulfill({ status: 503, contentType: "application/json", body: JSON.stringify({ error: FAILS }) })
+        : route.fallback();
+    const page = await open(browser, server.url, { ...o, hash, before: (p) => p.route(pattern, answer) });
+    return { page, mend: () => (on = false) };
+  }
+
+  const done = async (page) => {
+    assert.deepEqual(
+      page.wrong.filter((w) => !/Failed to load resource/.test(w)),
+      [],
+    );
+    await page.context().close();
+  };
+
+  const CASES = [
+    ["whatif", /\/whatifs(\?|\/|$)/],
+    ["decisions", /\/rules(\?|\/|$)/],
+    ["twin?sel=line-1-filler", /\/digitaltwins\/line-1-filler(\?|$)/],
+    ["models", /\/models(\?|\/|$)/],
+    ["connections", /\/connections(\?|\/|$)/],
+    ["map", /\/files(\?|\/|$)/],
+    ["scene", /\/files(\?|\/|$)/],
+    ["ask?q=SELECT%20*%20FROM%20DIGITALTWINS", /\/query(\?|\/|$)/],
+  ];
+  for (const dark of [false, true]) {
+    for (const [view, pattern] of CASES) {
+      const name = view.split("?")[0];
+      test(`${name} says in words what the server refused, ${dark ? "dark" : "light"}`, async () => {
+        const { page, mend } = await failing(`#/live/${view}`, pattern, { dark });
+        await page.getByText(/The disk is full: free some space/).first().waitFor();
+        assert.deepEqual(await broken(page), []);
+        await shots(page, `error-${name}-${dark ? "dark" : "light"}`);
+        mend();
+        const again = page.getByRole("button", { name: "Try again" }).first();
+        if (await again.count()) {
+          await again.click();
+          await page.getByText(/The disk is full/).first().waitFor({ state: "detached" });
+        }
+        await done(page);
+      });
+    }
+  }
+
+  test("a change that is refused stays in its field, with the reason", async () => {
+    const page = await open(browser, server.url, { hash: "#/live/overview?sel=line-1-filler" });
+    const panel = page.getByRole("complementary");
+    await panel.getByText("Corvani").waitFor();
+    await page.route(/\/digitaltwins\/line-1-filler/, (route) =>
+      route.request().method() === "PATCH"
+        ? route.fulfill({ status: 503, contentType: "application/json", body: JSON.stringify({ error: FAILS }) })
+        : route.fallback(),
+    );
+    await panel.getByText("Maker").hover();
+    await panel.getByRole("button", { name: "Change Maker" }).click();
+    await panel.getByRole("textbox", { name: "Maker" }).fill("Another house");
+    await page.keyboard.press("Enter");
+    await page.getByText(/The disk is full/).first().waitFor();
+    assert.equal(await panel.getByRole("textbox", { name: "Maker" }).inputValue(), "Another house");
+    await done(page);
+  });
+});
+
+describe("the browser app and a server that wants a token", { skip: skip || false }, () => {
+  const SECRET = "a-token-of-some-length-0123456789";
+  let server;
+  let browser;
+  before(async () => {
+    const tokens = join(process.env.TMPDIR ?? "/tmp", `sosia-web-tokens-${process.pid}`);
+    writeFileSync(tokens, SECRET + "\n", { mode: 0o600 });
+    [server, browser] = await Promise.all([serve("--token-file", tokens), chromium()]);
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  test("a wrong token is told so, the right one lets in and is nowhere a script can read it", async () => {
+    const page = await open(browser, server.url);
+    const field = page.getByLabel("Access token");
+    await field.fill("not-the-token-but-long-enough-0123");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByText("The server does not know this token.").waitFor();
+    assert.deepEqual(await broken(page), []);
+    await shots(page, "signin-light");
+    await field.fill(SECRET);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await field.waitFor({ state: "detached" });
+    await page.locator(".canvas .empty").first().waitFor();
+    const readable = await page.evaluate(() =>
+      JSON.stringify([location.href, document.cookie, { ...localStorage }, { ...sessionStorage }, history.state]),
+    );
+    assert.ok(!readable.includes(SECRET), readable);
+    assert.ok(!/sosia_session/.test(readable), readable);
+    const cookies = await page.context().cookies();
+    assert.ok(cookies.length === 1 && cookies[0].httpOnly && cookies[0].sameSite === "Strict");
+    await page.context().close();
+  });
+
+  test("the policy of the page allows nothing inline and nothing from elsewhere", async () => {
+    const policy = (await fetch(server.url + "/")).headers.get("content-security-policy");
+    assert.match(policy, /default-src 'none'/);
+    assert.ok(!/unsafe|\*|https?:/.test(policy), policy);
+    const page = await open(browser, server.url);
+    const ran = await page.evaluate(() => {
+      const s = document.createElement("script");
+      s.textContent = "window.inlineRan = true";
+      document.body.append(s);
+      return window.inlineRan === true;
+    });
+    assert.equal(ran, false);
+    await page.context().close();
+  });
+});

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: Apache-2.0
+// LABELS: process serial
+// A twin's page in a real browser: the first look, charts with zoom, comparison and export, edits and links with ten
+// steps back, worlds, a twin that is gone, the list of 100,000.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, describe, test } from "node:test";
+import { bigWorld, broken, chromium, demoWithPast, open, post, shot, skip } from "./web_kit.mjs";
+
+const FILLER = "#/live/twin?sel=line-1-filler";
+const api = "api-version=2023-10-31";
+
+describe("the browser app: twins and charts", { skip: skip || false }, () => {
+  let server;
+  let browser;
+  before(async () => {
+    [server, browser] = await Promise.all([demoWithPast("--past", "1", "--calm"), chromium()]);
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  const at = async (hash, o = {}) => {
+    const page = await open(browser, server.url, { hash, ...o });
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    return page;
+  };
+  const done = async (page) => {
+    assert.deepEqual(page.wrong, []);
+    await page.context().close();
+  };
+  const twin = async (id, world = "") => (await fetch(`${server.url}${world}/digitaltwins/${id}?${api}`)).json();
+  const links = async (id) =>
+    (await (await fetch(`${server.url}/digitaltwins/${id}/relationships?${api}`)).json()).value;
+  const until = async (is, what) => {
+    for (let i = 0; i < 150; i++) {
+      if (await is()) return;
+      await new Promise((r) => setTimeout(r, 100));
+    }
+    assert.fail(what);
+  };
+  const chart = (page) => page.locator(".chart canvas").first();
+  const plot = async (page) => {
+    await chart(page).waitFor();
+    await page.locator(".chart-value").first().waitFor();
+    return page.locator(".u-over").first().boundingBox();
+  };
+  const row = (page, name) => page.locator(".prop").filter({ has: page.getByRole("button", { name, exact: true }) });
+
+  test("the first look: what it is part of, what it is, how it is, what it does", async () => {
+    const page = await at(FILLER);
+    await page.getByRole("heading", { name: "Filler, Line 1" }).waitFor();
+    const crumbs = page.getByRole("navigation", { name: "What it is part of" });
+    await crumbs.getByRole("link", { name: "Line 1, still PET" }).waitFor();
+    await page.locator(".twin-facts").getByRole("link", { name: "Filler" }).waitFor();
+    await page.getByText("up to date").waitFor();
+    await page.getByText("feeds it").first().waitFor();
+    await row(page, "Power").getByText(/kW/).waitFor();
+    await page.getByRole("heading", { name: "Drive" }).waitFor();
+    await row(page, "Power").getByRole("button", { name: "Power", exact: true }).click();
+    await page.getByText("Set by").waitFor();
+    await page.getByText("local", { exact: true }).waitFor();
+    await plot(page);
+    await shot(page, "twin");
+    await crumbs.getByRole("link", { name: "Line 1, still PET" }).click();
+    await page.getByRole("heading", { name: "Line 1, still PET" }).waitFor();
+    await done(page);
+  });
+
+  test("charts: brush, double click, wheel and keys; the plain wheel scrolls the page", async () => {
+    const page = await at(FILLER + "&p=power,drive.temperature,bowlPressure&span=900");
+    const b = await plot(page);
+    assert.equal(await page.locator(".chart canvas").count(), 2, "a third unit has a plot of its own");
+    await page.mouse.move(b.x + b.width * 0.5, b.y + 40);
+    await page.mouse.wheel(0, 300);
+    assert.ok(!/from=/.test(page.url()), "the plain wheel changes nothing");
+    const again = await page.locator(".u-over").first().boundingBox();
+    await page.mouse.move(again.x + again.width * 0.5, again.y + 40);
+    await page.mouse.down();
+    await page.mouse.move(again.x + again.width - 2, again.y + 60, { steps: 4 });
+    await page.mouse.up();
+    await page.waitForURL(/from=.*to=/);
+    const when = page.locator(".chart-when").filter({ hasText: /\d\d:\d\d/ });
+    // The chart of the shorter time may come under a hand that rests already.
+    for (let i = 0; i < 100 && !(await when.count()); i++) {
+      await page.mouse.move(again.x + again.width * 0.9 - (i % 5), again.y + 60);
+      await page.waitForTimeout(100);
+    }
+    await when.waitFor();
+    const short = new URL(page.url().replace("#/", "")).searchParams;
+    const seconds = (Date.parse(short.get("to")) - Date.parse(short.get("from"))) / 1000;
+    assert.ok(seconds > 200 && seconds < 500, `${seconds} s of 900`);
+    await page.keyboard.down("Control");
+    await page.mouse.wheel(0, -200);
+    await page.keyboard.up("Control");
+    await page.waitForURL((u) => u.hash !== new URL(page.url()).hash || !u.hash.includes(short.get("to")));
+    await page.locator(".u-over").first().dblclick();
+    await page.waitForURL((u) => !/from=/.test(u.hash));
+    await page.locator(".chart-value:enabled").first().waitFor();
+    await page.locator(".chart").first().focus();
+    await page.keyboard.press("End");
+    await page.keyboard.press("ArrowLeft");
+    await page
+      .locator(".chart-box [aria-live]")
+      .filter({ hasText: /Power .*kW/ })
+      .waitFor({ state: "attached" });
+    await page.keyboard.press("+");
+    await page.waitForURL(/from=/);
+    await page.keyboard.press("0");
+    await page.waitForURL((u) => !/from=/.test(u.hash));
+    await done(page);
+  });
+
+  test("charts: a span by hand, other twins and other times, all in the address", async () => {
+    const page = await at(FILLER + "&p=power");
+    await plot(page);
+    await page.getByRole("button", { name: "8 h", exact: true }).click();
+    await page.waitForURL(/span=28800/);
+    await page.getByRole("button", { name: "Compare" }).click();
+    await page.getByRole("button", { name: "The span before" }).click();
+    await page.waitForURL(/vs=prev/);
+    await page.getByLabel("Find a twin that has these values").fill("filler line 2");
+    await page
+      .locator(".popover")
+      .getByRole("button", { name: /Filler, Line 2/ })
+      .click();
+    await page.waitForURL(/with=line-2-filler/);
+    await page.keyboard.press("Escape");
+    const entries = page.locator(".chart-entry");
+    await until(async () => (await entries.count()) === 4, "two twins, two times");
+    await page.locator(".chart-name").filter({ hasText: "Power · Filler, Line 2" }).first().waitFor();
+    await shot(page, "twin-beside");
+    await page.getByRole("button", { name: "From … to …" }).click();
+    await page.getByLabel("From", { exact: true }).fill("2026-01-02T10:00");
+    await page.getByLabel("To", { exact: true }).fill("2026-01-02T09:00");
+    await page.getByRole("button", { name: "Show", exact: true }).click();
+    await page.getByText("The end lies before the beginning.").waitFor();
+    await page.getByLabel("To", { exact: true }).fill("2026-01-02T11:00");
+    await page.getByRole("button", { name: "Show", exact: true }).click();
+    await page.waitForURL(/from=2026-01-02/);
+    await page.getByText("No value came in this time").waitFor();
+    await page.goBack();
+    await page.waitForURL(/span=28800/);
+    await page.getByRole("button", { name: "No longer beside: Filler, Line 2" }).click();
+    await until(async () => (await entries.count()) === 2, "one twin, two times");
+    await done(page);
+  });
+
+  test("charts leave as picture and as values; a clipboard that is forbidden is told", async () => {
+    const page = await at(FILLER + "&p=power,bowlLevel&span=900");
+    await plot(page);
+    const menu = page.getByRole("button", { name: /^Copy or save/ });
+    const take = async (name) => {
+      await menu.click();
+      await page.locator(".popover").getByRole("button", { name, exact: true }).click();
+    };
+    const saved = async (name) => {
+      const [d] = await Promise.all([page.waitForEvent("download"), take(name)]);
+      return readFileSync(await d.path());
+    };
+    const csv = (await saved("Save values (CSV)")).toString();
+    assert.match(csv, /^time,Power \(kW\)(,[^\r\n]*)?,Bowl level[^\r\n]*\r\n\d{4}-\d\d-\d\dT[\d:.]+Z,/);
+    const svg = (await saved("Save as SVG")).toString();
+    assert.match(svg, /^<svg .*Filler, Line 1.*kW/s);
+    assert.match(svg, /\(UTC\)|\(GMT/);
+    const png = await saved("Save as PNG");
+    assert.deepEqual([...png.subarray(1, 4)], [0x50, 0x4e, 0x47]);
+    assert.ok(png.readUInt32BE(16) === 1920, "sharp on sharp screens");
+    await take("Copy values (CSV)");
+    await page.getByText("The values are in the clipboard.").waitFor();
+    assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^time,Power \(kW\)/);
+    await take("Copy as picture");
+    await page.getByText("The picture is in the clipboard.").waitFor();
+    await page.evaluate(() => {
+      navigator.clipboard.writeText = () => Promise.reject(new DOMException("no", "NotAllowedError"));
+    });
+    await take("Copy values (CSV)");
+    await page.getByText(/did not allow the clipboard/).waitFor();
+    const [d] = await Promise.all([
+      page.waitForEvent("download"),
+      page.locator(".toast").getByRole("button", { name: "Save values (CSV)" }).click(),
+    ]);
+    assert.match(d.suggestedFilename(), /\.csv$/);
+    await done(page);
+  });
+
+  test("edits: what does not fit is said, ten steps back and forth, nobody's change is overwritten", async () => {
+    const page = await at("#/live/twin?sel=cold-room-2");
+    const note = "Floor area";
+    const edit = async (value) => {
+      await row(page, note).hover();
+      await page.getByRole("button", { name: `Change ${note}` }).click();
+      const field = page.getByLabel(note, { exact: true });
+      await field.fill(value);
+      await field.press("Enter");
+    };
+    const area = async () => (await twin("cold-room-2")).floorArea;
+    await page.getByRole("heading", { name: "Cold room 2" }).waitFor();
+    const was = await area();
+    await edit("much");
+    await page.getByText("That is no number.").waitFor();
+    await page.keyboard.press("Escape");
+    for (let i = 1; i <= 11; i++) {
+      await edit(String(1000 + i));
+      await until(async () => (await area()) === 1000 + i, `set to ${1000 + i}`);
+      await row(page, note)
+        .getByText(format(1000 + i))
+        .waitFor();
+    }
+    await page.locator("h1").click();
+    for (let i = 10; i >= 1; i--) {
+      await page.keyboard.press("Control+z");
+      await until(async () => (await area()) === 1000 + i, `back at ${1000 + i}`);
+      await page
+        .getByText(`Floor area is ${format(1000 + i)} m² again.`)
+        .first()
+        .waitFor();
+    }
+    await page.keyboard.press("Control+z");
+    assert.equal(await area(), 1001, "ten steps, no more");
+    assert.notEqual(was, 1001);
+    await page.keyboard.press("Control+Shift+z");
+    await until(async () => (await area()) === 1002, "forth again");
+    // Somebody else comes between.
+    await post(server.url, "/digitaltwins/cold-room-2", [{ op: "replace", path: "/floorArea", value: 7 }], "PATCH");
+    await row(page, note).getByText("7", { exact: false }).first().waitFor();
+    await page.keyboard.press("Control+z");
+    await page.getByText(/Not taken back.*Somebody else set Floor area to 7/).waitFor();
+    assert.equal(await area(), 7);
+    await page.getByRole("button", { name: "Undo and redo" }).click();
+    await page.getByText("Nothing to take back yet").waitFor();
+    // Sensors write between reading and writing: the page tries again, the console tells of it.
+    page.wrong = page.wrong.filter((w) => !/412/.test(w));
+    await done(page);
+  });
+
+  test("links: added and removed, with the way back", async () => {
+    const page = await at("#/live/twin?sel=pump-1");
+    await page.getByRole("button", { name: "Add a link" }).click();
+    await page.getByLabel("Kind of link").selectOption("locatedIn");
+    await page.getByLabel("To which twin").fill("bottling hall");
+    await page
+      .locator(".link-found")
+      .getByRole("button", { name: /Bottling hall/ })
+      .first()
+      .click();
+    const has = async () => (await links("pump-1")).some((l) => l.$targetId === "bottling-hall");
+    await until(has, "linked");
+    await page.getByText("Linked: Located in → Bottling hall.").waitFor();
+    await page.locator("h1").click();
+    await page.keyboard.press("Control+z");
+    await until(async () => !(await has()), "the link is taken back");
+    await page.getByText("No longer linked: Located in → Bottling hall.").waitFor();
+    const before = (await links("pump-1")).find((l) => l.$relationshipName === "supplies");
+    await page.locator(".link-row").filter({ hasText: "aw water tank" }).first().hover();
+    await page.getByRole("button", { name: /^Remove the link Supplies/ }).click();
+    const there = async () => (await links("pump-1")).find((l) => l.$relationshipId === before.$relationshipId);
+    await until(async () => !(await there()), "removed");
+    await page
+      .locator(".toast")
+      .filter({ hasText: "No longer linked: Supplies" })
+      .getByRole("button", { name: "Undo", exact: true })
+      .click();
+    await until(async () => await there(), "it is back");
+    assert.deepEqual({ ...(await there()), $etag: 0 }, { ...before, $etag: 0 }, "with its own values");
+    await done(page);
+  });
+
+  test("a scenario is edited apart, live drawn beside; the past cannot be changed; who is gone is told", async () => {
+    await post(server.url, "/worlds", { name: "apart", from: "live" });
+    const page = await at("#/apart/twin?sel=line-1-filler&p=power&beside=live");
+    await plot(page);
+    await until(async () => (await page.locator(".chart-entry").count()) === 2, "live is beside");
+    await page.locator(".chart-name").filter({ hasText: "Power, live" }).waitFor();
+    await row(page, "Speed limit").hover();
+    await page.getByRole("button", { name: "Change Speed limit" }).click();
+    await page.getByLabel("Speed limit", { exact: true }).fill("20 000");
+    await page.keyboard.press("Enter");
+    await until(async () => (await twin("line-1-filler", "/worlds/apart")).speedLimit === 20000, "changed apart");
+    assert.notEqual((await twin("line-1-filler")).speedLimit, 20000);
+    await shot(page, "twin-scenario");
+    await post(
+      server.url,
+      "/digitaltwins/short-lived",
+      { $metadata: { $model: "dtmi:sosia:bottling:Aisle;1" } },
+      "PUT",
+    );
+    await fetch(`${server.url}/digitaltwins/short-lived?${api}`, { method: "DELETE" });
+    await page.goto(server.url + "/#/live/twin?sel=short-lived");
+    await page.getByText("There is no twin “short-lived” in this world.").waitFor();
+    await page.getByText(/It was deleted/).waitFor();
+    page.wrong = page.wrong.filter((w) => !/404/.test(w));
+    await page.goto(`${server.url}/#/live@${new Date(Date.now() - 2000).toISOString()}/twin?sel=line-1-filler`);
+    await plot(page);
+    assert.equal(await page.getByRole("button", { name: "Change Speed limit" }).count(), 0);
+    assert.equal(await page.getByRole("button", { name: "Add a link" }).count(), 0);
+    await done(page);
+  });
+
+  test("the list: found, of a model, sorted, by keys", async () => {
+    const page = await at("#/live/twin");
+    await page.getByPlaceholder("Find twins by name or id").fill("filler");
+    await page.getByText(/of 1\d\d twins/).waitFor();
+    await page.getByRole("button", { name: "Name" }).click();
+    await page.waitForURL(/sort=name/);
+    await page.getByRole("columnheader", { name: "Name" }).and(page.locator("[aria-sort=ascending]")).waitFor();
+    const first = await page.locator("tbody .col-name").first().textContent();
+    await page.getByPlaceholder("Find twins by name or id").press("ArrowDown");
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("ArrowUp");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { level: 1, name: first }).waitFor();
+    await page.goto(server.url + "/#/live/twin");
+    await page.getByLabel("Only of a model").selectOption({ label: await optionOf(page, "Cold room") });
+    await page.waitForURL(/model=/);
+    await until(
+      async () => (await page.locator("tbody .col-name").allTextContents()).every((t) => /room/i.test(t)),
+      "",
+    );
+    await done(page);
+  });
+
+  test("a list of 100,000: only what is in sight is made", async () => {
+    const big = await bigWorld();
+    try {
+      const page = await open(browser, big.url, { hash: "#/live/twin" });
+      await page.getByText("100\u2009000 twins").waitFor();
+      const made = () => page.locator("tbody tr[data-row]").count();
+      assert.ok((await made()) < 80, `${await made()} rows`);
+      await page.locator("tbody .col-name a").first().focus();
+      await page.keyboard.press("End");
+      await page.locator('tr[data-row="99999"]').waitFor();
+      const took = await page.evaluate(async () => {
+        const begun = performance.now();
+        [...document.querySelectorAll("th button")][0].click();
+        await new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)));
+        return performance.now() - begun;
+      });
+      console.log(`# 100,000 rows sorted and shown in ${Math.round(took)} ms`);
+      await page.getByRole("link", { name: "Area 0", exact: true }).waitFor();
+      assert.ok((await made()) < 80);
+      await page.getByPlaceholder("Find twins by name or id").fill("sensor 77777");
+      await page.getByRole("link", { name: "Sensor 77777", exact: true }).waitFor();
+      assert.deepEqual(page.wrong, []);
+      await page.context().close();
+    } finally {
+      await big.stop();
+    }
+  });
+
+  test("nothing for axe to say, light and dark, small and large", async () => {
+    for (const [dark, width, hash] of [
+      [false, 1280, FILLER + "&p=power,drive.temperature&vs=prev"],
+      [true, 390, FILLER],
+      [false, 1280, "#/live/twin"],
+      [true, 2560, "#/live/twin?sel=cold-room-2"],
+    ]) {
+      const page = await at(hash, { dark, width, height: width === 390 ? 844 : 1000 });
+      if (/sel=/.test(hash)) await plot(page);
+      else await page.locator("tbody tr").first().waitFor();
+      assert.deepEqual(await broken(page), [], `${hash} ${width}`);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+      assert.ok(!wide, "nothing runs off the side");
+      await shot(page, `twin-${width}-${dark ? "dark" : "light"}${/sel=/.test(hash) ? "" : "-list"}`);
+      await done(page);
+    }
+  });
+});
+
+/** As the page writes whole numbers. */
+const format = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, "\u2009");
+
+const optionOf = async (page, name) =>
+  (await page.locator("option").allTextContents()).find((t) => t.startsWith(name + " ("));

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// What needs somebody in the world that is shown: twins that say by a fault, an alarm or their state that something is
+// wrong. Asked once, then kept by the feed. Since when it is so, history tells.
+import { computed, effect, signal, untracked } from "@preact/signals";
+import { kind, route, worldName } from "~/app/route";
+import type { Tone } from "~/ui/basic";
+import { conditionOf, says, since, watchedOf, type Watched } from "./alerts";
+import { byId, entries, reading } from "./catalogue";
+import { api } from "./client";
+import { listen } from "./feed";
+import { models, wordsOfName } from "./models";
+import { tree } from "./tree";
+import type { Value } from "./types";
+import { current } from "./worlds";
+
+export interface Attention {
+  tone: Tone;
+  text: string;
+  property: string;
+}
+
+const PAGES_MAX = 10; // of a thousand: more than that nobody looks through
+const raw = signal<ReadonlyMap<string, ReadonlyMap<string, Value>>>(new Map());
+export const attentionRead = signal(false);
+
+export const attentionOf = computed(() => {
+  const out = new Map<string, Attention>();
+  for (const [id, values] of raw.value) {
+    for (const [property, v] of values) {
+      if (!says(property, v)) continue;
+      const text = typeof v === "string" ? v : property;
+      if (!out.has(id) || property !== "state") out.set(id, { tone: "bad", text, property });
+    }
+  }
+  return out;
+});
+
+export const watched = computed(() => watchedOf(models.value));
+const watchedText = computed(() => JSON.stringify(watched.value));
+
+async function read(world: string, names: readonly Watched[], abort: AbortSignal): Promise<void> {
+  const next = new Map<string, Map<string, Value>>();
+  const select = names.map((n) => `T.${n.path} AS ${n.path}`).join(", ");
+  const query = `SELECT T.$dtId AS id, ${select} FROM DIGITALTWINS T WHERE ${names.map(conditionOf).join(" OR ")}`;
+  let token: string | undefined;
+  for (let pages = 0; pages < PAGES_MAX; pages++) {
+    const page = await api.post<{ value: Record<string, Value>[]; continuationToken?: string | null }>(
+      "/query",
+      token ? { continuationToken: token } : { query },
+      { world, signal: abort, headers: { "max-items-per-page": "1000" } },
+    );
+    for (const row of page.value) {
+      const values = new Map<string, Value>();
+      for (const { path } of names) if (row[path] !== undefined && row[path] !== null) values.set(path, row[path]!);
+      next.set(row.id as string, values);
+    }
+    token = page.continuationToken ?? undefined;
+    if (!token) break;
+  }
+  raw.value = next;
+  attentionRead.value = true;
+}
+
+/** When it began, by twin; null: longer ago than is known. Told by the feed for what begins while one looks. */
+export const began = signal<ReadonlyMap<string, number | null>>(new Map());
+
+effect(() => {
+  const names = JSON.parse(watchedText.value) as Watched[];
+  const world = worldName.value;
+  const past = kind.value === "past";
+  // What one looked at stays until the next is read: who drags the timeline would see it flicker.
+  attentionRead.value = false;
+  began.value = new Map();
+  if (!names.length) {
+    raw.value = new Map();
+    attentionRead.value = !untracked(() => reading.value);
+    return;
+  }
+  const abort = new AbortController();
+  const again = () => void read(world, names, abort.signal).catch(() => {});
+  if (past) again();
+  const stop = past
+    ? () => {}
+    : listen(
+        { world, properties: names.map((n) => n.path), what: ["values", "twins"], interval: 500 },
+        {
+          changes: (list) => {
+            let next: Map<string, ReadonlyMap<string, Value>> | undefined;
+            for (const c of list) {
+              const had = (next ?? raw.peek()).get(c.twin);
+              if (c.op === "twin_delete") {
+                if (had) (next ??= new Map(raw.peek())).delete(c.twin);
+              } else if (c.path && (had || says(c.path, c.value))) {
+                if (!had && c.at) began.value = new Map(began.peek()).set(c.twin, c.at);
+                const values = new Map(had).set(c.path, c.value ?? null);
+                next ??= new Map(raw.peek());
+                if ([...values].some(([p, v]) => says(p, v))) next.set(c.twin, values);
+                else next.delete(c.twin);
+              }
+            }
+            if (next) raw.value = next;
+          },
+          subscribed: again,
+          gap: again,
+        },
+      );
+  return () => {
+    abort.abort();
+    stop();
+  };
+});
+
+/** Of the world that is shown, ms since 1970. */
+export function nowOfWorld(): number {
+  const { at, world } = route.peek();
+  if (at) return Date.parse(at);
+  const clock = world !== "live" ? current.peek()?.time : undefined;
+  return clock ? Date.parse(clock) : Date.now();
+}
+
+export const hasProperty = (twin: string, path: string): boolean =>
+  models
+    .peek()
+    .get(byId.peek().get(twin)?.model ?? "")
+    ?.properties.some((p) => p.path === path) ?? false;
+
+const ASKED_MAX = 30;
+const ids = computed(() => [...attentionOf.value.keys()].join("\n")); // changes only when one comes or goes
+
+effect(() => {
+  const of = ids.value ? attentionOf.peek() : new Map<string, Attention>();
+  const world = route.value.world;
+  if (!entries.value.length || !attentionRead.value) return;
+  const ask = [...of.keys()].filter((id) => !began.peek().has(id)).slice(0, ASKED_MAX);
+  const gone = [...began.peek().keys()].some((id) => !of.has(id));
+  if (gone) began.value = new Map([...began.peek()].filter(([id]) => of.has(id)));
+  if (!ask.length) return;
+  const abort = new AbortController();
+  const names = watched.peek();
+  void (async () => {
+    for (const id of ask) {
+      const t = await since(world, names, id, nowOfWorld(), hasProperty, abort.signal).catch(() => undefined);
+      if (abort.signal.aborted) return;
+      began.value = new Map(began.peek()).set(id, t ?? null);
+    }
+  })();
+  return () => abort.abort();
+});
+
+/** What a value says, as its model calls it: "door open", not doorOpen. */
+export function sayingOf(twin: string, property: string, text: string): string {
+  const p = models.value.get(byId.value.get(twin)?.model ?? "")?.properties.find((one) => one.path === property);
+  const name = p?.options.find((o) => String(o.value) === text)?.name;
+  if (text === property) return p?.name ?? property;
+  return !name || name === text ? (p?.type === "enum" ? wordsOfName(text).toLowerCase() : text) : name;
+}
+
+export interface Need extends Attention {
+  id: string;
+  began: number | null | undefined; // undefined: not known yet
+  also: string[]; // wholes that are bad because this part is
+}
+
+const age = (n: Need) => (n.began === undefined ? Infinity : (n.began ?? -Infinity));
+
+/**
+ * The worst first: what brings a whole down with it; of them what has stood longest. What is bad only because a part
+ * of it is stands with the part.
+ */
+export const needs = computed<Need[]>(() => {
+  const of = attentionOf.value;
+  const when = began.value;
+  const out = new Map<string, Need>();
+  for (const [id, a] of of)
+    out.set(id, { ...a, text: sayingOf(id, a.property, a.text), id, began: when.get(id), also: [] });
+  if (out.size > 1 && out.size < 200) {
+    const list = entries.value;
+    const place = new Map(list.map((e, i) => [e.id, i]));
+    const parent = tree.value.parent;
+    for (const n of [...out.values()]) {
+      if (n.property === "state") continue;
+      for (let at = parent[place.get(n.id) ?? -1] ?? -1; at >= 0; at = parent[at]!) {
+        const whole = out.get(list[at]!.id);
+        if (whole?.property !== "state") continue;
+        n.also.push(whole.id);
+        out.delete(whole.id);
+      }
+    }
+  }
+  return [...out.values()].sort(
+    (a, b) =>
+      Number(b.also.length > 0) - Number(a.also.length > 0) ||
+      Number(age(a) > age(b)) - Number(age(a) < age(b)) ||
+      (a.id < b.id ? -1 : 1),
+  );
+});

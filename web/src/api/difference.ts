@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the shown world differs from another one: which twins at all (the worlds' diff), and by how much in one property
+// (both worlds' columns, joined by id). "More" is always more in B, whichever of the two is shown.
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { signal } from "@preact/signals";
+import { api, wordsOf } from "./client";
+import { listen } from "./feed";
+import { models } from "./models";
+import type { Value } from "./types";
+import type { Difference } from "./whatif";
+
+const PAGE = 5000;
+const CHANGES_MAX = 100_000;
+const REREAD_MS = 5000; // of worlds that move
+const SAME = 1e-9; // of numbers: what arithmetic leaves is no difference
+
+export type Kind = "changed" | "onlyB" | "onlyA";
+
+export interface Counts {
+  values: number;
+  twinsMade: number;
+  twinsDeleted: number;
+  relationshipsMade: number;
+  relationshipsDeleted: number;
+}
+
+export interface Differing {
+  twins: ReadonlyMap<string, Kind>;
+  counts?: Counts;
+  error: string;
+  more: boolean; // not all of them were read
+}
+
+interface Page {
+  counts: Counts;
+  changes: (Difference & { change?: "made" | "deleted" })[];
+  nextLink: string | null;
+}
+
+const NOBODY: Differing = { twins: new Map(), error: "", more: false };
+
+/** The twins in which B differs from A. */
+export async function readDiffering(a: string, b: string, signal?: AbortSignal): Promise<Differing> {
+  const twins = new Map<string, Kind>();
+  let counts: Counts | undefined;
+  let seen = 0;
+  const headers = { "max-items-per-page": String(PAGE) };
+  let page = await api.get<Page>(`/worlds/${encodeURIComponent(b)}/diff`, {
+    query: { against: a, relative: SAME },
+    headers,
+    signal,
+  });
+  for (;;) {
+    counts ??= page.counts;
+    for (const c of page.changes) take(twins, c);
+    seen += page.changes.length;
+    if (!page.nextLink || seen >= CHANGES_MAX) break;
+    const next = new URL(page.nextLink, location.href);
+    page = await api.get<Page>(next.pathname + next.search, { headers, signal });
+  }
+  return { twins, counts, error: "", more: Boolean(page.nextLink) };
+}
+
+/** Of a relationship that came or went its source differs. */
+function take(twins: Map<string, Kind>, c: Page["changes"][number]): void {
+  if (!c.twin) return;
+  if (c.what === "twin") twins.set(c.twin, c.change === "made" ? "onlyB" : "onlyA");
+  else if (!twins.has(c.twin)) twins.set(c.twin, "changed");
+}
+
+const stands = (world: string): boolean => world.includes("@");
+
+/** Kept up to date while one of the worlds moves. Without a name nothing is asked. */
+export function useDiffering(a: string, b: string, moving = true): Differing {
+  const [state, set] = useState<Differing>(NOBODY);
+  useEffect(() => {
+    set(NOBODY);
+    if (!a || !b) return;
+    const abort = new AbortController();
+    let timer = 0;
+    const round = async () => {
+      const begin = performance.now();
+      const next = await readDiffering(a, b, abort.signal).catch((e: unknown) => wordsOf(e));
+      if (abort.signal.aborted) return;
+      set((s) => (typeof next === "string" ? { ...s, error: next } : next));
+      if (moving && !(stands(a) && stands(b)))
+        timer = window.setTimeout(() => void round(), Math.max(REREAD_MS, 10 * (performance.now() - begin)));
+    };
+    void round();
+    return () => (abort.abort(), clearTimeout(timer));
+  }, [a, b, moving]);
+  return state;
+}
+
+/** "=power / speed": what the server computes; "" of a property. */
+export const expressionOf = (key: string): string => (key.startsWith("=") ? key.slice(1).trim() : "");
+
+/** A property or an expression of all twins of a world. */
+class Column {
+  readonly values = new Map<string, Value>();
+  constructor(
+    private readonly world: string,
+    private readonly property: string,
+    private readonly changed: () => void,
+  ) {}
+
+  async read(signal: AbortSignal): Promise<void> {
+    const of = expressionOf(this.property);
+    const g = await api.get<{ twins: { id: string[] }; values: Record<string, Value[]> }>("/graph", {
+      world: this.world,
+      query: { ...(of ? { expression: [of] } : { values: this.property }), links: false },
+      signal,
+    });
+    this.values.clear();
+    g.values[of || this.property]?.forEach((v, i) => v !== null && this.values.set(g.twins.id[i]!, v));
+    this.changed();
+  }
+
+  /** First be told, then read: nothing falls between. */
+  follow(signal: AbortSignal): () => void {
+    const again = () => void this.read(signal).catch(() => {});
+    again();
+    if (stands(this.world)) return () => {};
+    if (expressionOf(this.property)) {
+      const timer = setInterval(again, REREAD_MS);
+      return () => clearInterval(timer);
+    }
+    return listen(
+      { world: this.world, properties: [this.property], interval: 1000 },
+      {
+        subscribed: again,
+        gap: again,
+        changes: (list) => {
+          for (const c of list) {
+            if (c.path !== this.property) continue;
+            if (c.value === undefined || c.value === null) this.values.delete(c.twin);
+            else this.values.set(c.twin, c.value);
+          }
+          this.changed();
+        },
+      },
+    );
+  }
+}
+
+/** What one property is in two worlds. */
+export class Both {
+  /** Counts up when something changed. */
+  readonly version = signal(0);
+  a = new Map<string, Value>();
+  b = new Map<string, Value>();
+  numeric = true;
+
+  /** B minus A of numbers; 1 when others differ, 0 when they are the same; undefined: not known in both. */
+  of(id: string): number | undefined {
+    const x = this.a.get(id);
+    const y = this.b.get(id);
+    if (this.numeric) {
+      if (typeof x !== "number" || typeof y !== "number") return undefined;
+      return Math.abs(y - x) <= SAME * Math.max(Math.abs(x), Math.abs(y)) ? 0 : y - x;
+    }
+    if (x === undefined && y === undefined) return undefined;
+    return x === y ? 0 : 1;
+  }
+
+  *ids(): Generator<string> {
+    for (const id of this.a.keys()) if (this.b.has(id)) yield id;
+  }
+
+  /** How far the scale goes to both sides: of 98 of 100 twins that differ. */
+  most(): number {
+    const all: number[] = [];
+    for (const id of this.ids()) {
+      const d = this.of(id);
+      if (d) all.push(Math.abs(d));
+    }
+    all.sort((x, y) => x - y);
+    return all[Math.min(all.length - 1, Math.ceil(all.length * 0.98))] ?? 0;
+  }
+}
+
+const isNumber = (path: string): boolean => {
+  for (const m of models.peek().values())
+    for (const p of m.properties) if (p.path === path) return p.type === "number" || p.type === "integer";
+  return true;
+};
+
+export function useBoth(a: string, b: string, property: string): Both {
+  const both = useMemo(() => new Both(), [a, b, property]);
+  useEffect(() => {
+    if (!a || !b || !property) return;
+    const abort = new AbortController();
+    const changed = () => both.version.value++;
+    const columns = [new Column(a, property, changed), new Column(b, property, changed)];
+    both.a = columns[0]!.values;
+    both.b = columns[1]!.values;
+    both.numeric = isNumber(property);
+    const stops = columns.map((c) => c.follow(abort.signal));
+    return () => (abort.abort(), stops.forEach((f) => f()));
+  }, [both, models.value.size]);
+  return both;
+}

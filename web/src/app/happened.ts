@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// What happened in the stretch of time that the timeline shows, read when the stretch changes: alerts from history,
+// births, deaths and commands from the events of the world.
+import { computed, effect, signal } from "@preact/signals";
+import { alertsOf, type Alert } from "~/api/alerts";
+import { attentionOf, began, hasProperty, sayingOf, watched } from "~/api/attention";
+import { entries, labelOf, reading } from "~/api/catalogue";
+import { readEvents, type WorldEvent } from "~/api/events";
+import { modelName } from "~/api/models";
+import { tree } from "~/api/tree";
+import { words } from "~/words/en";
+import { addMarks, type TimelineMark } from "./marks";
+import type { Range } from "./range";
+import { route } from "./route";
+
+const LATER_MS = 350; // while somebody zooms or drags
+const AGAIN_MS = 30_000; // while the world goes on
+const SLACK_MS = 10_000; // a whole may learn it a little later
+const TWINS_MAX = 20_000; // more are not searched for alerts: only those of now are told
+
+interface Stretch {
+  world: string;
+  from: number;
+  to: number;
+  now: number;
+}
+
+const alerts = signal<readonly Alert[]>([]);
+const events = signal<readonly WorldEvent[]>([]);
+let shown: Stretch | undefined;
+let readAt = 0;
+let timer = 0;
+let abort: AbortController | undefined;
+
+async function read(s: Stretch): Promise<void> {
+  abort?.abort();
+  const { signal: now } = (abort = new AbortController());
+  shown = s;
+  readAt = performance.now();
+  const few = entries.peek().length <= TWINS_MAX;
+  const twins = few ? undefined : [...attentionOf.peek().keys()];
+  await Promise.all([
+    alertsOf(s.world, watched.peek(), s.from, s.to, s.now, hasProperty, { signal: now, twins, trace: true }).then(
+      (a) => !now.aborted && (alerts.value = a),
+      () => {},
+    ),
+    readEvents(s.world, s.from, s.to, now).then(
+      (e) => !now.aborted && (events.value = e),
+      () => {},
+    ),
+  ]);
+}
+
+/** The timeline shows another stretch, or the same a second later. */
+export function look(r: Range): void {
+  const world = route.peek().world;
+  const s: Stretch = { world, from: Math.max(r.from, r.begin ?? 0), to: r.end, now: r.now };
+  const slack = (r.end - r.from) * 0.02;
+  const moved =
+    !shown || shown.world !== world || Math.abs(shown.from - s.from) > slack || Math.abs(shown.to - s.to) > slack;
+  const wide = shown && Math.abs(shown.to - shown.from - (s.to - s.from)) > slack;
+  const due = moved && (wide || !shown || shown.world !== world || performance.now() - readAt > AGAIN_MS / 3);
+  if (!due && performance.now() - readAt < AGAIN_MS) return;
+  if (reading.peek() || !entries.peek().length) return;
+  if (shown && shown.world !== world) {
+    abort?.abort(); // what is still on its way is of the world before
+    (alerts.value = []), (events.value = []);
+  }
+  clearTimeout(timer);
+  shown = s;
+  timer = window.setTimeout(() => void read(s), LATER_MS);
+}
+
+// What begins or ends while one looks is asked for at once.
+const bad = computed(() => [...attentionOf.value.keys()].join("\n"));
+effect(() => {
+  void bad.value;
+  readAt = -Infinity;
+});
+
+const markOfAlert = (a: Alert): TimelineMark => ({
+  time: a.from,
+  until: a.to,
+  before: a.before,
+  title: words.timeline.alert(labelOf(a.twin), sayingOf(a.twin, a.property, a.text)),
+  what: words.timeline.kinds.alert,
+  tone: "bad",
+  twin: a.twin,
+});
+
+function markOfEvent(e: WorldEvent): TimelineMark {
+  const time = Date.parse(e.time);
+  const name = e.twin ? labelOf(e.twin) : "";
+  const what = words.timeline.kinds[e.kind];
+  switch (e.kind) {
+    case "born":
+      return {
+        time: time + 1000,
+        title: words.timeline.born(name, modelName(e.model ?? "")),
+        what,
+        tone: "ok",
+        twin: e.twin,
+      };
+    case "gone":
+      return { time: time - 1000, title: words.timeline.gone(name), what, tone: "attention", twin: e.twin };
+    case "command":
+      return { time, title: words.timeline.command(e.name ?? "", name, e.by ?? ""), what, tone: "world", twin: e.twin };
+    default:
+      return { time, title: `${what} ${modelName(e.model ?? "")}`, what, tone: "" };
+  }
+}
+
+/** A whole whose state is bad because a part of it is says nothing new. */
+function withoutWholes(list: readonly Alert[]): Alert[] {
+  const { parent } = tree.peek();
+  const place = new Map(entries.peek().map((e, i) => [e.id, i]));
+  const wholes = new Map<string, Alert[]>();
+  for (const a of list) {
+    if (a.property === "state") continue;
+    for (let at = parent[place.get(a.twin) ?? -1] ?? -1; at >= 0; at = parent[at]!) {
+      const id = entries.peek()[at]!.id;
+      wholes.set(id, [...(wholes.get(id) ?? []), a]);
+    }
+  }
+  const meets = (a: Alert, b: Alert) =>
+    a.from <= (b.to ?? Infinity) + SLACK_MS && b.from - SLACK_MS <= (a.to ?? Infinity);
+  return list.filter((a) => a.property !== "state" || !wholes.get(a.twin)?.some((b) => meets(a, b)));
+}
+
+/** With those that history does not have yet: the feed told them a moment ago. */
+const alertMarks = computed<TimelineMark[]>(() => {
+  const known = alerts.value;
+  const fresh: Alert[] = [];
+  if (!route.value.at)
+    for (const [twin, a] of attentionOf.value) {
+      const from = began.value.get(twin);
+      if (from && !known.some((k) => k.twin === twin && k.to === null))
+        fresh.push({ twin, property: a.property, text: a.text, from, to: null, before: false });
+    }
+  return withoutWholes([...known, ...fresh]).map(markOfAlert);
+});
+
+addMarks(alertMarks);
+addMarks(computed(() => events.value.map(markOfEvent)));

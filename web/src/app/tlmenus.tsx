@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// How much time is shown, and how fast it plays: a few that are usual, and one's own.
+import { useState } from "preact/hooks";
+import { CalendarRange, Gauge } from "lucide-preact";
+import { Button, Field, Icon, Menu } from "~/ui/basic";
+import { words } from "~/words/en";
+import * as format from "~/format";
+import { begin, choose, chosen, DAY, span, SPANS, type Range } from "./range";
+import { speed, SPEEDS } from "./scrub";
+
+/** A time as inputs of the browser write it, in its zone. */
+function localText(t: number): string {
+  const d = new Date(t - new Date(t).getTimezoneOffset() * 60_000);
+  return d.toISOString().slice(0, 16);
+}
+
+const spanText = (ms: number) =>
+  ms >= DAY && ms % DAY === 0 ? `${ms / DAY}\u2009d` : format.duration(Math.round(ms / 1000) * 1000);
+
+function FromTo({ r, close }: { r: Range; close: () => void }) {
+  const [from, setFrom] = useState(localText(r.from));
+  const [to, setTo] = useState(localText(r.end));
+  const wrong = !(Date.parse(from) < Date.parse(to));
+  return (
+    <form
+      class="column tl-form"
+      onSubmit={(e) => {
+        e.preventDefault();
+        if (wrong) return;
+        choose(Date.parse(from), Math.min(r.now, Date.parse(to)), r.now);
+        close();
+      }}
+    >
+      <Field label={words.timeline.from} for="tl-from">
+        <input
+          id="tl-from"
+          class="input"
+          type="datetime-local"
+          required
+          value={from}
+          onInput={(e) => setFrom(e.currentTarget.value)}
+        />
+      </Field>
+      <Field label={words.timeline.to} for="tl-to" wrong={wrong ? words.timeline.noStretch : ""}>
+        <input
+          id="tl-to"
+          class="input"
+          type="datetime-local"
+          required
+          value={to}
+          onInput={(e) => setTo(e.currentTarget.value)}
+        />
+      </Field>
+      <Button type="submit" look="primary" disabled={wrong}>
+        {words.timeline.showIt}
+      </Button>
+    </form>
+  );
+}
+
+export function SpanMenu({ r }: { r: Range }) {
+  const name = chosen.value ? spanText(chosen.value.to - chosen.value.from) : spanText(span.value);
+  const set = (ms: number, close: () => void) => {
+    chosen.value = null;
+    span.value = ms;
+    close();
+  };
+  return (
+    <Menu
+      label={words.timeline.span}
+      button={(open, shown) => (
+        <Button
+          class="tl-choose"
+          onClick={open}
+          aria-expanded={shown}
+          aria-label={`${words.timeline.span}: ${name}`}
+          title={words.timeline.span}
+        >
+          <Icon of={CalendarRange} size={14} />
+          <span class="tl-name">{name}</span>
+        </Button>
+      )}
+    >
+      {(close) => (
+        <>
+          <div class="menu-title">{words.timeline.span}</div>
+          {SPANS.map((ms) => (
+            <button
+              type="button"
+              key={ms}
+              class="menu-item"
+              aria-pressed={!chosen.value && span.value === ms}
+              onClick={() => set(ms, close)}
+            >
+              <span class="grow">{words.timeline.last(spanText(ms))}</span>
+              {!chosen.value && span.value === ms && "✓"}
+            </button>
+          ))}
+          {begin.value !== null && (
+            <button
+              type="button"
+              class="menu-item"
+              onClick={() => set(Math.max(60_000, (r.now - begin.value!) * 1.02), close)}
+            >
+              <span class="grow">{words.timeline.sinceBegin}</span>
+              <span class="tiny quiet">{format.time(begin.value)}</span>
+            </button>
+          )}
+          <div class="menu-title">{words.timeline.stretch}</div>
+          <FromTo r={r} close={close} />
+        </>
+      )}
+    </Menu>
+  );
+}
+
+export function SpeedMenu() {
+  const [own, set] = useState(String(speed.value));
+  const n = Number(own);
+  const wrong = !(n > 0 && n <= 1e6);
+  return (
+    <Menu
+      label={words.timeline.speed}
+      button={(open, shown) => (
+        <Button
+          class="tl-choose"
+          onClick={open}
+          aria-expanded={shown}
+          aria-label={`${words.timeline.speed}: ${speed.value}×`}
+          title={words.timeline.speed}
+        >
+          <Icon of={Gauge} size={14} />
+          <span class="tl-name">{speed.value}×</span>
+        </Button>
+      )}
+    >
+      {(close) => (
+        <>
+          <div class="menu-title">{words.timeline.speed}</div>
+          {SPEEDS.map((s) => (
+            <button
+              type="button"
+              key={s}
+              class="menu-item"
+              aria-pressed={speed.value === s}
+              onClick={() => ((speed.value = s), close())}
+            >
+              <span class="grow">{s}×</span>
+              <span class="tiny quiet">{words.timeline.aSecond(format.duration(s * 1000))}</span>
+              {speed.value === s && "✓"}
+            </button>
+          ))}
+          <form
+            class="column tl-form"
+            onSubmit={(e) => {
+              e.preventDefault();
+              // Who types fast is ahead of what is drawn.
+              const typed = Number(e.currentTarget.querySelector("input")!.value);
+              if (!(typed > 0 && typed <= 1e6)) return;
+              speed.value = typed;
+              close();
+            }}
+          >
+            <Field label={words.timeline.ownSpeed} for="tl-speed" wrong={wrong ? words.timeline.noSpeed : ""}>
+              <input
+                id="tl-speed"
+                class="input"
+                inputMode="decimal"
+                value={own}
+                onInput={(e) => set(e.currentTarget.value)}
+              />
+            </Field>
+          </form>
+        </>
+      )}
+    </Menu>
+  );
+}

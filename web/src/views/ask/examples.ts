@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// Examples that fit what is in the world: some for what is found often, others made of the models that are there.
+import { entries, links } from "~/api/catalogue";
+import { models, type Model, type Property } from "~/api/models";
+import { words } from "~/words/en";
+
+export interface Example {
+  title: string;
+  about: string;
+  query: string;
+}
+
+interface Need extends Example {
+  properties?: string[];
+}
+
+const w = words.ask.examples;
+const all: readonly Need[] = [
+  {
+    ...w.power,
+    query: "SELECT TOP(15) $dtId, power, state FROM DIGITALTWINS\nWHERE power > 1 ORDER BY power DESC",
+    properties: ["power", "state"],
+  },
+  {
+    ...w.states,
+    query:
+      "SELECT state, COUNT() AS machines, AVG(power) AS power FROM DIGITALTWINS\n" +
+      "WHERE IS_DEFINED(state) GROUP BY state ORDER BY machines DESC",
+    properties: ["power", "state"],
+  },
+  {
+    ...w.history,
+    query:
+      "SELECT $dtId, power FROM DIGITALTWINS WHERE power > 100\n" +
+      "HISTORY FROM NOW() - 10m STEP 10s FN avg FILL previous",
+    properties: ["power"],
+  },
+  {
+    ...w.stale,
+    query: "SELECT $dtId, state, AGE(power) AS age FROM DIGITALTWINS\nWHERE AGE(power) > 5m ORDER BY age DESC",
+    properties: ["power", "state"],
+  },
+  {
+    ...w.waiting,
+    query: "SELECT TOP(15) $dtId, label, waiting FROM DIGITALTWINS\nWHERE waiting > 0 ORDER BY waiting DESC",
+    properties: ["waiting"],
+  },
+  {
+    ...w.counts,
+    query:
+      "SELECT $metadata.$model AS model, COUNT() AS twins FROM DIGITALTWINS\n" +
+      "GROUP BY $metadata.$model ORDER BY twins DESC",
+  },
+  {
+    ...w.links,
+    query:
+      "SELECT $relationshipName AS name, COUNT() AS links FROM RELATIONSHIPS\n" +
+      "GROUP BY $relationshipName ORDER BY links DESC",
+  },
+  {
+    ...w.changed,
+    query: "SELECT TOP(20) $dtId, $metadata.$lastUpdateTime AS changed FROM DIGITALTWINS\n" + "ORDER BY changed DESC",
+  },
+];
+
+const ENOUGH = 9;
+const quoted = (s: string) => `'${s.replaceAll(/['\\]/g, "\\$&")}'`;
+const plain = (p: string) => /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/.test(p);
+
+interface Usual {
+  model: Model;
+  twins: number;
+  number: Property;
+}
+
+/** Models with twins that have a number, the most frequent first. */
+function usual(): Usual[] {
+  const counts = new Map<string, number>();
+  for (const e of entries.value) counts.set(e.model, (counts.get(e.model) ?? 0) + 1);
+  return [...counts]
+    .sort((a, b) => b[1] - a[1])
+    .flatMap(([id, twins]): Usual[] => {
+      const model = models.value.get(id);
+      const number = model?.properties.find((p) => p.type === "number" && !p.telemetry && plain(p.path));
+      return model && number ? [{ model, twins, number }] : [];
+    });
+}
+
+function made(): Example[] {
+  const own = words.ask.made;
+  const out: Example[] = [];
+  for (const { model, number } of usual().slice(0, 3)) {
+    const [is, p] = [`IS_OF_MODEL(${quoted(model.id)})`, number.path];
+    out.push(
+      {
+        ...own.most(model.name, number.name),
+        query: `SELECT TOP(15) $dtId, ${p} FROM DIGITALTWINS\nWHERE ${is} ORDER BY ${p} DESC`,
+      },
+      {
+        ...own.course(model.name, number.name),
+        query:
+          `SELECT TOP(5) $dtId, ${p} FROM DIGITALTWINS WHERE ${is}\n` +
+          "HISTORY FROM NOW() - 1h STEP 1m FN avg FILL previous",
+      },
+    );
+  }
+  const l = links.value;
+  const from = l.from.length ? entries.value[l.from[0]!] : undefined;
+  if (from)
+    out.push({
+      ...own.around(from.label),
+      query:
+        "SELECT DISTINCT other.$dtId FROM DIGITALTWINS MATCH (one)-[*..2]-(other)\n" +
+        `WHERE one.$dtId = ${quoted(from.id)}`,
+    });
+  return out;
+}
+
+const LONGEST = 4; // links: a way that is told link by link
+
+/** From where most begins: what hangs on it, and the way to the last of that. */
+function ways(): Example[] {
+  const l = links.value;
+  const list = entries.value;
+  const out = new Map<number, number[]>();
+  const into = new Uint8Array(list.length);
+  for (let i = 0; i < l.from.length; i++) {
+    const [from, to] = [l.from[i]!, l.to[i]!];
+    into[to] = 1;
+    const known = out.get(from);
+    if (known) known.push(to);
+    else out.set(from, [to]);
+  }
+  let best: number[] = [];
+  for (const first of [...out.keys()].filter((i) => !into[i]).slice(0, 50)) {
+    const way = [first];
+    for (let at = first; way.length <= LONGEST; ) {
+      const next = (out.get(at) ?? []).find((to) => !way.includes(to));
+      if (next === undefined) break;
+      way.push((at = next));
+    }
+    if (way.length > best.length) best = way;
+  }
+  const [a, b] = [list[best[0] ?? -1], list[best[best.length - 1] ?? -1]];
+  if (!a || !b || a === b) return [];
+  return [
+    {
+      ...w.downstream(a.label),
+      query:
+        "SELECT DISTINCT next.$dtId FROM DIGITALTWINS\n" +
+        `MATCH (one)-[*..10]->(next) WHERE one.$dtId = ${quoted(a.id)}`,
+    },
+    {
+      ...w.path(a.label, b.label),
+      query:
+        "SELECT path FROM DIGITALTWINS MATCH path = SHORTEST (a)-[*]->(b)\n" +
+        `WHERE a.$dtId = ${quoted(a.id)} AND b.$dtId = ${quoted(b.id)}`,
+    },
+  ];
+}
+
+/** Those whose properties this world has, then some of its own. */
+export function examples(): Example[] {
+  const paths = new Set<string>();
+  for (const m of models.value.values()) for (const p of m.properties) paths.add(p.path);
+  const fit = all.filter((e) => (e.properties ?? []).every((p) => paths.has(p)));
+  const general = fit.filter((e) => !e.properties);
+  const special = fit.filter((e) => e.properties);
+  return [...special, ...ways(), ...made().slice(0, Math.max(0, ENOUGH - fit.length - 2)), ...general];
+}

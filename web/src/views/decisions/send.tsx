@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// To approve is to act on a device: what leaves, for whom, and whether it can be undone is said before, and what came
+// of it is told after. A cause that is gone meanwhile is told as well.
+import { useState } from "preact/hooks";
+import { Check, TriangleAlert } from "lucide-preact";
+import { labelOf } from "~/api/catalogue";
+import { decide, readDecision, type Decision, type Sent } from "~/api/decisions";
+import type { Gone } from "~/api/holds";
+import { Button, Dialog, Icon } from "~/ui/basic";
+import { tell, tellError } from "~/ui/toast";
+import { words } from "~/words/en";
+import * as format from "~/format";
+import { nameOf, valueText } from "~/views/whatif/say";
+
+const w = words.decisions;
+const ASK_MS = 300;
+const PATIENCE_MS = 20_000;
+
+export const callOf = (c: Sent): string => `${c.name}(${c.payload === undefined ? "" : JSON.stringify(c.payload)})`;
+
+/** Its own words, where a device has some: an answer may be a text or a document with a message. */
+export function refusalOf(c: Sent | undefined): string {
+  const a = c?.answer;
+  if (typeof a === "string" && a) return a;
+  const o = (typeof a === "object" && a !== null ? a : {}) as { message?: unknown; error?: unknown };
+  const inner = typeof o.error === "object" && o.error !== null ? (o.error as { message?: unknown }).message : o.error;
+  const said = o.message ?? inner;
+  return typeof said === "string" ? said : (c?.error ?? "");
+}
+
+/** The state that follows: a device needs its time. */
+async function settled(d: Decision): Promise<Decision> {
+  const end = Date.now() + PATIENCE_MS;
+  while ((d.state === "approved" || d.state === "sending") && Date.now() < end) {
+    await new Promise((over) => setTimeout(over, ASK_MS));
+    d = await readDecision(d.id);
+  }
+  return d;
+}
+
+function tellOf(d: Decision): void {
+  if (d.state === "failed") {
+    const why = refusalOf(d.command);
+    const refused = (d.command?.status ?? 0) >= 400;
+    tell(why ? (refused ? w.deviceRefused(why) : w.notSent(why)) : w.failed, { bad: true });
+  } else if (d.state === "waiting") tell(w.othersToo);
+  else if (d.state === "approved" || d.state === "sending") tell(w.noAnswerYet);
+  else if (d.state === "watching" || d.state === "kept") tell(w.deviceDid);
+  else tell(w.stateIs(words.decisions.state[d.state as keyof typeof words.decisions.state] ?? d.state));
+}
+
+/** "It no longer holds: Fault is empty since 09:51." */
+export function NoLonger({ gone }: { gone: readonly Gone[] }) {
+  if (!gone.length) return null;
+  const list = gone.map((g) => {
+    const name = nameOf(g.twin, g.property);
+    const empty = g.now === undefined || g.now === null || g.now === "";
+    const since = g.since ? format.time(g.since) : "";
+    return empty ? w.isEmpty(name, since) : w.isNow(name, valueText(g.twin, g.property, g.now), since);
+  });
+  return (
+    <p class="row small no-longer" role="status">
+      <Icon of={TriangleAlert} size={16} />
+      <span>{w.noLonger(list.join(", "))}</span>
+    </p>
+  );
+}
+
+interface Props {
+  d: Decision;
+  gone: readonly Gone[];
+  note?: string;
+  changed?: (d: Decision) => void;
+}
+
+export function Send({ d, gone, note = "", changed }: Props) {
+  const [asking, ask] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const action = d.definition.actions.find((a) => a.name === d.choice);
+  const title = gone.length ? w.approveAnyway : w.approve;
+  const c = d.command;
+  const act = async () => {
+    ask(false);
+    setBusy(true);
+    try {
+      const first = await decide(d.id, "approve", note);
+      changed?.(first);
+      const then = await settled(first);
+      if (then !== first) changed?.(then);
+      tellOf(then);
+    } catch (e) {
+      tellError(e);
+    }
+    setBusy(false);
+  };
+  return (
+    <>
+      <Button look={gone.length ? "" : "primary"} icon={Check} busy={busy} onClick={() => ask(true)}>
+        {title}
+      </Button>
+      <Dialog
+        title={c?.name ? w.sendTitle(c.name, labelOf(c.twin)) : w.approveTitle}
+        open={asking}
+        close={() => ask(false)}
+        footer={
+          <>
+            <Button autofocus onClick={() => ask(false)}>
+              {words.cancel}
+            </Button>
+            <Button look={gone.length ? "danger" : "primary"} icon={Check} onClick={() => void act()}>
+              {title}
+            </Button>
+          </>
+        }
+      >
+        <div class="column" style={{ gap: 12 }}>
+          <NoLonger gone={gone} />
+          {c?.name && (
+            <p>
+              {w.wouldSend} <code>{callOf(c)}</code> → <span class="strong">{labelOf(c.twin)}</span>{" "}
+              <code>{c.twin}</code>
+            </p>
+          )}
+          <p class="small quiet">{action?.undo ? w.canUndo : w.cannotUndo}</p>
+        </div>
+      </Dialog>
+    </>
+  );
+}

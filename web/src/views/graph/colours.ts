@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Colours and sizes of the drawn twins: of everything once, then of what the feed says changed.
+import { useRef, useState } from "preact/hooks";
+import { entries } from "~/api/catalogue";
+import { models } from "~/api/models";
+import type { Value } from "~/api/types";
+import { categorical, scaleOf, type Scale } from "~/ui/colour";
+import { families, type Families } from "./families";
+import { useMeasure, type Measured } from "./measure";
+import type { Stage } from "./stage";
+
+export type StageRef = { current: Stage | null };
+
+/** Colours are of families of models: there are more models than colours. */
+export function familiesNow(): Families {
+  const counts = new Map<string, number>();
+  for (const e of entries.peek()) counts.set(e.model, (counts.get(e.model) ?? 0) + 1);
+  return families(counts, models.peek());
+}
+
+export interface Colouring extends Measured {
+  key: string;
+  scale: Scale | null; // null: by model
+}
+
+const empty = (s: Scale) => s.low === undefined && !s.categories?.length;
+
+export function useColours(stage: StageRef, ready: number, key: string, dark: boolean): Colouring {
+  const [scale, set] = useState<{ of: string; scale: Scale } | null>(null);
+  const kept = useRef<{ of: string; scale: Scale } | null>(null);
+  const of = `${key} ${dark} ${ready}`;
+  const measured = useMeasure(
+    key,
+    ready,
+    {
+      none: () => {
+        const f = familiesNow();
+        stage.current?.paint(entries.peek().map((e) => [e.id, categorical(f.of(e.model), dark)]));
+        kept.current = null;
+        set(null);
+      },
+      // A scale stays as it was first, so that a colour goes on meaning what it meant.
+      all: (ids, values) => {
+        if (kept.current?.of !== of || empty(kept.current.scale)) {
+          kept.current = { of, scale: scaleOf(values, dark) };
+          set(kept.current);
+        }
+        const s = kept.current.scale;
+        stage.current?.paint(ids.map((id, i) => [id, s.of(values[i])]));
+      },
+      some: (list) => {
+        const s = kept.current?.scale;
+        if (s) stage.current?.paint(list.map(([id, v]) => [id, s.of(v)]));
+      },
+    },
+    dark,
+  );
+  return { ...measured, key, scale: key ? (scale?.scale ?? null) : null };
+}
+
+export interface Sizing extends Measured {
+  key: string;
+  low: number; // NaN: nothing to size by
+  high: number;
+}
+
+/** How large a value is drawn, 0 to 1: by area from nothing on, when all are positive; else along the range. */
+export function partOf(v: Value | undefined, low: number, high: number): number {
+  if (typeof v !== "number" || !Number.isFinite(v) || !Number.isFinite(high)) return 0;
+  if (low >= 0) return high > 0 ? Math.sqrt(Math.min(1, Math.max(0, v / high))) : 0;
+  return high > low ? Math.min(1, Math.max(0, (v - low) / (high - low))) : 0.5;
+}
+
+function rangeOf(values: readonly Value[]): { low: number; high: number } {
+  let [low, high] = [Infinity, -Infinity];
+  for (const v of values) {
+    if (typeof v !== "number" || !Number.isFinite(v)) continue;
+    if (v < low) low = v;
+    if (v > high) high = v;
+  }
+  return low <= high ? { low, high } : { low: NaN, high: NaN };
+}
+
+export function useSizes(stage: StageRef, ready: number, key: string): Sizing {
+  const [range, set] = useState({ low: NaN, high: NaN, of: "" });
+  const kept = useRef(range);
+  const of = `${key} ${ready}`;
+  const measured = useMeasure(key, ready, {
+    none: () => {
+      stage.current?.resize(null);
+      kept.current = { low: NaN, high: NaN, of: "" };
+    },
+    all: (ids, values) => {
+      const r = rangeOf(values);
+      if (kept.current.of !== of || !(r.high <= kept.current.high * 1.2)) set((kept.current = { ...r, of }));
+      const { low, high } = kept.current;
+      stage.current?.resize(ids.map((id, i) => [id, partOf(values[i], low, high)]));
+    },
+    some: (list) => {
+      const { low, high } = kept.current;
+      stage.current?.resize(list.map(([id, v]) => [id, partOf(v, low, high)]));
+    },
+  });
+  const mine = range.of === of;
+  return { ...measured, key, low: mine ? range.low : NaN, high: mine ? range.high : NaN };
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// All there is to say of one value: exactly what it is, when it was true and when it came, who set it, what it means.
+import { useEffect, useState } from "preact/hooks";
+import { Copy, LineChart } from "lucide-preact";
+import { lastSource } from "~/api/history";
+import { timesOf } from "~/api/twin";
+import type { Twin } from "~/api/types";
+import { worldName } from "~/app/route";
+import { Button } from "~/ui/basic";
+import { copyText } from "~/ui/chart/export";
+import { tell, tellError } from "~/ui/toast";
+import { words } from "~/words/en";
+import * as format from "~/format";
+import type { Shown } from "./shown";
+
+const w = words.twin.detail;
+
+export const exactly = (s: Shown): string =>
+  typeof s.value === "string" ? s.value : s.known ? JSON.stringify(s.value) : "";
+
+export const copyValue = (s: Shown) =>
+  copyText(exactly(s)).then(() => tell(words.chart.valueCopied(exactly(s))), tellError);
+
+export function Detail({ twin, s, draw }: { twin: Twin; s: Shown; draw?: (path: string) => void }) {
+  const [source, set] = useState<string>();
+  const world = worldName.value;
+  const t = timesOf(twin, s.path);
+  useEffect(() => {
+    const abort = new AbortController();
+    if (s.known) lastSource(world, twin.$dtId, s.path, abort.signal).then(set, () => set(""));
+    return () => abort.abort();
+  }, [world, twin.$dtId, s.path, s.known]);
+  const facts: [string, string | undefined][] = [
+    [w.exact, s.known ? `${exactly(s)} ${format.unitSymbol(s.property?.unit ?? "")}`.trim() : undefined],
+    [w.true, t.source && format.exactTime(t.source)],
+    [w.came, t.arrived && format.exactTime(t.arrived)],
+    [w.by, source],
+    [w.path, s.path],
+    [w.type, s.property ? w.types[s.property.type] : w.unknown],
+  ];
+  return (
+    <div class="prop-detail">
+      {s.property?.about && <p class="small">{s.property.about}</p>}
+      <dl class="facts">
+        {facts
+          .filter(([, v]) => v)
+          .map(([name, v]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{name === w.path ? <code>{v}</code> : v}</dd>
+            </div>
+          ))}
+      </dl>
+      <div class="row">
+        {s.known && (
+          <Button icon={Copy} onClick={() => void copyValue(s)}>
+            {words.copy}
+          </Button>
+        )}
+        {draw && typeof s.value === "number" && (
+          <Button icon={LineChart} onClick={() => draw(s.path)}>
+            {w.draw}
+          </Button>
+        )}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// A new link: its kind from the model, its target among the twins that kind may lead to.
+import { useMemo, useState } from "preact/hooks";
+import { entries, search, type Entry } from "~/api/catalogue";
+import { modelName, models, type Model } from "~/api/models";
+import type { Relationship, Twin } from "~/api/types";
+import { worldName } from "~/app/route";
+import { wordsOf } from "~/api/client";
+import { Button, Field } from "~/ui/basic";
+import { words } from "~/words/en";
+import { addLink, linkId, linkName } from "./edits";
+
+const SHOWN = 8;
+const SEEN = 400; // of a search, before what does not fit is left out
+
+interface Props {
+  twin: Twin;
+  kinds: Model["relationships"];
+  there: readonly Relationship[];
+  close: () => void;
+}
+
+/** Whether a link that leads to `target` may end at a twin of that model. */
+export const mayEndAt = (model: string, target: string): boolean =>
+  !target || (models.peek().get(model)?.ancestors.has(target) ?? false);
+
+export function LinkForm({ twin, kinds, there, close }: Props) {
+  const [name, setName] = useState(kinds[0]!.name);
+  const [text, set] = useState("");
+  const [wrong, fail] = useState("");
+  const [busy, setBusy] = useState(false);
+  const world = worldName.value;
+  const target = kinds.find((k) => k.name === name)?.target ?? "";
+  const found = useMemo<Entry[]>(() => {
+    const all = text ? search(text, SEEN) : entries.value;
+    const out: Entry[] = [];
+    for (const e of all) {
+      if (out.length >= SHOWN) break;
+      if (e.id !== twin.$dtId && mayEndAt(e.model, target)) out.push(e);
+    }
+    return out;
+  }, [text, target, entries.value]);
+  async function link(e: Entry) {
+    if (there.some((l) => l.$relationshipName === name && l.$targetId === e.id))
+      return fail(words.twin.linkThere(e.label));
+    setBusy(true);
+    fail("");
+    const l: Relationship = {
+      $relationshipId: linkId(name, e.id, new Set(there.map((x) => x.$relationshipId))),
+      $sourceId: twin.$dtId,
+      $targetId: e.id,
+      $relationshipName: name,
+    };
+    try {
+      await addLink(world, l, linkName(l, e.label));
+      close();
+    } catch (err) {
+      fail(wordsOf(err));
+      setBusy(false);
+    }
+  }
+  return (
+    <form
+      class="column"
+      onSubmit={(e) => {
+        e.preventDefault();
+        if (found[0] && text && !busy) void link(found[0]);
+      }}
+      onKeyDown={(e) => e.key === "Escape" && (e.stopPropagation(), close())}
+    >
+      <Field label={words.twin.linkKind} for="link-kind">
+        <select id="link-kind" class="select" value={name} onChange={(e) => (setName(e.currentTarget.value), fail(""))}>
+          {kinds.map((k) => (
+            <option key={k.name} value={k.name}>
+              {k.title}
+            </option>
+          ))}
+        </select>
+      </Field>
+      <Field
+        label={words.twin.linkTarget}
+        for="link-target"
+        help={target ? words.twin.linkTo(modelName(target)) : words.twin.linkAny}
+        wrong={wrong}
+      >
+        <input
+          id="link-target"
+          class="input"
+          placeholder={words.twin.linkFind}
+          autoFocus
+          autocomplete="off"
+          value={text}
+          onInput={(e) => (set(e.currentTarget.value), fail(""))}
+        />
+      </Field>
+      <div class="link-found">
+        {found.map((e) => (
+          <button key={e.id} type="button" class="menu-item" disabled={busy} onClick={() => void link(e)}>
+            <span class="ellipsis">{e.label}</span>
+            <span class="tiny quiet ellipsis">{modelName(e.model)}</span>
+          </button>
+        ))}
+        {!found.length && <div class="small quiet">{words.twin.linkNone}</div>}
+      </div>
+      <div class="row">
+        <Button onClick={close}>{words.cancel}</Button>
+      </div>
+    </form>
+  );
+}

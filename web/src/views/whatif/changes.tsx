@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a scenario changes, as a difference: was and is, now and later; each can be taken out as long as it has not run.
+import { useEffect, useState } from "preact/hooks";
+import { Pencil } from "lucide-preact";
+import { api } from "~/api/client";
+import type { Value, World } from "~/api/types";
+import { worlds } from "~/api/worlds";
+import { BASE, diff, whatifs, type Comparison, type Difference, type Planned } from "~/api/whatif";
+import { selected } from "~/app/route";
+import { Card, Empty, Wrong } from "~/ui/basic";
+import { tellError } from "~/ui/toast";
+import { words } from "~/words/en";
+import * as format from "~/format";
+import { canRevert, changed, revert, setValue } from "./edits";
+import { Editor, type Edited } from "./editor";
+import { planOf, setPlan } from "./plans";
+import { ChangeLine, DifferenceLine, useTwins, wasOf } from "./say";
+
+const w = words.whatif;
+
+const MOST = 100;
+export const hasRun = (world: World): boolean => !!world.run && world.run.state !== "idle";
+
+/** A world as it was at an instant; itself when its clock has not come so far. */
+export const thenOf = (world: World, at: string | undefined): string =>
+  at && world.time && at <= world.time ? `${world.name}@${at}` : world.name;
+
+/**
+ * What was changed by hand: of one that ran, as it was where its run began, against the one beside it where that began.
+ * What a run writes at its first instant is no change, and is the same in both.
+ */
+function useEdits(world: World, base?: string): { list?: readonly Difference[]; error?: unknown } {
+  const [list, set] = useState<readonly Difference[]>();
+  const [error, fail] = useState<unknown>();
+  const ran = hasRun(world);
+  const at = ran ? thenOf(world, world.run?.begin) : world.name;
+  const parent = world.parent ?? "live";
+  const origin = parent.includes("@") ? parent : `${parent}@${world.forkedFrom}`;
+  const beside = worlds.value.find((x) => x.name === base && hasRun(x));
+  const begun = beside && thenOf(beside, beside.run?.begin);
+  const against = at === world.name ? undefined : begun && begun !== beside.name ? begun : origin;
+  const version = ran ? `${at} ${against}` : `${at} ${world.sequence}`;
+  useEffect(() => {
+    const abort = new AbortController();
+    diff(at, against, MOST, undefined, abort.signal).then(
+      (d) => (set(d.changes), fail(undefined)),
+      (e: unknown) => !abort.signal.aborted && fail(e),
+    );
+    return () => abort.abort();
+  }, [version, changed.value]);
+  return { list, error };
+}
+
+/** "after 1 h: pump-1.speed = 20", as a comparison tells what a run had planned. */
+function plannedOf(text: string): Planned | undefined {
+  const m = /^after ([^:]+): (.+)\.([\w.]+) = (.*)$/s.exec(text);
+  if (!m) return undefined;
+  const at = m[1]!
+    .replaceAll(/(\d+) d ?/g, "P$1D")
+    .replaceAll(/(\d+) (h|min|s) ?/g, (_, n: string, u: string) => n + u[0]!.toUpperCase());
+  const iso = at.startsWith("P") ? at.replace(/D(?=\d)/, "DT") : "PT" + at;
+  let value: Value = m[4]!;
+  try {
+    value = JSON.parse(m[4]!) as Value;
+  } catch {
+    // a text without quotes
+  }
+  return { at: iso, twin: m[2]!, property: m[3]!, value };
+}
+
+/** What the newest run had planned: known here, or as the server tells it. */
+export function useRan(world: World, base: string | undefined): readonly Planned[] {
+  const known = planOf(world.name).ran;
+  const [told, set] = useState<readonly Planned[]>([]);
+  useEffect(() => {
+    if (known.length || !hasRun(world) || !base) return;
+    const abort = new AbortController();
+    api
+      .get<Comparison>("/compare", { query: { worlds: `${base},${world.name}`, points: 2 }, signal: abort.signal })
+      .then(
+        (c) => set(c.worlds[1]!.changes.flatMap((x) => plannedOf(x) ?? [])),
+        () => {},
+      );
+    return () => abort.abort();
+  }, [world.name, world.run?.begin, world.run?.state, known]);
+  return known.length ? known : told;
+}
+
+/** A run began with it: it is told once, with the plan. */
+const isPlanned = (d: Difference, plan: readonly Planned[]): boolean =>
+  d.what === "value" && plan.some((p) => p.twin === d.twin && p.property === d.property);
+
+/** What may be called a change, and be merged: in one that was made to be tried nothing was touched by hand. */
+export function useOwn(world: World, base?: string): { list?: readonly Difference[]; error?: unknown } {
+  const { list, error } = useEdits(world, base);
+  const plan = useRan(world, base);
+  const prepared = whatifs.value.some((d) => world.purpose === `what-if ${d.name}`);
+  const made = prepared || (!!base && base !== world.name + BASE);
+  return { list: made && hasRun(world) ? list?.filter((d) => isPlanned(d, plan)) : list, error };
+}
+
+interface Props {
+  world: World;
+  base?: string;
+  edits: { list?: readonly Difference[]; error?: unknown };
+}
+
+export function Changes({ world, base, edits }: Props) {
+  const ran = hasRun(world);
+  const before = useRan(world, base);
+  const plan = ran ? before : planOf(world.name).next;
+  const { list: found, error } = edits;
+  const first = plan.filter((p) => !format.isoDuration(p.at));
+  const list = ran ? found?.filter((d) => !isPlanned(d, first)) : found;
+  const twins = useTwins(
+    plan.map((p) => p.twin),
+    base ?? world.name,
+  );
+  const count = (list?.length ?? 0) + plan.length;
+  async function add(e: Edited): Promise<void> {
+    if (e.at) {
+      setPlan(world.name, { next: [...planOf(world.name).next, e] });
+      return;
+    }
+    await setValue(world.name, e.twin, e.property, e.value);
+    changed.value++;
+  }
+  const out = (d: Difference) => void revert(world.name, d).then(() => changed.value++, tellError);
+  return (
+    <Card title={count ? w.changesOf(count) : w.whatChanges}>
+      <div class="column" style={{ gap: 16 }}>
+        {error !== undefined && <Wrong error={error} />}
+        {count > 0 ? (
+          <ul class="change-list-plain">
+            {list?.map((d) => (
+              <DifferenceLine
+                key={`${d.what} ${d.twin} ${d.property ?? d.relationship ?? ""}`}
+                d={d}
+                remove={!ran && canRevert(d) ? () => out(d) : undefined}
+              />
+            ))}
+            {plan.map((p, i) => (
+              <ChangeLine
+                key={`${p.at} ${p.twin} ${p.property} ${i}`}
+                {...p}
+                was={
+                  list?.some((d) => d.twin === p.twin && d.property === p.property)
+                    ? undefined
+                    : wasOf(twins, p.twin, p.property)
+                }
+                remove={ran ? undefined : () => setPlan(world.name, { next: plan.filter((_, k) => k !== i) })}
+              />
+            ))}
+          </ul>
+        ) : ran ? (
+          <p class="quiet">{w.ranUnchanged}</p>
+        ) : (
+          list && <Empty icon={Pencil} title={w.noChanges} hint={w.noChangesHint} />
+        )}
+        {!ran && (
+          <>
+            <Editor key={selected.value} world={world.name} twin={selected.value} add={add} links />
+            <p class="quiet small">{w.inPlace}</p>
+          </>
+        )}
+      </div>
+    </Card>
+  );
+}

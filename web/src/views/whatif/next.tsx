@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one can do with what was found about a twin: propose it, so that people decide and it is sent; or try others.
+import { useEffect, useState } from "preact/hooks";
+import { ArrowLeft, Scale } from "lucide-preact";
+import { byId, labelOf } from "~/api/catalogue";
+import { readRules, rules, tryRule } from "~/api/decisions";
+import { ruleFits } from "~/api/remedies";
+import { go, hrefOf } from "~/app/route";
+import { Button, Card, Icon } from "~/ui/basic";
+import { tellError } from "~/ui/toast";
+import { words } from "~/words/en";
+
+const w = words.repair;
+
+/** Tried by the rule anew, of the world as it is now: nothing leaves without a yes. */
+export function Propose({ twin, look = "" }: { twin: string; look?: "" | "primary" }) {
+  const [busy, setBusy] = useState("");
+  useEffect(() => void readRules().catch(() => {}), []);
+  const model = byId.value.get(twin)?.model ?? "";
+  const fit = rules.value.filter((r) => ruleFits(r, twin, model));
+  async function propose(rule: string) {
+    setBusy(rule);
+    try {
+      const d = await tryRule(rule, twin);
+      go({ world: "live", at: "", view: "decisions", params: { id: String(d.id) }, fresh: true });
+    } catch (e) {
+      tellError(e);
+    }
+    setBusy("");
+  }
+  return (
+    <>
+      {fit.map((r) => (
+        <Button
+          key={r.name}
+          look={look}
+          icon={Scale}
+          busy={busy === r.name}
+          title={w.proposeHint}
+          onClick={() => void propose(r.name!)}
+        >
+          {fit.length > 1 ? w.proposeBy(r.title ?? r.name!) : w.propose}
+        </Button>
+      ))}
+    </>
+  );
+}
+
+export function NextSteps({ twin }: { twin: string }) {
+  return (
+    <Card title={w.next}>
+      <div class="row" style={{ flexWrap: "wrap" }}>
+        <p class="grow quiet" style={{ minWidth: 240 }}>
+          {w.nextAbout(labelOf(twin))}
+        </p>
+        <a class="button" href={hrefOf({ view: "whatif", params: { about: twin, sel: twin }, fresh: true })}>
+          <Icon of={ArrowLeft} />
+          {w.others}
+        </a>
+        <Propose twin={twin} look="primary" />
+      </div>
+    </Card>
+  );
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Try ways side by side from the instant that is shown: many times over without writing anything, or once, each in a
+// copy that can be looked at afterwards.
+import { labelOf } from "~/api/catalogue";
+import type { Way } from "~/api/remedies";
+import { BASE, runWorld, startEnsemble } from "~/api/whatif";
+import { drop, fork, freeName, readWorlds } from "~/api/worlds";
+import { route, worldName } from "~/app/route";
+import { words } from "~/words/en";
+import { remember } from "./asked";
+import type { Length } from "./say";
+
+const w = words.repair;
+
+export interface Ask {
+  twin: string;
+  ways: readonly Way[];
+  length: Length;
+  times: number;
+  kpi?: string; // what decides
+  seed?: number | undefined; // of the chances: those that a rule would try with
+}
+
+/** "pump-1", "Clear the jam and run on" -> "pump-1-clear-the-jam-and" */
+function stemOf(twin: string, title: string): string {
+  const plain = (s: string) =>
+    s
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]+/g, "-")
+      .replaceAll(/^-+|-+$/g, "");
+  return `${plain(twin).slice(0, 32)}-${plain(title).split("-").slice(0, 5).join("-").slice(0, 28)}`.replace(/-+$/, "");
+}
+
+async function once(a: Ask): Promise<string[]> {
+  const names = a.ways.map((x) => ({ way: x, name: "" }));
+  const taken = new Set<string>();
+  for (const n of names) {
+    const stem = stemOf(a.twin, n.way.title);
+    n.name = freeName(stem, taken);
+    taken.add(n.name);
+  }
+  const base = names[0]!.name + BASE;
+  const made: string[] = [];
+  try {
+    await fork({ name: base, from: worldName.peek(), purpose: words.whatif.doNothing });
+    made.push(base);
+    for (const n of names) {
+      await fork({ name: n.name, from: base, purpose: n.way.title });
+      made.push(n.name);
+    }
+    const run = { for: a.length.iso, output: a.length.output };
+    await runWorld(base, run);
+    for (const n of names) await runWorld(n.name, { ...run, changes: n.way.changes });
+  } catch (e) {
+    for (const n of made.reverse()) await drop(n).catch(() => {});
+    throw e;
+  }
+  await readWorlds();
+  return [base, ...names.map((n) => n.name)];
+}
+
+/** The parameters of the address that shows what comes of it. */
+export async function tryWays(a: Ask): Promise<Record<string, string>> {
+  const more = {
+    about: a.twin,
+    costs: [0, ...a.ways.map((x) => x.cost)].join(","),
+    ...(a.kpi ? { kpi: a.kpi } : {}),
+  };
+  if (a.times < 2) return { compare: (await once(a)).join(","), ...more };
+  const title = w.titleOf(labelOf(a.twin));
+  const world = worldName.peek(); // also of the past: nothing is written to it
+  const id = await startEnsemble(route.peek().world, {
+    for: a.length.iso,
+    replications: a.times,
+    ...(a.seed === undefined ? {} : { seed: a.seed }),
+    title,
+    cases: [
+      { name: words.whatif.doNothing, world },
+      ...a.ways.map((x) => ({ name: x.title, world, changes: x.changes })),
+    ],
+  });
+  remember(id, title, more);
+  return { ensemble: String(id), ...more };
+}
