@@ -1,12 +1,10 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: Apache-2.0
 // tools/pictures.mjs   The README's pictures of the browser app, taken of the demo as it was built: docs/images/*.png.
-import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { chromium, demo, open, ROOT, skip } from "../tests/web_kit.mjs";
+import { chromium, demoWithPast, open, ROOT, skip } from "../tests/web_kit.mjs";
 
-const BUILD = process.env.SOSIA_BUILD ?? join(ROOT, "build");
 const OUT = join(ROOT, "docs", "images");
 
 async function take(browser, url, name, hash, ready, o = {}) {
@@ -17,15 +15,23 @@ async function take(browser, url, name, hash, ready, o = {}) {
   await page.context().close();
 }
 
+/** The repair of what needs somebody, compared with leaving it: what a visitor finds in five minutes. */
+async function repair(page) {
+  await page.getByRole("link", { name: "Try the repair" }).click();
+  await page.getByRole("button", { name: /^Try \d ways/ }).click();
+  await page.locator(".finding").first().waitFor();
+}
+
 if (!skip) {
   mkdirSync(OUT, { recursive: true });
-  const [server, browser] = await Promise.all([demo(), chromium()]);
+  const [server, browser] = await Promise.all([demoWithPast(), chromium()]);
   const url = server.url;
+  const panel = (p) => p.getByRole("complementary").waitFor();
   try {
-    execFileSync(join(BUILD, "sosia-site"), ["--jam", "line-1", "--url", url]);
-    await new Promise((done) => setTimeout(done, 45_000)); // a course for the sparklines, and the rule's proposal
     await take(browser, url, "overview", "#/live/overview", (p) => p.getByText("jam at infeed star").first().waitFor());
-    await take(browser, url, "plan", "#/live/map?sel=line-1-filler", (p) => p.getByRole("complementary").waitFor());
+    await take(browser, url, "plan", "#/live/map?sel=line-1-filler", panel);
+    await take(browser, url, "graph", "#/live/graph?colour=power", (p) => p.getByText("kW").last().waitFor());
+    await take(browser, url, "repair", "#/live/overview?sel=line-1-filler", repair);
     await take(browser, url, "decision", "#/live/decisions?id=1", (p) => p.locator(".finding").waitFor());
   } finally {
     await browser.close();
