@@ -272,10 +272,10 @@ static void test_a_jam_waits_for_somebody(void **state) {
     assert_int_equal(plant_jam(p, STR("line-1"), &b), 200);
     assert_int_equal(plant_jam(p, STR("line-4"), &b), 404);
     buf_free(&b);
-    run_for(p, 2.6 * 3600); // the crew of line 1 has its break
+    run_for(p, 156 * 60); // the crew of line 1 has its break
     assert_string_equal(l->units[FILLER].state, "faulted");
     assert_string_equal(l->units[CAPPER].state, "idle");
-    run_for(p, 2.4 * 3600);
+    run_for(p, 144 * 60);
     assert_string_equal(l->units[FILLER].fault, "jam at infeed star");
     assert_string_equal(l->units[FILLER].state, "faulted");
     assert_string_equal(l->units[CAPPER].state, "starved");
