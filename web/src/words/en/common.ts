@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Words that every view uses.
+export const common = {
+  product: "Sosia",
+  noValue: "no value yet",
+  emptyText: "empty",
+  yes: "yes",
+  no: "no",
+  now: "now",
+  ago: (t: string) => `${t} ago`,
+  inTime: (t: string) => `in ${t}`,
+  old: (t: string) => `${t} old`,
+  loading: "Reading…",
+  close: "Close",
+  cancel: "Cancel",
+  copy: "Copy",
+  copied: "Copied",
+  undo: "Undo",
+  retry: "Try again",
+  search: "Search twins, views, actions",
+  searchHint: "Search or type a command",
+  nothingFound: (q: string) => `Nothing is called “${q}”.`,
+  shortcuts: "Keyboard shortcuts",
+  space: "Space", // the key
+  theme: { title: "Appearance", system: "As the system", light: "Light", dark: "Dark" },
+  density: { title: "Density", comfortable: "Comfortable", compact: "Compact" },
+  rail: "Views",
+  more: "More",
+  skip: "To the content",
+};
