@@ -68,6 +68,26 @@ describe("the browser app: twins and charts", { skip: skip || false }, () => {
     await done(page);
   });
 
+  test("who set a value is asked again when a newer one came", async () => {
+    let asked = 0;
+    // What a past brought has no setter: just after a start that is what is told first.
+    const before = (page) =>
+      page.route(/\/history\?.*with=source/, async (r) => {
+        const answer = await r.fetch().catch(() => null);
+        if (!answer) return; // the page is closed
+        const body = await answer.json();
+        if (!asked++) for (const v of body.value) v.source = "";
+        await r.fulfill({ response: answer, json: body }).catch(() => {});
+      });
+    const page = await at(FILLER, { before });
+    await row(page, "Power").getByRole("button", { name: "Power", exact: true }).click();
+    const set = page.locator(".facts div").filter({ hasText: "Set by" });
+    await set.getByText("not recorded", { exact: true }).waitFor();
+    await set.getByText("local", { exact: true }).waitFor();
+    assert.ok(asked >= 2, `asked ${asked} times`);
+    await done(page);
+  });
+
   test("charts: brush, double click, wheel and keys; the plain wheel scrolls the page", async () => {
     const page = await at(FILLER + "&p=power,drive.temperature,bowlPressure&span=900");
     const b = await plot(page);

@@ -33,6 +33,7 @@ export const twin = {
     true: "True at",
     came: "Arrived",
     by: "Set by",
+    byNobody: "not recorded",
     path: "Path",
     type: "Type",
     unknown: "not in its model",
