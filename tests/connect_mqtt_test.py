@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """MQTT connections as whole processes: `sosia serve` beside a mosquitto of the test's own."""
+import datetime
 import json
 import os
 import signal
 import threading
+import time
 
 import broker
 import kit
@@ -414,6 +416,32 @@ class Trouble(MqttCase):
         b.publish("plant/p/count", "7")
         until(lambda: s.http("GET", "/digitaltwins/p")[0] == 200 and s.twin("p")["count"] == 7)
         self.assertEqual((self.status(s)["drops"], self.status(s)["connects"]), (1, 2))
+
+    def test_refused_links_are_errors(self):
+        """Nobody listens at that port: each try is an error that is told with its time; a link that is lost is none."""
+        b, s = self.broker(), self.sosia()
+        b.stop(signal.SIGKILL)
+        begun = time.time()
+        self.put(s, "plant", self.document(b))
+        until(lambda: self.status(s)["errors"] >= 2, what="two tries")
+        status = self.status(s)
+        self.assertEqual((status["state"], status["connects"], status["drops"]), ("connecting", 0, 0))
+        self.assertIn("efused", status["trouble"])
+        self.assertEqual(status["lastError"]["error"], status["trouble"])
+        at = datetime.datetime.fromisoformat(status["lastError"]["time"].replace("Z", "+00:00")).timestamp()
+        self.assertTrue(begun - 0.01 <= at <= time.time(), (begun, at))
+        self.assertGreaterEqual(s.get("/connections/plant/errors")["count"], 2)
+        self.assertRegex(s.http("GET", "/metrics")[2], r"(?m)^sosia_connect_errors(_total)? [2-9]")
+        b.start()
+        self.up(s)
+        status = self.status(s)
+        self.assertEqual((status["trouble"], status["connects"]), ("", 1))
+        self.assertIn("efused", status["lastError"]["error"])
+        killed = time.monotonic()
+        b.stop(signal.SIGKILL)
+        until(lambda: self.status(s)["drops"] == 1)
+        more = self.status(s)["errors"] - status["errors"]  # of tries since: after 0.75 s and more each
+        self.assertLessEqual(more, int((time.monotonic() - killed) / 0.75))
 
     def test_broker_is_silent(self):
         """A broker that says nothing any more is found by keep-alive."""

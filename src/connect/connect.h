@@ -68,7 +68,7 @@ typedef struct ConnStats {
     _Atomic int64_t messages, bytes;            // received
     _Atomic int64_t points, accepted, rejected; // made of them
     _Atomic int64_t late, duplicates;
-    _Atomic int64_t errors;              // messages that could not be read or mapped
+    _Atomic int64_t errors;              // messages that could not be read or mapped; tries of the link that failed
     _Atomic int64_t published, commands; // sent
     _Atomic int64_t connects, drops;     // of the link
     _Atomic int64_t waiting;             // points put and not durable yet
@@ -112,6 +112,8 @@ void connection_message(Connection *c, Str topic, Str payload);
 void connection_refused(Connection *c, Str topic, Str payload, Str why);
 // Tell where the link stands; why may be "".
 void connection_state(Connection *c, ConnState state, Str why);
+// The link is not there: lost, which counts in stats.drops, or a try of it failed, an error. Keeps why as a sample.
+void connection_down(Connection *c, bool again, Str why);
 // A counted reference by name, NULL when there is none.
 Connection *connection_find(SosiaConnect *k, Str name);
 void connection_unref(Connection *c);

@@ -113,7 +113,7 @@ static void run(Connection *c) {
     Err err = c->kind->start(c, &why);
     c->running = err == ERR_OK;
     if (err && !why.n) buf_printf(&why, "%s", err_text(err));
-    if (err) connection_state(c, CONN_FAILED, buf_str(&why));
+    if (err) connection_down(c, false, buf_str(&why));
     pthread_rwlock_unlock(&c->life);
     buf_free(&why);
 }
@@ -363,6 +363,16 @@ void connection_refused(Connection *c, Str topic, Str payload, Str why) {
     sample_refused(c, topic, payload, "%.*s", STR_ARG(why));
 }
 
+void connection_down(Connection *c, bool again, Str why) {
+    if (atomic_load(&c->state) == CONN_UP) {
+        atomic_fetch_add(&c->stats.drops, 1);
+        connection_refused(c, (Str){0}, (Str){0}, why);
+    } else {
+        connection_error(c, (Str){0}, (Str){0}, "%.*s", STR_ARG(why));
+    }
+    connection_state(c, again ? CONN_CONNECTING : CONN_FAILED, why);
+}
+
 void connection_message(Connection *c, Str topic, Str payload) {
     pthread_mutex_lock(&c->sample_lock);
     Sample *s = sample_locked(c->messages, &c->message_count, &c->message_next, time_now_ns());
@@ -397,6 +407,17 @@ void connection_samples(Connection *c, bool errors, Buf *out) {
     pthread_mutex_unlock(&c->sample_lock);
 }
 
+// The newest of what went wrong, null when nothing did. Caller holds sample_lock.
+static void put_last_error_locked(const Connection *c, Buf *out) {
+    const Sample *s = c->error_next ? &c->errors[(c->error_next - 1) % SAMPLES_MAX] : NULL;
+    buf_printf(out, ",\"lastError\":%s", s ? "{\"time\":\"" : "null");
+    if (!s) return;
+    time_print(s->time_ns, 3, out);
+    buf_byte(out, '"');
+    put_member(out, "error", s->why);
+    buf_byte(out, '}');
+}
+
 void connection_status(Connection *c, Buf *out) {
     static const char *const states[] = {"paused", "connecting", "up", "failed"};
     ConnStats *s = &c->stats;
@@ -411,6 +432,7 @@ void connection_status(Connection *c, Buf *out) {
     buf_printf(out, "\"state\":\"%s\"", states[atomic_load(&c->state)]);
     pthread_mutex_lock(&c->sample_lock);
     put_member(out, "trouble", buf_str(&c->trouble));
+    put_last_error_locked(c, out);
     pthread_mutex_unlock(&c->sample_lock);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         buf_printf(out, ",\"%s\":%lld", rows[i].name, (long long)rows[i].value);

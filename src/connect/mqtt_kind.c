@@ -284,8 +284,7 @@ static void on_up(void *ctx, bool known) {
 
 static void on_down(void *ctx, Str why, bool again) {
     Live *l = ctx;
-    if (atomic_load(&l->c->state) == CONN_UP) atomic_fetch_add(&l->c->stats.drops, 1);
-    connection_state(l->c, again ? CONN_CONNECTING : CONN_FAILED, why);
+    connection_down(l->c, again, why);
 }
 
 static void on_bad(void *ctx, Str why) {

@@ -306,8 +306,7 @@ static void on_down(void *ctx, Str why, bool again) {
     pthread_mutex_lock(&s->lock);
     sparkplug_host_down(s->host);
     pthread_mutex_unlock(&s->lock);
-    atomic_fetch_add(&s->connection->stats.drops, 1);
-    connection_state(s->connection, again ? CONN_CONNECTING : CONN_FAILED, why);
+    connection_down(s->connection, again, why);
 }
 
 // A look at the traffic, a few times a second, as people read it.
