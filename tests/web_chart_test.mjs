@@ -163,6 +163,27 @@ describe("charts: what they compute", { skip }, () => {
     assert.notEqual(light, picture(true));
   });
 
+  test("SVG: where nothing is at the left, it says so; words that do not fit are left out", () => {
+    const picture = (until) =>
+      c.svgOf({
+        title: "Power",
+        subtitle: "",
+        lines: [line({ time: [60, 90], value: [1, 2] })],
+        nothing: { until, text: "nothing before 08:10" },
+        from: 0,
+        to: 100,
+        width: 800,
+        height: 200,
+        dark: false,
+      });
+    const width = (svg) => Number(/<rect x="74" [^>]*width="([\d.]+)"/.exec(svg)[1]);
+    const wide = picture(50);
+    assert.match(wide, />nothing before 08:10</);
+    assert.ok(Math.abs(width(wide) - (800 - 40 - 54) / 2) < 1, `${width(wide)}`);
+    assert.doesNotMatch(picture(5), /nothing before/);
+    assert.ok(width(picture(200)) <= 800 - 94, "not beyond the plot");
+  });
+
   test("a limit stands from when it was set", () => {
     const course = c.limitCourse({ label: "x", value: 3, time: [5, 15], values: [2, 3] }, 0, 20);
     assert.deepEqual(

@@ -132,6 +132,28 @@ describe("the browser app: twins and charts", { skip: skip || false }, () => {
     await done(page);
   });
 
+  test("a past world, and more time than there is history: the empty part says so, the end is the instant", async () => {
+    const at7 = new Date(Date.now() - 20 * 60_000).toISOString().replace(/\.\d+Z/, "Z");
+    const q = "properties=power&from=-2d&limit=1&";
+    const first = await (await fetch(`${server.url}/digitaltwins/line-1-filler/history?${q}${api}`)).json();
+    const page = await at(`#/live@${at7}/twin?sel=line-1-filler&p=power&span=604800`);
+    await plot(page);
+    const t = new Date(first.value[0].time);
+    const clock = t.toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", hour12: false });
+    await page.locator(".chart-nothing").getByText(`nothing before`).waitFor();
+    assert.match(await page.locator(".chart-nothing").textContent(), new RegExp(`^nothing before (.* )?${clock}$`));
+    assert.match(await page.locator(".chart").first().getAttribute("aria-label"), /nothing before/);
+    await page.locator(".state-none").getByText(/^nothing before/).waitFor();
+    const then = await twin("line-1-filler", `/worlds/live@${at7}`);
+    const exact = await page.locator(".chart-value").first().getAttribute("title");
+    assert.ok(exact.startsWith(`Power: ${then.power} kW`), `${exact}: the value of that instant is ${then.power}`);
+    const left = await page.locator(".state-piece").last().evaluate((e) => e.textContent || e.title.split("\n")[0]);
+    assert.equal(left, then.state);
+    await page.evaluate(() => (location.hash = location.hash.replace("span=604800", "span=900")));
+    await page.locator(".chart-nothing").waitFor({ state: "hidden" });
+    await done(page);
+  });
+
   test("charts: a span by hand, other twins and other times, all in the address", async () => {
     const page = await at(FILLER + "&p=power");
     await plot(page);

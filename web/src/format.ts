@@ -197,6 +197,11 @@ export function time(t: string | number | Date, now = Date.now()): string {
   if (Number.isNaN(d.getTime())) return String(t);
   return d.toDateString() === new Date(now).toDateString() ? TIME.format(d) : `${day(d, now)} ${SHORT.format(d)}`;
 }
+/** "14:05" today, "Mon 3 Nov 14:05" otherwise. */
+export function minute(t: string | number | Date, now = Date.now()): string {
+  const d = dateOf(t);
+  return d.toDateString() === new Date(now).toDateString() ? SHORT.format(d) : `${day(d, now)} ${SHORT.format(d)}`;
+}
 /** "14:05" */
 export const clock = (t: string | number | Date) => SHORT.format(dateOf(t));
 /** "Mon 3 Nov", with the year when it is another. */

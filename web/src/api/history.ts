@@ -94,6 +94,13 @@ export interface Course {
   high?: (number | null)[];
   step: number; // seconds an interval; 0: single values
   patience: number; // seconds of silence that are a gap; 0: none is
+  begin?: Begin; // where it begins well inside of what was asked for
+}
+
+/** The first value of a stretch that is empty before it. */
+export interface Begin {
+  time: number; // seconds since 1970
+  first: boolean; // there never was one before; else the source was silent
 }
 
 export interface CourseAsk {
@@ -114,6 +121,7 @@ interface Intervals extends Column {
 }
 
 const FEW = 2; // values a pixel that are told one by one
+const EMPTY_PART = 0.05; // of a stretch: so much without a value at its beginning is told
 
 const pathOf = (twin: string) => `/digitaltwins/${encodeURIComponent(twin)}/history`;
 const lines = <T>(text: string): T[] =>
@@ -122,7 +130,17 @@ const lines = <T>(text: string): T[] =>
     .filter((l) => l)
     .map((l) => JSON.parse(l) as T);
 
+/** With where it begins, when that is not where it was asked for from. */
 export async function fetchCourse(a: CourseAsk): Promise<Course> {
+  const c = await readCourse(a);
+  const known = c.value.findIndex((v) => v !== null);
+  const empty = (c.time[known] ?? 0) * 1000 - a.from;
+  if (known < 0 || empty < (a.to - a.from) * EMPTY_PART) return c;
+  const [first, before] = await Promise.all([firstAfter(a), lastBefore(a.world, a.twin, a.property, a.from, a.signal)]);
+  return first ? { ...c, begin: { time: Date.parse(first.time) / 1000, first: before === undefined } } : c;
+}
+
+async function readCourse(a: CourseAsk): Promise<Course> {
   const step = Math.ceil((a.to - a.from) / a.points / 1000);
   if (step > 1 && !a.stands) {
     const text = await api.text(pathOf(a.twin), {
@@ -140,15 +158,17 @@ export async function fetchCourse(a: CourseAsk): Promise<Course> {
     });
     const all = lines<Intervals>(text);
     const count = all.flatMap((c) => c.count ?? []);
-    if (count.reduce((sum, n) => sum + n, 0) > a.points * FEW) return ofIntervals(a.property, all, count, step);
+    if (count.reduce((sum, n) => sum + n, 0) > a.points * FEW) return ofIntervals(a, all, count, step);
   }
   const [course, before] = await Promise.all([fetchHistory({ ...a, properties: [a.property] }), stoodBefore(a)]);
   return ofValues(a, course[0], before);
 }
 
-function ofIntervals(property: string, all: readonly Intervals[], count: number[], step: number): Course {
-  // A mean is of the whole interval: it stands in its middle.
-  const time = all.flatMap((c) => c.time.map((t) => t / 1e9 + step / 2));
+function ofIntervals(a: CourseAsk, all: readonly Intervals[], count: number[], step: number): Course {
+  const { property } = a;
+  // A mean is of the whole interval: it stands in its middle. Of the last one only a part has passed.
+  const middle = (t: number) => (t + Math.max(t, Math.min(t + step, a.to / 1000))) / 2;
+  const time = all.flatMap((c) => c.time.map((t) => middle(t / 1e9)));
   const pick = (of: "avg" | "min" | "max") => all.flatMap((c) => (c[of] ?? []) as (number | null)[]);
   const longest = patienceOfSteps(step, count, time);
   const g = withGaps(time, [pick("avg"), pick("min"), pick("max")], longest);
@@ -180,6 +200,12 @@ async function stoodBefore(a: CourseAsk): Promise<number | null> {
 interface Told {
   time: string;
   value: Series["value"][number];
+}
+
+async function firstAfter(a: CourseAsk): Promise<Told | undefined> {
+  const query = { properties: a.property, from: instant(a.from), to: instant(a.to), limit: 1 };
+  const r = await api.get<{ value: Told[] }>(pathOf(a.twin), { world: a.world, query, signal: a.signal });
+  return r.value[0];
 }
 
 export async function lastBefore(

@@ -13,12 +13,12 @@ import { csvOf } from "./chart/csv";
 import "./chart/chart.css";
 import { Legend, type Reading } from "./chart/legend";
 import { ExportMenu } from "./chart/menu";
-import { fanLine, panels, type Fan, type Limit, type Line, type Mark } from "./chart/model";
+import { fanLine, panels, type Fan, type Limit, type Line, type Mark, type Nothing } from "./chart/model";
 import { Panel } from "./chart/panel";
 import { svgOf } from "./chart/svg";
 import { zoneName } from "./chart/ticks";
 
-export type { Band, Fan, Limit, Line, Mark } from "./chart/model";
+export type { Band, Fan, Limit, Line, Mark, Nothing } from "./chart/model";
 
 const NOTHING: readonly never[] = [];
 const SETTLED_MS = 250; // after the last turn of the wheel the range is told on
@@ -32,6 +32,7 @@ interface Props {
   to?: number;
   marks?: readonly Mark[];
   limits?: readonly Limit[];
+  nothing?: Nothing; // at the left
   zoom?: (from: number, to: number) => void; // told when somebody looks closer; without it the chart keeps it itself
   reset?: () => void; // back from there
   label: string; // for those who do not see it, and for files
@@ -96,6 +97,7 @@ export function Chart(p: Props) {
       lines: shown,
       limits: p.limits,
       marks: p.marks,
+      nothing: p.nothing,
       from: range?.[0] ?? 0,
       to: range?.[1] ?? 1,
       width: PICTURE_WIDTH,
@@ -121,10 +123,11 @@ export function Chart(p: Props) {
           index={(l) => lines.indexOf(l)}
           limits={limitsOf(p.limits, some, parts[0]!)}
           marks={p.marks ?? NOTHING}
+          nothing={p.nothing}
           range={range}
           height={p.height ?? 220}
           wide={units(some) === 1 && parts.some((o) => units(o) === 2)}
-          label={p.label}
+          label={p.nothing ? `${p.label}, ${p.nothing.text}` : p.label}
           sync={p.sync ?? "page"}
           set={set}
           back={back}

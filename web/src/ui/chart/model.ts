@@ -39,6 +39,12 @@ export interface Mark {
   colour?: string;
 }
 
+/** The stretch at the left in which there is nothing, and what is said of it. */
+export interface Nothing {
+  until: number; // seconds since 1970
+  text: string;
+}
+
 /** A limit or a setpoint: one value over everything, or one that was changed (`time`, `values`: stands until next). */
 export interface Limit {
   label: string;

@@ -5,8 +5,8 @@ import "uplot/dist/uPlot.min.css";
 import { useEffect, useRef } from "preact/hooks";
 import { isDark } from "~/app/prefs";
 import * as format from "~/format";
-import { bandsOf, join, scaleOf, type Limit, type Line, type Mark } from "./model";
-import { axesOf, overlays, places, rowAt, scalesOf, seriesOf, type Look } from "./plot";
+import { bandsOf, join, scaleOf, type Limit, type Line, type Mark, type Nothing } from "./model";
+import { axesOf, emptyPart, overlays, places, rowAt, scalesOf, seriesOf, type Look } from "./plot";
 import type { Reading } from "./legend";
 import { keyOn, zoomPlugin, type SetRange } from "./zoom";
 
@@ -17,6 +17,7 @@ interface Props {
   index: (l: Line) => number; // among all lines of the chart: for its colour
   limits: readonly Limit[];
   marks: readonly Mark[];
+  nothing: Nothing | undefined;
   range: readonly [number, number] | null;
   height: number;
   wide: boolean; // another plot above or below has a second axis: this one keeps its place free
@@ -100,6 +101,7 @@ export function Panel(p: Props) {
         },
         plugins: [
           overlays(look),
+          emptyPart(() => now.current.nothing),
           zoomPlugin(
             (a, b) => now.current.set(a, b),
             () => now.current.back(),
@@ -139,7 +141,7 @@ export function Panel(p: Props) {
     const [min, max] = p.range ?? [u.data[0][0] ?? 0, u.data[0][u.data[0].length - 1] ?? 1];
     u.setScale("x", { min, max: max > min ? max : min + 1 });
   }, [p.lines, p.range?.[0], p.range?.[1]]);
-  useEffect(() => plot.current?.redraw(false), [p.limits, p.marks]);
+  useEffect(() => plot.current?.redraw(false), [p.limits, p.marks, p.nothing?.until, p.nothing?.text]);
   const key = (e: KeyboardEvent) => {
     const u = plot.current;
     if (!u || !keyOn(u, e, p.set, p.back)) return;

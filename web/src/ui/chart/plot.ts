@@ -2,7 +2,8 @@
 // Lines as uPlot wants them: series and bands, axes, what is painted over them.
 import uPlot from "uplot";
 import * as format from "~/format";
-import { axisRange, bandsOf, extent, limitCourse, readingAt, scaleOf, type Limit, type Line, type Mark } from "./model";
+import { axisRange, bandsOf, extent, limitCourse, readingAt, scaleOf } from "./model";
+import type { Limit, Line, Mark, Nothing } from "./model";
 import { bandOpacity, colourOf, hex } from "./palette";
 import { timeLabels, timeTicks } from "./ticks";
 
@@ -107,6 +108,11 @@ export function seriesOf(
   return { series, bands };
 }
 
+const AXES = 64; // pixels beside the plot, until it is known
+
+/** Before the first layout nothing has a width but the whole. */
+const widthOf = (u: uPlot): number => u.bbox.width / devicePixelRatio || u.width - AXES;
+
 export function axesOf(lines: readonly Line[], dark: boolean): uPlot.Axis[] {
   const text = hex("n7", dark);
   const grid = hex("n3", dark);
@@ -115,7 +121,7 @@ export function axesOf(lines: readonly Line[], dark: boolean): uPlot.Axis[] {
   return [
     {
       ...base,
-      splits: (u, _, min, max) => timeTicks(min, max, Math.max(2, Math.floor(u.over.clientWidth / 80))),
+      splits: (u, _, min, max) => timeTicks(min, max, Math.max(2, Math.floor(widthOf(u) / 80))),
       values: (_, ticks) => timeLabels(ticks),
       gap: 6,
       size: 44,
@@ -180,6 +186,27 @@ export function overlays(look: () => Look): uPlot.Plugin {
       },
     },
   };
+}
+
+const NARROW = 110; // pixels: below it words stand upright
+const LINE = 24; // pixels: room for upright words
+
+/** Where nothing is at the left, it is said in words: no empty space that might be a mistake. */
+export function emptyPart(of: () => Nothing | undefined): uPlot.Plugin {
+  const box = document.createElement("div");
+  const text = document.createElement("span");
+  box.className = "chart-nothing tiny";
+  box.append(text);
+  const place = (u: uPlot) => {
+    const n = of();
+    const width = n ? Math.min(u.over.clientWidth, u.valToPos(n.until, "x")) : 0;
+    box.hidden = !(width > 0);
+    if (!n || box.hidden) return;
+    box.style.width = `${width}px`;
+    box.classList.toggle("narrow", width < NARROW);
+    text.textContent = width < LINE ? "" : n.text;
+  };
+  return { hooks: { init: (u) => void u.over.prepend(box), draw: place } };
 }
 
 function drawLimits(u: uPlot, limits: readonly Limit[], dark: boolean): void {

@@ -2,7 +2,8 @@
 // A chart as an SVG picture that stands by itself: title, units, legend, zone of the times, in light or dark. Strings
 // alone, so that it is the same wherever it is made.
 import * as format from "~/format";
-import { axisRange, bandsOf, extent, limitCourse, panels, scaleOf, type Limit, type Line, type Mark } from "./model";
+import { axisRange, bandsOf, extent, limitCourse, panels, scaleOf } from "./model";
+import type { Limit, Line, Mark, Nothing } from "./model";
 import { bandOpacity, colourOf, hex } from "./palette";
 import { timeLabels, timeTicks, valueLabels, valueTicks } from "./ticks";
 
@@ -12,6 +13,7 @@ export interface Picture {
   lines: readonly Line[];
   limits?: readonly Limit[];
   marks?: readonly Mark[];
+  nothing?: Nothing;
   from: number;
   to: number;
   width: number;
@@ -148,6 +150,17 @@ function axes(g: Drawing, f: Frame, p: Picture, units: string[], ranges: Map<str
   });
 }
 
+/** At the left, where there is nothing; its words only where they fit. */
+function nothingOf(g: Drawing, f: Frame, p: Picture): void {
+  const width = p.nothing ? Math.min(f.width, f.x(p.nothing.until) - f.left) : 0;
+  if (!p.nothing || width <= 0) return;
+  g.parts.push(
+    `<rect x="${n(f.left)}" y="${n(f.top)}" width="${n(width)}" height="${n(f.height)}" fill="${g.ink("n2")}"/>`,
+  );
+  if (widthOf(p.nothing.text, 11) > width - 8) return;
+  g.text(f.left + width / 2, f.top + f.height / 2, p.nothing.text, { size: 11, anchor: "middle" });
+}
+
 function marksOf(g: Drawing, f: Frame, p: Picture): void {
   let free = -Infinity;
   const all = [...(p.marks ?? [])].sort((a, b) => a.time - b.time);
@@ -203,6 +216,7 @@ function panel(
       ];
     }),
   );
+  nothingOf(g, f, p);
   axes(g, f, p, units, ranges);
   const clip = `clip${Math.round(top)}`;
   g.parts.push(

@@ -9,7 +9,7 @@ import { valueAt } from "~/api/twin";
 import type { Twin } from "~/api/types";
 import { kind, route, worldName } from "~/app/route";
 import { Button, Card, Empty, Skeleton, Wrong } from "~/ui/basic";
-import { Chart, type Limit, type Line } from "~/ui/chart";
+import { Chart, type Limit, type Line, type Nothing } from "~/ui/chart";
 import { panels } from "~/ui/chart/model";
 import { words } from "~/words/en";
 import * as format from "~/format";
@@ -37,9 +37,9 @@ function firstOf(twin: Twin): string[] {
   return (sent.find((s) => s.property?.unit && !/hours|count|total/i.test(s.path)) ?? sent[0])?.path.split(",") ?? [];
 }
 
-/** Until now: the last value a device sent is at the end of the line before the history is read again. */
+/** Up to the instant: what a device told last is at the end of the line, be the rest means, or read a while ago. */
 function upToNow(lines: Line[], wanted: readonly Wanted[], twin: Twin, { span, of }: Courses): Line[] {
-  if (!span.moves || kind.value !== "live") return lines;
+  if (!span.moves || kind.value === "scenario") return lines;
   const at = new Map(shownOf(twin).map((s) => [s.path, s]));
   return lines.map((l, i) => {
     const w = wanted[i]!;
@@ -118,6 +118,22 @@ function limitsFor(twin: Twin, shown: readonly string[], limits: readonly Wanted
   });
 }
 
+/** What is said of the left part in which no line has a value. */
+function nothingIn(wanted: readonly Wanted[], got: Courses): Nothing | undefined {
+  const all = wanted.flatMap((w) => {
+    const c = got.of.get(w.key);
+    return c?.value.some((v) => v !== null) ? [{ shift: w.shift, begin: c.begin }] : [];
+  });
+  if (!all.length || all.some((c) => !c.begin)) return undefined;
+  const at = (c: (typeof all)[number]) => c.begin!.time + c.shift / 1000;
+  const until = Math.min(...all.map(at));
+  const time = format.minute(all.find((c) => at(c) === until)!.begin!.time * 1000);
+  return {
+    until,
+    text: all.every((c) => c.begin!.first) ? words.twin.nothingBefore(time) : words.twin.silentUntil(time),
+  };
+}
+
 export function Charts({ twin }: { twin: Twin }) {
   const params = route.value.params;
   const world = worldName.value;
@@ -158,6 +174,7 @@ export function Charts({ twin }: { twin: Twin }) {
     const plain = wanted.map((w) => lineOf(w, got.of.get(w.key)!, got.span.to / 1000));
     return upToNow(plain, wanted, twin, got);
   }, [got, key, twin]);
+  const nothing = useMemo(() => (got ? nothingIn(wanted, got) : undefined), [got, key]);
   const limits = useMemo(() => (got ? limitsFor(twin, chosen, bounds, got) : []), [got, key]);
   const from = got ? got.span.from / 1000 : 0;
   const to = got ? Math.max(got.span.to / 1000, kind.value === "live" && got.span.moves ? now / 1000 : 0) : 1;
@@ -202,6 +219,7 @@ export function Charts({ twin }: { twin: Twin }) {
               lines={lines}
               limits={limits}
               marks={marks}
+              nothing={nothing}
               from={from}
               to={to}
               height={heightOf(panels(lines).length)}

@@ -52,7 +52,6 @@ function Custom({ span, close }: { span: Span; close: () => void }) {
 
 export function RangePicker({ span }: { span: Span }) {
   const chosen = !span.moves;
-  const short = (t: number) => format.time(t).replace(/:\d\d$/, "");
   return (
     <div class="range" role="group" aria-label={words.twin.range}>
       {SPANS.map(([title, s]) => (
@@ -80,7 +79,7 @@ export function RangePicker({ span }: { span: Span }) {
             onClick={open}
           >
             <CalendarRange class="icon-svg" aria-hidden="true" />
-            {chosen && <span class="num">{`${short(span.from)} – ${short(span.to)}`}</span>}
+            {chosen && <span class="num">{`${format.minute(span.from)} – ${format.minute(span.to)}`}</span>}
           </button>
         )}
       >

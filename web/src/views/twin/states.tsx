@@ -38,6 +38,8 @@ export function sharesOf(list: readonly Piece[]): { state: string; part: number 
   return [...out].map(([state, s]) => ({ state, part: s / all })).sort((a, b) => b.part - a.part);
 }
 
+const ROOM = 30; // percent of the strip: so much holds the words
+
 const percent = (part: number) => `${format.number(part * 100, part > 0.995 && part < 1 ? 4 : 3)}\u2009%`;
 
 export function StateStrip({
@@ -55,6 +57,7 @@ export function StateStrip({
   if (!list.length) return null;
   const shares = sharesOf(list).slice(0, 4);
   const said = shares.map((s) => `${s.state} ${percent(s.part)}`).join(", ");
+  const unknown = (100 * (list[0]!.from * 1000 - span.from)) / (span.to - span.from);
   const x = (t: number) => ((t * 1000 - span.from) / (span.to - span.from)) * 100;
   return (
     <figure class="states" aria-label={words.twin.statesOf(name, said)}>
@@ -62,6 +65,11 @@ export function StateStrip({
         <span class="quiet">{name}</span> {said}
       </figcaption>
       <div class="states-strip" style={{ marginRight: wide ? 64 : 12 }} aria-hidden="true">
+        {unknown > ROOM && (
+          <span class="state-none" style={{ width: `${unknown}%` }}>
+            {words.twin.nothingBefore(format.minute(list[0]!.from * 1000))}
+          </span>
+        )}
         {list.map((p) => (
           <span
             key={p.from}

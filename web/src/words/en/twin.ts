@@ -130,6 +130,8 @@ export const twin = {
     `${name} is ${by} ${above ? "above" : "below"} its usual for this hour (of ${days} days)`,
   standsOut: (name: string, by: string, above: boolean, span: string) =>
     `${name} is ${by} ${above ? "above" : "below"} its median of the last ${span}`,
+  nothingBefore: (time: string) => `nothing before ${time}`,
+  silentUntil: (time: string) => `silent until ${time}`,
   emptySpan: "No value came in this time",
   emptySpanHint: "Choose another time, or a longer one.",
   showWidest: "Show the last 7 days",
