@@ -2,7 +2,7 @@
 // LABELS: process
 // What a chart computes, without a browser: gaps, alignment, axes, limits, findings, CSV and SVG.
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -12,6 +12,15 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const WEB = join(dirname(dirname(fileURLToPath(import.meta.url))), "web");
 const there = existsSync(join(WEB, "node_modules", "vite"));
 const skip = there ? false : "web/node_modules not found";
+
+/** The tokens of the style sheet, as a page would tell them. */
+function tokensOf(css) {
+  const tokens = [":root,", ':root[data-theme="dark"],'].map((start) => {
+    const block = css.slice(css.indexOf(start), css.indexOf("}", css.indexOf(start)));
+    return Object.fromEntries([...block.matchAll(/--([\w-]+):\s*([^;]+);/g)].map((m) => [m[1], m[2]]));
+  });
+  return (name, dark) => (tokens[Number(dark)][name] ?? tokens[0][name] ?? "").replace("var(--tint)", tokens[0].tint);
+}
 
 describe("charts: what they compute", { skip }, () => {
   let folder;
@@ -26,6 +35,7 @@ describe("charts: what they compute", { skip }, () => {
     for (const n of ["finding", "limits"]) entry.push(`export * from ${file(`views/twin/${n}.ts`)};`);
     entry.push(`export { piecesOf, sharesOf } from ${file("views/twin/states.tsx")};`);
     entry.push(`export { sorted, nextSort } from ${file("views/twin/rows.ts")};`);
+    entry.push(`export { hexOf, readTokensFrom, token } from ${file("ui/tokens.ts")};`);
     writeFileSync(join(folder, "in.ts"), entry.join("\n"));
     await need("esbuild").build({
       entryPoints: [join(folder, "in.ts")],
@@ -40,10 +50,20 @@ describe("charts: what they compute", { skip }, () => {
       logLevel: "error",
     });
     c = await import(pathToFileURL(join(folder, "out.mjs")));
+    c.readTokensFrom(tokensOf(readFileSync(join(WEB, "src", "styles", "tokens.css"), "utf8")));
   });
   after(() => folder && rmSync(folder, { recursive: true, force: true }));
 
   const line = (more) => ({ label: "Power", unit: "kilowatt", time: [0, 10, 20], value: [1, 2, 3], ...more });
+
+  test("a token is the same colour for a canvas as for the style sheet", () => {
+    assert.equal(c.hexOf("oklch(100% 0 0)"), "#ffffff");
+    assert.equal(c.hexOf("oklch(62.8% 0.2577 29.23)"), "#ff0000");
+    assert.equal(c.hexOf("oklch(0% 0 0 / 0.5)"), "#00000080");
+    assert.equal(c.token("c0", false), "#0072b2"); // Okabe and Ito's blue
+    assert.equal(c.token("n1", true), "#111a1d");
+    assert.equal(c.token("nothing", true), "");
+  });
 
   test("a silence is a gap when the source usually speaks more often", () => {
     const steady = Array.from({ length: 60 }, (_, i) => i);

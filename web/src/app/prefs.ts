@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What somebody set for this browser: theme, density, open panels. Never a token.
 import { effect, signal, type Signal } from "@preact/signals";
+import { token } from "~/ui/tokens";
 
 export function pref<T>(name: string, initial: T): Signal<T> {
   const key = "sosia." + name;
@@ -39,4 +40,10 @@ effect(() => {
   const root = document.documentElement;
   root.dataset.theme = isDark() ? "dark" : "light";
   root.dataset.density = density.value;
+});
+
+/** The browser's own edges: in the colour of the page, also where it is not the system's theme. */
+effect(() => {
+  const colour = token("n0", isDark());
+  for (const m of document.querySelectorAll<HTMLMetaElement>("meta[name=theme-color]")) m.content = colour;
 });

@@ -1,36 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Colours of twins: by model, or by a property's values. The same quantity has the same colour in every view.
 import type { Value } from "~/api/types";
+import { mix, perTheme, token } from "./tokens";
 
-/** Okabe and Ito's, as numbers, in the order of the tokens. */
-const LIGHT = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a7f00", "#5c6670"];
-const DARK = ["#4aa8e0", "#f28a3c", "#2cc49a", "#e3a0c4", "#f2bd45", "#8fd0f5", "#d8cc4a", "#a3adb5"];
-const VIRIDIS = [
-  "#440154",
-  "#482878",
-  "#3e4989",
-  "#31688e",
-  "#26828e",
-  "#1f9e89",
-  "#35b779",
-  "#6ece58",
-  "#b5de2b",
-  "#fde725",
-];
-const UNKNOWN = { light: "#b9c0c5", dark: "#4a5257" };
+/** Okabe and Ito's, in the order in which series take them. */
+const series = perTheme((dark) => Array.from({ length: 8 }, (_, i) => token(`c${i}`, dark)));
+export const categorical = (i: number, dark: boolean): string => series(dark)[i % 8]!;
 
-export const categorical = (i: number, dark: boolean): string => (dark ? DARK : LIGHT)[i % 8]!;
+const viridis = perTheme((dark) => Array.from({ length: 10 }, (_, i) => token(`v${i}`, dark)));
 
-function mix(a: string, b: string, t: number): string {
-  const part = (s: string, k: number) => parseInt(s.slice(1 + 2 * k, 3 + 2 * k), 16);
-  const hex = (n: number) => Math.round(n).toString(16).padStart(2, "0");
-  return "#" + [0, 1, 2].map((k) => hex(part(a, k) + (part(b, k) - part(a, k)) * t)).join("");
-}
-
+/** Least to most, as parts of 0 to 1; the same in both themes. */
 export function sequential(part: number): string {
-  const at = Math.min(1, Math.max(0, part)) * (VIRIDIS.length - 1);
-  const i = Math.min(VIRIDIS.length - 2, Math.floor(at));
-  return mix(VIRIDIS[i]!, VIRIDIS[i + 1]!, at - i);
+  const at = Math.min(1, Math.max(0, part)) * 9;
+  const i = Math.min(8, Math.floor(at));
+  return mix(viridis(false)[i]!, viridis(false)[i + 1]!, at - i);
 }
 
 export interface Scale {
@@ -43,7 +26,7 @@ export interface Scale {
 
 /** A scale for values as they are: numbers between their 2nd and 98th percentile, others as categories by how often. */
 export function scaleOf(values: readonly (Value | undefined)[], dark: boolean): Scale {
-  const unknown = dark ? UNKNOWN.dark : UNKNOWN.light;
+  const unknown = token("n5", dark);
   const numbers = values.filter((v): v is number => typeof v === "number" && Number.isFinite(v)).sort((a, b) => a - b);
   if (numbers.length) {
     const low = numbers[Math.floor(numbers.length * 0.02)]!;
@@ -63,19 +46,18 @@ export function scaleOf(values: readonly (Value | undefined)[], dark: boolean): 
 }
 
 /** Less is blue, more is orange, nothing is the paper's own grey: parts of -1 to 1. */
-const LESS = { light: "#1769aa", dark: "#5db4ee" };
-const MORE = { light: "#c2540a", dark: "#f59a4a" };
-const ZERO = { light: "#d5dade", dark: "#3d464b" };
-
 export function diverging(part: number, dark: boolean): string {
-  const look = dark ? "dark" : "light";
+  const zero = token("none", dark);
   const t = Math.min(1, Math.abs(part));
   // What differs at all is told from what does not.
-  return part === 0 ? ZERO[look] : mix(ZERO[look], (part < 0 ? LESS : MORE)[look], 0.3 + 0.7 * t);
+  return part === 0 ? zero : mix(zero, token(part < 0 ? "less" : "more", dark), 0.3 + 0.7 * t);
 }
 
 /** Whether things differ at all. */
-export const DIFFERS = {
-  light: { changed: "#c2317f", onlyA: "#0072b2", onlyB: "#c2540a", same: "#c3cacf", unknown: "#e3e7ea" },
-  dark: { changed: "#ff6fb5", onlyA: "#4aa8e0", onlyB: "#f28a3c", same: "#4a5459", unknown: "#2b3236" },
-};
+export const differenceLook = perTheme((dark) => ({
+  changed: token("differs", dark),
+  onlyA: token("c0", dark),
+  onlyB: token("more", dark),
+  same: token("n5", dark),
+  unknown: token("n3", dark),
+}));

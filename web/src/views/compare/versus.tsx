@@ -6,7 +6,7 @@ import { expressionOf, useBoth, useDiffering, type Differing, type Kind } from "
 import { models } from "~/api/models";
 import { isDark } from "~/app/prefs";
 import { route, worldName } from "~/app/route";
-import { diverging, DIFFERS } from "~/ui/colour";
+import { differenceLook, diverging } from "~/ui/colour";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { nameOf, refOf } from "./names";
@@ -57,7 +57,7 @@ export function useVersus(by: string): Versus | null {
   const version = both.version.value;
   return useMemo(() => {
     if (!vs) return null;
-    const look = DIFFERS[dark ? "dark" : "light"];
+    const look = differenceLook(dark);
     const most = property ? both.most() : 0;
     const byKind = (id: string) => {
       const k = differing.twins.get(id);
@@ -106,7 +106,7 @@ function Key({ colour, name }: { colour: string; name: string }) {
 /** What the colours say; in place of a view's own legend. */
 export function VersusLegend({ v, class: more }: { v: Versus; class: string }) {
   const dark = isDark();
-  const look = DIFFERS[dark ? "dark" : "light"];
+  const look = differenceLook(dark);
   const [a, b] = [nameOf(refOf(v.a)), nameOf(refOf(v.b))];
   if (v.property && v.numeric) {
     const name = propertyOf(v.property)?.name ?? v.property;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Beside the drawn graph while two worlds are compared: a glow behind each twin that differs, and a ring where the
 // pointer is in the other pane.
+import { isDark } from "~/app/prefs";
+import { token } from "~/ui/tokens";
 import type { Versus } from "~/views/compare/versus";
 import type { Stage } from "./stage";
 
-const RING = "#888888";
 const GLOWS_MOST = 4000; // in sight: more of them would be one glow
 const TRIED_MOST = 20_000; // of all that differ: beyond, colours alone tell
 const SPRITE = 64;
@@ -71,7 +72,7 @@ export class Glow {
     if (!at) return;
     this.ctx.beginPath();
     this.ctx.arc(at.x, at.y, at.r + 6, 0, 2 * Math.PI);
-    this.ctx.strokeStyle = RING;
+    this.ctx.strokeStyle = token("n6", isDark());
     this.ctx.lineWidth = 2;
     this.ctx.stroke();
   }

@@ -8,6 +8,7 @@ import { go, route, select, selected } from "~/app/route";
 import { isDark } from "~/app/prefs";
 import { Empty, IconButton, Skeleton, Wrong } from "~/ui/basic";
 import { categorical } from "~/ui/colour";
+import { perTheme, token } from "~/ui/tokens";
 import { useVersus, VersusLegend } from "~/views/compare/versus";
 import { attentionOf } from "~/views/overview/attention";
 import { words } from "~/words/en";
@@ -31,10 +32,10 @@ import { useNamedView, ViewsMenu } from "./viewsmenu";
 import { useWhere, Where } from "./where";
 import "./graph.css";
 
-const lookOf = (dark: boolean): Look =>
-  dark
-    ? { text: "#e4e9ec", edge: "#2b3438", faint: "#283034", ring: "#4fd1c5", dark }
-    : { text: "#1d262b", edge: "#d3dade", faint: "#dde3e6", ring: "#0c7c74", dark };
+const lookOf = perTheme((dark): Look => {
+  const of = (name: string) => token(name, dark);
+  return { text: of("n9"), edge: of("n4"), faint: of("n3"), ring: of("teal"), dark };
+});
 
 /** The drawn graph: made once, loaded anew when twins or links come or go. */
 function useStage(box: { current: HTMLDivElement | null }, by: "part" | "model") {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Colours of the drawn graph: the tokens' twins as numbers, since a canvas knows no custom properties.
+// Colours of the drawn graph: the tokens as numbers, since a canvas knows no custom properties.
+import { faint, mix, perTheme, token } from "~/ui/tokens";
+
 export interface Ink {
   ground: string; // of the stage
   floors: [string, string, string, string]; // of groups, the deeper the later
@@ -17,39 +19,23 @@ export interface Ink {
   waiting: string;
 }
 
-const LIGHT: Ink = {
-  ground: "#f6f9fa",
-  floors: ["#fdfefe", "#f1f5f7", "#e9eff2", "#e2e9ed"],
-  rim: "#ccd5da",
-  card: "#ffffff",
-  cardRim: "#aab6bd",
-  strong: "#172026",
-  quiet: "#4e5c64",
-  inner: "#8fa0aa",
-  outer: "#8fa3ae4d",
-  dim: "#b6c3ca38",
-  ring: "#0c7c74",
-  bad: "#c4302b",
-  badText: "#ffffff",
-  waiting: "#8a6100",
-};
-
-const DARK: Ink = {
-  ground: "#0b1114",
-  floors: ["#11191d", "#172126", "#1e2a30", "#253239"],
-  rim: "#2e3b42",
-  card: "#1a2429",
-  cardRim: "#53626a",
-  strong: "#e9eef1",
-  quiet: "#a3b0b7",
-  inner: "#566871",
-  outer: "#7d95a238",
-  dim: "#3c4a5230",
-  ring: "#4fd1c5",
-  bad: "#ff7b72",
-  badText: "#1a0f0e",
-  waiting: "#f2c94c",
-};
-
-export const inkOf = (dark: boolean): Ink => (dark ? DARK : LIGHT);
+export const inkOf = perTheme((dark): Ink => {
+  const of = (name: string) => token(name, dark);
+  return {
+    ground: of("n0"),
+    floors: [of("n1"), of("n2"), mix(of("n2"), of("n3"), 0.5), of("n3")],
+    rim: of("n4"),
+    card: of(dark ? "n2" : "n1"), // what lies higher is lighter
+    cardRim: of("n6"),
+    strong: of("n10"),
+    quiet: of("n8"),
+    inner: of("n6"),
+    outer: faint(of("n6"), dark ? 0.22 : 0.3),
+    dim: faint(of("n5"), 0.2),
+    ring: of("teal"),
+    bad: of("bad"),
+    badText: of("on-accent"),
+    waiting: of("attention"),
+  };
+});
 export const FONT = "Inter Variable, system-ui, sans-serif";

@@ -4,6 +4,7 @@
 // simplestyle's "stroke", "stroke-width", "fill".
 import type * as GeoJSON from "geojson";
 import type { ExpressionSpecification, LayerSpecification } from "maplibre-gl";
+import { perTheme, token } from "~/ui/tokens";
 import type { StyleSpecification } from "./maplibre";
 
 export interface Look {
@@ -18,59 +19,22 @@ export interface Look {
   cluster: string;
 }
 
-const KINDS: Record<"light" | "dark", Record<string, string>> = {
-  light: {
-    water: "#c3dcea",
-    river: "#a9cde0",
-    wood: "#dbe8d8",
-    field: "#edf0e4",
-    town: "#e0dfe3",
-    site: "#cfe6e2",
-    motorway: "#e0b981",
-    road: "#ffffff",
-    track: "#e6e2da",
-    rail: "#b5b9be",
-    border: "#c2b6cc",
-  },
-  dark: {
-    water: "#17384a",
-    river: "#1f4a61",
-    wood: "#1a2b22",
-    field: "#1b2322",
-    town: "#2b2e36",
-    site: "#16393a",
-    motorway: "#7d6540",
-    road: "#3a434a",
-    track: "#2c3338",
-    rail: "#444a52",
-    border: "#54475f",
-  },
-};
+const KINDS = "water river wood field town site motorway road track rail border".split(" ");
 
-export const lookOf = (dark: boolean): Look =>
-  dark
-    ? {
-        dark,
-        ground: "#14191c",
-        grid: "#232b30",
-        text: "#e4e9ec",
-        quiet: "#98a4ab",
-        halo: "#14191c",
-        ring: "#4fd1c5",
-        bad: "#ff7062",
-        cluster: "#33515c",
-      }
-    : {
-        dark,
-        ground: "#f2f4f1",
-        grid: "#e2e6e4",
-        text: "#1d262b",
-        quiet: "#59656c",
-        halo: "#ffffff",
-        ring: "#0c7c74",
-        bad: "#c62f2a",
-        cluster: "#cfe0e6",
-      };
+export const lookOf = perTheme((dark): Look => {
+  const of = (name: string) => token(name, dark);
+  return {
+    dark,
+    ground: of("map-ground"),
+    grid: of("map-grid"),
+    text: of("n9"),
+    quiet: of("n7"),
+    halo: of(dark ? "map-ground" : "n1"),
+    ring: of("teal"),
+    bad: of("bad"),
+    cluster: of("map-cluster"),
+  };
+});
 
 const EMPTY = { type: "FeatureCollection" as const, features: [] };
 
@@ -78,7 +42,7 @@ const byKind = (look: Look, other: string): ExpressionSpecification =>
   [
     "match",
     ["get", "kind"],
-    ...Object.entries(KINDS[look.dark ? "dark" : "light"]).flat(),
+    ...KINDS.flatMap((kind) => [kind, token(`map-${kind}`, look.dark)]),
     other,
   ] as unknown as ExpressionSpecification;
 
@@ -114,7 +78,7 @@ function layersOf(source: string, look: Look): LayerSpecification[] {
       source,
       filter: ["all", line, cased],
       layout: { "line-cap": "round", "line-join": "round" },
-      paint: { "line-color": look.dark ? "#0e1214" : "#c9ced1", "line-gap-width": WIDTH, "line-width": 1 },
+      paint: { "line-color": token("map-case", look.dark), "line-gap-width": WIDTH, "line-width": 1 },
     },
     {
       id: `${source}-line`,

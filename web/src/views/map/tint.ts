@@ -7,6 +7,7 @@ import { useStale } from "~/api/stale";
 import type { Values } from "~/api/values";
 import { isDark } from "~/app/prefs";
 import { categorical, scaleOf } from "~/ui/colour";
+import { perTheme, token } from "~/ui/tokens";
 import { useVersus, type Versus } from "~/views/compare/versus";
 import { attentionOf } from "~/views/overview/attention";
 import { words } from "~/words/en";
@@ -15,11 +16,18 @@ export const STATE = "state";
 
 export type Tone = "bad" | "attention" | "ok" | "rest" | "stale" | "none";
 
-/** Twins of the tokens, for canvases. */
-const TONES: Record<"light" | "dark", Record<Tone, string>> = {
-  light: { bad: "#c62f2a", attention: "#b97800", ok: "#178a4f", rest: "#66727a", stale: "#7b868d", none: "#5c6670" },
-  dark: { bad: "#ff7062", attention: "#f2bd45", ok: "#3ecf8e", rest: "#9aa6ad", stale: "#8a969d", none: "#a3adb5" },
-};
+/** As the tokens say it everywhere else. */
+const tones = perTheme((dark): Record<Tone, string> => {
+  const of = (name: string) => token(name, dark);
+  return {
+    bad: of("bad"),
+    attention: of("attention"),
+    ok: of("ok"),
+    rest: of("n7"),
+    stale: of("stale"),
+    none: of("c7"),
+  };
+});
 
 const OK = /^(running|driving|loading|unloading|on|open|active|normal|charging|occupied|busy|ok)$/i;
 const WAITS = /^(waiting|starved|blocked|degraded|warning|changeover|cleaning|paused|starting|unknown)$/i;
@@ -48,7 +56,7 @@ export interface Tint {
 
 /** What holds whatever the colours say: whom somebody should look after, who is silent. */
 const common = (values: Values, silent: Silent) => ({
-  sign: (id: string) => TONES[isDark() ? "dark" : "light"][toneOf(id, values, silent)],
+  sign: (id: string) => tones(isDark())[toneOf(id, values, silent)],
   bad: (id: string) => attentionOf.value.has(id),
   tone: (id: string) => toneOf(id, values, silent),
 });
@@ -78,7 +86,7 @@ const nameOf = (path: string): string => {
 };
 
 function byStatus(ids: readonly string[], values: Values, silent: Silent, dark: boolean): Tint {
-  const tones = TONES[dark ? "dark" : "light"];
+  const tone = tones(dark);
   const counts = new Map<Tone, number>();
   for (const id of ids) {
     const t = toneOf(id, values, silent);
@@ -87,13 +95,13 @@ function byStatus(ids: readonly string[], values: Values, silent: Silent, dark: 
   const order: Tone[] = ["bad", "attention", "stale", "ok", "rest", "none"];
   return {
     ...common(values, silent),
-    of: (id) => tones[toneOf(id, values, silent)],
+    of: (id) => tone[toneOf(id, values, silent)],
     quiet: (id) => toneOf(id, values, silent) === "none",
     entries: order
       .filter((t) => counts.has(t))
       .map((t) => ({
         name: words.map.tone[t],
-        colour: tones[t],
+        colour: tone[t],
         quiet: t === "none",
         tone: t,
         count: counts.get(t)!,

@@ -2,6 +2,7 @@
 // The drawn scene: three.js, drawn only when something moved or changed; names on a canvas above it, where they fit.
 import * as three from "three";
 import { OrbitControls } from "three/examples/jsm/controls/OrbitControls.js";
+import { perTheme, token } from "~/ui/tokens";
 import type { Tone } from "~/views/map/tint";
 import { Names, type Named } from "./names";
 import type { Body, Parts } from "./parts";
@@ -16,10 +17,18 @@ export interface SceneLook {
   bad: string;
 }
 
-export const lookOf = (dark: boolean): SceneLook =>
-  dark
-    ? { dark, sky: "#0b1013", floor: "#182024", text: "#e4e9ec", halo: "#12171a", ring: "#4fd1c5", bad: "#ff7062" }
-    : { dark, sky: "#dfe9ee", floor: "#eef1f1", text: "#1d262b", halo: "#ffffff", ring: "#0c7c74", bad: "#c62f2a" };
+export const lookOf = perTheme((dark): SceneLook => {
+  const of = (name: string) => token(name, dark);
+  return {
+    dark,
+    sky: of(dark ? "n0" : "n3"),
+    floor: of("n2"),
+    text: of("n9"),
+    halo: of("n1"),
+    ring: of("teal"),
+    bad: of("bad"),
+  };
+});
 
 export interface Painted {
   colour: string | null; // null: as the model has it
@@ -205,7 +214,7 @@ export class SceneStage {
         if (p?.colour && !this.ground.has(id)) m.material.color.set(p.colour);
         else m.material.color.copy(b.own[i]!).multiply(this.look.dark ? NIGHT : DAY);
         const light = p?.bad ? this.look.bad : p?.glow;
-        m.material.emissive.set(light || "#000000").multiplyScalar(light && !this.ground.has(id) ? 0.5 : 0);
+        m.material.emissive.set(light || 0).multiplyScalar(light && !this.ground.has(id) ? 0.5 : 0);
       });
     }
     this.draw();
