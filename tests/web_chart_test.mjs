@@ -31,6 +31,7 @@ describe("charts: what they compute", { skip }, () => {
     folder = mkdtempSync(join(tmpdir(), "sosia-chart-"));
     const file = (name) => JSON.stringify(join(WEB, "src", name));
     const entry = ["gaps", "model", "ticks", "csv", "svg"].map((n) => `export * from ${file(`ui/chart/${n}.ts`)};`);
+    entry.push(`export * as format from ${file("format.ts")};`);
     entry.push(`export { seriesOf } from ${file("api/history.ts")};`);
     for (const n of ["finding", "limits"]) entry.push(`export * from ${file(`views/twin/${n}.ts`)};`);
     entry.push(`export { piecesOf, sharesOf } from ${file("views/twin/states.tsx")};`);
@@ -202,6 +203,28 @@ describe("charts: what they compute", { skip }, () => {
     assert.ok(Math.abs(width(wide) - (800 - 40 - 54) / 2) < 1, `${width(wide)}`);
     assert.doesNotMatch(picture(5), /nothing before/);
     assert.ok(width(picture(200)) <= 800 - 94, "not beyond the plot");
+  });
+
+  test("numbers in sentences of the server are written as the page writes them", () => {
+    const { told, number } = c.format;
+    assert.equal(
+      told("makes 1,075 EUR more (95 %: -870 to 12,345,678)"),
+      "makes 1\u2009075 EUR more (95 %: −870 to 12\u2009345\u2009678)",
+    );
+    assert.equal(
+      told("saves 8680 EUR (90 %: 6440 to 10\u202f120)."),
+      "saves 8\u2009680 EUR (90 %: 6\u2009440 to 10\u2009120).",
+    );
+    assert.ok(told("It is 2010.5 EUR.").includes(number(2010.5, 5)));
+    for (const same of [
+      "2026-11-23T12:12:35.615Z",
+      "since 2019.",
+      "Line-1234",
+      "1,5 and 12,34",
+      "pump 3, 4 and 5",
+      "at 0.12345",
+    ])
+      assert.equal(told(same), same);
   });
 
   test("a limit stands from when it was set", () => {

@@ -143,11 +143,17 @@ describe("the browser app: twins and charts", { skip: skip || false }, () => {
     await page.locator(".chart-nothing").getByText(`nothing before`).waitFor();
     assert.match(await page.locator(".chart-nothing").textContent(), new RegExp(`^nothing before (.* )?${clock}$`));
     assert.match(await page.locator(".chart").first().getAttribute("aria-label"), /nothing before/);
-    await page.locator(".state-none").getByText(/^nothing before/).waitFor();
+    await page
+      .locator(".state-none")
+      .getByText(/^nothing before/)
+      .waitFor();
     const then = await twin("line-1-filler", `/worlds/live@${at7}`);
     const exact = await page.locator(".chart-value").first().getAttribute("title");
     assert.ok(exact.startsWith(`Power: ${then.power} kW`), `${exact}: the value of that instant is ${then.power}`);
-    const left = await page.locator(".state-piece").last().evaluate((e) => e.textContent || e.title.split("\n")[0]);
+    const left = await page
+      .locator(".state-piece")
+      .last()
+      .evaluate((e) => e.textContent || e.title.split("\n")[0]);
     assert.equal(left, then.state);
     await page.evaluate(() => (location.hash = location.hash.replace("span=604800", "span=900")));
     await page.locator(".chart-nothing").waitFor({ state: "hidden" });

@@ -134,6 +134,21 @@ export function number(x: number, digits = 3): string {
   return (rounded < 0 ? "−" : "") + whole.replaceAll(/\B(?=(\d{3})+$)/g, THIN) + (tail ? "." + tail : "");
 }
 
+const APART = /(?<![\d.,:/-])\d{1,3}(?:[,\u202f\u00a0]\d{3})+(?![\d,])/g;
+const FOUR = /(?<![\w.,:/\u2009-])(\d)(\d{3})(?!\w|[,:/-]\d)(\.\d+)?(?=(\s(?:to \d|[A-Z]{3}\b|[kMG]?Wh?\b))|)/g;
+
+/** A sentence of the server with its numbers as everywhere on the page: 1,076 and 1 076 are one number. */
+export function told(sentence: string): string {
+  return sentence
+    .replace(APART, (n) => n.replaceAll(/[,\u202f\u00a0]/g, THIN))
+    .replace(FOUR, (n, a: string, b: string, part = "", unit?: string) =>
+      // Without a unit behind it, it may be a year.
+      !unit && !part && /^(19|20)/.test(n) ? n : a + THIN + b + part,
+    )
+    .replaceAll("\u202f%", `${THIN}%`)
+    .replace(/(^|[\s(:])-(?=\d)/g, "$1−");
+}
+
 /** For axes: "2 M", "450 k". */
 export function compact(x: number): string {
   const size = Math.abs(x);

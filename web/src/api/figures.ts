@@ -3,6 +3,7 @@
 // did not run, the derived values as they stand.
 import { useEffect, useState } from "preact/hooks";
 import { all, api } from "./client";
+import { told } from "~/format";
 import { byId, entries, labelOf } from "./catalogue";
 import { modelName, models, propertyOf } from "./models";
 import type { Twin } from "./types";
@@ -36,7 +37,14 @@ async function counted(a: string, b: string, ensemble: number, signal: AbortSign
   const without = c.worlds.filter((w) => w.state === "idle").map((w) => w.name);
   const kpis = c.kpis.filter((k) => k.values.length > 1);
   if (!many && without.length) return without;
-  return { kpis, sentence: c.sentence ?? "", notes: c.notes ?? [], counted: true, without: [], ensemble: e };
+  return {
+    kpis,
+    sentence: told(c.sentence ?? ""),
+    notes: (c.notes ?? []).map(told),
+    counted: true,
+    without: [],
+    ensemble: e,
+  };
 }
 
 interface Derived {

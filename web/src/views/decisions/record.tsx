@@ -228,7 +228,9 @@ export function Record({ id }: { id: number }) {
   const undo = d.definition.actions.find((a) => a.name === d.choice)?.undo;
   return (
     <div class="column" style={{ gap: 16 }}>
-      <div class="finding">{d.why ?? words.decisions.state[d.state as keyof typeof words.decisions.state]}</div>
+      <div class="finding">
+        {d.why ? format.told(d.why) : words.decisions.state[d.state as keyof typeof words.decisions.state]}
+      </div>
       <div class="row small quiet record-line">
         <StateOf state={d.state} />
         <span>{w.asked(d.by ?? "")}</span>

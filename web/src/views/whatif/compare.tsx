@@ -6,6 +6,7 @@ import { countedBy, moneyKpis, perDay, unequalDays } from "~/api/counted";
 import { compare, ensembleRuns, type Comparison } from "~/api/whatif";
 import { go, route } from "~/app/route";
 import { Card, Icon, Skeleton, Wrong } from "~/ui/basic";
+import * as format from "~/format";
 import { words } from "~/words/en";
 import { sentenceOf } from "./finding";
 import { Courses } from "./courses";
@@ -121,7 +122,7 @@ export function Compare(p: Props) {
         <KpiTable c={told} head={k?.name} />
         {read.notes?.map((n) => (
           <div key={n} class="menu-title">
-            {n}
+            {format.told(n)}
           </div>
         ))}
       </Card>

@@ -84,9 +84,9 @@ function but(c: Comparison, k: ComparedKpi, g: Gain): string {
 export function sentenceOf(c: Comparison, k: ComparedKpi | undefined, costs?: readonly number[]): string {
   const days = unequalDays(c);
   if (days) return w.unequal(days.map((d) => format.duration(d * 86_400_000)).join(", "));
-  if (!k) return c.sentence ?? "";
+  if (!k) return format.told(c.sentence ?? "");
   const gains = gainsOf(k, costs).sort((a, b) => b.gain - a.gain);
-  if (!gains.length) return c.sentence ?? "";
+  if (!gains.length) return format.told(c.sentence ?? "");
   const nothing = c.worlds[0]!.name;
   const span = spanText(c);
   const moving = gains.filter((g) => !g.same);
