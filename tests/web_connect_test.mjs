@@ -7,8 +7,8 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import { connect } from "node:net";
-import { after, before, describe, test } from "node:test";
-import { broken, chromium, open, post, serve, shot, skip } from "./web_kit.mjs";
+import { after, before, test } from "node:test";
+import { broken, post, serve, shot, suite } from "./web_kit.mjs";
 
 const MOSQUITTO = "/usr/sbin/mosquitto";
 const MODEL = {
@@ -54,28 +54,21 @@ async function broker() {
   return { child, url: `mqtt://127.0.0.1:${port}`, port };
 }
 
-describe("the browser app: connections, endpoints and routes", { skip: skip || false }, () => {
-  let server;
-  let browser;
-  let erp;
-  before(async () => {
-    [server, browser, erp] = await Promise.all([serve(), chromium(), receiver()]);
-    await post(server.url, "/models", [MODEL]);
-    await post(server.url, "/digitaltwins/pump-1", { $metadata: { $model: MODEL["@id"] }, temperature: 20 }, "PUT");
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-    erp?.http.close();
-  });
+/** A server with one pump. */
+async function plant() {
+  const server = await serve();
+  await post(server.url, "/models", [MODEL]);
+  await post(server.url, "/digitaltwins/pump-1", { $metadata: { $model: MODEL["@id"] }, temperature: 20 }, "PUT");
+  return server;
+}
 
-  const at = (hash, o = {}) => open(browser, server.url, { hash, ...o });
+suite("the browser app: connections, endpoints and routes", plant, ({ at, done, server }) => {
+  let erp;
+  before(async () => (erp = await receiver()));
+  after(() => erp?.http.close());
+
   /** Of the view; the frame around it has tests of its own. */
   const wrong = async (page) => (await broken(page)).filter((x) => !/: \.(tl|frame|rail)-/.test(x));
-  const done = async (page, refused = false) => {
-    assert.deepEqual(refused ? page.wrong.filter((w) => !/Failed to load resource/.test(w)) : page.wrong, []);
-    await page.context().close();
-  };
   const until = async (is, what) => {
     for (let i = 0; i < 150; i++) {
       if (await is()) return;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the tests of the browser app share: the demo as a process, a real Chromium, pages that fail on any error of the
 // console. Without Chromium, without web/node_modules or with a server that has no app in it they skip, and say so.
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { after, before, describe } from "node:test";
 import { fileURLToPath } from "node:url";
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -121,6 +123,34 @@ export async function open(browser, url, o = {}) {
   await o.before?.(page);
   await page.goto(url + (o.hash ? "/" + o.hash : "/"));
   return page;
+}
+
+/**
+ * Tests with a server and a browser of their own, which end with them. `start` makes the server, `make` the tests, of
+ * what it is given: `server` (its process; `server.url` once they run), `at(hash, o)` opens a page, `done(page)` ends
+ * it and fails on anything that went wrong in it; with `refused` answers of the server that refuse are no mistake.
+ */
+export function suite(title, start, make) {
+  const s = {
+    server: {},
+    at: (hash, o = {}) => open(s.browser, s.server.url, { hash, ...o }),
+    done: async (page, refused = false) => {
+      assert.deepEqual(refused ? page.wrong.filter((w) => !/Failed to load resource/.test(w)) : page.wrong, []);
+      await page.context().close();
+    },
+  };
+  describe(title, { skip: skip || false }, () => {
+    before(async () => {
+      const [server, browser] = await Promise.all([start(), chromium()]);
+      s.browser = browser;
+      Object.setPrototypeOf(s.server, server); // who took `server` before it ran has it now
+    });
+    after(async () => {
+      await s.browser?.close();
+      await s.server.stop?.();
+    });
+    make(s);
+  });
 }
 
 export async function shot(page, name) {

@@ -2,28 +2,12 @@
 // LABELS: process serial
 // The main path of each view in a real browser against the demo: what an operations engineer does on the first day.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { broken, chromium, demo, open, shots, skip } from "./web_kit.mjs";
+import { test } from "node:test";
+import { broken, demo, shots, suite } from "./web_kit.mjs";
 
 const VIEWS = "overview graph map scene twin whatif decisions ask models connections".split(" ");
 
-describe("the browser app", { skip: skip || false }, () => {
-  let server;
-  let browser;
-  before(async () => {
-    [server, browser] = await Promise.all([demo(), chromium()]);
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
-
-  const at = (hash, o = {}) => open(browser, server.url, { hash, ...o });
-  const done = async (page) => {
-    assert.deepEqual(page.wrong, []);
-    await page.context().close();
-  };
-
+suite("the browser app", demo, ({ at, done }) => {
   test("the overview says what there is and that it lives", async () => {
     const page = await at("");
     await page.getByRole("treeitem", { name: /Montefalda/ }).waitFor();

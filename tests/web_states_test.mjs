@@ -2,53 +2,33 @@
 // LABELS: process serial
 // The page when things are not as in the demo: nothing there yet, a server that refuses, one that wants a token.
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
-import { broken, chromium, demo, open, serve, shots, skip } from "./web_kit.mjs";
+import { test } from "node:test";
+import { broken, demo, serve, shots, suite } from "./web_kit.mjs";
 
 const VIEWS = "overview graph map scene twin whatif decisions ask models connections".split(" ");
 const still = (page) => page.waitForFunction(() => !document.querySelector(".skeleton"));
 
-describe("the browser app without anything in it", { skip: skip || false }, () => {
-  let server;
-  let browser;
-  before(async () => {
-    [server, browser] = await Promise.all([serve(), chromium()]);
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
-
+suite("the browser app without anything in it", serve, ({ at, done }) => {
   for (const dark of [false, true]) {
     for (const view of VIEWS) {
       test(`${view} teaches the next step, ${dark ? "dark" : "light"}`, async () => {
-        const page = await open(browser, server.url, { hash: `#/live/${view}`, dark });
+        const page = await at(`#/live/${view}`, { dark });
         await page.locator(".canvas > *").first().waitFor();
         await still(page);
         // Something to do or to read, not a blank canvas.
         await page.locator(".canvas").locator(".empty, form, textarea, [contenteditable]").first().waitFor();
         assert.deepEqual(await broken(page), []);
         await shots(page, `empty-${view}-${dark ? "dark" : "light"}`);
-        assert.deepEqual(page.wrong, []);
-        await page.context().close();
+        await done(page, true);
       });
     }
   }
 });
 
-describe("the browser app and a server that refuses", { skip: skip || false }, () => {
-  let server;
-  let browser;
-  before(async () => {
-    [server, browser] = await Promise.all([demo(), chromium()]);
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
-
+suite("the browser app and a server that refuses", demo, ({ at, done }) => {
   const FAILS = { code: "ServiceBusy", message: "The disk is full: free some space, then try again." };
 
   /** A page whose requests of a kind fail until it is told to let them through. */
@@ -58,17 +38,9 @@ describe("the browser app and a server that refuses", { skip: skip || false }, (
       on
         ? route.fulfill({ status: 503, contentType: "application/json", body: JSON.stringify({ error: FAILS }) })
         : route.fallback();
-    const page = await open(browser, server.url, { ...o, hash, before: (p) => p.route(pattern, answer) });
+    const page = await at(hash, { ...o, before: (p) => p.route(pattern, answer) });
     return { page, mend: () => (on = false) };
   }
-
-  const done = async (page) => {
-    assert.deepEqual(
-      page.wrong.filter((w) => !/Failed to load resource/.test(w)),
-      [],
-    );
-    await page.context().close();
-  };
 
   const CASES = [
     ["whatif", /\/whatifs(\?|\/|$)/],
@@ -94,13 +66,13 @@ describe("the browser app and a server that refuses", { skip: skip || false }, (
           await again.click();
           await page.getByText(/The disk is full/).first().waitFor({ state: "detached" });
         }
-        await done(page);
+        await done(page, true);
       });
     }
   }
 
   test("a change that is refused stays in its field, with the reason", async () => {
-    const page = await open(browser, server.url, { hash: "#/live/overview?sel=line-1-filler" });
+    const page = await at("#/live/overview?sel=line-1-filler");
     const panel = page.getByRole("complementary");
     await panel.getByText("Corvani").waitFor();
     await page.route(/\/digitaltwins\/line-1-filler/, (route) =>
@@ -114,26 +86,21 @@ describe("the browser app and a server that refuses", { skip: skip || false }, (
     await page.keyboard.press("Enter");
     await page.getByText(/The disk is full/).first().waitFor();
     assert.equal(await panel.getByRole("textbox", { name: "Maker" }).inputValue(), "Another house");
-    await done(page);
+    await done(page, true);
   });
 });
 
-describe("the browser app and a server that wants a token", { skip: skip || false }, () => {
-  const SECRET = "a-token-of-some-length-0123456789";
-  let server;
-  let browser;
-  before(async () => {
-    const tokens = join(process.env.TMPDIR ?? "/tmp", `sosia-web-tokens-${process.pid}`);
-    writeFileSync(tokens, SECRET + "\n", { mode: 0o600 });
-    [server, browser] = await Promise.all([serve("--token-file", tokens), chromium()]);
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
+const SECRET = "a-token-of-some-length-0123456789";
 
+function withToken() {
+  const tokens = join(mkdtempSync(join(tmpdir(), "sosia-web-tokens-")), "tokens");
+  writeFileSync(tokens, SECRET + "\n", { mode: 0o600 });
+  return serve("--token-file", tokens);
+}
+
+suite("the browser app and a server that wants a token", withToken, ({ at, server }) => {
   test("a wrong token is told so, the right one lets in and is nowhere a script can read it", async () => {
-    const page = await open(browser, server.url);
+    const page = await at("");
     const field = page.getByLabel("Access token");
     await field.fill("not-the-token-but-long-enough-0123");
     await page.getByRole("button", { name: "Sign in" }).click();
@@ -158,7 +125,7 @@ describe("the browser app and a server that wants a token", { skip: skip || fals
     const policy = (await fetch(server.url + "/")).headers.get("content-security-policy");
     assert.match(policy, /default-src 'none'/);
     assert.ok(!/unsafe|\*|https?:/.test(policy), policy);
-    const page = await open(browser, server.url);
+    const page = await at("");
     const ran = await page.evaluate(() => {
       const s = document.createElement("script");
       s.textContent = "window.inlineRan = true";
