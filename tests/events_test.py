@@ -193,11 +193,25 @@ class Events(ServerCase):
         if sent:
             self.assertEqual(sent, [{"kind": "command", "twin": "p", "name": "clear", "by": "jams", "decision": 1,
                                      "status": None}])
-        self.assertEqual(len(self.told("kinds=decision,command", "live@" + middle)), 1)
+        # The past tells what it was by then, also after a restart; so does a fork of it.
+        then = [{"kind": "decision", "id": 1, "twin": "p", "rule": "jams", "state": "waiting"}]
+        self.assertEqual(self.told("kinds=decision,command", "live@" + middle), then)
+        steps = self.check(self.server.get("/decisions/1", version=None), 200).json["steps"]
+        self.assertEqual([s["state"] for s in steps[:2]], ["proposing", "waiting"])
+        self.assertEqual(steps[-1]["state"], state()[0])
+        self.server.stop()
+        self.server.child.stdout.close()
+        self.server.stderr.close()
+        self.server = Server(data=os.path.join(self.folder.name, "e.sosia"))
+        self.assertEqual(self.told("kinds=decision,command", "live@" + middle), then)
+        for step, next in zip(steps, steps[1:]):
+            if step["at"] < next["at"]:
+                row = self.told("kinds=decision", "live@" + quote(step["at"]))[0]
+                self.assertEqual(row["state"], step["state"], steps)
         self.check(self.server.post("/worlds", {"name": "f"}, version=None), 201)
         self.assertEqual(len(self.told("kinds=decision", "f")), 1)
         self.check(self.server.post("/worlds", {"name": "g", "from": "live@" + unquote(middle)}, version=None), 201)
-        self.assertEqual(self.told("kinds=command", "g"), [])
+        self.assertEqual(self.told("kinds=decision,command", "g"), then)
 
     def test_commands_of_people(self):
         class Device(http.server.BaseHTTPRequestHandler):

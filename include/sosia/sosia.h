@@ -505,10 +505,11 @@ typedef struct SosiaHappened {
 //               {"time","kind":"command","twin","name","by","decision","status"}],"more":false}
 // More than three of born, gone or model within a second are one row, {"time","kind","count","model"}; its time is that
 // of the last, model null when they differ. Twins that were erased are left out. Decisions are those of rules of live,
-// with the state they are in now; a fork of live has those up to where it was forked. Commands are those that decisions
-// sent (by: the rule) and those of people (without decision, at the time of their answer). In the caller's thread,
-// which may wait for the disk; not from a callback. Errors: UNSUPPORTED (no history is kept), ARGUMENT, CLOSED,
-// STORAGE, CORRUPT, those of worlds. Cost: that of the lives in the stretch, about 1 us each.
+// with the state they are in at the world's instant; a fork of live has those up to where it was forked, as they were
+// then. Commands are those that decisions sent (by: the rule) and those of people (without decision, at the time of
+// their answer). In the caller's thread, which may wait for the disk; not from a callback. Errors: UNSUPPORTED (no
+// history is kept), ARGUMENT, CLOSED, STORAGE, CORRUPT, those of worlds. Cost: that of the lives in the stretch, about
+// 1 us each.
 SosiaErr sosia_happened(Sosia *s, const SosiaCaller *who, const SosiaHappened *ask, SosiaOut *out);
 // JSON: what keeps retention from letting go of values: {"world":"NAME","since":"TIME","worlds":N}: forks lie over live
 // as it was at that instant and later, NAME is the oldest of them; null: nothing does. Errors: none.

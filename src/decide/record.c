@@ -81,6 +81,24 @@ static void *one_more(Arena *a, void *old, int32_t n, size_t size) {
     return p;
 }
 
+bool decision_step(Decision *x, Arena *a, int64_t at_ns) {
+    int32_t n = x->step_count;
+    if (n && x->steps[n - 1].state == x->state) return false;
+    if (!x->steps) x->steps = NEW(a, DecisionStep, DECISION_STEPS_MAX);
+    if (n && at_ns < x->steps[n - 1].at_ns) at_ns = x->steps[n - 1].at_ns; // a clock that was set back
+    if (n == DECISION_STEPS_MAX) n--;
+    x->steps[n] = (DecisionStep){x->state, at_ns};
+    x->step_count = n + 1;
+    return true;
+}
+
+DecisionState decision_state_at(const DecisionStep *steps, int32_t count, int64_t at_ns, DecisionState present) {
+    int32_t n = count;
+    while (n > 0 && steps[n - 1].at_ns > at_ns) n--;
+    if (n) return steps[n - 1].state;
+    return count ? steps[0].state : present;
+}
+
 void decision_log(Decision *x, Arena *a, int64_t at_ns, const char *fmt, ...) {
     if (x->log_count >= DECISION_LOG_MAX) return;
     Buf text = {0};

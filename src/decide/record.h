@@ -21,6 +21,7 @@
 #define DECISION_VALUES_MAX 100             // of a trigger; further ones are not kept
 #define DECISION_VERDICTS_MAX 16            // of an approval
 #define DECISION_INSTANTS_MAX 1000          // of a watch
+#define DECISION_STEPS_MAX 16               // a way from state to state has fewer; the last one stays the present one
 #define DECISION_LEVEL 0.95                 // of all intervals
 
 typedef enum DecisionState { // ORDER DECISION_STATE: names in record.c
@@ -99,6 +100,11 @@ typedef struct DecisionWatch {
     double margin;
 } DecisionWatch;
 
+typedef struct DecisionStep {
+    DecisionState state;
+    int64_t at_ns;
+} DecisionStep;
+
 typedef struct DecisionLog {
     int64_t at_ns;
     Str what;
@@ -133,6 +139,8 @@ typedef struct Decision {
     int32_t verdict_count;
     DecisionCommand command, rollback;
     DecisionWatch watch; // count 0: none
+    DecisionStep *steps; // the states it has been in, ascending by time; room for DECISION_STEPS_MAX
+    int32_t step_count;  // 0: nobody wrote them down
     DecisionLog *log;
     int32_t log_count;
     int64_t ended_ns; // 0: under way
@@ -160,6 +168,10 @@ void decision_seal(Decision *x, Arena *a);
 // The same of a record as JSON: 64 hex digits and a NUL.
 void decision_hash(const Json *record, char out[65]);
 
+// It has come to x->state: append that to the steps, when the last one is another. Returns whether it was.
+bool decision_step(Decision *x, Arena *a, int64_t at_ns);
+// The state that it was in then; `present` when the steps do not tell.
+DecisionState decision_state_at(const DecisionStep *steps, int32_t count, int64_t at_ns, DecisionState present);
 // Append to the log; past DECISION_LOG_MAX nothing is added.
 void decision_log(Decision *x, Arena *a, int64_t at_ns, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 // The device answered, or did not: error "" is success, else a wire code. Of the answer DECISION_ANSWER_MAX bytes are

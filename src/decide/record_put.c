@@ -209,6 +209,18 @@ static void put_log(const Decision *x, Buf *out) {
     buf_byte(out, ']');
 }
 
+static void put_steps(const Decision *x, Buf *out) {
+    if (!x->step_count) return;
+    put_open(out, "steps", '[');
+    for (int32_t i = 0; i < x->step_count; i++) {
+        put_open(out, NULL, '{');
+        put_time(out, "at", x->steps[i].at_ns);
+        put_text(out, "state", str_of(decision_state_name(x->steps[i].state)));
+        buf_byte(out, '}');
+    }
+    buf_byte(out, ']');
+}
+
 static void put_head(const Decision *x, Buf *out) {
     buf_byte(out, '{');
     put_whole(out, "id", (int64_t)x->id);
@@ -229,6 +241,7 @@ void decision_put(const Decision *x, Buf *out) {
     put_command("command", &x->command, out);
     put_watch(&x->watch, out);
     put_command("rollback", &x->rollback, out);
+    put_steps(x, out);
     put_log(x, out);
     put_when(out, "ended", x->ended_ns);
     buf_byte(out, '}');

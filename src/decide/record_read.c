@@ -206,11 +206,26 @@ static Err read_log(Arena *a, const Json *list, const Json *of, Decision *x, Dia
     return ERR_OK;
 }
 
+static Err read_steps(Arena *a, const Json *list, const Json *of, Decision *x, Diag *d) {
+    TRY(take_list(list, of, "steps", 0, DECISION_STEPS_MAX, d));
+    x->step_count = list ? list->count : 0;
+    x->steps = x->step_count ? NEW(a, DecisionStep, DECISION_STEPS_MAX) : NULL;
+    for (int32_t i = 0; i < x->step_count; i++) {
+        DecisionStep *s = &x->steps[i];
+        Str state = {0};
+        const Take members[] = {{"at", TAKE_INSTANT, &s->at_ns, 0, 0}, {"state", TAKE_TEXT, &state, 0, 0}};
+        TRY(take_object(&list->items[i], "a step", members, 2, d));
+        if (!decision_state_of(state, &s->state)) return wrong(d, &list->items[i], "there is no such \"state\"");
+        if (i && s->at_ns < s[-1].at_ns) return wrong(d, &list->items[i], "steps ascend by time");
+    }
+    return ERR_OK;
+}
+
 // What a record has beside texts and instants.
 typedef struct Parts {
     Str state, mode;
     int64_t id, sequence, seed, replications;
-    const Json *trigger, *definition, *objective, *alternatives, *approval, *command, *rollback, *watch, *log;
+    const Json *trigger, *definition, *objective, *alternatives, *approval, *command, *rollback, *watch, *steps, *log;
 } Parts;
 
 static Err take_record(const Json *v, Decision *x, Parts *p, Diag *d) {
@@ -236,6 +251,7 @@ static Err take_record(const Json *v, Decision *x, Parts *p, Diag *d) {
                             {"command", TAKE_ANY, &p->command, 0, 0},
                             {"watch", TAKE_ANY, &p->watch, 0, 0},
                             {"rollback", TAKE_ANY, &p->rollback, 0, 0},
+                            {"steps", TAKE_ANY, &p->steps, 0, 0},
                             {"log", TAKE_ANY, &p->log, 0, 0},
                             {"ended", TAKE_INSTANT, &x->ended_ns, 0, 0}};
     return take_object(v, "a record", members, (int)(sizeof members / sizeof *members), d);
@@ -265,6 +281,7 @@ Err decision_of(Arena *a, const Json *v, Decision *out, Diag *d) {
     if (p.command) TRY(read_command(a, p.command, "\"command\"", &x.command, d));
     if (p.rollback) TRY(read_command(a, p.rollback, "\"rollback\"", &x.rollback, d));
     if (p.watch) TRY(read_watch(a, p.watch, &x.watch, d));
+    if (p.steps) TRY(read_steps(a, p.steps, v, &x, d));
     TRY(read_log(a, p.log, v, &x, d));
     *out = x;
     return ERR_OK;

@@ -30,6 +30,7 @@ static void same(Str s, const char *z) {
 // As much of a life as there is.
 static void live(Story *s) {
     Decision *x = &s->x;
+    (void)decision_step(x, &s->a, STORY_AT + 4);
     if (x->state == DECISION_WAITING) {
         assert_int_equal(decision_verdict(x, &s->a, STR("eve"), STR("approve"), STR("go \"on\"\n"), STORY_AT + 5), 0);
         assert_int_equal(decision_verdict(x, &s->a, STR("bob"), STR("refuse"), (Str){0}, STORY_AT + 6), 0);
@@ -45,6 +46,7 @@ static void live(Story *s) {
     x->rollback.by = STR("eve");
     decision_answered(&x->rollback, &s->a, STORY_AT + 11, 504, STR("DeviceTimeout"), (Str){0});
     x->state = DECISION_ROLLED_BACK;
+    (void)decision_step(x, &s->a, STORY_AT + 12);
     x->ended_ns = STORY_AT + 12;
     decision_log(x, &s->a, STORY_AT + 12, "undone");
 }
@@ -174,6 +176,39 @@ static void every_bound(void **state) {
     story_free(&s);
 }
 
+// It was in one state from one step to the next, before the first in the first.
+static void steps_tell_what_it_was_then(void **state) {
+    (void)state;
+    Story s;
+    story_make(&s, 3);
+    Decision *x = &s.x;
+    assert_int_equal(decision_state_at(x->steps, x->step_count, 5, DECISION_KEPT), DECISION_KEPT); // none are known
+    x->state = DECISION_WAITING;
+    assert_true(decision_step(x, &s.a, 10));
+    assert_false(decision_step(x, &s.a, 15));
+    x->state = DECISION_APPROVED;
+    assert_true(decision_step(x, &s.a, 20));
+    x->state = DECISION_KEPT;
+    assert_true(decision_step(x, &s.a, 12)); // the clock was set back
+    assert_int_equal(x->step_count, 3);
+    static const DecisionState want[] = {DECISION_WAITING, DECISION_WAITING, DECISION_WAITING, DECISION_KEPT};
+    static const int64_t at[] = {9, 10, 19, 20};
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(decision_state_at(x->steps, x->step_count, at[i], DECISION_STALE), want[i]);
+    for (int64_t t = 30; t < 100; t++) {
+        x->state = t % 2 ? DECISION_SENDING : DECISION_APPROVED;
+        assert_true(decision_step(x, &s.a, t));
+    }
+    assert_int_equal(x->step_count, DECISION_STEPS_MAX);
+    assert_int_equal(x->steps[DECISION_STEPS_MAX - 1].state, DECISION_SENDING);
+    refused("{" HEAD ",\"steps\":[{\"at\":\"2026-01-01T00:00:00Z\",\"state\":\"lost\"}]}", ERR_ARGUMENT, "state");
+    refused("{" HEAD ",\"steps\":[{\"at\":\"2026-01-02T00:00:00Z\",\"state\":\"waiting\"},"
+            "{\"at\":\"2026-01-01T00:00:00Z\",\"state\":\"kept\"}]}",
+            ERR_ARGUMENT, "ascend");
+    bounded("\"steps\":[", DECISION_STEPS_MAX, "{\"at\":\"2026-01-01T00:00:00Z\",\"state\":\"kept\"}", "]");
+    story_free(&s);
+}
+
 static void the_seal_covers_what_was_decided(void **state) {
     (void)state;
     Story s;
@@ -185,6 +220,7 @@ static void the_seal_covers_what_was_decided(void **state) {
     s.x.ended_ns = 7;
     s.x.command.sent_ns = s.x.command.c.name.n ? 5 : 0;
     decision_log(&s.x, &s.a, 9, "later");
+    (void)decision_step(&s.x, &s.a, 9);
     decision_seal(&s.x, &s.a);
     assert_true(str_eq(before, s.x.hash));
     // The rest is, to the last sample.
@@ -277,6 +313,7 @@ static void a_twin_is_erased(void **state) {
         "\"time\":\"2026-01-01T00:00:00Z\"}]},\"definition\":{\"when\":\"$dtId = 'kept' OR x = 'kept-2'\",\"actions\":["
         "{\"name\":\"kept\",\"changes\":[{\"twin\":\"kept\",\"value\":{\"kept\":[\"kept\",\"kept.\",7]}}]}]},"
         "\"why\":\"of kept, unkept and kept_too\",\"command\":{\"twin\":\"b\",\"name\":\"c\",\"payload\":\"kept\"},"
+        "\"steps\":[{\"at\":\"2026-01-01T00:00:00Z\",\"state\":\"kept\"}],"
         "\"log\":[{\"at\":\"2026-01-01T00:00:00Z\",\"what\":\"kept\"}]}";
     static const char want[] =
         "{\"id\":1,\"rule\":\"kept\",\"state\":\"kept\",\"twin\":\"\",\"mode\":\"auto\","
@@ -285,6 +322,7 @@ static void a_twin_is_erased(void **state) {
         "'kept-2'\",\"actions\":["
         "{\"name\":\"kept\",\"changes\":[{\"twin\":\"\",\"value\":{\"\":[\"\",\"(erased).\",7]}}]}]},"
         "\"why\":\"of (erased), unkept and kept_too\",\"command\":{\"twin\":\"b\",\"name\":\"c\",\"payload\":\"\"},"
+        "\"steps\":[{\"at\":\"2026-01-01T00:00:00Z\",\"state\":\"kept\"}],"
         "\"log\":[{\"at\":\"2026-01-01T00:00:00Z\",\"what\":\"\"}]}";
     Story s;
     Json v, w;
@@ -311,6 +349,7 @@ int main(void) {
         cmocka_unit_test(a_short_form_for_lists),
         cmocka_unit_test(what_is_damaged_is_refused),
         cmocka_unit_test(every_bound),
+        cmocka_unit_test(steps_tell_what_it_was_then),
         cmocka_unit_test(the_seal_covers_what_was_decided),
         cmocka_unit_test(verdicts),
         cmocka_unit_test(states_have_names),

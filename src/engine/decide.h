@@ -38,15 +38,15 @@ void decider_poke(Decider *x); // NULL is fine
 // A twin (property "": all of it), or a property of it, is erased: what is under way for the twin ends, and no record
 // names it any more. Waits. Errors: those of items, CLOSED.
 MUST Err decider_forget(Decider *x, Str twin, Str property); // x NULL is fine
-// What a list shows of each record that is durable, in order of their numbers. fn is called under the lock: texts are
-// borrowed while it runs.
+// What a list shows of each record that is durable, in order of their numbers; their states as they were at `at_ns`
+// (INT64_MAX: now). fn is called under the lock: texts are borrowed while it runs.
 typedef struct DeedNote {
     uint64_t id;
     int64_t at_ns, sent_ns; // sent_ns 0: nothing was sent
     const char *state;
     Str rule, twin;
 } DeedNote;
-void decider_list(Sosia *e, void (*fn)(void *ctx, const DeedNote *d), void *ctx);
+void decider_list(Sosia *e, int64_t at_ns, void (*fn)(void *ctx, const DeedNote *d), void *ctx);
 // The JSON of one. Errors: DECISION_NOT_FOUND, those of reading items.
 MUST Err decider_show(Sosia *e, uint64_t id, Buf *out);
 // Append the members of "decisions" in SOSIA_GET_STATS.

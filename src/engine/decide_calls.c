@@ -80,13 +80,14 @@ SosiaErr sosia_decisions(Sosia *s, const SosiaCaller *who, const SosiaDecisions 
     return SOSIA_OK;
 }
 
-void decider_list(Sosia *e, void (*fn)(void *ctx, const DeedNote *d), void *ctx) {
+void decider_list(Sosia *e, int64_t at_ns, void (*fn)(void *ctx, const DeedNote *d), void *ctx) {
     Decider *x = e->decider;
     pthread_mutex_lock(&x->lock);
     for (int32_t i = 0; i < x->count; i++) {
         const Deed *d = x->deeds[i];
         if (!d->brief.n) continue;
-        fn(ctx, &(DeedNote){d->id, d->at_ns, d->sent_ns, decision_state_name(d->state), d->rule, d->twin});
+        DecisionState then = decision_state_at(d->steps, d->step_count, at_ns, d->state);
+        fn(ctx, &(DeedNote){d->id, d->at_ns, d->sent_ns, decision_state_name(then), d->rule, d->twin});
     }
     pthread_mutex_unlock(&x->lock);
 }

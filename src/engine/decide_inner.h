@@ -39,10 +39,12 @@ typedef struct Deed {
     DecisionState state;
     int64_t at_ns, sent_ns; // when it was set off; when its command left, 0: it did not
     bool asked;             // by a person, not by the rule
-    Str rule, twin;         // owned, in one piece at rule.p
-    Buf brief;              // short form, as it is durable
-    Buf json;               // the same of all of it, while there is `work`
-    Work *work;             // the loop's; NULL: it is at its end
+    DecisionStep steps[DECISION_STEPS_MAX];
+    int32_t step_count;
+    Str rule, twin; // owned, in one piece at rule.p
+    Buf brief;      // short form, as it is durable
+    Buf json;       // the same of all of it, while there is `work`
+    Work *work;     // the loop's; NULL: it is at its end
 } Deed;
 
 // ---- rules --------------------------------------------------------------------------------------------------------

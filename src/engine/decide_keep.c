@@ -84,6 +84,8 @@ static void take_brief(Deed *d, const Decision *x) {
     d->at_ns = x->at_ns;
     d->sent_ns = x->command.sent_ns;
     d->asked = x->by.n > 0;
+    d->step_count = x->step_count;
+    if (x->step_count) memcpy(d->steps, x->steps, (size_t)x->step_count * sizeof *d->steps);
     buf_reset(&d->brief);
     decision_put_short(x, &d->brief);
 }
@@ -201,8 +203,10 @@ Err deed_put(Decider *x, Deed *d) {
     Buf json = {0};
     CHECK(w && !w->busy);
     if (decision_ended(w->x.state) && !w->x.ended_ns) w->x.ended_ns = decider_now(x);
+    bool stepped = decision_step(&w->x, &w->keep, decider_now(x));
     render(w, &json);
     Err err = put_record(x, d->id, buf_str(&json));
+    if (err && stepped) w->x.step_count--; // it has not come to it yet
     w->dirty = err != ERR_OK;
     w->try_ns = err ? time_mono_ns() + AGAIN_NS : 0;
     if (!err && w->gone) {

@@ -45,6 +45,7 @@ typedef struct Happened {
     Realm *realm;
     Arena keep;
     int64_t from, to;
+    int64_t at; // the world's instant, of a past or of a fork's decisions: what came of them later is not told
     int64_t looks;
     bool stopped;
     Rows rows[ROW_KINDS];
@@ -192,6 +193,12 @@ static void take_line(void *ctx, const CommandLine *c) {
                   .more = arena_str(&x->keep, c->by)});
 }
 
+static bool answered_by(const Json *command, int64_t at) {
+    int64_t answered;
+    Str text = json_text(command, STR("answered"));
+    return at == INT64_MAX || (text.n && time_parse(text, &answered) && answered <= at);
+}
+
 // What was sent, as the record has it.
 static void read_command(Happened *x, Row *row) {
     Buf json = {0};
@@ -201,7 +208,7 @@ static void read_command(Happened *x, Row *row) {
         const Json *c = json_get(&v, STR("command")), *status = c ? json_get(c, STR("status")) : NULL;
         if (c) row->name = json_text(c, STR("name"));
         if (c && json_text(c, STR("twin")).n) row->text = json_text(c, STR("twin"));
-        if (status && status->type == JSON_INT) row->status = status->i;
+        if (status && status->type == JSON_INT && answered_by(c, x->at)) row->status = status->i;
     }
     buf_free(&json);
 }
@@ -219,7 +226,8 @@ static Err decisions(Happened *x) {
     int64_t to = x->to;
     while (s && s->up) s = s->up;
     if (s && s->clock < x->to) x->to = s->clock;
-    if (wanted(x, ROW_DECISION) || wanted(x, ROW_COMMAND)) decider_list(x->engine, take_deed, x);
+    if (s && s->clock < x->at) x->at = s->clock;
+    if (wanted(x, ROW_DECISION) || wanted(x, ROW_COMMAND)) decider_list(x->engine, x->at, take_deed, x);
     Err err = wanted(x, ROW_COMMAND) ? command_log_scan(x->engine, take_line, x) : ERR_OK;
     x->to = to;
     for (RowKind k = ROW_COMMAND; k <= ROW_DECISION; k++) {
@@ -357,6 +365,7 @@ static Err look(Happened *x, const SosiaCaller *who) {
     TRY(realm_get(x->engine, x->ask->world, &x->realm, &at));
     x->from = x->ask->from_ns > 0 ? x->ask->from_ns : 0;
     x->to = x->ask->to_ns ? x->ask->to_ns : INT64_MAX;
+    x->at = x->realm->past.is ? at : INT64_MAX;
     if (x->realm->past.is && at < x->to) x->to = at + 1; // what is not later is of it
     TRY(lives(x));
     TRY(decisions(x));
