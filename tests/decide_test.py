@@ -304,7 +304,7 @@ class Loop(kit.Case):
         self.until_state("proposing")
         self.s.kill()
         self.s.start()
-        self.assertEqual(self.state(), "failed")
+        self.until_state("failed")  # soon, not before the first request
         until(lambda: self.state(2), what="another proposal")
 
     def test_killed_while_it_sends(self):
