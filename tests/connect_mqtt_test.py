@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+import unittest
 
 import broker
 import kit
@@ -20,6 +21,7 @@ MODELS = [
         {"@type": "Property", "name": "on", "schema": "boolean"},
         {"@type": "Command", "name": "start", "request": {"name": "speed", "schema": "integer"},
          "response": {"name": "answer", "schema": "string"}}]}]
+CLOCK = os.path.join(kit.BUILD, "libtest_clock.so")
 RULE = {"topic": "plant/{twin}/{property}", "model": "dtmi:test:Pump;1", "create": True}
 
 
@@ -442,6 +444,18 @@ class Trouble(MqttCase):
         until(lambda: self.status(s)["drops"] == 1)
         more = self.status(s)["errors"] - status["errors"]  # of tries since: after 0.75 s and more each
         self.assertLessEqual(more, int((time.monotonic() - killed) / 0.75))
+
+    @unittest.skipUnless(os.path.exists(CLOCK), "%s is not built, as in sanitizer builds" % CLOCK)
+    def test_waiting_by_the_monotonic_clock(self):
+        """The wall clock is a day ahead of the kernel's, as if it was set back while somebody waits: a second is one."""
+        b = self.broker()
+        os.environ["LD_PRELOAD"], os.environ["SOSIA_CLOCK_AHEAD"] = CLOCK, "86400"
+        try:
+            s = self.sosia()
+        finally:
+            del os.environ["LD_PRELOAD"], os.environ["SOSIA_CLOCK_AHEAD"]
+        code, _, body = s.http("POST", "/connections/plant/test?seconds=1", self.document(b))
+        self.assertEqual((code, json.loads(body)), (200, []))
 
     def test_broker_is_silent(self):
         """A broker that says nothing any more is found by keep-alive."""

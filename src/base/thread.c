@@ -33,16 +33,25 @@ void thread_sleep_ns(int64_t ns) {
     while (nanosleep(&left, &left) == -1 && errno == EINTR) {}
 }
 
-void queue_init(Queue *q, int64_t cap) {
-    CHECK(cap > 0);
-    *q = (Queue){.cap = cap, .items = mem_alloc((size_t)cap * sizeof(void *))};
+void cond_init_mono(pthread_cond_t *cond) {
     pthread_condattr_t mono;
     pthread_condattr_init(&mono);
     pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
-    pthread_mutex_init(&q->lock, NULL);
-    pthread_cond_init(&q->not_empty, &mono);
-    pthread_cond_init(&q->not_full, &mono);
+    pthread_cond_init(cond, &mono);
     pthread_condattr_destroy(&mono);
+}
+
+struct timespec time_after(int64_t wait_ns) {
+    int64_t ns = time_mono_ns() + wait_ns;
+    return (struct timespec){.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
+}
+
+void queue_init(Queue *q, int64_t cap) {
+    CHECK(cap > 0);
+    *q = (Queue){.cap = cap, .items = mem_alloc((size_t)cap * sizeof(void *))};
+    pthread_mutex_init(&q->lock, NULL);
+    cond_init_mono(&q->not_empty);
+    cond_init_mono(&q->not_full);
 }
 
 void queue_free(Queue *q) {

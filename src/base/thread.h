@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 #include "base/err.h"
 
 typedef struct Thread {
@@ -16,6 +17,11 @@ MUST Err thread_start(Thread *t, const char *name, void *(*fn)(void *), void *ar
 // Wait for its end; no-op when it never ran.
 void thread_join(Thread *t);
 void thread_sleep_ns(int64_t ns);
+
+// For waiting on a condition by the monotonic clock, whatever is done to the other: a condition that does, and the time
+// `wait_ns` from now.
+void cond_init_mono(pthread_cond_t *cond);
+struct timespec time_after(int64_t wait_ns);
 
 // Bounded FIFO of pointers, many producers and consumers. One mutex guards all of it, held for a few instructions.
 typedef struct Queue {

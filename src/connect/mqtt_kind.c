@@ -192,10 +192,7 @@ static void on_done(void *arg, const SosiaDone *done) {
 }
 
 static void wait_locked(Live *l, int64_t ns) {
-    struct timespec until;
-    int64_t end = time_now_ns() + ns;
-    until.tv_sec = end / NS_PER_S;
-    until.tv_nsec = end % NS_PER_S;
+    struct timespec until = time_after(ns);
     pthread_cond_timedwait(&l->ended, &l->lock, &until);
 }
 
@@ -422,7 +419,7 @@ static Err start(Connection *c, Buf *why) {
     Diag d;
     diag_init(&d);
     pthread_mutex_init(&l->lock, NULL);
-    pthread_cond_init(&l->ended, NULL);
+    cond_init_mono(&l->ended);
     l->c = c;
     l->world = text_at(&c->doc, STR("world"));
     l->map_ops = (MapOps){.bad = on_bad, .unit = on_unit, .ctx = l};

@@ -179,8 +179,7 @@ static void collect(Try *t, int64_t seconds) {
     int64_t end = time_mono_ns() + seconds * NS_PER_S;
     pthread_mutex_lock(&t->lock);
     while (t->count < t->most && !t->failed && time_mono_ns() < end && !atomic_load(&t->connect->closing)) {
-        int64_t look = time_now_ns() + LOOK_NS;
-        struct timespec until = {.tv_sec = look / NS_PER_S, .tv_nsec = look % NS_PER_S};
+        struct timespec until = time_after(LOOK_NS);
         pthread_cond_timedwait(&t->news, &t->lock, &until);
     }
     pthread_mutex_unlock(&t->lock);
@@ -215,7 +214,7 @@ Err mqtt_try(SosiaConnect *k, const Json *doc, const Ask *ask, Buf *out, Buf *wh
     t.ops = (MapOps){.bad = on_bad, .unit = on_unit, .ctx = &t};
     mapped_init(&t.mapped);
     pthread_mutex_init(&t.lock, NULL);
-    pthread_cond_init(&t.news, NULL);
+    cond_init_mono(&t.news);
     arena_init(&t.said, 1024);
     Err err = mqtt_inlet(k, doc, STR("test"), &t.inlet, why);
     if (!err) err = run(&t, &config, seconds, out, why);

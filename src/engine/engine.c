@@ -27,19 +27,6 @@ int sosia_err_exit(SosiaErr e) { return err_exit((Err)e); }
 const char *sosia_err_text(SosiaErr e) { return err_text((Err)e); }
 void sosia_buf_free(SosiaBuf *b) { buf_free(b); }
 
-struct timespec time_after(int64_t wait_ns) {
-    int64_t ns = time_mono_ns() + wait_ns;
-    return (struct timespec){.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
-}
-
-void cond_init_mono(pthread_cond_t *cond) {
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(cond, &attr);
-    pthread_condattr_destroy(&attr);
-}
-
 // ---- the writer ---------------------------------------------------------------------------------------------------
 
 // Take every waiting command; with none, sleep until something happens or wait_ns is over.

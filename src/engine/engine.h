@@ -474,8 +474,5 @@ struct Sosia {
     int64_t checkpoint_mono_ns, probe_mono_ns, bytes_since_checkpoint, checkpoints_failed;
 };
 
-// For waiting on a condition by the monotonic clock: a condition that does, and the time `wait_ns` from now.
-void cond_init_mono(pthread_cond_t *cond);
-struct timespec time_after(int64_t wait_ns);
 // One of the engine's threads: it must not wait for another of them.
 bool engine_own_thread(Sosia *e);

@@ -266,8 +266,7 @@ static void sleep_idle(Store *s) {
     if (wait < 0) {
         pthread_cond_wait(&s->work, &s->lock);
     } else {
-        int64_t at = time_now_ns() + wait;
-        struct timespec until = {.tv_sec = at / NS_PER_S, .tv_nsec = at % NS_PER_S};
+        struct timespec until = time_after(wait);
         pthread_cond_timedwait(&s->work, &s->lock, &until);
     }
 }
@@ -411,7 +410,7 @@ Err store_open(const StoreOpen *o, Domain *d, int64_t ring_records, Store **out,
     if (!s->o.queue_bytes_max) s->o.queue_bytes_max = QUEUE_BYTES_DEFAULT;
     s->domain = d;
     pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->work, NULL);
+    cond_init_mono(&s->work);
     pthread_cond_init(&s->room, NULL);
     readers_init(s);
     Err e = db_open(&s->db, o->path, o->vfs);
