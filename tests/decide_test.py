@@ -167,6 +167,17 @@ class Loop(kit.Case):
         self.assertEqual(len(self.device.seen), 1)
         self.assertEqual(self.ok_http("GET", "/connections/hall")["status"]["commands"], 1)
 
+    def test_each_draws_its_own_chances(self):
+        """A rule without a seed: no two decisions look at the same chances, and each can be replayed."""
+        self.start(seed=None)
+        self.jam()
+        self.until_state("waiting")
+        self.ok_http("POST", "/rules/jams/try", {"twin": "f-1"})
+        seeds = [self.until_state("waiting")["seed"], self.until_state("waiting", 2)["seed"]]
+        self.assertNotEqual(*seeds)
+        self.assertNotIn(0, seeds)
+        self.assertTrue(self.ok_http("POST", "/decisions/1/replay")["same"])
+
     def test_two_are_watched_apart(self):
         """Each twin of the model sets it off by itself."""
         self.start()

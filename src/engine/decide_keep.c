@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "base/time.h"
 
 #define AGAIN_NS NS_PER_S                 // to the next try of what the disk refused
@@ -123,6 +124,13 @@ static void table_take(Decider *x, Deed *d) {
     pthread_mutex_unlock(&x->lock);
 }
 
+// Of a rule without a seed: each decision looks at chances of its own, and its record tells which. Short, for people
+// who give it to a run of their own.
+static uint64_t drawn_seed(int64_t at_ns, uint64_t id) {
+    Rng r = rng_make((uint64_t)at_ns, id);
+    return 1 + rng_below(&r, 999999999);
+}
+
 Deed *deed_new(Decider *x, Str rule, Str json, Str twin, int64_t since_ns, int64_t at_ns) {
     Deed *d = mem_alloc(sizeof *d);
     Work *w = d->work = work_new();
@@ -136,7 +144,7 @@ Deed *deed_new(Decider *x, Str rule, Str json, Str twin, int64_t since_ns, int64
                       .at_ns = at_ns};
     read_rule(w);
     w->x.mode = w->rule.mode;
-    w->x.seed = w->rule.seed;
+    w->x.seed = w->rule.seed ? w->rule.seed : drawn_seed(at_ns, d->id);
     w->x.replications = w->rule.replications;
     w->x.ahead_ns = w->rule.ahead_ns;
     take_brief(d, &w->x);
