@@ -447,7 +447,7 @@ class Trouble(MqttCase):
 
     @unittest.skipUnless(os.path.exists(CLOCK), "%s is not built, as in sanitizer builds" % CLOCK)
     def test_waiting_by_the_monotonic_clock(self):
-        """The wall clock is a day ahead of the kernel's, as if it was set back while somebody waits: a second is one."""
+        """The wall clock is a day ahead of the kernel's, as if it was set back while somebody waits: 1 s is 1 s."""
         b = self.broker()
         os.environ["LD_PRELOAD"], os.environ["SOSIA_CLOCK_AHEAD"] = CLOCK, "86400"
         try:
