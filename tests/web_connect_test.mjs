@@ -110,6 +110,10 @@ suite("the browser app: connections, endpoints and routes", plant, ({ at, done, 
     await page.getByText("The test event was taken (status 200).").waitFor();
     assert.equal(erp.took.at(-1).type, "Sosia.Test");
 
+    await page.getByLabel("Name of the route").fill("all pumps");
+    await page.getByRole("button", { name: "Make the route" }).click();
+    await page.getByText("A name begins with a letter or a digit").waitFor(); // not a bubble of the browser
+    assert.equal(await page.getByLabel("Name of the route").getAttribute("aria-invalid"), "true");
     await page.getByLabel("Name of the route").fill("pumps");
     const filter = page.getByRole("textbox", { name: "Which events" });
     await filter.fill("STARTWITH(subject, 'pump')");

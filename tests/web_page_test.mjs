@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { broken, demo, shots, suite } from "./web_kit.mjs";
 
-const VIEWS = "overview graph map scene twin whatif decisions ask models connections".split(" ");
+const VIEWS = "overview graph map scene twin whatif compare decisions ask models connections".split(" ");
 
 suite("the browser app", demo, ({ at, done }) => {
   test("the overview says what there is and that it lives", async () => {
@@ -94,6 +94,45 @@ suite("the browser app", demo, ({ at, done }) => {
     page.wrong = page.wrong.filter((w) => !/ERR_INTERNET_DISCONNECTED|Failed to load resource/.test(w));
     await done(page);
   });
+
+  test("a view whose part cannot be fetched says so in words, and how to go on", async () => {
+    const page = await at("");
+    await page.getByRole("treeitem").first().waitFor();
+    await page.route(/\/assets\/.*\.js/, (r) => r.abort());
+    await page.evaluate(() => (location.hash = "#/live/models"));
+    await page.getByText("This view could not be loaded").waitFor();
+    await page.unroute(/\/assets\/.*\.js/);
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.getByRole("heading", { name: "Models", exact: true }).waitFor();
+    page.wrong = page.wrong.filter((w) => !/ERR_FAILED/.test(w));
+    await done(page);
+  });
+
+  const asked = (p) => p.getByRole("heading", { name: /^What (could|if)/ }).first().waitFor();
+  /** What opens over the page: where, how, and what is there then. */
+  const OVER = [
+    ["the palette", "overview", (p) => p.keyboard.press("Control+k"), ".palette[open]"],
+    ["the shortcuts", "overview", (p) => p.keyboard.press("?"), "dialog[open]"],
+    ["the worlds", "overview", (p) => p.getByRole("button", { name: /^LIVE/ }).first().click(), ".popover"],
+    ["what needs somebody", "overview", (p) => p.locator(".bar .bell, .bar button").nth(2).click(), ".popover"],
+    ["the span of time", "overview", (p) => p.getByRole("button", { name: /How much is shown/ }).click(), ".popover"],
+    ["a twin's details", "overview?sel=line-1-filler", (p) => p.getByText("Corvani").waitFor(), ".inspector"],
+    ["an upload of models", "models", (p) => p.getByText("Upload models").click(), ".view textarea"],
+    ["a new connection", "connections?new=mqtt", (p) => p.locator("#conn-url").waitFor(), ".conn-form"],
+    ["a new endpoint", "connections?new=to-webhook", (p) => p.locator("#conn-url").waitFor(), ".conn-form"],
+    ["a new rule", "decisions?rule=*", (p) => p.getByLabel("Name", { exact: true }).waitFor(), ".view"],
+    ["what could be done", "whatif?about=line-1-filler", asked, ".view"],
+  ];
+  for (const dark of [false, true])
+    for (const [name, view, show, there] of OVER)
+      test(`${name}: accessible, ${dark ? "dark" : "light"}`, async () => {
+        const page = await at(`#/live/${view}`, { dark });
+        await page.waitForFunction(() => document.querySelector(".canvas h1, .canvas h2"));
+        await show(page);
+        await page.locator(there).first().waitFor();
+        assert.deepEqual(await broken(page), []);
+        await done(page);
+      });
 
   for (const dark of [false, true]) {
     for (const view of VIEWS) {

@@ -6,9 +6,9 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { broken, demo, serve, shots, suite } from "./web_kit.mjs";
+import { broken, demo, post, serve, shots, suite } from "./web_kit.mjs";
 
-const VIEWS = "overview graph map scene twin whatif decisions ask models connections".split(" ");
+const VIEWS = "overview graph map scene twin whatif compare decisions ask models connections".split(" ");
 const still = (page) => page.waitForFunction(() => !document.querySelector(".skeleton"));
 
 suite("the browser app without anything in it", serve, ({ at, done }) => {
@@ -26,6 +26,14 @@ suite("the browser app without anything in it", serve, ({ at, done }) => {
       });
     }
   }
+
+  for (const view of ["twin", "graph"])
+    test(`${view}: without twins it leads to the steps that make some`, async () => {
+      const page = await at(`#/live/${view}`);
+      await page.getByRole("link", { name: "How to begin" }).click();
+      await page.getByRole("heading", { name: "Nothing here yet" }).waitFor();
+      await done(page);
+    });
 });
 
 suite("the browser app and a server that refuses", demo, ({ at, done }) => {
@@ -134,5 +142,58 @@ suite("the browser app and a server that wants a token", withToken, ({ at, serve
     });
     assert.equal(ran, false);
     await page.context().close();
+  });
+});
+
+const alerting = {
+  "@context": "dtmi:dtdl:context;3",
+  "@id": "dtmi:test:Pit;1",
+  "@type": "Interface",
+  contents: [
+    { "@type": "Property", name: "label", schema: "string" },
+    { "@type": "Property", name: "leaking", schema: "boolean", comment: "alert: water where none belongs" },
+    { "@type": "Property", name: "error", schema: "double", comment: "no alert: what control makes up for" },
+    { "@type": "Property", name: "alarm", schema: "string" },
+    {
+      "@type": "Property",
+      name: "level",
+      schema: {
+        "@type": "Enum",
+        valueSchema: "string",
+        enumValues: [
+          { name: "fine", enumValue: "fine" },
+          { name: "high", enumValue: "high", comment: "alert", displayName: "high water" },
+        ],
+      },
+    },
+  ],
+};
+
+async function pits() {
+  const server = await serve();
+  await post(server.url, "/models", [alerting]);
+  const pit = (id, more) =>
+    post(server.url, `/digitaltwins/${id}`, { $metadata: { $model: alerting["@id"] }, label: id, ...more }, "PUT");
+  await pit("leaks", { leaking: true, level: "fine" });
+  await pit("controlled", { leaking: false, error: 0.7, level: "fine" });
+  await pit("guessed", { alarm: "door open" });
+  await pit("full", { level: "fine" });
+  return server;
+}
+
+suite("the browser app and models that say what is wrong", pits, ({ at, done, server }) => {
+  test("what a model calls an alert needs somebody; where it says nothing names are looked at", async () => {
+    const page = await at("");
+    await page.getByText("2 things need you.").waitFor();
+    const needs = page.locator(".needs");
+    await needs.getByText("leaks", { exact: true }).waitFor();
+    await needs.getByText("door open").waitFor();
+    assert.equal(await needs.getByText("controlled").count(), 0);
+    await post(server.url, "/digitaltwins/full", [{ op: "replace", path: "/level", value: "high" }], "PATCH");
+    await page.getByText("3 things need you.").waitFor();
+    await needs.getByText("high water").waitFor();
+    await post(server.url, "/digitaltwins/full", [{ op: "replace", path: "/level", value: "fine" }], "PATCH");
+    await page.getByText("2 things need you.").waitFor();
+    await done(page);
   });
 });

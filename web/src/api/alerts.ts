@@ -1,42 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is wrong, and when it was: properties of models that say so by their name (fault, alarm, a state that is called
-// faulted), and from history the stretches during which they did.
+// What is wrong, and when it was: properties whose model says that their values tell so (docs/alerts.md), else those
+// that do by their name (fault, alarm, a state that is called faulted); from history the stretches when they did.
+import { computed } from "@preact/signals";
 import { api } from "./client";
-import type { Models, Property } from "./models";
+import { models, type Models, type Property } from "./models";
 import type { Value } from "./types";
 
-/** Properties whose value, when it is neither empty nor false nor 0, says that something is wrong. */
+/** By name: properties whose value, when it is neither empty nor false nor 0, says that something is wrong. */
 const WRONG = /^(fault|alarm|error|failure|warning)$/i;
-export const BAD_STATES = new Set(["faulted", "fault", "failed", "down", "error", "alarm"]);
+const BAD_STATES = ["faulted", "fault", "failed", "down", "error", "alarm"];
 const NOTHING = new Set(["", "none", "ok", "normal", "off"]);
-
-export const says = (property: string, v: Value | undefined): boolean =>
-  property === "state"
-    ? typeof v === "string" && BAD_STATES.has(v)
-    : v !== undefined && v !== null && v !== false && v !== 0 && !(typeof v === "string" && NOTHING.has(v));
 
 export interface Watched {
   path: string;
   type: Property["type"];
+  bad?: Value[]; // these values are wrong; without them whatever is something
 }
 
-/** What to look at, of all models. */
-export function watchedOf(models: Models): Watched[] {
+/** What its model says of it, else what its name does; null: it tells nothing of the kind. */
+function ruleOf(p: Property): Watched | null {
+  const { path, type } = p;
+  const bad = p.options.filter((o) => o.alert).map((o) => o.value);
+  if (p.alert !== undefined) return !p.alert ? null : bad.length ? { path, type, bad } : { path, type };
+  if (p.component) return null;
+  if (path === "state") return { path, type, bad: BAD_STATES };
+  return WRONG.test(path) ? { path, type } : null;
+}
+
+/** What to look at, of all models. Where several have a property, what one of them calls wrong is wrong. */
+export function watchedOf(list: Models): Watched[] {
   const found = new Map<string, Watched>();
-  for (const m of models.values())
-    for (const p of m.properties)
-      if (!p.component && (WRONG.test(p.path) || p.path === "state")) found.set(p.path, { path: p.path, type: p.type });
+  for (const m of list.values())
+    for (const p of m.properties) {
+      const one = p.telemetry ? null : ruleOf(p);
+      if (!one) continue;
+      const bad = one.bad && new Set([...one.bad, ...(found.get(p.path)?.bad ?? [])]);
+      found.set(p.path, bad ? { ...one, bad: [...bad] } : one);
+    }
   return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
+export const watched = computed(() => watchedOf(models.value));
+const rules = computed(() => new Map(watched.value.map((one) => [one.path, one])));
+
+/** Whether a value of a property tells that something is wrong. */
+export function says(property: string, v: Value | undefined): boolean {
+  const rule = rules.value.get(property);
+  if (!rule || v === undefined || v === null || v === false || v === 0) return false;
+  if (rule.bad) return rule.bad.includes(v) || rule.bad.some((b) => String(b) === v); // shares of time name it as text
+  return !(typeof v === "string" && NOTHING.has(v));
+}
+
 /** The condition of the query language that says the same as `says`. */
-export function conditionOf({ path, type }: Watched): string {
+export function conditionOf({ path, type, bad }: Watched): string {
   const p = `T.${path}`;
-  const quoted = (list: Iterable<string>) => [...list].map((s) => `'${s}'`).join(", ");
-  if (path === "state") return `${p} IN [${quoted(BAD_STATES)}]`;
+  const list = (of: Iterable<Value>) =>
+    [...of].map((s) => (typeof s === "string" ? `'${s.replaceAll(/['\\]/g, "\\$&")}'` : String(s))).join(", ");
+  if (bad) return `${p} IN [${list(bad)}]`;
   if (type === "boolean") return `${p} = true`;
   if (type === "number" || type === "integer") return `${p} != 0`;
-  return `NOT ${p} IN [${quoted(NOTHING)}]`;
+  return `NOT ${p} IN [${list(NOTHING)}]`;
 }
 
 export interface Alert {

@@ -4,7 +4,7 @@
 import { computed, effect, signal, untracked } from "@preact/signals";
 import { kind, route, worldName } from "~/app/route";
 import type { Tone } from "~/ui/basic";
-import { conditionOf, says, since, watchedOf, type Watched } from "./alerts";
+import { conditionOf, says, since, watched, type Watched } from "./alerts";
 import { byId, entries, reading } from "./catalogue";
 import { api } from "./client";
 import { listen } from "./feed";
@@ -35,12 +35,11 @@ export const attentionOf = computed(() => {
   return out;
 });
 
-export const watched = computed(() => watchedOf(models.value));
 const watchedText = computed(() => JSON.stringify(watched.value));
 
 async function read(world: string, names: readonly Watched[], abort: AbortSignal): Promise<void> {
   const next = new Map<string, Map<string, Value>>();
-  const select = names.map((n) => `T.${n.path} AS ${n.path}`).join(", ");
+  const select = names.map((n, i) => `T.${n.path} AS v${i}`).join(", ");
   const query = `SELECT T.$dtId AS id, ${select} FROM DIGITALTWINS T WHERE ${names.map(conditionOf).join(" OR ")}`;
   let token: string | undefined;
   for (let pages = 0; pages < PAGES_MAX; pages++) {
@@ -51,7 +50,10 @@ async function read(world: string, names: readonly Watched[], abort: AbortSignal
     );
     for (const row of page.value) {
       const values = new Map<string, Value>();
-      for (const { path } of names) if (row[path] !== undefined && row[path] !== null) values.set(path, row[path]!);
+      names.forEach(({ path }, i) => {
+        const v = row[`v${i}`];
+        if (v !== undefined && v !== null) values.set(path, v);
+      });
       next.set(row.id as string, values);
     }
     token = page.continuationToken ?? undefined;

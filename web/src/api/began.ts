@@ -2,8 +2,7 @@
 // Since when a value stands as it is: sources tell the same again and again, history knows when it was new.
 import { useEffect, useState } from "preact/hooks";
 import { worldName } from "~/app/route";
-import { says } from "./alerts";
-import { watched } from "./attention";
+import { says, watched } from "./alerts";
 import { fetchHistory } from "./history";
 import { models } from "./models";
 import { faultOf, type Fault } from "./remedies";

@@ -130,8 +130,10 @@ export function startCatalogue(): void {
 
 const lowered = computed(() => entries.value.map((e) => [e.id.toLowerCase(), e.label.toLowerCase()] as const));
 
-/** Twins whose id or label fits, the best first. */
-export function search(text: string, limit = 20): Entry[] {
+const any = () => true;
+
+/** Twins whose id or label fits, the best first, of those that `may` be found. */
+export function search(text: string, limit = 20, may: (e: Entry) => boolean = any): Entry[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   if (!words.length) return [];
   // Of 100,000 that fit only the best are kept in order.
@@ -145,12 +147,24 @@ export function search(text: string, limit = 20): Entry[] {
     }
     score -= id.length / 1000;
     if (best.length === limit && score <= best[limit - 1]!.score) return;
+    if (!may(entries.value[i]!)) return;
     let at = best.length;
     while (at > 0 && best[at - 1]!.score < score) at--;
     best.splice(at, 0, { e: entries.value[i]!, score });
     if (best.length > limit) best.pop();
   });
   return best.map((f) => f.e);
+}
+
+/** What a field offers: what was typed, or while nothing is, the first there are. */
+export function offered(text: string, limit: number, may: (e: Entry) => boolean = any): Entry[] {
+  if (text.trim()) return search(text, limit, may);
+  const out: Entry[] = [];
+  for (const e of entries.value) {
+    if (out.length >= limit) break;
+    if (may(e)) out.push(e);
+  }
+  return out;
 }
 
 function rank(text: string, word: string): number {

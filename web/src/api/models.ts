@@ -10,6 +10,7 @@ interface Content {
   name: string;
   displayName?: Text;
   description?: Text;
+  comment?: string;
   schema?: Schema;
   unit?: string;
   writable?: boolean;
@@ -23,7 +24,7 @@ type Schema =
       "@type"?: string | string[];
       "@id"?: string;
       fields?: { name: string; schema: Schema; displayName?: Text }[];
-      enumValues?: { name: string; enumValue: string | number; displayName?: Text }[];
+      enumValues?: { name: string; enumValue: string | number; displayName?: Text; comment?: string }[];
       valueSchema?: string;
       elementSchema?: Schema;
       mapValue?: { schema: Schema };
@@ -58,7 +59,8 @@ export interface Property {
   unit: string; // "degreeCelsius", or ""
   writable: boolean;
   telemetry: boolean;
-  options: { value: string | number; name: string }[]; // of an enum
+  options: { value: string | number; name: string; alert: boolean }[]; // of an enum
+  alert: boolean | undefined; // its model says that its values tell that something is wrong, or that they never do
   from: string; // the interface that says it
   component: string; // "" or the component it is of
 }
@@ -128,6 +130,12 @@ function typeOf(schema: Schema | undefined): PropertyType {
   }
 }
 
+/** DTDL has no word for it: the comment of a property, or of a value of an enum, begins with "alert" or "no alert". */
+function alertOf(comment: string | undefined): boolean | undefined {
+  const m = /^(no )?alert\b/i.exec(comment ?? "");
+  return m ? !m[1] : undefined;
+}
+
 class Builder {
   private readonly made = new Map<string, Model>();
   constructor(private readonly data: Map<string, ModelData>) {}
@@ -187,7 +195,11 @@ class Builder {
       schema = doc.schemas?.find((s) => s["@id"] === c.schema) ?? schema;
     const options =
       typeof schema === "object"
-        ? (schema.enumValues ?? []).map((v) => ({ value: v.enumValue, name: textOf(v.displayName) || v.name }))
+        ? (schema.enumValues ?? []).map((v) => ({
+            value: v.enumValue,
+            name: textOf(v.displayName) || v.name,
+            alert: alertOf(v.comment) === true,
+          }))
         : [];
     m.properties.push({
       path: c.name,
@@ -198,6 +210,7 @@ class Builder {
       writable: c.writable ?? false,
       telemetry,
       options,
+      alert: alertOf(c.comment) ?? (options.some((o) => o.alert) || undefined),
       from: m.id,
       component: "",
     });

@@ -3,8 +3,7 @@
 // being mended. Each is a way that can be tried: changes, when, and what they cost. Nothing here knows any domain.
 import { words } from "~/words/en";
 import * as format from "~/format";
-import { says } from "./alerts";
-import { watched } from "./attention";
+import { says, watched } from "./alerts";
 import type { Rule } from "./decisions";
 import { models, type Property } from "./models";
 import { timesOf, valueAt } from "./twin";

@@ -131,7 +131,7 @@ export function Canvas() {
         loaded.set(id, m.default);
         changed((n) => n + 1);
       },
-      (e: unknown) => fail(e),
+      () => fail(new Error(words.error.part)),
     );
   }, [id]);
   const Shown = loaded.get(id);

@@ -2,8 +2,8 @@
 // What happened in the stretch of time that the timeline shows, read when the stretch changes: alerts from history,
 // births, deaths and commands from the events of the world.
 import { computed, effect, signal } from "@preact/signals";
-import { alertsOf, type Alert } from "~/api/alerts";
-import { attentionOf, began, hasProperty, sayingOf, watched } from "~/api/attention";
+import { alertsOf, watched, type Alert } from "~/api/alerts";
+import { attentionOf, began, hasProperty, sayingOf } from "~/api/attention";
 import { entries, labelOf, reading } from "~/api/catalogue";
 import { readEvents, type WorldEvent } from "~/api/events";
 import { modelName } from "~/api/models";

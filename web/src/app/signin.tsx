@@ -13,6 +13,7 @@ export function SignIn() {
   const [busy, setBusy] = useState(false);
   async function send(e: Event) {
     e.preventDefault();
+    if (!token) return setWrong(words.link.noToken);
     setBusy(true);
     try {
       await api.post("/session", { token });
@@ -24,7 +25,7 @@ export function SignIn() {
   }
   return (
     <Dialog title={words.link.locked} open={link.value === "locked"} close={() => {}}>
-      <form class="column" onSubmit={send}>
+      <form class="column" noValidate onSubmit={send}>
         <Field label={words.link.token} help={words.link.tokenHelp} wrong={wrong} for="token">
           <input
             id="token"

@@ -5,6 +5,7 @@ import { ChevronDown, Columns2, GitFork, History, Radio, Trash2 } from "lucide-p
 import { drop, fork, freeName, worlds } from "~/api/worlds";
 import type { World } from "~/api/types";
 import { Ago, Button, Chip, Dialog, Empty, Field, Icon, IconButton, Menu, Progress } from "~/ui/basic";
+import { isName } from "~/ui/name";
 import { tell, tellError } from "~/ui/toast";
 import { pairOf } from "~/views/compare/ways";
 import { words } from "~/words/en";
@@ -60,24 +61,32 @@ export async function forkHere(name: string, purpose = ""): Promise<void> {
 
 function ForkForm({ close }: { close: () => void }) {
   const [name, set] = useState(() => freeName("what-if"));
+  const [misnamed, setMisnamed] = useState(false);
   return (
     <form
       class="column"
       style={{ padding: "8px 12px 12px" }}
+      noValidate
       onSubmit={(e) => {
         e.preventDefault();
+        if (!isName(name.trim())) return setMisnamed(true);
         close();
         void forkHere(name.trim());
       }}
     >
-      <Field label={words.world.forkName} for="fork-name" help={words.world.forkAbout(worldTitle())}>
+      <Field
+        label={words.world.forkName}
+        for="fork-name"
+        help={words.world.forkAbout(worldTitle())}
+        wrong={misnamed ? words.nameWrong : ""}
+      >
         <input
           id="fork-name"
           class="input"
           value={name}
           required
-          pattern="[A-Za-z0-9][A-Za-z0-9._\-]*"
-          onInput={(e) => set(e.currentTarget.value)}
+          aria-invalid={misnamed}
+          onInput={(e) => (set(e.currentTarget.value), setMisnamed(false))}
         />
       </Field>
       <Button look="primary" type="submit" icon={GitFork}>

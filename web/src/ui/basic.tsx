@@ -93,12 +93,17 @@ export function Card(p: {
   );
 }
 
+/** A text for people in which what stands between backticks is to be typed as it is. */
+export function withCode(text: ComponentChildren): ComponentChildren {
+  return typeof text === "string" ? text.split("`").map((t, i) => (i % 2 ? <code key={i}>{t}</code> : t)) : text;
+}
+
 export function Empty(p: { icon?: LucideIcon; title: string; hint?: ComponentChildren; children?: ComponentChildren }) {
   return (
     <div class="empty">
       {p.icon && <Icon of={p.icon} />}
       <h3>{p.title}</h3>
-      {p.hint && <p>{p.hint}</p>}
+      {p.hint && <p>{withCode(p.hint)}</p>}
       {p.children}
     </div>
   );

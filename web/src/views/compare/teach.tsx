@@ -92,7 +92,7 @@ function Any() {
       value={value}
       onChange={(e) => set(e.currentTarget.value)}
     >
-      <option value="" />
+      <option value="">{w.chooseOne}</option>
       {options.map((x) => (
         <option key={x} value={x}>
           {nameOf(refOf(x))}

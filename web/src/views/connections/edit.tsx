@@ -8,6 +8,7 @@ import { go, hrefOf } from "~/app/route";
 import { Button, Card, Field, Icon, Tabs, Wrong } from "~/ui/basic";
 import { CodeEditor, type Mistake } from "~/ui/code";
 import { jsonPlaces, jsonTokens } from "~/ui/json";
+import { isName } from "~/ui/name";
 import { tell } from "~/ui/toast";
 import { words } from "~/words/en";
 import { kindOf, KINDS, type KindOf } from "./fields";
@@ -93,7 +94,7 @@ export function Edit({
   };
   const save = async (e?: Event) => {
     e?.preventDefault();
-    if (!/^[A-Za-z0-9][\w.-]*$/.test(name.trim())) return setMisnamed(true);
+    if (!isName(name.trim())) return setMisnamed(true);
     setBusy(true);
     fail(undefined);
     try {
@@ -128,7 +129,7 @@ export function Edit({
                 label={words.connections.name}
                 for="conn-name"
                 help={old ? undefined : words.connections.nameHelp}
-                wrong={misnamed ? words.connections.nameHelp : ""}
+                wrong={misnamed ? words.nameWrong : ""}
               >
                 <input
                   id="conn-name"

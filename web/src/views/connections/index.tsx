@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Connections: how values come in and commands go out; and where events go.
 import { Cable, Plus, Radio, Send } from "lucide-preact";
+import { link } from "~/api/client";
 import { putEndpoint } from "~/api/connections";
 import { useCommands } from "~/app/palette";
 import { go, hrefOf, isLive, route } from "~/app/route";
@@ -71,7 +72,7 @@ function Body({ o, changed }: { o: Outside; changed: () => void }) {
   if (e) return <Wrong error={new Error(w.endGone(e))} />;
   return (
     <div class="column conn-all">
-      {o.error !== undefined && <Wrong error={o.error} retry={changed} />}
+      {o.error !== undefined && link.value !== "lost" && <Wrong error={o.error} retry={changed} />}
       {o.connections.length ? <Connections o={o} /> : <Nothing />}
       <Endpoints o={o} />
     </div>

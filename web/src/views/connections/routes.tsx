@@ -8,6 +8,7 @@ import { models } from "~/api/models";
 import { isLive } from "~/app/route";
 import { Button, Empty, Field, IconButton, Wrong } from "~/ui/basic";
 import { CodeEditor, type Mistake } from "~/ui/code";
+import { isName } from "~/ui/name";
 import { done, tell, tellError } from "~/ui/toast";
 import { words } from "~/words/en";
 import { lex, wordAt } from "~/views/ask/language";
@@ -48,9 +49,11 @@ function Form({ endpoint, old, close, changed }: FormProps) {
   const [error, fail] = useState<unknown>();
   const [asked, setAsked] = useState("");
   const [busy, setBusy] = useState(false);
+  const [misnamed, setMisnamed] = useState(false);
   useEffect(() => fail(undefined), [filter]);
   const mistakes = asked === filter ? mistakesOf(error, filter) : [];
   const save = async () => {
+    if (!isName(id.trim())) return setMisnamed(true);
     setBusy(true);
     fail(undefined);
     setAsked(filter);
@@ -68,20 +71,26 @@ function Form({ endpoint, old, close, changed }: FormProps) {
   return (
     <form
       class="conn-route-form column"
+      noValidate
       onSubmit={(e) => {
         e.preventDefault();
         void save();
       }}
     >
-      <Field label={w.routeName} for="route-id" help={old ? undefined : w.nameHelp}>
+      <Field
+        label={w.routeName}
+        for="route-id"
+        help={old ? undefined : w.nameHelp}
+        wrong={misnamed ? words.nameWrong : ""}
+      >
         <input
           id="route-id"
           class="input"
           required
           readOnly={old !== undefined}
-          pattern="[A-Za-z0-9][A-Za-z0-9._\-]*"
+          aria-invalid={misnamed}
           value={id}
-          onInput={(e) => setId(e.currentTarget.value)}
+          onInput={(e) => (setId(e.currentTarget.value), setMisnamed(false))}
         />
       </Field>
       <div class="field">

@@ -4,9 +4,10 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { effect } from "@preact/signals";
 import { ChartNetwork, Maximize, PinOff, ZoomIn, ZoomOut } from "lucide-preact";
 import { entries, links, reading, readError, shape } from "~/api/catalogue";
+import { NoTwins } from "~/app/begin";
 import { go, route, select, selected } from "~/app/route";
 import { isDark } from "~/app/prefs";
-import { Empty, IconButton, Skeleton, Wrong } from "~/ui/basic";
+import { IconButton, Skeleton, Wrong } from "~/ui/basic";
 import { categorical } from "~/ui/colour";
 import { perTheme, token } from "~/ui/tokens";
 import { useVersus, VersusLegend } from "~/views/compare/versus";
@@ -194,7 +195,7 @@ function State() {
       ) : readError.value ? (
         <Wrong error={new Error(readError.value)} />
       ) : (
-        <Empty icon={ChartNetwork} title={words.twin.none} hint={words.twin.noneHint} />
+        <NoTwins icon={ChartNetwork} />
       )}
     </div>
   );

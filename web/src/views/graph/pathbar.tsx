@@ -138,7 +138,7 @@ function Ask({ from }: { from: string }) {
   useEffect(() => {
     if (!coarse.matches) field.current?.focus();
   }, []);
-  const found = text ? search(text, 6).filter((e) => e.id !== from) : [];
+  const found = search(text, 6, (e) => e.id !== from);
   const stop = () => (pathFrom.value = "");
   const take = (id: string) => (setText(""), setPath(from, id));
   return (

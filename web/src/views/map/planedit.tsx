@@ -147,7 +147,7 @@ export function useEditing(name: string, read: PlanDoc | undefined): Editing {
 /** What is not on the plan yet, to be put into its middle. */
 export function Editor({ edit, middle }: { edit: Editing; middle: { x: number; y: number } }) {
   const [text, set] = useState("");
-  const found = text ? search(text, 8) : [];
+  const found = search(text, 8);
   return (
     <section class="plan-editor card column" aria-label={words.map.edit}>
       <div class="row">

@@ -2,7 +2,7 @@
 // What is drawn beside: other twins that have the property, another time, and in a scenario live.
 import { useMemo, useState } from "preact/hooks";
 import { Check, Layers2, X } from "lucide-preact";
-import { byId, entries, labelOf, search, type Entry } from "~/api/catalogue";
+import { byId, entries, labelOf, offered, search, type Entry } from "~/api/catalogue";
 import { modelName, models } from "~/api/models";
 import { go, kind, route } from "~/app/route";
 import { Button, Icon, Menu } from "~/ui/basic";
@@ -22,10 +22,10 @@ function candidates(id: string, paths: readonly string[], text: string): Entry[]
   const able = new Set(
     [...models.peek().values()].filter((m) => m.properties.some((p) => paths.includes(p.path))).map((m) => m.id),
   );
-  const all = (text ? search(text, 500) : entries.peek()).filter((e) => e.id !== id && able.has(e.model));
-  if (text) return all.slice(0, SHOWN);
-  const alike = all.filter((e) => e.model === model);
-  return [...alike, ...all.filter((e) => e.model !== model)].slice(0, SHOWN);
+  const may = (e: Entry) => e.id !== id && able.has(e.model);
+  if (text) return search(text, SHOWN, may);
+  const alike = offered("", SHOWN, (e) => may(e) && e.model === model);
+  return [...alike, ...offered("", SHOWN - alike.length, (e) => may(e) && e.model !== model)];
 }
 
 function Choices({ id, paths }: { id: string; paths: readonly string[] }) {

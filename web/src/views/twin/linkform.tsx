@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A new link: its kind from the model, its target among the twins that kind may lead to.
 import { useMemo, useState } from "preact/hooks";
-import { entries, search, type Entry } from "~/api/catalogue";
+import { entries, offered, type Entry } from "~/api/catalogue";
 import { modelName, models, type Model } from "~/api/models";
 import type { Relationship, Twin } from "~/api/types";
 import { worldName } from "~/app/route";
@@ -11,7 +11,6 @@ import { words } from "~/words/en";
 import { addLink, linkId, linkName } from "./edits";
 
 const SHOWN = 8;
-const SEEN = 400; // of a search, before what does not fit is left out
 
 interface Props {
   twin: Twin;
@@ -31,15 +30,10 @@ export function LinkForm({ twin, kinds, there, close }: Props) {
   const [busy, setBusy] = useState(false);
   const world = worldName.value;
   const target = kinds.find((k) => k.name === name)?.target ?? "";
-  const found = useMemo<Entry[]>(() => {
-    const all = text ? search(text, SEEN) : entries.value;
-    const out: Entry[] = [];
-    for (const e of all) {
-      if (out.length >= SHOWN) break;
-      if (e.id !== twin.$dtId && mayEndAt(e.model, target)) out.push(e);
-    }
-    return out;
-  }, [text, target, entries.value]);
+  const found = useMemo<Entry[]>(
+    () => offered(text, SHOWN, (e) => e.id !== twin.$dtId && mayEndAt(e.model, target)),
+    [text, target, entries.value],
+  );
   async function link(e: Entry) {
     if (there.some((l) => l.$relationshipName === name && l.$targetId === e.id))
       return fail(words.twin.linkThere(e.label));

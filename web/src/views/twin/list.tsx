@@ -6,6 +6,7 @@ import { entries, reading, readError, search } from "~/api/catalogue";
 import { api } from "~/api/client";
 import { modelName, models } from "~/api/models";
 import { useValues } from "~/api/values";
+import { NoTwins } from "~/app/begin";
 import { go, hrefOf, route, visit, worldName } from "~/app/route";
 import { Card, Chip, cls, Empty, Icon, Skeleton, Wrong, type Tone } from "~/ui/basic";
 import { attentionOf } from "~/views/overview/attention";
@@ -222,7 +223,7 @@ export function List() {
   const text = route.value.params.find ?? "";
   if (reading.value) return <Skeleton lines={10} />;
   if (readError.value) return <Wrong error={new Error(readError.value)} />;
-  if (!entries.value.length) return <Empty icon={Boxes} title={w.none} hint={w.noneHint} />;
+  if (!entries.value.length) return <NoTwins icon={Boxes} />;
   return (
     <div class="list">
       <div class="page-head">

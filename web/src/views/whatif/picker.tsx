@@ -18,7 +18,7 @@ const SHOWN = 8;
 export function TwinPicker({ id, label, twin, set }: Props) {
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
-  const found = text ? search(text, SHOWN) : [];
+  const found = search(text, SHOWN);
   const choose = (t: string) => {
     set(t);
     setText("");

@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { CircleAlert } from "lucide-preact";
 import { api } from "~/api/client";
-import { Icon } from "~/ui/basic";
+import { Icon, withCode } from "~/ui/basic";
 import { words } from "~/words/en";
 
 const w = words.whatif;
@@ -31,7 +31,7 @@ export function Ready() {
       {missing.map((text) => (
         <div class="notice attention" key={text}>
           <Icon of={CircleAlert} />
-          <span>{text}</span>
+          <span>{withCode(text)}</span>
         </div>
       ))}
     </>

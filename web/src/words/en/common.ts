@@ -20,6 +20,7 @@ export const common = {
   search: "Search twins, views, actions",
   searchHint: "Search or type a command",
   nothingFound: (q: string) => `Nothing is called “${q}”.`,
+  nameWrong: "A name begins with a letter or a digit; letters, digits, dots, dashes and _ may follow.",
   shortcuts: "Keyboard shortcuts",
   space: "Space", // the key
   theme: { title: "Appearance", system: "As the system", light: "Light", dark: "Dark" },

@@ -18,6 +18,7 @@ export const compare = {
   onlyIn: (world: string, n: string) => `only in ${world}: ${n}`,
   same: "the same",
   pane: (side: string, title: string) => `${side}: ${title}`,
+  chooseOne: "choose a world",
   choose: (side: string) => `Choose world ${side}`,
   swap: "Swap A and B",
   how: "How they are shown",

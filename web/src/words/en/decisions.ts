@@ -70,7 +70,7 @@ export const decisions = {
   leftBand: "left its band",
   rules: "Rules",
   noRules: "No rules yet",
-  noRulesHint: "A rule says when to try what: sosia define rules NAME FILE.",
+  noRulesHint: "A rule says when to try what: `sosia define rules NAME FILE`.",
   whenHolds: "When",
   holdsFor: (t: string) => `holds for ${t}`,
   tryNow: "Try now",

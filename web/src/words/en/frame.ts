@@ -37,6 +37,7 @@ export const link = {
   unlock: "Sign in",
   token: "Access token",
   tokenHelp: "One line of the server's token file. It is exchanged for a cookie that scripts cannot read.",
+  noToken: "Write the token, or ask who runs the server for one.",
   wrongToken: "The server does not know this token.",
 };
 
@@ -107,5 +108,6 @@ export const needs = {
 export const error = {
   title: "That did not work",
   noView: (v: string) => `There is no view “${v}”.`,
+  part: "This view could not be loaded: the server does not answer, or it has a newer page. Load the page again.",
   view: "This view stopped because of a mistake in the page.",
 };

@@ -4,14 +4,14 @@ export const whatif = {
   title: "What would happen if…",
   of: (name: string) => `What-if: ${name}`,
   all: "All what-ifs",
-  prepared: "Prepared what-ifs",
+  prepared: "Prepared what\u2011ifs",
   nonePrepared: "Nothing is prepared yet",
-  nonePreparedHint: "A what-if says what is changed, when and how far it runs: sosia define whatifs NAME FILE.",
+  nonePreparedHint: "A what-if says what is changed, when and how far it runs: `sosia define whatifs NAME FILE`.",
   noBehaviours:
     "Nothing moves by itself here yet: without behaviours a run changes nothing. " +
-    "Define one: sosia define behaviours NAME FILE.",
+    "Define one: `sosia define behaviours NAME FILE`.",
   noKpis:
-    "Nothing is counted yet: without KPIs a run has no result in figures. Define one: sosia define kpis NAME FILE.",
+    "Nothing is counted yet: without KPIs a run has no result in figures. Define one: `sosia define kpis NAME FILE`.",
   tryIt: "Try it",
   show: "Show",
   howOften: "How often",
