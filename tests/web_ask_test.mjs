@@ -3,7 +3,7 @@
 // Questions, models and connections in a real browser: what is typed, what is told where it is wrong, what comes of it.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { chromium, demo, open, post, shot, skip } from "./web_kit.mjs";
+import { chromium, demo, demoWithPast, open, post, serve, shot, skip } from "./web_kit.mjs";
 
 describe("the browser app: ask, models, connections", { skip: skip || false }, () => {
   let server;
@@ -39,6 +39,137 @@ describe("the browser app: ask, models, connections", { skip: skip || false }, (
     await page.getByRole("button", { name: "Main meter" }).click();
     await page.getByRole("complementary").getByRole("heading", { name: "Main meter" }).waitFor();
     await done(page);
+  });
+
+  test("a question in plain words is answered with how questions are asked, and with examples", async () => {
+    const page = await at("#/live/ask");
+    await page.locator(".ask-example").first().waitFor();
+    await page.getByRole("textbox", { name: /Question/ }).fill("How many pumps are there?");
+    await page.keyboard.press("Control+Enter");
+    await page.getByText("Questions are asked in a query language: begin with one of these.").waitFor();
+    await page.getByRole("link", { name: /^What is there\?/ }).click();
+    await page.getByText(/^\d+ rows/).waitFor();
+    assert.equal(await page.getByText("Questions are asked in a query language").count(), 0);
+    await done(page, true);
+  });
+
+  test("an example is offered only where it has an answer", async () => {
+    const of = (id, property) => ({
+      "@context": "dtmi:dtdl:context;3",
+      "@id": id,
+      "@type": "Interface",
+      contents: [{ "@type": "Property", name: property, schema: "double" }],
+    });
+    const own = await serve();
+    try {
+      // A model that could say how many wait, and no twin of it; power and state are never said by one and the same.
+      const models = ["waiting", "power", "state"].map((p) => of(`dtmi:test:With${p};1`, p));
+      await post(own.url, "/models", models);
+      const twin = (id, of, more) => post(own.url, `/digitaltwins/${id}`, { $metadata: { $model: of }, ...more }, "PUT");
+      await twin("a", "dtmi:test:Withpower;1", { power: 500 });
+      const page = await open(browser, own.url, { hash: "#/live/ask" });
+      const offered = (name) => page.getByRole("link", { name }).count();
+      await page.getByRole("link", { name: /^How did power go/ }).waitFor();
+      assert.equal(await offered(/^Where do they wait/), 0);
+      assert.equal(await offered(/^Who draws the most power/), 0);
+      await twin("b", "dtmi:test:Withwaiting;1", { waiting: 0 });
+      await page.reload();
+      await page.getByRole("link", { name: /^How did power go/ }).waitFor();
+      assert.equal(await offered(/^Where do they wait/), 0, "nothing waits");
+      await twin("c", "dtmi:test:Withwaiting;1", { waiting: 3 });
+      await page.reload();
+      await page.getByRole("link", { name: /^Where do they wait/ }).click();
+      await page.getByRole("button", { name: "c", exact: true }).waitFor();
+      await done(page);
+    } finally {
+      await own.stop();
+    }
+  });
+
+  test("from an alert to what it affects: two clicks, and its rows are shown in the graph", async () => {
+    const own = await demoWithPast(); // line 1's filler stands
+    try {
+      const page = await open(browser, own.url, { hash: "#/live/overview" });
+      await page
+        .locator("#canvas")
+        .getByText(/Filler, Line 1/)
+        .first()
+        .click();
+      await page.getByRole("complementary").getByText("jam at infeed star").first().waitFor();
+      await page.getByRole("link", { name: "Ask", exact: true }).click();
+      const first = page.locator(".ask-example").first();
+      await first.getByText("What hangs on Filler, Line 1?").click();
+      await page.getByRole("button", { name: "Capper, Line 1" }).waitFor();
+      await page.getByRole("button", { name: "Palletiser, Line 1" }).waitFor(); // not a neighbour: far down the line
+      assert.equal(await page.getByRole("button", { name: "Capper, Line 2" }).count(), 0);
+      await page.getByRole("link", { name: "Show in the graph" }).click();
+      await page.getByText(/\d+ chosen twins|^\d+ twins$/).waitFor();
+      await done(page);
+    } finally {
+      await own.stop();
+    }
+  });
+
+  test("a KPI is read from its tile, refused under the word, saved, taken back, made anew and deleted", async () => {
+    const page = await at("#/live/overview");
+    const title = "Bottles an hour through the fillers";
+    await page.getByRole("link", { name: `How “${title}” is counted` }).click();
+    await page.getByRole("heading", { name: `KPI: ${title}` }).waitFor();
+    await page.locator(".sentences").getByText("its mean").waitFor();
+    const text = page.getByRole("textbox", { name: "Its text (JSON)" });
+    const before = await text.inputValue();
+    const save = page.getByRole("button", { name: "Save", exact: true });
+    const refused = async (from, to, word, why) => {
+      await text.fill(before.replace(from, to));
+      await save.click();
+      await page.getByRole("alert").filter({ hasText: why }).waitFor();
+      assert.equal(await page.locator(".code-editor .mistake").innerText(), word);
+    };
+    await refused("valves > 0", "vales > 0", "vales", "no model at the other end has a property vales");
+    await refused('"mean"', '"average"', '"over"', "over");
+    await refused('"twin": "bottling-hall"', '"twin": "no-hall"', '"no-hall"', "no-hall");
+    await text.fill(before.replace(title, "Bottles an hour"));
+    await save.click();
+    await page.getByText("Bottles an hour is saved.").waitFor();
+    await page.getByRole("heading", { name: "KPI: Bottles an hour", exact: true }).waitFor();
+    await page.getByRole("button", { name: "Undo" }).click();
+    await page.getByRole("heading", { name: `KPI: ${title}` }).waitFor();
+    await shot(page, "kpi-definition");
+    await page.getByRole("link", { name: "New KPI" }).click();
+    await page.getByLabel("Name", { exact: true }).fill("filler-speed");
+    await text.fill(
+      JSON.stringify({ title: "Speed of filler 1", twin: "line-1-filler", expression: "rate", over: "mean" }, null, 2),
+    );
+    await page.locator(".sentences").getByRole("link", { name: "Filler, Line 1" }).waitFor();
+    await page.getByRole("button", { name: "Make the KPI" }).click();
+    await page.getByRole("heading", { name: "KPI: Speed of filler 1" }).waitFor();
+    const stored = () => fetch(`${server.url}/kpis/filler-speed?api-version=2023-10-31`).then((r) => r.status);
+    assert.equal(await stored(), 200);
+    await page.getByRole("link", { name: "Key values" }).click();
+    await page.getByRole("link", { name: "How “Speed of filler 1” is counted" }).click();
+    await page.getByRole("button", { name: "Delete" }).click();
+    await page.getByRole("dialog", { name: "Delete “Speed of filler 1”?" }).getByRole("button", { name: "Delete" }).click();
+    await page.getByText("Speed of filler 1 is deleted.").waitFor();
+    assert.equal(await stored(), 404);
+    await done(page, true);
+  });
+
+  test("how a model moves is read where the model is, and a behaviour is refused at its statement", async () => {
+    const page = await at("#/live/models?m=dtmi:sosia:bottling:Filler;1");
+    await page.getByRole("tab", { name: "How it moves" }).click();
+    await page.getByText("speedFactor = SUM(in.contains.pace)", { exact: true }).waitFor();
+    await page.getByText("from Line machine").first().waitFor(); // what it extends moves it as well
+    await page.getByRole("link", { name: "Open the behaviour filler" }).click();
+    const text = page.getByRole("textbox", { name: "Its text (JSON)" });
+    const before = await text.inputValue();
+    await text.fill(before.replace("SUM(in.contains.pace)", "SUM(in.contains.peace)"));
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByRole("alert").filter({ hasText: /peace/ }).waitFor();
+    assert.equal(await page.locator(".code-editor .mistake").innerText(), "peace");
+    await text.fill(before.replace("Sets the pace", "It sets the pace"));
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByText(/^It sets the pace.* is saved\.$/).waitFor();
+    await done(page, true);
   });
 
   test("a mistake is told under its word, and goes when it is mended", async () => {

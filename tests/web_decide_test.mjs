@@ -131,6 +131,32 @@ describe("the tour and decisions in the browser app", { skip: skip || false }, (
     await done(page);
   });
 
+  test("a cause that is gone is told where one decides, and what the device says to it in its own words", async () => {
+    const jam = spawn(join(dirname(SOSIA), "sosia-site"), ["--jam", "line-2", "--url", server.url]);
+    await new Promise((over) => jam.on("exit", over));
+    const fault = async () => (await get(server.url, "/digitaltwins/line-2-filler")).fault;
+    await until("the jam", fault);
+    const d = await post(server.url, "/rules/filler-jams/try", { twin: "line-2-filler" });
+    const page = await at(`#/live/decisions?id=${d.id}`);
+    await page.getByText("It waits for your approval.").waitFor();
+    await page.getByRole("button", { name: "Approve and send" }).waitFor();
+    assert.equal(await page.getByText("It no longer holds").count(), 0);
+    await post(server.url, "/digitaltwins/line-2-filler/commands/clearJam", null);
+    await until("no jam", async () => !(await fault()));
+    await page.getByText(/^It no longer holds: Fault is empty since /).waitFor();
+    assert.equal(await page.getByRole("button", { name: "Approve and send" }).count(), 0);
+    await shot(page, "decision-gone");
+    await page.getByRole("link", { name: "All decisions" }).click();
+    const card = page.getByRole("article").filter({ hasText: "Filler, Line 2" }).first();
+    await card.getByText(/^It no longer holds: /).waitFor();
+    await card.getByRole("button", { name: "Approve anyway" }).click();
+    const sure = page.getByRole("dialog", { name: /^Send clearJam to Filler, Line 2/ });
+    await sure.getByText(/^It no longer holds: /).waitFor();
+    await sure.getByRole("button", { name: "Approve anyway" }).click();
+    await page.getByRole("alert").getByText("The device refused: there is no jam").waitFor();
+    await done(page);
+  });
+
   test("the repair leads to a proposal", async () => {
     const page = await at("#/live/whatif?about=line-2-filler");
     await page.getByRole("button", { name: "Propose it" }).click();

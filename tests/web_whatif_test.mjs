@@ -4,8 +4,13 @@
 // out, a run that is watched and goes on in the background, several side by side, merging with what is in the way, and
 // the five minutes of somebody who has never seen it: what fails, since when, what to do about it, what that costs.
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { chromium, demo, demoWithPast, open, PATIENCE, post, shot, skip } from "./web_kit.mjs";
+import { pathToFileURL } from "node:url";
+import { chromium, demo, demoWithPast, open, PATIENCE, post, ROOT, shot, skip } from "./web_kit.mjs";
 
 const FILLER = "line-1-filler";
 const FAULT = "main gear broken";
@@ -83,6 +88,11 @@ describe("what-ifs in the browser app", { skip: skip || false }, () => {
     await page.getByRole("button", { name: "Show", exact: true }).click();
     await page.locator(".finding").filter({ hasText: /95/ }).waitFor();
     await page.getByText(/30 runs of each/).waitFor();
+    await page.getByRole("link", { name: "All what-ifs" }).click();
+    const kept = page.locator(".many-kept tr").first();
+    await kept.getByText("A filler of line 1 breaks down for two hours · begins").waitFor();
+    const found = await kept.getByRole("link").textContent();
+    assert.match(found, /contribution margin.*95/i); // its title is what was found
     await done(page);
   });
 
@@ -139,6 +149,142 @@ describe("what-ifs in the browser app", { skip: skip || false }, () => {
     await page.getByRole("button", { name: "Take out Filler, Line 1" }).click();
     await page.getByText("Nothing is changed yet").waitFor();
     await done(page);
+  });
+
+  test("a value and links that were changed in place hold in the run, and in the copy alone", async () => {
+    const page = await at("#/live/whatif");
+    await fork(page, "rewired");
+    await page.getByRole("radio", { name: "A link" }).check();
+    await page.getByRole("combobox", { name: "From" }).fill("filler line 1");
+    await page.getByRole("option", { name: /line-1-filler/ }).click();
+    await page.getByRole("button", { name: "Take away the link to Bottling hall" }).click();
+    await page.getByText("is linked no more:").waitFor();
+    await page.getByLabel("Link", { exact: true }).selectOption("locatedIn");
+    await page.getByRole("combobox", { name: "To" }).fill("pump house");
+    await page.getByRole("option", { name: /pump-house/ }).first().click();
+    await page.getByRole("button", { name: "Link them" }).click();
+    await page.getByText("is linked:").waitFor();
+    await page.getByRole("radio", { name: "A value" }).check();
+    await page.getByRole("button", { name: "Choose another" }).click();
+    await choose(page, "market still", /market-still-050/);
+    await page.getByLabel("Property", { exact: true }).selectOption("factor");
+    await page.getByLabel("Value", { exact: true }).fill("0.5");
+    await page.getByRole("button", { name: "Change it" }).click();
+    await page.getByRole("heading", { name: "3 changes" }).waitFor();
+    await page.getByText("2 changes of links and twins cannot be saved in a what-if").waitFor();
+    await page.getByRole("radio", { name: "1\u2009h", exact: true }).check();
+    await page.getByRole("button", { name: /^Run 1/ }).click();
+    await page
+      .getByRole("row", { name: /Bottles an hour through the fillers/ })
+      .getByText("worse")
+      .waitFor(); // counted is what stands in the hall: one filler less
+    await page.getByText("is linked no more:").waitFor();
+    await page.getByText("is linked:").waitFor();
+    const targets = async (world) => {
+      const path = `${world}/digitaltwins/line-1-filler/relationships?api-version=2023-10-31`;
+      const { value } = await fetch(server.url + path).then((r) => r.json());
+      return value.map((l) => `${l.$relationshipName} ${l.$targetId}`).sort();
+    };
+    const [live, base, own] = await Promise.all(["", "/worlds/rewired.base", "/worlds/rewired"].map(targets));
+    assert.deepEqual(base, live);
+    const moved = (x) => (x === "locatedIn bottling-hall" ? "locatedIn pump-house" : x);
+    assert.notDeepEqual(own, live);
+    assert.deepEqual(own, live.map(moved).sort());
+    await done(page);
+  });
+
+  test("a plan is kept as a what-if: saved under a name, changed, tried, deleted, and that undone", async () => {
+    const stored = (name) =>
+      fetch(`${server.url}/whatifs/${name}?api-version=2023-10-31`).then((r) => (r.ok ? r.json() : null));
+    const page = await at("#/live/whatif");
+    await fork(page, "planned");
+    await choose(page, "market still", /market-still-050/);
+    const add = async (value, button) => {
+      await page.getByLabel("Property", { exact: true }).selectOption("factor");
+      await page.getByLabel("Value", { exact: true }).fill(value);
+      await page.getByRole("button", { name: button }).click();
+    };
+    await add("0.5", "Change it");
+    await page.getByRole("heading", { name: "1 change" }).waitFor();
+    await page.getByRole("radio", { name: "later" }).check();
+    await add("0.7", "Plan it");
+    await page.getByRole("heading", { name: "2 changes" }).waitFor();
+    await page.getByRole("button", { name: "Save as a what-if…" }).click();
+    await page.getByRole("heading", { name: "New what-if" }).waitFor();
+    await page.getByLabel("Title", { exact: true }).fill("A slow market");
+    assert.equal(await page.getByLabel("Name", { exact: true }).inputValue(), "a-slow-market");
+    await page.reload(); // nothing typed is lost
+    await page.getByLabel("Name", { exact: true }).fill("slow market");
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByRole("alert").getByText("Letters, digits, dots and dashes").waitFor();
+    await page.getByLabel("Name", { exact: true }).fill("a-slow-market");
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByRole("heading", { name: "A slow market" }).waitFor();
+    const twin = { twin: "market-still-050", property: "factor" };
+    const changes = [
+      { at: "PT0S", ...twin, value: 0.5 },
+      { at: "PT1H", ...twin, value: 0.7 },
+    ];
+    assert.deepEqual((await stored("a-slow-market")).changes, changes);
+    await page.getByRole("radio", { name: "1\u2009h", exact: true }).check();
+    assert.equal(await page.getByRole("button", { name: "Try it" }).isDisabled(), true); // what is tried is what is saved
+    await page.getByRole("button", { name: /^Take out/ }).last().click();
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByRole("button", { name: "Try it" }).waitFor();
+    await page.waitForFunction(() => !document.querySelector("button[title='Save it first']"));
+    const text = await stored("a-slow-market");
+    assert.deepEqual([text.for, text.changes], ["PT1H", changes.slice(0, 1)]);
+    await shot(page, "whatif-definition");
+    await page.getByRole("link", { name: "All what-ifs" }).click();
+    await page.getByRole("link", { name: "Change “A slow market”" }).click();
+    await page.getByRole("button", { name: "Try it" }).click();
+    await page.getByRole("button", { name: "WHAT-IF a-slow-market" }).waitFor();
+    await page.locator(".finding").filter({ hasText: /“/ }).waitFor(); // it has run, and says what came of it
+    await page.goto(`${server.url}/#/live/whatif?define=a-slow-market`);
+    await page.getByRole("button", { name: "Delete", exact: true }).click();
+    await page.getByText("“A slow market” is deleted.").waitFor();
+    assert.equal(await stored("a-slow-market"), null);
+    await page.getByRole("button", { name: "Undo" }).click();
+    await page.getByRole("heading", { name: "A slow market" }).waitFor();
+    assert.deepEqual((await stored("a-slow-market")).changes, changes.slice(0, 1));
+    page.wrong = page.wrong.filter((w) => !/404/.test(w));
+    await done(page);
+  });
+
+  test("a run that was under way when the server was killed is taken up again before one's eyes", async () => {
+    const own = await demo();
+    try {
+      const page = await open(browser, own.url, { hash: "#/live/whatif" });
+      await fork(page, "survivor");
+      await page.getByRole("radio", { name: "1\u2009h", exact: true }).check();
+      await page.getByRole("radio", { name: "To watch" }).check();
+      await page.getByRole("button", { name: /^Run 1/ }).click();
+      const bar = page.getByRole("progressbar");
+      const part = async () => Number(await bar.getAttribute("aria-valuenow"));
+      const atLeast = (n) =>
+        page.waitForFunction((x) => document.querySelector("[role=progressbar]")?.ariaValueNow >= x, n);
+      await atLeast(10);
+      await page.evaluate(() => (window.same = true));
+      await own.end("SIGKILL");
+      await page.getByText(/No connection/).waitFor();
+      const left = await part();
+      assert.ok(left >= 10, "how far it was stays to be seen");
+      assert.equal(await page.locator(".toast").count(), 0);
+      assert.equal(await page.getByRole("alert").count(), 0);
+      const { port } = new URL(own.url);
+      own.args = own.args.map((a) => a.replace(/^127\.0\.0\.1:\d+$/, `127.0.0.1:${port}`));
+      await own.spawn(/is (?:running|open) at (http:\S+)/);
+      await page.getByText(/No connection/).waitFor({ state: "detached" });
+      await atLeast(left + 5);
+      await page.getByRole("heading", { name: "It has run" }).waitFor({ timeout: 3 * PATIENCE });
+      await page.getByText(/1\s?h were run/).waitFor();
+      assert.equal(await page.evaluate(() => window.same), true, "the page was not loaded anew");
+      assert.equal(await page.getByRole("alert").count(), 0);
+      page.wrong = page.wrong.filter((w) => !/ERR_|Failed to load resource|WebSocket/.test(w));
+      await done(page);
+    } finally {
+      await own.stop();
+    }
   });
 
   test("a run is watched as it unfolds, stands, goes on, and the graph shows its world", async () => {
@@ -262,5 +408,135 @@ describe("the repair of what failed, in the demo that has a past", { skip: skip 
     await page.goBack();
     await page.waitForFunction((n) => document.querySelectorAll(".columns a").length === n, before);
     await done(page);
+  });
+});
+
+describe("what a comparison comes to, in a sentence and as a fan", { skip: skip || false }, () => {
+  let folder;
+  let f;
+  before(async () => {
+    // The functions as the page has them: bundled, since they are TypeScript.
+    const need = createRequire(createRequire(join(ROOT, "web", "package.json")).resolve("vite"));
+    folder = mkdtempSync(join(tmpdir(), "sosia-finding-"));
+    const file = (name) => JSON.stringify(join(ROOT, "web", "src", "views", "whatif", name));
+    const entry = [`export * from ${file("finding.ts")};`, `export * from ${file("lines.ts")};`];
+    writeFileSync(join(folder, "in.ts"), entry.join("\n"));
+    await need("esbuild").build({
+      entryPoints: [join(folder, "in.ts")],
+      outfile: join(folder, "out.mjs"),
+      bundle: true,
+      format: "esm",
+      platform: "node",
+      jsx: "automatic",
+      jsxImportSource: "preact",
+      nodePaths: [join(ROOT, "web", "node_modules")],
+      alias: { "~": join(ROOT, "web", "src") },
+      loader: { ".css": "empty" },
+      logLevel: "error",
+    });
+    f = await import(pathToFileURL(join(folder, "out.mjs")));
+  });
+  after(() => folder && rmSync(folder, { recursive: true, force: true }));
+
+  const begin = "2026-11-23T08:00:00Z";
+  const now = "2026-11-23T16:00:00Z";
+  const kpi = (name, better, unit, by, [low, high], more = {}) => ({
+    name: name.toLowerCase(),
+    title: name,
+    unit,
+    over: "last",
+    better,
+    values: [
+      { world: "as it would be", value: 1000 },
+      {
+        world: "third till",
+        value: 1000 + by,
+        difference: by,
+        differenceLow: low,
+        differenceHigh: high,
+        relative: by / 1000,
+        verdict: low <= 0 && high >= 0 ? "unclear" : by > 0 === (better === "more") ? "better" : "worse",
+      },
+    ],
+    ...more,
+  });
+  const between = (...kpis) => ({
+    worlds: ["as it would be", "third till"].map((name) => ({ name, state: "done", begin, now, changes: [] })),
+    kpis,
+  });
+  const told = (...kpis) => f.sentenceOf(between(...kpis), kpis[0]).replaceAll(/\s/g, " ");
+  const money = { of: "money" };
+
+  test("an interval that leaves out zero tells by how much, and what it costs", () => {
+    const profit = kpi("Profit", "more", "EUR", 421, [404, 438], money);
+    const energy = kpi("Energy", "less", "kilowattHour", 30, [20, 40]);
+    assert.equal(
+      told(profit, energy),
+      "Third till: 421 EUR more of “Profit” in 8 h (95 %: 404 to 438), which is better. " +
+        "But “Energy” is 3 % more, which is worse.",
+    );
+    assert.match(f.titleOf(between(profit).kpis[0]), /421 EUR more/);
+  });
+
+  test("of what is better when it is less the interval goes with the words", () => {
+    const less = kpi("Energy cost", "less", "EUR", -100, [-150, -50], money);
+    assert.match(told(less), /100 EUR less of “Energy cost” in 8 h \(95 %: 50 to 150\), which is better\.$/);
+    const more = kpi("Energy cost", "less", "EUR", 100, [50, 150], money);
+    assert.match(told(more), /100 EUR more of “Energy cost” in 8 h \(95 %: 50 to 150\), which is worse\.$/);
+  });
+
+  test("an interval with zero in it: no difference can be told, by no word of the page", () => {
+    for (const [by, ends] of [
+      [30, [-50, 110]],
+      [-30, [-110, 50]],
+      [30, [0, 60]], // an end that is zero leaves nothing out
+    ]) {
+      const profit = kpi("Profit", "more", "EUR", by, ends, money);
+      const sentence = told(profit, kpi("Energy", "less", "kilowattHour", 30, [-1, 61]));
+      assert.match(sentence, /^Third till: no difference can be told in “Profit” in 8 h \(95 %: .* to .* EUR\)\.$/);
+      assert.doesNotMatch(sentence, /better|worse|more|less/);
+      assert.equal(f.titleOf(profit), "Profit");
+      assert.equal(f.moved(profit), false);
+      const [gain] = f.gainsOf(profit);
+      assert.equal(f.unsure(gain), true);
+      assert.equal(f.sure(gain), false);
+      assert.match(f.sentenceOf(between(profit), profit, [0, 5]), /cannot be told from “as it would be”/);
+    }
+  });
+
+  test("nothing at all is no difference, in words that claim no interval", () => {
+    assert.match(told(kpi("Profit", "more", "EUR", 0, [0, 0], money)), /come[s]? to the same/);
+  });
+
+  test("each world has its own fan, the bands nested and around zero too; many worlds one band each", () => {
+    const course = (shift) => ({
+      times: [begin, now],
+      values: [0, shift],
+      lows: [-2, shift - 2],
+      highs: [2, shift + 2],
+      fan: [0.5, 0.8, 0.95].map((part) => ({ part, lows: [0, shift - 4 * part], highs: [0, shift + 4 * part] })),
+    });
+    const profit = kpi("Profit", "more", "EUR", 1, [-1, 3]);
+    profit.values = profit.values.map((v, i) => ({ ...v, ...course(i) }));
+    const lines = f.linesOf(between(profit), profit);
+    assert.deepEqual(
+      lines.map((l) => l.bands.map((b) => b.level)),
+      [
+        [50, 80, 95],
+        [50, 80, 95],
+      ],
+    );
+    for (const l of lines)
+      l.bands.forEach((b, i) => {
+        assert.ok(b.low[1] < l.value[1] && l.value[1] < b.high[1]);
+        assert.ok(b.low[1] < 0 && b.high[1] > 0, "what spans zero is drawn on both sides of it");
+        if (i > 0) assert.ok(b.low[1] < l.bands[i - 1].low[1] && b.high[1] > l.bands[i - 1].high[1]);
+      });
+    const many = { ...between(profit), worlds: ["a", "b", "c", "d"].map((name) => ({ name, begin, now, changes: [] })) };
+    const four = { ...profit, values: [0, 1, 2, 3].map((i) => ({ ...profit.values[1], ...course(i) })) };
+    assert.deepEqual(
+      f.linesOf(many, four).map((l) => [l.bands, l.level]),
+      Array.from({ length: 4 }, () => [undefined, 90]),
+    );
   });
 });

@@ -7,6 +7,11 @@ import type { Kpi } from "./types";
 
 const known = signal<ReadonlyMap<string, Kpi>>(new Map());
 
+/** One of them was changed: they are read anew when somebody asks. */
+export const forgetKpis = (): void => {
+  known.value = new Map();
+};
+
 /** Read once a page; until then a KPI is called by its name. */
 export function useKpiNames(): { title: (name: string) => string; unit: (name: string) => string } {
   useEffect(() => {

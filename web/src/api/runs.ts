@@ -7,7 +7,7 @@ import { tell } from "~/ui/toast";
 import { words } from "~/words/en";
 import { api } from "./client";
 import type { World } from "./types";
-import { worlds } from "./worlds";
+import { isBase, worlds } from "./worlds";
 
 export interface Ensemble {
   id: number;
@@ -84,14 +84,13 @@ async function round(): Promise<void> {
   if (followed.size) timer = window.setTimeout(() => void round(), ROUND_MS);
 }
 
-const BASE_END = ".base";
 const shownNow = (name: string): boolean => {
   const r = route.peek();
   return r.view === "whatif" && (r.world === name || (r.params.compare ?? "").split(",").includes(name));
 };
 
 function runOver(w: World): void {
-  if (w.name.endsWith(BASE_END) || shownNow(w.name)) return;
+  if (isBase(w) || shownNow(w.name)) return;
   const failed = w.run?.state === "failed";
   tell(failed ? words.whatif.runFailed(w.name, w.run?.error?.message ?? "") : words.whatif.runDone(w.name), {
     bad: failed,

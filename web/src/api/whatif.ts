@@ -4,12 +4,11 @@ import { signal } from "@preact/signals";
 import { words } from "~/words/en";
 import { all, api } from "./client";
 import { follow } from "./runs";
-import type { Value, Whatif, World } from "./types";
-import { drop, fork, readWorlds, worlds } from "./worlds";
+import type { Value, Whatif } from "./types";
+import { BASE, drop, fork, readWorlds, worlds } from "./worlds";
 
 export { readEnsemble, type Ensemble } from "./runs";
-
-export const BASE = ".base"; // behind the name of the world without the changes
+export { BASE, isBase } from "./worlds";
 
 export interface Interval {
   mean?: number | null;
@@ -75,6 +74,15 @@ export const readWhatifs = async () => {
   whatifs.value = await all<Whatif>("/whatifs");
   whatifsRead.value = true;
 };
+
+const whatifPath = (name: string) => `/whatifs/${encodeURIComponent(name)}`;
+
+/** What one says; its name is in the address. */
+export type WhatifText = Omit<Whatif, "name">;
+export const textOf = ({ name: _, ...text }: Whatif): WhatifText => text;
+export const putWhatif = (name: string, text: WhatifText): Promise<void> =>
+  api.put(whatifPath(name), text).then(readWhatifs);
+export const dropWhatif = (name: string): Promise<void> => api.delete(whatifPath(name)).then(readWhatifs);
 
 interface Started {
   world?: string; // of a run
@@ -250,5 +258,3 @@ const mergePath = (w: string) => `/worlds/${encodeURIComponent(w)}/merge`;
 export const mergeTry = (world: string, only?: Only): Promise<Merged> =>
   api.post(mergePath(world), { dryRun: true, ...(only ? { only } : {}) });
 export const merge = (world: string, only?: Only): Promise<Merged> => api.post(mergePath(world), only ? { only } : {});
-
-export const isBase = (w: World): boolean => w.name.endsWith(BASE);

@@ -5,6 +5,9 @@ import { go, missing, route } from "~/app/route";
 import { all, api } from "./client";
 import type { World } from "./types";
 
+export const BASE = ".base"; // behind the name of the world without the changes
+export const isBase = (w: World): boolean => w.name.endsWith(BASE);
+
 export const worlds = signal<readonly World[]>([]);
 export const worldsRead = signal(false);
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Examples that fit what is in the world: some for what is found often, others made of the models that are there.
+import { useEffect, useState } from "preact/hooks";
 import { entries, links } from "~/api/catalogue";
+import { api } from "~/api/client";
 import { models, type Model, type Property } from "~/api/models";
+import { selected, worldName } from "~/app/route";
 import { words } from "~/words/en";
 
 export interface Example {
@@ -11,7 +14,8 @@ export interface Example {
 }
 
 interface Need extends Example {
-  properties?: string[];
+  properties?: string[]; // of one model that has twins
+  some?: string; // a condition that some twin must meet: an example without an answer teaches nothing
 }
 
 const w = words.ask.examples;
@@ -20,6 +24,7 @@ const all: readonly Need[] = [
     ...w.power,
     query: "SELECT TOP(15) $dtId, power, state FROM DIGITALTWINS\nWHERE power > 1 ORDER BY power DESC",
     properties: ["power", "state"],
+    some: "power > 1",
   },
   {
     ...w.states,
@@ -34,6 +39,7 @@ const all: readonly Need[] = [
       "SELECT $dtId, power FROM DIGITALTWINS WHERE power > 100\n" +
       "HISTORY FROM NOW() - 10m STEP 10s FN avg FILL previous",
     properties: ["power"],
+    some: "power > 100",
   },
   {
     ...w.stale,
@@ -44,6 +50,7 @@ const all: readonly Need[] = [
     ...w.waiting,
     query: "SELECT TOP(15) $dtId, label, waiting FROM DIGITALTWINS\nWHERE waiting > 0 ORDER BY waiting DESC",
     properties: ["waiting"],
+    some: "waiting > 0",
   },
   {
     ...w.counts,
@@ -118,7 +125,14 @@ function made(): Example[] {
 
 const LONGEST = 4; // links: a way that is told link by link
 
-/** From where most begins: what hangs on it, and the way to the last of that. */
+const downstream = (a: { id: string; label: string }): Example => ({
+  ...w.downstream(a.label),
+  query:
+    "SELECT DISTINCT next.$dtId FROM DIGITALTWINS\n" +
+    `MATCH (one)-[*..10]->(next) WHERE one.$dtId = ${quoted(a.id)}`,
+});
+
+/** From where most begins: what hangs on it, and the way to the last of that; first what hangs on what is selected. */
 function ways(): Example[] {
   const l = links.value;
   const list = entries.value;
@@ -142,14 +156,11 @@ function ways(): Example[] {
     if (way.length > best.length) best = way;
   }
   const [a, b] = [list[best[0] ?? -1], list[best[best.length - 1] ?? -1]];
-  if (!a || !b || a === b) return [];
+  const here = list.findIndex((e) => e.id === selected.value);
+  const own = out.has(here) ? [downstream(list[here]!)] : [];
+  if (!a || !b || a === b) return own;
   return [
-    {
-      ...w.downstream(a.label),
-      query:
-        "SELECT DISTINCT next.$dtId FROM DIGITALTWINS\n" +
-        `MATCH (one)-[*..10]->(next) WHERE one.$dtId = ${quoted(a.id)}`,
-    },
+    ...(own.length ? own : [downstream(a)]),
     {
       ...w.path(a.label, b.label),
       query:
@@ -159,12 +170,46 @@ function ways(): Example[] {
   ];
 }
 
-/** Those whose properties this world has, then some of its own. */
-export function examples(): Example[] {
-  const paths = new Set<string>();
-  for (const m of models.value.values()) for (const p of m.properties) paths.add(p.path);
-  const fit = all.filter((e) => (e.properties ?? []).every((p) => paths.has(p)));
+/** Properties of numbers, texts and the like that each model with twins has. */
+function ownPaths(): ReadonlySet<string>[] {
+  const used = new Set(entries.value.map((e) => e.model));
+  return [...used].map((id) => new Set((models.value.get(id)?.properties ?? []).map((p) => p.path)));
+}
+
+async function holds(condition: string, world: string, abort: AbortSignal): Promise<boolean> {
+  const query = `SELECT TOP(1) $dtId FROM DIGITALTWINS WHERE ${condition}`;
+  const page = await api.post<{ value: unknown[] }>("/query", { query }, { world, signal: abort });
+  return page.value.length > 0;
+}
+
+/** Which conditions some twin meets, asked once a world; null as long as nobody knows. */
+export function useHolding(): ReadonlySet<string> | null {
+  const [found, set] = useState<ReadonlySet<string> | null>(null);
+  const world = worldName.value;
+  const asked = fitting()
+    .flatMap((e) => e.some ?? [])
+    .join("\n");
+  useEffect(() => {
+    const abort = new AbortController();
+    const list = asked ? asked.split("\n") : [];
+    const each = list.map((c) => holds(c, world, abort.signal).catch(() => false));
+    void Promise.all(each).then((yes) => abort.signal.aborted || set(new Set(list.filter((_, i) => yes[i]))));
+    return () => abort.abort();
+  }, [asked, world]);
+  return found;
+}
+
+function fitting(): Need[] {
+  const own = ownPaths();
+  return all.filter((e) => !e.properties || own.some((paths) => e.properties!.every((p) => paths.has(p))));
+}
+
+/** Those whose properties this world has, and that have an answer, then some of its own. */
+export function examples(holding: ReadonlySet<string>): Example[] {
+  const fit = fitting().filter((e) => !e.some || holding.has(e.some));
   const general = fit.filter((e) => !e.properties);
   const special = fit.filter((e) => e.properties);
-  return [...special, ...ways(), ...made().slice(0, Math.max(0, ENOUGH - fit.length - 2)), ...general];
+  const [first, ...rest] = ways();
+  const chosen = first && selected.value ? [first] : [];
+  return [...chosen, ...special, ...(chosen.length ? rest : ways()), ...made().slice(0, Math.max(0, ENOUGH - fit.length - 2)), ...general];
 }

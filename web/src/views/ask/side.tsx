@@ -5,7 +5,7 @@ import { hrefOf } from "~/app/route";
 import { done, tellError } from "~/ui/toast";
 import { Icon, IconButton } from "~/ui/basic";
 import { words } from "~/words/en";
-import { examples } from "./examples";
+import { examples, useHolding } from "./examples";
 import { forget, keep, recent, saved, share, useShared, type Saved } from "./saved";
 
 const to = (query: string) => hrefOf({ params: { q: query, sort: null, down: null, of: null, as: null } });
@@ -77,13 +77,15 @@ export function Side() {
 }
 
 export function Examples() {
+  const holding = useHolding();
+  if (!holding) return null; // a moment: none is offered that is taken away again
   return (
     <section aria-label={words.ask.try}>
       <h2 class="row ask-try">
         <Icon of={Lightbulb} /> {words.ask.try}
       </h2>
       <div class="ask-examples">
-        {examples().map((e) => (
+        {examples(holding).map((e) => (
           <a key={e.query} class="card ask-example" href={to(e.query)}>
             <span class="strong">{e.title}</span>
             <span class="small quiet">{e.about}</span>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where in the text of a rule the complaint belongs: "limits[1]: ...", "when: ... at byte 8", "line 3, column 7: ...".
+// Where in the text of a definition the complaint belongs: "limits[1]: ...", "when: ... at byte 8",
+// "line 3, column 7: ...", "KPI energy, column 10: ...", "behaviour tank, statement 2, column 14: ...".
 import type { Mistake } from "~/ui/code";
 import { jsonPlaces, lineOffset, type Node } from "~/ui/json";
 
@@ -30,12 +31,35 @@ const widen = (text: string, from: number): { from: number; to: number } => {
   return { from: at, to: at + Math.max(1, word?.[0].length ?? 1) };
 };
 
+/** A column of an expression: that of a KPI, or one of a behaviour's statements. */
+function inExpression(text: string, message: string): Mistake | undefined {
+  const m = /^(?:KPI|behaviour) \S+, (?:statement (\d+), )?column (\d+): (.*)$/s.exec(message);
+  if (!m) return undefined;
+  const said = m[3]!;
+  const path = m[1] ? `say[${Number(m[1]) - 1}]` : said.startsWith("the unit ") ? "unit" : "expression";
+  const place = m[1] ? jsonPlaces(text)?.members?.get("say")?.node.items?.[Number(m[1]) - 1] : placeOf(text, path)?.node;
+  if (!place) return undefined;
+  if (path === "unit") return { from: place.from, to: place.to, message: said };
+  return { ...widen(text, Math.min(place.from + Number(m[2]), place.to - 1)), message: said };
+}
+
+/** A member or a value that the complaint quotes: "\"over\" is last, mean, ...", "... with the id \"pump\"". */
+function quoted(text: string, message: string): Mistake | undefined {
+  for (const [word] of message.matchAll(/"[^"]+"/g)) {
+    const at = text.indexOf(word);
+    if (at >= 0) return { from: at, to: at + word.length, message };
+  }
+  return undefined;
+}
+
 export function mistakesOf(text: string, message: string): Mistake[] {
   const line = /^line (\d+), column (\d+): (.*)$/s.exec(message);
   if (line) return [{ ...widen(text, lineOffset(text, Number(line[1]), Number(line[2]))), message: line[3]! }];
+  const inside = inExpression(text, message);
+  if (inside) return [inside];
   const said = /^([\w$.[\]]+): (.*)$/s.exec(message);
   const place = said && placeOf(text, said[1]!);
-  if (!said || !place) return [{ from: 0, to: 1, message }];
+  if (!said || !place) return [quoted(text, message) ?? { from: 0, to: 1, message }];
   const byte = / at byte (\d+)$/.exec(said[2]!);
   // The text of the condition begins behind its quote.
   if (byte && typeof place.node.value === "string")

@@ -15,6 +15,7 @@ import { words } from "~/words/en";
 import * as format from "~/format";
 import { Contents, ModelLink } from "./contents";
 import { Diagram } from "./diagram";
+import { Moves } from "./moves";
 import { counts, extendedBy, twinsOf, usesOf } from "./tree";
 
 async function decommission(m: Model, off: boolean): Promise<void> {
@@ -110,13 +111,13 @@ function Relatives({ m }: { m: Model }) {
   );
 }
 
-type Show = "contents" | "links" | "text";
+type Show = "contents" | "links" | "moves" | "text";
+const SHOWN: readonly Show[] = ["contents", "links", "moves", "text"];
 
 export function Detail({ id }: { id: string }) {
   const m = models.value.get(id);
   const [deleting, setDeleting] = useState(false);
-  const shown = route.value.params.show ?? "";
-  const tab: Show = shown === "text" || shown === "links" ? shown : "contents";
+  const tab = SHOWN.find((s) => s === route.value.params.show) ?? "contents";
   if (!m) return <Wrong error={new Error(words.models.gone(id))} />;
   const n = twinsOf(m.id);
   const text = JSON.stringify(m.data.model, null, 2);
@@ -171,6 +172,7 @@ export function Detail({ id }: { id: string }) {
         tabs={[
           { id: "contents", title: words.models.contents },
           { id: "links", title: words.models.diagram },
+          { id: "moves", title: words.definitions.behaviour.title },
           { id: "text", title: words.models.text },
         ]}
       />
@@ -178,6 +180,8 @@ export function Detail({ id }: { id: string }) {
         <Contents m={m} />
       ) : tab === "links" ? (
         <Diagram key={m.id} m={m} />
+      ) : tab === "moves" ? (
+        <Moves m={m} />
       ) : (
         <div class="model-text">
           <div class="row">

@@ -8,6 +8,7 @@ import { go, kind, moves, route } from "~/app/route";
 import { Button, Card, Empty, Skeleton, Wrong } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
+import { Definition } from "./definition";
 import { Detail } from "./detail";
 import { List } from "./list";
 import { branches } from "./tree";
@@ -15,11 +16,19 @@ import { Upload } from "./upload";
 import "./models.css";
 
 export default function Models() {
-  const { m = "", new: making = "", find = "" } = route.value.params;
+  const { m = "", new: making = "", find = "", kpi = "", behaviour = "" } = route.value.params;
   const count = models.value.size;
   const first = branches.value[0]?.model.id ?? "";
   const upload = () => go({ params: { new: "1" } });
   useCommands(() => [{ id: "models:new", title: words.models.upload, icon: FileUp, run: upload }], []);
+  if (kpi || behaviour)
+    return (
+      <div class="view page">
+        <div class="page-inner">
+          <Definition what={kpi ? "kpi" : "behaviour"} name={kpi || behaviour} />
+        </div>
+      </div>
+    );
   const empty = !count && !reading.value && !readError.value;
   return (
     <div class="view page">

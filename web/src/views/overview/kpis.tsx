@@ -3,7 +3,7 @@
 // definitions come to there, and the values that are computed from others (derived), with their last hours.
 import { signal } from "@preact/signals";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { Gauge } from "lucide-preact";
+import { Gauge, Pencil, Plus } from "lucide-preact";
 import { byId, entries, labelOf } from "~/api/catalogue";
 import { all, api } from "~/api/client";
 import { listen } from "~/api/feed";
@@ -178,7 +178,22 @@ function Group({ property, twins }: { property: string; twins: string[] }) {
   );
 }
 
-function KpiTile({ kpi, value, course }: { kpi: Kpi; value: number | null; course: (number | null)[] }) {
+const kpiHref = (name: string) => hrefOf({ view: "models", params: { kpi: name } });
+
+/** A tile, and in its corner the way to how it is counted. */
+function KpiTile(p: { kpi: Kpi; value: number | null; course: (number | null)[] }) {
+  const hint = words.definitions.kpi.hint(p.kpi.title || p.kpi.name);
+  return (
+    <div class="kpi-cell">
+      <KpiCard {...p} />
+      <a class="button plain icon kpi-how" href={kpiHref(p.kpi.name)} aria-label={hint} title={hint}>
+        <Icon of={Pencil} size={14} />
+      </a>
+    </div>
+  );
+}
+
+function KpiCard({ kpi, value, course }: { kpi: Kpi; value: number | null; course: (number | null)[] }) {
   const title = kpi.title || kpi.name;
   const known = value !== null;
   return (
@@ -277,9 +292,13 @@ function Standing({ kpis }: { kpis: readonly Kpi[] }) {
         <div class="grow">
           <div class="strong">{words.overview.noKpis}</div>
           <div class="small quiet">
-            {words.overview.noKpisHint} <code>sosia define kpis NAME FILE</code>
+            {words.overview.noKpisHint}
           </div>
         </div>
+        <a class="button" href={kpiHref("*")}>
+          <Icon of={Plus} />
+          {words.definitions.kpi.fresh}
+        </a>
       </div>
     );
   if (!derived || !now) return <Waiting />;

@@ -2,7 +2,7 @@
 // What could be done about a twin, or what if it were otherwise: ways side by side, tried from now, from when its
 // trouble began or from any instant, and compared in money.
 import { useEffect, useState } from "preact/hooks";
-import { Play, Plus, X } from "lucide-preact";
+import { BookmarkPlus, Play, Plus, X } from "lucide-preact";
 import { nextFault, useFault } from "~/api/began";
 import { byId, labelOf } from "~/api/catalogue";
 import { api, wordsOf } from "~/api/client";
@@ -19,11 +19,23 @@ import { Button, Card, Chip, Empty, IconButton, Skeleton, Wrong } from "~/ui/bas
 import { Segment } from "~/ui/segment";
 import { words } from "~/words/en";
 import * as format from "~/format";
+import { define } from "./draft";
 import { Editor } from "./editor";
 import { unitOf } from "./finding";
 import { fromText } from "./new";
 import { Propose } from "./next";
-import { ChangeLine, lengthOf, lengthsWith, nameOf, oftenChoices, useTwins, valueText, wasOf, type Often } from "./say";
+import {
+  ChangeLine,
+  lengthOf,
+  lengthsWith,
+  nameOf,
+  oftenChoices,
+  useTwins,
+  valueText,
+  wasOf,
+  type Length,
+  type Often,
+} from "./say";
 import { tryWays } from "./ways";
 
 const w = words.repair;
@@ -64,15 +76,17 @@ interface RowProps {
   setCost: (n: number) => void;
   unit: string; // of money
   remove?: () => void;
+  keep?: () => void;
 }
 
-function WayRow({ way, on, twin, twins, tick, setCost, unit, remove }: RowProps) {
+function WayRow({ way, on, twin, twins, tick, setCost, unit, remove, keep }: RowProps) {
   return (
     <li class="way">
       <label class="row way-title">
         <input type="checkbox" checked={on} onChange={tick} />
         <span class="strong grow">{way.title}</span>
         {way.rule && <Chip title={w.ofRuleHint}>{w.ofRule}</Chip>}
+        {keep && <IconButton name={`${words.whatif.keepAs} ${way.title}`} icon={BookmarkPlus} onClick={keep} />}
         {remove && <IconButton name={words.whatif.takeOut(way.title)} icon={X} onClick={remove} />}
       </label>
       <div class="way-body">
@@ -246,6 +260,10 @@ function Try({ twin, chosen, fault, length, setLength }: TryProps) {
   );
 }
 
+/** As a what-if of its own, to be tried again. */
+const keepWay = (twin: string, x: Way, { iso, output }: Length): void =>
+  define({ title: `${labelOf(twin)}: ${x.title}`, for: iso, output, changes: x.changes });
+
 function Ways({ twin, fault }: { twin: Twin; fault?: Fault }) {
   const id = twin.$dtId;
   const [length, setLength] = useState("");
@@ -277,7 +295,9 @@ function Ways({ twin, fault }: { twin: Twin; fault?: Fault }) {
               unit={unit}
               tick={() => ways.tick(x)}
               setCost={(n) => ways.setCost(x, n)}
-              remove={ways.own.some((o) => o.key === x.key) ? () => ways.remove(x) : undefined}
+              {...(ways.own.some((o) => o.key === x.key)
+                ? { remove: () => ways.remove(x), keep: () => keepWay(id, x, lengthOf(ahead)) }
+                : {})}
             />
           ))}
           <li class="way">

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a scenario changes, as a difference: was and is, now and later; each can be taken out as long as it has not run.
 import { useEffect, useState } from "preact/hooks";
-import { Pencil } from "lucide-preact";
+import { BookmarkPlus, Pencil } from "lucide-preact";
 import { api } from "~/api/client";
 import type { Value, World } from "~/api/types";
 import { worlds } from "~/api/worlds";
 import { BASE, diff, whatifs, type Comparison, type Difference, type Planned } from "~/api/whatif";
 import { selected } from "~/app/route";
-import { Card, Empty, Wrong } from "~/ui/basic";
+import { Button, Card, Empty, Wrong } from "~/ui/basic";
 import { tellError } from "~/ui/toast";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { canRevert, changed, revert, setValue } from "./edits";
+import { define } from "./draft";
 import { Editor, type Edited } from "./editor";
 import { planOf, setPlan } from "./plans";
-import { ChangeLine, DifferenceLine, useTwins, wasOf } from "./say";
+import { length } from "./running";
+import { ChangeLine, DifferenceLine, isoOfMs, lengthOf, useTwins, wasOf } from "./say";
 
 const w = words.whatif;
 
@@ -99,6 +101,34 @@ export function useOwn(world: World, base?: string): { list?: readonly Differenc
   return { list: made && hasRun(world) ? list?.filter((d) => isPlanned(d, plan)) : list, error };
 }
 
+const OLD_MS = 60_000;
+
+/** Of which instant it is a copy, when that was past already: "live@2026-11-23T05:00:00Z". */
+function pastOf(world: World, base: string | undefined): string | undefined {
+  const first = worlds.value.find((x) => x.name === base) ?? world;
+  const { forkedFrom = "", created = "", parent } = first;
+  return parent && Date.parse(created) - Date.parse(forkedFrom) > OLD_MS ? `${parent}@${forkedFrom}` : undefined;
+}
+
+/** What was changed by hand and what was planned, as a what-if that can be tried again; links are none of it. */
+function keepPlan(world: World, base: string | undefined, byHand: readonly Difference[], plan: readonly Planned[]) {
+  const { begin, until } = world.run ?? {};
+  const ran = hasRun(world) && begin && until ? Date.parse(until) - Date.parse(begin) : 0;
+  const { iso, output } = lengthOf(ran ? isoOfMs(ran) : length.value);
+  const values = byHand.filter((d) => d.what === "value");
+  const from = pastOf(world, base);
+  define({
+    title: "",
+    for: iso,
+    output,
+    ...(from ? { from } : {}),
+    changes: [
+      ...values.map((d) => ({ at: "PT0S", twin: d.twin, property: d.property!, value: d.after ?? null })),
+      ...plan,
+    ],
+  });
+}
+
 interface Props {
   world: World;
   base?: string;
@@ -117,6 +147,7 @@ export function Changes({ world, base, edits }: Props) {
     base ?? world.name,
   );
   const count = (list?.length ?? 0) + plan.length;
+  const links = list?.filter((d) => d.what !== "value").length ?? 0;
   async function add(e: Edited): Promise<void> {
     if (e.at) {
       setPlan(world.name, { next: [...planOf(world.name).next, e] });
@@ -127,8 +158,18 @@ export function Changes({ world, base, edits }: Props) {
   }
   const out = (d: Difference) => void revert(world.name, d).then(() => changed.value++, tellError);
   return (
-    <Card title={count ? w.changesOf(count) : w.whatChanges}>
+    <Card
+      title={count ? w.changesOf(count) : w.whatChanges}
+      actions={
+        count > links && (
+          <Button icon={BookmarkPlus} title={w.keepHint} onClick={() => keepPlan(world, base, list ?? [], plan)}>
+            {w.keepAs}
+          </Button>
+        )
+      }
+    >
       <div class="column" style={{ gap: 16 }}>
+        {count > links && links > 0 && <p class="small quiet">{w.linksStay(links)}</p>}
         {error !== undefined && <Wrong error={error} />}
         {count > 0 ? (
           <ul class="change-list-plain">

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The what-ifs that somebody prepared: each one click.
 import { signal } from "@preact/signals";
-import { Clock, FlaskConical, Play } from "lucide-preact";
-import type { Whatif } from "~/api/types";
+import { Clock, FlaskConical, Pencil, Play, Plus } from "lucide-preact";
+import type { Twin, Value, Whatif } from "~/api/types";
 import { forkPair, runPair, startEnsemble, tryWhatif, whatifs, whatifsRead } from "~/api/whatif";
 import { freeName } from "~/api/worlds";
 import { pref } from "~/app/prefs";
-import { go, kind, route, worldName } from "~/app/route";
+import { go, hrefOf, kind, route, worldName } from "~/app/route";
 import { Button, Empty, Icon, Skeleton } from "~/ui/basic";
 import { Segment } from "~/ui/segment";
 import { tellError } from "~/ui/toast";
@@ -17,7 +17,7 @@ import { ChangeLine, oftenChoices, useTwins, wasOf, type Often } from "./say";
 
 const w = words.whatif;
 const SHOWN = 3;
-const busy = signal("");
+export const busy = signal("");
 export const often = pref<Often>("whatif.often", "1");
 
 /** Of the instant that is shown, which the server does not do by itself. */
@@ -38,7 +38,7 @@ async function runThen(def: Whatif, times: number) {
   return { ensemble: 0, world: name };
 }
 
-async function run(def: Whatif) {
+export async function run(def: Whatif) {
   busy.value = def.name;
   try {
     const times = Number(often.value);
@@ -51,22 +51,35 @@ async function run(def: Whatif) {
   busy.value = "";
 }
 
-function Definition({ def }: { def: Whatif }) {
-  const twins = useTwins(
-    def.changes.map((c) => c.twin),
-    def.from ?? worldName.value,
-  );
-  // Of what is changed twice the second change is from what the first made of it.
-  const before = new Map<string, Whatif["changes"][number]["value"]>();
-  const lines = def.changes.map((c) => {
+export const defineHref = (name: string): string =>
+  hrefOf({ world: "live", at: "", view: "whatif", params: { define: name }, fresh: true });
+
+/** Each change with what it is from: of what is changed twice the second is from what the first made of it. */
+export function withWas(changes: Whatif["changes"], twins: ReadonlyMap<string, Twin>) {
+  const before = new Map<string, Value>();
+  return changes.map((c) => {
     const key = c.twin + "\n" + c.property;
     const was = before.has(key) ? before.get(key) : wasOf(twins, c.twin, c.property);
     before.set(key, c.value);
     return { c, was };
   });
+}
+
+function Definition({ def }: { def: Whatif }) {
+  const twins = useTwins(
+    def.changes.map((c) => c.twin),
+    def.from ?? worldName.value,
+  );
+  const lines = withWas(def.changes, twins);
+  const title = def.title || def.name;
   return (
     <article class="card whatif-card">
-      <h3>{def.title || def.name}</h3>
+      <header class="row">
+        <h3 class="grow">{title}</h3>
+        <a class="button plain icon" href={defineHref(def.name)} aria-label={w.change(title)} title={w.change(title)}>
+          <Icon of={Pencil} />
+        </a>
+      </header>
       {def.about && <p class="quiet">{def.about}</p>}
       <ul class="change-list-plain small">
         {lines.slice(0, SHOWN).map(({ c, was }) => (
@@ -91,7 +104,13 @@ export function Definitions() {
   return (
     <section aria-labelledby="whatif-prepared">
       <div class="section-head">
-        <h2 id="whatif-prepared">{w.prepared}</h2>
+        <h2 id="whatif-prepared" class="grow">
+          {w.prepared}
+        </h2>
+        <a class="button" href={defineHref("*")}>
+          <Icon of={Plus} />
+          {w.newWhatif}
+        </a>
         {whatifs.value.length > 0 && (
           <Segment label={w.howOften} choices={oftenChoices} on={often.value} set={(n) => (often.value = n)} small />
         )}

@@ -10,6 +10,7 @@ import { Icon, Skeleton } from "~/ui/basic";
 import { useRead } from "~/ui/read";
 import { words } from "~/words/en";
 import { About } from "./about";
+import { Define } from "./define";
 import { Definitions } from "./definitions";
 import { Discard } from "./discard";
 import { Many } from "./many";
@@ -58,9 +59,16 @@ function Back() {
 }
 
 function Content() {
-  const { ensemble, compare, about } = route.value.params;
+  const { ensemble, compare, about, define } = route.value.params;
   const name = kind.value === "scenario" ? route.value.world : "";
   const world = worlds.value.find((x) => x.name === name);
+  if (define)
+    return (
+      <>
+        <Back />
+        <Define key={define} name={define} />
+      </>
+    );
   if (ensemble)
     return (
       <>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is missing for a what-if to tell anything: behaviours that move twins, KPIs that count.
 import { useEffect, useState } from "preact/hooks";
-import { CircleAlert } from "lucide-preact";
+import { CircleAlert, Plus } from "lucide-preact";
 import { api } from "~/api/client";
-import { Icon, withCode } from "~/ui/basic";
+import { hrefOf } from "~/app/route";
+import { Icon } from "~/ui/basic";
 import { words } from "~/words/en";
 
 const w = words.whatif;
@@ -12,7 +13,7 @@ const count = (path: string, abort: AbortSignal): Promise<number> =>
   api.get<{ value: unknown[] }>(path, { signal: abort }).then((r) => r.value.length);
 
 export function Ready() {
-  const [missing, set] = useState<readonly string[]>([]);
+  const [missing, set] = useState<readonly ("behaviour" | "kpi")[]>([]);
   useEffect(() => {
     const abort = new AbortController();
     Promise.all([
@@ -21,17 +22,21 @@ export function Ready() {
       count("/kpis", abort.signal),
     ]).then(
       ([behaviours, mappings, kpis]) =>
-        set([...(behaviours + mappings ? [] : [w.noBehaviours]), ...(kpis ? [] : [w.noKpis])]),
+        set([...(behaviours + mappings ? [] : ["behaviour" as const]), ...(kpis ? [] : ["kpi" as const])]),
       () => {}, // an older server: nothing is said
     );
     return () => abort.abort();
   }, []);
   return (
     <>
-      {missing.map((text) => (
-        <div class="notice attention" key={text}>
+      {missing.map((what) => (
+        <div class="notice attention" key={what}>
           <Icon of={CircleAlert} />
-          <span>{withCode(text)}</span>
+          <span class="grow">{what === "kpi" ? w.noKpis : w.noBehaviours}</span>
+          <a class="button" href={hrefOf({ view: "models", params: { [what]: "*" } })}>
+            <Icon of={Plus} />
+            {words.definitions[what].fresh}
+          </a>
         </div>
       ))}
     </>

@@ -22,7 +22,7 @@ import { lengthOf, LENGTHS, oftenChoices } from "./say";
 
 const w = words.whatif;
 const UNFOLD_S = 40; // so long does a run take that somebody wants to watch
-const length = pref("whatif.length", "PT8H");
+export const length = pref("whatif.length", "PT8H");
 const pace = pref<"fast" | "unfold">("whatif.pace", "fast");
 interface Props {
   world: World;

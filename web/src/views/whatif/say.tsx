@@ -29,6 +29,13 @@ export const LENGTHS: readonly Length[] = [
   { iso: "P30D", title: "30\u2009d", output: "PT1H" },
 ];
 
+/** Whole minutes as "PT8H", "P7D"; as one of those where it is one. */
+export function isoOfMs(ms: number): string {
+  const minutes = Math.max(1, Math.round(ms / 60_000));
+  const known = LENGTHS.find((l) => format.isoDuration(l.iso) === minutes * 60_000);
+  return known?.iso ?? `PT${minutes}M`;
+}
+
 export const lengthOf = (iso: string): Length =>
   LENGTHS.find((l) => l.iso === iso) ?? {
     iso,

@@ -116,6 +116,23 @@ export function Scenarios() {
   );
 }
 
+/** What it found is its title; what was tried stands below. Costs of ways are known to who asked, not to the server. */
+function Found({ e }: { e: Ensemble }) {
+  const params = paramsOf(e);
+  const title = e.title || w.manyOf(e.world ?? "");
+  const found = isWorking(e) ? "" : format.told(e.sentence ?? "");
+  const costs = (params.costs ?? "").split(",").some((c) => Number(c) > 0);
+  const about = [found && title, e.begin && w.forkedAt(format.time(e.begin)), found && costs && w.costsNotIn];
+  return (
+    <>
+      <a class="strong" href={hrefOf({ view: "whatif", params })}>
+        {found || title}
+      </a>
+      <div class="small quiet">{about.filter(Boolean).join(" · ")}</div>
+    </>
+  );
+}
+
 /** Runs many times over that are kept: the newest first. */
 export function ManyList() {
   const list = ensembles.value.slice(0, 6);
@@ -123,15 +140,12 @@ export function ManyList() {
   const part = (e: Ensemble) => (e.of ? e.replications / e.of : 0);
   return (
     <Card title={w.manyKept} bare>
-      <table class="table">
+      <table class="table many-kept">
         <tbody>
           {list.map((e) => (
             <tr key={e.id}>
               <td>
-                <a class="strong" href={hrefOf({ view: "whatif", params: paramsOf(e) })}>
-                  {e.title || w.manyOf(e.world ?? "")}
-                </a>
-                {e.begin && <div class="small quiet">{w.forkedAt(format.time(e.begin))}</div>}
+                <Found e={e} />
               </td>
               <td style={{ width: 130 }}>
                 {isWorking(e) ? (

@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 import { ArrowDown, ArrowUp, ChevronDown, ChevronRight, Minus } from "lucide-preact";
 import { unequalDays } from "~/api/counted";
 import type { ComparedKpi, ComparedValue, Comparison } from "~/api/whatif";
+import { hrefOf } from "~/app/route";
 import { Button, cls, Icon } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
@@ -41,7 +42,9 @@ function Row({ k, worlds }: { k: ComparedKpi; worlds: number }) {
   return (
     <tr>
       <th scope="row" title={[k.name, k.over, k.error].filter(Boolean).join("\n")}>
-        {k.title || k.name}
+        <a class="kpi-name" href={hrefOf({ view: "models", world: "live", at: "", params: { kpi: k.name }, fresh: true })}>
+          {k.title || k.name}
+        </a>
         <span class="quiet"> {unitOf(k)}</span>
       </th>
       {k.error ? (

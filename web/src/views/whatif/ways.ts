@@ -21,15 +21,18 @@ export interface Ask {
   seed?: number | undefined; // of the chances: those that a rule would try with
 }
 
-/** "pump-1", "Clear the jam and run on" -> "pump-1-clear-the-jam-and" */
-function stemOf(twin: string, title: string): string {
-  const plain = (s: string) =>
-    s
-      .toLowerCase()
-      .replaceAll(/[^a-z0-9]+/g, "-")
-      .replaceAll(/^-+|-+$/g, "");
-  return `${plain(twin).slice(0, 32)}-${plain(title).split("-").slice(0, 5).join("-").slice(0, 28)}`.replace(/-+$/, "");
-}
+const plain = (s: string) =>
+  s
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-")
+    .replaceAll(/^-+|-+$/g, "");
+
+/** The first words of a title as a name: "Clear the jam and run on" -> "clear-the-jam-and-run" */
+export const nameOfTitle = (title: string): string =>
+  plain(title).split("-").slice(0, 5).join("-").slice(0, 28).replace(/-+$/, "");
+
+/** "pump-1", "Clear the jam and run on" -> "pump-1-clear-the-jam-and-run" */
+const stemOf = (twin: string, title: string): string => `${plain(twin).slice(0, 32)}-${nameOfTitle(title)}`;
 
 async function once(a: Ask): Promise<string[]> {
   const names = a.ways.map((x) => ({ way: x, name: "" }));

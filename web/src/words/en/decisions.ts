@@ -94,16 +94,8 @@ export const decisions = {
   autoSure: (commands: string) =>
     `From now on it sends ${commands || "its commands"} to devices without asking anybody, within its limits.`,
   autoYes: "Let it act",
-  inWords: "In words",
-  asText: "Its text (JSON)",
-  noJson: "The text is no JSON yet.",
   ruleName: "Name",
-  save: "Save",
   create: "Make the rule",
-  ruleSaved: (rule: string) => `${rule} is saved.`,
-  ruleGone: (rule: string) => `${rule} is deleted.`,
-  dropRule: "Delete",
-  dropRuleTitle: (rule: string) => `Delete the rule “${rule}”?`,
   dropRuleSure: "It proposes nothing any more. Its records stay, and proposals that wait stay with people.",
   say: {
     watches: "Watches",

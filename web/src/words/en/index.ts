@@ -13,6 +13,7 @@ import { scene } from "./scene";
 import { whatif, repair } from "./whatif";
 import { compare } from "./compare";
 import { decisions } from "./decisions";
+import { definitions } from "./definitions";
 import { ask } from "./ask";
 import { models } from "./models";
 import { connections } from "./connections";
@@ -41,6 +42,7 @@ export const words = {
   repair,
   compare,
   decisions,
+  definitions,
   ask,
   models,
   connections,

@@ -6,20 +6,41 @@ export const whatif = {
   all: "All what-ifs",
   prepared: "Prepared what\u2011ifs",
   nonePrepared: "Nothing is prepared yet",
-  nonePreparedHint: "A what-if says what is changed, when and how far it runs: `sosia define whatifs NAME FILE`.",
-  noBehaviours:
-    "Nothing moves by itself here yet: without behaviours a run changes nothing. " +
-    "Define one: `sosia define behaviours NAME FILE`.",
-  noKpis:
-    "Nothing is counted yet: without KPIs a run has no result in figures. Define one: `sosia define kpis NAME FILE`.",
+  nonePreparedHint: "A what-if says what is changed, when and how far it runs. Make one, and it stands here for everybody.",
+  noBehaviours: "Nothing moves by itself here yet: without behaviours a run changes nothing.",
+  noKpis: "Nothing is counted yet: without KPIs a run has no result in figures.",
   tryIt: "Try it",
   show: "Show",
+  newWhatif: "New what-if",
+  change: (title: string) => `Change “${title}”`,
+  titleOf: "Title",
+  titleHint: "What happens, in a sentence",
+  aboutOf: "About (may stay empty)",
+  what: "What it is",
+  how: "How it is tried",
+  countsAll: "All KPIs are counted",
+  countsSome: (n: number, of: number) => `${n} of ${of} KPIs are counted`,
+  beginsIn: (from: string) => `It begins each time in ${from}.`,
+  beginsNow: "Begin now instead",
+  taken: "There is one of this name: it would be replaced.",
+  save: "Save",
+  saveFirst: "Save it first",
+  saved: (title: string) => `“${title}” is saved.`,
+  removed: (title: string) => `“${title}” is deleted.`,
+  delete: "Delete",
+  notThere: (name: string) => `There is no what-if “${name}”.`,
+  keepAs: "Save as a what-if…",
+  keepHint: "Under a name, to be tried again by anybody",
+  linksStay: (n: number) =>
+    `${n === 1 ? "1 change of a link or twin" : `${n} changes of links and twins`} cannot be saved in a what-if: ` +
+    "it holds changes of values. Links hold in this copy.",
   howOften: "How often",
   onceHint: "Once: it unfolds in a copy that you can look at everywhere.",
   manyHint: "Many times, by other chances each: tells how sure one may be. No copy is kept.",
   times: (n: number) => (n === 1 ? "Once" : `${n} times`),
   ahead: (t: string) => `${t} ahead`,
   manyKept: "Tried many times over",
+  costsNotIn: "costs not taken off",
   manyOf: (world: string) => `${world} many times over`,
   manyDone: (title: string) => `${title}: it is tried.`,
   manyFailed: (title: string) => `${title}: it could not be run.`,
@@ -172,10 +193,14 @@ export const whatif = {
     less: "less",
     unclear: "cannot be told apart",
   },
-  one: (name: string, more: boolean, amount: string, kpi: string, span: string, good: boolean) =>
-    `${name}: ${amount} ${more ? "more" : "less"} of ${kpi.charAt(0).toLowerCase() + kpi.slice(1)} in ${span}, ` +
+  one: (name: string, more: boolean, amount: string, kpi: string, span: string, sure: string, good: boolean) =>
+    `${name}: ${amount} ${more ? "more" : "less"} of “${kpi}” in ${span}${sure}, ` +
     `which is ${good ? "better" : "worse"}.`,
-  oneSame: (name: string, kpi: string, span: string) => `${name} makes no sure difference to ${kpi} in ${span}.`,
+  oneSame: (name: string, kpi: string, span: string) => `${name} makes no difference to “${kpi}” in ${span}.`,
+  oneUnsure: (name: string, kpi: string, span: string, low: string, high: string, unit: string) =>
+    `${name}: no difference can be told in “${kpi}” in ${span} (95\u2009%: ${low} to ${high} ${unit}).`,
+  alongside: (kpi: string, percent: string, more: boolean, good: boolean) =>
+    `But “${kpi}” is ${percent}\u2009% ${more ? "more" : "less"}, which is ${good ? "better" : "worse"}.`,
   best: (name: string, amount: string, nothing: string, span: string, kpi: string) =>
     `By “${kpi}”, “${name}” is cheapest: ${amount} better than “${nothing}”${span && ` in ${span}`}`,
   contrary: (kpi: string, amount: string, good: boolean) =>
