@@ -65,7 +65,8 @@ describe("the browser app: ask, models, connections", { skip: skip || false }, (
       // A model that could say how many wait, and no twin of it; power and state are never said by one and the same.
       const models = ["waiting", "power", "state"].map((p) => of(`dtmi:test:With${p};1`, p));
       await post(own.url, "/models", models);
-      const twin = (id, of, more) => post(own.url, `/digitaltwins/${id}`, { $metadata: { $model: of }, ...more }, "PUT");
+      const twin = (id, $model, more) =>
+        post(own.url, `/digitaltwins/${id}`, { $metadata: { $model }, ...more }, "PUT");
       await twin("a", "dtmi:test:Withpower;1", { power: 500 });
       const page = await open(browser, own.url, { hash: "#/live/ask" });
       const offered = (name) => page.getByRole("link", { name }).count();
@@ -99,9 +100,10 @@ describe("the browser app: ask, models, connections", { skip: skip || false }, (
       await page.getByRole("link", { name: "Ask", exact: true }).click();
       const first = page.locator(".ask-example").first();
       await first.getByText("What hangs on Filler, Line 1?").click();
-      await page.getByRole("button", { name: "Capper, Line 1" }).waitFor();
-      await page.getByRole("button", { name: "Palletiser, Line 1" }).waitFor(); // not a neighbour: far down the line
-      assert.equal(await page.getByRole("button", { name: "Capper, Line 2" }).count(), 0);
+      const row = (name) => page.locator("#canvas").getByRole("button", { name, exact: true });
+      await row("Capper, Line 1").waitFor();
+      await row("Palletiser, Line 1").waitFor(); // not a neighbour: far down the line
+      assert.equal(await row("Capper, Line 2").count(), 0);
       await page.getByRole("link", { name: "Show in the graph" }).click();
       await page.getByText(/\d+ chosen twins|^\d+ twins$/).waitFor();
       await done(page);
@@ -148,7 +150,8 @@ describe("the browser app: ask, models, connections", { skip: skip || false }, (
     await page.getByRole("link", { name: "Key values" }).click();
     await page.getByRole("link", { name: "How “Speed of filler 1” is counted" }).click();
     await page.getByRole("button", { name: "Delete" }).click();
-    await page.getByRole("dialog", { name: "Delete “Speed of filler 1”?" }).getByRole("button", { name: "Delete" }).click();
+    const sure = page.getByRole("dialog", { name: "Delete “Speed of filler 1”?" });
+    await sure.getByRole("button", { name: "Delete" }).click();
     await page.getByText("Speed of filler 1 is deleted.").waitFor();
     assert.equal(await stored(), 404);
     await done(page, true);

@@ -227,7 +227,8 @@ describe("what-ifs in the browser app", { skip: skip || false }, () => {
     ];
     assert.deepEqual((await stored("a-slow-market")).changes, changes);
     await page.getByRole("radio", { name: "1\u2009h", exact: true }).check();
-    assert.equal(await page.getByRole("button", { name: "Try it" }).isDisabled(), true); // what is tried is what is saved
+    // What is tried is what is saved.
+    assert.equal(await page.getByRole("button", { name: "Try it" }).isDisabled(), true);
     await page.getByRole("button", { name: /^Take out/ }).last().click();
     await page.getByRole("button", { name: "Save", exact: true }).click();
     await page.getByRole("button", { name: "Try it" }).waitFor();
@@ -532,7 +533,8 @@ describe("what a comparison comes to, in a sentence and as a fan", { skip: skip 
         assert.ok(b.low[1] < 0 && b.high[1] > 0, "what spans zero is drawn on both sides of it");
         if (i > 0) assert.ok(b.low[1] < l.bands[i - 1].low[1] && b.high[1] > l.bands[i - 1].high[1]);
       });
-    const many = { ...between(profit), worlds: ["a", "b", "c", "d"].map((name) => ({ name, begin, now, changes: [] })) };
+    const worlds = ["a", "b", "c", "d"].map((name) => ({ name, begin, now, changes: [] }));
+    const many = { ...between(profit), worlds };
     const four = { ...profit, values: [0, 1, 2, 3].map((i) => ({ ...profit.values[1], ...course(i) })) };
     assert.deepEqual(
       f.linesOf(many, four).map((l) => [l.bands, l.level]),

@@ -7,19 +7,17 @@ import type { Kpi } from "./types";
 
 const known = signal<ReadonlyMap<string, Kpi>>(new Map());
 
-/** One of them was changed: they are read anew when somebody asks. */
-export const forgetKpis = (): void => {
-  known.value = new Map();
-};
+/** Also when one of them was changed. */
+export const readKpiNames = (): Promise<void> =>
+  api.get<{ value: Kpi[] }>("/kpis", { query: { points: 0 } }).then(
+    (r) => void (known.value = new Map(r.value.map((k) => [k.name, k]))),
+    () => {},
+  );
 
 /** Read once a page; until then a KPI is called by its name. */
 export function useKpiNames(): { title: (name: string) => string; unit: (name: string) => string } {
   useEffect(() => {
-    if (known.peek().size) return;
-    api.get<{ value: Kpi[] }>("/kpis").then(
-      (r) => (known.value = new Map(r.value.map((k) => [k.name, k]))),
-      () => {},
-    );
+    if (!known.peek().size) void readKpiNames();
   }, []);
   const map = known.value;
   return { title: (n) => map.get(n)?.title || n, unit: (n) => map.get(n)?.unit ?? "" };

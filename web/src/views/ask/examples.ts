@@ -128,8 +128,7 @@ const LONGEST = 4; // links: a way that is told link by link
 const downstream = (a: { id: string; label: string }): Example => ({
   ...w.downstream(a.label),
   query:
-    "SELECT DISTINCT next.$dtId FROM DIGITALTWINS\n" +
-    `MATCH (one)-[*..10]->(next) WHERE one.$dtId = ${quoted(a.id)}`,
+    "SELECT DISTINCT next.$dtId FROM DIGITALTWINS\n" + `MATCH (one)-[*..10]->(next) WHERE one.$dtId = ${quoted(a.id)}`,
 });
 
 /** From where most begins: what hangs on it, and the way to the last of that; first what hangs on what is selected. */
@@ -209,7 +208,8 @@ export function examples(holding: ReadonlySet<string>): Example[] {
   const fit = fitting().filter((e) => !e.some || holding.has(e.some));
   const general = fit.filter((e) => !e.properties);
   const special = fit.filter((e) => e.properties);
-  const [first, ...rest] = ways();
-  const chosen = first && selected.value ? [first] : [];
-  return [...chosen, ...special, ...(chosen.length ? rest : ways()), ...made().slice(0, Math.max(0, ENOUGH - fit.length - 2)), ...general];
+  const along = ways();
+  const chosen = selected.value ? along.splice(0, 1) : []; // what hangs on it comes before all else
+  const own = made().slice(0, Math.max(0, ENOUGH - fit.length - 2));
+  return [...chosen, ...special, ...along, ...own, ...general];
 }

@@ -36,8 +36,9 @@ function inExpression(text: string, message: string): Mistake | undefined {
   const m = /^(?:KPI|behaviour) \S+, (?:statement (\d+), )?column (\d+): (.*)$/s.exec(message);
   if (!m) return undefined;
   const said = m[3]!;
-  const path = m[1] ? `say[${Number(m[1]) - 1}]` : said.startsWith("the unit ") ? "unit" : "expression";
-  const place = m[1] ? jsonPlaces(text)?.members?.get("say")?.node.items?.[Number(m[1]) - 1] : placeOf(text, path)?.node;
+  const path = !m[1] && said.startsWith("the unit ") ? "unit" : "expression";
+  const items = jsonPlaces(text)?.members?.get("say")?.node.items;
+  const place = m[1] ? items?.[Number(m[1]) - 1] : placeOf(text, path)?.node;
   if (!place) return undefined;
   if (path === "unit") return { from: place.from, to: place.to, message: said };
   return { ...widen(text, Math.min(place.from + Number(m[2]), place.to - 1)), message: said };

@@ -5,7 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import { ArrowLeft, Plus } from "lucide-preact";
 import { byId, labelOf } from "~/api/catalogue";
 import { definitionsOf, type BehaviourText, type KpiText } from "~/api/definitions";
-import { forgetKpis, useKpiNames } from "~/api/kpis";
+import { readKpiNames, useKpiNames } from "~/api/kpis";
 import { modelName } from "~/api/models";
 import { api } from "~/api/client";
 import type { Value } from "~/api/types";
@@ -110,14 +110,15 @@ function SaidBehaviour({ b }: { b: Partial<BehaviourText> }) {
   return <Sentences rows={rows} />;
 }
 
+const stored = definitionsOf<KpiText>("kpis");
 const KPI: Kind<KpiText> = {
   first: { title: "", twin: "", expression: "", over: "mean", unit: "", better: "more" },
-  ...definitionsOf<KpiText>("kpis"),
+  ...stored,
+  put: (name, text) => stored.put(name, text).then(readKpiNames),
+  drop: (name) => stored.drop(name).then(readKpiNames),
   say: (k) => <SaidKpi k={k} />,
   words: { named: w.name, create: w.kpi.create, dropSure: w.kpi.dropSure },
 };
-const put = KPI.put;
-KPI.put = (name, text) => put(name, text).then(forgetKpis);
 
 const BEHAVIOUR: Kind<BehaviourText> = {
   first: { title: "", model: "", say: [""] },
@@ -171,7 +172,9 @@ function Head({ what, name }: Shown) {
 export function Definition({ what, name }: Shown) {
   const { sel = "", m = "" } = route.value.params;
   const shown = (n: string | null) =>
-    n ? go({ params: { [what]: n }, replace: true }) : go({ view: what === "kpi" ? "overview" : "models", params: { [what]: null } });
+    n
+      ? go({ params: { [what]: n }, replace: true })
+      : go({ view: what === "kpi" ? "overview" : "models", params: { [what]: null } });
   const past = kind.value === "past";
   return (
     <>

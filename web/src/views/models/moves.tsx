@@ -44,7 +44,12 @@ function One({ b, m }: { b: Behaviour; m: Model }) {
         <h3 class="grow">
           {b.title || b.name} {whose && <span class="small quiet">{whose}</span>}
         </h3>
-        <a class="button plain icon" href={definitionHref("behaviour", b.name)} aria-label={w.edit(b.name)} title={w.edit(b.name)}>
+        <a
+          class="button plain icon"
+          href={definitionHref("behaviour", b.name)}
+          aria-label={w.edit(b.name)}
+          title={w.edit(b.name)}
+        >
           <Icon of={Pencil} />
         </a>
       </header>

@@ -291,9 +291,7 @@ function Standing({ kpis }: { kpis: readonly Kpi[] }) {
         <Icon of={Gauge} />
         <div class="grow">
           <div class="strong">{words.overview.noKpis}</div>
-          <div class="small quiet">
-            {words.overview.noKpisHint}
-          </div>
+          <div class="small quiet">{words.overview.noKpisHint}</div>
         </div>
         <a class="button" href={kpiHref("*")}>
           <Icon of={Plus} />

@@ -63,9 +63,10 @@ function useKpis(world: string): readonly Kpi[] {
   const [list, set] = useState<readonly Kpi[]>([]);
   useEffect(() => {
     const abort = new AbortController();
-    api
-      .get<{ value: Kpi[] }>("/kpis", { world, signal: abort.signal, query: { points: 0 } })
-      .then((r) => set(r.value), () => {}); // then all are counted
+    api.get<{ value: Kpi[] }>("/kpis", { world, signal: abort.signal, query: { points: 0 } }).then(
+      (r) => set(r.value),
+      () => {},
+    ); // then all are counted
     return () => abort.abort();
   }, [world]);
   return list;

@@ -76,8 +76,10 @@ function one(c: Comparison, k: ComparedKpi, g: Gain): string {
   const name = w.nothing(g.name);
   const difference = v.difference ?? 0;
   const span = spanText(c);
-  if (unsure(g))
-    return w.oneUnsure(name, kpiName(k), span, format.signed(v.differenceLow!), format.signed(v.differenceHigh!), unitOf(k));
+  if (unsure(g)) {
+    const [low, high] = [format.signed(v.differenceLow!), format.signed(v.differenceHigh!)];
+    return w.oneUnsure(name, kpiName(k), span, low, high, unitOf(k));
+  }
   if (!difference) return w.oneSame(name, kpiName(k), span);
   const down = difference < 0;
   return w.one(name, !down, amountOf(difference, k), kpiName(k), span, spread(v, down), g.gain > 0);

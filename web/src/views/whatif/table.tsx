@@ -42,7 +42,10 @@ function Row({ k, worlds }: { k: ComparedKpi; worlds: number }) {
   return (
     <tr>
       <th scope="row" title={[k.name, k.over, k.error].filter(Boolean).join("\n")}>
-        <a class="kpi-name" href={hrefOf({ view: "models", world: "live", at: "", params: { kpi: k.name }, fresh: true })}>
+        <a
+          class="kpi-name"
+          href={hrefOf({ view: "models", world: "live", at: "", params: { kpi: k.name }, fresh: true })}
+        >
           {k.title || k.name}
         </a>
         <span class="quiet"> {unitOf(k)}</span>

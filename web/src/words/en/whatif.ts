@@ -6,7 +6,8 @@ export const whatif = {
   all: "All what-ifs",
   prepared: "Prepared what\u2011ifs",
   nonePrepared: "Nothing is prepared yet",
-  nonePreparedHint: "A what-if says what is changed, when and how far it runs. Make one, and it stands here for everybody.",
+  nonePreparedHint:
+    "A what-if says what is changed, when and how far it runs. Make one, and it stands here for everybody.",
   noBehaviours: "Nothing moves by itself here yet: without behaviours a run changes nothing.",
   noKpis: "Nothing is counted yet: without KPIs a run has no result in figures.",
   tryIt: "Try it",
