@@ -245,7 +245,7 @@ describe("what-ifs in the browser app", { skip: skip || false }, () => {
     await page.getByRole("button", { name: "Delete", exact: true }).click();
     await page.getByText("“A slow market” is deleted.").waitFor();
     assert.equal(await stored("a-slow-market"), null);
-    await page.getByRole("button", { name: "Undo" }).click();
+    await page.locator(".toast", { hasText: "is deleted" }).getByRole("button", { name: "Undo" }).click();
     await page.getByRole("heading", { name: "A slow market" }).waitFor();
     assert.deepEqual((await stored("a-slow-market")).changes, changes.slice(0, 1));
     page.wrong = page.wrong.filter((w) => !/404/.test(w));

@@ -18,15 +18,24 @@ const PATIENCE_MS = 20_000;
 
 export const callOf = (c: Sent): string => `${c.name}(${c.payload === undefined ? "" : JSON.stringify(c.payload)})`;
 
-/** Its own words, where a device has some: an answer may be a text or a document with a message. */
-export function refusalOf(c: Sent | undefined): string {
-  const a = c?.answer;
-  if (typeof a === "string" && a) return a;
-  const o = (typeof a === "object" && a !== null ? a : {}) as { message?: unknown; error?: unknown };
-  const inner = typeof o.error === "object" && o.error !== null ? (o.error as { message?: unknown }).message : o.error;
-  const said = o.message ?? inner;
-  return typeof said === "string" ? said : (c?.error ?? "");
+const SAYS = ["message", "why", "reason", "error", "detail"]; // as devices call what they say
+
+/** The sentence in an answer: a text, a document with one in it, or such a document as a text. */
+function sentenceIn(a: unknown): string {
+  if (typeof a === "string" && a.startsWith("{")) {
+    try {
+      return sentenceIn(JSON.parse(a)) || a;
+    } catch {
+      return a;
+    }
+  }
+  if (typeof a === "string") return a;
+  if (typeof a !== "object" || a === null) return "";
+  return SAYS.map((m) => sentenceIn((a as Record<string, unknown>)[m])).find((said) => said) ?? "";
 }
+
+/** Its own words, where a device has some. */
+export const refusalOf = (c: Sent | undefined): string => sentenceIn(c?.answer) || (c?.error ?? "");
 
 /** The state that follows: a device needs its time. */
 async function settled(d: Decision): Promise<Decision> {

@@ -224,8 +224,8 @@ function Form({ name, stored }: { name: string; stored: WhatifText }) {
   }
   return (
     <div class="column" style={{ gap: 16 }}>
-      <div class="page-head" style={{ marginBottom: 0 }}>
-        <h1 class="grow">{fresh ? w.newWhatif : stored.title || name}</h1>
+      <div class="page-head scenario-head">
+        <h1 class="grow define-title">{fresh ? w.newWhatif : stored.title || name}</h1>
         {!fresh && (
           <Button
             look="danger"
