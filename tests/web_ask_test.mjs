@@ -2,26 +2,10 @@
 // LABELS: process serial
 // Questions, models and connections in a real browser: what is typed, what is told where it is wrong, what comes of it.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { chromium, demo, demoWithPast, open, post, serve, shot, skip } from "./web_kit.mjs";
+import { test } from "node:test";
+import { demo, demoWithPast, post, serve, shot, suite } from "./web_kit.mjs";
 
-describe("the browser app: ask, models, connections", { skip: skip || false }, () => {
-  let server;
-  let browser;
-  before(async () => {
-    [server, browser] = await Promise.all([demo(), chromium()]);
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
-
-  const at = (hash, o = {}) => open(browser, server.url, { hash, ...o });
-  // Refusals are what some tests are about; the browser writes each on its console.
-  const done = async (page, refused = false) => {
-    assert.deepEqual(refused ? page.wrong.filter((w) => !/Failed to load resource/.test(w)) : page.wrong, []);
-    await page.context().close();
-  };
+suite("the browser app: ask, models, connections", demo, ({ at, done, server }) => {
   const asking = (query, more = "") => at(`#/live/ask?q=${encodeURIComponent(query)}${more}`);
 
   test("an example is one click: rows with labels and units, a chart, a plan, and Back", async () => {
@@ -68,14 +52,14 @@ describe("the browser app: ask, models, connections", { skip: skip || false }, (
       const twin = (id, $model, more) =>
         post(own.url, `/digitaltwins/${id}`, { $metadata: { $model }, ...more }, "PUT");
       await twin("a", "dtmi:test:Withpower;1", { power: 500 });
-      const page = await open(browser, own.url, { hash: "#/live/ask" });
+      const page = await at("#/live/ask", { url: own.url });
       const offered = (name) => page.getByRole("link", { name }).count();
-      await page.getByRole("link", { name: /^How did power go/ }).waitFor();
+      await page.getByRole("link", { name: /^How did power go/ }).first().waitFor();
       assert.equal(await offered(/^Where do they wait/), 0);
       assert.equal(await offered(/^Who draws the most power/), 0);
       await twin("b", "dtmi:test:Withwaiting;1", { waiting: 0 });
       await page.reload();
-      await page.getByRole("link", { name: /^How did power go/ }).waitFor();
+      await page.getByRole("link", { name: /^How did power go/ }).first().waitFor();
       assert.equal(await offered(/^Where do they wait/), 0, "nothing waits");
       await twin("c", "dtmi:test:Withwaiting;1", { waiting: 3 });
       await page.reload();
@@ -90,7 +74,7 @@ describe("the browser app: ask, models, connections", { skip: skip || false }, (
   test("from an alert to what it affects: two clicks, and its rows are shown in the graph", async () => {
     const own = await demoWithPast(); // line 1's filler stands
     try {
-      const page = await open(browser, own.url, { hash: "#/live/overview" });
+      const page = await at("#/live/overview", { url: own.url });
       await page
         .locator("#canvas")
         .getByText(/Filler, Line 1/)

@@ -6,8 +6,8 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { after, before, describe, test } from "node:test";
-import { axeFile, chromium, demo, open, post, shot, skip, SOSIA } from "./web_kit.mjs";
+import { test } from "node:test";
+import { axeFile, demo, post, shot, SOSIA, suite } from "./web_kit.mjs";
 
 const get = (url, path) => fetch(`${url}${path}?api-version=2023-10-31`).then((r) => r.json());
 
@@ -28,21 +28,7 @@ async function axe(page, part) {
   }, part);
 }
 
-describe("the tour and decisions in the browser app", { skip: skip || false }, () => {
-  let server;
-  let browser;
-  before(async () => {
-    [server, browser] = await Promise.all([demo(), chromium()]);
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
-  const at = (hash, o = {}) => open(browser, server.url, { hash, ...o });
-  const done = async (page) => {
-    assert.deepEqual(page.wrong, []);
-    await page.context().close();
-  };
+suite("the tour and decisions in the browser app", demo, ({ at, done, server }) => {
 
   test("a first visit is led through the app, does what it is told, and is not led again", async () => {
     const page = await at("", { first: true });
@@ -83,7 +69,7 @@ describe("the tour and decisions in the browser app", { skip: skip || false }, (
     }
     await card.getByRole("button", { name: "Done" }).click();
     await done(page);
-    const pane = await open(browser, server.url, { first: true, hash: "?pane#/live/overview" });
+    const pane = await at("?pane#/live/overview", { first: true });
     await pane.waitForTimeout(2000);
     assert.equal(await pane.locator(".tour-card").count(), 0);
     await done(pane);
@@ -226,7 +212,7 @@ describe("the tour and decisions in the browser app", { skip: skip || false }, (
     const hospital = await demo("--pack", "hospital");
     try {
       await post(hospital.url, "/rules/nurses-short/try", { twin: "nurses" });
-      const page = await open(browser, hospital.url, { hash: "#/live/decisions?id=1" });
+      const page = await at("#/live/decisions?id=1", { url: hospital.url });
       await page.getByRole("heading", { name: "Too few nurses: Emergency nurses" }).waitFor();
       await page.locator(".finding").filter({ hasText: /GBP/ }).waitFor();
       await page.getByText("Call two nurses of the staff bank").first().waitFor();

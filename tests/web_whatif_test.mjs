@@ -10,27 +10,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { chromium, demo, demoWithPast, open, PATIENCE, post, ROOT, shot, skip } from "./web_kit.mjs";
+import { demo, demoWithPast, PATIENCE, post, ROOT, shot, skip, suite } from "./web_kit.mjs";
 
 const FILLER = "line-1-filler";
 const FAULT = "main gear broken";
 
-describe("what-ifs in the browser app", { skip: skip || false }, () => {
-  let server;
-  let browser;
-  before(async () => {
-    [server, browser] = await Promise.all([demo(), chromium()]);
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
-
-  const at = (hash, o = {}) => open(browser, server.url, { hash, ...o });
-  const done = async (page) => {
-    assert.deepEqual(page.wrong, []);
-    await page.context().close();
-  };
+suite("what-ifs in the browser app", demo, ({ at, done, server }) => {
   const patch = async (world, twin, property, value) => {
     const where = world === "live" ? "" : `/worlds/${world}`;
     const reply = await fetch(`${server.url}${where}/digitaltwins/${twin}?api-version=2023-10-31`, {
@@ -255,7 +240,7 @@ describe("what-ifs in the browser app", { skip: skip || false }, () => {
   test("a run that was under way when the server was killed is taken up again before one's eyes", async () => {
     const own = await demo();
     try {
-      const page = await open(browser, own.url, { hash: "#/live/whatif" });
+      const page = await at("#/live/whatif", { url: own.url });
       await fork(page, "survivor");
       await page.getByRole("radio", { name: "1\u2009h", exact: true }).check();
       await page.getByRole("radio", { name: "To watch" }).check();
@@ -347,23 +332,8 @@ describe("what-ifs in the browser app", { skip: skip || false }, () => {
   });
 });
 
-describe("the repair of what failed, in the demo that has a past", { skip: skip || false }, () => {
+suite("the repair of what failed, in the demo that has a past", demoWithPast, ({ at, done, server }) => {
   const JAM = "jam at infeed star"; // forty minutes ago, by the demo's story
-  let server;
-  let browser;
-  before(async () => {
-    [server, browser] = await Promise.all([demoWithPast(), chromium()]);
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
-
-  const at = (hash, o = {}) => open(browser, server.url, { hash, ...o });
-  const done = async (page) => {
-    assert.deepEqual(page.wrong, []);
-    await page.context().close();
-  };
 
   test("the five minutes: what fails, since when, fork there, try the repair, which is cheaper", async () => {
     const page = await at("#/live/overview", { first: true });
