@@ -260,6 +260,38 @@ class Robust(ServerCase):
             self.assertEqual(reply.status, 204, path)
             self.assertEqual({m.upper() for m in operations} - set(reply.header("allow").split(", ")), set(), path)
 
+    def test_openapi_names_what_is_read(self):
+        """Parameters come from the table that handlers are given them by; conditions and what comes of them too."""
+        paths = self.check(self.server.get("/openapi.json", version=None), 200).json["paths"]
+
+        def named(method, path, place):
+            return {p["name"] for p in paths[path][method]["parameters"] if p["in"] == place}
+
+        self.assertEqual(named("get", "/graph", "query"), {"label", "values", "expression", "twins", "limit", "links"})
+        self.assertEqual(named("get", "/diff", "query"),
+                         {"against", "model", "twin", "property", "tolerance", "relative", "continuationToken"})
+        self.assertEqual(named("get", "/compare", "query"), {"worlds", "kpis", "points", "format"})
+        self.assertEqual(named("get", "/changes", "header"), {"Last-Event-ID"})
+        conditional = {}
+        for path, operations in paths.items():
+            for method, op in operations.items():
+                parameters = [(p["name"], p["in"]) for p in op["parameters"]]
+                self.assertEqual(len(parameters), len(set(parameters)), path)
+                conditions = named(method, path, "header") & {"If-Match", "If-None-Match"}
+                told = "304" if method == "get" else "412"
+                self.assertEqual(bool(conditions), told in op["responses"], (method, path))
+                conditional.update({(method, path): conditions} if conditions else {})
+        both, etag = {"If-Match", "If-None-Match"}, {"If-Match"}
+        twin, link = "/digitaltwins/{id}", "/digitaltwins/{id}/relationships/{sub}"
+        self.assertEqual(conditional, {
+            ("put", twin): both, ("patch", twin): etag, ("delete", twin): etag, ("put", link): both,
+            ("patch", link): etag, ("delete", link): etag, ("patch", "/digitaltwins/{id}/components/{sub}"): etag,
+            ("put", "/files/{id}"): both, ("get", "/files/{id}"): {"If-None-Match"},
+            ("put", "/connections/{id}"): {"If-None-Match"}})
+        json_file = {"If-Match": '"other"', "Content-Type": "application/json"}
+        reply = self.server.ask("PUT", "/files/none", b"{}", json_file, version=None)
+        self.assertEqual(reply.status, 412, reply)
+
     def test_metrics(self):
         self.server.get("/digitaltwins/none")
         reply = self.check(self.server.get("/metrics", version=None), 200)

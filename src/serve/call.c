@@ -10,6 +10,7 @@
 #include "serve/assets.h"
 #include "serve/gzip.h"
 #include "serve/own.h"
+#include "serve/params.h"
 #include "serve/url.h"
 
 #define WORKER_BODY_MIN 1048576 // a longer body is copied by the worker, so that others need not wait
@@ -155,6 +156,7 @@ void call_handle(void *server, HttpReq *r) {
 
 bool call_param_next(Call *c, Str *rest, Str name, Str *value) {
     Str key, raw;
+    if (c->route && !params_takes(c->route, name)) return false; // nobody was told of it
     while (url_query_next(rest, &key, &raw)) {
         if (!str_eq(key, name)) continue;
         if (url_decode(raw, true, raw.n > 0 ? http_alloc(c->req, raw.n) : NULL, value) == ERR_OK) return true;

@@ -64,7 +64,8 @@ void call_handle(void *server, HttpReq *r);
 
 // ---- what was asked ----
 
-// The first query parameter of that name, decoded; p is NULL when there is none or it cannot be decoded.
+// The first query parameter of that name, decoded; p is NULL when there is none, it cannot be decoded, or params.h does
+// not have it for this route.
 Str call_param(Call *c, Str name);
 // Step through all parameters of a name. *rest begins as call's raw query. False at the end.
 bool call_param_next(Call *c, Str *rest, Str name, Str *value);

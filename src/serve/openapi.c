@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The OpenAPI document, made from the table of routes, so that it cannot name what is not served.
 #include "serve/own.h"
+#include <stdio.h>
 #include "codec/json.h"
+#include "serve/params.h"
 
 typedef struct Schema {
     const char *name;
@@ -244,71 +246,43 @@ static const char *media_of(const char *schema) {
 
 static void put_ref(Buf *out, const char *schema) { buf_printf(out, "{\"$ref\":\"#/components/schemas/%s\"}", schema); }
 
-static void put_parameter(Buf *out, const char *name, const char *in, bool required, char *comma) {
-    if (*comma) buf_byte(out, *comma);
-    buf_printf(out, "{\"name\":\"%s\",\"in\":\"%s\",\"required\":%s,\"schema\":" TEXT "}", name, in,
-               required ? "true" : "false");
-    *comma = ',';
-}
+typedef struct Parameters {
+    Buf *out;
+    char comma; // 0 before the first
+} Parameters;
 
-// Several optional ones of the query.
-static void put_queries(Buf *out, const char *const *names, char *comma) {
-    for (; *names; names++) put_parameter(out, *names, "query", false, comma);
+static void put_parameter(void *ctx, Str name, const char *in, bool required) {
+    Parameters *p = ctx;
+    if (p->comma) buf_byte(p->out, p->comma);
+    buf_printf(p->out, "{\"name\":\"%.*s\",\"in\":\"%s\",\"required\":%s,\"schema\":" TEXT "}", STR_ARG(name), in,
+               required ? "true" : "false");
+    p->comma = ',';
 }
 
 static void put_parameters(Buf *out, const Route *r) {
-    static const char *const changes[] = {"since",    "from",         "to",       "speed", "twin", "model",
-                                          "property", "relationship", "op",       "where", "mode", "rate",
-                                          "slow",     "heartbeat",    "snapshot", NULL};
-    static const char *const lines[] = {"precision", "db", "bucket", NULL};
-    static const char *const history[] = {"properties", "from",  "to",   "step",   "fn", "fill",
-                                          "order",      "limit", "with", "format", NULL};
-    static const char *const graph[] = {"label", "values", "expression", "twins", "limit", "links", NULL};
-    static const char *const decisions[] = {"state", "rule", "twin", "after", "limit", "wait", "revision", NULL};
-    static const char *const stale[] = {"older", "limit", NULL};
-    static const char *const events[] = {"from", "to", "kinds", "limit", NULL};
-    static const char *const key[] = {"format", NULL};
-    static const char *const socket[] = {"source", "format", NULL};
-    char comma = 0;
+    static const char *const of_path[] = {"id", "sub", "part"};
+    Parameters p = {.out = out};
     buf_str_put(out, STR("\"parameters\":["));
-    if (strstr(r->path, "{id}")) put_parameter(out, "id", "path", true, &comma);
-    if (strstr(r->path, "{sub}")) put_parameter(out, "sub", "path", true, &comma);
-    if (strstr(r->path, "{part}")) put_parameter(out, "part", "path", true, &comma);
-    if (strncmp(r->name, "Commands_", 9) == 0) put_parameter(out, "timeout", "query", false, &comma);
-    if (strncmp(r->name, "Write", 5) == 0) put_queries(out, lines, &comma);
-    if (strcmp(r->name, "IngestSocket") == 0) put_queries(out, socket, &comma);
-    if (r->flags & ROUTE_ADT) put_parameter(out, "api-version", "query", true, &comma);
-    if (r->flags & ROUTE_PAGED) {
-        put_parameter(out, "continuationToken", "query", false, &comma);
-        put_parameter(out, "max-items-per-page", "header", false, &comma);
+    for (size_t i = 0; i < sizeof of_path / sizeof *of_path; i++) {
+        char place[8];
+        snprintf(place, sizeof place, "{%s}", of_path[i]);
+        if (strstr(r->path, place)) put_parameter(&p, str_of(of_path[i]), "path", true);
     }
-    bool patch = strcmp(r->method, "PATCH") == 0 || strcmp(r->method, "DELETE") == 0;
-    if (patch && strstr(r->path, "/digitaltwins/")) put_parameter(out, "If-Match", "header", false, &comma);
-    if (strcmp(r->method, "PUT") == 0 && strstr(r->path, "/digitaltwins/")) {
-        put_parameter(out, "If-None-Match", "header", false, &comma);
-    }
-    if (strcmp(r->path, "/query") == 0) put_parameter(out, "max-items-per-page", "header", false, &comma);
-    if (strstr(r->path, "telemetry")) {
-        put_parameter(out, "Message-Id", "header", true, &comma);
-        put_parameter(out, "Telemetry-Source-Time", "header", false, &comma);
-    }
-    if (strncmp(r->name, "History_", 8) == 0) put_queries(out, history, &comma);
-    if (strcmp(r->name, "Decisions_List") == 0) put_queries(out, decisions, &comma);
-    if (strcmp(r->name, "Erasures_Key") == 0) put_queries(out, key, &comma);
-    if (strcmp(r->name, "Graph") == 0) put_queries(out, graph, &comma);
-    if (strcmp(r->name, "Stale") == 0) put_queries(out, stale, &comma);
-    if (strcmp(r->name, "Events") == 0) put_queries(out, events, &comma);
-    if (strcmp(r->name, "Changes") == 0) put_queries(out, changes, &comma);
-    if (strcmp(r->name, "DigitalTwins_ListRelationships") == 0) {
-        put_parameter(out, "relationshipName", "query", false, &comma);
-    }
-    if (strncmp(r->path, "/models", 7) == 0 && strcmp(r->method, "GET") == 0) {
-        put_parameter(out, "includeModelDefinition", "query", false, &comma);
-        if (r->flags & ROUTE_PAGED) put_parameter(out, "dependenciesFor", "query", false, &comma);
-    }
-    if (strcmp(r->name, "Twins_List") == 0) put_parameter(out, "model", "query", false, &comma);
-    if (strcmp(r->name, "Ingest") == 0) put_parameter(out, "source", "query", false, &comma);
+    params_each(r, put_parameter, &p);
     buf_str_put(out, STR("],"));
+}
+
+static void put_error(Buf *out, const char *status, const char *about) {
+    buf_printf(out, ",\"%s\":{\"description\":\"%s\",\"content\":{\"application/json\":{\"schema\":", status, about);
+    put_ref(out, "Error");
+    buf_str_put(out, STR("}}}"));
+}
+
+// What conditions in headers may come to.
+static void put_conditional(Buf *out, const Route *r) {
+    if (!params_conditional(r)) return;
+    if (strcmp(r->method, "GET") == 0) buf_str_put(out, STR(",\"304\":{\"description\":\"it is what the asker has\"}"));
+    else put_error(out, "412", "what stands there is not what If-Match or If-None-Match says");
 }
 
 static void put_reply(Buf *out, const Route *r) {
@@ -324,9 +298,10 @@ static void put_reply(Buf *out, const Route *r) {
         }
         buf_str_put(out, STR("}}"));
     }
-    buf_str_put(out, STR("},\"default\":{\"description\":\"an error\",\"content\":{\"application/json\":{\"schema\":"));
-    put_ref(out, "Error");
-    buf_str_put(out, STR("}}}}"));
+    buf_byte(out, '}');
+    put_conditional(out, r);
+    put_error(out, "default", "an error");
+    buf_byte(out, '}');
 }
 
 static void put_method(Buf *out, const char *method) {
