@@ -32,7 +32,7 @@ describe("charts: what they compute", { skip }, () => {
     const file = (name) => JSON.stringify(join(WEB, "src", name));
     const entry = ["gaps", "model", "ticks", "csv", "svg"].map((n) => `export * from ${file(`ui/chart/${n}.ts`)};`);
     entry.push(`export * as format from ${file("format.ts")};`);
-    entry.push(`export { seriesOf } from ${file("api/history.ts")};`);
+    entry.push(`export { seriesOf, fetchChanges } from ${file("api/history.ts")};`);
     for (const n of ["finding", "limits"]) entry.push(`export * from ${file(`views/twin/${n}.ts`)};`);
     entry.push(`export { piecesOf, sharesOf } from ${file("views/twin/states.tsx")};`);
     entry.push(`export { sorted, nextSort } from ${file("views/twin/rows.ts")};`);
@@ -295,6 +295,66 @@ describe("charts: what they compute", { skip }, () => {
       c.sharesOf(pieces).map((s) => s.part),
       [0.75, 0.25],
     );
+  });
+
+  test("changes of a span that moves on: only what is new is read, and never all of very many", async () => {
+    const asked = [];
+    const all = Array.from({ length: 60 }, (_, i) => ({ time: i * 60, value: i % 20 < 10 ? "run" : "stop" }));
+    const fetched = globalThis.fetch;
+    let many = false;
+    globalThis.fetch = async (url) => {
+      const q = new URL(url, "http://here").searchParams;
+      const [from, to] = ["from", "to"].map((n) => (q.get(n) ? Date.parse(q.get(n)) / 1000 : -Infinity));
+      asked.push(q);
+      if (q.get("order")) {
+        const last = all.filter((x) => x.time < to).pop();
+        return new Response(JSON.stringify({ value: last ? [{ time: "x", value: last.value }] : [] }));
+      }
+      const found = all.filter((x) => x.time >= from && x.time < to);
+      const time =
+        many && !q.get("fn") ? Array.from({ length: Number(q.get("limit")) }, () => 0) : found.map((x) => x.time * 1e9);
+      const column = {
+        property: "state",
+        time,
+        [q.get("fn") ?? "value"]: many && !q.get("fn") ? time : found.map((x) => x.value),
+      };
+      return new Response(JSON.stringify(column));
+    };
+    try {
+      const ask = (from, to) => ({ world: "live", twin: "t", property: "state", from: from * 1000, to: to * 1000 });
+      const first = await c.fetchChanges(ask(0, 1800));
+      assert.deepEqual(
+        first.list.map((x) => x.time),
+        [0, 600, 1200],
+      );
+      const count = asked.length;
+      const next = await c.fetchChanges(ask(900, 2700), first);
+      assert.deepEqual(
+        next.list.map((x) => [x.time, x.value]),
+        [
+          [900, "stop"],
+          [1200, "run"],
+          [1800, "stop"],
+          [2400, "run"],
+        ],
+      );
+      assert.deepEqual(
+        asked.slice(count).map((q) => Date.parse(q.get("from")) / 1000),
+        [1740],
+        "the tail alone",
+      );
+      const alone = await c.fetchChanges(ask(900, 2700));
+      assert.deepEqual(alone, next, "the same as read whole");
+      many = true;
+      const bound = await c.fetchChanges(ask(0, 1800));
+      assert.equal(asked.pop().get("fn"), "last");
+      assert.deepEqual(
+        bound.list.map((x) => x.time),
+        [0, 600, 1200],
+      );
+    } finally {
+      globalThis.fetch = fetched;
+    }
   });
 
   test("rows: Line 2 before Line 10, what has none last, 100,000 in a moment", () => {

@@ -18,10 +18,10 @@ const model = (id, contents) => ({
   "@type": "Interface",
   contents,
 });
-const patch = (server, path, value) =>
+const patch = (server, path, value, twin = "pump-1") =>
   post(
     server.url,
-    "/digitaltwins/pump-1",
+    `/digitaltwins/${twin}`,
     [{ op: "add", path, value }],
     "PATCH",
   );
@@ -46,6 +46,25 @@ async function plant(server) {
       },
       "PUT",
     );
+}
+
+/** The world of these tests, whichever of them runs first. */
+async function planted(server) {
+  const there = await fetch(`${server.url}/digitaltwins/pump-1?api-version=2023-10-31`);
+  if (!there.ok) await plant(server);
+}
+
+/** Where something is, once it stands still: marks are joined as more of them is read. */
+async function stillOf(page, locator) {
+  let was = "";
+  for (let i = 0; i < 50; i++) {
+    const box = await locator.boundingBox();
+    const now = JSON.stringify(box && [Math.round(box.x), Math.round(box.width)]);
+    if (box && now === was) return box;
+    was = now;
+    await page.waitForTimeout(400);
+  }
+  assert.fail(`it does not stand still: ${was}`);
 }
 
 describe("the frame", { skip: skip || false }, () => {
@@ -151,8 +170,17 @@ describe("the frame", { skip: skip || false }, () => {
   });
 
   test("the handle is dragged by any part of it, and a drag may begin on a mark", async () => {
-    const page = await at("#/live/overview");
-    await page.locator(".tl-mark").first().waitFor();
+    await planted(server);
+    // Something that happened, a while ago: its mark is not now.
+    await patch(server, "/fault", "dry run", "pump-2");
+    await new Promise((r) => setTimeout(r, 4000));
+    await patch(server, "/fault", "", "pump-2");
+    let told;
+    const page = await at("#/live/overview", {
+      before: (p) => void (told = p.waitForResponse((r) => /\/events\?/.test(r.url()))),
+    });
+    await page.locator(".tl-mark.bad").first().waitFor();
+    await told;
     const box = await page.locator(".tl-track").boundingBox();
     const pull = async (from, to) => {
       await page.mouse.move(from, box.y + 15);
@@ -168,9 +196,10 @@ describe("the frame", { skip: skip || false }, () => {
     };
     // Everything is a minute old: what is dragged stands in the last of the history there is.
     await pull(box.x + box.width + 6, box.x + box.width - 60);
-    const mark = await page.locator(".tl-mark").last().boundingBox();
+    const mark = await stillOf(page, page.locator(".tl-mark.bad").last());
     await pull(mark.x + mark.width / 2, box.x + 2);
-    await page.locator(".tl-mark").last().click();
+    await stillOf(page, page.locator(".tl-mark.bad").last());
+    await page.locator(".tl-mark.bad").last().click();
     await page.getByRole("button", { name: /^PAST/ }).waitFor();
     await done(page);
   });
@@ -265,6 +294,25 @@ describe("the frame", { skip: skip || false }, () => {
     await page.waitForFunction(
       () => document.documentElement.dataset.theme === "dark",
     );
+    await done(page);
+  });
+
+  test("on a phone the sheet's lowest stop ends with its tabs", async () => {
+    await planted(server);
+    const page = await at("#/live/overview?sel=pump-3", {
+      width: 390,
+      height: 844,
+    });
+    const tabs = page.locator(".inspector [role=tablist]");
+    await tabs.waitFor();
+    const bottom = (l) =>
+      l.evaluate((e) => Math.round(e.getBoundingClientRect().bottom));
+    const apart = async () =>
+      (await bottom(page.locator(".inspector"))) - (await bottom(tabs));
+    for (let i = 0; i < 50 && Math.abs(await apart()) > 2; i++)
+      await page.waitForTimeout(100);
+    const off = await apart();
+    assert.ok(Math.abs(off) <= 2, `the tabs end ${off} pixels above the sheet`);
     await done(page);
   });
 

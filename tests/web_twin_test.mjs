@@ -346,6 +346,71 @@ describe("the browser app: twins and charts", { skip: skip || false }, () => {
     await done(page);
   });
 
+  test("key values: said as they are defined, with a course that is read by the pointer, in any world", async () => {
+    const share = {
+      title: "Raw water as a share",
+      unit: "percent",
+      twin: "raw-water-tank",
+      expression: "level * 0.01",
+    };
+    await post(server.url, "/kpis/raw-share", { ...share, over: "last" }, "PUT");
+    await post(server.url, "/worlds", { name: "ahead", from: "live" });
+    await post(server.url, "/worlds/ahead/run", { for: "PT1H" });
+    const then = new Date(Date.now() - 20 * 60_000).toISOString();
+    for (const world of ["live", `live@${then}`, "ahead"]) {
+      const page = await at(`#/${world}/overview`);
+      // Then nobody had defined it.
+      const title = world.includes("@") ? "Raw water, lowest" : share.title;
+      const tile = page.locator(".tile.kpi").filter({ hasText: title });
+      await tile.locator(".spark-dot").waitFor({ state: "attached" });
+      const [, text] = /([\d.]+)\s+%/.exec(await tile.textContent());
+      assert.ok(Number(text) > 1.5 && Number(text) <= 100, `${world}: ${text} %`);
+      await tile.locator(".spark").hover();
+      await tile
+        .locator(".spark-tip")
+        .getByText(/^[\d.]+\s%\s.*\d\d:\d\d$/)
+        .waitFor();
+      if (world === "live") {
+        // The same is computed on its twin: said once, as the KPI is called.
+        const warmest = page.locator(".tile.kpi").filter({ hasText: "Warmest cold room" });
+        await warmest.getByText("Cold store").waitFor();
+        await warmest.getByText("°C", { exact: true }).waitFor();
+        assert.equal(await warmest.count(), 1);
+      }
+      await done(page);
+    }
+  });
+
+  test("key values: while they are read their room is kept, and nothing of another world is shown", async () => {
+    let hold = false;
+    const before = (page) =>
+      page.route(/\/(kpis|derived|query)\b/, async (r) => {
+        while (hold) await new Promise((d) => setTimeout(d, 100));
+        await r.continue().catch(() => {});
+      });
+    const page = await at("#/live/overview", { before });
+    const tiles = page.locator("section.kpis[aria-label]");
+    await tiles.locator(".spark-dot").last().waitFor({ state: "attached" });
+    const room = await tiles.evaluate((e) => [e.children.length, e.offsetHeight]);
+    hold = true;
+    const then = new Date(Date.now() - 20 * 60_000).toISOString();
+    await page.evaluate((t) => (location.hash = `#/live@${t}/overview`), then);
+    const waiting = page.locator("section.kpis[aria-hidden]");
+    await waiting.waitFor();
+    assert.equal(await tiles.count(), 0, "the values of live are no values of then");
+    assert.deepEqual(await waiting.evaluate((e) => [e.children.length, e.offsetHeight]), room);
+    await page.reload();
+    await waiting.waitFor();
+    assert.deepEqual(
+      await waiting.evaluate((e) => [e.children.length, e.offsetHeight]),
+      room,
+      "also at the next visit",
+    );
+    hold = false;
+    await tiles.locator(".figure").first().waitFor();
+    await done(page);
+  });
+
   test("the list: found, of a model, sorted, by keys", async () => {
     const page = await at("#/live/twin");
     await page.getByPlaceholder("Find twins by name or id").fill("filler");

@@ -236,12 +236,12 @@ export const instant = (ms: number): string => new Date(ms).toISOString().replac
 /** "3 h 12 min", "45 s", "2 d 4 h": the two largest parts. */
 export function duration(ms: number): string {
   const s = Math.round(Math.abs(ms) / 1000);
-  if (s < 1) return `${Math.round(Math.abs(ms))}${THIN}ms`;
+  if (s < 1) return `${Math.round(Math.abs(ms))}${THIN}${words.units.ms}`;
   const parts: [number, string][] = [
-    [Math.floor(s / 86400), "d"],
-    [Math.floor(s / 3600) % 24, "h"],
-    [Math.floor(s / 60) % 60, "min"],
-    [s % 60, "s"],
+    [Math.floor(s / 86400), words.units.d],
+    [Math.floor(s / 3600) % 24, words.units.h],
+    [Math.floor(s / 60) % 60, words.units.min],
+    [s % 60, words.units.s],
   ];
   const first = parts.findIndex(([n]) => n > 0);
   return parts
@@ -256,15 +256,17 @@ export function relative(t: string | number | Date, now = Date.now()): string {
   const ms = now - dateOf(t).getTime();
   if (Number.isNaN(ms)) return "";
   if (Math.abs(ms) < 1500) return words.now;
-  return ms > 0 ? words.ago(short(ms)) : words.inTime(short(-ms));
+  return ms > 0 ? words.ago(about(ms)) : words.inTime(about(-ms));
 }
 
-function short(ms: number): string {
+/** "12 min": of a duration what counts most. */
+export function about(ms: number): string {
   const s = ms / 1000;
-  if (s < 60) return `${Math.round(s)}${THIN}s`;
-  if (s < 3600) return `${Math.round(s / 60)}${THIN}min`;
-  if (s < 86400) return `${Math.round(s / 3600)}${THIN}h`;
-  return `${Math.round(s / 86400)}${THIN}d`;
+  const { units } = words;
+  if (s < 60) return `${Math.round(s)}${THIN}${units.s}`;
+  if (s < 3600) return `${Math.round(s / 60)}${THIN}${units.min}`;
+  if (s < 86400) return `${Math.round(s / 3600)}${THIN}${units.h}`;
+  return `${Math.round(s / 86400)}${THIN}${units.d}`;
 }
 
 /** ISO 8601 ("PT8H", "P7D") to ms; NaN when it is none. Months count 30 days. */

@@ -15,19 +15,7 @@ export interface WorldEvent {
   id?: number;
 }
 
-/** A server of another version may not have it. */
-let told: Promise<boolean> | undefined;
-const known = () =>
-  (told ??= api.text("/openapi.json").then(
-    (t) => t.includes('"/events"'),
-    () => {
-      told = undefined; // it did not answer: asked again the next time
-      return false;
-    },
-  ));
-
 export async function readEvents(world: string, from: number, to: number, signal?: AbortSignal): Promise<WorldEvent[]> {
-  if (!(await known())) return [];
   const page = await api.get<{ value: WorldEvent[] }>("/events", {
     world,
     signal,

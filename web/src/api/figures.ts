@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What two worlds come to: KPIs that their runs counted, with intervals when both ran many times over; of worlds that
 // did not run, the derived values as they stand.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect } from "preact/hooks";
+import { useKept } from "~/ui/kept";
 import { all, api } from "./client";
 import { told } from "~/format";
 import { byId, entries, labelOf } from "./catalogue";
@@ -120,6 +121,8 @@ export interface FiguresState {
   error?: unknown;
 }
 
+const NOTHING: FiguresState = {};
+
 /** KPIs are of whole runs: worlds without their instants; values are of what is shown. */
 export function useFigures(
   names: readonly [string, string],
@@ -127,11 +130,10 @@ export function useFigures(
   ensemble: number,
   moving: boolean,
 ): FiguresState {
-  const [state, set] = useState<FiguresState>({});
   const [a, b] = names;
   const [pa, pb] = paths;
+  const [state, set] = useKept<FiguresState>(JSON.stringify([a, b, pa, pb]));
   const known = entries.value.length > 0 && models.value.size > 0;
-  useEffect(() => set({}), [a, b]);
   useEffect(() => {
     if (!known) return;
     const abort = new AbortController();
@@ -154,5 +156,5 @@ export function useFigures(
     void round();
     return () => (abort.abort(), clearTimeout(timer));
   }, [a, b, pa, pb, ensemble, moving, known]);
-  return state;
+  return state ?? NOTHING;
 }

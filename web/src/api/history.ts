@@ -19,6 +19,8 @@ export interface Ask {
   to?: number | string;
   points?: number; // more than so many: means of intervals
   step?: number; // seconds: means of intervals of that length
+  fn?: "avg" | "last"; // what an interval comes to
+  limit?: number;
   signal?: AbortSignal;
 }
 
@@ -30,6 +32,7 @@ interface Column {
   time: number[];
   value?: Series["value"];
   avg?: Series["value"]; // with a step
+  last?: Series["value"];
 }
 
 const instant = (t: number | string) => (typeof t === "number" ? new Date(t).toISOString() : t);
@@ -43,10 +46,10 @@ export async function fetchHistory(a: Ask): Promise<Series[]> {
       properties: a.properties.join(","),
       from: instant(a.from),
       to: a.to === undefined ? undefined : instant(a.to),
-      fn: step ? "avg" : undefined,
+      fn: step ? (a.fn ?? "avg") : undefined,
       step: step ? `${step}s` : undefined,
       format: "columns",
-      limit: 100000,
+      limit: a.limit ?? 100_000,
     },
     signal: a.signal,
   });
@@ -68,7 +71,7 @@ export function seriesOf(text: string): Series[] {
     };
     // Nanoseconds pass 2^53: what is lost there is less than a microsecond.
     for (const t of c.time) known.time.push(t / 1e9);
-    for (const v of c.value ?? c.avg ?? []) known.value.push(v);
+    for (const v of c.value ?? c.avg ?? c.last ?? []) known.value.push(v);
     out.set(c.property, known);
   }
   return [...out.values()];
@@ -223,19 +226,55 @@ export async function lastBefore(
   return r.value[0];
 }
 
-/** Every change of a text, a state or a switch, with what stood at the beginning. */
-export async function fetchChanges(a: Omit<CourseAsk, "points">): Promise<{ time: number; value: Told["value"] }[]> {
-  const [s, before] = await Promise.all([
-    fetchHistory({ ...a, properties: [a.property] }),
-    lastBefore(a.world, a.twin, a.property, a.from, a.signal),
+export interface ToldValue {
+  time: number; // seconds since 1970
+  value: Told["value"];
+}
+
+/** What was read of the changes of a value: from an instant to another, ms since 1970. */
+export interface ChangesRead {
+  from: number;
+  to: number;
+  list: ToldValue[];
+}
+
+const CHANGES_MOST = 5000; // values: of more the last of each interval
+const CHANGES_POINTS = 1000;
+const LATE_MS = 60_000; // so late a value may come
+
+/** Values one by one, or of very many what stood at the end of each interval. */
+async function valuesIn(a: Omit<CourseAsk, "points">): Promise<ToldValue[]> {
+  const ask = { ...a, properties: [a.property] };
+  const plain = (s: Series | undefined): ToldValue[] =>
+    (s?.time ?? []).map((time, i) => ({ time, value: s!.value[i]! }));
+  const all = plain((await fetchHistory({ ...ask, limit: CHANGES_MOST }))[0]);
+  if (all.length < CHANGES_MOST) return all;
+  const step = Math.max(1, Math.ceil((a.to - a.from) / CHANGES_POINTS / 1000));
+  return plain((await fetchHistory({ ...ask, step, fn: "last" }))[0]);
+}
+
+/**
+ * Every change of a text, a state or a switch, with what stood at the beginning. What was read before of a stretch that
+ * this one goes on from is not read again.
+ */
+export async function fetchChanges(a: Omit<CourseAsk, "points">, before?: ChangesRead): Promise<ChangesRead> {
+  const goesOn = before && before.from <= a.from && before.to - LATE_MS > a.from && before.to <= a.to;
+  const since = goesOn ? before.to - LATE_MS : a.from;
+  const [values, stood] = await Promise.all([
+    valuesIn({ ...a, from: since }),
+    goesOn ? undefined : lastBefore(a.world, a.twin, a.property, a.from, a.signal),
   ]);
-  const out: { time: number; value: Told["value"] }[] = [];
-  if (before) out.push({ time: a.from / 1000, value: before.value });
-  (s[0]?.time ?? []).forEach((time, i) => {
-    const value = s[0]!.value[i]!;
-    if (!out.length || out[out.length - 1]!.value !== value) out.push({ time, value });
-  });
-  return out;
+  const known = goesOn ? before.list.filter((x) => x.time < since / 1000) : [];
+  if (stood) known.push({ time: a.from / 1000, value: stood.value });
+  const list: ToldValue[] = [];
+  for (const x of [...known, ...values]) if (list[list.length - 1]?.value !== x.value || !list.length) list.push(x);
+  return { from: a.from, to: a.to, list: fromOn(list, a.from / 1000) };
+}
+
+/** Without what ended before; what stood then begins there. */
+function fromOn(list: readonly ToldValue[], from: number): ToldValue[] {
+  const first = list.findLastIndex((x) => x.time <= from);
+  return first < 0 ? [...list] : [{ time: from, value: list[first]!.value }, ...list.slice(first + 1)];
 }
 
 /** Means of whole hours, `days` back from `to`. */

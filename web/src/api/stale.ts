@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whose sources have gone silent: twins whose newest value is older than a few minutes by the world's clock.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import { moves, worldName } from "~/app/route";
+import { useKept } from "~/ui/kept";
 import { api } from "./client";
 
 const OLDER = "PT5M";
@@ -14,8 +15,8 @@ interface Answer {
 
 /** By twin, when it was heard last. Empty where nobody can tell. */
 export function useStale(): ReadonlyMap<string, string> {
-  const [state, set] = useState(NONE);
   const world = worldName.value;
+  const [state, set] = useKept<ReadonlyMap<string, string>>(world);
   const live = moves.value;
   useEffect(() => {
     const abort = new AbortController();
@@ -24,7 +25,6 @@ export function useStale(): ReadonlyMap<string, string> {
         (a) => set(a.twins.length ? new Map(a.twins.map((t) => [t.id, t.newest])) : NONE),
         () => {},
       );
-    set(NONE);
     void read();
     const timer = live ? setInterval(() => document.visibilityState === "visible" && void read(), AGAIN_MS) : 0;
     return () => {
@@ -32,5 +32,5 @@ export function useStale(): ReadonlyMap<string, string> {
       clearInterval(timer);
     };
   }, [world, live]);
-  return state;
+  return state ?? NONE;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One twin with its values as they move: for the inspector and its page.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import { moves, worldName } from "~/app/route";
+import { useKept } from "~/ui/kept";
 import { api, ApiError, wordsOf } from "./client";
 import { listen } from "./feed";
 import type { Change, Relationship, Twin, TwinMetadata, Value } from "./types";
@@ -63,24 +64,35 @@ const apply = (twin: Twin, list: readonly Change[], time: string): Twin => {
   return twin;
 };
 
+const UNREAD: LiveTwin = { gone: false, error: "" };
+
 /** Of the shown world, or of another one. */
 export function useTwin(id: string, other = ""): LiveTwin {
-  const [state, set] = useState<LiveTwin>({ gone: false, error: "" });
   const world = other || worldName.value;
+  const [kept, keep] = useKept<LiveTwin>(JSON.stringify([world, id]));
   const live = other ? !other.includes("@") : moves.value;
   useEffect(() => {
     if (!id) return;
     const abort = new AbortController();
-    const read = () =>
-      api.get<Twin>(`/digitaltwins/${encodeURIComponent(id)}`, { world, signal: abort.signal }).then(
-        (twin) => set({ twin, gone: false, error: "" }),
+    const set = (next: (s: LiveTwin) => LiveTwin) => abort.signal.aborted || keep((s) => next(s ?? UNREAD));
+    // What is told while it is read may be newer than what is read: it is told again on top of it.
+    let during: [readonly Change[], string][] | undefined;
+    const read = () => {
+      const mine: typeof during = (during = []);
+      return api.get<Twin>(`/digitaltwins/${encodeURIComponent(id)}`, { world, signal: abort.signal }).then(
+        (twin) => {
+          if (during !== mine) return; // another began later
+          during = undefined;
+          set(() => ({ twin: mine.reduce((t, [list, time]) => apply(t, list, time), twin), gone: false, error: "" }));
+        },
         (e: unknown) => {
-          if (abort.signal.aborted) return;
+          if (during !== mine) return;
+          during = undefined;
           const gone = e instanceof ApiError && e.status === 404;
           set((s) => ({ twin: gone ? undefined : s.twin, gone, error: gone ? "" : wordsOf(e) }));
         },
       );
-    set({ gone: false, error: "" });
+    };
     if (!live) void read();
     const late = setTimeout(() => void read(), live ? 1500 : 1 << 30); // the feed does not stand: read all the same
     const stop = live
@@ -89,7 +101,10 @@ export function useTwin(id: string, other = ""): LiveTwin {
           {
             changes: (list, time) => {
               if (list.some((c) => c.op === "twin_put" || c.op === "twin_delete")) void read();
-              else set((s) => (s.twin ? { ...s, twin: apply(s.twin, list, time) } : s));
+              else {
+                during?.push([list, time]);
+                set((s) => (s.twin ? { ...s, twin: apply(s.twin, list, time) } : s));
+              }
             },
             subscribed: () => (clearTimeout(late), void read()),
             gap: () => void read(),
@@ -102,7 +117,7 @@ export function useTwin(id: string, other = ""): LiveTwin {
       stop();
     };
   }, [id, world, live]);
-  return state;
+  return kept ?? UNREAD;
 }
 
 export interface LinksOf {

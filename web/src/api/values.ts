@@ -8,7 +8,9 @@ import { reading, shape } from "./catalogue";
 import { api } from "./client";
 import { listen } from "./feed";
 import { models } from "./models";
-import type { Value } from "./types";
+import type { Change, Value } from "./types";
+
+const MOST_DURING = 100_000; // changes kept while one reads
 
 export class Values {
   /** Counts up when something changed. */
@@ -24,16 +26,35 @@ export class Values {
     return this.columns.has(path);
   }
 
-  /** Of which world. */
-  world = "";
+  private world = "";
+  private reading = 0;
+  private during: Change[] | undefined; // told while it is read: newer than what is read
 
-  load(columns: Map<string, Map<string, Value>>, world: string): void {
-    this.columns = columns;
+  /** From here on of this world: nothing is known of it until it is read. */
+  of(world: string): void {
+    if (this.world === world) return;
     this.world = world;
+    this.columns = new Map();
+  }
+
+  /** Read by `once`; of several at a time the one that began last counts. */
+  async read(world: string, once: () => Promise<Map<string, Map<string, Value>>>): Promise<void> {
+    const mine = ++this.reading;
+    const during: Change[] = (this.during = []);
+    const columns = await once();
+    if (mine !== this.reading || this.world !== world) return;
+    this.columns = columns;
+    this.during = undefined;
+    this.apply(during);
+  }
+
+  apply(list: readonly Change[]): void {
+    for (const c of list) if (this.during && this.during.length < MOST_DURING) this.during.push(c);
+    for (const c of list) if (c.path) this.set(c.twin, c.path, c.value);
     this.version.value++;
   }
 
-  set(id: string, path: string, v: Value | undefined): void {
+  private set(id: string, path: string, v: Value | undefined): void {
     const c = this.columns.get(path);
     if (v === undefined || v === null) c?.delete(id);
     else c?.set(id, v);
@@ -70,29 +91,22 @@ export function useValues(paths: readonly string[]): Values {
   const values = useMemo(() => new Values(), []);
   const world = worldName.value;
   const live = moves.value;
+  values.of(world);
   const ask = reading.value ? "" : known(paths).sort().join(",");
   useEffect(() => {
     const names = ask ? ask.split(",") : [];
     if (!names.length) return;
     const abort = new AbortController();
     const again = () =>
-      read(world, names, abort.signal).then(
-        (c) => values.load(c, world),
-        (e: unknown) => {
-          if (abort.signal.aborted) return;
-          if (values.world !== world) values.load(new Map(), world); // those of another world are none
-          tellError(e);
-        },
-      );
+      values
+        .read(world, () => read(world, names, abort.signal))
+        .catch((e: unknown) => abort.signal.aborted || tellError(e));
     void again();
     const stop = live
       ? listen(
           { world, properties: names },
           {
-            changes: (list) => {
-              for (const c of list) if (c.path) values.set(c.twin, c.path, c.value);
-              values.version.value++;
-            },
+            changes: (list) => values.apply(list),
             subscribed: () => void again(),
             gap: () => void again(),
           },

@@ -19,20 +19,44 @@ const narrow = matchMedia("(max-width: 640px)");
 const isNarrow = signal(narrow.matches);
 narrow.addEventListener("change", () => (isNarrow.value = narrow.matches));
 
-const GLANCE = 118; // pixels: name, model and tabs
-const STOPS = [GLANCE, 0.5, 1] as const; // pixels, or part of the canvas
+const GLANCE = 144; // pixels: name, model and tabs, until it is known how high they are
+const GLANCE_MOST = 150; // pixels: what has more above its tabs shows its name alone
+const STOPS = [0, 0.5, 1] as const; // the glance, or part of the canvas
 const AWAY = 70; // pulled below this it closes
 const sheet = signal<0 | 1 | 2>(0);
 
-const heightOf = (stop: number, whole: number) => (STOPS[stop]! > 1 ? STOPS[stop]! : STOPS[stop]! * whole);
+/** Down to the end of the tabs, or of the head: nothing is cut through. */
+function glanceOf(box: HTMLElement): number {
+  const end = (selector: string) => {
+    const e = box.querySelector(selector);
+    return e ? Math.ceil(e.getBoundingClientRect().bottom - box.getBoundingClientRect().top) : Infinity;
+  };
+  return [end("[role=tablist]"), end(".panel-head")].find((h) => h <= GLANCE_MOST) ?? GLANCE;
+}
+
+const heightOf = (stop: number, whole: number, glance: number) => (stop ? STOPS[stop]! * whole : glance);
+
+/** As high as the glance is now: what is selected comes later, and its name may wrap. */
+function useGlance(box: { current: HTMLElement | null }): number {
+  const [glance, set] = useState(GLANCE);
+  useEffect(() => {
+    const look = () => set(glanceOf(box.current!));
+    const seen = new MutationObserver(look);
+    seen.observe(box.current!, { childList: true, subtree: true });
+    look();
+    return () => seen.disconnect();
+  }, []);
+  return glance;
+}
 
 function Handle({ box }: { box: { current: HTMLElement | null } }) {
   const drag = useRef<{ y: number; h: number } | null>(null);
   const [height, set] = useState<number | null>(null);
+  const glance = useGlance(box);
   const whole = () => (document.getElementById("canvas")?.clientHeight ?? innerHeight) - 8;
   useEffect(() => {
-    box.current!.style.height = `${height ?? heightOf(sheet.value, whole())}px`;
-  }, [height, sheet.value]);
+    box.current!.style.height = `${height ?? heightOf(sheet.value, whole(), glance)}px`;
+  }, [height, sheet.value, glance]);
   const end = () => {
     const h = height;
     drag.current = null;
@@ -42,7 +66,7 @@ function Handle({ box }: { box: { current: HTMLElement | null } }) {
       select("");
       return;
     }
-    const far = STOPS.map((_, i) => Math.abs(heightOf(i, whole()) - h));
+    const far = STOPS.map((_, i) => Math.abs(heightOf(i, whole(), glance) - h));
     sheet.value = far.indexOf(Math.min(...far)) as 0 | 1 | 2;
   };
   const step = (by: number) => {

@@ -5,7 +5,7 @@ import { CalendarRange, Gauge } from "lucide-preact";
 import { Button, Field, Icon, Menu } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
-import { begin, choose, chosen, DAY, span, SPANS, type Range } from "./range";
+import { begin, choose, chosen, span, SPANS, type Range } from "./range";
 import { speed, SPEEDS } from "./scrub";
 
 /** A time as inputs of the browser write it, in its zone. */
@@ -14,8 +14,7 @@ function localText(t: number): string {
   return d.toISOString().slice(0, 16);
 }
 
-const spanText = (ms: number) =>
-  ms >= DAY && ms % DAY === 0 ? `${ms / DAY}\u2009d` : format.duration(Math.round(ms / 1000) * 1000);
+const spanText = (ms: number) => format.duration(Math.round(ms / 1000) * 1000);
 
 function FromTo({ r, close }: { r: Range; close: () => void }) {
   const [from, setFrom] = useState(localText(r.from));

@@ -2,6 +2,7 @@
 // A value of every twin, by which the graph is coloured, sized or flows: a property, told as it changes, or an
 // expression ("=power / speed"), which the server computes and which is read again when what it is made of moves.
 import { useEffect, useRef, useState } from "preact/hooks";
+import { entries } from "~/api/catalogue";
 import { api, ApiError, wordsOf } from "~/api/client";
 import { listen } from "~/api/feed";
 import { models, type Property } from "~/api/models";
@@ -99,12 +100,15 @@ function reader(once: () => Promise<void>): { moved(): void; stop(): void } {
   };
 }
 
+const baseOf = (world: string): string => world.split("@")[0]!;
+
 export function useMeasure(key: string, ready: number, take: Take, also?: unknown): Measured {
   const [state, set] = useState<Measured>({ error: "", settled: "" });
   const to = useRef(take);
   to.current = take;
   const world = worldName.value;
   const live = moves.value;
+  const of = useRef(baseOf(world));
   useEffect(() => {
     if (!ready) return;
     if (!key) {
@@ -123,6 +127,12 @@ export function useMeasure(key: string, ready: number, take: Take, also?: unknow
           if (!abort.signal.aborted) set({ error: toldOf(e), settled: key });
         },
       );
+    if (of.current !== baseOf(world)) {
+      // What another world has is nothing here; colours go on meaning what they meant.
+      to.current.some(entries.peek().map((e) => [e.id, null]));
+      set({ error: "", settled: "" });
+    }
+    of.current = baseOf(world);
     void once();
     const stop = live ? follow(key, world, once, to) : () => {};
     return () => {
@@ -137,13 +147,17 @@ function follow(key: string, world: string, once: () => Promise<void>, to: { cur
   if (!isExpression(key)) {
     const changes = (list: readonly { path?: string; twin: string; value?: Value }[]) =>
       to.current.some(list.filter((c) => c.path === key).map((c) => [c.twin, c.value ?? null]));
-    return listen({ world, properties: [key] }, { changes, gap: () => void once() });
+    // What moved before one was told of it is read once more.
+    return listen({ world, properties: [key] }, { changes, subscribed: () => void once(), gap: () => void once() });
   }
   const again = reader(once);
   const properties = partsOf(key.slice(1));
   const clock = /\b(now|age)\s*\(/i.test(key) || !properties.length ? window.setInterval(again.moved, CLOCK_MS) : 0;
   const stop = properties.length
-    ? listen({ world, properties, interval: AGAIN_MS }, { changes: again.moved, gap: again.moved })
+    ? listen(
+        { world, properties, interval: AGAIN_MS },
+        { changes: again.moved, subscribed: again.moved, gap: again.moved },
+      )
     : () => {};
   return () => {
     clearInterval(clock);

@@ -8,10 +8,13 @@ import { api, wordsOf } from "~/api/client";
 import { go, route, worldName } from "~/app/route";
 import { cls, Icon, IconButton } from "~/ui/basic";
 import { words } from "~/words/en";
+import { useKept } from "~/ui/kept";
 import * as format from "~/format";
 
 const w = words.graph;
 const CHOSEN = /^\$dtId IN \[/; // a list of twins says nothing to people
+
+const NOBODY: ReadonlySet<string> = new Set();
 
 export interface Found {
   ids: ReadonlySet<string> | null; // null: no condition
@@ -22,7 +25,7 @@ export interface Found {
 export function useWhere(ready: number): Found {
   const where = route.value.params.where ?? "";
   const world = worldName.value;
-  const [found, set] = useState<Found>({ ids: null, error: "" });
+  const [found, set] = useKept<Found>(`${route.value.world} ${where}`);
   useEffect(() => {
     if (!ready) return;
     if (!where) return set({ ids: null, error: "" });
@@ -42,7 +45,8 @@ export function useWhere(ready: number): Found {
     );
     return () => abort.abort();
   }, [where, world, ready, shape.value]);
-  return found;
+  // Until it is known who they are, there is nobody.
+  return found ?? { ids: where ? NOBODY : null, error: "" };
 }
 
 export function Where({ found }: { found: Found }) {

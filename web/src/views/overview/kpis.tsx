@@ -2,19 +2,22 @@
 // What the operation comes to. Of a scenario: its KPIs, as its run counted them. Of live and the past: what the KPIs'
 // definitions come to there, and the values that are computed from others (derived), with their last hours.
 import { signal } from "@preact/signals";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Gauge, Pencil, Plus } from "lucide-preact";
+import { nowOfWorld } from "~/api/attention";
 import { byId, entries, labelOf } from "~/api/catalogue";
 import { all, api } from "~/api/client";
 import { listen } from "~/api/feed";
 import { models, propertyOf } from "~/api/models";
 import type { Kpi } from "~/api/types";
+import { pref } from "~/app/prefs";
 import { hrefOf, kind, route, worldName } from "~/app/route";
 import { Flash, Icon } from "~/ui/basic";
+import { useKept } from "~/ui/kept";
 import { Spark } from "~/ui/spark";
 import { words } from "~/words/en";
-import * as format from "~/format";
-import { courseOf, kpisNow, said, valuesOf, type KpiNow } from "./course";
+import { courseOf, figureOf, isShare, kpisNow, NO_POINTS, said, valuesOf } from "./course";
+import type { KpiNow, Points, Said } from "./course";
 
 const TILES_MAX = 12;
 const ROWS_MAX = 5; // of one property, of several twins
@@ -30,18 +33,14 @@ interface Derived {
   expression?: string;
 }
 
-function useCourse(twin: string, property: string): (number | null)[] {
-  const [course, set] = useState<(number | null)[]>([]);
+function useCourse(twin: string, property: string): Points {
   const world = worldName.value;
+  const [course, keep] = useKept<Points>(`${world} ${twin} ${property}`);
   const past = kind.value === "past";
   useEffect(() => {
     const abort = new AbortController();
     const read = () =>
-      document.visibilityState === "visible" &&
-      courseOf(world, twin, property, abort.signal).then(
-        (c) => !abort.signal.aborted && set(c),
-        () => {},
-      );
+      document.visibilityState === "visible" && courseOf(world, twin, property, abort.signal).then(keep, () => {});
     void read();
     const timer = past ? 0 : setInterval(read, SPARK_MS);
     return () => {
@@ -49,33 +48,35 @@ function useCourse(twin: string, property: string): (number | null)[] {
       clearInterval(timer);
     };
   }, [world, twin, property]);
-  return course;
+  return course ?? NO_POINTS;
 }
 
 interface Value {
   name: string;
-  unit: string;
   v: number | null;
-  course: (number | null)[];
+  course: Points;
   href: string;
+  say: (v: number | null) => Said;
 }
 
 /** Of all tiles, kept by one interest: a watch has room for few. */
-const live = signal<ReadonlyMap<string, number>>(new Map());
+const live = signal<{ world: string; of: ReadonlyMap<string, number> }>({ world: "", of: new Map() });
+const liveOf = (twin: string, property: string): number | undefined =>
+  live.value.world === worldName.value ? live.value.of.get(`${twin} ${property}`) : undefined;
 
-function useLive(groups: readonly { property: string; twins: string[] }[]): void {
+function useLive(groups: readonly Of[]): void {
   const world = worldName.value;
   const past = kind.value === "past";
   const key = groups.map((g) => `${g.property} ${g.twins.slice(0, ROWS_MAX).join(" ")}`).join("\n");
   useEffect(() => {
-    live.value = new Map();
+    live.value = { world, of: new Map() };
     if (!groups.length) return;
     const twins = [...new Set(groups.flatMap((g) => g.twins.slice(0, ROWS_MAX)))];
     const properties = [...new Set(groups.map((g) => g.property))];
     const abort = new AbortController();
     const read = () =>
       void valuesOf(world, twins, properties, abort.signal).then(
-        (m) => (live.value = m),
+        (of) => abort.signal.aborted || (live.value = { world, of }),
         () => {},
       );
     if (past) read();
@@ -85,9 +86,9 @@ function useLive(groups: readonly { property: string; twins: string[] }[]): void
         subscribed: read,
         gap: read,
         changes: (list) => {
-          const next = new Map(live.peek());
-          for (const c of list) if (c.path && typeof c.value === "number") next.set(`${c.twin} ${c.path}`, c.value);
-          live.value = next;
+          const of = new Map(live.peek().of);
+          for (const c of list) if (c.path && typeof c.value === "number") of.set(`${c.twin} ${c.path}`, c.value);
+          live.value = { world, of };
         },
       },
     );
@@ -98,31 +99,35 @@ function useLive(groups: readonly { property: string; twins: string[] }[]): void
   }, [key, world, past]);
 }
 
-function useValue(twin: string, property: string): Value {
+/** A value that is computed; where a KPI is defined as the same, it is said as that KPI is. */
+function useValue(twin: string, property: string, kpi: Kpi | undefined): Value {
   const past = useCourse(twin, property);
-  const now = live.value.get(`${twin} ${property}`) ?? past.findLast((c) => c !== null) ?? null;
+  const now = liveOf(twin, property) ?? past.value.findLast((c) => c !== null) ?? null;
   const p = propertyOf(byId.value.get(twin)?.model ?? "", property);
+  const name = p?.name ?? property;
+  const scale = kpi && isShare(kpi) ? 100 : 1;
   return {
-    name: p?.name ?? property,
-    unit: p?.unit ?? "",
+    name: kpi?.title || name,
     v: now,
-    course: useMemo(() => (now === null ? past : [...past, now]), [past, now]),
+    course: useMemo(() => (now === null ? past : withNow(past, now)), [past, now]),
     href: hrefOf({ view: "twin", params: { sel: twin, p: property } }),
+    say: (v) => (kpi ? figureOf(v === null ? v : v * scale, kpi) : said(v, p?.unit ?? "", name, past.value)),
   };
 }
 
-function Figure({
-  v,
-  unit,
-  name,
-  course,
-}: {
-  v: number | null;
-  unit: string;
-  name: string;
-  course: (number | null)[];
-}) {
-  const s = said(v, unit, name, course);
+/** Up to the instant that is shown, as the spark's end. */
+const withNow = (c: Points, v: number): Points => ({
+  time: [...c.time, Math.max(nowOfWorld(), c.time[c.time.length - 1] ?? 0)],
+  value: [...c.value, v],
+});
+
+const asText = (s: Said): string => `${s.text}${s.unit ? `\u00a0${s.unit}` : ""}`;
+
+function Course({ course, say, name }: { course: Points; say: (v: number) => Said; name: string }) {
+  return <Spark values={course.value} time={course.time} say={(v) => asText(say(v))} label={words.twin.course(name)} />;
+}
+
+function Figure({ v, s }: { v: number | null; s: Said }) {
   return (
     <span class="figure" title={v === null ? undefined : String(v)}>
       {v === null ? <span class="quiet">–</span> : <Flash text={s.text} />} <small>{s.unit}</small>
@@ -130,27 +135,27 @@ function Figure({
   );
 }
 
-function One({ twin, property }: { twin: string; property: string }) {
-  const v = useValue(twin, property);
+function One({ twin, property, kpi }: { twin: string; property: string; kpi?: Kpi }) {
+  const v = useValue(twin, property, kpi);
   return (
     <a class="card tile kpi" href={v.href}>
       <span class="tile-name">{v.name}</span>
       <span class="tile-of">{labelOf(twin)}</span>
-      <Figure v={v.v} unit={v.unit} name={v.name} course={v.course} />
-      <Spark values={v.course} label={words.twin.course(v.name)} />
+      <Figure v={v.v} s={v.say(v.v)} />
+      <Course course={v.course} say={v.say} name={v.name} />
     </a>
   );
 }
 
 function Line({ twin, property }: { twin: string; property: string }) {
-  const v = useValue(twin, property);
-  const s = said(v.v, v.unit, v.name, v.course);
+  const v = useValue(twin, property, undefined);
+  const s = v.say(v.v);
   return (
     <a class="kpi-line" href={v.href}>
       <span class="ellipsis" title={labelOf(twin)}>
         {labelOf(twin)}
       </span>
-      <Spark values={v.course} label={words.twin.course(v.name)} />
+      <Course course={v.course} say={v.say} name={v.name} />
       <span class="num strong">
         {v.v === null ? <span class="quiet">–</span> : <Flash text={s.text} />} <small class="quiet">{s.unit}</small>
       </span>
@@ -158,8 +163,8 @@ function Line({ twin, property }: { twin: string; property: string }) {
   );
 }
 
-function Group({ property, twins }: { property: string; twins: string[] }) {
-  if (twins.length === 1) return <One twin={twins[0]!} property={property} />;
+function Group({ property, twins, kpi }: Of) {
+  if (twins.length === 1) return <One twin={twins[0]!} property={property} kpi={kpi} />;
   const p = propertyOf(byId.value.get(twins[0]!)?.model ?? "", property);
   return (
     <div class="card tile kpi">
@@ -181,7 +186,7 @@ function Group({ property, twins }: { property: string; twins: string[] }) {
 const kpiHref = (name: string) => hrefOf({ view: "models", params: { kpi: name } });
 
 /** A tile, and in its corner the way to how it is counted. */
-function KpiTile(p: { kpi: Kpi; value: number | null; course: (number | null)[] }) {
+function KpiTile(p: { kpi: Kpi; value: number | null; course: Points }) {
   const hint = words.definitions.kpi.hint(p.kpi.title || p.kpi.name);
   return (
     <div class="kpi-cell">
@@ -193,9 +198,9 @@ function KpiTile(p: { kpi: Kpi; value: number | null; course: (number | null)[] 
   );
 }
 
-function KpiCard({ kpi, value, course }: { kpi: Kpi; value: number | null; course: (number | null)[] }) {
+function KpiCard({ kpi, value, course }: { kpi: Kpi; value: number | null; course: Points }) {
   const title = kpi.title || kpi.name;
-  const known = value !== null;
+  const s = figureOf(value, kpi);
   return (
     <a
       class="card tile kpi"
@@ -204,23 +209,26 @@ function KpiCard({ kpi, value, course }: { kpi: Kpi; value: number | null; cours
     >
       <span class="tile-name">{title}</span>
       <span class="figure">
-        {known ? <Flash text={Number.isInteger(value) ? format.count(value) : format.number(value, 4)} /> : "–"}{" "}
-        <small>{kpi.symbol ?? format.unitSymbol(kpi.unit)}</small>
+        {value === null ? "–" : <Flash text={s.text} />} <small>{s.unit}</small>
       </span>
-      <Spark values={course} label={words.twin.course(title)} />
+      <Course course={course} say={(v) => figureOf(v, kpi)} name={title} />
     </a>
   );
 }
 
+interface RunKpis {
+  counted: Kpi[];
+  defined: Kpi[];
+}
+
 /** What a run counted, as it counts. */
-function useRun(world: string, scenario: boolean): { counted: Kpi[]; defined: Kpi[] } | null {
-  const [found, set] = useState<{ counted: Kpi[]; defined: Kpi[] } | null>(null);
+function useRun(world: string, scenario: boolean): RunKpis | undefined {
+  const [found, keep] = useKept<RunKpis>(world);
   useEffect(() => {
-    set(null);
     const read = () =>
       api.get<{ kpis: Kpi[]; value: Kpi[] }>("/kpis", { world, query: { points: 60 } }).then(
-        (r) => set({ counted: r.kpis, defined: r.value }),
-        () => set((s) => s ?? { counted: [], defined: [] }),
+        (r) => keep({ counted: r.kpis, defined: r.value }),
+        () => keep((s) => s ?? { counted: [], defined: [] }),
       );
     void read();
     if (!scenario) return;
@@ -230,19 +238,22 @@ function useRun(world: string, scenario: boolean): { counted: Kpi[]; defined: Kp
   return found;
 }
 
-function useKpisNow(world: string, kpis: readonly Kpi[]): KpiNow[] | null {
-  const [list, set] = useState<KpiNow[] | null>(null);
+/** With the courses of the round before until there are new ones. */
+const withCourses = (next: KpiNow[], before: readonly KpiNow[] = []): KpiNow[] =>
+  next.map((k) => ({ ...k, course: k.course ?? before.find((b) => b.kpi.name === k.kpi.name)?.course }));
+
+function useKpisNow(world: string, kpis: readonly Kpi[] | undefined): KpiNow[] | undefined {
   const past = kind.value === "past";
   const base = route.value.world;
-  const key = kpis.map((k) => k.name).join();
+  const key = kpis?.map((k) => k.name).join();
+  const [list, keep] = useKept<KpiNow[]>(`${world} ${key}`);
   useEffect(() => {
-    set(null);
+    if (!kpis) return;
     const abort = new AbortController();
     const read = () =>
       document.visibilityState === "visible" &&
-      kpisNow(world, base, kpis, abort.signal).then(
-        (l) => !abort.signal.aborted && set(l),
-        () => !abort.signal.aborted && set((s) => s ?? []),
+      kpisNow(world, base, kpis, abort.signal, (l) => keep((before) => withCourses(l, before))).catch(
+        () => abort.signal.aborted || keep((before) => before ?? []),
       );
     void read();
     const timer = past ? 0 : setInterval(read, KPI_MS);
@@ -254,22 +265,32 @@ function useKpisNow(world: string, kpis: readonly Kpi[]): KpiNow[] | null {
   return list;
 }
 
-function useDerived(world: string): Derived[] | null {
-  const [list, set] = useState<Derived[] | null>(null);
+function useDerived(world: string): Derived[] | undefined {
+  const [list, keep] = useKept<Derived[]>(world);
   useEffect(() => {
-    all<Derived>("/derived", { world }).then(set, () => set([]));
+    all<Derived>("/derived", { world }).then(keep, () => keep([]));
   }, [world]);
   return list;
 }
 
-function groupsOf(list: readonly Derived[]): { property: string; twins: string[] }[] {
+/** One property of some twins; `kpi`: that one is defined as the same. */
+interface Of {
+  property: string;
+  twins: string[];
+  kpi?: Kpi;
+}
+
+const sameText = (a: string | undefined, b: string) => a?.replaceAll(/\s+/g, "") === b.replaceAll(/\s+/g, "");
+
+function groupsOf(list: readonly Derived[], kpis: readonly Kpi[]): Of[] {
   return list
-    .map((d) => ({
-      property: d.property,
-      twins: d.twin
+    .map((d) => {
+      const twins = d.twin
         ? [d.twin]
-        : entries.value.filter((e) => models.value.get(e.model)?.ancestors.has(d.model ?? "")).map((e) => e.id),
-    }))
+        : entries.value.filter((e) => models.value.get(e.model)?.ancestors.has(d.model ?? "")).map((e) => e.id);
+      const kpi = kpis.find((k) => twins.length === 1 && k.twin === twins[0] && sameText(d.expression, k.expression));
+      return { property: d.property, twins, kpi };
+    })
     .filter((g) => {
       const type = g.twins.length && propertyOf(byId.value.get(g.twins[0]!)?.model ?? "", g.property)?.type;
       return type === "number" || type === "integer";
@@ -277,51 +298,86 @@ function groupsOf(list: readonly Derived[]): { property: string; twins: string[]
     .slice(0, TILES_MAX);
 }
 
+function NoKpis() {
+  return (
+    <div class="notice teach">
+      <Icon of={Gauge} />
+      <div class="grow">
+        <div class="strong">{words.overview.noKpis}</div>
+        <div class="small quiet">{words.overview.noKpisHint}</div>
+      </div>
+      <a class="button" href={kpiHref("*")}>
+        <Icon of={Plus} />
+        {words.definitions.kpi.fresh}
+      </a>
+    </div>
+  );
+}
+
 function Standing({ kpis }: { kpis: readonly Kpi[] }) {
   const world = worldName.value;
   const derived = useDerived(world);
-  const groups = useMemo(() => groupsOf(derived ?? []), [derived, entries.value, models.value]);
+  const groups = useMemo(() => groupsOf(derived ?? [], kpis), [derived, kpis, entries.value, models.value]);
   useLive(groups);
   // The same said twice would only take room.
-  const own = (derived ?? []).map((d) => d.expression);
-  const now = useKpisNow(world, derived ? kpis.filter((k) => !own.includes(k.expression)) : []);
-  if (derived && now && !groups.length && !now.length)
-    return kpis.length || kind.value === "past" ? null : (
-      <div class="notice teach">
-        <Icon of={Gauge} />
-        <div class="grow">
-          <div class="strong">{words.overview.noKpis}</div>
-          <div class="small quiet">{words.overview.noKpisHint}</div>
-        </div>
-        <a class="button" href={kpiHref("*")}>
-          <Icon of={Plus} />
-          {words.definitions.kpi.fresh}
-        </a>
-      </div>
-    );
+  const own = (k: Kpi) => groups.some((g) => g.kpi?.name === k.name);
+  const now = useKpisNow(world, derived && kpis.filter((k) => !own(k)));
+  const box = useRoom(derived && now && now.length + groups.length);
   if (!derived || !now) return <Waiting />;
-  last = now.length + groups.length;
+  if (!groups.length && !now.length) return kpis.length || kind.value === "past" ? null : <NoKpis />;
   return (
-    <section class="tiles kpis" aria-label={words.overview.keyValues}>
-      {(now ?? []).map((k) => (
-        <KpiTile key={k.kpi.name} {...k} />
+    <section class="tiles kpis" aria-label={words.overview.keyValues} ref={box}>
+      {now.map((k) => (
+        <KpiTile key={k.kpi.name} {...k} course={k.course ?? NO_POINTS} />
       ))}
-      {groups.slice(0, Math.max(0, TILES_MAX - (now?.length ?? 0))).map((g) => (
+      {groups.slice(0, Math.max(0, TILES_MAX - now.length)).map((g) => (
         <Group key={`${world} ${g.property} ${g.twins[0]}`} {...g} />
       ))}
     </section>
   );
 }
 
-let last = 0; // so many tiles there were: their room is kept while the next are read
+/** How many tiles there were, and how high they stood in a page how wide: their room is kept while they are read. */
+const room = pref("overview.tiles", { count: TILES_WAITING, height: 0, width: 0 });
+
+function useRoom(count: number | undefined) {
+  const box = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (!box.current || !count) return;
+    const next = {
+      count: Math.min(count, TILES_MAX),
+      height: box.current.offsetHeight,
+      width: box.current.offsetWidth,
+    };
+    if (JSON.stringify(next) !== JSON.stringify(room.peek())) room.value = next;
+  }, [count]);
+  return box;
+}
 
 /** Room for the tiles, so that nothing below jumps when they come. */
 function Waiting() {
-  const [n] = useState(() => last);
+  const [r] = useState(() => room.peek());
+  const box = useRef<HTMLElement>(null);
+  // In a page of another width they stand otherwise: their number alone is kept.
+  useLayoutEffect(() => {
+    if (box.current?.offsetWidth === r.width) box.current.style.height = `${r.height}px`;
+  }, []);
   return (
-    <section class="tiles kpis" aria-hidden="true">
-      {Array.from({ length: n || TILES_WAITING }, (_, i) => (
+    <section class="tiles kpis" aria-hidden="true" ref={box}>
+      {Array.from({ length: r.count }, (_, i) => (
         <div key={i} class="card tile kpi waiting" />
+      ))}
+    </section>
+  );
+}
+
+const pointsOf = (k: Kpi): Points => ({ time: (k.times ?? []).map((t) => Date.parse(t)), value: k.values ?? [] });
+
+function Counted({ kpis }: { kpis: readonly Kpi[] }) {
+  return (
+    <section class="tiles kpis" aria-label={words.overview.kpis} ref={useRoom(kpis.length)}>
+      {kpis.map((k) => (
+        <KpiTile key={k.name} kpi={k} value={k.value ?? null} course={pointsOf(k)} />
       ))}
     </section>
   );
@@ -331,12 +387,5 @@ export function Kpis() {
   const scenario = kind.value === "scenario";
   const run = useRun(worldName.value, scenario);
   if (!run) return <Waiting />;
-  if (!run.counted.length) return <Standing kpis={run.defined} />;
-  return (
-    <section class="tiles kpis" aria-label={words.overview.kpis}>
-      {run.counted.map((k) => (
-        <KpiTile key={k.name} kpi={k} value={k.value ?? null} course={k.values ?? []} />
-      ))}
-    </section>
-  );
+  return run.counted.length ? <Counted kpis={run.counted} /> : <Standing kpis={run.defined} />;
 }

@@ -27,7 +27,7 @@ import { StateStrip } from "./states";
 import { lineOf, pathsIn, wantedOf, type Wanted } from "./wanted";
 
 const DAYS = 7; // of which the usual for an hour is taken
-const WIDEST = SPANS[SPANS.length - 1]![1];
+const WIDEST = SPANS[SPANS.length - 1]!;
 const AIM = /(set_?point|target)$/i; // what is wanted; a limit is what must not be passed
 const STATE = /^(state|status|mode)$/i;
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The courses of a page, read together and again as time goes on.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError } from "~/api/client";
-import { fetchChanges, fetchCourse, type Course } from "~/api/history";
+import { fetchChanges, fetchCourse, type ChangesRead, type Course } from "~/api/history";
+import { useKept } from "~/ui/kept";
 import { spanOf, type Span } from "./span";
 import { worldNow } from "./clock";
 import type { Wanted } from "./wanted";
@@ -78,27 +79,34 @@ export function useCourses(wanted: readonly Wanted[], params: Readonly<Record<st
   return { got, error, busy };
 }
 
+const NO_CHANGES: Changes[] = [];
+
 export interface Changes {
   path: string;
   list: { time: number; value: string | number | boolean | null }[];
 }
 
-/** Changes of texts and states in the span that is shown; what cannot be read is left out. */
+/** Changes of texts and states in the span that is shown; what cannot be read is left out. Of a span that moves on
+ *  only what is new is read. */
 export function useChanges(world: string, twin: string, paths: readonly string[], span: Span | undefined): Changes[] {
-  const [got, set] = useState<Changes[]>([]);
   const wanted = paths.join(",");
+  const [got, keep] = useKept<Changes[]>(`${world} ${twin} ${wanted}`);
+  const known = useRef<ReadonlyMap<string, ChangesRead>>(new Map());
   useEffect(() => {
-    if (!span || !wanted) return set([]);
+    if (!span || !wanted) return keep([]);
     const abort = new AbortController();
-    void Promise.all(
-      wanted.split(",").map(async (property) => ({
-        path: property,
-        list: await fetchChanges({ world, twin, property, from: span.from, to: span.to, signal: abort.signal }).catch(
-          () => [],
-        ),
-      })),
-    ).then((all) => !abort.signal.aborted && set(all));
+    const one = async (property: string): Promise<[string, ChangesRead]> => {
+      const key = `${world} ${twin} ${property}`;
+      const ask = { world, twin, property, from: span.from, to: span.to, signal: abort.signal };
+      return [key, await fetchChanges(ask, known.current.get(key)).catch(() => ({ from: 0, to: 0, list: [] }))];
+    };
+    const list = wanted.split(",");
+    void Promise.all(list.map(one)).then((all) => {
+      if (abort.signal.aborted) return;
+      known.current = new Map(all);
+      keep(all.map(([, c], i) => ({ path: list[i]!, list: c.list })));
+    });
     return () => abort.abort();
   }, [world, twin, wanted, span]);
-  return got;
+  return got ?? NO_CHANGES;
 }

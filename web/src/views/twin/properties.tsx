@@ -52,7 +52,7 @@ function Row({ twin, s, now, silent, draw, drawn }: RowProps) {
         <dd>
           {old && (
             <span class={cls("tiny", silent ? "prop-old" : "quiet")} title={format.exactTime(s.at!)}>
-              {words.old(format.relative(s.at!, now).replace(/ ago$/, ""))}
+              {words.old(format.about(age))}
             </span>
           )}
           {s.known ? (

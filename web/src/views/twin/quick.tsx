@@ -66,7 +66,12 @@ export function QuickHistory({ twin }: { twin: Twin }) {
         return (
           <a key={s.property} class="quick" href={hrefOf({ view: "twin", params: { sel: twin.$dtId, p: s.property } })}>
             <span class="ellipsis small">{name}</span>
-            <Spark values={values} label={words.twin.course(name)} />
+            <Spark
+              values={values}
+              time={s.time.map((t) => t * 1000)}
+              say={(v) => format.value(v, s.unit)}
+              label={words.twin.course(name)}
+            />
             <span class="num small">{format.value(values[values.length - 1] ?? null, s.unit)}</span>
           </a>
         );

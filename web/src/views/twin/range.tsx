@@ -54,7 +54,7 @@ export function RangePicker({ span }: { span: Span }) {
   const chosen = !span.moves;
   return (
     <div class="range" role="group" aria-label={words.twin.range}>
-      {SPANS.map(([title, s]) => (
+      {SPANS.map((s) => (
         <button
           key={s}
           type="button"
@@ -62,7 +62,7 @@ export function RangePicker({ span }: { span: Span }) {
           aria-pressed={span.moves && span.seconds === s}
           onClick={() => showLast(s)}
         >
-          {title}
+          {format.duration(s * 1000)}
         </button>
       ))}
       <Menu

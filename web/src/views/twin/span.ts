@@ -3,13 +3,8 @@
 import { go, route } from "~/app/route";
 import * as format from "~/format";
 
-export const SPANS: readonly [title: string, seconds: number][] = [
-  ["15 min", 900],
-  ["1 h", 3600],
-  ["8 h", 8 * 3600],
-  ["1 d", 86400],
-  ["7 d", 7 * 86400],
-];
+/** Seconds. */
+export const SPANS: readonly number[] = [900, 3600, 8 * 3600, 86400, 7 * 86400];
 const USUAL = 3600;
 export const DAY_MS = 86_400_000;
 

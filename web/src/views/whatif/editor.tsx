@@ -20,9 +20,9 @@ const w = words.whatif;
 
 type Unit = "M" | "H" | "D";
 const UNITS: readonly { id: Unit; title: string }[] = [
-  { id: "M", title: "min" },
-  { id: "H", title: "h" },
-  { id: "D", title: "d" },
+  { id: "M", title: words.units.min },
+  { id: "H", title: words.units.h },
+  { id: "D", title: words.units.d },
 ];
 const isoOf = (n: string, unit: Unit): string => {
   const amount = Math.max(0, Math.round(Number(n) || 0));

@@ -21,13 +21,15 @@ export interface Length {
   output: string; // how often values that move all the time are written
 }
 
-export const LENGTHS: readonly Length[] = [
-  { iso: "PT1H", title: "1\u2009h", output: "PT1M" },
-  { iso: "PT8H", title: "8\u2009h", output: "PT5M" },
-  { iso: "P1D", title: "1\u2009d", output: "PT15M" },
-  { iso: "P7D", title: "7\u2009d", output: "PT15M" },
-  { iso: "P30D", title: "30\u2009d", output: "PT1H" },
+const USUAL: readonly [iso: string, output: string][] = [
+  ["PT1H", "PT1M"],
+  ["PT8H", "PT5M"],
+  ["P1D", "PT15M"],
+  ["P7D", "PT15M"],
+  ["P30D", "PT1H"],
 ];
+const titleOf = (iso: string) => format.duration(format.isoDuration(iso));
+export const LENGTHS: readonly Length[] = USUAL.map(([iso, output]) => ({ iso, title: titleOf(iso), output }));
 
 /** Whole minutes as "PT8H", "P7D"; as one of those where it is one. */
 export function isoOfMs(ms: number): string {
@@ -39,7 +41,7 @@ export function isoOfMs(ms: number): string {
 export const lengthOf = (iso: string): Length =>
   LENGTHS.find((l) => l.iso === iso) ?? {
     iso,
-    title: format.duration(format.isoDuration(iso)),
+    title: titleOf(iso),
     output: LENGTHS.find((l) => format.isoDuration(l.iso) >= format.isoDuration(iso))?.output ?? "PT1H",
   };
 

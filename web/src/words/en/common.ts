@@ -7,6 +7,7 @@ export const common = {
   yes: "yes",
   no: "no",
   now: "now",
+  units: { ms: "ms", s: "s", min: "min", h: "h", d: "d" }, // of durations
   ago: (t: string) => `${t} ago`,
   inTime: (t: string) => `in ${t}`,
   old: (t: string) => `${t} old`,
