@@ -127,8 +127,9 @@ export async function open(browser, url, o = {}) {
 
 /**
  * Tests with a server and a browser of their own, which end with them. `start` makes the server, `make` the tests, of
- * what it is given: `server` (its process; `server.url` once they run), `at(hash, o)` opens a page (`o.url`: of another server), `done(page)` ends
- * it and fails on anything that went wrong in it; with `refused` answers of the server that refuse are no mistake.
+ * what it is given: `server` (its process; `server.url` once they run), `at(hash, o)` opens a page (`o.url`: of another
+ * server), `done(page)` ends it and fails on anything that went wrong in it; with `refused` answers of the server that
+ * refuse are no mistake.
  */
 export function suite(title, start, make) {
   const s = {
