@@ -4,7 +4,7 @@
 // a phone.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { chromium, demo, open, post, shot, skip } from "./web_kit.mjs";
+import { chromium, demo, open, post, serve, shot, skip } from "./web_kit.mjs";
 
 describe("the browser app: the graph", { skip: skip || false }, () => {
   let server;
@@ -483,5 +483,134 @@ describe("the browser app: the graph", { skip: skip || false }, () => {
     await page.getByRole("button", { name: /^Colour by/ }).waitFor();
     await shot(page, "graph-phone-sheet");
     await done(page);
+  });
+});
+
+/** Remembers every text that is written over the dots: those of the last frame, and which ever stood over another. */
+function watchNames() {
+  window.overlaps = [];
+  const { clearRect, fillText } = CanvasRenderingContext2D.prototype;
+  const over = (ctx) => ctx.canvas.classList.contains("sigma-details");
+  CanvasRenderingContext2D.prototype.clearRect = function (...a) {
+    if (over(this)) window.names = [];
+    return clearRect.apply(this, a);
+  };
+  CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+    // A mark at a dot is no name.
+    if (over(this) && text !== "!") {
+      const m = this.measureText(text);
+      const box = {
+        text,
+        x0: x - m.actualBoundingBoxLeft,
+        x1: x + m.actualBoundingBoxRight,
+        y0: y - m.actualBoundingBoxAscent,
+        y1: y + m.actualBoundingBoxDescent,
+      };
+      for (const o of window.names)
+        if (o.x0 < box.x1 && box.x0 < o.x1 && o.y0 < box.y1 && box.y0 < o.y1) window.overlaps.push(`${text}, ${o.text}`);
+      window.names.push(box);
+    }
+    return fillText.call(this, text, x, y);
+  };
+}
+
+describe("the browser app: names and scales of the graph", { skip: skip || false }, () => {
+  let server;
+  let browser;
+  before(async () => {
+    [server, browser] = await Promise.all([serve(), chromium()]);
+    const context = ["dtmi:dtdl:context;3", "dtmi:dtdl:extension:quantitativeTypes;1"];
+    const model = (id, contents) => ({ "@context": context, "@id": id, "@type": "Interface", contents });
+    const label = { "@type": "Property", name: "label", schema: "string" };
+    const power = { "@type": ["Property", "Power"], name: "power", schema: "double", unit: "kilowatt" };
+    await post(server.url, "/models", [
+      model("dtmi:small:Station;1", [label]),
+      model("dtmi:small:Pump;1", [label, power, { "@type": "Relationship", name: "partOf" }]),
+    ]);
+    // One is far above all others, two have no value, stations no such property.
+    const twin = (id, kind, more) => put(`/digitaltwins/${id}`, { $metadata: { $model: `dtmi:small:${kind};1` }, ...more });
+    for (let i = 0; i < 3; i++) await twin(`s${i}`, "Station", { label: `Station ${i}` });
+    for (let i = 0; i < 32; i++) {
+      const value = i < 30 ? { power: i === 29 ? 9000 : i + 1 } : {};
+      await twin(`p${i}`, "Pump", { label: `Pump ${i}`, ...value });
+      const whole = { $relationshipName: "partOf", $targetId: `s${i % 3}` };
+      await put(`/digitaltwins/p${i}/relationships/p`, whole);
+    }
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+  const put = (path, body) => post(server.url, path, body, "PUT");
+  const at = async (hash, o = {}) => {
+    const page = await open(browser, o.url ?? server.url, { hash, before: (p) => p.addInitScript(watchNames), ...o });
+    await page.locator(".legend").waitFor();
+    await page.waitForFunction(() => window.names?.length > 3);
+    return page;
+  };
+  const done = async (page) => {
+    assert.deepEqual(page.wrong, []);
+    await page.context().close();
+  };
+
+  test("one that is far above all others does not hide what lies between them, and the legend says so", async () => {
+    const page = await at("#/live/graph?colour=power");
+    const legend = page.locator(".legend");
+    await legend.getByText("1 twin lies beyond an end").waitFor();
+    assert.equal((await legend.locator(".ramp + .row").innerText()).replace(/\s+/g, " "), "1 kW ≥ 29 kW");
+    const told = (await legend.getByTitle(/^In truth/).getAttribute("title")).replace(/\s/g, " ");
+    assert.match(told, /from 1 kW to 9000 kW/);
+    const count = async (name) => (await legend.locator(".no-value", { hasText: name }).innerText()).match(/\d+$/)[0];
+    assert.deepEqual([await count("no value yet"), await count("do not have it")], ["2", "3"]);
+    // A value that comes is no longer missing; one more goes beyond the ends.
+    const body = [{ op: "add", path: "/power", value: 800 }];
+    await post(server.url, "/digitaltwins/p30", body, "PATCH");
+    await legend.getByText("2 twins lie beyond the ends").waitFor();
+    assert.equal(await count("no value yet"), "1");
+    await shot(page, "graph-outlier");
+    await done(page);
+  });
+
+  test("colour by an expression: who has nothing to compute from has no value yet; a mistake is said under it", async () => {
+    const page = await at("#/live/graph?colour=%3Dpower%2F2");
+    await page.locator(".legend .no-value", { hasText: "no value yet" }).waitFor();
+    await page.evaluate(() => (location.hash = "#/live/graph?colour=%3Dpower%2F"));
+    await page.getByRole("alert").first().waitFor();
+    assert.equal(await page.locator(".legend .ramp").count(), 0);
+    page.wrong = page.wrong.filter((x) => !/400/.test(x));
+    await done(page);
+  });
+
+  test("of few twins every one has its name, and no name stands over another one, from near or from afar", async () => {
+    const page = await at("#/live/graph");
+    const all = [...Array.from({ length: 32 }, (_, i) => `Pump ${i}`), "Station 0", "Station 1", "Station 2"];
+    const missing = () =>
+      page.evaluate((list) => list.filter((t) => !window.names.some((n) => n.text === t)), all);
+    assert.deepEqual(await missing(), []);
+    // Of those that a condition leaves too, though they stand far from each other.
+    await page.evaluate(() => (location.hash = "#/live/graph?where=power%20%3E%2020%20AND%20power%20%3C%2028"));
+    await page.getByText(/^\d twins$/).waitFor();
+    await page.waitForFunction(() => window.names.filter((n) => n.text.startsWith("Pump")).length === 7);
+    assert.deepEqual(await page.evaluate(() => window.overlaps), []);
+    await shot(page, "graph-few");
+    await done(page);
+  });
+
+  test("names never stand over each other while one goes nearer, points and chooses", async () => {
+    const own = await demo();
+    const page = await at("#/live/graph?sel=line-1", { url: own.url });
+    const box = await page.locator(".graph-stage").boundingBox();
+    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    await page.mouse.move(x, y);
+    for (let i = 0; i < 14; i++) {
+      await page.mouse.wheel(0, i < 7 ? 150 : -250);
+      await page.mouse.move(x + 6 * i, y + 3 * i);
+      await page.waitForTimeout(120);
+      if (i === 9) await page.keyboard.press("Escape");
+    }
+    assert.ok((await page.evaluate(() => window.names.length)) > 3);
+    assert.deepEqual([...new Set(await page.evaluate(() => window.overlaps))], []);
+    await done(page);
+    await own.stop();
   });
 });

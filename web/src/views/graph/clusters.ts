@@ -16,7 +16,7 @@ const OPENS_GROUPS = [12.5, 14] as const;
 const smooth = (t: number) => (t <= 0 ? 0 : t >= 1 ? 1 : t * t * (3 - 2 * t));
 
 /** 0: closed, 1: open. */
-export function openness(g: Group, scale: number): number {
+function openness(g: Group, scale: number): number {
   if (g.hull) return 1;
   const part = (r: number, [a, b]: readonly [number, number]) => (r * scale - a) / (b - a);
   const twins = part(g.slot, OPENS_TWINS);
@@ -30,7 +30,8 @@ export interface Seen {
 }
 
 /** Groups in sight whose parents are open at least a little, the outer before the inner. */
-export function* seen({ groups, shown }: Clusters, v: View): Generator<Seen> {
+export function* seen(c: Clusters, v: View): Generator<Seen> {
+  const { groups, shown } = c;
   const alpha = new Map<number, number>();
   for (let i = 0; i < groups.list.length; i++) {
     const g = groups.list[i]!;
@@ -42,7 +43,7 @@ export function* seen({ groups, shown }: Clusters, v: View): Generator<Seen> {
     }
     if (!shown[i]) continue;
     if (!g.hull && !inSight(v, g.x, g.y, g.r)) continue;
-    const open = openness(g, v.s);
+    const open = c.openness(g, v.s);
     if (open > 0) alpha.set(i, a * open);
     yield { group: i, open, alpha: a };
   }
@@ -63,6 +64,7 @@ export class Clusters {
   readonly bad: Uint32Array; // of those
   readonly waiting: Uint32Array;
   private hidden: Uint8Array | null = null;
+  few = false; // so few are shown that none of them needs to be covered
   private toned: (readonly [twin: number, tone: Tone])[] = [];
 
   constructor(
@@ -118,6 +120,10 @@ export class Clusters {
       if (was !== NONE) this.counts[g * BINS + was]!--;
       if (is !== NONE) this.counts[g * BINS + is]!++;
     }
+  }
+
+  openness(g: Group, scale: number): number {
+    return this.few ? 1 : openness(g, scale);
   }
 
   /** Only twins that are not hidden count from now on. */

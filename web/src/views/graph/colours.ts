@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Colours and sizes of the drawn twins: of everything once, then of what the feed says changed.
-import { useRef, useState } from "preact/hooks";
-import { entries } from "~/api/catalogue";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { byId, entries } from "~/api/catalogue";
 import { models } from "~/api/models";
 import type { Value } from "~/api/types";
-import { categorical, scaleOf, type Scale } from "~/ui/colour";
+import { categorical, reachOf, scaleOf, type Reach, type Scale } from "~/ui/colour";
 import { families, type Families } from "./families";
-import { useMeasure, type Measured } from "./measure";
+import { havers, useMeasure, type Measured } from "./measure";
 import type { Stage } from "./stage";
 
 export type StageRef = { current: Stage | null };
@@ -21,13 +21,53 @@ export function familiesNow(): Families {
 export interface Colouring extends Measured {
   key: string;
   scale: Scale | null; // null: by model
+  reach: Reach | null;
+  without: number; // twins whose models do not have the property
 }
 
 const empty = (s: Scale) => s.low === undefined && !s.categories?.length;
+const COUNT_MS = 1000; // between two counts of what lies where on the scale
+
+/** How many lie beyond the scale's ends or have no value: counted again some time after values moved. */
+function useReach(key: string) {
+  const values = useRef(new Map<string, Value>());
+  const timer = useRef(0);
+  const [state, set] = useState<{ of: string; reach: Reach | null; without: number }>({
+    of: "",
+    reach: null,
+    without: 0,
+  });
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const count = (s: Scale) => {
+    timer.current = 0;
+    const have = havers(key);
+    let without = 0;
+    const mine: Value[] = [];
+    for (const [id, v] of values.current) {
+      if (v === null && have && !have.has(byId.peek().get(id)?.model ?? "")) without++;
+      else mine.push(v);
+    }
+    const next = { of: key, reach: reachOf(mine, s), without };
+    set((o) => (JSON.stringify(o) === JSON.stringify(next) ? o : next));
+  };
+  return {
+    all: (ids: readonly string[], list: readonly Value[], s: Scale) => {
+      values.current = new Map(ids.map((id, i) => [id, list[i] ?? null]));
+      clearTimeout(timer.current);
+      count(s);
+    },
+    some: (list: readonly [id: string, value: Value][], s: Scale) => {
+      for (const [id, v] of list) if (values.current.has(id)) values.current.set(id, v);
+      timer.current ||= window.setTimeout(() => count(s), COUNT_MS);
+    },
+    of: (k: string) => (state.of === k ? state : { reach: null, without: 0 }),
+  };
+}
 
 export function useColours(stage: StageRef, ready: number, key: string, dark: boolean): Colouring {
   const [scale, set] = useState<{ of: string; scale: Scale } | null>(null);
   const kept = useRef<{ of: string; scale: Scale } | null>(null);
+  const told = useReach(key);
   const of = `${key} ${dark} ${ready}`;
   const measured = useMeasure(
     key,
@@ -47,15 +87,19 @@ export function useColours(stage: StageRef, ready: number, key: string, dark: bo
         }
         const s = kept.current.scale;
         stage.current?.paint(ids.map((id, i) => [id, s.of(values[i])]));
+        told.all(ids, values, s);
       },
       some: (list) => {
         const s = kept.current?.scale;
-        if (s) stage.current?.paint(list.map(([id, v]) => [id, s.of(v)]));
+        if (!s) return;
+        stage.current?.paint(list.map(([id, v]) => [id, s.of(v)]));
+        told.some(list, s);
       },
     },
     dark,
   );
-  return { ...measured, key, scale: key ? (scale?.scale ?? null) : null };
+  const { reach, without } = told.of(key);
+  return { ...measured, key, scale: key ? (scale?.scale ?? null) : null, reach, without };
 }
 
 export interface Sizing extends Measured {

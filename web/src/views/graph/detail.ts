@@ -7,7 +7,7 @@ import * as format from "~/format";
 import { inSight, px, py, type View } from "./camera";
 import { seen, type Clusters, type Seen } from "./clusters";
 import type { Group } from "./groups";
-import { font, nameIn, shorten, widthOf, write, type Room } from "./labels";
+import { font, halfOf, nameIn, shorten, widthOf, write, type Room, type Style } from "./labels";
 import type { Ink } from "./ink";
 
 const TAU = 2 * Math.PI;
@@ -34,15 +34,42 @@ function ringOf(ctx: CanvasRenderingContext2D, c: Clusters, group: number, x: nu
   }
 }
 
+const BADGE = font(11, 700);
+
+/** Where the pill of a closed cluster stands, and what it says; null: nobody needs anybody, or it is too small. */
+function badgeOf({ ctx, v, c }: Pen, s: Seen): { x: number; y: number; text: string; half: number } | null {
+  const g = c.groups.list[s.group]!;
+  const mark = c.bad[s.group]! || c.waiting[s.group]!;
+  const r = g.r * v.s;
+  if (!mark || r <= 4) return null;
+  const text = r > 16 ? words.graph.needs(format.count(mark)) : "!";
+  const [dx, dy] = r > 16 ? [r * 0.71 + 6, -r * 0.71 - 4] : [0, 0];
+  return { x: px(v, g.x) + dx, y: py(v, g.y) + dy, text, half: widthOf(ctx, text, BADGE) / 2 + 6 };
+}
+
+const isClosed = (s: Seen) => s.open < 0.5 && s.alpha > 0.5;
+
+/** Pills come before all names: whom somebody should look after is not written over. */
+export function keepBadges(pen: Pen): ReadonlySet<number> {
+  const out = new Set<number>();
+  const { list } = pen.c.groups;
+  for (const s of [...seen(pen.c, pen.v)].filter(isClosed).sort((a, b) => list[b.group]!.r - list[a.group]!.r)) {
+    const b = badgeOf(pen, s);
+    if (!b || !pen.room.free(b.x - b.half, b.y - 9, b.x + b.half, b.y + 9)) continue;
+    pen.room.take({ x0: b.x - b.half, y0: b.y - 9, x1: b.x + b.half, y1: b.y + 9, twin: -1, group: s.group });
+    out.add(s.group);
+  }
+  return out;
+}
+
 /** A pill with how many need somebody. */
 function badge(ctx: CanvasRenderingContext2D, text: string, x: number, y: number, fill: string, ink: string): void {
-  const f = font(11, 700);
-  const w = widthOf(ctx, text, f) + 12;
+  const w = widthOf(ctx, text, BADGE) + 12;
   ctx.beginPath();
   ctx.roundRect(x - w / 2, y - 9, w, 18, 9);
   ctx.fillStyle = fill;
   ctx.fill();
-  ctx.font = f;
+  ctx.font = BADGE;
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
   ctx.fillStyle = ink;
@@ -68,21 +95,18 @@ function drawClosed({ ctx, v, c, ink }: Pen, s: Seen, hover: boolean): void {
 }
 
 /** Count and name of a closed cluster; the count inside, the name below it or under the disc. */
-function tell({ ctx, v, c, ink, room }: Pen, s: Seen): void {
+function tell(pen: Pen, s: Seen, badges: ReadonlySet<number>): void {
+  const { ctx, v, c, ink, room } = pen;
   const g = c.groups.list[s.group]!;
   const [x, y, r] = [px(v, g.x), py(v, g.y), g.r * v.s];
   ctx.globalAlpha = s.alpha * (1 - s.open);
-  const bad = c.bad[s.group]!;
-  const waiting = c.waiting[s.group]!;
-  const mark = bad || waiting;
   const of = { twin: -1, group: s.group };
-  if (mark && r > 4) {
-    const [bx, by] = r > 16 ? [x + r * 0.71 + 6, y - r * 0.71 - 4] : [x, y];
-    const text = r > 16 ? words.graph.needs(format.count(mark)) : "!";
-    badge(ctx, text, bx, by, bad ? ink.bad : ink.waiting, ink.badText);
-    room.take({ x0: bx - 14, y0: by - 9, x1: bx + 14, y1: by + 9, twin: -1, group: s.group });
-  }
-  inside(ctx, g, c.shown[s.group]!, x, y, r, ink);
+  const b = badges.has(s.group) ? badgeOf(pen, s) : null;
+  if (b) badge(ctx, b.text, b.x, b.y, c.bad[s.group] ? ink.bad : ink.waiting, ink.badText);
+  // A small cluster's pill stands where its count would.
+  const half = Math.min(r * 0.83, 24);
+  if (!(b && r <= 16) && room.free(x - r * 0.83, y - half, x + r * 0.83, y + half, s.group))
+    inside(ctx, g, c.shown[s.group]!, x, y, r, ink);
   if (r > 8 && r <= NAMED_IN)
     write(ctx, room, g.title, x, y + r + 9, { size: 11, weight: 500, colour: ink.quiet, halo: ink.ground }, of);
   ctx.globalAlpha = 1;
@@ -141,7 +165,7 @@ function nameHull({ ctx, v, ink, room }: Pen, g: Group, hull: Float64Array, grou
   }
 }
 
-export function drawClusters(pen: Pen, hover: number): void {
+export function drawClusters(pen: Pen, hover: number, badges: ReadonlySet<number>): void {
   const { v, c, room } = pen;
   const list = [...seen(c, v)];
   const closed = list.filter((s) => s.open < 1);
@@ -158,7 +182,7 @@ export function drawClusters(pen: Pen, hover: number): void {
     room.take({ x0: x - r, y0: y - r, x1: x + r, y1: y + r, twin: -1, group: s.group });
   }
   for (const s of opened.filter(hull)) nameOpen(pen, s);
-  for (const s of closed.filter((o) => o.open < 0.5 && o.alpha > 0.5).sort(largest)) tell(pen, s);
+  for (const s of closed.filter(isClosed).sort(largest)) tell(pen, s, badges);
 }
 
 export interface Marked {
@@ -203,25 +227,57 @@ export function drawRing(ctx: CanvasRenderingContext2D, m: Marked, colour: strin
   ctx.stroke();
 }
 
-/** The name of a twin under its dot, as its group leaves it. */
-export function nameTwin(
-  { ctx, v, c, ink, room }: Pen,
-  m: Marked,
-  label: string,
-  must: boolean,
-  free: (x0: number, y0: number, x1: number, y1: number) => boolean = () => true,
-): void {
+/** What a twin is called in the picture, as its group leaves it. */
+export interface Named {
+  m: Marked;
+  text: string;
+  style: Style;
+}
+
+export function namedOf({ c, ink }: Pen, m: Marked, label: string, must: boolean): Named {
   const g = c.groups.list[c.groups.of[m.twin]!];
   const parent = g && c.groups.list[g.parent];
   const titles = [g?.title, parent?.title].filter((t): t is string => t !== undefined);
-  // A whole has its name on its rim, unless one is so near that the rim is out of sight.
-  if (g?.twin === m.twin && !must && (g.hull || py(v, g.y) - g.r * v.s > BARS_PX - 10)) return;
-  const style = { size: must ? 13 : 11, weight: must ? 650 : 500, colour: ink.strong, must };
   const halo = ink.floors[Math.min(3, g?.depth ?? 0)]!;
-  const text = must ? label : nameIn(label, titles);
-  const half = widthOf(ctx, text, font(style.size, style.weight)) / 2;
-  if (!free(m.x - half, m.y + m.r + 3, m.x + half, m.y + m.r + 15)) return;
-  write(ctx, room, text, m.x, m.y + m.r + 9, { ...style, halo }, { twin: m.twin });
+  const style = { size: must ? 13 : 11, weight: must ? 650 : 500, colour: ink.strong, halo };
+  return { m, text: must ? label : nameIn(label, titles), style };
+}
+
+/** Where a name may stand, the best first: below its dot, above, to the right, to the left. */
+export function spotsOf(ctx: CanvasRenderingContext2D, { m, text, style }: Named): [x: number, y: number][] {
+  const [w, h] = halfOf(ctx, text, style);
+  const [down, aside] = [m.r + 1 + h, m.r + 2 + w];
+  return [
+    [m.x, m.y + down],
+    [m.x, m.y - down],
+    [m.x + aside, m.y],
+    [m.x - aside, m.y],
+  ];
+}
+
+/** The name of a twin under its dot, if there is room. */
+export function nameTwin(pen: Pen, m: Marked, label: string): void {
+  const { v, c } = pen;
+  const g = c.groups.list[c.groups.of[m.twin]!];
+  // A whole has its name on its rim, unless one is so near that the rim is out of sight.
+  if (g?.twin === m.twin && (g.hull || py(v, g.y) - g.r * v.s > BARS_PX - 10)) return;
+  if (pen.room.twins.has(m.twin)) return;
+  const n = namedOf(pen, m, label, false);
+  const [x, y] = spotsOf(pen.ctx, n)[0]!;
+  write(pen.ctx, pen.room, n.text, x, y, n.style, { twin: m.twin });
+}
+
+const STEP_PX = 20;
+const STEPS = 6;
+
+/** The name of who is chosen or pointed at: wherever about it there is room. */
+export function nameFirst(pen: Pen, m: Marked, label: string): void {
+  const n = namedOf(pen, m, label, true);
+  const [below, above, ...aside] = spotsOf(pen.ctx, n);
+  const far = (at: [number, number], k: number, up: number): [number, number] => [at[0], at[1] + up * k * STEP_PX];
+  const farther = Array.from({ length: STEPS }, (_, k) => [far(below!, k + 1, 1), far(above!, k + 1, -1)]).flat();
+  for (const [x, y] of [below!, above!, ...aside, ...farther])
+    if (write(pen.ctx, pen.room, n.text, x, y, n.style, { twin: m.twin })) return;
 }
 
 export const marked = (v: View, twin: number, x: number, y: number, r: number): Marked | null =>

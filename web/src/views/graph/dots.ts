@@ -16,8 +16,10 @@ export interface DotLook {
   unit: number; // lengths of the graph in one of the frame (sigma's 0 to 1)
 }
 
+export const LEAST = { many: 0.9, few: 4 }; // px, radius
+
 export const newDotLook = (): DotLook => ({
-  least: 0.9,
+  least: LEAST.many,
   most: 20,
   fade: 0,
   ground: [1, 1, 1],

@@ -32,6 +32,7 @@ const CELL = 64;
 /** What is taken on the screen. */
 export class Room {
   readonly boxes: Box[] = [];
+  readonly twins = new Set<number>(); // that have their names
   private cells = new Map<number, Box[]>();
 
   private *around(b: { x0: number; y0: number; x1: number; y1: number }): Generator<number> {
@@ -39,14 +40,17 @@ export class Room {
       for (let c = Math.floor(b.x0 / CELL); c <= Math.floor(b.x1 / CELL); c++) yield r * 4096 + c;
   }
 
-  free(x0: number, y0: number, x1: number, y1: number): boolean {
+  /** Nothing is there; but for what belongs to a group. */
+  free(x0: number, y0: number, x1: number, y1: number, group = -2): boolean {
     for (const k of this.around({ x0, y0, x1, y1 }))
-      for (const b of this.cells.get(k) ?? []) if (b.x0 < x1 && x0 < b.x1 && b.y0 < y1 && y0 < b.y1) return false;
+      for (const b of this.cells.get(k) ?? [])
+        if (b.group !== group && b.x0 < x1 && x0 < b.x1 && b.y0 < y1 && y0 < b.y1) return false;
     return true;
   }
 
   take(b: Box): void {
     this.boxes.push(b);
+    if (b.twin >= 0) this.twins.add(b.twin);
     for (const k of this.around(b)) {
       const list = this.cells.get(k);
       if (list) list.push(b);
@@ -56,6 +60,7 @@ export class Room {
 
   clear(): void {
     this.boxes.length = 0;
+    this.twins.clear();
     this.cells.clear();
   }
 }
@@ -65,7 +70,11 @@ export interface Style {
   weight: number;
   colour: string;
   halo: string;
-  must?: boolean; // also over others
+}
+
+/** Half of the room that a text takes, px. */
+export function halfOf(ctx: CanvasRenderingContext2D, text: string, s: Style): [w: number, h: number] {
+  return [widthOf(ctx, text, font(s.size, s.weight)) / 2 + 3, s.size / 2 + 3];
 }
 
 /** Writes a name centred at a place, when there is room. */
@@ -79,9 +88,8 @@ export function write(
   of: { twin?: number; group?: number },
 ): boolean {
   const f = font(s.size, s.weight);
-  const w = widthOf(ctx, text, f) / 2 + 3;
-  const h = s.size / 2 + 3;
-  if (!s.must && !room.free(x - w, y - h, x + w, y + h)) return false;
+  const [w, h] = halfOf(ctx, text, s);
+  if (!room.free(x - w, y - h, x + w, y + h)) return false;
   room.take({ x0: x - w, y0: y - h, x1: x + w, y1: y + h, twin: of.twin ?? -1, group: of.group ?? -1 });
   ctx.font = f;
   ctx.textAlign = "center";

@@ -3,6 +3,7 @@
 import { entries } from "~/api/catalogue";
 import { isDark } from "~/app/prefs";
 import { categorical } from "~/ui/colour";
+import { NoValue, Ramp } from "~/ui/ramp";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { familiesNow, partOf, type Colouring, type Sizing } from "./colours";
@@ -10,16 +11,18 @@ import { nameOf, unitOf } from "./measure";
 
 const w = words.graph;
 
-function Ramp({ c }: { c: Colouring }) {
-  const unit = unitOf(c.key);
+function Scaled({ c }: { c: Colouring }) {
+  const s = c.scale;
   return (
-    <div>
-      <div class="ramp" />
-      <div class="row tiny">
-        <span class="grow">{format.amount(c.scale!.low!, unit)}</span>
-        <span>{format.amount(c.scale!.high!, unit)}</span>
-      </div>
-    </div>
+    <>
+      {s?.low === undefined ? (
+        <Categories c={c} />
+      ) : (
+        <Ramp low={s.low} high={s.high!} unit={unitOf(c.key)} reach={c.reach} class="ramp" />
+      )}
+      {s && c.reach && <NoValue colour={s.unknown} name={words.noValue} count={c.reach.none} />}
+      {s && <NoValue colour={s.unknown} name={w.scale.without} count={c.without} />}
+    </>
   );
 }
 
@@ -28,7 +31,7 @@ function Categories({ c }: { c: Colouring }) {
   if (c.key && !c.scale) return <div class="tiny quiet">{words.loading}</div>;
   const list =
     c.scale?.categories ?? familiesNow().list.map((x, i) => ({ name: x.name, colour: categorical(i, dark) }));
-  if (!list.length) return <div class="tiny quiet">{words.noValue}</div>;
+  if (!list.length) return null;
   return (
     <ul>
       {list.map((x) => (
@@ -74,7 +77,7 @@ export function Legend({ colour, size }: { colour: Colouring; size: Sizing }) {
       <summary title={w.legend}>
         <span class="ellipsis">{w.colourOf(colour.key ? nameOf(colour.key) : w.model)}</span>
       </summary>
-      {!colour.error && (colour.scale?.low !== undefined ? <Ramp c={colour} /> : <Categories c={colour} />)}
+      {!colour.error && <Scaled c={colour} />}
       {size.key && !size.error && (
         <>
           <div class="legend-title ellipsis">{w.sizeOf(nameOf(size.key))}</div>

@@ -41,6 +41,12 @@ export const unitOf = (key: string): string => (isExpression(key) ? "" : (proper
 export const nameOf = (key: string): string =>
   isExpression(key) ? key.slice(1).trim() : (propertyAt(key)?.name ?? key);
 
+/** Models that have a property; null: nobody knows of whom an expression tells something. */
+export function havers(key: string): ReadonlySet<string> | null {
+  if (isExpression(key)) return null;
+  return new Set([...models.peek().values()].filter((m) => m.properties.some((p) => p.path === key)).map((m) => m.id));
+}
+
 /** Properties that an expression names: when they move, it does. */
 export function partsOf(expression: string): string[] {
   const named = new Set(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which twin is under the pointer: a grid over the places, looked up in microseconds however many there are. Reading it
 // from the picture, as WebGL would, makes the page wait for the graphics card.
-import { openness, type Clusters } from "./clusters";
+import type { Clusters } from "./clusters";
 import type { View } from "./camera";
 
 const NEAR = 4; // px that a pointer may miss a small dot by
@@ -86,7 +86,8 @@ export class Grid {
 }
 
 /** The closed group at a place on the screen; -1: none. */
-export function closedAt({ groups, shown }: Clusters, v: View, sx: number, sy: number): number {
+export function closedAt(c: Clusters, v: View, sx: number, sy: number): number {
+  const { groups, shown } = c;
   const x = (sx - v.x) / v.s;
   const y = (v.y - sy) / v.s;
   const open = new Set<number>([-1]);
@@ -94,7 +95,7 @@ export function closedAt({ groups, shown }: Clusters, v: View, sx: number, sy: n
     const g = groups.list[i]!;
     if (!open.has(g.parent) || !shown[i]) continue;
     if (!g.hull && (g.x - x) ** 2 + (g.y - y) ** 2 > g.r * g.r) continue;
-    if (openness(g, v.s) < 0.5) return i;
+    if (c.openness(g, v.s) < 0.5) return i;
     open.add(i);
   }
   return -1;

@@ -3,16 +3,16 @@
 // when the view or what they tell has changed, not with every value that arrives.
 import type Sigma from "sigma";
 import { sameView, viewOf, type View } from "./camera";
-import { drawBad, drawClusters, drawDot, drawRing, marked, nameTwin, type Marked, type Pen } from "./detail";
+import { drawBad, drawClusters, drawDot, drawRing, keepBadges, marked, nameFirst, nameTwin } from "./detail";
+import type { Marked, Pen } from "./detail";
 import type { DotLook } from "./dots";
 import { drawFloors } from "./floors";
 import { Room } from "./labels";
+import { nameFew, nameMany } from "./names";
 import type { Ink } from "./ink";
 import type { Scene } from "./scene";
 import type { Wires } from "./wires";
 
-const NAMED = 5; // px radius from which on a dot may have its name
-const TRIED = 1500; // names tried in a frame
 const NEAR_NAMED = 40;
 
 function canvasOf(sigma: Sigma, id: string, where: { beforeLayer: string } | { afterLayer: string }) {
@@ -76,6 +76,7 @@ export class Picture {
     const pen: Pen = { ctx, v, c: scene.clusters, ink, room };
     const at = (i: number) => marked(v, i, scene.x[i]!, scene.y[i]!, scene.px(i, v, this.dots));
     const label = (i: number) => scene.list[i]!.label;
+    const badges = keepBadges(pen);
     const shown = (i: number) => !scene.hidden?.[i] && scene.uncovered(i, v);
     const first: number[] = [scene.chosen, scene.hover].filter((i) => i >= 0);
     const bad: Marked[] = [];
@@ -89,17 +90,18 @@ export class Picture {
       const m = at(i);
       if (!m) continue;
       if (shown(i)) drawRing(ctx, m, ink.ring, i === scene.chosen ? 3 : 2, i === scene.chosen ? 4 : 3);
-      nameTwin(pen, m, label(i), true);
+      nameFirst(pen, m, label(i));
     }
-    for (const m of bad) if (!first.includes(m.twin)) nameTwin(pen, m, label(m.twin), false);
+    for (const m of bad) if (!first.includes(m.twin)) nameTwin(pen, m, label(m.twin));
     if (scene.lit && scene.lit.size <= NEAR_NAMED) {
       for (const i of scene.lit) {
         const m = !first.includes(i) && shown(i) && at(i);
-        if (m) nameTwin(pen, m, label(i), false);
+        if (m) nameTwin(pen, m, label(i));
       }
     }
-    drawClusters(pen, scene.hoverGroup);
-    if (!scene.lit) this.names(scene, pen, first);
+    drawClusters(pen, scene.hoverGroup, badges);
+    if (scene.clusters.few) nameFew(scene, pen, this.dots);
+    else if (!scene.lit) nameMany(scene, pen, this.dots);
   }
 
   /** What is lit shows through closed clusters. */
@@ -111,34 +113,6 @@ export class Picture {
       const m = marked(v, i, scene.x[i]!, scene.y[i]!, 2.5);
       if (m) drawDot(this.over, m, ink.ring);
       if (m && i === scene.chosen) drawRing(this.over, m, ink.ring, 3, 5);
-    }
-  }
-
-  /** Names of the other twins, the largest dots first. */
-  private names(scene: Scene, pen: Pen, done: readonly number[]): void {
-    const { v } = pen;
-    if (scene.places.slot * v.s < NAMED) return;
-    const list: number[] = [];
-    const [x0, x1] = [-v.x / v.s, (v.width - v.x) / v.s];
-    const [y0, y1] = [(v.y - v.height) / v.s, v.y / v.s];
-    for (const i of scene.grid.within(x0, y0, x1, y1)) {
-      if (scene.hidden?.[i] || scene.px(i, v, this.dots) < NAMED || done.includes(i)) continue;
-      list.push(i);
-      if (list.length > TRIED) return;
-    }
-    // A name stands over no dot.
-    const free = (a: number, b: number, c: number, d: number) => {
-      const r = (scene.px(list[0]!, v, this.dots) * 0.6) / v.s;
-      const [ax, cx] = [(a - v.x) / v.s - r, (c - v.x) / v.s + r];
-      const [dy, by] = [(v.y - d) / v.s - r, (v.y - b) / v.s + r];
-      for (const _ of scene.grid.within(ax, dy, cx, by)) return false;
-      return true;
-    };
-    list.sort((a, b) => scene.radius[b]! - scene.radius[a]! || a - b);
-    for (const i of list) {
-      if (!scene.uncovered(i, v)) continue;
-      const m = marked(v, i, scene.x[i]!, scene.y[i]!, scene.px(i, v, this.dots));
-      if (m) nameTwin(pen, m, scene.list[i]!.label, false, free);
     }
   }
 

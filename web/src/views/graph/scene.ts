@@ -3,13 +3,14 @@
 import type { Entry, Links } from "~/api/catalogue";
 import type { Attention } from "~/views/overview/attention";
 import { Adjacency } from "./adjacency";
-import { Clusters, openness } from "./clusters";
+import { Clusters } from "./clusters";
 import type { Groups } from "./groups";
 import type { Places } from "./layout";
 import { closedAt, Grid } from "./pick";
 import type { View } from "./camera";
 import type { DotLook } from "./dots";
 
+export const FEW = 60; // twins shown up to which each is to have its name
 export const LARGE = 5000; // twins from which on links are drawn only where one looks
 
 const NO_LINKS: Links = { from: new Uint32Array(), to: new Uint32Array(), name: new Uint16Array(), names: [] };
@@ -51,6 +52,7 @@ export class Scene {
     this.large = list.length > LARGE;
     this.open = new Uint8Array(this.groups.list.length).fill(1);
     this.stale = new Uint8Array(list.length);
+    this.hide(null);
   }
 
   /** Of a dot on the screen. */
@@ -60,13 +62,15 @@ export class Scene {
 
   hide(hidden: Uint8Array | null): void {
     this.hidden = hidden;
+    const shown = hidden ? hidden.reduce((n, h) => n + 1 - h, 0) : this.list.length;
+    this.clusters.few = shown > 0 && shown <= FEW;
     this.clusters.hide(hidden);
   }
 
   /** The twin's dot is not covered by a closed cluster. */
   uncovered(i: number, v: View): boolean {
     for (let g = this.groups.of[i]!; g >= 0; g = this.groups.list[g]!.parent)
-      if (openness(this.groups.list[g]!, v.s) < 0.5) return false;
+      if (this.clusters.openness(this.groups.list[g]!, v.s) < 0.5) return false;
     return true;
   }
 

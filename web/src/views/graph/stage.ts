@@ -8,7 +8,7 @@ import type { Attention } from "~/views/overview/attention";
 import type { Adjacency } from "./adjacency";
 import { px, py, type View } from "./camera";
 import { seen } from "./clusters";
-import { dotProgram, newDotLook } from "./dots";
+import { dotProgram, LEAST, newDotLook } from "./dots";
 import { Flight } from "./flight";
 import { inkOf, type Ink } from "./ink";
 import type { Places } from "./layout";
@@ -167,6 +167,7 @@ export class Stage {
       else graph.addNode(e.id, a);
     });
     if (before.hidden) scene.hide(Uint8Array.from(list, (e) => before.hidden![before.index.get(e.id) ?? -1] ?? 0));
+    this.lookFew();
     scene.tell(before.attention);
     this.sigma.setCustomBBox(box);
     if (same) this.sigma.refresh();
@@ -292,9 +293,15 @@ export class Stage {
   filter(ids: ReadonlySet<string> | null): void {
     const { scene } = this;
     scene.hide(ids ? Uint8Array.from(scene.list, (e) => (ids.has(e.id) ? 0 : 1)) : null);
+    this.lookFew();
     this.wires.again();
     this.repaintAll();
     this.redraw("both");
+  }
+
+  /** Few twins are seen from afar too. */
+  private lookFew(): void {
+    this.dots.least = this.scene.clusters.few ? LEAST.few : LEAST.many;
   }
 
   /** The twin under a place of the box, in px; "": none. */

@@ -2,11 +2,11 @@
 // What a mark on a map, a plan or a scene looks like: by how the twin is, by model, or by a property's values.
 import { useMemo } from "preact/hooks";
 import { byId, entries } from "~/api/catalogue";
-import { modelName, models } from "~/api/models";
+import { modelName, models, propertyOf } from "~/api/models";
 import { useStale } from "~/api/stale";
 import type { Values } from "~/api/values";
 import { isDark } from "~/app/prefs";
-import { categorical, scaleOf } from "~/ui/colour";
+import { categorical, reachOf, scaleOf, type Reach } from "~/ui/colour";
 import { perTheme, token } from "~/ui/tokens";
 import { useVersus, type Versus } from "~/views/compare/versus";
 import { attentionOf } from "~/views/overview/attention";
@@ -49,7 +49,8 @@ export interface Tint {
   quiet(id: string): boolean; // nothing is known of it: drawn faintly where it takes room
   tone(id: string): Tone;
   sign(id: string): string; // the colour of its sign, whatever the colours say
-  ramp?: { low: number; high: number; unit: string };
+  ramp?: { low: number; high: number; unit: string; reach: Reach };
+  unknown?: { colour: string; count: number }; // who has the property, but no value
   entries: { name: string; colour: string; quiet?: boolean; tone?: Tone; count?: number }[];
   versus?: Versus; // colours tell the difference to another world
 }
@@ -126,16 +127,17 @@ function byModel(ids: readonly string[], values: Values, silent: Silent, dark: b
 export function tintOf(ids: readonly string[], by: string, values: Values, silent: Silent, dark: boolean): Tint {
   if (!by) return byStatus(ids, values, silent, dark);
   if (by === "model") return byModel(ids, values, silent, dark);
-  const scale = scaleOf(
-    ids.map((id) => values.get(id, by)),
-    dark,
-  );
+  const having = ids.filter((id) => propertyOf(byId.value.get(id)?.model ?? "", by));
+  const of = having.map((id) => values.get(id, by));
+  const scale = scaleOf(of, dark);
+  const reach = reachOf(of, scale);
   return {
     ...common(values, silent),
     title: nameOf(by),
     of: (id) => scale.of(values.get(id, by)),
     quiet: (id) => values.get(id, by) === undefined,
-    ...(scale.low !== undefined ? { ramp: { low: scale.low, high: scale.high!, unit: unitOf(by, ids) } } : {}),
+    ...(scale.low !== undefined ? { ramp: { low: scale.low, high: scale.high!, unit: unitOf(by, ids), reach } } : {}),
+    unknown: { colour: scale.unknown, count: reach.none },
     entries: scale.categories ?? [],
   };
 }

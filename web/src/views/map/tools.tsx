@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { Maximize, ZoomIn, ZoomOut } from "lucide-preact";
 import { go, route } from "~/app/route";
 import { cls, IconButton } from "~/ui/basic";
+import { NoValue, Ramp } from "~/ui/ramp";
 import { VersusLegend } from "~/views/compare/versus";
 import { words } from "~/words/en";
 import * as format from "~/format";
@@ -100,18 +101,6 @@ export function Tools(p: {
   );
 }
 
-function Ramp({ tint }: { tint: Tint }) {
-  return (
-    <>
-      <div class="stage-ramp" />
-      <div class="row tiny num">
-        <span class="grow">{format.amount(tint.ramp!.low, tint.ramp!.unit)}</span>
-        <span>{format.amount(tint.ramp!.high, tint.ramp!.unit)}</span>
-      </div>
-    </>
-  );
-}
-
 function SizeLegend({ sizes, most }: { sizes: Sizes; most: number }) {
   const shown = [sizes.low + (sizes.high - sizes.low) / 4, sizes.high];
   const r = (v: number) => Math.max(3, most * Math.sqrt((v - sizes.low) / (sizes.high - sizes.low || 1)));
@@ -145,7 +134,7 @@ export function StageLegend(p: {
   return (
     <section class="stage-legend card small" aria-label={words.map.legend}>
       {p.tint.title && <div class="tiny quiet ellipsis">{p.tint.title}</div>}
-      {p.tint.ramp && <Ramp tint={p.tint} />}
+      {p.tint.ramp && <Ramp {...p.tint.ramp} class="stage-ramp" />}
       <ul>
         {list.map((x) => (
           <li class="row" key={x.name}>
@@ -157,6 +146,7 @@ export function StageLegend(p: {
           </li>
         ))}
       </ul>
+      {p.tint.unknown && <NoValue {...p.tint.unknown} name={words.noValue} />}
       {p.sizes && <SizeLegend sizes={p.sizes} most={p.most ?? 14} />}
       {p.children}
     </section>

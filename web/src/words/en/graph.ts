@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The graph.
 export const graph = {
+  scale: {
+    beyond: (n: string, count: number) => (count === 1 ? "1 twin lies beyond an end" : `${n} twins lie beyond the ends`),
+    extremes: (least: string, most: string) =>
+      `In truth from ${least} to ${most}. The colours end where 96 of 100 lie, so that few do not hide the others.`,
+    without: "do not have it",
+  },
   label: (n: number) => `A graph of ${n} twins and their links`,
   keys: "Arrows walk along links from the selected twin, Enter opens it, e shows its neighbours.",
   controls: "What is shown",
