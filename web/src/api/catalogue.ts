@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The twins of the shown world as a list that can be searched: id, model, label. Read once a world, then kept by the
 // births and deaths that the feed tells. Values are not here: views ask for those they show.
-import { computed, effect, signal } from "@preact/signals";
-import { kind, worldName } from "~/app/route";
+import { batch, computed, effect, signal } from "@preact/signals";
+import { worldName } from "~/app/route";
+import { again, follow, teach } from "./board";
 import { api, link, wordsOf } from "./client";
 import { listen } from "./feed";
-import { fetchModels, models, type Property } from "./models";
+import { fetchModels, models, type Models, type Property } from "./models";
 
 export interface Entry {
   id: string;
@@ -46,86 +47,133 @@ export const labelOf = (id: string): string => byId.value.get(id)?.label ?? id;
 const LABELS = ["label", "displayName", "name", "title"];
 const isText = (p: Property, name: string) => p.path === name && p.type === "text" && !p.telemetry;
 
-async function read(world: string, abort: AbortSignal): Promise<void> {
+/** What is to be read of a world's twins, and how that stands. */
+export interface World {
+  models?: Models;
+  entries?: readonly Entry[];
+  links?: Links;
+  reading: boolean;
+  error: string;
+}
+
+async function read(world: string, abort: AbortSignal): Promise<Pick<World, "models" | "entries" | "links">> {
   // What nobody has may not be asked for: the models tell what twins are called by.
   const m = await fetchModels(world, abort);
   const label = LABELS.filter((name) => [...m.values()].some((x) => x.properties.some((p) => isText(p, name))));
   const query = label.length ? { label: label.join(",") } : {};
   const s = await api.get<Structure>("/graph", { world, query, signal: abort });
-  models.value = m;
   const called = s.twins.label;
-  entries.value = s.twins.id.map((id, i) => ({ id, model: s.models[s.twins.model[i]!]!, label: called?.[i] || id }));
-  links.value = {
-    from: Uint32Array.from(s.links.from),
-    to: Uint32Array.from(s.links.to),
-    name: Uint16Array.from(s.links.name),
-    names: s.names,
+  return {
+    models: m,
+    entries: s.twins.id.map((id, i) => ({ id, model: s.models[s.twins.model[i]!]!, label: called?.[i] || id })),
+    links: {
+      from: Uint32Array.from(s.links.from),
+      to: Uint32Array.from(s.links.to),
+      name: Uint16Array.from(s.links.name),
+      names: s.names,
+    },
   };
-  shape.value++;
 }
 
-let later = 0;
-function soon(again: () => void) {
-  clearTimeout(later);
-  later = window.setTimeout(again, 400);
-}
+const SOON_MS = 400;
+const UNANSWERED_MS = 1500; // without an answer to who wants to be told it is read all the same
 
-let abort: AbortController | undefined;
+/** Reads a world, and again whenever twins or links come or go. */
+class Catalogue {
+  private known: World = { reading: true, error: "" };
+  private abort?: AbortController;
+  private later = 0;
+  private begun = false;
+  private readonly stops: (() => void)[] = [];
 
-async function load(world: string, quietly = false): Promise<void> {
-  abort?.abort();
-  const mine = (abort = new AbortController());
-  if (!quietly) reading.value = true;
-  try {
-    await read(world, mine.signal);
-    readError.value = "";
-  } catch (e) {
-    if (mine.signal.aborted) return;
-    readError.value = wordsOf(e);
+  constructor(
+    private readonly tell: (w: World) => void,
+    private readonly world: string,
+  ) {
+    this.say({});
+    if (world.includes("@")) this.begin();
+    else this.listen();
+    // What could not be read while the server was away is read when it is back.
+    this.stops.push(effect(() => void (link.value === "ok" && this.known.error && this.load())));
   }
-  if (!mine.signal.aborted) reading.value = false;
+
+  private say(news: Partial<World>): void {
+    this.tell((this.known = { ...this.known, ...news }));
+  }
+
+  private begin(): void {
+    if (this.begun) return;
+    this.begun = true;
+    void this.load();
+  }
+
+  /** First be told of what changes, then read: so nothing falls between. */
+  private listen(): void {
+    const timer = setTimeout(() => this.begin(), UNANSWERED_MS);
+    const stop = listen(
+      { world: this.world, what: ["twins", "links"], interval: 500 },
+      {
+        subscribed: () => (this.begun ? this.soon() : this.begin()),
+        changes: () => this.soon(),
+        gap: () => void this.load(true),
+      },
+    );
+    this.stops.push(() => clearTimeout(timer), stop);
+  }
+
+  private soon(): void {
+    clearTimeout(this.later);
+    this.later = window.setTimeout(() => void this.load(true), SOON_MS);
+  }
+
+  async load(quietly = false): Promise<void> {
+    this.abort?.abort();
+    const mine = (this.abort = new AbortController());
+    if (!quietly && !this.known.reading) this.say({ reading: true });
+    try {
+      const found = await read(this.world, mine.signal);
+      if (!mine.signal.aborted) this.say({ ...found, reading: false, error: "" });
+    } catch (e) {
+      if (!mine.signal.aborted) this.say({ reading: false, error: wordsOf(e) });
+    }
+  }
+
+  stop(): void {
+    clearTimeout(this.later);
+    this.abort?.abort();
+    this.stops.forEach((f) => f());
+  }
 }
+
+const KIND = "catalogue";
+teach<World>(KIND, (tell, world) => {
+  const c = new Catalogue(tell, world!);
+  return { stop: () => c.stop(), again: () => void c.load(true) };
+});
+
+/** The twins of any world, for who shows another one too. */
+export const followWorld = (world: string, take: (w: World) => void): (() => void) => follow(KIND, [world], take);
 
 export function reload(): void {
-  void load(worldName.peek(), true);
+  again(KIND, [worldName.peek()]);
+}
+
+function show(w: World): void {
+  batch(() => {
+    if (w.entries && w.entries !== entries.peek()) {
+      models.value = w.models!;
+      entries.value = w.entries;
+      links.value = w.links!;
+      shape.value++;
+    }
+    readError.value = w.error;
+    reading.value = w.reading;
+  });
 }
 
 /** Begin; the page calls it once. */
 export function startCatalogue(): void {
-  effect(() => {
-    const world = worldName.value;
-    if (kind.value === "past") {
-      void load(world);
-      return () => abort?.abort();
-    }
-    // First be told of what changes, then read: so nothing falls between. Without an answer read all the same.
-    reading.value = true;
-    let begun = false;
-    const begin = () => {
-      if (begun) return;
-      begun = true;
-      void load(world);
-    };
-    const timer = setTimeout(begin, 1500);
-    const stop = listen(
-      { world, what: ["twins", "links"], interval: 500 },
-      {
-        subscribed: () => (begun ? soon(() => void load(world, true)) : begin()),
-        changes: () => soon(() => void load(world, true)),
-        gap: () => void load(world, true),
-      },
-    );
-    return () => {
-      clearTimeout(timer);
-      clearTimeout(later); // nothing of this world is read into the next one
-      abort?.abort();
-      stop();
-    };
-  });
-  // What could not be read while the server was away is read when it is back.
-  effect(() => {
-    if (link.value === "ok" && readError.peek()) void load(worldName.peek());
-  });
+  effect(() => followWorld(worldName.value, show));
 }
 
 const lowered = computed(() => entries.value.map((e) => [e.id.toLowerCase(), e.label.toLowerCase()] as const));

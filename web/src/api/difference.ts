@@ -3,10 +3,11 @@
 // (both worlds' columns, joined by id). "More" is always more in B, whichever of the two is shown.
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { signal } from "@preact/signals";
+import { follow, teach, type Reading } from "./board";
 import { api, wordsOf } from "./client";
 import { listen } from "./feed";
 import { models } from "./models";
-import type { Value } from "./types";
+import type { Change, Value } from "./types";
 import type { Difference } from "./whatif";
 
 const PAGE = 5000;
@@ -70,85 +71,96 @@ function take(twins: Map<string, Kind>, c: Page["changes"][number]): void {
 
 const stands = (world: string): boolean => world.includes("@");
 
+const alike = (x: Differing, y: Differing): boolean =>
+  x.twins.size === y.twins.size &&
+  x.error === y.error &&
+  x.more === y.more &&
+  JSON.stringify(x.counts) === JSON.stringify(y.counts) &&
+  [...x.twins].every(([id, k]) => y.twins.get(id) === k);
+
+/** Read, and again while one of the worlds may move; told only when it has become otherwise. */
+function differing(tell: (d: Differing) => void, a: string, b: string): Reading {
+  const abort = new AbortController();
+  let timer = 0;
+  let known = NOBODY;
+  const round = async () => {
+    const begin = performance.now();
+    const found = await readDiffering(a, b, abort.signal).catch((e: unknown) => wordsOf(e));
+    if (abort.signal.aborted) return;
+    const next = typeof found === "string" ? { ...known, error: found } : found;
+    if (known === NOBODY || !alike(known, next)) tell((known = next));
+    if (stands(a) && stands(b)) return;
+    timer = window.setTimeout(() => void round(), Math.max(REREAD_MS, 10 * (performance.now() - begin)));
+  };
+  void round();
+  return { stop: () => (abort.abort(), clearTimeout(timer)) };
+}
+teach("differing", differing);
+
 /** Kept up to date while one of the worlds moves. Without a name nothing is asked. */
-export function useDiffering(a: string, b: string, moving = true): Differing {
+export function useDiffering(a: string, b: string): Differing {
   const [state, set] = useState<Differing>(NOBODY);
   useEffect(() => {
     set(NOBODY);
-    if (!a || !b) return;
-    const abort = new AbortController();
-    let timer = 0;
-    const round = async () => {
-      const begin = performance.now();
-      const next = await readDiffering(a, b, abort.signal).catch((e: unknown) => wordsOf(e));
-      if (abort.signal.aborted) return;
-      set((s) => (typeof next === "string" ? { ...s, error: next } : next));
-      if (moving && !(stands(a) && stands(b)))
-        timer = window.setTimeout(() => void round(), Math.max(REREAD_MS, 10 * (performance.now() - begin)));
-    };
-    void round();
-    return () => (abort.abort(), clearTimeout(timer));
-  }, [a, b, moving]);
+    return a && b ? follow<Differing>("differing", [a, b], set) : undefined;
+  }, [a, b]);
   return state;
 }
 
 /** "=power / speed": what the server computes; "" of a property. */
 export const expressionOf = (key: string): string => (key.startsWith("=") ? key.slice(1).trim() : "");
 
-/** A property or an expression of all twins of a world. */
-class Column {
-  readonly values = new Map<string, Value>();
-  constructor(
-    private readonly world: string,
-    private readonly property: string,
-    private readonly changed: () => void,
-  ) {}
+type Column = ReadonlyMap<string, Value>;
 
-  async read(signal: AbortSignal): Promise<void> {
-    const of = expressionOf(this.property);
-    const g = await api.get<{ twins: { id: string[] }; values: Record<string, Value[]> }>("/graph", {
-      world: this.world,
-      query: { ...(of ? { expression: [of] } : { values: this.property }), links: false },
-      signal,
-    });
-    this.values.clear();
-    g.values[of || this.property]?.forEach((v, i) => v !== null && this.values.set(g.twins.id[i]!, v));
-    this.changed();
-  }
+async function readColumn(world: string, property: string, signal: AbortSignal): Promise<Map<string, Value>> {
+  const of = expressionOf(property);
+  const g = await api.get<{ twins: { id: string[] }; values: Record<string, Value[]> }>("/graph", {
+    world,
+    query: { ...(of ? { expression: [of] } : { values: property }), links: false },
+    signal,
+  });
+  const out = new Map<string, Value>();
+  g.values[of || property]?.forEach((v, i) => v !== null && out.set(g.twins.id[i]!, v));
+  return out;
+}
 
-  /** First be told, then read: nothing falls between. */
-  follow(signal: AbortSignal): () => void {
-    const again = () => void this.read(signal).catch(() => {});
-    again();
-    if (stands(this.world)) return () => {};
-    if (expressionOf(this.property)) {
-      const timer = setInterval(again, REREAD_MS);
-      return () => clearInterval(timer);
-    }
-    return listen(
-      { world: this.world, properties: [this.property], interval: 1000 },
-      {
-        subscribed: again,
-        gap: again,
-        changes: (list) => {
-          for (const c of list) {
-            if (c.path !== this.property) continue;
-            if (c.value === undefined || c.value === null) this.values.delete(c.twin);
-            else this.values.set(c.twin, c.value);
-          }
-          this.changed();
-        },
-      },
+/** A property or an expression of all twins of a world. First be told, then read: nothing falls between. */
+function column(tell: (c: Column) => void, world: string, property: string): Reading {
+  const abort = new AbortController();
+  let values = new Map<string, Value>();
+  const again = () =>
+    void readColumn(world, property, abort.signal).then(
+      (read) => !abort.signal.aborted && tell((values = read)),
+      () => {},
     );
+  const stops = [() => abort.abort()];
+  again();
+  if (!stands(world) && expressionOf(property)) {
+    const timer = setInterval(again, REREAD_MS);
+    stops.push(() => clearInterval(timer));
+  } else if (!stands(world)) {
+    const changes = (list: readonly Change[]) => {
+      for (const c of list) if (c.path === property) put(values, c);
+      tell(values);
+    };
+    const interest = { world, properties: [property], interval: 1000 };
+    stops.push(listen(interest, { subscribed: again, gap: again, changes }));
   }
+  return { stop: () => stops.forEach((f) => f()) };
+}
+teach("column", column);
+
+function put(values: Map<string, Value>, c: Change): void {
+  if (c.value === undefined || c.value === null) values.delete(c.twin);
+  else values.set(c.twin, c.value);
 }
 
 /** What one property is in two worlds. */
 export class Both {
   /** Counts up when something changed. */
   readonly version = signal(0);
-  a = new Map<string, Value>();
-  b = new Map<string, Value>();
+  a: Column = new Map();
+  b: Column = new Map();
   numeric = true;
 
   /** B minus A of numbers; 1 when others differ, 0 when they are the same; undefined: not known in both. */
@@ -189,14 +201,13 @@ export function useBoth(a: string, b: string, property: string): Both {
   const both = useMemo(() => new Both(), [a, b, property]);
   useEffect(() => {
     if (!a || !b || !property) return;
-    const abort = new AbortController();
-    const changed = () => both.version.value++;
-    const columns = [new Column(a, property, changed), new Column(b, property, changed)];
-    both.a = columns[0]!.values;
-    both.b = columns[1]!.values;
     both.numeric = isNumber(property);
-    const stops = columns.map((c) => c.follow(abort.signal));
-    return () => (abort.abort(), stops.forEach((f) => f()));
+    const take = (side: "a" | "b") => (c: Column) => {
+      both[side] = c;
+      both.version.value++;
+    };
+    const stops = [a, b].map((w, i) => follow<Column>("column", [w, property], take(i ? "b" : "a")));
+    return () => stops.forEach((f) => f());
   }, [both, models.value.size]);
   return both;
 }

@@ -123,7 +123,7 @@ function Two({ s }: { s: Sides }) {
   const curtain = mode === "curtain";
   const figures = shownView.value === "figures";
   const [cut, setCut] = useState(50);
-  const differing = useDiffering(s.a.path, s.b.path, s.moving);
+  const differing = useDiffering(s.a.path, s.b.path);
   const ensemble = Number(route.value.params.ensemble ?? 0) || 0;
   const state = useFigures([s.a.ref.name, s.b.ref.name], [s.a.path, s.b.path], ensemble, s.moving);
   useEffect(() => {
