@@ -219,4 +219,153 @@ describe("the browser app: two worlds side by side", { skip: skip || false }, ()
     await shots(page, "compare");
     await done(page);
   });
+
+  /** Away from a world, with all its links. */
+  const remove = async (world, id) => {
+    const of = `/worlds/${world}/digitaltwins/`;
+    const drop = async (path) => {
+      const r = await fetch(`${server.url}${path}?${VERSION}`, { method: "DELETE" });
+      assert.ok(r.ok, `${path}: ${r.status} ${await r.text()}`);
+    };
+    for (const l of (await get(`${of}${id}/relationships`)).value)
+      await drop(`${of}${id}/relationships/${l.$relationshipId}`);
+    for (const l of (await get(`${of}${id}/incomingrelationships`)).value)
+      await drop(`${of}${l.$sourceId}/relationships/${l.$relationshipId}`);
+    await drop(of + id);
+  };
+  const set = (world, id, path, value) =>
+    post(server.url, `/worlds/${world}/digitaltwins/${id}`, [{ op: "add", path: `/${path}`, value }], "PATCH");
+  let made;
+  /** Two forks of one instant: B has no labeller and no shop, one shop more, and another filler. */
+  const unequal = () =>
+    (made ??= (async () => {
+      await post(server.url, "/worlds", { name: "had", from: "live" });
+      await post(server.url, "/worlds", { name: "has", from: "had" });
+      await remove("has", "line-1-labeller");
+      await remove("has", "shop-lungofiume");
+      const $model = (await get("/worlds/had/digitaltwins/shop-porta-alta")).$metadata.$model;
+      const shop = { $metadata: { $model }, label: "New shop", latitude: 44.5, longitude: 11 };
+      await post(server.url, "/worlds/has/digitaltwins/shop-new", shop, "PUT");
+      await set("has", "line-1-filler", "power", 999);
+      await set("has", "shop-porta-alta", "latitude", 44.7);
+    })());
+  const hint = (page, side) => pane(page, side).getByRole("tooltip");
+  const NUMBERS = /[−-]?[\d.,\s]+/;
+
+  test("twins that one world has alone: counted in the legend, outlined at the same place in the other pane", async () => {
+    await unequal();
+    const page = await at("#/had/compare?with=has", { width: 1600 });
+    await legend(page).getByText("only in had: 2", { exact: true }).waitFor();
+    await legend(page).getByText("only in has: 1", { exact: true }).waitFor();
+    for (const side of ["a", "b"]) {
+      const ghosts = side === "a" ? "1" : "2";
+      await pane(page, side).locator(`.graph-stage[data-ghosts="${ghosts}"]`).waitFor();
+    }
+    // Both stand where they stand in the other pane: the layout is one.
+    for (const id of ["line-1-labeller", "shop-new", "line-1-filler"]) {
+      await page.evaluate((x) => (location.hash = `#/had/compare?with=has&sel=${x}`), id);
+      const place = (side) => pane(page, side).locator(".graph-stage").getAttribute("data-chosen");
+      await until(async () => (await place("a")) && (await place("a")) === (await place("b")), `${id} in both`);
+    }
+    await page.evaluate(() => (location.hash = "#/had/compare?with=has"));
+    await shots(page, "compare-ghosts");
+    // Each pane asks its own world for the selected twin.
+    page.wrong = page.wrong.filter((x) => !/404.*digitaltwins.(line-1-labeller|shop-new)/.test(x));
+    await done(page);
+  });
+
+  test("pointing at a twin tells its value in A, in B and what lies between them, on graph, plan and map", async () => {
+    await unequal();
+    const page = await at("#/had/compare?with=has&view=map&doc=plant.plan.json", { width: 1600 });
+    const was = (await get("/worlds/had/digitaltwins/line-1-filler")).power;
+    await pane(page, "b").locator('[data-twin="line-1-filler"]').hover();
+    const cells = async (side) => (await hint(page, side).locator("tbody td").allTextContents()).map((t) => t.trim());
+    await hint(page, "b").locator("tbody tr").waitFor();
+    const [name, a, b, between] = await cells("b");
+    assert.equal(name, "Power");
+    assert.match(b, /^999\skW$/);
+    assert.ok(Math.abs(parseFloat(NUMBERS.exec(a)[0]) - was) < 0.01 * was + 0.01, `${a} is ${was}`);
+    assert.ok(Math.abs(parseFloat(between.slice(1)) - (999 - was)) < 5, `${between} is ${999 - was}`);
+    assert.match(between, /^\+.*kW$/);
+    // A ghost says whose it is.
+    await pane(page, "b").locator('.plan-ghost[data-twin="line-1-labeller"]').hover();
+    await hint(page, "b").getByText("It is only in had.").waitFor();
+    await hint(page, "b").getByText("Labeller, Line 1").waitFor();
+    assert.equal(await pane(page, "a").locator(".plan-ghost").count(), 0);
+    await shot(page, "compare-ghost-plan");
+    // Coloured by a property it is that one which is told, on the graph too.
+    await page.evaluate(() => (location.hash = "#/had/compare?with=has&colour=power&sel=line-1-filler"));
+    const stage = pane(page, "a").locator(".graph-stage");
+    const place = await until(() => stage.getAttribute("data-chosen"), "the filler on the graph");
+    const box = await page.locator("iframe.compare-pane.a").boundingBox();
+    const [x, y] = place.split(",").map(Number);
+    await page.mouse.move(box.x + x + 1, box.y + y + 1);
+    await page.mouse.move(box.x + x, box.y + y);
+    await until(async () => /999/.test((await cells("a"))[2] ?? ""), "the hint on the graph");
+    await done(page);
+  });
+
+  test("the map of two worlds: one camera, what differs, an outline of who is gone, a layer of one's own", async () => {
+    await unequal();
+    const ring = [[10.8, 44.6], [11, 44.6], [11, 44.8], [10.8, 44.8], [10.8, 44.6]];
+    const area = { type: "Feature", properties: { name: "Own area" }, geometry: { type: "Polygon", coordinates: [ring] } };
+    const put = async (name, type, body) => {
+      const headers = { "Content-Type": type };
+      const r = await fetch(`${server.url}/files/${name}?${VERSION}`, { method: "PUT", headers, body: JSON.stringify(body) });
+      assert.ok(r.ok, `${name}: ${r.status} ${await r.text()}`);
+    };
+    await put("own.geojson", "application/geo+json", { type: "FeatureCollection", features: [area] });
+    await put("own.map.json", "application/json", { layers: ["own.geojson"], centre: [10.9, 44.69], zoom: 9.5 });
+    const page = await at("#/had/compare?with=has&view=map&doc=own.map.json", { width: 1600 });
+    const map = (side) => pane(page, side).locator(".stage.geo");
+    for (const side of ["a", "b"]) {
+      await map(side).locator("canvas").first().waitFor();
+      // Ghosts count among those the map shows.
+      await pane(page, side).getByRole("group", { name: "A map with 6 twins" }).waitFor();
+    }
+    const box = await page.locator("iframe.compare-pane.a").boundingBox();
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    await page.mouse.wheel(0, -100);
+    const cam = async (side) => new URLSearchParams((await hashOf(page, side)).split("?")[1]).get("cam");
+    await until(async () => (await cam("a")) && (await cam("a")) === (await cam("b")), "cameras in step");
+    // The ghost of the shop stands in B where the shop stands in A: the camera is put over it.
+    const shop = await get("/worlds/had/digitaltwins/shop-lungofiume");
+    const over = `${shop.longitude.toFixed(5)},${shop.latitude.toFixed(5)},13.00`;
+    await page.evaluate((c) => (location.hash = `#/had/compare?with=has&view=map&doc=own.map.json&cam=${c}`), over);
+    await page.reload();
+    for (const [side, text] of [["b", "It is only in had."], ["a", "It is only in had."]]) {
+      await pane(page, side).getByRole("group", { name: "A map with 6 twins" }).waitFor();
+      const b = await page.locator(`iframe.compare-pane.${side}`).boundingBox();
+      await until(async () => {
+        await page.mouse.move(b.x + 5, b.y + b.height / 2);
+        await page.mouse.move(b.x + b.width / 2, b.y + b.height / 2);
+        return (await hint(page, side).getByText(text).count()) > 0;
+      }, `the shop in ${side}`);
+    }
+    await shot(page, "compare-map");
+    await done(page);
+  });
+
+  test("runs that did not last equally long are told an hour, in words", async () => {
+    await post(server.url, "/worlds", { name: "short", from: "live" });
+    await post(server.url, "/worlds", { name: "long", from: "short" });
+    await post(server.url, "/worlds/short/run", { for: "PT1H" });
+    await post(server.url, "/worlds/long/run", { for: "PT3H" });
+    const over = async () =>
+      ["short", "long"].every((n) => worlds.find((w) => w.name === n)?.run?.state === "done");
+    let worlds = [];
+    await until(async () => ((worlds = (await get("/worlds")).value), over()), "both have run");
+    const c = await get("/compare?worlds=short,long");
+    const made = c.kpis.find((k) => k.name === "bottles-made").values.map((v) => v.value);
+    assert.ok(made[1] > 1.5 * made[0], `${made}`);
+    const page = await at("#/short/compare?with=long&clock=own");
+    await page.getByText("A ran 1 h, B 3 h: what adds up is told per hour").first().waitFor();
+    const kpi = page.getByRole("region", { name: "What it comes to" }).locator("li", { hasText: "Bottles made" });
+    const told = (await kpi.locator(".compare-pair > span").allTextContents()).map((t) => +t.replace(/[^\d.]/g, ""));
+    assert.ok(Math.abs(told[0] - made[0]) < 0.01 * made[0], `${told} of ${made}`);
+    assert.ok(Math.abs(told[1] - made[1] / 3) < 0.01 * made[1], `${told} of ${made}`);
+    await kpi.getByText(/\/h/).first().waitFor();
+    await shot(page, "compare-unequal");
+    await done(page);
+  });
 });

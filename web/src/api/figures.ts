@@ -6,6 +6,7 @@ import { useKept } from "~/ui/kept";
 import { all, api } from "./client";
 import { told } from "~/format";
 import { byId, entries, labelOf } from "./catalogue";
+import { unequalDays } from "./counted";
 import { modelName, models, propertyOf } from "./models";
 import type { Twin } from "./types";
 import { compare, ensembleRuns, readEnsemble, type ComparedKpi, type Comparison, type Ensemble } from "./whatif";
@@ -16,6 +17,7 @@ export interface Figures {
   sentence: string;
   notes: readonly string[];
   counted: boolean; // by runs; else values as they stand
+  days?: readonly number[]; // how long each ran, where that is not the same
   without: readonly string[]; // worlds in which no run counted anything
   ensemble?: Ensemble;
 }
@@ -43,6 +45,7 @@ async function counted(a: string, b: string, ensemble: number, signal: AbortSign
     sentence: told(c.sentence ?? ""),
     notes: (c.notes ?? []).map(told),
     counted: true,
+    days: unequalDays(c),
     without: [],
     ensemble: e,
   };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two worlds at once: A left, B right, one camera, one clock, what differs glowing, what it comes to between them.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import {
   ArrowLeftRight,
   BarChart3,
@@ -20,6 +20,7 @@ import { useMedia } from "~/ui/media";
 import { viewOf } from "~/views";
 import { words } from "~/words/en";
 import * as format from "~/format";
+import { alike } from "./alike";
 import { Curtain } from "./curtain";
 import { AllFigures } from "./figures";
 import { Kpis } from "./kpis";
@@ -125,7 +126,8 @@ function Two({ s }: { s: Sides }) {
   const [cut, setCut] = useState(50);
   const differing = useDiffering(s.a.path, s.b.path);
   const ensemble = Number(route.value.params.ensemble ?? 0) || 0;
-  const state = useFigures([s.a.ref.name, s.b.ref.name], [s.a.path, s.b.path], ensemble, s.moving);
+  const read = useFigures([s.a.ref.name, s.b.ref.name], [s.a.path, s.b.path], ensemble, s.moving);
+  const state = useMemo(() => (read.figures ? { ...read, figures: alike(read.figures) } : read), [read]);
   useEffect(() => {
     ownPanel.value = { of: TwinInBoth };
     return () => (ownPanel.value = null);

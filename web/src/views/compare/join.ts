@@ -3,6 +3,7 @@
 // a comparison nothing is told and nothing comes.
 import type Sigma from "sigma";
 import { onCamera, pane, shareCamera, shareHover } from "~/app/pane";
+import { pointAt } from "./hint";
 import type { MapLibreMap } from "~/views/map/maplibre";
 
 const numbers = (text: string, n: number): number[] | null => {
@@ -15,8 +16,12 @@ export function joinGraph(sigma: Sigma): () => void {
   if (!pane) return NOTHING;
   const camera = sigma.getCamera();
   camera.on("updated", (c) => shareCamera([c.x, c.y, c.ratio].join(",")));
-  sigma.on("enterNode", (e) => shareHover(e.node));
-  sigma.on("leaveNode", () => shareHover(""));
+  sigma.on("enterNode", (e) => {
+    const r = sigma.getContainer().getBoundingClientRect();
+    shareHover(e.node);
+    pointAt(e.node, r.left + e.event.x, r.top + e.event.y);
+  });
+  sigma.on("leaveNode", () => (shareHover(""), pointAt("")));
   return onCamera((text) => {
     const c = numbers(text, 3);
     if (c) camera.setState({ x: c[0]!, y: c[1]!, ratio: c[2]! });

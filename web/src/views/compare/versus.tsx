@@ -4,6 +4,7 @@
 import { useMemo } from "preact/hooks";
 import { expressionOf, useBoth, useDiffering, type Differing, type Kind } from "~/api/difference";
 import { models } from "~/api/models";
+import type { Value } from "~/api/types";
 import { isDark } from "~/app/prefs";
 import { route, worldName } from "~/app/route";
 import { differenceLook, diverging } from "~/ui/colour";
@@ -27,7 +28,10 @@ export interface Versus {
   counts: ReadonlyMap<Kind, number>;
   a: string;
   b: string;
+  here: "a" | "b"; // which of them is shown
   property: string;
+  name: string; // of what is looked at
+  values(id: string): [a: Value | undefined, b: Value | undefined];
   numeric: boolean;
   most: number; // the ends of the scale
   unit: string;
@@ -84,7 +88,10 @@ export function useVersus(by: string): Versus | null {
       counts: countsOf(differing),
       a,
       b,
+      here: flip ? "a" : "b",
       property,
+      name: propertyOf(property)?.name ?? property,
+      values: (id) => [both.a.get(id), both.b.get(id)],
       numeric: both.numeric,
       most,
       unit: propertyOf(property)?.unit ?? "",
@@ -92,26 +99,57 @@ export function useVersus(by: string): Versus | null {
   }, [a, b, vs, dark, differing, both, version, property]);
 }
 
-function Key({ colour, name }: { colour: string; name: string }) {
+/** A ghost: an outline, as it is drawn where the other world has it. */
+function Key({ colour, name, ghost }: { colour: string; name: string; ghost?: boolean }) {
   return (
     <li class="row">
       <svg width="10" height="10" aria-hidden="true">
-        <circle cx="5" cy="5" r="5" fill={colour} />
+        {ghost ? (
+          <circle cx="5" cy="5" r="4" fill="none" stroke={colour} stroke-width="1.5" stroke-dasharray="2.5 1.7" />
+        ) : (
+          <circle cx="5" cy="5" r="5" fill={colour} />
+        )}
       </svg>
       <span class="ellipsis">{name}</span>
     </li>
   );
 }
 
+/** How many there are of each, with the colours where those say it. */
+function Counts({ v, a, b }: { v: Versus; a: string; b: string }) {
+  const look = differenceLook(isDark());
+  // More differ than were read: as many at least.
+  const told = (n: number) => (v.differing.more ? w.atLeast(format.count(n)) : format.count(n));
+  const n = (k: Kind) => v.counts.get(k) ?? 0;
+  const changed = v.property ? format.count(v.ids.length) : told(n("changed"));
+  return (
+    <>
+      {v.property && v.numeric ? (
+        <li class="row tiny">{w.changedN(changed)}</li>
+      ) : (
+        <Key colour={look.changed} name={w.changedN(changed)} />
+      )}
+      {n("onlyB") > 0 && <Key colour={look.onlyB} name={w.onlyIn(b, told(n("onlyB")))} ghost />}
+      {n("onlyA") > 0 && <Key colour={look.onlyA} name={w.onlyIn(a, told(n("onlyA")))} ghost />}
+    </>
+  );
+}
+
 /** What the colours say; in place of a view's own legend. */
 export function VersusLegend({ v, class: more }: { v: Versus; class: string }) {
-  const dark = isDark();
-  const look = differenceLook(dark);
+  const look = differenceLook(isDark());
   const [a, b] = [nameOf(refOf(v.a)), nameOf(refOf(v.b))];
-  if (v.property && v.numeric) {
-    const name = propertyOf(v.property)?.name ?? v.property;
+  if (!v.property || !v.numeric)
     return (
-      <div class={more + " versus-legend"} role="img" aria-label={w.scale(name, b, a, format.amount(v.most, v.unit))}>
+      <ul class={more + " small"}>
+        <Counts v={v} a={a} b={b} />
+        <Key colour={look.same} name={w.same} />
+      </ul>
+    );
+  const { name } = v;
+  return (
+    <div class={more + " versus-legend"}>
+      <div role="img" aria-label={w.scale(name, b, a, format.amount(v.most, v.unit))}>
         <div class="tiny strong">{w.minus(name, b, a)}</div>
         <div class="versus-ramp" />
         <div class="versus-ends tiny">
@@ -125,15 +163,9 @@ export function VersusLegend({ v, class: more }: { v: Versus; class: string }) {
           <span>{w.moreIn}</span>
         </div>
       </div>
-    );
-  }
-  const n = (k: Kind) => v.counts.get(k) ?? 0;
-  return (
-    <ul class={more + " small"}>
-      <Key colour={look.changed} name={v.property ? w.differs : w.changedN(format.count(n("changed")))} />
-      {!v.property && n("onlyB") > 0 && <Key colour={look.onlyB} name={w.onlyIn(b, format.count(n("onlyB")))} />}
-      {!v.property && n("onlyA") > 0 && <Key colour={look.onlyA} name={w.onlyIn(a, format.count(n("onlyA")))} />}
-      <Key colour={look.same} name={w.same} />
-    </ul>
+      <ul class="tiny">
+        <Counts v={v} a={a} b={b} />
+      </ul>
+    </div>
   );
 }

@@ -4,7 +4,9 @@
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { effect } from "@preact/signals";
 import { hoverThere } from "~/app/pane";
+import { isDark } from "~/app/prefs";
 import { selected } from "~/app/route";
+import { differenceLook } from "~/ui/colour";
 import { joinGraph } from "~/views/compare/join";
 import type { Versus } from "~/views/compare/versus";
 import { Glow } from "./glow";
@@ -30,6 +32,7 @@ export function useDiffers(stage: { current: Stage | null }, ready: number, vers
   useEffect(() => {
     const s = stage.current;
     if (!s || !ready) return;
+    if (versus) s.ghost = differenceLook(isDark())[versus.here === "a" ? "onlyB" : "onlyA"];
     if (versus || glow.current) (glow.current ??= new Glow(s)).show(versus);
     if (versus) s.paint(s.graph.nodes().map((id): [string, string] => [id, versus.of(id)]));
   }, [ready, versus]);

@@ -10,6 +10,8 @@ import { isDark } from "~/app/prefs";
 import { IconButton, Skeleton, Wrong } from "~/ui/basic";
 import { categorical } from "~/ui/colour";
 import { perTheme, token } from "~/ui/tokens";
+import { VersusHint } from "~/views/compare/hint";
+import { useOther } from "~/views/compare/other";
 import { useVersus, VersusLegend } from "~/views/compare/versus";
 import { attentionOf } from "~/views/overview/attention";
 import { words } from "~/words/en";
@@ -20,7 +22,6 @@ import { useDiffers } from "./differs";
 import { calm, fit, inSight, show } from "./fit";
 import { useFlow } from "./flowing";
 import { said, useKeys } from "./keys";
-import { place } from "./layout";
 import { Legend } from "./legend";
 import { expand, useNear } from "./near";
 import { cameraOf } from "./params";
@@ -29,6 +30,7 @@ import { pinMarks } from "./pinmarks";
 import { pinCount, pinned, Pins } from "./pins";
 import { Stage, type Look } from "./stage";
 import { NearBar, TwinTools } from "./toolbar";
+import { union } from "./union";
 import { useNamedView, ViewsMenu } from "./viewsmenu";
 import { useWhere, Where } from "./where";
 import "./graph.css";
@@ -40,6 +42,8 @@ const lookOf = perTheme((dark): Look => {
 
 /** The drawn graph: made once, loaded anew when twins or links come or go. */
 function useStage(box: { current: HTMLDivElement | null }, by: "part" | "model") {
+  const there = useOther();
+  const { vs = "", flip = "" } = route.value.params;
   const stage = useRef<Stage | null>(null);
   const pins = useRef<Pins | null>(null);
   const [ready, setReady] = useState(0);
@@ -85,16 +89,18 @@ function useStage(box: { current: HTMLDivElement | null }, by: "part" | "model")
   }, []);
   useEffect(() => {
     const s = stage.current;
-    const list = entries.value;
-    if (!s || !list.length) return;
+    if (!s || !entries.value.length) return;
+    // Both panes are laid out once both worlds are known: not first so and then otherwise.
+    if (vs && !there?.entries && !there?.error) return;
     const f = familiesNow();
-    s.load(list, links.value, place(list, links.value, by), (i) => categorical(f.of(list[i]!.model), isDark()));
+    const { list, own, places } = union({ entries: entries.value, links: links.value }, there, flip !== "", by);
+    s.load(list, links.value, places, (i) => categorical(f.of(list[i]!.model), isDark()), own);
     pins.current!.arranged(by);
     setReady((n) => n + 1);
     // An address that says who, but not where to look, looks there.
     if (route.peek().params.cam) s.choose(selected.peek(), false);
     else follow(s, selected.peek());
-  }, [shape.value, by]);
+  }, [shape.value, by, vs, there?.entries, there?.error]);
   return { stage, pins, ready };
 }
 
@@ -180,6 +186,7 @@ export default function GraphView() {
       <div class="float bottom-left">
         {versus ? <VersusLegend v={versus} class="legend card" /> : <Legend colour={colour} size={size} />}
       </div>
+      <VersusHint v={versus} />
       <State />
     </div>
   );

@@ -85,7 +85,7 @@ function named(scene: Scene, pen: Pen, dots: DotLook, list: readonly number[]): 
     const m = marked(pen.v, i, scene.x[i]!, scene.y[i]!, scene.px(i, pen.v, dots));
     if (!m) return [];
     const n = namedOf(pen, m, scene.list[i]!.label, false);
-    const faint = scene.lit && !scene.lit.has(i);
+    const faint = i >= scene.own || (scene.lit && !scene.lit.has(i));
     return [faint ? { ...n, style: { ...n.style, colour: pen.ink.quiet } } : n];
   });
 }

@@ -7,6 +7,7 @@ import { drawBad, drawClusters, drawDot, drawRing, keepBadges, marked, nameFirst
 import type { Marked, Pen } from "./detail";
 import type { DotLook } from "./dots";
 import { drawFloors } from "./floors";
+import { drawGhosts } from "./ghosts";
 import { Room } from "./labels";
 import { nameFew, nameMany } from "./names";
 import type { Ink } from "./ink";
@@ -24,6 +25,7 @@ export class Picture {
   private readonly under: CanvasRenderingContext2D;
   private readonly over: CanvasRenderingContext2D;
   readonly room = new Room();
+  ghosts = 0; // drawn in the last frame
   private last: View | null = null;
   private dirty = { under: true, over: true };
 
@@ -51,7 +53,7 @@ export class Picture {
     ctx.clearRect(0, 0, v.width, v.height);
   }
 
-  draw(scene: Scene, wires: Wires, ink: Ink): View {
+  draw(scene: Scene, wires: Wires, ink: Ink, ghost: string): View {
     const v = viewOf(this.sigma);
     const moved = !this.last || !sameView(v, this.last);
     this.last = v;
@@ -63,6 +65,7 @@ export class Picture {
     }
     if (moved || this.dirty.over) {
       this.fresh(this.over, v, ratio);
+      this.ghosts = drawGhosts(this.over, scene, v, this.dots, ghost);
       this.details(scene, v, ink);
       if (scene.large) this.through(scene, wires, v, ink, ratio);
     }

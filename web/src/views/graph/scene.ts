@@ -40,6 +40,7 @@ export class Scene {
     readonly list: readonly Entry[],
     links: Links = NO_LINKS,
     readonly places: Places,
+    readonly own = list.length, // those behind are ghosts: only another world has them
   ) {
     this.index = new Map(list.map((e, i) => [e.id, i]));
     this.links = new Adjacency(list.length, links);
@@ -64,7 +65,20 @@ export class Scene {
     this.hidden = hidden;
     const shown = hidden ? hidden.reduce((n, h) => n + 1 - h, 0) : this.list.length;
     this.clusters.few = shown > 0 && shown <= FEW;
-    this.clusters.hide(hidden);
+    this.clusters.hide(this.own < this.list.length ? this.withGhosts(hidden) : hidden);
+  }
+
+  /** Ghosts do not count. */
+  private withGhosts(hidden: Uint8Array | null): Uint8Array {
+    return (hidden?.slice() ?? new Uint8Array(this.list.length)).fill(1, this.own);
+  }
+
+  /** The closed group that covers a twin, if ghosts are all that is in it; -1: none. */
+  emptyGroup(i: number, v: View): number {
+    let found = -1;
+    for (let g = this.groups.of[i]!; g >= 0; g = this.groups.list[g]!.parent)
+      if (this.clusters.openness(this.groups.list[g]!, v.s) < 0.5) found = g;
+    return found >= 0 && !this.clusters.shown[found] ? found : -1;
   }
 
   /** The twin's dot is not covered by a closed cluster. */

@@ -65,6 +65,7 @@ export class Stage {
   private readonly picture: Picture;
   private readonly dots = newDotLook();
   private ink: Ink;
+  ghost = "#888888"; // in which colour ghosts are drawn
   private told: Emphasis | null = null;
   private readonly drawnBy = new Set<() => void>();
   private readonly flight: Flight;
@@ -136,7 +137,8 @@ export class Stage {
       needing += scene.clusters.bad[s.group]!;
     }
     const names = this.picture.room.boxes.filter((b) => b.twin >= 0).length;
-    const told = { clusters: closed, needing, links: this.wires.drawn().length, names };
+    const { ghosts } = this.picture;
+    const told = { clusters: closed, needing, links: this.wires.drawn().length, names, ghosts };
     for (const [k, n] of Object.entries(told)) this.box.dataset[k] = String(n);
   }
 
@@ -146,10 +148,16 @@ export class Stage {
   }
 
   /** Everything anew: twins, links, places. */
-  load(list: readonly Entry[], links: Links, places: Places, colour: (i: number) => string): void {
+  load(
+    list: readonly Entry[],
+    links: Links,
+    places: Places,
+    colour: (i: number) => string,
+    own = list.length, // those behind are ghosts
+  ): void {
     this.stopTravel();
     const before = this.scene;
-    const scene = (this.scene = new Scene(list, links, places));
+    const scene = (this.scene = new Scene(list, links, places, own));
     this.wires = new Wires(scene);
     const { x, y } = places.box;
     const box = { x, y: [y[0], y[1] + BARS * (y[1] - y[0])] as [number, number] };
@@ -194,7 +202,9 @@ export class Stage {
   /** What Sigma gives is a copy already. */
   private reduce(id: string, data: Attributes): Record<string, unknown> {
     const i = this.scene.index.get(id);
-    const { hidden, lit } = this.scene;
+    const { hidden, lit, own } = this.scene;
+    // A ghost is drawn beside the dots, and pointed at like them: it is not hidden, but has less than no size.
+    if (i !== undefined && i >= own) data.size = -1;
     return Object.assign(data, { hidden: i !== undefined && hidden?.[i] === 1, lit: i !== undefined && !!lit?.has(i) });
   }
 
@@ -410,7 +420,7 @@ export class Stage {
   }
 
   private drawAround(): void {
-    const v = this.picture.draw(this.scene, this.wires, this.ink);
+    const v = this.picture.draw(this.scene, this.wires, this.ink, this.ghost);
     this.uncover(v);
     for (const f of this.drawnBy) f();
     this.saying ||= window.setTimeout(() => this.say(), REST_MS);

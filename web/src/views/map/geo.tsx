@@ -9,11 +9,14 @@ import { fileUrl, useDoc } from "~/api/files";
 import { models } from "~/api/models";
 import { useValues, type Values } from "~/api/values";
 import { go, moves, route, select, selected, worldName } from "~/app/route";
+import { shareHover } from "~/app/pane";
 import { isDark } from "~/app/prefs";
 import { IconButton, Wrong } from "~/ui/basic";
+import { pointAt, VersusHint } from "~/views/compare/hint";
 import { joinMap } from "~/views/compare/join";
 import { words } from "~/words/en";
 import * as format from "~/format";
+import { useGhostSpots } from "./ghosts";
 import { GeoStage, type Camera, type Spot } from "./geostage";
 import { lookOf, type Layer } from "./geostyle";
 import { positions, type Position } from "./positions";
@@ -76,6 +79,11 @@ function useStage(box: { current: HTMLDivElement | null }, looked: { current: st
         click: (id) => select(id),
         open: (id) => go({ view: "twin", params: { sel: id } }),
         empty: () => selected.peek() && select(""),
+        hover: (id, x, y) => {
+          const r = box.current!.getBoundingClientRect();
+          shareHover(id);
+          pointAt(id, r.left + x, r.top + y);
+        },
         moved: (c) =>
           looked.current &&
           go({ params: { cam: `${c.lon.toFixed(5)},${c.lat.toFixed(5)},${c.zoom.toFixed(2)}` }, replace: true }),
@@ -119,7 +127,7 @@ function useSpots(list: { id: string; at: Position }[], values: Values, label: s
             lat,
             colour: tint.of(id),
             bad: tint.bad(id),
-            tone: by && tone !== "bad" && tone !== "stale" ? undefined : tone,
+            tone: (by && tone !== "bad" && tone !== "stale") || tint.versus ? undefined : tone,
             r: sizes ? (part === undefined ? SMALLEST : SMALLEST + (LARGEST - SMALLEST) * part) : USUAL,
             ...(typeof heading === "number" ? { heading } : {}),
             glow: tint.versus?.glows(id) ? tint.versus.glow(id) : "",
@@ -147,7 +155,9 @@ export function Geo({ docs, doc: choice }: { docs: DocChoice[]; doc: string }) {
     ...(size ? [size] : []),
     ...(colour && colour !== "model" ? [colour] : []),
   ]);
-  const { ids, tint, sizes, spots } = useSpots(list, values, value, colour, size);
+  const { ids, tint, sizes, spots: own } = useSpots(list, values, value, colour, size);
+  const ghosts = useGhostSpots(tint.versus);
+  const spots = useMemo(() => (ghosts.length ? [...own, ...ghosts] : own), [own, ghosts]);
   // Where to look first: the address, the document, everything there is. What for is `looked`.
   const looked = useRef(cameraOf(route.peek().params.cam) ? name || "*" : "");
   const stage = useStage(box, looked);
@@ -176,7 +186,7 @@ export function Geo({ docs, doc: choice }: { docs: DocChoice[]; doc: string }) {
     const at = new Map(list.map((x) => [x.id, x.at]));
     const read = () =>
       void readTrails(
-        spots.map((s) => ({ id: s.id, colour: s.colour, at: at.get(s.id)! })),
+        own.map((s) => ({ id: s.id, colour: s.colour, at: at.get(s.id)! })),
         world,
         abort.signal,
       ).then((t) => !abort.signal.aborted && stage.setTrails(t));
@@ -193,6 +203,7 @@ export function Geo({ docs, doc: choice }: { docs: DocChoice[]; doc: string }) {
         {(error || wrong) && <Wrong error={error ?? new Error(words.map.noLayer(wrong))} />}
       </Tools>
       {spots.length > 0 && <StageLegend tint={tint} sizes={sizes} most={LARGEST} />}
+      <VersusHint v={tint.versus} />
       <Zoom closer={() => stage?.map.zoomIn()} farther={() => stage?.map.zoomOut()} fit={() => stage?.fitAll()}>
         <IconButton
           name={words.map.trails}

@@ -21,6 +21,7 @@ export interface Spot {
   heading?: number; // degrees clockwise from north: drawn as an arrow
   r: number; // pixels, at a middle zoom
   glow: string; // a colour, where it differs from another world
+  ghost?: boolean; // only the other world has it: an outline
 }
 
 export interface Camera {
@@ -34,6 +35,7 @@ export interface Picked {
   open(id: string): void;
   empty(): void;
   moved(c: Camera): void;
+  hover?(id: string, x: number, y: number): void; // "": nobody
 }
 
 interface Cluster {
@@ -44,6 +46,16 @@ interface Cluster {
 
 const FONT = "Inter Variable, system-ui, sans-serif";
 const LABELS_MOST = 400; // of the marks in view: more would not fit anyway
+
+function drawGhost(ctx: CanvasRenderingContext2D, x: number, y: number, r: number, colour: string): void {
+  ctx.beginPath();
+  ctx.arc(x, y, r, 0, 2 * Math.PI);
+  ctx.setLineDash([4, 3]);
+  ctx.strokeStyle = colour;
+  ctx.lineWidth = 1.5;
+  ctx.stroke();
+  ctx.setLineDash([]);
+}
 
 export class GeoStage {
   readonly map: MapLibreMap;
@@ -89,6 +101,7 @@ export class GeoStage {
     this.map.on("moveend", () => on.moved(this.camera()));
     this.map.on("click", (e) => void this.click(e.point));
     this.map.on("mousemove", (e) => this.hover(e.point));
+    this.map.on("mouseout", () => this.leave());
     this.map.on("dblclick", (e) => {
       const id = this.at(e.point)?.properties?.id as string | undefined;
       if (id) e.preventDefault(), on.open(id);
@@ -153,6 +166,7 @@ export class GeoStage {
           bad: s.bad ? 1 : 0,
           r: s.heading === undefined ? s.r : s.r * 0.5,
           ...(s.glow ? { glow: s.glow } : {}),
+          ...(s.ghost ? { ghost: 1 } : {}),
         },
         geometry: { type: "Point", coordinates: [s.lon, s.lat] },
       })),
@@ -228,6 +242,14 @@ export class GeoStage {
     const id = (f?.properties?.id as string | undefined) ?? "";
     if (id === this.hovered) return;
     this.hovered = id;
+    this.on.hover?.(id, p.x, p.y);
+    this.draw();
+  }
+
+  private leave(): void {
+    if (!this.hovered) return;
+    this.hovered = "";
+    this.on.hover?.("", 0, 0);
     this.draw();
   }
 
@@ -326,6 +348,7 @@ export class GeoStage {
 
   private sign(ctx: CanvasRenderingContext2D, s: Spot, p: { x: number; y: number }, r: number): void {
     const inks = { colour: s.colour, ground: this.look.halo };
+    if (s.ghost) return drawGhost(ctx, p.x, p.y, r, s.colour);
     if (s.heading !== undefined) drawArrow(ctx, s.heading, p.x, p.y, r, inks);
     else if (s.tone && s.tone !== "ok") drawGlyph(ctx, s.tone, p.x, p.y, r, inks);
   }

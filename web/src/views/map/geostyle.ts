@@ -110,6 +110,9 @@ const RADIUS: ExpressionSpecification = [
   ...[6, 11, 16].flatMap((z) => [z, ["*", radiusAt(1, z), ["get", "r"]]]),
 ] as unknown as ExpressionSpecification;
 
+/** Only another world has it. */
+const GHOST: ExpressionSpecification = ["has", "ghost"];
+
 export interface Layer {
   name: string;
   data: GeoJSON.FeatureCollection;
@@ -186,9 +189,10 @@ export function styleOf(layers: readonly Layer[], many: boolean, look: Look): St
         filter: lone,
         layout: { "circle-sort-key": ["get", "bad"] },
         paint: {
-          "circle-color": ["get", "colour"],
+          "circle-color": ["case", GHOST, look.ground, ["get", "colour"]],
+          "circle-opacity": ["case", GHOST, 0.5, 1],
           "circle-radius": RADIUS,
-          "circle-stroke-width": 2,
+          "circle-stroke-width": ["case", GHOST, 0, 2], // its outline is dashed: the stage draws it
           "circle-stroke-color": look.halo,
         },
       },

@@ -8,8 +8,11 @@ import { useValues } from "~/api/values";
 import { go, route, select, selected } from "~/app/route";
 import { addShortcuts } from "~/app/shortcuts";
 import { IconButton, Skeleton, Wrong } from "~/ui/basic";
+import { pointAt, pointOver, VersusHint } from "~/views/compare/hint";
 import { joinNumbers, tellNumbers } from "~/views/compare/join";
+import { useOther } from "~/views/compare/other";
 import { words } from "~/words/en";
+import { Ghosts, ghostsOf } from "./ghosts";
 import { Editor, useEditing } from "./planedit";
 import { useWalk } from "./walk";
 import { BUBBLE, Marks, marksOf } from "./planmarks";
@@ -70,6 +73,8 @@ export function Plan({ docs, doc: name }: { docs: DocChoice[]; doc: string }) {
   );
   const tint = useTint(ids, colour, values);
   const sizes = useSizes(ids, by, values);
+  useOther();
+  const ghosts = useMemo(() => ghostsOf(Object.keys(doc?.at ?? {}), tint.versus), [doc, tint.versus, entries.value]);
   const marks = useMemo(() => marksOf(ids, doc?.at ?? {}), [ids, doc]);
   const names = useLinkNames(doc);
   useWalk(marks);
@@ -92,6 +97,10 @@ export function Plan({ docs, doc: name }: { docs: DocChoice[]; doc: string }) {
         class="stage plan"
         role="group"
         aria-label={words.map.planCount(ids.length)}
+        onPointerOver={pointOver}
+        onPointerLeave={pointOver}
+        onFocusCapture={pointOver}
+        onBlurCapture={() => pointAt("")}
         onClick={(e) => {
           if (!pan.dragged() && !(e.target as Element).closest("[data-twin]") && selected.peek()) select("");
         }}
@@ -113,6 +122,7 @@ export function Plan({ docs, doc: name }: { docs: DocChoice[]; doc: string }) {
               edit={edit}
               dragged={pan.dragged}
             />
+            <Ghosts ids={ghosts} at={doc.at} view={view} size={size} versus={tint.versus} dragged={pan.dragged} />
           </svg>
         )}
         {!doc && !error && <Skeleton lines={6} />}
@@ -131,6 +141,7 @@ export function Plan({ docs, doc: name }: { docs: DocChoice[]; doc: string }) {
           </StageLegend>
         )
       )}
+      <VersusHint v={tint.versus} />
       <Zoom
         closer={() => setView(zoomed(view, size, 1.5))}
         farther={() => setView(zoomed(view, size, 1 / 1.5))}

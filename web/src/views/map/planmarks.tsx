@@ -257,7 +257,7 @@ function MarkShape(p: {
         select(d.id);
       }}
     >
-      <title>{told}</title>
+      {!p.tint.versus && <title>{told}</title>}
       {!area && <circle class="plan-reach" r={14} />}
       {area && !d.round ? (
         <rect
