@@ -12,6 +12,7 @@ import type { Difference } from "./whatif";
 
 const PAGE = 5000;
 const CHANGES_MAX = 100_000;
+const UNANSWERED_MS = 1500;
 const REREAD_MS = 5000; // of worlds that move
 const SAME = 1e-9; // of numbers: what arithmetic leaves is no difference
 
@@ -134,17 +135,22 @@ function column(tell: (c: Column) => void, world: string, property: string): Rea
       () => {},
     );
   const stops = [() => abort.abort()];
-  again();
-  if (!stands(world) && expressionOf(property)) {
+  const told = !stands(world) && !expressionOf(property);
+  if (!told) again();
+  if (!stands(world) && !told) {
     const timer = setInterval(again, REREAD_MS);
     stops.push(() => clearInterval(timer));
-  } else if (!stands(world)) {
+  } else if (told) {
+    // Without an answer it is read all the same.
+    const timer = setTimeout(again, UNANSWERED_MS);
+    stops.push(() => clearTimeout(timer));
     const changes = (list: readonly Change[]) => {
       for (const c of list) if (c.path === property) put(values, c);
       tell(values);
     };
     const interest = { world, properties: [property], interval: 1000 };
-    stops.push(listen(interest, { subscribed: again, gap: again, changes }));
+    const subscribed = () => (clearTimeout(timer), again());
+    stops.push(listen(interest, { subscribed, gap: again, changes }));
   }
   return { stop: () => stops.forEach((f) => f()) };
 }
