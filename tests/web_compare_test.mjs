@@ -252,7 +252,7 @@ describe("the browser app: two worlds side by side", { skip: skip || false }, ()
   const hint = (page, side) => pane(page, side).getByRole("tooltip");
   const NUMBERS = /[−-]?[\d.,\s]+/;
 
-  test("twins that one world has alone: counted in the legend, outlined at the same place in the other pane", async () => {
+  test("twins that one world has alone: counted, and outlined at the same place in the other pane", async () => {
     await unequal();
     const page = await at("#/had/compare?with=has", { width: 1600 });
     await legend(page).getByText("only in had: 2", { exact: true }).waitFor();
@@ -308,10 +308,12 @@ describe("the browser app: two worlds side by side", { skip: skip || false }, ()
   test("the map of two worlds: one camera, what differs, an outline of who is gone, a layer of one's own", async () => {
     await unequal();
     const ring = [[10.8, 44.6], [11, 44.6], [11, 44.8], [10.8, 44.8], [10.8, 44.6]];
-    const area = { type: "Feature", properties: { name: "Own area" }, geometry: { type: "Polygon", coordinates: [ring] } };
+    const geometry = { type: "Polygon", coordinates: [ring] };
+    const area = { type: "Feature", properties: { name: "Own area" }, geometry };
     const put = async (name, type, body) => {
       const headers = { "Content-Type": type };
-      const r = await fetch(`${server.url}/files/${name}?${VERSION}`, { method: "PUT", headers, body: JSON.stringify(body) });
+      const asked = { method: "PUT", headers, body: JSON.stringify(body) };
+      const r = await fetch(`${server.url}/files/${name}?${VERSION}`, asked);
       assert.ok(r.ok, `${name}: ${r.status} ${await r.text()}`);
     };
     await put("own.geojson", "application/geo+json", { type: "FeatureCollection", features: [area] });

@@ -507,7 +507,8 @@ function watchNames() {
         y1: y + m.actualBoundingBoxDescent,
       };
       for (const o of window.names)
-        if (o.x0 < box.x1 && box.x0 < o.x1 && o.y0 < box.y1 && box.y0 < o.y1) window.overlaps.push(`${text}, ${o.text}`);
+        if (o.x0 < box.x1 && box.x0 < o.x1 && o.y0 < box.y1 && box.y0 < o.y1)
+          window.overlaps.push(`${text}, ${o.text}`);
       window.names.push(box);
     }
     return fillText.call(this, text, x, y);
@@ -528,7 +529,8 @@ describe("the browser app: names and scales of the graph", { skip: skip || false
       model("dtmi:small:Pump;1", [label, power, { "@type": "Relationship", name: "partOf" }]),
     ]);
     // One is far above all others, two have no value, stations no such property.
-    const twin = (id, kind, more) => put(`/digitaltwins/${id}`, { $metadata: { $model: `dtmi:small:${kind};1` }, ...more });
+    const twin = (id, kind, more) =>
+      put(`/digitaltwins/${id}`, { $metadata: { $model: `dtmi:small:${kind};1` }, ...more });
     for (let i = 0; i < 3; i++) await twin(`s${i}`, "Station", { label: `Station ${i}` });
     for (let i = 0; i < 32; i++) {
       const value = i < 30 ? { power: i === 29 ? 9000 : i + 1 } : {};
@@ -571,7 +573,7 @@ describe("the browser app: names and scales of the graph", { skip: skip || false
     await done(page);
   });
 
-  test("colour by an expression: who has nothing to compute from has no value yet; a mistake is said under it", async () => {
+  test("colour by an expression: who has nothing to compute from has no value yet; a mistake is said", async () => {
     const page = await at("#/live/graph?colour=%3Dpower%2F2");
     await page.locator(".legend .no-value", { hasText: "no value yet" }).waitFor();
     await page.evaluate(() => (location.hash = "#/live/graph?colour=%3Dpower%2F"));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The key to colours that tell a number: the ramp with its ends, which say when values go on beyond them; and the colour
-// of who has no value.
+// The key to colours that tell a number: the ramp with its ends, which say when values go on beyond them; and the
+// colour of who has no value.
 import { words } from "~/words";
 import * as format from "~/format";
 import type { Reach } from "./colour";

@@ -81,7 +81,7 @@ export class Glow {
     let left = GLOWS_MOST;
     if (v.ids.length > TRIED_MOST) return;
     for (const id of v.ids) {
-      const at = this.stage.at(id);
+      const at = this.stage.isGhost(id) ? null : this.stage.at(id);
       if (!at) continue;
       const r = (at.r * 1.6 + 8) * (0.6 + 0.4 * v.part(id));
       if (at.x < -r || at.y < -r || at.x > width + r || at.y > height + r) continue;

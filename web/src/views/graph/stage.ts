@@ -330,6 +330,11 @@ export class Stage {
     return { x: px(v, scene.x[i]!), y: py(v, scene.y[i]!), r: scene.px(i, v, this.dots) };
   }
 
+  /** Only another world has it. */
+  isGhost(id: string): boolean {
+    return (this.scene.index.get(id) ?? -1) >= this.scene.own;
+  }
+
   /** It is filtered away. */
   hides(id: string): boolean {
     return this.scene.hidden?.[this.scene.index.get(id) ?? -1] === 1;

@@ -2,7 +2,7 @@
 // The graph.
 export const graph = {
   scale: {
-    beyond: (n: string, count: number) => (count === 1 ? "1 twin lies beyond an end" : `${n} twins lie beyond the ends`),
+    beyond: (n: string, of: number) => (of === 1 ? "1 twin lies beyond an end" : `${n} twins lie beyond the ends`),
     extremes: (least: string, most: string) =>
       `In truth from ${least} to ${most}. The colours end where 96 of 100 lie, so that few do not hide the others.`,
     without: "do not have it",
