@@ -7,6 +7,7 @@ import type { Kpi } from "~/api/types";
 import { dropWhatif, putWhatif, textOf, whatifs, whatifsRead, type WhatifText } from "~/api/whatif";
 import { go } from "~/app/route";
 import { Button, Card, Empty, Field, Skeleton, Wrong } from "~/ui/basic";
+import { isName } from "~/ui/name";
 import { Segment } from "~/ui/segment";
 import { done, tellError } from "~/ui/toast";
 import { words } from "~/words/en";
@@ -18,7 +19,6 @@ import { ChangeLine, lengthOf, lengthsWith, useTwins } from "./say";
 import { nameOfTitle } from "./ways";
 
 const w = words.whatif;
-const NAME = /^[A-Za-z0-9][\w.-]*$/;
 
 interface Part {
   text: WhatifText;
@@ -211,7 +211,7 @@ function Form({ name, stored }: { name: string; stored: WhatifText }) {
   };
   const edited = JSON.stringify(text) !== JSON.stringify(stored);
   async function keep() {
-    if (!NAME.test(called)) return complain(w.nameHelp);
+    if (!isName(called)) return complain(w.nameHelp);
     setBusy(true);
     try {
       await save(called, text);

@@ -6,6 +6,7 @@ import { forkPair } from "~/api/whatif";
 import { freeName } from "~/api/worlds";
 import { go, kind, route, worldName } from "~/app/route";
 import { Button, Card, Field } from "~/ui/basic";
+import { isName } from "~/ui/name";
 import { tellError } from "~/ui/toast";
 import { words } from "~/words/en";
 import * as format from "~/format";
@@ -26,7 +27,7 @@ export function NewScenario({ twin }: { twin?: string }) {
   const [wrong, complain] = useState("");
   async function make(e: Event) {
     e.preventDefault();
-    if (!/^[A-Za-z0-9][\w.-]*$/.test(name)) return complain(w.nameHelp);
+    if (!isName(name)) return complain(w.nameHelp);
     setBusy(true);
     try {
       await forkPair(name, worldName.value);
