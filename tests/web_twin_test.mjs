@@ -132,7 +132,7 @@ describe("the browser app: twins and charts", { skip: skip || false }, () => {
     await done(page);
   });
 
-  test("a past world, and more time than there is history: the empty part says so, the end is the instant", async () => {
+  test("a past world, more time than there is history: the empty part says so, the end is the instant", async () => {
     const at7 = new Date(Date.now() - 20 * 60_000).toISOString().replace(/\.\d+Z/, "Z");
     const q = "properties=power&from=-2d&limit=1&";
     const first = await (await fetch(`${server.url}/digitaltwins/line-1-filler/history?${q}${api}`)).json();
