@@ -4,11 +4,13 @@
 // LABELS: threads
 #include "store/test_history.h"
 
+#define ROWS 600
+
 // ---- asking: against a list -----------------------------------------------------------------------------------------
 
 typedef struct List {
-    StoreHistory rows[ROWS_MAX];
-    char text[ROWS_MAX][64];
+    StoreHistory rows[ROWS];
+    char text[ROWS][64];
     int64_t count;
 } List;
 
@@ -53,7 +55,7 @@ static bool got(void *ctx, const StoreHistory *h) {
 }
 
 static void check_ask(StoreReader *r, const List *m, const StoreHistoryAsk *ask, int64_t stop) {
-    static StoreHistory want[ROWS_MAX];
+    static StoreHistory want[ROWS];
     Got g = {.want = want, .count = expect(m, ask, want), .stop = stop, .bytes = ask->bytes};
     assert_int_equal(store_history_rows(r, ask, got, &g), ERR_OK);
     assert_int_equal(g.at, stop && stop < g.count ? stop : g.count);
@@ -128,7 +130,7 @@ static void check_all(Store *s, const List *m, Rng *rng) {
 
 static void fill(List *m, Rng *rng) {
     uint64_t next[5][5] = {0};
-    m->count = ROWS_MAX;
+    m->count = ROWS;
     for (int64_t i = 0; i < m->count; i++) {
         uint64_t lane = 1 + rng_below(rng, 4), page = rng_below(rng, 4), first = next[lane][page] + 1;
         StoreHistory h = block(lane, page, first, first + rng_below(rng, 5), m->text[i], sizeof m->text[i]);

@@ -22,7 +22,6 @@
 #define RING 65536
 #define VFS "store_history"
 #define FILE_NAME "plant.sosia"
-#define ROWS_MAX 600
 
 typedef struct Rig {
     TestVfs *disk; // NULL: path is on the real one
@@ -37,12 +36,15 @@ typedef struct Rig {
     Buf trails;                             // of the batches replayed
 } Rig;
 
+// What is durable is acknowledged.
 KIT void on_commit(void *ctx, uint64_t last_seq) { atomic_store(&((Rig *)ctx)->acked, last_seq); }
+// The store has failed, and says why.
 KIT void on_fail(void *ctx, Err err, const char *why) {
     (void)ctx, (void)err;
     fail_msg("%s", why);
 }
 
+// A batch that recovery replays: they come without a gap.
 KIT void on_replay(void *ctx, const BatchHead *head, Str trail) {
     Rig *r = ctx;
     if (!r->replayed_first) r->replayed_first = head->seq;
@@ -51,6 +53,7 @@ KIT void on_replay(void *ctx, const BatchHead *head, Str trail) {
     buf_str_put(&r->trails, trail);
 }
 
+// Open the store with its world.
 KIT void rig_open(Rig *r) {
     StoreOpen o = {.path = str_of(r->disk ? FILE_NAME : r->path),
                    .vfs = r->disk ? VFS : NULL,
@@ -69,6 +72,7 @@ KIT void rig_open(Rig *r) {
     test_writer_look(&r->writer, r->world);
 }
 
+// Close both.
 KIT void rig_close(Rig *r) {
     store_close(r->store);
     world_free(r->world);
@@ -77,11 +81,13 @@ KIT void rig_close(Rig *r) {
     r->writer = (TestWriter){0};
 }
 
+// Close and open again: recovery.
 KIT void rig_reopen(Rig *r) {
     rig_close(r);
     rig_open(r);
 }
 
+// Write one batch of so many changes.
 KIT void rig_write(Rig *r, int64_t changes) {
     Buf bytes = {0};
     uint64_t seq = world_seq(r->world) + 1;
@@ -90,11 +96,13 @@ KIT void rig_write(Rig *r, int64_t changes) {
     buf_free(&bytes);
 }
 
+// Wait until all is durable.
 KIT void rig_settle(Rig *r) {
     store_drain(r->store);
     world_settle(r->world, r->acked);
 }
 
+// Hand a fork to a checkpoint; false: the store took none.
 KIT bool rig_checkpoint(Rig *r) {
     World *fork = world_fork(r->world, 0);
     bool taken = store_checkpoint(r->store, fork, world_seq(r->world));
@@ -102,12 +110,14 @@ KIT bool rig_checkpoint(Rig *r) {
     return taken;
 }
 
+// The counters of the store.
 KIT StoreStats rig_stats(Rig *r) {
     StoreStats s;
     store_stats(r->store, &s);
     return s;
 }
 
+// The first number of the answer of SQLite, on the file as it is.
 KIT int64_t sql_on(const char *path, const char *vfs, const char *text) {
     sqlite3 *h;
     sqlite3_stmt *st;
@@ -120,14 +130,17 @@ KIT int64_t sql_on(const char *path, const char *vfs, const char *text) {
     assert_int_equal(sqlite3_close(h), SQLITE_OK);
     return n;
 }
+// The same on the simulated disk.
 KIT int64_t sql(const char *text) { return sql_on(FILE_NAME, VFS, text); }
 
+// A rig on the simulated disk, not open yet.
 KIT int setup(void **state) {
     Rig *r = mem_alloc(sizeof *r);
     r->disk = test_vfs_new(VFS);
     *state = r;
     return 0;
 }
+// It ends.
 KIT int teardown(void **state) {
     Rig *r = *state;
     test_vfs_free(r->disk);
@@ -136,6 +149,7 @@ KIT int teardown(void **state) {
     return 0;
 }
 
+// A rig on the real disk, not open yet.
 KIT int setup_real(void **state) {
     Rig *r = mem_alloc(sizeof *r);
     snprintf(r->folder, sizeof r->folder, "/tmp/sosia-history-XXXXXX");
@@ -144,6 +158,7 @@ KIT int setup_real(void **state) {
     *state = r;
     return 0;
 }
+// It ends, and its folder.
 KIT int teardown_real(void **state) {
     Rig *r = *state;
     assert_int_equal(unlink(r->path), 0);
@@ -160,6 +175,7 @@ typedef struct Told {
     char why[200];
 } Told;
 
+// The answer to a put.
 KIT void told(void *arg, Err err, const char *why) {
     Told *t = arg;
     if (err == ERR_OK) assert_null(why);
@@ -167,6 +183,7 @@ KIT void told(void *arg, Err err, const char *why) {
     atomic_fetch_add(err == ERR_OK ? &t->ok : &t->refused, 1);
 }
 
+// Put one block, and wait for the answer.
 KIT void put_one(Store *s, const StoreHistory *h, Told *t) {
     assert_int_equal(store_history_put(s, &(StoreHistoryPut){.rows = h, .row_count = 1}, told, t), ERR_OK);
 }
@@ -187,20 +204,23 @@ KIT StoreHistory block(uint64_t lane, uint64_t page, uint64_t first, uint64_t la
                           .bytes = {text, len}};
 }
 
-// ---- looking ---------------------------------------------------------------------------------------------------------
+// ---- looking -----------------------------------------------------------------------------------------------------
 
+// The same but for its bytes.
 KIT bool same_row(const StoreHistory *a, const StoreHistory *b) {
     return a->lane == b->lane && a->page == b->page && a->tier == b->tier && a->first == b->first &&
            a->last == b->last && a->t0 == b->t0 && a->t1 == b->t1 && a->s0 == b->s0 && a->s1 == b->s1 &&
            a->points == b->points && a->late == b->late && a->start == b->start;
 }
 
+// Counts.
 KIT bool count_row(void *ctx, const StoreHistory *h) {
     (void)h;
     ++*(int64_t *)ctx;
     return true;
 }
 
+// Blocks of a page of a lane; -1: they cannot be read.
 KIT int64_t rows_of(Store *s, uint64_t lane, uint64_t page) {
     StoreReader *r;
     int64_t n = 0;
