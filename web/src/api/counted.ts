@@ -29,18 +29,6 @@ export function countedBy(c: Comparison, asked?: string): ComparedKpi | undefine
   return chosen ?? [...all].sort((a, b) => largest(b) - largest(a))[0];
 }
 
-const LEAST = 0.05; // of the effect that is told: less is no contradiction worth a sentence
-
-/** Money that says the contrary of one world. */
-export function contrary(c: Comparison, told: ComparedKpi, index: number): ComparedKpi | undefined {
-  const e = effectOf(told, told.values[index]);
-  return moneyKpis(c)
-    .filter((k) => k !== told && k.of === "money" && told.of === "money")
-    .map((k) => ({ k, e: effectOf(k, k.values[index]) }))
-    .filter((x) => x.e * e < 0 && Math.abs(x.e) >= LEAST * Math.abs(e))
-    .sort((a, b) => Math.abs(b.e) - Math.abs(a.e))[0]?.k;
-}
-
 const TINY = 1e-9;
 
 /** Exactly as without anything. */

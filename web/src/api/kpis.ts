@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of KPIs as people read them.
+// Definitions of KPIs: what they are called, and what they count.
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { api } from "./client";
@@ -14,11 +14,16 @@ export const readKpiNames = (): Promise<void> =>
     () => {},
   );
 
-/** Read once a page; until then a KPI is called by its name. */
-export function useKpiNames(): { title: (name: string) => string; unit: (name: string) => string } {
+/** Read once a page. */
+export function useKpis(): ReadonlyMap<string, Kpi> {
   useEffect(() => {
     if (!known.peek().size) void readKpiNames();
   }, []);
-  const map = known.value;
+  return known.value;
+}
+
+/** Until they are read a KPI is called by its name. */
+export function useKpiNames(): { title: (name: string) => string; unit: (name: string) => string } {
+  const map = useKpis();
   return { title: (n) => map.get(n)?.title || n, unit: (n) => map.get(n)?.unit ?? "" };
 }

@@ -125,7 +125,7 @@ export function waysOf(twin: Twin, rules: readonly Rule[], whatifs: readonly Wha
   const fault = faultOf(twin);
   const later = `PT${Math.round(format.isoDuration(ahead) / 2 / 60_000)}M`;
   if (fault) for (const at of ["PT0S", later]) out.push(mendWay(id, fault, at));
-  // What somebody prepared for a twin that is well makes it worse; for one in trouble that is no help.
-  else out.push(...whatifs.filter((w) => w.changes.some((c) => c.twin === id)).map(ofWhatif));
+  // What somebody prepared for it is a way also where it makes things worse: that may be what is asked.
+  out.push(...whatifs.filter((w) => w.changes.some((c) => c.twin === id)).map(ofWhatif));
   return out;
 }

@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import { ChevronDown, Columns2, GitFork, History, Radio, Trash2 } from "lucide-preact";
 import { drop, fork, freeName, worlds } from "~/api/worlds";
 import type { World } from "~/api/types";
+import { withWorlds, worldText } from "~/api/worldtext";
 import { Ago, Button, Chip, Dialog, Empty, Field, Icon, IconButton, Menu, Progress } from "~/ui/basic";
 import { isName } from "~/ui/name";
 import { tell, tellError } from "~/ui/toast";
@@ -120,9 +121,9 @@ function Fork({ w, open, ask }: { w: World; open: () => void; ask: () => void })
             <span class="strong ellipsis">{w.name}</span>
             {r && r.state !== "idle" && <Chip tone="world">{words.whatif.state[r.state] ?? r.state}</Chip>}
           </span>
-          {w.purpose && <span class="tiny quiet ellipsis">{w.purpose}</span>}
-          <span class="tiny quiet">
-            {words.world.of(w.parent ?? "live")} {w.created && <Ago time={w.created} />}
+          {w.purpose && <span class="tiny quiet ellipsis">{withWorlds(w.purpose)}</span>}
+          <span class="tiny quiet" title={w.parent ?? ""}>
+            {words.world.of(worldText(w.parent ?? "live"))} {w.created && <Ago time={w.created} />}
             {w.time && ` · ${words.world.clock(format.time(w.time))}`}
           </span>
           {runs && <Progress part={r.progress ?? 0} label={words.whatif.running(w.name)} />}

@@ -22,10 +22,10 @@ function lastRow(l: Line): number {
 }
 
 /** "12.3 °C" with what its band says, and the exact words of it. */
-function texts(l: Line, row: number | undefined): { text: string; exact: string; value: string } {
+function texts(l: Line, row: number | undefined): { text: string; spread: string; exact: string; value: string } {
   const at = row ?? lastRow(l);
   const v = l.value[at];
-  if (at < 0 || v === null || v === undefined) return { text: words.chart.gap, exact: words.noValue, value: "" };
+  if (at < 0 || v === null || v === undefined) return { text: words.chart.gap, spread: "", exact: words.noValue, value: "" };
   const unit = format.unitSymbol(l.unit);
   const bands = bandsOf(l).filter((b) => typeof b.low[at] === "number" && typeof b.high[at] === "number");
   const band = bands[0];
@@ -39,7 +39,8 @@ function texts(l: Line, row: number | undefined): { text: string; exact: string;
     format.exactTime(l.time[at]! * 1000),
   ];
   return {
-    text: format.amount(v, l.unit, 4) + (spread ? ` ${spread}` : ""),
+    text: format.amount(v, l.unit, 4),
+    spread,
     exact: exact.join("\n"),
     value: String(v),
   };
@@ -94,7 +95,7 @@ export function Legend({ lines, hidden, toggle, reading }: Props) {
                 disabled={!t.value}
                 onClick={() => copy(t.value)}
               >
-                {t.text}
+                {t.text} {t.spread && <span class="chart-spread">{t.spread}</span>}
               </button>
             )}
           </span>

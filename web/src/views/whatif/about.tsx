@@ -86,9 +86,11 @@ function WayRow({ way, on, twin, twins, tick, setCost, unit, remove, keep }: Row
         <input type="checkbox" checked={on} onChange={tick} />
         <span class="strong grow">{way.title}</span>
         {way.rule && <Chip title={w.ofRuleHint}>{w.ofRule}</Chip>}
+        {way.key.startsWith("whatif:") && <Chip title={w.preparedHint}>{w.prepared}</Chip>}
         {keep && <IconButton name={`${words.whatif.keepAs} ${way.title}`} icon={BookmarkPlus} onClick={keep} />}
         {remove && <IconButton name={words.whatif.takeOut(way.title)} icon={X} onClick={remove} />}
       </label>
+      {way.about && <p class="small quiet way-about">{way.about}</p>}
       <div class="way-body">
         <ul class="change-list-plain small">
           {way.changes.map((c) => (
@@ -171,7 +173,7 @@ function useWays(twin: Twin, world: string, ahead: string) {
   );
   const valueOf = (id: string, path: string) => (twins.has(id) ? (wasOf(twins, id, path) ?? null) : undefined);
   const unasked = (x: Way) =>
-    x.key.startsWith("own:") || ((!fit.length || !x.key.startsWith("mend:")) && worthTrying(x, ahead, valueOf));
+    x.key.startsWith("own:") || ((!fit.length || !!x.rule) && worthTrying(x, ahead, valueOf));
   const isOn = (x: Way) => ticked[x.key] ?? unasked(x);
   return {
     twins,
@@ -284,6 +286,9 @@ function Ways({ twin, fault }: { twin: Twin; fault?: Fault }) {
               <span class="strong grow">{words.whatif.doNothing}</span>
               <span class="small quiet">{w.reference}</span>
             </div>
+            <p class="small quiet way-about">
+              {w.byItself} {fault && rule?.about}
+            </p>
           </li>
           {ways.all.map((x) => (
             <WayRow

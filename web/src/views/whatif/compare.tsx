@@ -2,16 +2,22 @@
 // What came of it: a plain sentence, ways in money, the table with differences and intervals, the courses.
 import { useEffect, useState } from "preact/hooks";
 import { FileText } from "lucide-preact";
+import { useSamples } from "~/api/apart";
 import { countedBy, moneyKpis, perDay, unequalDays } from "~/api/counted";
+import { useKpis } from "~/api/kpis";
 import { compare, ensembleRuns, type Comparison } from "~/api/whatif";
+import { worlds } from "~/api/worlds";
 import { go, route } from "~/app/route";
 import { Card, Icon, Skeleton, Wrong } from "~/ui/basic";
 import * as format from "~/format";
 import { words } from "~/words/en";
-import { sentenceOf } from "./finding";
+import { ByItself } from "./byitself";
 import { Courses } from "./courses";
+import { told } from "./finding";
+import { ResultOf } from "./origin";
 import { Ranking } from "./ranking";
 import { KpiTable } from "./table";
+import { Finding } from "./told";
 
 const w = words.whatif;
 const POINTS = 300;
@@ -25,6 +31,7 @@ interface Props {
   costs?: readonly number[]; // of each, in money
   reference?: string; // what the first is called
   titles?: Readonly<Record<string, string>>; // what others are called
+  about?: string; // the twin that it is about
 }
 
 function useComparison(p: Props): { c?: Comparison; error?: unknown } {
@@ -62,6 +69,8 @@ function called(c: Comparison, reference: string, titles: Readonly<Record<string
 
 export function Compare(p: Props) {
   const { c: read, error } = useComparison(p);
+  const samples = useSamples(p.ensemble, !p.moving);
+  const kpis = useKpis();
   if (error && !read) return <Wrong error={error} />;
   if (!read) return <Skeleton lines={8} />;
   const c = called(read, p.reference ?? w.without, p.titles ?? {});
@@ -69,27 +78,24 @@ export function Compare(p: Props) {
   const k = countedBy(c, route.value.params.kpi);
   const many = c.worlds.length > 1;
   const days = unequalDays(c);
-  const told = days ? { ...c, kpis: c.kpis.map((x) => perDay(x, days)) } : c;
+  const shown = days ? { ...c, kpis: c.kpis.map((x) => perDay(x, days)) } : c;
   const report = p.ensemble
     ? `/ensembles/${p.ensemble}?format=html`
     : many && `/compare?format=html&worlds=${encodeURIComponent(p.names!.join(","))}`;
   return (
     <div class="column results" data-tour="result">
-      {many && (
-        <div class="finding" role="status">
-          {p.moving ? w.soFar : sentenceOf(c, k, p.costs)}
-        </div>
-      )}
+      {many && <ResultOf c={c} names={p.names} />}
+      {many && <Finding t={p.moving ? { head: w.soFar, next: "", buts: [] } : told(c, k, { ...p, samples, kpis })} />}
       {k && !days && many && (c.worlds.length > 2 || !!p.costs || money.length > 1) && (
         <Card
+          class="in-money"
           title={w.inMoney}
           actions={
             money.length > 1 && (
-              <label class="row small">
+              <label class="row small count-in">
                 <span class="quiet">{w.countIn}</span>
                 <select
                   class="select"
-                  style={{ width: "auto", maxWidth: 260 }}
                   value={k.name}
                   onChange={(e) => go({ params: { kpi: e.currentTarget.value }, replace: true })}
                 >
@@ -104,6 +110,7 @@ export function Compare(p: Props) {
           }
         >
           <Ranking c={c} k={k} costs={p.costs} />
+          {p.about && <ByItself twin={p.about} base={worlds.value.find((x) => x.name === p.names?.[0])} />}
         </Card>
       )}
       <Card
@@ -119,7 +126,7 @@ export function Compare(p: Props) {
         }
       >
         {days && <div class="menu-title">{w.perDay}</div>}
-        <KpiTable c={told} head={k?.name} />
+        <KpiTable c={shown} head={k?.name} />
         {read.notes?.map((n) => (
           <div key={n} class="menu-title">
             {format.told(n)}

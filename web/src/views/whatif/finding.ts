@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a comparison comes to: which way is best by money, by how much, and how sure that is, in one sentence.
-import { contrary, effectOf, isSame, unequalDays } from "~/api/counted";
+// What a comparison comes to: which way is best by money, by how much, and how sure that is; what comes next, and what
+// other money says.
+import { apart, type Samples } from "~/api/apart";
+import { effectOf, isSame, moneyKpis, unequalDays } from "~/api/counted";
+import { countsBeside, isPart } from "~/api/counts";
+import type { Kpi } from "~/api/types";
 import type { ComparedKpi, ComparedValue, Comparison } from "~/api/whatif";
 import { undecided } from "~/ui/rank";
 import { words } from "~/words/en";
@@ -99,43 +103,129 @@ function alongside(c: Comparison, told: ComparedKpi, g: Gain): string {
     .sort((a, b) => Math.abs(b.v!.relative!) - Math.abs(a.v!.relative!));
   if (!most) return "";
   const percent = format.number(Math.abs(most.v!.relative!) * 100);
-  return " " + w.alongside(kpiName(most.k), percent, most.v!.relative! > 0, most.e > 0);
+  return w.alongside(kpiName(most.k), percent, most.v!.relative! > 0, most.e > 0);
 }
 
-/** Where other money says the contrary; else what it does for that. */
-function but(c: Comparison, k: ComparedKpi, g: Gain): string {
-  const other = contrary(c, k, g.index);
-  if (!other) return alongside(c, k, g);
-  const v = other.values[g.index];
-  return " " + w.contrary(kpiName(other), amountOf(v?.difference ?? 0, other), effectOf(other, v) > 0);
+/** What is known beside the comparison. */
+export interface Besides {
+  costs?: readonly number[]; // of each way, in money
+  samples?: Samples; // of many runs
+  kpis?: ReadonlyMap<string, Kpi>; // how they are defined
 }
 
-export function sentenceOf(c: Comparison, k: ComparedKpi | undefined, costs?: readonly number[]): string {
-  const days = unequalDays(c);
-  if (days) return w.unequal(days.map((d) => format.duration(d * 86_400_000)).join(", "));
-  if (!k) return format.told(c.sentence ?? "");
-  const gains = gainsOf(k, costs).sort((a, b) => b.gain - a.gain);
-  if (!gains.length) return format.told(c.sentence ?? "");
+export interface But {
+  text: string;
+  why: string;
+}
+
+export interface Told {
+  head: string;
+  next: string;
+  buts: readonly But[]; // where other money ranks otherwise
+  beside?: string; // else what it does for that
+}
+
+const NOTHING: Gain = { index: 0, name: "", gain: 0, cost: 0, same: true };
+
+/** All ways with that of doing nothing among them, the best first: the order of the sentence and of the list. */
+export function ranked(c: Comparison, k: ComparedKpi, costs?: readonly number[]): Gain[] {
+  return [{ ...NOTHING, name: c.worlds[0]!.name }, ...gainsOf(k, costs)].sort((a, b) => b.gain - a.gain);
+}
+
+/** One way less another, where every replication of both is known. */
+function between(k: ComparedKpi, a: Gain, b: Gain, samples?: Samples): { low?: number; high?: number } {
+  const of = samples?.get(k.name);
+  const d = of && apart(of[a.index], of[b.index]);
+  if (!d) return {};
+  const ends = [d.low, d.high].map((x) => (k.better === "less" ? -x : x) - (a.cost - b.cost));
+  return { low: Math.min(...ends), high: Math.max(...ends) };
+}
+
+/** The best against the next of the list; against doing nothing is said already. */
+function nextOf(k: ComparedKpi, order: readonly Gain[], samples?: Samples): string {
+  const [best, next] = order;
+  if (!best || !next || best.index === 0 || next.index === 0) return "";
+  const d = { ...NOTHING, gain: best.gain - next.gain, ...between(k, best, next, samples) };
+  return w.next(next.name, amountOf(d.gain, k), range(d, k), unsure(d));
+}
+
+const costsIn = (k: ComparedKpi, told: ComparedKpi, costs?: readonly number[]) =>
+  unitOf(k) === unitOf(told) ? costs : undefined;
+
+/** Which is best by it beyond doubt; without a doubt none is better than doing nothing. */
+function surelyBest(order: readonly Gain[]): Gain | undefined {
+  const best = order[0]!;
+  return best.index > 0 && sure(best) ? best : order.find((g) => g.index === 0);
+}
+
+/** What other money says against `best`, which is doing nothing where nothing is surely better. */
+function against(c: Comparison, k: ComparedKpi, best: Gain, told: ComparedKpi, b: Besides): string {
+  const order = ranked(c, k, costsIn(k, told, b.costs));
+  const there = order.find((g) => g.index === best.index);
+  const top = surelyBest(order);
+  if (!there || !top) return "";
+  const nothing = c.worlds[0]!.name;
+  const better = top.index > 0 && top.index !== best.index ? top : undefined;
+  const poor = best.index > 0 && !there.same && !unsure(there) && there.gain < 0;
+  if (poor)
+    return w.butWorse(kpiName(k), there.name, amountOf(there.gain, k), nothing, range(there, k), better?.name ?? "");
+  if (!better || (best.index > 0 && unsure({ ...better, ...between(k, better, there, b.samples) }))) return "";
+  return w.butOther(kpiName(k), better.name, amountOf(better.gain, k), nothing, range(better, k));
+}
+
+/** Why they do not agree, as their definitions say what they count. */
+function why(c: Comparison, told: ComparedKpi, other: ComparedKpi, kpis?: Besides["kpis"]): string {
+  const a = kpis?.get(told.name);
+  const b = kpis?.get(other.name);
+  if (!a || !b) return "";
+  const [here, there] = [countsBeside(a, b), countsBeside(b, a)];
+  return here && there ? w.butWhy(kpiName(told), here, kpiName(other), there, spanText(c)) : "";
+}
+
+function butsOf(c: Comparison, told: ComparedKpi, best: Gain, b: Besides): But[] {
+  const whole = b.kpis?.get(told.name);
+  // What is but a part of what decides is counted in it already: it is no other opinion.
+  const part = (k: ComparedKpi) => {
+    const own = b.kpis?.get(k.name);
+    return !!own && !!whole && isPart(own, whole);
+  };
+  return moneyKpis(c)
+    .filter((k) => k !== told && k.of === "money" && told.of === "money" && !part(k))
+    .map((k) => ({ text: against(c, k, best, told, b), why: why(c, told, k, b.kpis) }))
+    .filter((x) => x.text);
+}
+
+function headOf(c: Comparison, k: ComparedKpi, order: readonly Gain[]): string {
   const nothing = c.worlds[0]!.name;
   const span = spanText(c);
-  const moving = gains.filter((g) => !g.same);
-  if (!moving.length) return w.allSame(gains.length, nothing, kpiName(k), span);
+  const moving = order.filter((g) => !g.same);
+  const rest = order.length - 1 - moving.length;
+  const same = rest ? " " + w.restSame(rest, nothing) : "";
   const best = moving[0]!;
-  if (gains.length === 1 && !costs) return one(c, k, best) + but(c, k, best);
-  const by = kpiName(k);
   const amount = amountOf(best.gain, k);
-  const rest = gains.length > moving.length ? " " + w.restSame(gains.length - moving.length, nothing) : "";
-  if (best.gain <= 0 && !unsure(best)) return w.nothingBest(nothing, amount, best.name, span, by) + rest;
-  if (unsure(best)) return w.cannotTell(best.name, nothing, span, by) + range(best, k) + "." + rest;
-  const next = moving[1];
-  return (
-    w.best(best.name, amount, nothing, span, by) +
-    range(best, k) +
-    "." +
-    but(c, k, best) +
-    (next ? " " + w.next(next.name, amountOf(best.gain - next.gain, k)) : "") +
-    rest
-  );
+  if (best.gain <= 0 && !unsure(best))
+    return w.nothingBest(nothing, amount, best.name, span, kpiName(k)) + range(best, k) + "." + same;
+  if (unsure(best)) return w.cannotTell(best.name, nothing, span, kpiName(k)) + range(best, k) + "." + same;
+  return w.best(best.name, amount, nothing, span, kpiName(k)) + range(best, k) + "." + same;
+}
+
+const only = (head: string): Told => ({ head, next: "", buts: [] });
+
+export function told(c: Comparison, k: ComparedKpi | undefined, b: Besides = {}): Told {
+  const days = unequalDays(c);
+  if (days) return only(w.unequal(days.map((d) => format.duration(d * 86_400_000)).join(", ")));
+  const order = k && ranked(c, k, b.costs);
+  if (!k || !order || order.length < 2) return only(format.told(c.sentence ?? ""));
+  const moving = order.filter((g) => !g.same);
+  const nothing = order.find((g) => g.index === 0)!;
+  const best = moving[0] && moving[0].gain > 0 && sure(moving[0]) ? moving[0] : nothing;
+  const buts = butsOf(c, k, best, b);
+  if (!moving.length)
+    return { head: w.allSame(order.length - 1, nothing.name, kpiName(k), spanText(c)), next: "", buts };
+  const beside = buts.length ? "" : alongside(c, k, moving[0]!);
+  if (order.length === 2 && !b.costs) return { head: one(c, k, moving[0]!), next: "", buts, beside };
+  const next = best === order[0] ? nextOf(k, order, b.samples) : "";
+  return { head: headOf(c, k, order), next, buts, beside };
 }
 
 /** What hardly differs anywhere is told apart from what does. */

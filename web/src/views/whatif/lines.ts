@@ -7,7 +7,7 @@ import * as format from "~/format";
 import { unitOf } from "./finding";
 
 const w = words.whatif;
-const FANS = 3; // worlds in one chart; more fans cover each other
+export const FANS = 3; // worlds in one chart; more fans cover each other
 
 /** A fan of what the replications did; of many worlds the one band in which 90 of 100 lie. */
 function bandsOf(v: ComparedKpi["values"][number], worlds: number): Partial<Line> {

@@ -88,6 +88,7 @@ export function Many({ id }: { id: number }) {
           version={e.state}
           costs={costs}
           reference={about || ofWays ? w.doNothing : w.without}
+          about={about}
         />
       )}
       {ofWays && !costs && <p class="small quiet">{words.repair.withoutCosts}</p>}

@@ -6,13 +6,12 @@ import { Chip } from "~/ui/basic";
 import { Rank } from "~/ui/rank";
 import { words } from "~/words/en";
 import * as format from "~/format";
-import { gainsOf, sure, unitOf, unsure, type Gain } from "./finding";
+import { ranked, sure, unitOf, unsure } from "./finding";
 
 const w = words.whatif;
 
 export function Ranking({ c, k, costs }: { c: Comparison; k: ComparedKpi; costs?: readonly number[] }) {
-  const nothing: Gain = { index: 0, name: c.worlds[0]!.name, gain: 0, cost: 0, same: true };
-  const list = [nothing, ...gainsOf(k, costs)].sort((a, b) => b.gain - a.gain);
+  const list = ranked(c, k, costs);
   const best = list[0]!;
   const clear = best.index === 0 ? list.some((g) => !g.same) : sure(best);
   const unit = unitOf(k);

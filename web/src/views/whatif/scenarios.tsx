@@ -5,6 +5,7 @@ import { Columns3, GitFork, Trash2 } from "lucide-preact";
 import { ensembles, isWorking, type Ensemble } from "~/api/runs";
 import { BASE, isBase, whatifs } from "~/api/whatif";
 import type { World } from "~/api/types";
+import { withWorlds } from "~/api/worldtext";
 import { worlds } from "~/api/worlds";
 import { go, hrefOf } from "~/app/route";
 import { Ago, Button, Card, Chip, Empty, IconButton, Progress, type Tone } from "~/ui/basic";
@@ -31,7 +32,7 @@ export function StateChip({ world }: { world: World }) {
 
 /** What it is for, in words: of one that was prepared, its title. */
 export function purposeOf(x: World): string {
-  return whatifs.value.find((d) => x.purpose === `what-if ${d.name}`)?.title ?? x.purpose ?? "";
+  return whatifs.value.find((d) => x.purpose === `what-if ${d.name}`)?.title ?? withWorlds(x.purpose ?? "");
 }
 
 /** Side by side against what the first of them is compared with. */

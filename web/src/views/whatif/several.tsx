@@ -108,6 +108,7 @@ export function Several({ list }: { list: string }) {
         costs={costs}
         titles={titles}
         reference={about ? w.doNothing : w.without}
+        about={about}
       />
       {about && running.length === 0 && <NextSteps twin={about} />}
     </div>

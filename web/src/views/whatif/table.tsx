@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // KPIs of worlds side by side: a column each, what it comes to and how far from the first, better or worse in icon and
 // word. What does not differ is folded away.
-import { useState } from "preact/hooks";
-import { ArrowDown, ArrowUp, ChevronDown, ChevronRight, Minus } from "lucide-preact";
+import type { RefObject } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { ArrowDown, ArrowRight, ArrowUp, ChevronDown, ChevronRight, Minus } from "lucide-preact";
 import { unequalDays } from "~/api/counted";
 import type { ComparedKpi, ComparedValue, Comparison } from "~/api/whatif";
 import { hrefOf } from "~/app/route";
@@ -66,6 +67,28 @@ function Row({ k, worlds }: { k: ComparedKpi; worlds: number }) {
   );
 }
 
+/** How many columns lie to the right of what is seen. */
+function useHidden(box: RefObject<HTMLDivElement>, columns: number): number {
+  const [hidden, set] = useState(0);
+  useEffect(() => {
+    const el = box.current;
+    if (!el) return;
+    const look = () => {
+      const edge = el.getBoundingClientRect().right;
+      set([...el.querySelectorAll("thead th")].filter((th) => th.getBoundingClientRect().right > edge + 2).length);
+    };
+    look();
+    const watch = new ResizeObserver(look);
+    watch.observe(el);
+    el.addEventListener("scroll", look, { passive: true });
+    return () => {
+      watch.disconnect();
+      el.removeEventListener("scroll", look);
+    };
+  }, [columns]);
+  return hidden;
+}
+
 /** `head` is what the finding is about: it stands first. */
 export function KpiTable({ c, head }: { c: Comparison; head?: string }) {
   const [open, set] = useState(false);
@@ -74,8 +97,16 @@ export function KpiTable({ c, head }: { c: Comparison; head?: string }) {
   const order = [...c.kpis].sort((a, b) => rank(b) - rank(a));
   const shown = alone ? order : order.filter((k) => moved(k) || k.error || unequalDays(c));
   const still = c.kpis.filter((k) => !shown.includes(k));
+  const box = useRef<HTMLDivElement>(null);
+  const hidden = useHidden(box, c.worlds.length);
+  const onward = () => box.current?.scrollBy({ left: box.current.clientWidth / 2 });
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={w.compared}>
+    <div class="scroll" ref={box} tabIndex={0} role="region" aria-label={w.compared}>
+      {hidden > 0 && (
+        <Button look="plain" class="more-columns" onClick={onward}>
+          {w.moreColumns(hidden)} <Icon of={ArrowRight} size={14} />
+        </Button>
+      )}
       <table class="table kpi-table">
         <thead>
           <tr>

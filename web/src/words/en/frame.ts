@@ -4,6 +4,8 @@ export const world = {
   live: "LIVE",
   past: (time: string, ago: string) => `PAST ${time}, ${ago}`,
   scenario: (name: string) => `WHAT-IF ${name}`,
+  scenarioWord: "WHAT-IF",
+  atInstant: (world: string, time: string) => `${world} at ${time}`,
   missing: (name: string) => `No world ${name}`,
   discarded: (name: string) => `${name} was discarded`,
   discardedHint: "Somebody dropped this what-if, with everything that was changed in it. Live goes on.",

@@ -169,6 +169,14 @@ export const whatif = {
   besideHint: "Both worlds beside each other: graph, map, plan, 3D, one clock",
   unit: "Unit",
   courses: "How it went",
+  courseApart: (kpi: string, first: string) => `${kpi}: how far from “${first}”`,
+  asItIs: "As it is",
+  asDifference: "Difference",
+  bandsAre:
+    "A line is the mean of all runs; 90 of 100 single runs lie in its band, which is wider than the 95\u2009% of the mean.",
+  fansAre:
+    "A line is the mean of all runs; half, 80 and 95 of 100 single runs lie in its bands, " +
+    "which are wider than the 95\u2009% of the mean.",
   allCharts: (n: number) => (n === 1 ? "1 more chart" : `${n} more charts`),
   fewerCharts: "Fewer charts",
   courseTitle: (title: string, up: boolean, amount: string) => `${title}: ${amount} ${up ? "more" : "less"}`,
@@ -182,6 +190,9 @@ export const whatif = {
   cheapest: "best",
   costIn: (cost: string) => `its cost of ${cost} taken off`,
   interval: (low: string, high: string) => `(95\u2009%: ${low} to ${high})`,
+  resultOf: (world: string, begin: string, span: string) =>
+    `Tried in copies of ${world} from ${begin} on${span && `, ${span} ahead`}. Nothing of it happened in live.`,
+  moreColumns: (n: number) => (n === 1 ? "1 more column" : `${n} more columns`),
   report: "Report",
   soFar: "It runs: this is how far it has come.",
   still: (n: number) => (n === 1 ? "1 KPI that hardly differs" : `${n} KPIs that hardly differ`),
@@ -204,8 +215,14 @@ export const whatif = {
     `But “${kpi}” is ${percent}\u2009% ${more ? "more" : "less"}, which is ${good ? "better" : "worse"}.`,
   best: (name: string, amount: string, nothing: string, span: string, kpi: string) =>
     `By “${kpi}”, “${name}” is cheapest: ${amount} better than “${nothing}”${span && ` in ${span}`}`,
-  contrary: (kpi: string, amount: string, good: boolean) =>
-    `But “${kpi}” is ${amount} ${good ? "better" : "worse"} with it.`,
+  butWorse: (kpi: string, name: string, amount: string, nothing: string, interval: string, best: string) =>
+    `But by “${kpi}” “${name}” is ${amount} worse than “${nothing}”${interval}` +
+    `${best && `; by it “${best}” is best`}.`,
+  butOther: (kpi: string, name: string, amount: string, nothing: string, interval: string) =>
+    `But by “${kpi}” “${name}” is best: ${amount} better than “${nothing}”${interval}.`,
+  butWhy: (kpi: string, counts: string, other: string, otherCounts: string, span: string) =>
+    `“${kpi}” counts: ${counts}. “${other}” counts: ${otherCounts}. ` +
+    `What the one counts already, the other may count only later${span && ` than these ${span}`}.`,
   same: "comes to the same",
   allSame: (n: number, nothing: string, kpi: string, span: string) =>
     `${n === 1 ? "It comes" : `All ${n} ways come`} to the same as “${nothing}”${span && ` in ${span}`}: ` +
@@ -215,10 +232,12 @@ export const whatif = {
   unequal: (spans: string) =>
     `They ran for different lengths (${spans}): their totals cannot be compared. What adds up is shown for a day.`,
   perDay: "A day of each run, of what adds up; shares, means, least and most of the whole run",
-  next: (name: string, by: string) => `Next comes “${name}”, ${by} behind.`,
+  next: (name: string, by: string, interval: string, unsure: boolean) =>
+    `Next comes “${name}”, ${by} behind${interval}` +
+    `${unsure ? ": the two cannot be told apart" : ""}.`,
   nothingBest: (nothing: string, amount: string, name: string, span: string, kpi: string) =>
     `By “${kpi}”, “${nothing}” is cheapest: even “${name}” ` +
-    `costs ${amount} more than it brings${span && ` in ${span}`}.`,
+    `costs ${amount} more than it brings${span && ` in ${span}`}`,
   cannotTell: (name: string, nothing: string, span: string, kpi: string) =>
     `By “${kpi}”, “${name}” looks best, but it cannot be told from “${nothing}”${span && ` in ${span}`}`,
 };
@@ -244,6 +263,11 @@ export const repair = {
   noneTicked: "Nothing is ticked: nothing here would help at that instant. Tick what you want to try.",
   beganLater: (asked: string, began: string) =>
     `Nothing was wrong with it yet at ${asked}: ways begin at ${began}, when it had begun.`,
+  byItself: "Nobody does anything; what happens by itself goes on.",
+  goneBySelf: (fault: string, after: string) => `“${fault}” was gone by itself after ${after}.`,
+  stoodOn: (fault: string, t: string) => `“${fault}” still stood after ${t}.`,
+  prepared: "prepared",
+  preparedHint: "Somebody prepared this what-if for it.",
   ofRule: "a rule's action",
   ofRuleHint: "A rule knows this action: it can be proposed, approved and sent.",
   costs: "costs once",

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// The finding: which way is best, then smaller what comes next and what other money says against it.
+import { TriangleAlert } from "lucide-preact";
+import { Icon } from "~/ui/basic";
+import type { Told } from "./finding";
+
+export function Finding({ t }: { t: Told }) {
+  return (
+    <div class="finding" role="status">
+      {t.head} {t.beside} {t.next && <p class="finding-next">{t.next}</p>}
+      {t.buts.map((b) => (
+        <div class="finding-but" key={b.text}>
+          <Icon of={TriangleAlert} size={16} />
+          <div>
+            <p class="strong">{b.text}</p> {b.why && <p class="quiet small">{b.why}</p>}
+          </div>
+        </div>
+      ))}
+    </div>
+  );
+}
