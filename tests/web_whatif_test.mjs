@@ -390,7 +390,7 @@ describe("what a comparison comes to, in a sentence and as a fan", { skip: skip 
     const need = createRequire(createRequire(join(ROOT, "web", "package.json")).resolve("vite"));
     folder = mkdtempSync(join(tmpdir(), "sosia-finding-"));
     const file = (name) => JSON.stringify(join(ROOT, "web", "src", "views", "whatif", name));
-    const entry = [`export * from ${file("finding.ts")};`, `export * from ${file("lines.ts")};`];
+    const entry = ["finding.ts", "lines.ts", "besides.ts"].map((name) => `export * from ${file(name)};`);
     writeFileSync(join(folder, "in.ts"), entry.join("\n"));
     await need("esbuild").build({
       entryPoints: [join(folder, "in.ts")],
@@ -435,7 +435,8 @@ describe("what a comparison comes to, in a sentence and as a fan", { skip: skip 
     worlds: ["as it would be", "third till"].map((name) => ({ name, state: "done", begin, now, changes: [] })),
     kpis,
   });
-  const told = (...kpis) => f.sentenceOf(between(...kpis), kpis[0]).replaceAll(/\s/g, " ");
+  const text = (t) => [t.head, t.beside, t.next, ...t.buts.flatMap((b) => [b.text, b.why])].filter(Boolean).join(" ");
+  const told = (...kpis) => text(f.told(between(...kpis), kpis[0])).replaceAll(/\s/g, " ");
   const money = { of: "money" };
 
   test("an interval that leaves out zero tells by how much, and what it costs", () => {
@@ -471,12 +472,97 @@ describe("what a comparison comes to, in a sentence and as a fan", { skip: skip 
       const [gain] = f.gainsOf(profit);
       assert.equal(f.unsure(gain), true);
       assert.equal(f.sure(gain), false);
-      assert.match(f.sentenceOf(between(profit), profit, [0, 5]), /cannot be told from “as it would be”/);
+      assert.match(text(f.told(between(profit), profit, { costs: [0, 5] })), /cannot be told from “as it would be”/);
     }
   });
 
   test("nothing at all is no difference, in words that claim no interval", () => {
     assert.match(told(kpi("Profit", "more", "EUR", 0, [0, 0], money)), /come[s]? to the same/);
+  });
+
+  const ways = (name, gains, unit = "EUR") => ({
+    ...kpi(name, "more", unit, 0, [0, 0], money),
+    values: [["do nothing", 0], ...gains].map(([world, by], i) => ({
+      world,
+      value: 1000 + by,
+      ...(i ? { difference: by, differenceLow: by - 20, differenceHigh: by + 20 } : {}),
+    })),
+  });
+  const side = (...kpis) => ({
+    worlds: kpis[0].values.map((v) => ({ name: v.world, state: "done", begin, now, changes: [] })),
+    kpis,
+  });
+
+  test("where other money ranks otherwise the finding says so, whichever of them counts", () => {
+    const value = ways("Value", [
+      ["full", 1700],
+      ["gently", -4000],
+    ]);
+    const margin = ways("Margin", [
+      ["full", -60],
+      ["gently", 150],
+    ]);
+    const c = side(value, margin);
+    const costs = [0, 12, 12];
+    const [but, ...more] = f.told(c, value, { costs }).buts;
+    assert.equal(
+      but.text.replaceAll(/\s/g, " "),
+      "But by “Margin” “full” is 72 EUR worse than “do nothing” (95 %: −92 to −52 EUR); by it “gently” is best.",
+    );
+    assert.deepEqual(more, []);
+    const back = f.told(c, margin, { costs });
+    assert.match(back.head, /^By “Margin”, “gently” is cheapest/);
+    assert.match(back.buts[0].text, /^But by “Value” “gently” is 4.012 EUR worse .* by it “full” is best\.$/);
+    // What agrees is no "but"; neither is what cannot be told.
+    const agrees = ways("Margin", [
+      ["full", 15],
+      ["gently", -500],
+    ]);
+    assert.deepEqual(f.told(side(value, agrees), value).buts, []);
+  });
+
+  test("the next of the sentence is the next of the list, with the interval between the two", () => {
+    const value = ways("Value", [
+      ["full", 1700],
+      ["fitter", 1300],
+      ["late", -100],
+    ]);
+    const c = side(value);
+    const samples = new Map([["value", [0, 1700, 1300, -100].map((by) => noise().map((x) => 1000 + by + x))]]);
+    const wobbly = (by, i) => noise().map((x, n) => 1000 + by + x + (i === 2 ? (n % 2 ? 30 : -30) : 0));
+    const t = f.told(c, value, { samples });
+    assert.match(t.next.replaceAll(/\s/g, " "), /^Next comes “fitter”, 400 EUR behind \(95 %: 400 to 400 EUR\)\.$/);
+    samples.set("value", [0, 1700, 1300, -100].map(wobbly));
+    const [, low, high] = /95 %: (\d+) to (\d+) EUR/.exec(f.told(c, value, { samples }).next.replaceAll(/\s/g, " "));
+    const half = (2.2622 * 30 * Math.sqrt(10 / 9)) / Math.sqrt(10); // t of 9 degrees of freedom
+    assert.ok(Math.abs(Number(low) - (400 - half)) < 1 && Math.abs(Number(high) - (400 + half)) < 1, `${low} ${high}`);
+    assert.deepEqual(
+      f.ranked(c, value).map((g) => g.name),
+      ["full", "fitter", "do nothing", "late"],
+    );
+    const second = ways("Value", [
+      ["full", 1700],
+      ["late", -100],
+    ]);
+    assert.equal(f.told(side(second), second).next, ""); // doing nothing is next: that is said already
+  });
+  const noise = () => [5, -3, 8, 1, -9, 4, 2, -6, 7, 0];
+
+  test("courses that lie on each other are shown by how far they are apart", () => {
+    const line = (label, value) => ({ label, unit: "EUR", time: [0, 10, 20], value });
+    const lines = [line("a", [0, 500, 1000]), line("b", [0, 510, 1020]), { ...line("c", [0, 1020]), time: [0, 20] }];
+    const apart = f.apartFrom(lines);
+    assert.deepEqual(
+      apart.map((l) => l.value),
+      [
+        [0, 0, 0],
+        [0, 10, 20],
+        [0, 20],
+      ],
+    );
+    assert.equal(f.near(lines, apart), true);
+    const far = [lines[0], line("d", [0, 200, 300])];
+    assert.equal(f.near(far, f.apartFrom(far)), false);
   });
 
   test("each world has its own fan, the bands nested and around zero too; many worlds one band each", () => {

@@ -1,36 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // By how much two ways that ran many times differ, and how sure that is: every replication ran with the same chances in
 // each way, so that they are compared one by one.
-import { useEffect, useState } from "preact/hooks";
-import { api } from "./client";
-
-type Numbers = readonly (number | null)[];
+export type Numbers = readonly (number | null)[];
 /** Of a KPI what each replication came to, of each way. */
 export type Samples = ReadonlyMap<string, readonly Numbers[]>;
-
-interface Document {
-  cases?: { kpis: { name: string; samples?: Numbers }[] }[];
-}
-
-async function readSamples(id: number, signal: AbortSignal): Promise<Samples> {
-  const query = { format: "json", samples: true };
-  const { cases } = await api.get<Document>(`/ensembles/${id}`, { query, signal });
-  const of = (name: string) => (cases ?? []).map((c) => c.kpis.find((k) => k.name === name)?.samples ?? []);
-  return new Map((cases?.[0]?.kpis ?? []).map((k) => [k.name, of(k.name)]));
-}
-
-/** Read once it is over; undefined until then, and of what ran once. */
-export function useSamples(id: number | undefined, over: boolean): Samples | undefined {
-  const [samples, set] = useState<Samples>();
-  useEffect(() => {
-    set(undefined);
-    if (!id || !over) return;
-    const abort = new AbortController();
-    readSamples(id, abort.signal).then(set, () => {}); // then it is told without an interval
-    return () => abort.abort();
-  }, [id, over]);
-  return samples;
-}
 
 const Z = 1.959964; // 97.5 of 100 of a normal distribution lie below
 

@@ -39,14 +39,16 @@ function saidOf(p: Property, unit: string): string {
 }
 
 /** What one counts that the other does not; "" when that is nothing, or not known. */
-export function countsBeside(k: Kpi, other: Kpi): string {
+export function countsBeside(k: Kpi | undefined, other: Kpi | undefined): string {
+  if (!k || !other) return "";
   const there = readsOf(other);
   const own = [...readsOf(k)].filter(([key]) => !there.has(key));
   return own.map(([, p]) => saidOf(p, k.unit)).join(", ");
 }
 
 /** Whether one is but a part of what the other counts already. */
-export function isPart(k: Kpi, whole: Kpi): boolean {
+export function isPart(k: Kpi | undefined, whole: Kpi | undefined): boolean {
+  if (!k || !whole) return false;
   const reads = readsOf(k);
   const all = readsOf(whole);
   return reads.size > 0 && reads.size < all.size && [...reads.keys()].every((key) => all.has(key));

@@ -167,6 +167,13 @@ async function turnsOf(list: readonly DecisionShort[]): Promise<void> {
 
 const RETRY_MS = 5000;
 
+/** "A filler jams: left its band" */
+function markOf(d: DecisionShort): string {
+  const title = rules.value.find((r) => r.name === d.rule)?.title ?? d.rule;
+  const state = words.decisions.state[d.state as keyof typeof words.decisions.state] ?? d.state;
+  return words.decisions.mark(title, state);
+}
+
 /** Follow them by waiting for news; the page calls it once. */
 export function startDecisions(): void {
   let revision = -1;
@@ -179,6 +186,7 @@ export function startDecisions(): void {
       });
       if (p.revision !== revision) {
         decisions.value = p.value;
+        if (p.value.length && !rules.peek().length) void readRules().catch(() => {}); // for their titles
         stopped.value = p.stopped;
         revision = p.revision;
       }
@@ -195,7 +203,7 @@ export function startDecisions(): void {
     computed<TimelineMark[]>(() =>
       decisions.value.map((d) => ({
         time: turnOf(d),
-        title: words.decisions.mark(d.rule, d.state),
+        title: markOf(d),
         tone: d.state === "waiting" ? "attention" : "world",
         go: () => go({ view: "decisions", params: { id: String(d.id) } }),
       })),

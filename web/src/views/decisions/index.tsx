@@ -4,13 +4,14 @@ import { useState } from "preact/hooks";
 import { ArrowLeft, OctagonPause, Play, Scale } from "lucide-preact";
 import { decisions, decisionsRead, readRules, rules, stopAll, stopped } from "~/api/decisions";
 import { labelOf } from "~/api/catalogue";
-import { hrefOf, route } from "~/app/route";
+import { go, hrefOf, route } from "~/app/route";
 import { Ago, Button, Card, Chip, Dialog, Empty, Icon, Skeleton, type Tone } from "~/ui/basic";
 import { tellError } from "~/ui/toast";
 import { useRead } from "~/ui/read";
 import { words } from "~/words/en";
 import { actionTitle } from "./alternatives";
 import { Record } from "./record";
+import { OfLive } from "./refuse";
 import { RulePage } from "./rule";
 import { Rules } from "./rules";
 import { gainText, Waiting } from "./waiting";
@@ -35,6 +36,14 @@ export function StateOf({ state }: { state: string }) {
   );
 }
 
+/** The whole row leads there, not the link alone; who marks a text or wants another tab is left alone. */
+function openRow(e: MouseEvent, id: number): void {
+  if ((e.target as Element).closest("a, button") || getSelection()?.toString()) return;
+  const params = { id: String(id) };
+  if (e.ctrlKey || e.metaKey) window.open(hrefOf({ params }), "_blank");
+  else go({ params });
+}
+
 function List() {
   if (!decisionsRead.value) return <Skeleton lines={5} />;
   if (!decisions.value.length)
@@ -54,7 +63,7 @@ function List() {
         </thead>
         <tbody>
           {decisions.value.map((d) => (
-            <tr key={d.id}>
+            <tr key={d.id} class="opens" onClick={(e) => openRow(e, d.id)}>
               <td class="small">
                 <Ago time={d.at} />
               </td>
@@ -144,6 +153,7 @@ export default function Decisions() {
           <Stop />
         </div>
         {refused}
+        <OfLive />
         {stopped.value && (
           <div class="notice attention headline" role="status">
             <Icon of={OctagonPause} />

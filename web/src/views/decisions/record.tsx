@@ -2,39 +2,32 @@
 // One decision, whole: what set it off, what was tried and what that comes to, who said what, what was sent, what came
 // of it against what was foretold, and whether it can be computed again.
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { CircleCheck, CircleX, Columns2, History, RotateCcw, Undo2, X } from "lucide-preact";
+import { CircleCheck, CircleX, Columns2, History, RotateCcw, Undo2 } from "lucide-preact";
 import { labelOf } from "~/api/catalogue";
 import { decide, decisions, isOver, readDecision, replay, type Decision, type Replay } from "~/api/decisions";
 import { useGone } from "~/api/holds";
 import { useKpiNames } from "~/api/kpis";
 import { instantOf } from "~/api/remedies";
-import { hrefOf, select } from "~/app/route";
+import { hrefOf, isLive, select } from "~/app/route";
 import { Ago, Button, Card, Chip, Dialog, Icon, Skeleton, Wrong } from "~/ui/basic";
 import { Chart } from "~/ui/chart";
 import { tellError } from "~/ui/toast";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { nameOf, valueText } from "~/views/whatif/say";
-import { Alternatives } from "./alternatives";
+import { actionTitle, Alternatives } from "./alternatives";
+import { Awaited } from "./awaited";
+import { Call, logText } from "./call";
 import { StateOf } from "./index";
-import { callOf, NoLonger, refusalOf, Send } from "./send";
+import { AnswerInLive, Refuse } from "./refuse";
+import { NoLonger, refusalOf, Send } from "./send";
 import { Due } from "./waiting";
 
 const w = words.decisions;
 
 function Approve({ d, changed }: { d: Decision; changed: (d: Decision) => void }) {
   const [note, set] = useState("");
-  const [busy, setBusy] = useState(false);
   const gone = useGone(d);
-  const refuse = async () => {
-    setBusy(true);
-    try {
-      changed(await decide(d.id, "refuse", note));
-    } catch (e) {
-      tellError(e);
-    }
-    setBusy(false);
-  };
   return (
     <div class="approve notice attention">
       <div class="grow">
@@ -44,7 +37,7 @@ function Approve({ d, changed }: { d: Decision; changed: (d: Decision) => void }
         </div>
         {d.command?.name && (
           <div class="small">
-            {w.wouldSend} <code>{callOf(d.command)}</code> → {labelOf(d.command.twin)}
+            {w.wouldSend} <Call c={d.command} /> → {labelOf(d.command.twin)}
           </div>
         )}
         <NoLonger gone={gone} />
@@ -57,11 +50,15 @@ function Approve({ d, changed }: { d: Decision; changed: (d: Decision) => void }
           onInput={(e) => set(e.currentTarget.value)}
         />
       </div>
-      <div class="column">
-        <Send d={d} gone={gone} note={note} changed={changed} />
-        <Button look="danger" icon={X} busy={busy} onClick={() => void refuse()}>
-          {w.refuse}
-        </Button>
+      <div class="column answers">
+        {isLive.value ? (
+          <>
+            <Send d={d} gone={gone} note={note} changed={changed} />
+            <Refuse d={d} title={actionTitle(d.definition, d.choice ?? "")} note={note} changed={changed} />
+          </>
+        ) : (
+          <AnswerInLive />
+        )}
       </div>
     </div>
   );
@@ -92,6 +89,8 @@ function Watched({ d }: { d: Decision }) {
       <Chart
         height={180}
         label={w.watch(kpi)}
+        title={<span class="small quiet">{w.bandIs}</span>}
+        heading={w.watch(kpi)}
         lines={[
           {
             label: w.foretold,
@@ -164,9 +163,9 @@ function Said({ d }: { d: Decision }) {
         {c?.sent && (
           <li class="row small" style={{ flexWrap: "wrap" }}>
             <Chip tone={answer === "ok" ? "ok" : answer === "bad" ? "bad" : "world"}>
-              {c.answered ? w.answered(c.status) : w.sent}
+              {c.answered ? (answer === "bad" ? w.declined : w.taken) : w.sent}
             </Chip>
-            <code>{callOf(c)}</code>
+            <Call c={c} />
             <span class="quiet" title={format.exactTime(c.sent)}>
               {format.time(c.sent)}
             </span>
@@ -266,9 +265,10 @@ export function Record({ id }: { id: number }) {
         </a>
         <span class="grow" />
         <Again id={id} />
-        {undo && d.command?.answered && !isOver(d.state) && <Rollback d={d} changed={set} />}
+        {undo && isLive.value && d.command?.answered && !isOver(d.state) && <Rollback d={d} changed={set} />}
       </div>
       {d.state === "waiting" && <Approve d={d} changed={set} />}
+      <Awaited d={d} />
       {d.state === "proposing" && <p role="status">{w.computing}</p>}
       {d.alternatives.length > 0 && (
         <Card title={w.tried(d.replications, format.duration(format.isoDuration(d.ahead)))}>
@@ -305,7 +305,7 @@ export function Record({ id }: { id: number }) {
                 <time class="tiny quiet" title={format.exactTime(l.at)}>
                   {format.time(l.at)}
                 </time>
-                <span>{l.what}</span>
+                <span title={l.what}>{logText(l.what, d.command, labelOf)}</span>
               </li>
             ))}
           </ol>

@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import { FlaskConical, Pencil, Plus, ScrollText } from "lucide-preact";
 import { entries, labelOf } from "~/api/catalogue";
 import { putRule, readRule, rules, tryRule, type Mode, type Rule } from "~/api/decisions";
+import { wordsOfName } from "~/api/models";
 import { ruleFits } from "~/api/remedies";
 import { go, hrefOf } from "~/app/route";
 import { Button, Card, Dialog, Empty, Icon } from "~/ui/basic";
@@ -97,7 +98,7 @@ export function ModeOf({ rule }: { rule: Rule }) {
           </>
         }
       >
-        <p>{w.autoSure(rule.actions.flatMap((a) => a.command?.name ?? []).join(", "))}</p>
+        <p>{w.autoSure([...new Set(rule.actions.flatMap((a) => (a.command ? [wordsOfName(a.command.name)] : [])))].join(", "))}</p>
       </Dialog>
     </>
   );

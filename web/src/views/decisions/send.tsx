@@ -11,12 +11,13 @@ import { tell, tellError } from "~/ui/toast";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { nameOf, valueText } from "~/views/whatif/say";
+import { Call, commandTitle } from "./call";
 
 const w = words.decisions;
 const ASK_MS = 300;
 const PATIENCE_MS = 20_000;
 
-export const callOf = (c: Sent): string => `${c.name}(${c.payload === undefined ? "" : JSON.stringify(c.payload)})`;
+export const callOf = (c: Pick<Sent, "name" | "payload">): string => `${c.name}(${c.payload === undefined ? "" : JSON.stringify(c.payload)})`;
 
 const SAYS = ["message", "why", "reason", "error", "detail"]; // as devices call what they say
 
@@ -47,6 +48,9 @@ async function settled(d: Decision): Promise<Decision> {
   return d;
 }
 
+const tookText = (c: Sent | undefined): string =>
+  c?.answered ? w.deviceTook(labelOf(c.twin), format.time(c.answered)) : w.stateIs(w.state.watching);
+
 function tellOf(d: Decision): void {
   if (d.state === "failed") {
     const why = refusalOf(d.command);
@@ -54,7 +58,7 @@ function tellOf(d: Decision): void {
     tell(why ? (refused ? w.deviceRefused(why) : w.notSent(why)) : w.failed, { bad: true });
   } else if (d.state === "waiting") tell(w.othersToo);
   else if (d.state === "approved" || d.state === "sending") tell(w.noAnswerYet);
-  else if (d.state === "watching" || d.state === "kept") tell(w.deviceDid);
+  else if (d.state === "watching" || d.state === "kept") tell(tookText(d.command));
   else tell(w.stateIs(words.decisions.state[d.state as keyof typeof words.decisions.state] ?? d.state));
 }
 
@@ -108,7 +112,7 @@ export function Send({ d, gone, note = "", changed }: Props) {
         {title}
       </Button>
       <Dialog
-        title={c?.name ? w.sendTitle(c.name, labelOf(c.twin)) : w.approveTitle}
+        title={c?.name ? w.sendTitle(commandTitle(c), labelOf(c.twin)) : w.approveTitle}
         open={asking}
         close={() => ask(false)}
         footer={
@@ -126,7 +130,7 @@ export function Send({ d, gone, note = "", changed }: Props) {
           <NoLonger gone={gone} />
           {c?.name && (
             <p>
-              {w.wouldSend} <code>{callOf(c)}</code> → <span class="strong">{labelOf(c.twin)}</span>{" "}
+              {w.wouldSend} <Call c={c} /> → <span class="strong">{labelOf(c.twin)}</span>{" "}
               <code>{c.twin}</code>
             </p>
           )}

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // What waits for somebody, before all else: what is proposed for whom, what it brings, how long there is to decide.
 import { useEffect, useState } from "preact/hooks";
-import { ArrowRight, Clock, X } from "lucide-preact";
+import { ArrowRight, Clock } from "lucide-preact";
 import { labelOf } from "~/api/catalogue";
-import { decide, readDecision, rules, waiting, type Decision, type DecisionShort } from "~/api/decisions";
+import { readDecision, rules, waiting, type Decision, type DecisionShort } from "~/api/decisions";
 import { useGone } from "~/api/holds";
-import { hrefOf } from "~/app/route";
-import { Button, Icon } from "~/ui/basic";
-import { tell, tellError } from "~/ui/toast";
+import { hrefOf, isLive } from "~/app/route";
+import { Icon } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { actionTitle } from "./alternatives";
+import { AnswerInLive, Refuse } from "./refuse";
 import { NoLonger, Send } from "./send";
 
 const w = words.decisions;
@@ -35,7 +35,6 @@ export function gainText(d: DecisionShort): string {
 }
 
 function One({ d }: { d: DecisionShort }) {
-  const [busy, setBusy] = useState(false);
   const [whole, set] = useState<Decision>();
   const rule = rules.value.find((r) => r.name === d.rule);
   useEffect(() => {
@@ -44,16 +43,6 @@ function One({ d }: { d: DecisionShort }) {
     return () => abort.abort();
   }, [d.id]);
   const gone = useGone(whole);
-  const refuse = async () => {
-    setBusy(true);
-    try {
-      await decide(d.id, "refuse", "");
-      tell(w.refused);
-    } catch (e) {
-      tellError(e);
-    }
-    setBusy(false);
-  };
   const known = d.gainLow !== undefined && d.gainLow !== null && d.gainHigh !== undefined && d.gainHigh !== null;
   return (
     <article class="card proposal">
@@ -78,10 +67,14 @@ function One({ d }: { d: DecisionShort }) {
           {w.look} <Icon of={ArrowRight} />
         </a>
         <span class="grow" />
-        <Button look="danger" icon={X} busy={busy} onClick={() => void refuse()}>
-          {w.refuse}
-        </Button>
-        {whole && <Send d={whole} gone={gone} />}
+        {isLive.value ? (
+          <div class="row answers">
+            <Refuse d={d} title={actionTitle(rule, d.choice ?? "")} />
+            {whole && <Send d={whole} gone={gone} />}
+          </div>
+        ) : (
+          <AnswerInLive />
+        )}
       </footer>
     </article>
   );

@@ -2,9 +2,10 @@
 // What came of it: a plain sentence, ways in money, the table with differences and intervals, the courses.
 import { useEffect, useState } from "preact/hooks";
 import { FileText } from "lucide-preact";
-import { useSamples } from "~/api/apart";
 import { countedBy, moneyKpis, perDay, unequalDays } from "~/api/counted";
+import { countsBeside, isPart } from "~/api/counts";
 import { useKpis } from "~/api/kpis";
+import { useSamples } from "~/api/samples";
 import { compare, ensembleRuns, type Comparison } from "~/api/whatif";
 import { worlds } from "~/api/worlds";
 import { go, route } from "~/app/route";
@@ -13,7 +14,7 @@ import * as format from "~/format";
 import { words } from "~/words/en";
 import { ByItself } from "./byitself";
 import { Courses } from "./courses";
-import { told } from "./finding";
+import { told, type Besides } from "./finding";
 import { ResultOf } from "./origin";
 import { Ranking } from "./ranking";
 import { KpiTable } from "./table";
@@ -71,6 +72,13 @@ export function Compare(p: Props) {
   const { c: read, error } = useComparison(p);
   const samples = useSamples(p.ensemble, !p.moving);
   const kpis = useKpis();
+  const pair = (a: string, b: string) => [kpis.get(a), kpis.get(b)] as const;
+  const besides: Besides = {
+    costs: p.costs,
+    samples,
+    part: (a, b) => isPart(...pair(a, b)),
+    counts: (a, b) => countsBeside(...pair(a, b)),
+  };
   if (error && !read) return <Wrong error={error} />;
   if (!read) return <Skeleton lines={8} />;
   const c = called(read, p.reference ?? w.without, p.titles ?? {});
@@ -85,7 +93,7 @@ export function Compare(p: Props) {
   return (
     <div class="column results" data-tour="result">
       {many && <ResultOf c={c} names={p.names} />}
-      {many && <Finding t={p.moving ? { head: w.soFar, next: "", buts: [] } : told(c, k, { ...p, samples, kpis })} />}
+      {many && <Finding t={p.moving ? { head: w.soFar, next: "", buts: [] } : told(c, k, besides)} />}
       {k && !days && many && (c.worlds.length > 2 || !!p.costs || money.length > 1) && (
         <Card
           class="in-money"

@@ -3,8 +3,6 @@
 // other money says.
 import { apart, type Samples } from "~/api/apart";
 import { effectOf, isSame, moneyKpis, unequalDays } from "~/api/counted";
-import { countsBeside, isPart } from "~/api/counts";
-import type { Kpi } from "~/api/types";
 import type { ComparedKpi, ComparedValue, Comparison } from "~/api/whatif";
 import { undecided } from "~/ui/rank";
 import { words } from "~/words/en";
@@ -110,7 +108,8 @@ function alongside(c: Comparison, told: ComparedKpi, g: Gain): string {
 export interface Besides {
   costs?: readonly number[]; // of each way, in money
   samples?: Samples; // of many runs
-  kpis?: ReadonlyMap<string, Kpi>; // how they are defined
+  part?: (kpi: string, whole: string) => boolean; // by their definitions
+  counts?: (kpi: string, other: string) => string; // what one counts that the other does not
 }
 
 export interface But {
@@ -174,24 +173,17 @@ function against(c: Comparison, k: ComparedKpi, best: Gain, told: ComparedKpi, b
 }
 
 /** Why they do not agree, as their definitions say what they count. */
-function why(c: Comparison, told: ComparedKpi, other: ComparedKpi, kpis?: Besides["kpis"]): string {
-  const a = kpis?.get(told.name);
-  const b = kpis?.get(other.name);
-  if (!a || !b) return "";
-  const [here, there] = [countsBeside(a, b), countsBeside(b, a)];
+function why(c: Comparison, told: ComparedKpi, other: ComparedKpi, b: Besides): string {
+  const here = b.counts?.(told.name, other.name);
+  const there = b.counts?.(other.name, told.name);
   return here && there ? w.butWhy(kpiName(told), here, kpiName(other), there, spanText(c)) : "";
 }
 
 function butsOf(c: Comparison, told: ComparedKpi, best: Gain, b: Besides): But[] {
-  const whole = b.kpis?.get(told.name);
   // What is but a part of what decides is counted in it already: it is no other opinion.
-  const part = (k: ComparedKpi) => {
-    const own = b.kpis?.get(k.name);
-    return !!own && !!whole && isPart(own, whole);
-  };
   return moneyKpis(c)
-    .filter((k) => k !== told && k.of === "money" && told.of === "money" && !part(k))
-    .map((k) => ({ text: against(c, k, best, told, b), why: why(c, told, k, b.kpis) }))
+    .filter((k) => k !== told && k.of === "money" && told.of === "money" && !b.part?.(k.name, told.name))
+    .map((k) => ({ text: against(c, k, best, told, b), why: why(c, told, k, b) }))
     .filter((x) => x.text);
 }
 
