@@ -99,14 +99,18 @@ suite("the tour and decisions in the browser app", demo, ({ at, done, server }) 
     await card.getByRole("link", { name: "Look at it" }).click();
     await page.getByLabel("A note, for the record").fill("seen by the shift leader");
     await page.getByRole("button", { name: "Approve and send" }).click();
-    const sure = page.getByRole("dialog", { name: /^Send clearJam to Filler, Line 1/ });
+    const sure = page.getByRole("dialog", { name: /^Send “Clear jam” to Filler, Line 1/ });
     await sure.getByText(/cannot be undone|sends the command that undoes it/).waitFor();
     await page.keyboard.press("Enter"); // the focus is where nothing is sent
     await sure.waitFor({ state: "detached" });
     await page.getByText("It waits for your approval.").waitFor();
     await page.getByRole("button", { name: "Approve and send" }).click();
     await sure.getByRole("button", { name: "Approve and send" }).click();
-    await page.getByText("Approved, and the device has done it.").waitFor();
+    await page.getByText(/^Approved\. Filler, Line 1 took the command at .* is being watched\.$/).waitFor();
+    await page.getByText(/^Filler, Line 1 took the command at/).waitFor();
+    await page.getByText(/^(Awaited|Seen): Filler, Line 1, Fault/).waitFor();
+    assert.equal(await page.getByText(/clearJam|answered 200/).count(), 0); // by their names, in words
+    await page.getByText("taken by the device").waitFor();
     await page.getByText("being watched").waitFor();
     await page.getByText("“seen by the shift leader”").waitFor();
     await page.getByRole("heading", { name: /^Foretold and happened: Bottles an hour/ }).waitFor();
@@ -140,6 +144,33 @@ suite("the tour and decisions in the browser app", demo, ({ at, done, server }) 
     await sure.getByText(/^It no longer holds: /).waitFor();
     await sure.getByRole("button", { name: "Approve anyway" }).click();
     await page.getByRole("alert").getByText("The device refused: there is no jam").waitFor();
+    await done(page);
+  });
+
+  test("in another world it is said whose decisions these are; refusing is asked, with a reason", async () => {
+    const d = await post(server.url, "/rules/filler-jams/try", { twin: "line-3-filler" });
+    await until("it waits or is over", async () => (await get(server.url, `/decisions/${d.id}`)).state !== "proposing");
+    const proposed = await get(server.url, `/decisions/${d.id}`);
+    const then = new Date(Date.now() - 2000).toISOString();
+    const page = await at(`#/live@${then}/decisions?id=${d.id}`);
+    await page.getByText(/^These are the decisions of the live world/).waitFor();
+    assert.equal(await page.getByRole("button", { name: /^(Refuse|Approve)/ }).count(), 0);
+    await page.getByRole("button", { name: "Go to live", exact: true }).click();
+    await page.getByText(/^These are the decisions of the live world/).waitFor({ state: "detached" });
+    assert.match(page.url(), /#\/live\/decisions/);
+    if (proposed.state === "waiting") {
+      await page.getByRole("button", { name: "Refuse" }).click();
+      const sure = page.getByRole("dialog", { name: /^Refuse “.*” for Filler, Line 3\?$/ });
+      assert.equal((await get(server.url, `/decisions/${d.id}`)).state, "waiting"); // not by one tap
+      await sure.getByLabel(/^Why, for the record/).fill("it runs");
+      await sure.getByRole("button", { name: "Refuse" }).click();
+      await page.getByText("Refused: nothing is sent.").waitFor();
+      const [said] = (await get(server.url, `/decisions/${d.id}`)).approval.by;
+      assert.equal(said.note, "it runs");
+    }
+    await page.getByRole("link", { name: "All decisions" }).click();
+    await page.getByRole("cell", { name: "Filler, Line 3" }).first().click(); // the whole row leads there
+    await page.waitForURL(new RegExp(`id=${d.id}`));
     await done(page);
   });
 

@@ -507,7 +507,7 @@ describe("what a comparison comes to, in a sentence and as a fan", { skip: skip 
     const [but, ...more] = f.told(c, value, { costs }).buts;
     assert.equal(
       but.text.replaceAll(/\s/g, " "),
-      "But by “Margin” “full” is 72 EUR worse than “do nothing” (95 %: −92 to −52 EUR); by it “gently” is best.",
+      "But by “Margin” “full” is 72 EUR worse than “do nothing” (95 %: 52 to 92 EUR); by it “gently” is best.",
     );
     assert.deepEqual(more, []);
     const back = f.told(c, margin, { costs });

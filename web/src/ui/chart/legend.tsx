@@ -22,7 +22,7 @@ function lastRow(l: Line): number {
 }
 
 /** "12.3 °C" with what its band says, and the exact words of it. */
-function texts(l: Line, row: number | undefined): { text: string; spread: string; exact: string; value: string } {
+function texts(l: Line, row: number | undefined): Record<"text" | "spread" | "exact" | "value", string> {
   const at = row ?? lastRow(l);
   const v = l.value[at];
   if (at < 0 || v === null || v === undefined) return { text: words.chart.gap, spread: "", exact: words.noValue, value: "" };

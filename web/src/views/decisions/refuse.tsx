@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// To refuse cannot be taken back: it is asked, with a reason for the record if somebody has one. And where another world
-// than live is shown, it is said whose decisions these are: they are answered in live.
+// To refuse cannot be taken back: it is asked, with a reason for the record if somebody has one. And where another
+// world than live is shown, it is said whose decisions these are: they are answered in live.
 import { useState } from "preact/hooks";
 import { Radio, X } from "lucide-preact";
 import { labelOf } from "~/api/catalogue";
@@ -62,12 +62,7 @@ export function Refuse({ d, title, note = "", changed }: Props) {
         <div class="column" style={{ gap: 12 }}>
           <p>{w.refuseSure}</p>
           <Field label={w.reason} for={`reason-${d.id}`}>
-            <input
-              id={`reason-${d.id}`}
-              class="input"
-              value={reason}
-              onInput={(e) => set(e.currentTarget.value)}
-            />
+            <input id={`reason-${d.id}`} class="input" value={reason} onInput={(e) => set(e.currentTarget.value)} />
           </Field>
         </div>
       </Dialog>

@@ -66,6 +66,7 @@ export function ModeOf({ rule }: { rule: Rule }) {
   const [asking, ask] = useState(false);
   const mode = rule.mode ?? "approve";
   const name = rule.name!;
+  const commands = new Set(rule.actions.flatMap((a) => (a.command ? [`“${wordsOfName(a.command.name)}”`] : [])));
   const to = async (m: Mode) => {
     ask(false);
     try {
@@ -98,7 +99,7 @@ export function ModeOf({ rule }: { rule: Rule }) {
           </>
         }
       >
-        <p>{w.autoSure([...new Set(rule.actions.flatMap((a) => (a.command ? [wordsOfName(a.command.name)] : [])))].join(", "))}</p>
+        <p>{w.autoSure([...commands].join(", "))}</p>
       </Dialog>
     </>
   );

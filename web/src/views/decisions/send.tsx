@@ -17,7 +17,8 @@ const w = words.decisions;
 const ASK_MS = 300;
 const PATIENCE_MS = 20_000;
 
-export const callOf = (c: Pick<Sent, "name" | "payload">): string => `${c.name}(${c.payload === undefined ? "" : JSON.stringify(c.payload)})`;
+export const callOf = (c: Pick<Sent, "name" | "payload">): string =>
+  `${c.name}(${c.payload === undefined ? "" : JSON.stringify(c.payload)})`;
 
 const SAYS = ["message", "why", "reason", "error", "detail"]; // as devices call what they say
 

@@ -61,6 +61,10 @@ export function spanText(c: Comparison): string {
   return first?.begin && end ? format.duration(Date.parse(end) - Date.parse(first.begin)) : "";
 }
 
+/** Of what is worse the interval goes with the words: by how much worse. */
+const worse = (g: Gain, k: ComparedKpi): string =>
+  range({ ...g, ...(g.low === undefined ? {} : { low: -g.high!, high: -g.low }) }, k);
+
 const isNumber = (x: unknown): x is number => typeof x === "number";
 const kpiName = (k: ComparedKpi): string => k.title || k.name;
 const amountOf = (n: number, k: ComparedKpi): string => `${format.number(Math.abs(n))} ${unitOf(k)}`.trim();
@@ -166,8 +170,8 @@ function against(c: Comparison, k: ComparedKpi, best: Gain, told: ComparedKpi, b
   const nothing = c.worlds[0]!.name;
   const better = top.index > 0 && top.index !== best.index ? top : undefined;
   const poor = best.index > 0 && !there.same && !unsure(there) && there.gain < 0;
-  if (poor)
-    return w.butWorse(kpiName(k), there.name, amountOf(there.gain, k), nothing, range(there, k), better?.name ?? "");
+  const by = amountOf(there.gain, k);
+  if (poor) return w.butWorse(kpiName(k), there.name, by, nothing, worse(there, k), better?.name ?? "");
   if (!better || (best.index > 0 && unsure({ ...better, ...between(k, better, there, b.samples) }))) return "";
   return w.butOther(kpiName(k), better.name, amountOf(better.gain, k), nothing, range(better, k));
 }
@@ -196,7 +200,7 @@ function headOf(c: Comparison, k: ComparedKpi, order: readonly Gain[]): string {
   const best = moving[0]!;
   const amount = amountOf(best.gain, k);
   if (best.gain <= 0 && !unsure(best))
-    return w.nothingBest(nothing, amount, best.name, span, kpiName(k)) + range(best, k) + "." + same;
+    return w.nothingBest(nothing, amount, best.name, span, kpiName(k)) + worse(best, k) + "." + same;
   if (unsure(best)) return w.cannotTell(best.name, nothing, span, kpiName(k)) + range(best, k) + "." + same;
   return w.best(best.name, amount, nothing, span, kpiName(k)) + range(best, k) + "." + same;
 }

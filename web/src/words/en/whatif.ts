@@ -173,7 +173,8 @@ export const whatif = {
   asItIs: "As it is",
   asDifference: "Difference",
   bandsAre:
-    "A line is the mean of all runs; 90 of 100 single runs lie in its band, which is wider than the 95\u2009% of the mean.",
+    "A line is the mean of all runs; 90 of 100 single runs lie in its band, " +
+    "which is wider than the 95\u2009% of the mean.",
   fansAre:
     "A line is the mean of all runs; half, 80 and 95 of 100 single runs lie in its bands, " +
     "which are wider than the 95\u2009% of the mean.",
@@ -222,7 +223,7 @@ export const whatif = {
     `But by “${kpi}” “${name}” is best: ${amount} better than “${nothing}”${interval}.`,
   butWhy: (kpi: string, counts: string, other: string, otherCounts: string, span: string) =>
     `“${kpi}” counts: ${counts}. “${other}” counts: ${otherCounts}. ` +
-    `What the one counts already, the other may count only later${span && ` than these ${span}`}.`,
+    `What the one counts already, the other may count only later${span && `, after ${span}`}.`,
   same: "comes to the same",
   allSame: (n: number, nothing: string, kpi: string, span: string) =>
     `${n === 1 ? "It comes" : `All ${n} ways come`} to the same as “${nothing}”${span && ` in ${span}`}: ` +
