@@ -111,7 +111,7 @@ suite("the tour and decisions in the browser app", demo, ({ at, done, server }) 
     await page.getByText(/^(Awaited|Seen): Filler, Line 1, Fault/).waitFor();
     assert.equal(await page.getByText(/clearJam|answered 200/).count(), 0); // by their names, in words
     await page.getByText("taken by the device").waitFor();
-    await page.getByText("being watched").waitFor();
+    await page.getByText("being watched", { exact: true }).waitFor();
     await page.getByText("“seen by the shift leader”").waitFor();
     await page.getByRole("heading", { name: /^Foretold and happened: Bottles an hour/ }).waitFor();
     await page.locator(".chart canvas").first().waitFor();
