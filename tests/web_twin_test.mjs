@@ -88,6 +88,65 @@ describe("the browser app: twins and charts", { skip: skip || false }, () => {
     await done(page);
   });
 
+  test("the sentence over a chart can be checked: the legend's value less the median of the plot", async () => {
+    // An hour at 3 kW, told in intervals of 8 s, and up for the last two minutes.
+    const flat = async (r) => {
+      const q = new URL(r.request().url()).searchParams;
+      if (q.get("fn") !== "avg,min,max,count" || q.get("properties") !== "power") return r.continue().catch(() => {});
+      const end = Math.floor(Date.parse(q.get("to")) / 8000) * 8;
+      const time = Array.from({ length: 449 }, (_, i) => end - (448 - i) * 8);
+      const value = time.map((t) => (t < end - 120 ? 3 : 32));
+      const columns = { avg: value, min: value, max: value, count: value.map(() => 8) };
+      const body = { property: "power", unit: "kilowatt", timeUnit: "ns", time: time.map((t) => t * 1e9), ...columns };
+      await r.fulfill({ contentType: "application/x-ndjson", body: JSON.stringify(body) + "\n" }).catch(() => {});
+    };
+    const page = await at(FILLER + "&p=power", { before: (p) => p.route(/line-1-filler\/history\?/, flat) });
+    const said = page.locator(".chart-title");
+    await said.getByText(/^Power is [\d.]+\skW above its median of the last 1\sh \(3\skW\)$/).waitFor();
+    const [text, exact] = await page.evaluate(() => [
+      document.querySelector(".chart-title").textContent,
+      document.querySelector(".chart-value").title,
+    ]);
+    const by = Number(/is ([\d.]+)\skW/.exec(text)[1]);
+    const now = Number(/Power: ([\d.]+)\skW/.exec(exact)[1]);
+    assert.ok(now > 20 && Math.abs(now - 3 - by) < 0.06, `${text}: ${exact}`);
+    await done(page);
+  });
+
+  test("the pencil: its field has the focus and its text is selected, each time; on live it says what it does", async () => {
+    const page = await at(FILLER);
+    const pen = (name) => page.getByRole("button", { name: `Change ${name}` });
+    const focused = () =>
+      page.evaluate(() => {
+        const e = document.activeElement;
+        return [e.getAttribute("aria-label"), e.value?.slice(e.selectionStart, e.selectionEnd)];
+      });
+    for (const [name, text] of [
+      ["Maker", "Corvani"],
+      ["Speed limit", "36000"],
+      ["Maker", "Corvani"],
+    ]) {
+      await row(page, name).hover();
+      await pen(name).click();
+      assert.deepEqual(await focused(), [name, text]);
+      await page.locator(".prop-edit").getByText("This is live: it sets the twin’s value for everybody").waitFor();
+      await page.keyboard.press("Escape");
+      await page.locator(".prop-edit").waitFor({ state: "detached" });
+      assert.equal((await focused())[0], `Change ${name}`, "whoever goes on by keys is where they were");
+    }
+    // Values end where the card does; the pencil stands left of them and moves nothing.
+    const edges = () =>
+      page.evaluate(() => {
+        const right = (e) => e.getBoundingClientRect().right;
+        return [...document.querySelectorAll(".twin-values .prop")].map((p) => {
+          const v = p.querySelector(".prop-value");
+          return right(p) - right(v) + parseFloat(getComputedStyle(v).paddingRight);
+        });
+      });
+    for (const edge of await edges()) assert.equal(edge, 16);
+    await done(page);
+  });
+
   test("charts: brush, double click, wheel and keys; the plain wheel scrolls the page", async () => {
     const page = await at(FILLER + "&p=power,drive.temperature,bowlPressure&span=900");
     const b = await plot(page);

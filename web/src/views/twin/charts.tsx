@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the values of a twin went: several of them, beside other twins and other times, with their limits, what happened,
 // and the states it was in. What is shown is the address.
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import { LineChart } from "lucide-preact";
 import { fetchHours } from "~/api/history";
 import { models, propertyOf } from "~/api/models";
@@ -11,6 +11,7 @@ import { kind, route, worldName } from "~/app/route";
 import { Button, Card, Empty, Skeleton, Wrong } from "~/ui/basic";
 import { Chart, type Limit, type Line, type Nothing } from "~/ui/chart";
 import { panels } from "~/ui/chart/model";
+import { useKept } from "~/ui/kept";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { Beside } from "./beside";
@@ -27,6 +28,7 @@ import { StateStrip } from "./states";
 import { lineOf, pathsIn, wantedOf, type Wanted } from "./wanted";
 
 const DAYS = 7; // of which the usual for an hour is taken
+const HOURS_MS = 5 * 60_000; // so often the means of hours are read again
 const WIDEST = SPANS[SPANS.length - 1]!;
 const AIM = /(set_?point|target)$/i; // what is wanted; a limit is what must not be passed
 const STATE = /^(state|status|mode)$/i;
@@ -71,9 +73,9 @@ function withNow(c: Changes, twin: Twin): Changes {
 }
 
 function useHours(world: string, twin: string, path: string | undefined, on: boolean) {
-  const [hours, set] = useState<{ time: number[]; value: (number | null)[]; at: number }>();
+  const [hours, set] = useKept<{ time: number[]; value: (number | null)[]; at: number }>(`${world} ${twin} ${path} ${on}`);
+  const round = Math.floor(useClock() / HOURS_MS);
   useEffect(() => {
-    set(undefined);
     if (!path || !on) return;
     const abort = new AbortController();
     const hour = Math.floor(Date.now() / 3600_000) * 3600;
@@ -82,14 +84,17 @@ function useHours(world: string, twin: string, path: string | undefined, on: boo
       () => {},
     );
     return () => abort.abort();
-  }, [world, twin, path, on]);
+  }, [world, twin, path, on, round]);
   return hours;
 }
 
 /** A sentence where the values say one; else nothing. */
-function sayOf(f: Finding, name: string, unit: string, span: string): string {
-  const by = format.amount(Math.abs(f.by), unit, 2);
-  return f.days ? words.twin.usual(name, by, f.by > 0, f.days) : words.twin.standsOut(name, by, f.by > 0, span);
+function sayOf(f: Finding, name: string, unit: string, span: string, hour: number): string {
+  const amount = (v: number) => format.amount(v, unit, 3);
+  const by = amount(Math.abs(f.by));
+  return f.days
+    ? words.twin.usual(name, by, f.by > 0, f.days, format.minute(hour * 1000))
+    : words.twin.standsOut(name, by, f.by > 0, span, amount(f.usual));
 }
 
 /** As tall as the screen allows, and not so tall that nothing else is seen. */
@@ -182,11 +187,11 @@ export function Charts({ twin }: { twin: Twin }) {
   const marks = marksOf(twin.$dtId, faults, from, to);
   const first = lines[0];
   const found =
-    got?.span.moves && first ? ((hours && againstDays(hours, hours.at)) ?? standsOut(first, from, to)) : null;
+    got?.span.moves && first ? (standsOut(first, from, to) ?? (hours && againstDays(hours, hours.at))) : null;
   const names = chosen.map((c) => propertyOf(model, c)?.name ?? c);
   const name = names[0] ?? "";
   const course = words.twin.course(wanted.map((w) => w.label).join(", "));
-  const say = found && first ? sayOf(found, name, first.unit, format.duration(span.seconds * 1000)) : "";
+  const say = found && first ? sayOf(found, name, first.unit, format.duration(span.seconds * 1000), hours?.at ?? 0) : "";
   const wide = panels(lines).some((list) => new Set(list.map((l) => l.unit)).size > 1);
   return (
     <Card

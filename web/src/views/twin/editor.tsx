@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A field in the place of a value. What does not fit is said before it is sent, what the server refuses beside it.
-import { useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Check, Eraser, X } from "lucide-preact";
 import { wordsOf } from "~/api/client";
+import { models } from "~/api/models";
 import type { Twin } from "~/api/types";
-import { worldName } from "~/app/route";
+import { kind, worldName } from "~/app/route";
 import { IconButton } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
@@ -23,6 +24,12 @@ export function Editor({ twin, s, close }: { twin: Twin; s: Shown; close: () => 
   const [wrong, setWrong] = useState("");
   const [busy, setBusy] = useState(false);
   const world = worldName.value;
+  const field = useRef<HTMLInputElement & HTMLSelectElement>(null);
+  // Browsers heed autofocus once a page: without this, what is typed next would be taken for one-key shortcuts.
+  useLayoutEffect(() => {
+    field.current?.focus();
+    field.current?.select?.();
+  }, []);
   const send = async (value: ReturnType<typeof parseInput>) => {
     setBusy(true);
     try {
@@ -47,17 +54,19 @@ export function Editor({ twin, s, close }: { twin: Twin; s: Shown; close: () => 
         ]
       : p.options;
   const id = `edit-${s.path}`;
+  const live = kind.value === "live";
+  const commands = models.value.get(twin.$metadata.$model)?.commands.length ?? 0;
   return (
     <form class="prop-edit" onSubmit={save} onKeyDown={(e) => e.key === "Escape" && (e.stopPropagation(), close())}>
       <div class="row">
         {options.length ? (
           <select
+            ref={field}
             id={id}
             class="select grow"
             aria-label={s.name}
             aria-invalid={wrong !== ""}
             value={text}
-            autoFocus
             onChange={(e) => (set(e.currentTarget.value), setWrong(""))}
           >
             <option value="" disabled />
@@ -69,15 +78,15 @@ export function Editor({ twin, s, close }: { twin: Twin; s: Shown; close: () => 
           </select>
         ) : (
           <input
+            ref={field}
             id={id}
             class="input grow"
             aria-label={s.name}
             aria-invalid={wrong !== ""}
-            aria-describedby={wrong ? id + "-wrong" : undefined}
+            aria-describedby={[wrong && id + "-wrong", live && id + "-live"].filter(Boolean).join(" ") || undefined}
             inputMode={p.type === "number" || p.type === "integer" ? "decimal" : undefined}
             placeholder={EXAMPLE[p.type]}
             value={text}
-            autoFocus
             onInput={(e) => (set(e.currentTarget.value), setWrong(""))}
           />
         )}
@@ -86,6 +95,11 @@ export function Editor({ twin, s, close }: { twin: Twin; s: Shown; close: () => 
         {s.known && <IconButton name={words.twin.clear(s.name)} icon={Eraser} onClick={() => void send(undefined)} />}
         <IconButton name={words.cancel} icon={X} onClick={close} />
       </div>
+      {live && (
+        <div id={id + "-live"} class="quiet tiny">
+          {words.twin.editLive(commands > 0, s.sensor)}
+        </div>
+      )}
       {wrong && (
         <div id={id + "-wrong"} class="wrong tiny" role="alert">
           {wrong}

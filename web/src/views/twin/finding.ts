@@ -10,36 +10,69 @@ export interface Finding {
 interface Shape {
   time: readonly number[];
   value: readonly (number | null)[];
+  step?: boolean; // stands until the next value
 }
 
 const known = (s: Shape, from: number, to: number): number[] =>
   s.time.flatMap((t, i) => (t >= from && t < to && typeof s.value[i] === "number" ? [s.value[i]] : []));
 
 const mean = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0) / list.length;
-const rank = (sorted: readonly number[], part: number): number => sorted[Math.floor((sorted.length - 1) * part)]!;
+const sum = (list: readonly Weighed[]): number => list.reduce((s, w) => s + w.weight, 0);
 
-/**
- * The newest tenth against the rest of what is shown: out of where it was nine times of ten. Below 20 values, or when
- * the rest moved hardly at all (its spread less than a thousandth of its size and the step as small): nothing.
- */
-export function standsOut(s: Shape, from: number, to: number): Finding | null {
-  const cut = to - (to - from) / 10;
-  const before = known(s, from, cut);
-  const now = known(s, cut, to);
-  if (before.length < 20 || now.length < 3) return null;
-  const sorted = [...before].sort((a, b) => a - b);
-  const [low, mid, high] = [rank(sorted, 0.05), rank(sorted, 0.5), rank(sorted, 0.95)];
-  const here = mean(now);
-  if (here >= low && here <= high) return null;
-  const by = here - mid;
-  const spread = high - low;
-  if (Math.abs(by) < Math.max(spread, Math.abs(mid) * 0.02)) return null;
-  return { by, usual: mid, days: 0 };
+interface Weighed {
+  value: number;
+  weight: number; // seconds for which it stood
 }
 
 /**
- * The last hour against the same hour of earlier days: beyond all of them, by at least their own spread. `hours` are
- * means of hours, `at` the beginning of the newest. Less than three days are no usual.
+ * Each value with the time it stood between two instants: half of the way to its neighbours, or, of a value that stands,
+ * up to the next. A source that speaks more often at one time than at another says no more by it; gaps weigh nothing.
+ */
+export function weighed(s: Shape, from: number, to: number): Weighed[] {
+  const out = s.value.map((v) => ({ value: v ?? 0, weight: 0 }));
+  const add = (i: number, a: number, b: number) => {
+    out[i]!.weight += Math.max(0, Math.min(b, to) - Math.max(a, from));
+  };
+  for (let i = 0; i + 1 < s.time.length; i++) {
+    const [a, b] = [s.time[i]!, s.time[i + 1]!];
+    if (typeof s.value[i] !== "number" || typeof s.value[i + 1] !== "number") continue;
+    const cut = s.step ? b : (a + b) / 2;
+    add(i, a, cut);
+    add(i + 1, cut, b);
+  }
+  return out.filter((w) => w.weight > 0);
+}
+
+/** Below which a value lay for a part of the time. */
+export function quantile(list: readonly Weighed[], part: number): number {
+  const sorted = [...list].sort((a, b) => a.value - b.value);
+  const whole = sum(sorted);
+  let passed = 0;
+  for (const w of sorted) if ((passed += w.weight) >= whole * part) return w.value;
+  return sorted[sorted.length - 1]?.value ?? NaN;
+}
+
+/**
+ * The newest value, as the legend shows it, against the median over the time of what is shown. Told when the three
+ * newest lie beyond where the value was for nine tenths of the time before the newest tenth, by at least as much as it
+ * went there and two hundredths of its size. Below 20 values before, or when the source is silent: nothing.
+ */
+export function standsOut(s: Shape, from: number, to: number): Finding | null {
+  const cut = to - (to - from) / 10;
+  const now = known(s, cut, Infinity).slice(-3);
+  if (now.length < 3 || known(s, from, cut).length < 20) return null;
+  const before = weighed(s, from, cut);
+  const [low, mid, high] = [quantile(before, 0.05), quantile(before, 0.5), quantile(before, 0.95)];
+  if (!now.every((v) => v > high) && !now.every((v) => v < low)) return null;
+  const value = now[2]!;
+  if (Math.abs(value - mid) < Math.max(high - low, Math.abs(mid) * 0.02)) return null;
+  const usual = quantile(weighed(s, from, to), 0.5);
+  return { by: value - usual, usual, days: 0 };
+}
+
+/**
+ * The mean of this hour against the same hour of earlier days: beyond all of them, by at least their own spread. `hours`
+ * are means of hours, `at` the beginning of the newest. Less than three days are no usual.
  */
 export function againstDays(hours: Shape, at: number): Finding | null {
   const same: number[] = [];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Properties of a twin by component: value with unit, how old it is, a field in place where it may be changed, and all
 // there is to say of it when its name is clicked.
-import { useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ChevronRight, Pencil } from "lucide-preact";
 import { models, wordsOfName } from "~/api/models";
 import type { Twin } from "~/api/types";
@@ -27,6 +27,13 @@ interface RowProps {
 
 function Row({ twin, s, now, silent, draw, drawn }: RowProps) {
   const [editing, edit] = useState(false);
+  const pen = useRef<HTMLButtonElement>(null);
+  const edited = useRef(false);
+  // Whoever closed the field by a key goes on where they were.
+  useLayoutEffect(() => {
+    if (!editing && edited.current && document.activeElement === document.body) pen.current?.focus();
+    edited.current = editing;
+  }, [editing]);
   const [open, setOpen] = useState(false);
   const age = s.at && s.sensor ? now - Date.parse(s.at) : 0;
   const old = age > SILENT_MS;
@@ -69,6 +76,7 @@ function Row({ twin, s, now, silent, draw, drawn }: RowProps) {
           )}
           {editable && (
             <button
+              ref={pen}
               type="button"
               class="prop-pen"
               aria-label={words.twin.edit(s.name)}

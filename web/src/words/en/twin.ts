@@ -4,6 +4,12 @@ export const twin = {
   edit: (name: string) => `Change ${name}`,
   clear: (name: string) => `Take ${name} away`,
   save: "Save",
+  editLive: (command: boolean, source: boolean) =>
+    "This is live: it sets the twin’s value for everybody" +
+    (source ? ", until its source tells the next" : "") +
+    (command
+      ? ". The machine hears of it only by a command (see Commands)."
+      : ". Its model has no command that would tell a machine."),
   changed: (name: string, value: string) => `${name} is ${value} now.`,
   again: (name: string, value: string) => `${name} is ${value} again.`,
   cleared: (name: string) => `${name} has no value now.`,
@@ -127,10 +133,10 @@ export const twin = {
   },
   moreValues: (n: number) => `${n} more`,
   findValue: "Find a value",
-  usual: (name: string, by: string, above: boolean, days: number) =>
-    `${name} is ${by} ${above ? "above" : "below"} its usual for this hour (of ${days} days)`,
-  standsOut: (name: string, by: string, above: boolean, span: string) =>
-    `${name} is ${by} ${above ? "above" : "below"} its median of the last ${span}`,
+  usual: (name: string, by: string, above: boolean, days: number, since: string) =>
+    `${name}, mean since ${since}: ${by} ${above ? "above" : "below"} its usual for this hour (of ${days} days)`,
+  standsOut: (name: string, by: string, above: boolean, span: string, median: string) =>
+    `${name} is ${by} ${above ? "above" : "below"} its median of the last ${span} (${median})`,
   nothingBefore: (time: string) => `nothing before ${time}`,
   silentUntil: (time: string) => `silent until ${time}`,
   emptySpan: "No value came in this time",
