@@ -353,10 +353,14 @@ suite("the repair of what failed, in the demo that has a past", demoWithPast, ({
     await panel.getByRole("link", { name: "Try the repair" }).click();
     await page.getByRole("heading", { name: "What could be done about Filler, Line 1?" }).waitFor();
     await page.getByText(/as it was at/).waitFor();
+    await page.getByText(/^Nobody does anything; what happens by itself goes on\. Bottles lie in the infeed/).waitFor();
+    const alone = page.getByRole("checkbox", { name: "Line 1's filler is left alone until the shift ends" });
+    assert.equal(await alone.isChecked(), false); // a way as well, which nobody tries unasked
     await page.getByRole("button", { name: /^Try \d ways/ }).click();
     const finding = page.locator(".finding").filter({ hasText: /cheapest|cannot be told/ });
     await finding.waitFor();
     assert.match(await finding.textContent(), /EUR|cannot be told/);
+    await page.getByText(/^Tried in copies of LIVE from .* Nothing of it happened in live\.$/).waitFor();
     await page.getByRole("heading", { name: "What it comes to" }).waitFor();
     await shot(page, "whatif-repair");
     await done(page);

@@ -25,7 +25,8 @@ function lastRow(l: Line): number {
 function texts(l: Line, row: number | undefined): Record<"text" | "spread" | "exact" | "value", string> {
   const at = row ?? lastRow(l);
   const v = l.value[at];
-  if (at < 0 || v === null || v === undefined) return { text: words.chart.gap, spread: "", exact: words.noValue, value: "" };
+  if (at < 0 || v === null || v === undefined)
+    return { text: words.chart.gap, spread: "", exact: words.noValue, value: "" };
   const unit = format.unitSymbol(l.unit);
   const bands = bandsOf(l).filter((b) => typeof b.low[at] === "number" && typeof b.high[at] === "number");
   const band = bands[0];
