@@ -263,6 +263,13 @@ describe("the frame", { skip: skip || false }, () => {
     await post(server.url, "/worlds/try-2/run", { for: "PT8H" });
     const page = await at("#/live/overview");
     const bar = page.getByRole("button", { name: /^try-2: 8.h ahead/ });
+    await page.getByTitle("Choose a world").click();
+    const pin = page.getByRole("button", { name: "Show the future of try-2 in the timeline of live" });
+    await pin.waitFor();
+    assert.equal(await bar.count(), 0); // not for everybody
+    await pin.click();
+    await page.keyboard.press("Escape");
+    await page.locator(".tl-future-name").getByText("try-2").waitFor();
     await bar.hover();
     await page
       .locator(".tl-tip")
@@ -271,6 +278,75 @@ describe("the frame", { skip: skip || false }, () => {
     await bar.click();
     await page.getByRole("button", { name: /^WHAT-IF try-2/ }).waitFor();
     await page.locator(".tl-fork").waitFor();
+    await done(page);
+  });
+
+  test("the past is forked where one looks, and a fork that nobody ran is run, not played", async () => {
+    const page = await at("#/live/overview?sel=pump-1");
+    const line = page.locator(".timeline");
+    await page.getByRole("complementary").getByRole("button", { name: "Before it began" }).click();
+    await page.getByRole("button", { name: /^PAST/ }).waitFor();
+    const then = Date.parse((await hashOf(page)).match(/@([^/]+)/)[1]);
+    assert.ok(then < wrongSince, `${then} is not before ${wrongSince}`);
+    assert.equal(await line.getByRole("button", { name: "Run it…" }).count(), 0);
+    await line.getByRole("button", { name: "Fork here" }).click();
+    await page.getByRole("button", { name: /^WHAT-IF what-if.*\d\d:\d\d:\d\d/ }).waitFor();
+    await page.getByRole("heading", { name: "Pump 1" }).waitFor();
+    await line.getByRole("button", { name: "Play", exact: true }).click();
+    await page.waitForFunction(() => document.activeElement.textContent.startsWith("Run "));
+    assert.match(await hashOf(page), /^#\/what-if\/whatif/);
+    await page.getByRole("link", { name: "Overview" }).first().click();
+    await line.getByRole("button", { name: "Run it…" }).click();
+    await page.getByRole("heading", { name: "What-if: what-if" }).waitFor();
+    await post(server.url, "/worlds/what-if/run", { for: "PT1H" });
+    await page.getByRole("link", { name: "Overview" }).first().click();
+    await line.getByRole("button", { name: "Its run" }).waitFor();
+    await line.getByRole("button", { name: "Play", exact: true }).click();
+    await page.getByRole("button", { name: /^PAST/ }).waitFor();
+    const played = Date.parse((await hashOf(page)).match(/@([^/]+)/)[1]);
+    assert.ok(played >= then, `it plays from ${played}, before the fork at ${then}`);
+    await done(page);
+  });
+
+  test("what is over says after how long, and only what stands is red", async () => {
+    const fault = (value) =>
+      post(server.url, "/digitaltwins/pump-2", [{ op: "add", path: "/fault", value }], "PATCH");
+    await fault("no water");
+    const page = await at("#/live/overview");
+    const row = page.locator(".change").filter({ hasText: "Pump 2: no water" });
+    await row.getByText("still so").waitFor();
+    await page.waitForTimeout(1500);
+    await fault("");
+    await row.getByText(/^over after \d/).waitFor();
+    await page.locator(".change").filter({ hasText: "Pump 1: worn bearing" }).getByText("still so").waitFor();
+    const faint = await page.locator(".tl-stretch.over").first().evaluate((e) => getComputedStyle(e).backgroundColor);
+    const red = page.locator(".tl-stretch:not(.over)").first();
+    assert.notEqual(faint, await red.evaluate((e) => getComputedStyle(e).backgroundColor));
+    await done(page);
+  });
+
+  test("the list of twins is a click away while one is selected, which is marked in it", async () => {
+    const page = await at("#/live/models?sel=pump-2");
+    await page.locator(".rail").getByRole("link", { name: "Twins" }).click();
+    await page.getByRole("row", { name: /Pump 3/ }).waitFor();
+    const marked = page.locator(".list-table tr[aria-current=true]");
+    assert.match(await marked.textContent(), /Pump 2/);
+    await page.getByRole("complementary").getByRole("heading", { name: "Pump 2" }).waitFor();
+    await marked.getByRole("link").click();
+    await page.waitForFunction(() => /· Pump 2 ·/.test(document.title));
+    await page.locator(".rail").getByRole("link", { name: "Twins" }).and(page.locator("[aria-current=page]")).waitFor();
+    await done(page);
+  });
+
+  test("on a phone a what-if shows its clock uncut, and More stays More", async () => {
+    await post(server.url, "/worlds", { name: "a-what-if-with-a-long-name-that-fits-nowhere", from: "live" });
+    const page = await at("#/a-what-if-with-a-long-name-that-fits-nowhere/compare", { width: 390, height: 844 });
+    const clock = page.locator(".world-more");
+    await clock.getByText(/^\d\d:\d\d:\d\d$/).waitFor();
+    const [own, around] = [await clock.boundingBox(), await page.locator(".world-switch").boundingBox()];
+    assert.ok(own.x + own.width <= around.x + around.width, "the clock is cut");
+    assert.ok(around.x + around.width < 390);
+    await page.getByRole("button", { name: "More", exact: true }).waitFor();
     await done(page);
   });
 

@@ -13,7 +13,35 @@ suite("the browser app", demo, ({ at, done }) => {
     await page.getByRole("treeitem", { name: /Montefalda/ }).waitFor();
     await page.getByText(/needs? you\.$/).first().waitFor(); // nothing does, or what failed by chance
     await page.locator(".change").first().waitFor();
-    assert.match(await page.title(), /^LIVE · Overview/);
+    assert.equal(await page.title(), "LIVE · Overview · Montefalda");
+    await page.getByRole("heading", { name: "Montefalda", level: 1 }).waitFor();
+    await page.getByText(/^Site\s+·\s+\d+ twins/).waitFor();
+    await done(page);
+  });
+
+  test("key values are there while time plays, and no tile stands alone", async () => {
+    const page = await at("", { width: 1440, height: 900 });
+    await page.locator(".kpis .figure").first().waitFor();
+    await page.waitForTimeout(4000); // that there is something to play
+    const rows = await page.locator(".kpis > .tile").evaluateAll((l) => {
+      const tops = l.map((e) => Math.round(e.getBoundingClientRect().top));
+      return [...new Set(tops)].map((t) => tops.filter((x) => x === t).length);
+    });
+    assert.ok(rows.length < 2 || Math.min(...rows) > 1, `tiles by row: ${rows}`);
+    await page.evaluate(() => {
+      window.blank = 0;
+      const look = () => {
+        if (document.querySelector(".tile.waiting") || !document.querySelector(".kpis .figure")) window.blank++;
+        requestAnimationFrame(look);
+      };
+      requestAnimationFrame(look);
+    });
+    await page.getByRole("button", { name: "Play", exact: true }).click();
+    await page.getByRole("button", { name: /^PAST/ }).waitFor();
+    const first = await page.evaluate(() => location.hash);
+    await page.waitForFunction((h) => location.hash !== h, first);
+    await page.waitForTimeout(1500);
+    assert.equal(await page.evaluate(() => window.blank), 0);
     await done(page);
   });
 

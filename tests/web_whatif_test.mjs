@@ -348,7 +348,7 @@ suite("the repair of what failed, in the demo that has a past", demoWithPast, ({
       .click();
     const panel = page.getByRole("complementary");
     await panel.getByText(JAM).first().waitFor();
-    await panel.getByRole("button", { name: "See when it began" }).click();
+    await panel.getByRole("button", { name: "Before it began" }).click();
     await page.getByRole("button", { name: /^PAST/ }).waitFor();
     await panel.getByRole("link", { name: "Try the repair" }).click();
     await page.getByRole("heading", { name: "What could be done about Filler, Line 1?" }).waitFor();
@@ -363,6 +363,46 @@ suite("the repair of what failed, in the demo that has a past", demoWithPast, ({
     await page.getByText(/^Tried in copies of LIVE from .* Nothing of it happened in live\.$/).waitFor();
     await page.getByRole("heading", { name: "What it comes to" }).waitFor();
     await shot(page, "whatif-repair");
+    await done(page);
+  });
+
+  test("the tour forks the past, says so only when it has, and hides nothing that is wrong", async () => {
+    const page = await at("#/live/overview", { first: true });
+    const card = page.locator(".tour-card");
+    const next = () => card.getByRole("button", { name: "Next" }).click();
+    await card.waitFor();
+    await page.waitForFunction(() => {
+      const box = (s) => document.querySelector(s).getBoundingClientRect();
+      const [a, b] = [box(".tour-card"), box(".needs")];
+      return a.top >= b.bottom || a.bottom <= b.top || a.left >= b.right || a.right <= b.left;
+    });
+    await next();
+    await card.getByRole("button", { name: /^Show / }).click();
+    await next();
+    await card.getByRole("button", { name: "Go to when it began" }).click();
+    await page.getByRole("button", { name: /^PAST/ }).waitFor();
+    await next();
+    await card.getByRole("button", { name: "Fork here" }).waitFor();
+    assert.equal(await card.getByText("Done. Go on.").count(), 0);
+    await card.getByRole("button", { name: "Fork here" }).click();
+    await card.getByText("Done. Go on.").waitFor();
+    await page.getByRole("button", { name: /^WHAT-IF/ }).waitFor();
+    await next();
+    await page.getByRole("heading", { name: /^What could be done about/ }).waitFor();
+    await page.getByRole("button", { name: /^Try (it|\d ways)/ }).first().waitFor();
+    await done(page);
+  });
+
+  test("a fork from before the trouble says so, and leads to where it can be repaired", async () => {
+    const page = await at(`#/live/overview?sel=${FILLER}`);
+    const panel = page.getByRole("complementary");
+    await panel.getByRole("button", { name: "Before it began" }).click();
+    await page.locator(".timeline").getByRole("button", { name: "Fork here" }).click();
+    await page.getByRole("button", { name: /^WHAT-IF/ }).waitFor();
+    await panel.getByRole("link", { name: "What if…" }).click();
+    await page.getByText(/^This copy was made before it went wrong/).waitFor();
+    await page.getByRole("link", { name: /^Try the repair from/ }).click();
+    await page.getByRole("heading", { name: "What could be done about Filler, Line 1?" }).waitFor();
     await done(page);
   });
 

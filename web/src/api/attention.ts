@@ -179,12 +179,14 @@ export const needs = computed<Need[]>(() => {
     const list = entries.value;
     const place = new Map(list.map((e, i) => [e.id, i]));
     const parent = tree.value.parent;
-    for (const n of [...out.values()]) {
-      if (n.property === "state") continue;
+    // Parts that say what is wrong take their wholes first; then those of which only the state is bad.
+    const parts = [...out.values()].sort((a, b) => Number(a.property === "state") - Number(b.property === "state"));
+    for (const n of parts) {
+      if (!out.has(n.id)) continue;
       for (let at = parent[place.get(n.id) ?? -1] ?? -1; at >= 0; at = parent[at]!) {
         const whole = out.get(list[at]!.id);
         if (whole?.property !== "state") continue;
-        n.also.push(whole.id);
+        n.also.push(whole.id, ...whole.also);
         out.delete(whole.id);
       }
     }

@@ -3,13 +3,16 @@
 import { Component, type ComponentChildren, type ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { CircleHelp, Moon, PanelRight, Search, Sun, SunMoon, Unplug } from "lucide-preact";
+import { entries, labelOf } from "~/api/catalogue";
 import { link } from "~/api/client";
 import { lostSince } from "~/api/feed";
+import { operation } from "~/api/operation";
 import { Button, cls, Dialog, Icon, IconButton, Menu, Skeleton, Wrong } from "~/ui/basic";
 import { Toasts } from "~/ui/toast";
 import { viewOf } from "~/views";
 import { words } from "~/words/en";
 import * as format from "~/format";
+import { Forward } from "./forward";
 import { Inspector, inspectorOpen } from "./inspector";
 import { Alerts } from "./needs";
 import { Palette, paletteOpen } from "./palette";
@@ -27,7 +30,7 @@ function Looks() {
   return (
     <Menu
       label={words.theme.title}
-      button={(open) => <IconButton name={words.theme.title} icon={icon} onClick={open} />}
+      button={(open) => <IconButton class="bar-away" name={words.theme.title} icon={icon} onClick={open} />}
     >
       {() => (
         <>
@@ -60,6 +63,7 @@ function Bar() {
   return (
     <header class="bar">
       <WorldSwitch />
+      <Forward class="bar-forward" />
       <Button class="search-button" icon={Search} onClick={() => (paletteOpen.value = true)}>
         <span class="grow label ellipsis" style={{ textAlign: "left" }}>
           {words.search}
@@ -68,7 +72,7 @@ function Bar() {
       </Button>
       <Alerts />
       <Looks />
-      <IconButton name={words.shortcuts} icon={CircleHelp} onClick={() => (helpOpen.value = true)} />
+      <IconButton class="bar-away" name={words.shortcuts} icon={CircleHelp} onClick={() => (helpOpen.value = true)} />
       <IconButton
         name={words.inspector.title}
         icon={PanelRight}
@@ -191,8 +195,9 @@ function Help() {
 
 export function Frame() {
   useEffect(() => {
-    document.title = `${worldTitle()} · ${viewOf(view.value)?.title ?? ""} · ${words.product}`;
-  }, [kind.value, route.value]);
+    const what = view.value === "twin" && selected.value ? labelOf(selected.value) : viewOf(view.value)?.title;
+    document.title = [worldTitle(), what, operation.value?.name ?? words.product].filter(Boolean).join(" · ");
+  }, [kind.value, route.value, operation.value, entries.value]);
   useEffect(() => {
     if (selected.value && innerWidth > 900) inspectorOpen.value = true;
   }, [selected.value]);

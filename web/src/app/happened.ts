@@ -116,7 +116,6 @@ function withoutWholes(list: readonly Alert[]): Alert[] {
   const place = new Map(entries.peek().map((e, i) => [e.id, i]));
   const wholes = new Map<string, Alert[]>();
   for (const a of list) {
-    if (a.property === "state") continue;
     for (let at = parent[place.get(a.twin) ?? -1] ?? -1; at >= 0; at = parent[at]!) {
       const id = entries.peek()[at]!.id;
       wholes.set(id, [...(wholes.get(id) ?? []), a]);

@@ -9,20 +9,11 @@ import { waiting, type DecisionShort } from "~/api/decisions";
 import { Ago, Button, cls, Icon, Menu } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
-import { begin } from "./range";
+import { beforeOf } from "./before";
 import { go, hrefOf, isLive, kind, select, worldName } from "./route";
 
-const BEFORE_MS = 10_000; // so much before it began
 const MENU_MAX = 12;
 const SAY_MS = 5000; // not oftener: a screen reader shall not chatter
-
-/** Just before it began; where history is younger than that, as near to it as it takes. */
-function before(n: Need): string {
-  const first = (begin.peek() ?? 0) + 1000;
-  const t = n.began! - BEFORE_MS;
-  const shown = t >= first ? t : Math.max(first, n.began! - 1500);
-  return format.instant(Math.floor(shown / 1000) * 1000);
-}
 
 export function NeedRow({ need: n, done }: { need: Need; done?: () => void }) {
   return (
@@ -57,7 +48,7 @@ export function NeedRow({ need: n, done }: { need: Need; done?: () => void }) {
           class="need-back"
           title={words.needs.backAbout}
           onClick={() => {
-            go({ at: before(n), params: { sel: n.id } });
+            go({ at: beforeOf(n.began!), params: { sel: n.id } });
             done?.();
           }}
         >

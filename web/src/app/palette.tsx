@@ -37,7 +37,7 @@ export function useCommands(list: () => readonly Command[], deps: readonly unkno
 
 function fixed(): Command[] {
   return [
-    ...views.map((v) => ({
+    ...views.filter((v) => v.key).map((v) => ({
       id: "view:" + v.id,
       title: v.title,
       hint: words.palette.view,

@@ -42,6 +42,20 @@ export interface Range {
 
 const time = (t: string | undefined | null) => (t ? Date.parse(t) : NaN);
 
+/** Forks whose future is shown right of live's now: who wants it there says so. */
+const pinned = pref<readonly string[]>("timeline.pinned", []);
+export const isPinned = (name: string): boolean => pinned.value.includes(name);
+export const togglePin = (name: string): void => {
+  pinned.value = isPinned(name) ? pinned.value.filter((n) => n !== name) : [...pinned.value, name];
+};
+
+/** It is looked at beside live, or pinned. */
+function isWanted(name: string): boolean {
+  const { view, params } = route.value;
+  const beside = view === "compare" ? [params.with] : view === "whatif" ? (params.compare ?? "").split(",") : [];
+  return isPinned(name) || beside.includes(name);
+}
+
 export interface Future {
   name: string;
   from: number;
@@ -50,10 +64,10 @@ export interface Future {
   world: World;
 }
 
-/** Scenarios that were run, or run, ahead of an instant. */
+/** Scenarios that were run, or run, ahead of an instant, of those that are wanted. */
 export function futuresOf(list: readonly World[], now: number): Future[] {
   return list
-    .filter((w) => w.name !== "live" && !w.name.endsWith(BASE) && time(w.run?.until) > now)
+    .filter((w) => w.name !== "live" && !w.name.endsWith(BASE) && isWanted(w.name) && time(w.run?.until) > now)
     .map((w) => ({
       name: w.name,
       from: time(w.run!.begin ?? w.forkedFrom),

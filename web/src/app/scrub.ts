@@ -5,6 +5,7 @@ import { reading } from "~/api/catalogue";
 import * as format from "~/format";
 import { pref } from "./prefs";
 import { isNow, type Range } from "./range";
+import { isStill, offerRun } from "./forward";
 import { go, route } from "./route";
 
 export const SPEEDS: readonly number[] = [1, 10, 60, 600, 3600];
@@ -75,6 +76,11 @@ effect(() => {
 });
 
 export function toggle(r: Range): void {
-  if (!playing.peek() && !route.peek().at) show(r.from + (r.end - r.from) * 0.02, r, true, true);
+  const { at } = route.peek();
+  // A fork that nobody ran has nothing to play: it is run first.
+  if (!playing.peek() && !at && isStill()) return offerRun();
+  // The past before a fork is its parent's: who wants it drags there.
+  const start = Math.max(r.from + (r.end - r.from) * 0.02, (r.fork ?? -Infinity) + 1000);
+  if (!playing.peek() && !at) show(start, r, true, true);
   playing.value = !playing.peek();
 }

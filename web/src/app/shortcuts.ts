@@ -35,7 +35,7 @@ const general: readonly Shortcut[] = [
 
 export const shortcuts = (): Shortcut[] => [
   ...general,
-  ...views.map((v) => ({ keys: `g ${v.key}`, title: v.title, run: () => go({ view: v.id }) })),
+  ...views.filter((v) => v.key).map((v) => ({ keys: `g ${v.key}`, title: v.title, run: () => go({ view: v.id }) })),
   ...own,
 ];
 

@@ -7,6 +7,7 @@ import { current } from "~/api/worlds";
 import { Button, IconButton } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
+import { Forward } from "./forward";
 import { look } from "./happened";
 import { neighbour, timelineMarks, type TimelineMark } from "./marks";
 import { pan, partOf, rangeOf, ticksOf, timeAt, zoom, type Range } from "./range";
@@ -211,6 +212,7 @@ export function Timeline() {
         <Track r={r} at={at} step={step} />
         <SpanMenu r={r} />
         <SpeedMenu />
+        <Forward class="tl-forward" always />
         <Button class="tl-live" look={kind.value === "live" ? "primary" : ""} icon={Radio} onClick={back}>
           {words.timeline.live}
         </Button>

@@ -40,7 +40,9 @@ export function Tooltip({ tip, width }: { tip: Tip; width: number }) {
           <span class="quiet">{format.time(m.time)}</span>
           <span class="ellipsis">{m.title}</span>
           {m.until !== undefined && (
-            <span class="quiet">{m.until ? format.duration(m.until - m.time) : words.timeline.still}</span>
+            <span class="quiet">
+              {m.until ? words.timeline.over(format.duration(m.until - m.time)) : words.timeline.still}
+            </span>
           )}
         </div>
       ))}
@@ -50,17 +52,21 @@ export function Tooltip({ tip, width }: { tip: Tip; width: number }) {
   );
 }
 
+/** Only what still stands, or stood at the instant that is shown, is as red as what needs somebody. */
 function Stretches({ marks, r }: { marks: readonly TimelineMark[]; r: Range }) {
+  const at = route.value.at ? Date.parse(route.value.at) : Infinity;
+  const stands = (m: TimelineMark) => m.time <= at && (m.until ?? Infinity) >= at;
   return (
     <>
       {marks
         .filter((m) => m.until !== undefined && m.time < r.end && (m.until ?? r.end) > r.from)
+        .sort((a, b) => Number(stands(a)) - Number(stands(b))) // what stands lies above what is over
         .map((m) => {
           const left = partOf(r, m.time);
           return (
             <div
               key={`${m.time} ${m.title}`}
-              class="tl-stretch"
+              class={cls("tl-stretch", !stands(m) && "over")}
               style={{ left: `${left * 100}%`, width: `${(partOf(r, m.until ?? r.end) - left) * 100}%` }}
             />
           );
@@ -125,9 +131,13 @@ export function Marks({ r, marks, width, tell }: MarksProps) {
 export function Futures({ r, tell }: { r: Range; tell: (t: Tip | null) => void }) {
   const [over, setOver] = useState("");
   if (route.value.world !== "live" || r.part >= 1 || r.end < r.now) return null;
+  const list = futuresOf(worlds.value, r.now);
   return (
     <div class="tl-futures" style={{ left: `${r.part * 100}%` }}>
-      {futuresOf(worlds.value, r.now).map((f) => {
+      <div class="tl-future-name ellipsis" aria-hidden="true">
+        {list.map((f) => f.name).join(", ")}
+      </div>
+      {list.map((f) => {
         const of = (t: number) => Math.min(100, Math.max(0, ((t - r.end) / (r.to - r.end)) * 100));
         const state = words.whatif.state[f.world.run!.state] ?? f.world.run!.state;
         const title = words.timeline.future(f.name, format.duration(f.until - f.from), state);

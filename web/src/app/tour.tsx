@@ -44,9 +44,10 @@ interface Place {
 
 const GAP = 14;
 const EDGE = 8;
+const FOOT = 72;
 
-function targetOf(s: TourStep): Element | undefined {
-  for (const selector of s.at) {
+function seenOf(selectors: readonly string[]): Element | undefined {
+  for (const selector of selectors) {
     for (const e of document.querySelectorAll(selector)) {
       const r = e.getBoundingClientRect();
       if (r.width > 0 && r.height > 0) return e;
@@ -55,18 +56,41 @@ function targetOf(s: TourStep): Element | undefined {
   return undefined;
 }
 
-/** Beside what it is about: on the side with the most room, wholly on the screen. */
-function placeOf(target: DOMRect | undefined, card: DOMRect): Place {
+/** So much of what must be seen would lie under the card, in pixels. */
+function hidden(at: { left: number; top: number }, card: DOMRect, keep: readonly DOMRect[]): number {
+  const over = (a: number, b: number, from: number, to: number) => Math.max(0, Math.min(b, to) - Math.max(a, from));
+  return keep.reduce(
+    (sum, k) =>
+      sum +
+      over(at.left, at.left + card.width, k.left, k.right) * over(at.top, at.top + card.height, k.top, k.bottom),
+    0,
+  );
+}
+
+/**
+ * Beside what it is about: on the first side with room for it, wholly on the screen. Where it would lie over what must
+ * be seen, where it hides the least of that.
+ */
+function placeOf(target: DOMRect | undefined, card: DOMRect, keep: readonly DOMRect[]): Place {
   const [vw, vh] = [innerWidth, innerHeight];
   const clamp = (v: number, most: number) => Math.max(EDGE, Math.min(v, most - EDGE));
   if (!target) return { left: (vw - card.width) / 2, top: clamp((vh - card.height) / 2, vh - card.height) };
   const middleX = clamp(target.left + target.width / 2 - card.width / 2, vw - card.width);
   const middleY = clamp(target.top + target.height / 2 - card.height / 2, vh - card.height);
-  if (target.bottom + GAP + card.height < vh - EDGE) return { target, left: middleX, top: target.bottom + GAP };
-  if (target.top - GAP - card.height > EDGE) return { target, left: middleX, top: target.top - GAP - card.height };
-  if (target.right + GAP + card.width < vw - EDGE) return { target, left: target.right + GAP, top: middleY };
-  if (target.left - GAP - card.width > EDGE) return { target, left: target.left - GAP - card.width, top: middleY };
-  return { target, left: clamp(vw - card.width, vw - card.width), top: clamp(vh, vh - card.height) };
+  const low = vh - card.height - FOOT; // above the timeline
+  const places = [
+    { left: middleX, top: target.bottom + GAP },
+    { left: middleX, top: target.top - GAP - card.height },
+    { left: target.right + GAP, top: middleY },
+    { left: target.left - GAP - card.width, top: middleY },
+    { left: middleX, top: low },
+    { left: clamp(vw - card.width, vw - card.width), top: low },
+  ].filter((p) => {
+    const [right, bottom] = [p.left + card.width, p.top + card.height];
+    return p.left >= EDGE && p.top >= EDGE && right <= vw - EDGE && bottom <= vh - EDGE;
+  });
+  const best = [...places].sort((a, b) => hidden(a, card, keep) - hidden(b, card, keep))[0];
+  return { target, ...(best ?? { left: clamp(vw, vw - card.width), top: clamp(vh, vh - card.height) }) };
 }
 
 const same = (a: Place, b: Place) =>
@@ -81,12 +105,13 @@ function usePlace(step: TourStep, card: { current: HTMLDivElement | null }): Pla
     let scrolled: Element | undefined;
     const look = () => {
       if (!card.current) return;
-      const target = targetOf(step);
+      const target = seenOf(step.at);
+      const keep = (step.keep ?? []).flatMap((s) => seenOf([s])?.getBoundingClientRect() ?? []);
       if (target && target !== scrolled) {
         scrolled = target;
         target.scrollIntoView({ block: "nearest" });
       }
-      const next = placeOf(target?.getBoundingClientRect(), card.current.getBoundingClientRect());
+      const next = placeOf(target?.getBoundingClientRect(), card.current.getBoundingClientRect(), keep);
       set((p) => (same(p, next) ? p : next));
     };
     look();

@@ -10,6 +10,7 @@ import { faultOf, instantOf, ruleFits } from "~/api/remedies";
 import type { Twin } from "~/api/types";
 import { words } from "~/words/en";
 import * as format from "~/format";
+import { forkNow } from "./forward";
 import { go, kind, route, select, selected, view } from "./route";
 
 const w = words.tour;
@@ -20,6 +21,7 @@ export interface TourStep {
   title: string;
   text: () => string;
   at: readonly string[]; // selectors; the first that is seen is pointed at
+  keep?: readonly string[]; // what the card must not lie over
   enter?: () => void; // goes to where it can be shown
   act?: { title: () => string; run: () => void | Promise<void> };
   done?: () => boolean; // it was done, by the button or by hand
@@ -75,13 +77,15 @@ export const steps: readonly TourStep[] = [
     title: w.see.title,
     text: () => w.see.text(format.count(entries.value.length)),
     at: [".world-switch"],
+    keep: [".page-head h1", ".needs", ".fine"],
     enter: () => go({ world: "live", at: "", view: "overview", fresh: true }),
   },
   {
     id: "wrong",
     title: w.wrong.title,
     text: () => (trouble() ? w.wrong.text(labelOf(about.value), trouble()!, isPhone()) : w.wrong.fine),
-    at: [".needs", ".headline", ".bar"],
+    at: [".needs", ".fine"],
+    keep: [".needs", ".fine"],
     enter: () => (go({ world: "live", at: "", view: "overview" }), aim()),
     act: {
       title: () => (about.value ? w.wrong.show(labelOf(about.value)) : w.wrong.any),
@@ -101,12 +105,13 @@ export const steps: readonly TourStep[] = [
     id: "fork",
     title: w.fork.title,
     text: () => w.fork.text,
-    at: ['[data-tour="repair"]', '.rail a[href*="/whatif"]'],
+    at: [".forward", ".world-switch"],
+    keep: [".inspector", ".needs"],
     act: {
-      title: () => w.fork.act,
-      run: () => go({ view: "whatif", params: { about: selected.peek() || about.peek() || null } }),
+      title: () => (kind.value === "past" ? w.fork.act : w.fork.backAct),
+      run: () => (kind.peek() === "past" ? forkNow() : back()),
     },
-    done: () => view.value === "whatif",
+    done: () => kind.value === "scenario",
   },
   {
     id: "try",

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which world one looks at, in words and colour, and the way to another one.
 import { useState } from "preact/hooks";
-import { ChevronDown, Columns2, GitFork, History, Radio, Trash2 } from "lucide-preact";
-import { drop, fork, freeName, worlds } from "~/api/worlds";
+import { ChevronDown, Columns2, GitFork, History, Pin, PinOff, Radio, Trash2 } from "lucide-preact";
+import { current, drop, fork, freeName, worlds } from "~/api/worlds";
 import type { World } from "~/api/types";
 import { withWorlds, worldText } from "~/api/worldtext";
 import { Ago, Button, Chip, Dialog, Empty, Field, Icon, IconButton, Menu, Progress } from "~/ui/basic";
@@ -11,6 +11,7 @@ import { tell, tellError } from "~/ui/toast";
 import { pairOf } from "~/views/compare/ways";
 import { words } from "~/words/en";
 import * as format from "~/format";
+import { isPinned, togglePin } from "./range";
 import { go, hrefOf, isMissing, kind, missing, route, worldName } from "./route";
 
 const SEARCH_FROM = 6; // fewer are seen at a glance
@@ -22,6 +23,31 @@ export function worldTitle(): string {
   if (kind.value === "scenario") return words.world.scenario(r.world);
   const past = words.world.past(format.time(r.at), format.relative(r.at));
   return r.world === "live" ? past : `${past} · ${r.world}`;
+}
+
+/** A fork that nobody ran stands where it was forked, also when no value came at that very instant. */
+function clockOf(w: World | undefined): string | undefined {
+  const { time, forkedFrom } = w ?? {};
+  return time && forkedFrom && Date.parse(forkedFrom) > Date.parse(time) ? forkedFrom : time;
+}
+
+/** The same in two parts: which world, and what goes beside or, on a phone, below it: its clock, or how long ago. */
+function worldParts(): { name: string; more: string; hint: string } {
+  const r = route.value;
+  const clock = kind.value === "scenario" && !isMissing.value ? clockOf(current.value) : undefined;
+  if (kind.value === "past") {
+    const ago = format.relative(r.at);
+    return {
+      name: words.world.then(format.time(r.at)),
+      more: r.world === "live" ? ago : `${ago} · ${r.world}`,
+      hint: worldTitle(),
+    };
+  }
+  return {
+    name: worldTitle(),
+    more: clock ? format.time(clock) : "",
+    hint: clock ? words.world.clockIs(r.world, format.exactTime(clock)) : "",
+  };
 }
 
 /** In place of a view: the world of the address is none. */
@@ -129,6 +155,14 @@ function Fork({ w, open, ask }: { w: World; open: () => void; ask: () => void })
           {runs && <Progress part={r.progress ?? 0} label={words.whatif.running(w.name)} />}
         </span>
       </button>
+      {w.run?.until && (
+        <IconButton
+          name={(isPinned(w.name) ? words.world.unpin : words.world.pin)(w.name)}
+          icon={isPinned(w.name) ? PinOff : Pin}
+          aria-pressed={isPinned(w.name)}
+          onClick={() => togglePin(w.name)}
+        />
+      )}
       <IconButton name={words.world.dropOf(w.name)} icon={Trash2} class="drop" onClick={ask} />
     </div>
   );
@@ -230,6 +264,7 @@ function Worlds({ close, ask }: { close: () => void; ask: (name: string) => void
 
 export function WorldSwitch() {
   const [dropping, ask] = useState("");
+  const { name, more, hint } = worldParts();
   const icon = kind.value === "live" ? undefined : kind.value === "past" ? History : GitFork;
   return (
     <>
@@ -237,9 +272,17 @@ export function WorldSwitch() {
         label={words.world.switch}
         class="worlds"
         button={(open, shown) => (
-          <Button class="world-switch" onClick={open} aria-expanded={shown} title={words.world.switch}>
+          <Button
+            class="world-switch"
+            onClick={open}
+            aria-expanded={shown}
+            title={hint ? `${words.world.switch}. ${hint}` : words.world.switch}
+          >
             {icon ? <Icon of={icon} /> : <span class="dot" />}
-            <span class="ellipsis">{worldTitle()}</span>
+            <span class="world-title">
+              <span class="ellipsis">{name}</span>
+              {more && <span class="world-more">{more}</span>}
+            </span>
             <Icon of={ChevronDown} size={14} />
           </Button>
         )}

@@ -26,6 +26,7 @@ export interface View {
   key: string; // after "g": go there
   load: () => Promise<{ default: ComponentType }>;
   hidden?: boolean; // not on the rail
+  pages?: string; // the view of one of what this one lists
   badge?: () => number; // how much waits there for somebody
 }
 
@@ -34,7 +35,15 @@ export const views: readonly View[] = [
   { id: "graph", title: words.views.graph, icon: ChartNetwork, key: "g", load: () => import("./graph") },
   { id: "map", title: words.views.map, icon: Map, key: "p", load: () => import("./map") },
   { id: "scene", title: words.views.scene, icon: Box, key: "3", load: () => import("./scene") },
-  { id: "twin", title: words.views.twins, icon: Boxes, key: "t", load: () => import("./twin") },
+  {
+    id: "twins",
+    title: words.views.twins,
+    icon: Boxes,
+    key: "t",
+    load: () => import("./twin/all"),
+    pages: "twin",
+  },
+  { id: "twin", title: words.views.twins, icon: Boxes, key: "", load: () => import("./twin"), hidden: true },
   { id: "whatif", title: words.views.whatif, icon: GitFork, key: "w", load: () => import("./whatif") },
   { id: "compare", title: words.views.compare, icon: Columns2, key: "v", load: () => import("./compare") },
   {

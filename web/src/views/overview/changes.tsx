@@ -109,6 +109,13 @@ function goThere(m: TimelineMark): void {
   else go({ at: new Date(m.time + 1000).toISOString().replace(/\.\d+Z/, "Z"), params: { sel: m.twin ?? null } });
 }
 
+/** Whether it still stands, or how long it did; nothing of what has no length. */
+function lasted(m: TimelineMark, now: number): string | undefined {
+  if (m.until === undefined) return undefined;
+  const over = m.until !== null && m.until <= now;
+  return over ? words.timeline.over(format.duration(Math.max(1000, m.until! - m.time))) : words.timeline.still;
+}
+
 export function Changes() {
   const { values, turns, hold } = useFeed();
   const past = kind.value === "past";
@@ -125,7 +132,7 @@ export function Changes() {
           time: m.time,
           before: m.before,
           name: m.title,
-          what: m.what ?? "",
+          what: lasted(m, now) ?? m.what ?? "",
           tone: m.tone,
           run: () => goThere(m),
         })),

@@ -16,6 +16,7 @@ import * as format from "~/format";
 
 const NEEDS_MAX = 6;
 const SILENT_MAX = 100;
+const RATE_OF = 5; // stretches of two seconds
 
 function useRate(): number | null {
   const [rate, set] = useState<number | null>(null);
@@ -25,11 +26,14 @@ function useRate(): number | null {
     set(null);
     if (past) return;
     let n = 0;
+    const seen: { n: number; ms: number }[] = []; // the last ones: a few values come in bursts
     const stop = listen({ world, interval: 1000 }, { changes: (list) => (n += list.length) });
     let since = performance.now();
     const timer = setInterval(() => {
       const now = performance.now();
-      set((n * 1000) / (now - since));
+      seen.push({ n, ms: now - since });
+      if (seen.length > RATE_OF) seen.shift();
+      set((seen.reduce((sum, s) => sum + s.n, 0) * 1000) / seen.reduce((sum, s) => sum + s.ms, 0));
       n = 0;
       since = now;
     }, 2000);
@@ -41,14 +45,22 @@ function useRate(): number | null {
   return rate;
 }
 
+/** As people say it: "3 values a minute", not "0.05 values a second". */
+function rateText(rate: number): string {
+  if (rate >= 1) return words.overview.rateN(format.count(Math.round(rate)), Math.round(rate));
+  const minute = Math.round(rate * 60);
+  return minute ? words.overview.rateMinuteN(format.count(minute), minute) : words.overview.noRate;
+}
+
 /** How much there is, in one quiet line. */
-export function Counts() {
+export function Counts({ kind }: { kind?: string }) {
   const rate = useRate();
   const parts = [
+    ...(kind ? [kind] : []),
     words.overview.twinsN(format.count(entries.value.length), entries.value.length),
     words.overview.linksN(format.count(links.value.name.length), links.value.name.length),
   ];
-  if (rate !== null) parts.push(words.overview.rateN(format.number(rate)));
+  if (rate !== null) parts.push(rateText(rate));
   return <p class="quiet">{parts.join("  ·  ")}</p>;
 }
 

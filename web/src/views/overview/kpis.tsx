@@ -18,6 +18,8 @@ import { Spark } from "~/ui/spark";
 import { words } from "~/words/en";
 import { courseOf, figureOf, isShare, kpisNow, NO_POINTS, said, valuesOf } from "./course";
 import type { KpiNow, Points, Said } from "./course";
+import { useColumns } from "./columns";
+import { isMoving, sameBase, useSteady } from "./steady";
 
 const TILES_MAX = 12;
 const ROWS_MAX = 5; // of one property, of several twins
@@ -48,7 +50,7 @@ function useCourse(twin: string, property: string): Points {
       clearInterval(timer);
     };
   }, [world, twin, property]);
-  return course ?? NO_POINTS;
+  return useSteady(course) ?? NO_POINTS;
 }
 
 interface Value {
@@ -62,14 +64,16 @@ interface Value {
 /** Of all tiles, kept by one interest: a watch has room for few. */
 const live = signal<{ world: string; of: ReadonlyMap<string, number> }>({ world: "", of: new Map() });
 const liveOf = (twin: string, property: string): number | undefined =>
-  live.value.world === worldName.value ? live.value.of.get(`${twin} ${property}`) : undefined;
+  live.value.world === worldName.value || (isMoving() && sameBase(live.value.world))
+    ? live.value.of.get(`${twin} ${property}`)
+    : undefined;
 
 function useLive(groups: readonly Of[]): void {
   const world = worldName.value;
   const past = kind.value === "past";
   const key = groups.map((g) => `${g.property} ${g.twins.slice(0, ROWS_MAX).join(" ")}`).join("\n");
   useEffect(() => {
-    live.value = { world, of: new Map() };
+    if (!isMoving() || !sameBase(live.peek().world)) live.value = { world, of: new Map() };
     if (!groups.length) return;
     const twins = [...new Set(groups.flatMap((g) => g.twins.slice(0, ROWS_MAX)))];
     const properties = [...new Set(groups.map((g) => g.property))];
@@ -235,7 +239,7 @@ function useRun(world: string, scenario: boolean): RunKpis | undefined {
     const timer = setInterval(read, 2000);
     return () => clearInterval(timer);
   }, [world, scenario]);
-  return found;
+  return useSteady(found);
 }
 
 /** With the courses of the round before until there are new ones. */
@@ -262,7 +266,7 @@ function useKpisNow(world: string, kpis: readonly Kpi[] | undefined): KpiNow[] |
       clearInterval(timer);
     };
   }, [world, key]);
-  return list;
+  return useSteady(list);
 }
 
 function useDerived(world: string): Derived[] | undefined {
@@ -270,7 +274,7 @@ function useDerived(world: string): Derived[] | undefined {
   useEffect(() => {
     all<Derived>("/derived", { world }).then(keep, () => keep([]));
   }, [world]);
-  return list;
+  return useSteady(list);
 }
 
 /** One property of some twins; `kpi`: that one is defined as the same. */
@@ -323,15 +327,16 @@ function Standing({ kpis }: { kpis: readonly Kpi[] }) {
   const own = (k: Kpi) => groups.some((g) => g.kpi?.name === k.name);
   const now = useKpisNow(world, derived && kpis.filter((k) => !own(k)));
   const box = useRoom(derived && now && now.length + groups.length);
+  const style = useColumns(box, (now?.length ?? 0) + groups.length);
   if (!derived || !now) return <Waiting />;
   if (!groups.length && !now.length) return kpis.length || kind.value === "past" ? null : <NoKpis />;
   return (
-    <section class="tiles kpis" aria-label={words.overview.keyValues} ref={box}>
+    <section class="tiles kpis" aria-label={words.overview.keyValues} ref={box} style={style}>
       {now.map((k) => (
         <KpiTile key={k.kpi.name} {...k} course={k.course ?? NO_POINTS} />
       ))}
       {groups.slice(0, Math.max(0, TILES_MAX - now.length)).map((g) => (
-        <Group key={`${world} ${g.property} ${g.twins[0]}`} {...g} />
+        <Group key={`${route.value.world} ${g.property} ${g.twins[0]}`} {...g} />
       ))}
     </section>
   );
@@ -363,7 +368,7 @@ function Waiting() {
     if (box.current?.offsetWidth === r.width) box.current.style.height = `${r.height}px`;
   }, []);
   return (
-    <section class="tiles kpis" aria-hidden="true" ref={box}>
+    <section class="tiles kpis" aria-hidden="true" ref={box} style={useColumns(box, r.count)}>
       {Array.from({ length: r.count }, (_, i) => (
         <div key={i} class="card tile kpi waiting" />
       ))}
@@ -374,8 +379,9 @@ function Waiting() {
 const pointsOf = (k: Kpi): Points => ({ time: (k.times ?? []).map((t) => Date.parse(t)), value: k.values ?? [] });
 
 function Counted({ kpis }: { kpis: readonly Kpi[] }) {
+  const box = useRoom(kpis.length);
   return (
-    <section class="tiles kpis" aria-label={words.overview.kpis} ref={useRoom(kpis.length)}>
+    <section class="tiles kpis" aria-label={words.overview.kpis} ref={box} style={useColumns(box, kpis.length)}>
       {kpis.map((k) => (
         <KpiTile key={k.name} kpi={k} value={k.value ?? null} course={pointsOf(k)} />
       ))}

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The operation at a glance: what is wrong, what it comes to, what there is, what changes, who is silent.
+import { operation } from "~/api/operation";
 import { entries, reading, readError, reload } from "~/api/catalogue";
 import { Boxes } from "lucide-preact";
+import { Forward } from "~/app/forward";
 import { worldTitle } from "~/app/world";
 import { hrefOf } from "~/app/route";
 import { Empty, Skeleton, Wrong } from "~/ui/basic";
@@ -40,13 +42,15 @@ function Nothing() {
 export function Overview() {
   // What was read stays while the next is read: who drags the timeline sees values change, not boxes.
   const nothing = !entries.value.length;
+  const whole = operation.value;
   return (
     <div class="view page">
       <div class="page-inner wide">
         <div class="page-head">
-          <h1>{words.views.overview}</h1>
-          {!nothing && <Counts />}
+          <h1 title={whole?.about}>{whole?.name ?? words.views.overview}</h1>
+          {!nothing && <Counts kind={whole?.kind} />}
           <span class="grow" />
+          <Forward class="head-forward" />
           <span class="chip world">{worldTitle()}</span>
         </div>
         {nothing && readError.value ? (

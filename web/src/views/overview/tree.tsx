@@ -4,7 +4,7 @@
 import { computed, signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ChevronDown, ChevronRight } from "lucide-preact";
-import { attentionOf } from "~/api/attention";
+import { attentionOf, needs } from "~/api/attention";
 import { entries, search } from "~/api/catalogue";
 import { modelName } from "~/api/models";
 import { tree } from "~/api/tree";
@@ -31,10 +31,10 @@ const parts = computed(() => {
   return { whole, lone };
 });
 
-/** How many in a subtree are bad, itself not counted. */
+/** How many in a subtree need somebody, itself not counted: as many as are named above. */
 const badBelow = computed(() => {
   const out = new Map<number, number>();
-  const of = attentionOf.value;
+  const of = new Set(needs.value.map((n) => n.id));
   if (!of.size) return out;
   const { parent } = tree.value;
   entries.value.forEach((e, i) => {

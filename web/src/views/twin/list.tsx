@@ -7,7 +7,7 @@ import { api } from "~/api/client";
 import { modelName, models } from "~/api/models";
 import { useValues } from "~/api/values";
 import { NoTwins } from "~/app/begin";
-import { go, hrefOf, route, visit, worldName } from "~/app/route";
+import { go, hrefOf, route, selected, visit, worldName } from "~/app/route";
 import { Card, Chip, cls, Empty, Icon, Skeleton, Wrong, type Tone } from "~/ui/basic";
 import { attentionOf } from "~/views/overview/attention";
 import { words } from "~/words/en";
@@ -107,7 +107,12 @@ const LOOK: Record<ReturnType<typeof toneOf>, Tone> = { ok: "ok", bad: "bad", at
 
 function Line({ r, at, on }: { r: Row; at: number; on: boolean }) {
   return (
-    <tr class={cls(on && "on")} aria-rowindex={at + 2} data-row={at}>
+    <tr
+      class={cls(on && "on", r.id === selected.value && "chosen")}
+      aria-current={r.id === selected.value ? "true" : undefined}
+      aria-rowindex={at + 2}
+      data-row={at}
+    >
       <td class="col-name">
         <a class="ellipsis" href={hrefTo(r.id)} tabIndex={on ? 0 : -1}>
           {r.label}

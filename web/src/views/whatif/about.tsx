@@ -23,6 +23,7 @@ import { define } from "./draft";
 import { Editor } from "./editor";
 import { unitOf } from "./finding";
 import { fromText } from "./new";
+import { Later } from "./later";
 import { Propose } from "./next";
 import {
   ChangeLine,
@@ -382,6 +383,7 @@ export function About({ id }: { id: string }) {
           {w.beganLater(format.time(route.value.params.asked), format.time(route.value.at))}
         </p>
       )}
+      <Later twin={twin} fault={fault} />
       <Ways twin={twin} fault={fault} />
     </div>
   );

@@ -2,32 +2,42 @@
 // On top of a twin: what is wrong with it since when, and the two steps that help: see how it began, try a repair.
 import { CircleAlert, GitFork, History, Wrench } from "lucide-preact";
 import { useFault } from "~/api/began";
-import { instantOf } from "~/api/remedies";
 import type { Twin } from "~/api/types";
+import { beforeOf } from "~/app/before";
+import { Forward } from "~/app/forward";
 import { go, hrefOf, kind, route } from "~/app/route";
 import { Ago, Icon } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
+import { useLater } from "./later";
 import "./trouble.css";
 
 const w = words.repair;
 
 export function Trouble({ twin }: { twin: Twin }) {
   const fault = useFault(twin);
+  const later = useLater(twin, fault);
   const id = twin.$dtId;
   // On a phone the details would lie over what they lead to.
   const about = hrefOf({ view: "whatif", params: { about: id, sel: innerWidth > 900 ? id : null }, fresh: true });
   if (!fault)
     return (
       <div class="trouble calm row">
-        <a class="button plain" href={about} title={w.whatIfHint}>
-          <Icon of={GitFork} />
-          {w.whatIfButton}
-        </a>
+        {later && kind.value === "past" ? (
+          <a class="button" href={about} data-tour="repair">
+            <Icon of={Wrench} />
+            {w.button}
+          </a>
+        ) : (
+          <a class="button plain" href={about} title={w.whatIfHint}>
+            <Icon of={GitFork} />
+            {w.whatIfButton}
+          </a>
+        )}
+        <Forward look="" />
       </div>
     );
-  const at = fault.since && instantOf(fault.since);
-  const there = at === route.value.at;
+  const at = fault.since && beforeOf(Date.parse(fault.since));
   return (
     <div class="trouble bad">
       <div class="row">
@@ -44,12 +54,13 @@ export function Trouble({ twin }: { twin: Twin }) {
           <Icon of={Wrench} />
           {w.button}
         </a>
-        {at && route.value.world === "live" && !there && (
-          <button type="button" class="button" onClick={() => go({ at })}>
+        {at && route.value.world === "live" && (
+          <button type="button" class="button" title={words.needs.backAbout} onClick={() => go({ at })}>
             <Icon of={History} />
-            {w.seeBegan}
+            {words.needs.back}
           </button>
         )}
+        <Forward look="" />
       </div>
     </div>
   );

@@ -27,6 +27,7 @@ export const timeline = {
   fork: "fork",
   forked: "It was forked here: left of it is its parent's past.",
   still: "still so",
+  over: (t: string) => `over after ${t}`,
   event: "Event",
   events: (n: number) => `${n} events`,
   clickGoes: "Click: see the world then",

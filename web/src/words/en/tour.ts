@@ -35,6 +35,7 @@ export const tour = {
     title: "Fork the world here",
     text: "A fork is a copy from this instant on, yours to change. Nothing you do there touches live.",
     act: "Fork here",
+    backAct: "Back to the past first",
   },
   try: {
     title: "Try it and compare",
