@@ -27,7 +27,7 @@ suite("what-ifs in the browser app", demo, ({ at, done, server }) => {
   };
   const fork = async (page, name) => {
     await page.getByLabel("Name", { exact: true }).fill(name);
-    await page.getByRole("button", { name: "Fork here" }).click();
+    await page.locator("#canvas").getByRole("button", { name: "Fork here" }).click();
     await page.getByRole("button", { name: `WHAT-IF ${name}` }).waitFor();
   };
   const choose = async (page, text, id) => {
