@@ -8,11 +8,13 @@ export interface WorldEvent {
   time: string;
   kind: EventKind;
   twin?: string;
-  model?: string;
+  model?: string | null;
   name?: string;
   by?: string;
   status?: number | string;
   id?: number;
+  /** Of many in one second, instead of their names. */
+  count?: number;
 }
 
 export async function readEvents(world: string, from: number, to: number, signal?: AbortSignal): Promise<WorldEvent[]> {

@@ -8,6 +8,7 @@ import { entries, labelOf, reading } from "~/api/catalogue";
 import { readEvents, type WorldEvent } from "~/api/events";
 import { modelName } from "~/api/models";
 import { tree } from "~/api/tree";
+import * as format from "~/format";
 import { words } from "~/words/en";
 import { addMarks, type TimelineMark } from "./marks";
 import type { Range } from "./range";
@@ -88,26 +89,28 @@ const markOfAlert = (a: Alert): TimelineMark => ({
   twin: a.twin,
 });
 
+const titles = {
+  born: (e: WorldEvent, name: string, model: string) =>
+    e.count ? words.timeline.bornMany(format.count(e.count), model) : words.timeline.born(name, model),
+  gone: (e: WorldEvent, name: string) =>
+    e.count ? words.timeline.goneMany(format.count(e.count)) : words.timeline.gone(name),
+  command: (e: WorldEvent, name: string) => words.timeline.command(e.name ?? "", name, e.by ?? ""),
+  model: (e: WorldEvent, _: string, model: string) =>
+    e.count ? words.timeline.modelMany(format.count(e.count)) : words.timeline.model(model),
+};
+const tones = { born: "ok", gone: "attention", command: "world", model: "" } as const;
+const aside = { born: 1000, gone: -1000, command: 0, model: 0 }; // there, the twin is
+
 function markOfEvent(e: WorldEvent): TimelineMark {
-  const time = Date.parse(e.time);
-  const name = e.twin ? labelOf(e.twin) : "";
-  const what = words.timeline.kinds[e.kind];
-  switch (e.kind) {
-    case "born":
-      return {
-        time: time + 1000,
-        title: words.timeline.born(name, modelName(e.model ?? "")),
-        what,
-        tone: "ok",
-        twin: e.twin,
-      };
-    case "gone":
-      return { time: time - 1000, title: words.timeline.gone(name), what, tone: "attention", twin: e.twin };
-    case "command":
-      return { time, title: words.timeline.command(e.name ?? "", name, e.by ?? ""), what, tone: "world", twin: e.twin };
-    default:
-      return { time, title: `${what} ${modelName(e.model ?? "")}`, what, tone: "" };
-  }
+  const kind = e.kind === "decision" ? "command" : e.kind; // decisions have marks of their own
+  const title = titles[kind](e, e.twin ? labelOf(e.twin) : "", e.model ? modelName(e.model) : "");
+  return {
+    time: Date.parse(e.time) + aside[kind],
+    title,
+    what: words.timeline.kinds[e.kind],
+    tone: tones[kind],
+    twin: e.twin,
+  };
 }
 
 /** A whole whose state is bad because a part of it is says nothing new. */
