@@ -204,6 +204,23 @@ describe("the frame", { skip: skip || false }, () => {
     await done(page);
   });
 
+  test("many that were made at once are one mark, which says how many", async () => {
+    await planted(server);
+    const lines = [{ Section: "Header" }, { fileVersion: "1.0.0" }, { Section: "Twins" }];
+    for (let i = 0; i < 7; i++) lines.push({ $dtId: `spare-${i}`, $metadata: { $model: "dtmi:frame:Pump;1" } });
+    const made = await fetch(`${server.url}/import`, {
+      method: "POST",
+      headers: { "Content-Type": "application/x-ndjson" },
+      body: lines.map((l) => JSON.stringify(l) + "\n").join(""),
+    });
+    assert.equal(made.status, 200);
+    const page = await at("#/live/overview");
+    await page.locator(".tl-mark[aria-label*='twins made (Pump)']").first().waitFor({ state: "attached" });
+    for (let i = 0; i < 7; i++)
+      await fetch(`${server.url}/digitaltwins/spare-${i}?api-version=2023-10-31`, { method: "DELETE" });
+    await done(page);
+  });
+
   test("how much is shown, and how fast it plays, is anybody's choice", async () => {
     const page = await at("#/live/overview");
     const span = page.getByRole("button", { name: /^How much is shown/ });
