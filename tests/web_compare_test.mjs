@@ -49,7 +49,25 @@ describe("the browser app: two worlds side by side", { skip: skip || false }, ()
   const differing = async () => {
     const d = await get(`/worlds/${B}/diff?against=${A}&relative=1e-9`);
     assert.equal(d.nextLink, null);
-    return { counts: d.counts, twins: new Set(d.changes.map((c) => c.twin)) };
+    return { counts: d.counts, twins: new Set(d.changes.map((c) => c.twin)), clear: clearOf(d.changes) };
+  };
+  /** Of these the twins with another state or text, or a number off by a tenth of the largest among like twins. */
+  const clearOf = (changes) => {
+    const like = (c) => `${c.model} ${c.property}`;
+    const most = {};
+    const once = changes.filter((c) => c.before === undefined || c.after === undefined).map((c) => c.property);
+    const both = new Set(changes.filter((c) => !once.includes(c.property)).map((c) => c.property));
+    for (const c of changes)
+      for (const v of [c.before, c.after])
+        if (typeof v === "number") most[like(c)] = Math.max(most[like(c)] ?? 0, Math.abs(v));
+    const clear = (c) => {
+      if (c.what !== "value") return true;
+      if (typeof c.before === "number" && typeof c.after === "number")
+        return Math.abs(c.after - c.before) > 0.1 * most[like(c)];
+      assert.ok(both.has(c.property), `both worlds tell ${c.property}: else this test knows too little`);
+      return !/^\d{4}-\d\d-\d\d/.test(c.after);
+    };
+    return new Set(changes.filter(clear).map((c) => c.twin));
   };
 
   test("from the choice of pairs to two panes; what glows is what the server says differs", async () => {
@@ -58,7 +76,10 @@ describe("the browser app: two worlds side by side", { skip: skip || false }, ()
     await page.waitForURL((u) => u.hash.startsWith(HASH));
     const d = await differing();
     assert.ok(d.twins.size > 3);
-    await legend(page).getByText(`differs: ${d.twins.size}`, { exact: true }).waitFor();
+    const little = d.twins.size - d.clear.size;
+    assert.ok(d.clear.size > 3 && little > 3, `${d.clear.size} clearly, ${little} a little`);
+    await legend(page).getByText(`${d.clear.size} differ clearly`, { exact: true }).waitFor();
+    await legend(page).getByText(`${little} a little`, { exact: true }).waitFor();
     await page.getByText(`${d.counts.values} values differ, of ${d.twins.size} twins.`).waitFor();
     // Names of both worlds stand over their panes; nothing of them looks live.
     await page.locator('.compare-name.a[data-kind="scenario"]').getByText("WHAT-IF without filler-breaks").waitFor();
@@ -68,13 +89,34 @@ describe("the browser app: two worlds side by side", { skip: skip || false }, ()
     // On the plan the marks that glow can be counted, in both.
     await page.getByRole("button", { name: "Map", exact: true }).click();
     const plan = await (await fetch(`${server.url}/files/plant.plan.json`)).json();
-    const placed = [...d.twins].filter((id) => id in plan.at).length;
+    const placed = [...d.clear].filter((id) => id in plan.at).length;
     for (const side of ["a", "b"])
       await until(
         async () => (await pane(page, side).locator(".plan-mark.glows").count()) === placed,
         `${placed} marks glow in ${side}`,
       );
     await shot(page, "compare-plan");
+    // Who differs but a little is marked, or looks like all others: as one likes, in both.
+    const faint = [...d.twins].filter((id) => id in plan.at && !d.clear.has(id));
+    const quiet = (side) =>
+      pane(page, side).locator(faint.map((id) => `.plan-mark.quiet[data-twin="${id}"]`).join(", ")).count();
+    const only = legend(page).getByRole("checkbox", { name: "Clear ones only" });
+    const often = d.twins.size > 172 / 3;
+    assert.equal(await only.isChecked(), often, "where a third of all differ, the clear ones alone are marked");
+    for (const checked of [!often, often]) {
+      await only.setChecked(checked);
+      await page.waitForURL(checked ? /little=hide/ : /little=show/);
+      for (const side of ["a", "b"])
+        await until(async () => (await quiet(side)) === (checked ? faint.length : 0), `${side}: ${checked}`);
+    }
+    // What differs most, by name: a click selects it.
+    const most = page.getByRole("region", { name: "What differs most" }).getByRole("button");
+    assert.equal(await most.count(), Math.min(10, d.clear.size));
+    await most.first().click();
+    await page.waitForURL(/sel=/);
+    assert.ok(d.clear.has(new URLSearchParams(page.url().split("?").pop()).get("sel")));
+    await page.goBack();
+    await page.waitForURL((u) => !/sel=/.test(u.hash));
     await page.goBack();
     await until(async () => /\/graph\?/.test(await hashOf(page, "a")), "back on the graph");
     await done(page);
@@ -146,7 +188,7 @@ describe("the browser app: two worlds side by side", { skip: skip || false }, ()
   test("the graph's cameras too, while they move; keys of the page work from within a pane", async () => {
     const page = await at(HASH);
     for (const side of ["a", "b"]) await pane(page, side).locator(".graph-stage canvas").first().waitFor();
-    await legend(page).getByText(/^differs: /).waitFor();
+    await legend(page).getByText(/differs? clearly$/).waitFor();
     const box = await page.locator("iframe.compare-pane.a").boundingBox();
     await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
     await page.mouse.wheel(0, -300);

@@ -8,6 +8,7 @@ import { api, wordsOf } from "./client";
 import { listen } from "./feed";
 import { models } from "./models";
 import type { Change, Value } from "./types";
+import { weigh, type Change as Weighable, type Weighed } from "./weight";
 import type { Difference } from "./whatif";
 
 const PAGE = 5000;
@@ -28,6 +29,8 @@ export interface Counts {
 
 export interface Differing {
   twins: ReadonlyMap<string, Kind>;
+  clear: ReadonlySet<string>; // of those that are in both worlds: who differs clearly
+  most: readonly Weighed[]; // in which value, the heaviest first
   counts?: Counts;
   error: string;
   more: boolean; // not all of them were read
@@ -39,11 +42,14 @@ interface Page {
   nextLink: string | null;
 }
 
-const NOBODY: Differing = { twins: new Map(), error: "", more: false };
+const MOST = 10;
+const NOBODY: Differing = { twins: new Map(), clear: new Set(), most: [], error: "", more: false };
 
 /** The twins in which B differs from A. */
 export async function readDiffering(a: string, b: string, signal?: AbortSignal): Promise<Differing> {
   const twins = new Map<string, Kind>();
+  const linked = new Set<string>();
+  const changes: Weighable[] = [];
   let counts: Counts | undefined;
   let seen = 0;
   const headers = { "max-items-per-page": String(PAGE) };
@@ -54,14 +60,30 @@ export async function readDiffering(a: string, b: string, signal?: AbortSignal):
   });
   for (;;) {
     counts ??= page.counts;
-    for (const c of page.changes) take(twins, c);
+    for (const c of page.changes) {
+      take(twins, c);
+      if (c.what === "relationship") linked.add(c.twin);
+      else if (c.what === "value") changes.push(weighable(c));
+    }
     seen += page.changes.length;
     if (!page.nextLink || seen >= CHANGES_MAX) break;
     const next = new URL(page.nextLink, location.href);
     page = await api.get<Page>(next.pathname + next.search, { headers, signal });
   }
-  return { twins, counts, error: "", more: Boolean(page.nextLink) };
+  const heavy = weigh(changes).filter((x) => twins.get(x.twin) === "changed");
+  const clear = new Set(heavy.map((x) => x.twin));
+  for (const id of linked) if (twins.get(id) === "changed") clear.add(id);
+  return { twins, clear, most: heavy.slice(0, MOST), counts, error: "", more: Boolean(page.nextLink) };
 }
+
+/** Of the world that is compared with comes what was before. */
+const weighable = (c: Difference): Weighable => ({
+  twin: c.twin,
+  model: c.model ?? "",
+  property: c.property ?? "",
+  a: c.before,
+  b: c.after,
+});
 
 /** Of a relationship that came or went its source differs. */
 function take(twins: Map<string, Kind>, c: Page["changes"][number]): void {
@@ -76,7 +98,9 @@ const alike = (x: Differing, y: Differing): boolean =>
   x.twins.size === y.twins.size &&
   x.error === y.error &&
   x.more === y.more &&
-  JSON.stringify(x.counts) === JSON.stringify(y.counts) &&
+  x.clear.size === y.clear.size &&
+  JSON.stringify([x.counts, x.most]) === JSON.stringify([y.counts, y.most]) &&
+  [...x.clear].every((id) => y.clear.has(id)) &&
   [...x.twins].every(([id, k]) => y.twins.get(id) === k);
 
 /** Read, and again while one of the worlds may move; told only when it has become otherwise. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // All figures of two worlds: the table with intervals, and the courses over each other.
+import type { Differing } from "~/api/difference";
 import type { FiguresState } from "~/api/figures";
 import type { ComparedKpi } from "~/api/whatif";
 import { Card, Chip, Skeleton, Wrong } from "~/ui/basic";
@@ -7,12 +8,17 @@ import { Chart, type Line } from "~/ui/chart";
 import { unitOf } from "~/views/whatif/finding";
 import { words } from "~/words/en";
 import * as format from "~/format";
-import { isNumber, reachOf, Whisker } from "./kpis";
+import { differenceUnit, isNumber, reachOf, relativeOf, Whisker } from "./kpis";
+import { Most } from "./most";
 import { kindOf, titleOf } from "./names";
 import type { Sides } from "./sides";
 
 const w = words.compare;
 const TINY = 1e-6; // what arithmetic leaves is no spread
+
+/** Of percent in points; else the unit has a column of its own. */
+const told = (k: ComparedKpi, d: number): string =>
+  format.signed(d) + (unitOf(k) === "%" && d ? ` ${differenceUnit(k)}` : "");
 
 function Row({ k, reach }: { k: ComparedKpi; reach: number }) {
   const [a, b] = k.values;
@@ -31,14 +37,14 @@ function Row({ k, reach }: { k: ComparedKpi; reach: number }) {
         {own(b)}
       </td>
       <td class="num strong" title={String(b?.difference)}>
-        {isNumber(b?.difference) ? format.signed(b.difference) : "–"}
+        {isNumber(b?.difference) ? told(k, b.difference) : "–"}
       </td>
       <td class="small quiet">
         {isNumber(b?.differenceLow) && isNumber(b.differenceHigh) && b.difference
           ? w.part(format.signed(b.differenceLow), format.signed(b.differenceHigh))
           : ""}
       </td>
-      <td class="num small">{isNumber(b?.relative) ? `${format.signed(b.relative * 100)} %` : ""}</td>
+      <td class="num small">{relativeOf(k)}</td>
       <td class="compare-whisker">
         <Whisker k={k} reach={reach} />
       </td>
@@ -79,7 +85,7 @@ function Course({ k, s }: { k: ComparedKpi; s: Sides }) {
   );
 }
 
-export function AllFigures({ state, s }: { state: FiguresState; s: Sides }) {
+export function AllFigures({ state, s, d }: { state: FiguresState; s: Sides; d: Differing }) {
   const f = state.figures;
   if (!f) return state.error ? <Wrong error={state.error} /> : <Skeleton lines={8} />;
   const reach = reachOf(f.kpis);
@@ -117,6 +123,11 @@ export function AllFigures({ state, s }: { state: FiguresState; s: Sides }) {
             </div>
           ))}
         </Card>
+        {d.most.length > 0 && (
+          <Card>
+            <Most d={d} />
+          </Card>
+        )}
         {courses && (
           <Card title={words.whatif.courses}>
             <div class="courses">

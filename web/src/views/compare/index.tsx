@@ -26,13 +26,14 @@ import { AllFigures } from "./figures";
 import { Kpis } from "./kpis";
 import { Panes } from "./panes";
 import { PaneName } from "./picker";
+import { shares } from "./shares";
 import { PANE_VIEWS, showView, shownView, sides, startSteps, swap, type Shown, type Sides } from "./sides";
 import { Teach } from "./teach";
 import { TwinInBoth } from "./twin";
 import "./compare.css";
 
 const w = words.compare;
-const MANY = 100; // twins that differ: that they do says little then
+const MANY = 100; // twins that differ clearly: that they do says little then
 const NARROW = "(max-width: 759px)"; // two panes have no room beside each other
 
 function Tab({ id, icon, title }: { id: Shown; icon: LucideIcon; title: string }) {
@@ -101,7 +102,9 @@ function differText(d: Differing): string {
   const twins = w.twins(format.count(d.twins.size), d.twins.size);
   if (!d.twins.size) return w.nothing;
   const text = d.counts.values ? w.differ(format.count(d.counts.values), d.counts.values, twins) : w.differTwins(twins);
-  return d.twins.size > MANY && !route.value.params.colour ? `${text} ${w.many}` : text;
+  const clear = d.clear.size;
+  const all = clear < d.twins.size ? `${text} ${w.differClear(format.count(clear), clear)}` : text;
+  return clear > MANY && !route.value.params.colour ? `${all} ${w.many}` : all;
 }
 
 function Finding({ state, d, s }: { state: FiguresState; d: Differing; s: Sides }) {
@@ -127,7 +130,7 @@ function Two({ s }: { s: Sides }) {
   const differing = useDiffering(s.a.path, s.b.path);
   const ensemble = Number(route.value.params.ensemble ?? 0) || 0;
   const read = useFigures([s.a.ref.name, s.b.ref.name], [s.a.path, s.b.path], ensemble, s.moving);
-  const state = useMemo(() => (read.figures ? { ...read, figures: alike(read.figures) } : read), [read]);
+  const state = useMemo(() => (read.figures ? { ...read, figures: shares(alike(read.figures)) } : read), [read]);
   useEffect(() => {
     ownPanel.value = { of: TwinInBoth };
     return () => (ownPanel.value = null);
@@ -150,10 +153,10 @@ function Two({ s }: { s: Sides }) {
           </div>
         )}
         {figures ? (
-          <AllFigures state={state} s={s} />
+          <AllFigures state={state} s={s} d={differing} />
         ) : (
           <section class="compare-kpis" aria-label={state.figures?.counted === false ? w.keyValues : w.kpis}>
-            <Kpis state={state} s={s} />
+            <Kpis state={state} s={s} d={differing} />
           </section>
         )}
       </div>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Between the panes: each KPI of A and of B, what lies between them, and how sure that is.
 import { BarChart3, Dices, ListTree } from "lucide-preact";
+import type { Differing } from "~/api/difference";
 import { startSure, type Figures, type FiguresState } from "~/api/figures";
 import type { ComparedKpi, ComparedValue } from "~/api/whatif";
 import { go } from "~/app/route";
@@ -9,6 +10,7 @@ import { tellError } from "~/ui/toast";
 import { unitOf } from "~/views/whatif/finding";
 import { words } from "~/words/en";
 import * as format from "~/format";
+import { Most } from "./most";
 import { nameOf, refOf } from "./names";
 import { baseOf, showView, type Sides } from "./sides";
 
@@ -17,12 +19,17 @@ const TONE: Record<string, Tone> = { better: "ok", worse: "bad" };
 export const isNumber = (x: unknown): x is number => typeof x === "number";
 const sure = (v: ComparedValue) => isNumber(v.differenceLow) && isNumber(v.differenceHigh);
 
-const FAR = 4; // what is farther ends at the edge
+const DIGITS = 4; // that a figure is told with
+const DIGITS_PERCENT = 3; // as on the overview
+const FAR = 1; // of A's value: what is farther ends at the edge
+const NEAR = 0.01; // the scale goes so far at least: a hair's breadth is no full bar
 
-/** Nothing lies between the two, and that is sure. */
-const isSame = (k: ComparedKpi): boolean => {
-  const b = k.values[1];
-  return b?.difference === 0 && !b.differenceLow && !b.differenceHigh;
+/** Nothing lies between the two that is told: within the interval, or within the digits of a figure. */
+export const isSame = (k: ComparedKpi): boolean => {
+  const [a, b] = k.values;
+  if (!isNumber(b?.difference)) return !isNumber(a?.value) && !isNumber(b?.value);
+  if (sure(b)) return b.differenceLow! <= 0 && b.differenceHigh! >= 0;
+  return isNumber(a?.value) && isNumber(b.value) && figure(k, a) === figure(k, b);
 };
 
 /** Ends of a difference as parts of A's value. */
@@ -37,16 +44,14 @@ function spanOf(k: ComparedKpi): { low: number; mid: number; high: number } | nu
   };
 }
 
-/** How far the picture of all goes to both sides: the largest but for those far beyond the middle one. */
+/** How far the picture of all goes to both sides, on one scale. Of nothing there are no parts: that tells no reach. */
 export function reachOf(kpis: readonly ComparedKpi[]): number {
   const all = kpis
+    .filter((k) => k.values[0]?.value)
     .map(spanOf)
     .filter((s) => s !== null)
-    .map((s) => Math.max(Math.abs(s.low), Math.abs(s.high)))
-    .filter((x) => x > 0)
-    .sort((x, y) => x - y);
-  const middle = all[Math.floor(all.length / 2)] ?? 0;
-  return Math.max(...all.filter((x) => x <= FAR * middle), 1e-9);
+    .map((s) => Math.max(Math.abs(s.low), Math.abs(s.high)));
+  return Math.min(FAR, Math.max(...all, NEAR));
 }
 
 /** The difference as a mark on a line around zero; its interval as a bar. */
@@ -69,7 +74,15 @@ export function Whisker({ k, reach }: { k: ComparedKpi; reach: number }) {
   );
 }
 
-const figure = (v: ComparedValue | undefined) => (isNumber(v?.value) ? format.number(v.value, 4) : "–");
+const figure = (k: ComparedKpi, v: ComparedValue | undefined) =>
+  isNumber(v?.value) ? format.number(v.value, unitOf(k) === "%" ? DIGITS_PERCENT : DIGITS) : "–";
+
+/** Percent are told apart in points; a percentage of a percentage would only puzzle. */
+export const differenceUnit = (k: ComparedKpi): string => (unitOf(k) === "%" ? w.points : unitOf(k));
+export const relativeOf = (k: ComparedKpi): string => {
+  const r = k.values[1]?.relative;
+  return isNumber(r) && unitOf(k) !== "%" ? `${format.signed(r * 100)} %` : "";
+};
 
 function Kpi({ k, reach }: { k: ComparedKpi; reach: number }) {
   const [a, b] = k.values;
@@ -85,16 +98,16 @@ function Kpi({ k, reach }: { k: ComparedKpi; reach: number }) {
       </div>
       <div class="compare-pair">
         <span class="a" title={String(a?.value)}>
-          {figure(a)}
+          {figure(k, a)}
         </span>
         <Whisker k={k} reach={reach} />
         <span class="b" title={String(b?.value)}>
-          {figure(b)}
+          {figure(k, b)}
         </span>
       </div>
       <div class="row tiny quiet">
         <span class="grow ellipsis">
-          {isNumber(d) ? `${format.signed(d)} ${unit}`.trim() : unit}
+          {isNumber(d) ? `${format.signed(d)} ${differenceUnit(k)}`.trim() : unit}
           {b && sure(b) && (
             <span title={w.interval(String(b.differenceLow), String(b.differenceHigh))}>
               {" "}
@@ -102,7 +115,7 @@ function Kpi({ k, reach }: { k: ComparedKpi; reach: number }) {
             </span>
           )}
         </span>
-        {isNumber(b?.relative) && <span>{format.signed(b.relative * 100)} %</span>}
+        <span>{relativeOf(k)}</span>
       </div>
     </li>
   );
@@ -145,14 +158,23 @@ export function BetterPair({ s }: { s: Sides }) {
   );
 }
 
-export function Kpis({ state, s }: { state: FiguresState; s: Sides }) {
+/** What is known of two that are the same as far as it can be told. */
+function sameText(k: ComparedKpi): string {
+  const b = k.values[1];
+  return b && sure(b) ? w.interval(format.signed(b.differenceLow!), format.signed(b.differenceHigh!)) : w.same;
+}
+
+export function Kpis({ state, s, d }: { state: FiguresState; s: Sides; d: Differing }) {
   const f = state.figures;
   if (!f) return state.error ? <Wrong error={state.error} /> : <Skeleton lines={8} />;
   if (!f.kpis.length)
     return (
-      <Empty icon={BarChart3} title={w.noKpis} hint={w.noKpisHint}>
-        <BetterPair s={s} />
-      </Empty>
+      <>
+        <Most d={d} />
+        <Empty icon={BarChart3} title={w.noKpis} hint={w.noKpisHint}>
+          <BetterPair s={s} />
+        </Empty>
+      </>
     );
   const reach = reachOf(f.kpis);
   const alike = f.kpis.filter(isSame);
@@ -168,15 +190,16 @@ export function Kpis({ state, s }: { state: FiguresState; s: Sides }) {
       {alike.length > 0 && (
         <ul class="compare-same small quiet" aria-label={w.same}>
           {alike.map((k) => (
-            <li key={k.name} title={w.same}>
+            <li key={k.name} title={sameText(k)}>
               <span class="grow ellipsis">{k.title || k.name}</span>
               <span>
-                {figure(k.values[1])} {unitOf(k)}
+                {figure(k, k.values[1])} {unitOf(k)}
               </span>
             </li>
           ))}
         </ul>
       )}
+      <Most d={d} />
       <div class="compare-foot">
         {!f.counted && <p class="tiny quiet">{f.without[0] ? w.notRun(nameOf(refOf(f.without[0]))) : w.standing}</p>}
         <BetterPair s={s} />

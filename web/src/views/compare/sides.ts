@@ -141,10 +141,10 @@ export function swap(): void {
 }
 
 export function showView(v: Shown): void {
-  const { sel = "" } = route.peek().params;
+  const { sel = "", little = null } = route.peek().params;
   const gone: Record<string, string | null> = {};
   for (const k of Object.keys(route.peek().params)) if (!OWN.has(k)) gone[k] = null;
-  go({ params: { ...gone, ...forgotten, ensemble: route.peek().params.ensemble ?? null, sel, view: v } });
+  go({ params: { ...gone, ...forgotten, ensemble: route.peek().params.ensemble ?? null, sel, little, view: v } });
 }
 
 /** The address that compares two; "" for B: whoever looks at it chooses. */

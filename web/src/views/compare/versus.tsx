@@ -3,11 +3,14 @@
 // whether at all. `flip`: the shown world is A, the other one is B.
 import { useMemo } from "preact/hooks";
 import { expressionOf, useBoth, useDiffering, type Differing, type Kind } from "~/api/difference";
+import { entries } from "~/api/catalogue";
 import { models } from "~/api/models";
+import { CLEAR } from "~/api/weight";
 import type { Value } from "~/api/types";
 import { isDark } from "~/app/prefs";
-import { route, worldName } from "~/app/route";
+import { go, route, worldName } from "~/app/route";
 import { differenceLook, diverging } from "~/ui/colour";
+import { mix } from "~/ui/tokens";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { nameOf, refOf } from "./names";
@@ -21,10 +24,13 @@ export interface Versus {
   /** How strongly it differs in what is looked at, 0 to 1. */
   part(id: string): number;
   glows(id: string): boolean;
+  /** Differs as far as that is shown: it glows, or is pale because it differs but a little. */
+  marked(id: string): boolean;
   glow(id: string): string; // in which colour
   /** All that glow. */
   ids: readonly string[];
   differing: Differing;
+  little: boolean; // who differs but a little is marked too
   counts: ReadonlyMap<Kind, number>;
   a: string;
   b: string;
@@ -49,6 +55,14 @@ function countsOf(d: Differing): ReadonlyMap<Kind, number> {
   return out;
 }
 
+const PALE = 0.35; // of the colour of what differs, in that of what does not
+const FEW = 1 / 3; // of all twins: where more differ, only those that clearly do are marked at first
+
+/** Chosen in the address; else as long as it tells anything. */
+function littleNow(d: Differing, said: string): boolean {
+  return said ? said === "show" : d.twins.size <= entries.value.length * FEW;
+}
+
 /** Null without `vs`. `by`: the property that colours tell, "" or "model" for none. */
 export function useVersus(by: string): Versus | null {
   const { vs = "", flip = "" } = route.value.params;
@@ -59,12 +73,16 @@ export function useVersus(by: string): Versus | null {
   const both = useBoth(a, b, property);
   const dark = isDark();
   const version = both.version.value;
+  const little = littleNow(differing, route.value.params.little ?? "");
   return useMemo(() => {
     if (!vs) return null;
     const look = differenceLook(dark);
     const most = property ? both.most() : 0;
+    const pale = mix(look.same, look.changed, PALE);
+    const faint = (id: string) => differing.twins.get(id) === "changed" && !differing.clear.has(id);
     const byKind = (id: string) => {
       const k = differing.twins.get(id);
+      if (k && faint(id)) return little ? pale : look.same;
       return k ? look[k] : look.same;
     };
     const byValue = (id: string) => {
@@ -73,18 +91,20 @@ export function useVersus(by: string): Versus | null {
       return both.numeric ? diverging(most ? d / most : 0, dark) : d ? look.changed : look.same;
     };
     const part = (id: string) => {
-      if (!property) return differing.twins.has(id) ? 1 : 0;
+      if (!property) return differing.twins.has(id) && !faint(id) ? 1 : 0;
       const d = both.of(id);
       return d ? (both.numeric && most ? Math.min(1, Math.max(LEAST, Math.abs(d) / most)) : 1) : 0;
     };
-    const ids = property ? [...both.ids()].filter((id) => part(id) > 0) : [...differing.twins.keys()];
+    const ids = property ? [...both.ids()].filter((id) => part(id) > 0) : [...differing.twins.keys()].filter((id) => !faint(id));
     return {
       of: property ? byValue : byKind,
       part,
       glows: (id) => part(id) > 0,
+      marked: (id) => part(id) > 0 || (!property && little && faint(id)),
       glow: (id) => (property && both.numeric ? diverging(Math.sign(both.of(id) ?? 0), dark) : look.changed),
       ids,
       differing,
+      little,
       counts: countsOf(differing),
       a,
       b,
@@ -96,13 +116,13 @@ export function useVersus(by: string): Versus | null {
       most,
       unit: propertyOf(property)?.unit ?? "",
     };
-  }, [a, b, vs, dark, differing, both, version, property]);
+  }, [a, b, vs, dark, differing, both, version, property, little]);
 }
 
 /** A ghost: an outline, as it is drawn where the other world has it. */
-function Key({ colour, name, ghost }: { colour: string; name: string; ghost?: boolean }) {
+function Key({ colour, name, ghost, title }: { colour: string; name: string; ghost?: boolean; title?: string }) {
   return (
-    <li class="row">
+    <li class="row" title={title}>
       <svg width="10" height="10" aria-hidden="true">
         {ghost ? (
           <circle cx="5" cy="5" r="4" fill="none" stroke={colour} stroke-width="1.5" stroke-dasharray="2.5 1.7" />
@@ -115,20 +135,47 @@ function Key({ colour, name, ghost }: { colour: string; name: string; ghost?: bo
   );
 }
 
+/** Clearly and a little, told apart; and whether the latter are marked. */
+function Weights({ v, told }: { v: Versus; told: (n: number) => string }) {
+  const look = differenceLook(isDark());
+  const clear = v.differing.clear.size;
+  const faint = (v.counts.get("changed") ?? 0) - clear;
+  const rule = w.clearRule(format.count(100 * CLEAR));
+  return (
+    <>
+      <Key colour={look.changed} name={w.clearN(told(clear), clear)} title={rule} />
+      {faint > 0 && (
+        <>
+          <Key colour={v.little ? mix(look.same, look.changed, PALE) : look.same} name={w.littleN(told(faint))} />
+          <li>
+            <label class="row" title={rule}>
+              <input
+                type="checkbox"
+                checked={!v.little}
+                onChange={() => go({ params: { little: v.little ? "hide" : "show" }, replace: true })}
+              />
+              {w.clearOnly}
+            </label>
+          </li>
+          <li class="tiny quiet versus-rule">{rule}</li>
+        </>
+      )}
+    </>
+  );
+}
+
 /** How many there are of each, with the colours where those say it. */
 function Counts({ v, a, b }: { v: Versus; a: string; b: string }) {
   const look = differenceLook(isDark());
   // More differ than were read: as many at least.
   const told = (n: number) => (v.differing.more ? w.atLeast(format.count(n)) : format.count(n));
   const n = (k: Kind) => v.counts.get(k) ?? 0;
-  const changed = v.property ? format.count(v.ids.length) : told(n("changed"));
+  const changed = format.count(v.ids.length);
   return (
     <>
-      {v.property && v.numeric ? (
-        <li class="row tiny">{w.changedN(changed)}</li>
-      ) : (
-        <Key colour={look.changed} name={w.changedN(changed)} />
-      )}
+      {!v.property && <Weights v={v} told={told} />}
+      {v.property && v.numeric && <li class="row tiny">{w.changedN(changed)}</li>}
+      {v.property && !v.numeric && <Key colour={look.changed} name={w.changedN(changed)} />}
       {n("onlyB") > 0 && <Key colour={look.onlyB} name={w.onlyIn(b, told(n("onlyB")))} ghost />}
       {n("onlyA") > 0 && <Key colour={look.onlyA} name={w.onlyIn(a, told(n("onlyA")))} ghost />}
     </>

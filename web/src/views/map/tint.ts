@@ -147,7 +147,7 @@ function byDifference(versus: Versus): Tint {
   return {
     of: versus.of,
     bad: () => false,
-    quiet: (id) => !versus.property && !versus.glows(id),
+    quiet: (id) => !versus.property && !versus.marked(id),
     tone: () => "none",
     sign: versus.of,
     entries: [],
