@@ -144,7 +144,9 @@ function nameOpen(pen: Pen, s: Seen): void {
   const size = g.depth === 0 ? 14 : g.depth === 1 ? 13 : 12;
   if (g.hull) return nameHull(pen, g, g.hull, s.group);
   // Of a group larger than the screen the name stays in sight.
-  const [x, top] = [px(v, g.x), py(v, g.y) - r + 1];
+  // A rim that still warns is not to strike the name through: that stands outside it.
+  const lift = c.bad[s.group] && s.open < 1 ? size / 2 + RIM_GAP : -1;
+  const [x, top] = [px(v, g.x), py(v, g.y) - r - lift];
   const y = Math.max(top, Math.min(BARS_PX, py(v, g.y) + r - 20));
   if (y > v.height || y < -8) return;
   const text = shorten(ctx, g.title, font(size, 650), Math.max(1.7 * r, 120));
@@ -152,6 +154,8 @@ function nameOpen(pen: Pen, s: Seen): void {
   const style = { size, weight: 650, colour: g.depth ? ink.quiet : ink.strong, halo };
   if (text) write(ctx, room, text, x, y, style, { twin: g.twin, group: s.group });
 }
+
+const RIM_GAP = 5;
 
 /** The name of the whole: on its outline, as far up as there is room. */
 function nameHull({ ctx, v, ink, room }: Pen, g: Group, hull: Float64Array, group: number): void {
@@ -232,7 +236,10 @@ export interface Named {
   m: Marked;
   text: string;
   style: Style;
+  gap: number; // px from its dot
 }
+
+const RING_PX = 6; // from a dot to the outer edge of the ring about who is chosen
 
 export function namedOf({ c, ink }: Pen, m: Marked, label: string, must: boolean): Named {
   const g = c.groups.list[c.groups.of[m.twin]!];
@@ -240,13 +247,13 @@ export function namedOf({ c, ink }: Pen, m: Marked, label: string, must: boolean
   const titles = [g?.title, parent?.title].filter((t): t is string => t !== undefined);
   const halo = ink.floors[Math.min(3, g?.depth ?? 0)]!;
   const style = { size: must ? 13 : 11, weight: must ? 650 : 500, colour: ink.strong, halo };
-  return { m, text: must ? label : nameIn(label, titles), style };
+  return { m, text: must ? label : nameIn(label, titles), style, gap: must ? RING_PX : 1 };
 }
 
 /** Where a name may stand, the best first: below its dot, above, to the right, to the left. */
-export function spotsOf(ctx: CanvasRenderingContext2D, { m, text, style }: Named): [x: number, y: number][] {
+export function spotsOf(ctx: CanvasRenderingContext2D, { m, text, style, gap }: Named): [x: number, y: number][] {
   const [w, h] = halfOf(ctx, text, style);
-  const [down, aside] = [m.r + 1 + h, m.r + 2 + w];
+  const [down, aside] = [m.r + gap + h, m.r + gap + 1 + w];
   return [
     [m.x, m.y + down],
     [m.x, m.y - down],

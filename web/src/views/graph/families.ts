@@ -6,7 +6,7 @@ import { words } from "~/words/en";
 export interface Families {
   /** The number of a model's family, 0 to 7. */
   of(model: string): number;
-  list: { name: string; count: number }[]; // by number; the last may be the others
+  list: { name: string; count: number; kinds: string }[]; // by number; the last may be the others
 }
 
 const MOST = 7; // and one for the others
@@ -71,8 +71,10 @@ export function families(counts: ReadonlyMap<string, number>, models: Models): F
     const rest = [...chosen].some((m) => m !== f && models.get(m)?.ancestors.has(f));
     return rest ? words.graph.otherOf(modelName(f)) : modelName(f);
   };
+  const kinds = order.map((): string[] => []);
+  for (const [m, i] of number) kinds[i]?.push(modelName(m));
   return {
     of: (m) => number.get(m) ?? order.length - 1,
-    list: order.map((f) => ({ name: name(f), count: parts.get(f)! })),
+    list: order.map((f, i) => ({ name: name(f), count: parts.get(f)!, kinds: kinds[i]!.sort().join(", ") })),
   };
 }

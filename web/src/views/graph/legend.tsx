@@ -30,12 +30,12 @@ function Categories({ c }: { c: Colouring }) {
   const dark = isDark();
   if (c.key && !c.scale) return <div class="tiny quiet">{words.loading}</div>;
   const list =
-    c.scale?.categories ?? familiesNow().list.map((x, i) => ({ name: x.name, colour: categorical(i, dark) }));
+    c.scale?.categories ?? familiesNow().list.map((x, i) => ({ name: x.name, colour: categorical(i, dark), kinds: x.kinds }));
   if (!list.length) return null;
   return (
     <ul>
       {list.map((x) => (
-        <li class="row" key={x.name}>
+        <li class="row" key={x.name} title={"kinds" in x ? x.kinds : undefined}>
           <svg width="10" height="10" aria-hidden="true">
             <circle cx="5" cy="5" r="5" fill={x.colour} />
           </svg>

@@ -31,7 +31,7 @@ export const graph = {
   flowStop: "No flow along links",
   ofLink: "of the link",
   others: "Others",
-  otherOf: (name: string) => `${name}, others`,
+  otherOf: (name: string) => `${name}: other kinds`,
   needs: (n: string) => `! ${n}`,
   run: (first: string, last: string) => `${first} – ${last}`,
   legend: "What colours and sizes mean",
