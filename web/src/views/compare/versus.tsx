@@ -95,7 +95,7 @@ export function useVersus(by: string): Versus | null {
       const d = both.of(id);
       return d ? (both.numeric && most ? Math.min(1, Math.max(LEAST, Math.abs(d) / most)) : 1) : 0;
     };
-    const ids = property ? [...both.ids()].filter((id) => part(id) > 0) : [...differing.twins.keys()].filter((id) => !faint(id));
+    const ids = [...(property ? both.ids() : differing.twins.keys())].filter((id) => part(id) > 0);
     return {
       of: property ? byValue : byKind,
       part,

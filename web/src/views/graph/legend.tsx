@@ -29,13 +29,13 @@ function Scaled({ c }: { c: Colouring }) {
 function Categories({ c }: { c: Colouring }) {
   const dark = isDark();
   if (c.key && !c.scale) return <div class="tiny quiet">{words.loading}</div>;
-  const list =
-    c.scale?.categories ?? familiesNow().list.map((x, i) => ({ name: x.name, colour: categorical(i, dark), kinds: x.kinds }));
+  const list: readonly { name: string; colour: string; kinds?: string }[] =
+    c.scale?.categories ?? familiesNow().list.map((x, i) => ({ ...x, colour: categorical(i, dark) }));
   if (!list.length) return null;
   return (
     <ul>
       {list.map((x) => (
-        <li class="row" key={x.name} title={"kinds" in x ? x.kinds : undefined}>
+        <li class="row" key={x.name} title={x.kinds}>
           <svg width="10" height="10" aria-hidden="true">
             <circle cx="5" cy="5" r="5" fill={x.colour} />
           </svg>
