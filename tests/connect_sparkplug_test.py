@@ -117,8 +117,9 @@ class Life(Base):
         e = self.edge("G", "E", {"a": ("Int32", 1)})
         e.birth()
         self.has(s, "G-E", a=1)
-        e.publish("NDATA", [sp.metric("a", "Int32", 3, time_ms=int(time.time() * 1000) + 2)], seq=2)
-        e.publish("NDATA", [sp.metric("a", "Int32", 2, time_ms=int(time.time() * 1000) + 1)], seq=1)
+        now = int(time.time() * 1000)  # one clock reading: a slow second message must not be the newer one
+        e.publish("NDATA", [sp.metric("a", "Int32", 3, time_ms=now + 2)], seq=2)
+        e.publish("NDATA", [sp.metric("a", "Int32", 2, time_ms=now + 1)], seq=1)
         self.has(s, "G-E", a=3)
         self.assertEqual((e.rebirths_asked(), self.stats(s)["reordered"]), (0, 1))
         e.metrics["a"] = ("Int32", 77)

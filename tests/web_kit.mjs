@@ -64,6 +64,18 @@ export class Process {
     });
   }
 
+  /** As spawn(), after end(): the demo's server is a process of its own, and goes a moment after who started it. */
+  async again(ready) {
+    for (let i = 0; ; i++) {
+      try {
+        return await this.spawn(ready);
+      } catch (e) {
+        if (i === 50 || !/another process has the store open/.test(e.message)) throw e;
+        await new Promise((r) => setTimeout(r, 200));
+      }
+    }
+  }
+
   async end(signal) {
     if (this.child.exitCode !== null || this.child.signalCode) return;
     const over = new Promise((done) => this.child.on("exit", done));

@@ -259,7 +259,7 @@ suite("what-ifs in the browser app", demo, ({ at, done, server }) => {
       assert.equal(await page.getByRole("alert").count(), 0);
       const { port } = new URL(own.url);
       own.args = own.args.map((a) => a.replace(/^127\.0\.0\.1:\d+$/, `127.0.0.1:${port}`));
-      await own.spawn(/is (?:running|open) at (http:\S+)/);
+      await own.again(/is (?:running|open) at (http:\S+)/);
       await page.getByText(/No connection/).waitFor({ state: "detached" });
       await atLeast(left + 5);
       await page.getByRole("heading", { name: "It has run" }).waitFor({ timeout: 3 * PATIENCE });

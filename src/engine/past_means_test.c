@@ -102,18 +102,19 @@ static void a_day_later(Old *x, const char *twin) {
     atomic_store(&clock_ns, START + DAY);
     while (let_go(x) < 3 * VALUES) {
         char label[80];
-        assert_true(x->ticks++ < 1400);
+        assert_true(x->ticks++ < 1000);
         usleep(10000);
         atomic_fetch_add(&clock_ns, 10 * NS_PER_S); // a page is looked at again when a sixteenth of an hour has passed
         snprintf(label, sizeof label, "[{\"op\":\"add\",\"path\":\"/label\",\"value\":\"%d\"}]", x->ticks);
         kit_do(&x->k, SOSIA_TWIN_PATCH, twin, "", label); // a checkpoint seals what is in memory
     }
-    atomic_store(&clock_ns, START + DAY + 4 * 3600 * NS_PER_S);
+    atomic_store(&clock_ns, START + DAY + 3 * 3600 * NS_PER_S);
     for (int i = 0; !all_went(x); i++) { // the last changes are on their way
-        assert_true(i < 4000);
+        assert_true(i < 3600);
         usleep(5000);
         atomic_fetch_add(&clock_ns, NS_PER_S); // a page that was looked at too early is due again
     }
+    atomic_store(&clock_ns, START + DAY + 4 * 3600 * NS_PER_S);
 }
 
 static void answers(Old *x, const char *text, const char *want) {
