@@ -34,7 +34,7 @@ describe("charts: what they compute", { skip }, () => {
     entry.push(`export * as format from ${file("format.ts")};`);
     entry.push(`export { seriesOf, fetchChanges } from ${file("api/history.ts")};`);
     for (const n of ["finding", "limits"]) entry.push(`export * from ${file(`views/twin/${n}.ts`)};`);
-    entry.push(`export { piecesOf, sharesOf } from ${file("views/twin/states.tsx")};`);
+    entry.push(`export { piecesOf, sharesOf, saidOf, stripOf, inksOf } from ${file("views/twin/states.tsx")};`);
     entry.push(`export { sorted, nextSort } from ${file("views/twin/rows.ts")};`);
     entry.push(`export { hexOf, readTokensFrom, token } from ${file("ui/tokens.ts")};`);
     writeFileSync(join(folder, "in.ts"), entry.join("\n"));
@@ -127,6 +127,12 @@ describe("charts: what they compute", { skip }, () => {
       assert.equal(d.getHours() + d.getMinutes(), 0, d.toString());
     }
     const clock = c.timeTicks(from + 130, from + 3600, 8);
+    // Two hours forty on any width: at least three labels, and not more than there is room for.
+    for (const span of [900, 3600, 5000, 9660, 30000, 86400, 3 * 86400, 7 * 86400])
+      for (let most = 2; most <= 20; most++) {
+        const count = c.timeTicks(from + 300, from + 300 + span, most).length;
+        assert.ok(count >= (most < 4 ? 2 : 3) && count <= Math.max(5, most * 1.5), `${span} s, ${most}: ${count}`);
+      }
     assert.ok(clock.length > 3 && clock.every((t) => new Date(t * 1000).getMinutes() % 10 === 0));
   });
 
@@ -144,6 +150,10 @@ describe("charts: what they compute", { skip }, () => {
     assert.equal(rows[1], "1970-01-01T00:00:00.000Z,1.123456789,,,");
     assert.equal(rows[2], "1970-01-01T00:00:20.000Z,3e-7,5,4,6");
     assert.equal(rows.length, 4);
+    const every = (n) => (n ? `mean of ${n} s` : "each value");
+    const lines = [line({ every: 0 }), line({ label: "Rate", unit: "", every: 34 }), line({ label: "x", unit: "" })];
+    const [head] = c.csvOf(lines, () => "kW", { time: "time", low: "low", high: "high", every }).split("\r\n");
+    assert.equal(head, "time,Power (kW) [each value],Rate (kW) [mean of 34 s],x (kW)");
   });
 
   test("SVG: title, zone, legend, bands, limits and marks; a gap lifts the pen; light and dark", () => {
@@ -182,6 +192,27 @@ describe("charts: what they compute", { skip }, () => {
     assert.equal(course.split("M").length - 1, 2, "the pen is lifted over the gap");
     assert.ok(light.includes('fill="#ffffff"') && picture(true).includes('fill="#111a1d"'));
     assert.notEqual(light, picture(true));
+  });
+
+  test("SVG: the states of the time stand below the plots, with their colours and what part each is", () => {
+    const span = { from: 0, to: 100_000, moves: false, seconds: 0 };
+    const list = [
+      { time: 0, value: "running" },
+      { time: 50, value: "cleaning" },
+    ];
+    const strips = [c.stripOf("State", { path: "state", list }, span)];
+    const of = (dark, more) =>
+      c.svgOf({ title: "P", subtitle: "", lines: [line()], from: 0, to: 100, width: 800, height: 200, dark, ...more });
+    const svg = of(false, { strips });
+    assert.match(svg, />State: running 50.%, cleaning 50.%</);
+    const half = (800 - 40 - 54) / 2;
+    const piece = new RegExp(`<rect x="${74 + half}" y="[\\d.]+" width="${half}" height="20" fill="([^"]+)"`, "g");
+    const fills = [...svg.matchAll(piece)].map((m) => m[1]);
+    assert.deepEqual(fills, [c.token("n1", false), c.token("c5", false)]);
+    assert.ok(of(true, { strips }).includes(c.token("c5", true)));
+    const height = (s) => Number(/height="(\d+)"/.exec(s)[1]);
+    assert.equal(height(svg) - height(of(false)), 46);
+    assert.ok(!/var\(|color-mix|NaN|undefined/.test(svg));
   });
 
   test("SVG: where nothing is at the left, it says so; words that do not fit are left out", () => {
@@ -282,7 +313,7 @@ describe("charts: what they compute", { skip }, () => {
     );
   });
 
-  test("a finding is of the newest value, against the median over time: 32.4 kW after an hour at 3.1 is 29.3 more", () => {
+  test("a finding is of the newest value against the median over time: 32.4 after 3.1 is 29.3 more", () => {
     // 3.0, 3.1 and 3.2 kW by turns for 57 minutes, then up: 20 kW for a minute, 32.4 since.
     const time = Array.from({ length: 61 }, (_, i) => i * 60);
     const value = time.map((_, i) => (i < 57 ? 3 + (i % 3) / 10 : i === 57 ? 20 : 32.4));
@@ -325,9 +356,23 @@ describe("charts: what they compute", { skip }, () => {
       [75, 25],
     );
     assert.deepEqual(
-      c.sharesOf(pieces).map((s) => s.part),
+      c.sharesOf(pieces, span).map((s) => s.part),
       [0.75, 0.25],
     );
+    assert.equal(c.saidOf(c.sharesOf(pieces, span)), "running 75\u2009%, jam 25\u2009%");
+    // Nothing is missing of a hundred: what is not known is named, and of many states the others together.
+    const late = c.piecesOf({ path: "state", list: [{ time: 4, value: "running" }] }, span);
+    assert.equal(c.saidOf(c.sharesOf(late, span)), "running 96\u2009%, no value 4\u2009%");
+    const many = [40, 20, 15, 10, 8, 7].map((_, i, all) => ({
+      time: all.slice(0, i).reduce((a, b) => a + b, 0),
+      value: `s${i}`,
+    }));
+    const said = c.saidOf(c.sharesOf(c.piecesOf({ path: "state", list: many }, span), span));
+    assert.equal(said, "s0 40\u2009%, s1 20\u2009%, s2 15\u2009%, s3 10\u2009%, 2 other states 15\u2009%");
+    const states = ["running", "faulted", "cleaning", "blocked", "starved", "idle", "changeover", "paused"];
+    const inks = states.map((s) => c.inksOf(s).fill);
+    assert.equal(new Set(inks).size, states.length, `each its own: ${inks}`);
+    assert.deepEqual(c.inksOf("Cleaning"), c.inksOf("cleaning"));
   });
 
   test("changes of a span that moves on: only what is new is read, and never all of very many", async () => {

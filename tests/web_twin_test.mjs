@@ -113,7 +113,7 @@ describe("the browser app: twins and charts", { skip: skip || false }, () => {
     await done(page);
   });
 
-  test("the pencil: its field has the focus and its text is selected, each time; on live it says what it does", async () => {
+  test("the pencil: its field has the focus and is selected, each time; on live it says what it does", async () => {
     const page = await at(FILLER);
     const pen = (name) => page.getByRole("button", { name: `Change ${name}` });
     const focused = () =>
@@ -267,10 +267,11 @@ describe("the browser app: twins and charts", { skip: skip || false }, () => {
       return readFileSync(await d.path());
     };
     const csv = (await saved("Save values (CSV)")).toString();
-    assert.match(csv, /^time,Power \(kW\)(,[^\r\n]*)?,Bowl level[^\r\n]*\r\n\d{4}-\d\d-\d\dT[\d:.]+Z,/);
+    assert.match(csv, /^time,Power \(kW\) \[[^\]]+\](,[^\r\n]*)?,Bowl level[^\r\n]*\r\n\d{4}-\d\d-\d\dT[\d:.]+Z,/);
     const svg = (await saved("Save as SVG")).toString();
     assert.match(svg, /^<svg .*Filler, Line 1.*kW/s);
     assert.match(svg, /\(UTC\)|\(GMT/);
+    assert.match(svg, />State: \w+ [\d.]+\s%/, "with the states of the time");
     const png = await saved("Save as PNG");
     assert.deepEqual([...png.subarray(1, 4)], [0x50, 0x4e, 0x47]);
     assert.ok(png.readUInt32BE(16) === 1920, "sharp on sharp screens");

@@ -13,12 +13,12 @@ import { csvOf } from "./chart/csv";
 import "./chart/chart.css";
 import { Legend, type Reading } from "./chart/legend";
 import { ExportMenu } from "./chart/menu";
-import { fanLine, panels, type Fan, type Limit, type Line, type Mark, type Nothing } from "./chart/model";
+import { fanLine, panels, type Fan, type Limit, type Line, type Mark, type Nothing, type Strip } from "./chart/model";
 import { Panel } from "./chart/panel";
 import { svgOf } from "./chart/svg";
 import { zoneName } from "./chart/ticks";
 
-export type { Band, Fan, Limit, Line, Mark, Nothing } from "./chart/model";
+export type { Band, Fan, Limit, Line, Mark, Nothing, Strip, StripPiece } from "./chart/model";
 
 const NOTHING: readonly never[] = [];
 const SETTLED_MS = 250; // after the last turn of the wheel the range is told on
@@ -33,6 +33,7 @@ interface Props {
   marks?: readonly Mark[];
   limits?: readonly Limit[];
   nothing?: Nothing; // at the left
+  strips?: readonly Strip[]; // states over the same time: in pictures below the plots
   zoom?: (from: number, to: number) => void; // told when somebody looks closer; without it the chart keeps it itself
   reset?: () => void; // back from there
   label: string; // for those who do not see it, and for files
@@ -98,6 +99,7 @@ export function Chart(p: Props) {
       limits: p.limits,
       marks: p.marks,
       nothing: p.nothing,
+      strips: p.strips,
       from: range?.[0] ?? 0,
       to: range?.[1] ?? 1,
       width: PICTURE_WIDTH,

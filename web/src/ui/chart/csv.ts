@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The values of a chart as CSV (RFC 4180): one row an instant, the unit in the header, values as they are.
+// The values of a chart as CSV (RFC 4180): one row an instant, the unit in the header, values as they are, and in
+// square brackets whether they are all that came or means of intervals: a comment line is none of that format.
 import { bandsOf, join, type Line } from "./model";
 
 /** What bands are called in a header. */
@@ -7,6 +8,7 @@ export interface CsvWords {
   time: string;
   low: string;
   high: string;
+  every?: (seconds: number) => string; // 0: each value as it came
 }
 
 const field = (s: string): string => (/[",\r\n]/.test(s) ? `"${s.replaceAll('"', '""')}"` : s);
@@ -25,7 +27,8 @@ export function csvOf(
   const header = [w.time];
   lines.forEach((l) => {
     const unit = symbol(l.unit) ? ` (${symbol(l.unit)})` : "";
-    header.push(l.label + unit);
+    const how = l.every !== undefined && w.every ? ` [${w.every(l.every)}]` : "";
+    header.push(l.label + unit + how);
     for (const b of bandsOf(l)) {
       const level = b.level ? ` ${b.level} %` : "";
       header.push(`${l.label} ${w.low}${level}${unit}`, `${l.label} ${w.high}${level}${unit}`);

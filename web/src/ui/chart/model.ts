@@ -21,6 +21,23 @@ export interface Line {
   dash?: boolean;
   step?: boolean; // stands until the next value
   bars?: boolean; // from zero
+  every?: number; // seconds a point is the mean of; 0: values as they came; without: nothing is said of it
+}
+
+/** The states of a twin over the same time, below the plots. */
+export interface Strip {
+  name: string;
+  said: string; // what part of the time each is
+  pieces: StripPiece[];
+}
+
+export interface StripPiece {
+  state: string;
+  from: number; // seconds since 1970
+  to: number;
+  fill: string; // CSS, "var(--c3)"
+  part: number; // how dense, over the card
+  ink: string; // of words in it
 }
 
 /** A forecast: a dashed mean in nested bands. */

@@ -10,7 +10,7 @@ export function hex(colour: string, dark: boolean): string {
     const kind = typeof document === "undefined" ? "live" : document.documentElement.dataset.world;
     return token(kind === "past" ? "amber" : kind === "scenario" ? "violet" : "teal", dark);
   }
-  return /^[a-z]+\d*$/.test(name) ? token(name, dark) || colour : colour;
+  return /^[a-z]+(-[a-z]+)*\d*$/.test(name) ? token(name, dark) || colour : colour;
 }
 
 export const colourOf = (l: { colour?: string }, i: number): string => l.colour ?? `var(--c${i % 8})`;

@@ -108,10 +108,11 @@ export function seriesOf(
   return { series, bands };
 }
 
-const AXES = 64; // pixels beside the plot, until it is known
+const AXIS = 52; // pixels an axis of values takes
+const ROOM = 16; // and what is kept free at both ends
 
-/** Before the first layout nothing has a width but the whole. */
-const widthOf = (u: uPlot): number => u.bbox.width / devicePixelRatio || u.width - AXES;
+/** Of the plot. Not uPlot's own box: while it makes a new layout that is still the one before, which may be narrow. */
+const widthOf = (u: uPlot, axes: number): number => u.width - axes * AXIS - ROOM;
 
 export function axesOf(lines: readonly Line[], dark: boolean): uPlot.Axis[] {
   const text = hex("n7", dark);
@@ -121,7 +122,7 @@ export function axesOf(lines: readonly Line[], dark: boolean): uPlot.Axis[] {
   return [
     {
       ...base,
-      splits: (u, _, min, max) => timeTicks(min, max, Math.max(2, Math.floor(widthOf(u) / 80))),
+      splits: (u, _, min, max) => timeTicks(min, max, Math.max(2, Math.floor(widthOf(u, units.length) / 80))),
       values: (_, ticks) => timeLabels(ticks),
       gap: 6,
       size: 44,
@@ -131,7 +132,7 @@ export function axesOf(lines: readonly Line[], dark: boolean): uPlot.Axis[] {
       scale: u,
       side: i === 0 ? 3 : 1,
       grid: { ...base.grid, show: i === 0 },
-      size: 52,
+      size: AXIS,
       gap: 6,
       space: 34,
       values: (_: uPlot, ticks: number[]) => ticks.map(format.compact),

@@ -3,7 +3,7 @@
 // alone, so that it is the same wherever it is made.
 import * as format from "~/format";
 import { axisRange, bandsOf, extent, limitCourse, panels, scaleOf } from "./model";
-import type { Limit, Line, Mark, Nothing } from "./model";
+import type { Limit, Line, Mark, Nothing, Strip } from "./model";
 import { bandOpacity, colourOf, hex } from "./palette";
 import { timeLabels, timeTicks, valueLabels, valueTicks } from "./ticks";
 
@@ -14,6 +14,7 @@ export interface Picture {
   limits?: readonly Limit[];
   marks?: readonly Mark[];
   nothing?: Nothing;
+  strips?: readonly Strip[];
   from: number;
   to: number;
   width: number;
@@ -25,6 +26,7 @@ const FONT = "Inter, system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
 const PAD = 20;
 const AXIS = 54;
 const LEGEND_ROW = 20;
+const STRIP = 46;
 
 const escape = (s: string): string =>
   s.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
@@ -275,6 +277,24 @@ function legend(g: Drawing, p: Picture, top: number): number {
   return y;
 }
 
+/** States below the plots, on their time; a name where it fits. */
+function stripOf(g: Drawing, p: Picture, s: Strip, top: number, two: boolean): void {
+  const width = p.width - 2 * PAD - AXIS * (two ? 2 : 1);
+  const left = PAD + AXIS;
+  const x = (t: number) => left + (Math.min(p.to, Math.max(p.from, t)) - p.from) * (width / (p.to - p.from));
+  g.text(left, top, shortened(`${s.name}: ${s.said}`, width, 12), { colour: "n9" });
+  g.parts.push(`<rect x="${left}" y="${n(top + 6)}" width="${n(width)}" height="20" fill="${g.ink("n2")}"/>`);
+  for (const c of s.pieces) {
+    const wide = x(c.to) - x(c.from);
+    if (wide <= 0) continue;
+    const ink = `fill="${g.ink(c.fill)}" fill-opacity="${c.part}"`;
+    // The card below it, as on the page: what is half dense lies on that.
+    const box = `x="${n(x(c.from))}" y="${n(top + 6)}" width="${n(wide)}" height="20"`;
+    g.parts.push(`<rect ${box} fill="${g.ink("n1")}"/><rect ${box} ${ink}><title>${escape(c.state)}</title></rect>`);
+    if (widthOf(c.state, 11) < wide - 10) g.text(x(c.from) + 6, top + 20, c.state, { size: 11, colour: c.ink });
+  }
+}
+
 export function svgOf(p: Picture): string {
   const g = new Drawing(p.dark);
   const parts = panels(p.lines);
@@ -286,6 +306,10 @@ export function svgOf(p: Picture): string {
   for (const lines of parts) {
     panel(g, p, lines, top, two, (l) => index.get(l)!);
     top += p.height + 66;
+  }
+  for (const strip of p.strips ?? []) {
+    stripOf(g, p, strip, top - 8, two);
+    top += STRIP;
   }
   const height = Math.ceil(top - 14);
   const size = `width="${p.width}" height="${height}"`;

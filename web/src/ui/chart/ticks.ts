@@ -44,9 +44,22 @@ export function valueTicks(low: number, high: number, most: number): number[] {
   return out;
 }
 
-/** Instants that are round in the zone of whoever looks: 14:00, not 14:07. */
+const FEWEST = 3; // ticks, so that an axis can be read
+
+/** Instants that are round in the zone of whoever looks: 14:00, not 14:07. About `most` of them, and not one alone. */
 export function timeTicks(from: number, to: number, most: number): number[] {
-  const step = STEPS.find((s) => (to - from) / s <= most) ?? (to - from) / most;
+  const first = STEPS.findIndex((s) => (to - from) / s <= most);
+  if (first < 0) return stepped(from, to, (to - from) / most);
+  let best = stepped(from, to, STEPS[first]!);
+  for (let i = first - 1; i >= 0 && best.length < FEWEST; i--) {
+    const finer = stepped(from, to, STEPS[i]!);
+    if (finer.length > Math.max(FEWEST + 2, most * 1.5)) break;
+    best = finer;
+  }
+  return best;
+}
+
+function stepped(from: number, to: number, step: number): number[] {
   const zone = (t: number) => new Date(t * 1000).getTimezoneOffset() * MINUTE;
   const out: number[] = [];
   for (let t = Math.ceil((from - zone(from)) / step) * step; t + zone(from) <= to; t += step) {

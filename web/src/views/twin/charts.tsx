@@ -16,7 +16,7 @@ import { words } from "~/words/en";
 import * as format from "~/format";
 import { Beside } from "./beside";
 import { Chosen } from "./chosen";
-import { useClock } from "./clock";
+import { isAtFork, useClock } from "./clock";
 import { useChanges, useCourses, type Changes, type Courses } from "./courses";
 import { againstDays, standsOut, type Finding } from "./finding";
 import { limitsOf } from "./limits";
@@ -24,7 +24,7 @@ import { marksOf, WRONG } from "./marks";
 import { RangePicker } from "./range";
 import { numbersOf, shownOf } from "./shown";
 import { showAll, showBetween, showLast, spanOf, SPANS } from "./span";
-import { StateStrip } from "./states";
+import { StateStrip, stripOf } from "./states";
 import { lineOf, pathsIn, wantedOf, type Wanted } from "./wanted";
 
 const DAYS = 7; // of which the usual for an hour is taken
@@ -73,7 +73,8 @@ function withNow(c: Changes, twin: Twin): Changes {
 }
 
 function useHours(world: string, twin: string, path: string | undefined, on: boolean) {
-  const [hours, set] = useKept<{ time: number[]; value: (number | null)[]; at: number }>(`${world} ${twin} ${path} ${on}`);
+  const of = `${world} ${twin} ${path} ${on}`;
+  const [hours, set] = useKept<{ time: number[]; value: (number | null)[]; at: number }>(of);
   const round = Math.floor(useClock() / HOURS_MS);
   useEffect(() => {
     if (!path || !on) return;
@@ -191,7 +192,14 @@ export function Charts({ twin }: { twin: Twin }) {
   const names = chosen.map((c) => propertyOf(model, c)?.name ?? c);
   const name = names[0] ?? "";
   const course = words.twin.course(wanted.map((w) => w.label).join(", "));
-  const say = found && first ? sayOf(found, name, first.unit, format.duration(span.seconds * 1000), hours?.at ?? 0) : "";
+  const last = format.duration(span.seconds * 1000);
+  const say = found && first ? sayOf(found, name, first.unit, last, hours?.at ?? 0) : "";
+  const stripSpan = got && { ...got.span, to: to * 1000 };
+  const strips = changes
+    .filter((c) => stripSpan && statePaths.includes(c.path))
+    .map((c) => stripOf(propertyOf(model, c.path)?.name ?? c.path, stripSpan!.moves ? withNow(c, twin) : c, stripSpan!))
+    .filter((s) => s !== undefined);
+  const unmoved = shown.filter((s) => chosen.includes(s.path) && isAtFork(s)).map((s) => names[chosen.indexOf(s.path)]);
   const wide = panels(lines).some((list) => new Set(list.map((l) => l.unit)).size > 1);
   return (
     <Card
@@ -225,6 +233,7 @@ export function Charts({ twin }: { twin: Twin }) {
               limits={limits}
               marks={marks}
               nothing={nothing}
+              strips={strips}
               from={from}
               to={to}
               height={heightOf(panels(lines).length)}
@@ -236,18 +245,8 @@ export function Charts({ twin }: { twin: Twin }) {
               loading={busy && got.span.moves !== span.moves}
             />
           )}
-          {got &&
-            changes
-              .filter((c) => statePaths.includes(c.path))
-              .map((c) => (
-                <StateStrip
-                  key={c.path}
-                  name={propertyOf(model, c.path)?.name ?? c.path}
-                  changes={got.span.moves ? withNow(c, twin) : c}
-                  span={{ ...got.span, to: to * 1000 }}
-                  wide={wide}
-                />
-              ))}
+          {unmoved.length > 0 && <p class="small quiet">{words.twin.atForkCourse(unmoved.join(", "))}</p>}
+          {got && strips.map((s) => <StateStrip key={s.name} strip={s} span={stripSpan!} wide={wide} />)}
         </>
       )}
     </Card>

@@ -10,6 +10,18 @@ export function worldNow(): number {
   return time ? Date.parse(time) : Date.now();
 }
 
+const SAME_MS = 2000;
+
+/**
+ * In a what-if that went on: a measured value that nothing there has moved since it was forked. By the clock of the
+ * world, since that of a device may go ahead; as texts, since a run begins less than a millisecond after its fork.
+ */
+export function isAtFork(s: { arrived?: string; sensor: boolean }): boolean {
+  const w = kind.value === "scenario" ? current.value : undefined;
+  if (!w?.forkedFrom || !w.time || !s.sensor || !s.arrived) return false;
+  return Date.parse(w.time) > Date.parse(w.forkedFrom) + SAME_MS && s.arrived <= w.forkedFrom;
+}
+
 /** The same, looked at again every few seconds. */
 export function useClock(ms = 5000): number {
   const [, tick] = useState(0);

@@ -25,8 +25,8 @@ interface Weighed {
 }
 
 /**
- * Each value with the time it stood between two instants: half of the way to its neighbours, or, of a value that stands,
- * up to the next. A source that speaks more often at one time than at another says no more by it; gaps weigh nothing.
+ * Each value with the time it stood between two instants: half of the way to its neighbours, or, if it stands, up to
+ * the next. A source that speaks more often at one time than at another says no more by it; gaps weigh nothing.
  */
 export function weighed(s: Shape, from: number, to: number): Weighed[] {
   const out = s.value.map((v) => ({ value: v ?? 0, weight: 0 }));
@@ -71,7 +71,7 @@ export function standsOut(s: Shape, from: number, to: number): Finding | null {
 }
 
 /**
- * The mean of this hour against the same hour of earlier days: beyond all of them, by at least their own spread. `hours`
+ * The mean of this hour against the same hour of earlier days: beyond all of them, by at least their own spread. They
  * are means of hours, `at` the beginning of the newest. Less than three days are no usual.
  */
 export function againstDays(hours: Shape, at: number): Finding | null {

@@ -113,7 +113,7 @@ export function Freshness({ twin }: { twin: Twin }) {
   if (Number.isNaN(newest)) return null;
   const age = now - newest;
   const title = format.exactTime(newest);
-  if (kind.value !== "past" && age > SILENT_MS) {
+  if (kind.value === "live" && age > SILENT_MS) {
     return (
       <Chip tone="stale" icon={Clock} title={title}>
         {w.silent(format.duration(age))}

@@ -9,7 +9,7 @@ import { kind } from "~/app/route";
 import { cls, Flash, Icon } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
-import { useClock } from "./clock";
+import { isAtFork, useClock } from "./clock";
 import { copyValue, Detail, exactly } from "./detail";
 import { Editor } from "./editor";
 import { groupsOf, newestOf, shownOf, SILENT_MS, type Shown } from "./shown";
@@ -37,13 +37,14 @@ function Row({ twin, s, now, silent, draw, drawn }: RowProps) {
   const [open, setOpen] = useState(false);
   const age = s.at && s.sensor ? now - Date.parse(s.at) : 0;
   const old = age > SILENT_MS;
+  const atFork = isAtFork(s);
   const editable = s.property !== undefined && s.property.type !== "document" && kind.value !== "past";
   const unit = s.property?.unit ?? "";
   const option = s.property?.options.find((o) => o.value === s.value);
   const text = option ? option.name : format.value(s.value, unit);
   const exact = [s.known && `${exactly(s)} ${format.unitSymbol(unit)}`.trim(), s.at && format.exactTime(s.at)];
   return (
-    <div class={cls("prop", silent && old && "stale", open && "open")}>
+    <div class={cls("prop", ((silent && old) || atFork) && "stale", open && "open")}>
       <dt>
         <button type="button" class="prop-name" aria-expanded={open} title={s.path} onClick={() => setOpen(!open)}>
           <Icon of={ChevronRight} size={12} />
@@ -57,7 +58,12 @@ function Row({ twin, s, now, silent, draw, drawn }: RowProps) {
         </dd>
       ) : (
         <dd>
-          {old && (
+          {atFork && (
+            <span class="tiny quiet" title={`${words.twin.atForkHint}\n${format.exactTime(s.at!)}`}>
+              {words.twin.atFork}
+            </span>
+          )}
+          {old && !atFork && (
             <span class={cls("tiny", silent ? "prop-old" : "quiet")} title={format.exactTime(s.at!)}>
               {words.old(format.about(age))}
             </span>
@@ -129,7 +135,8 @@ function Group({ list, ...rest }: { list: Shown[] } & Props & { now: number; sil
 export function PropertyList(p: Props) {
   const list = shownOf(p.twin);
   const now = useClock();
-  const silent = now - newestOf(list) > SILENT_MS;
+  // In a what-if a value stands until a behaviour moves it: nobody is silent there.
+  const silent = kind.value !== "scenario" && now - newestOf(list) > SILENT_MS;
   const titles = new Map(models.value.get(p.twin.$metadata.$model)?.components.map((c) => [c.name, c.title]));
   return (
     <div class="props">

@@ -15,6 +15,7 @@ export interface Shown {
   value: Value | undefined;
   known: boolean;
   at?: string;
+  arrived?: string; // by the clock of the world
   sensor: boolean; // it came with the clock of a source
 }
 
@@ -50,6 +51,7 @@ export function shownOf(twin: Twin): Shown[] {
       value,
       known: value !== undefined && value !== null,
       at: t.source ?? t.arrived,
+      arrived: t.arrived,
       sensor: t.source !== undefined,
     };
   });

@@ -102,5 +102,6 @@ export function lineOf(w: Wanted, c: Course, end: number): Line {
     colour: w.colour,
     dash: w.dash,
     step: w.stands,
+    every: c.step,
   };
 }

@@ -24,7 +24,12 @@ export const chart = {
   whole: "All of the time",
   between: (low: string, high: string, level?: number) =>
     level ? `(${level}\u2009%: ${low} to ${high})` : `(${low} to ${high})`,
-  csv: { time: "time", low: "low", high: "high" },
+  csv: {
+    time: "time",
+    low: "low",
+    high: "high",
+    every: (s: number) => (s ? `thinned: mean of ${s} s` : "each value as it came"),
+  },
 };
 
 export const rank = { zero: "what the others are compared with" };

@@ -143,5 +143,9 @@ export const twin = {
   emptySpanHint: "Choose another time, or a longer one.",
   showWidest: "Show the last 7 days",
   statesOf: (name: string, said: string) => `${name} over time: ${said}`,
+  otherStates: (n: number) => `${n} other states`,
   forked: "forked here",
+  atFork: "as at the fork",
+  atForkHint: "No behaviour has moved it in this what-if: it is what was true when it was forked.",
+  atForkCourse: (names: string) => `${names}: as at the fork. No behaviour moves it in this what-if.`,
 };
