@@ -162,7 +162,7 @@ describe("the browser app: twins and charts", { skip: skip || false }, () => {
     await page.waitForURL(/from=.*to=/);
     const when = page.locator(".chart-when").filter({ hasText: /\d\d:\d\d/ });
     // The chart of the shorter time may come under a hand that rests already.
-    for (let i = 0; i < 100 && !(await when.count()); i++) {
+    for (let i = 0; i < 400 && !(await when.count()); i++) {
       await page.mouse.move(again.x + again.width * 0.9 - (i % 5), again.y + 60);
       await page.waitForTimeout(100);
     }
