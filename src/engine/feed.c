@@ -295,9 +295,10 @@ static uint64_t hub_newest(const Hub *h) {
     return h->first < h->next ? h->kept[(h->next - 1) & (h->cap - 1)]->seq : h->base;
 }
 
-// Set the cursor. journal: what the journal's oldest row follows, UINT64_MAX without one.
+// Set the cursor. journal: what the journal's oldest row follows, UINT64_MAX without one. visible: what readers see, a
+// moment before it comes here.
 // Errors: GONE (too old, or of a future this world never had).
-static Err feed_place(SosiaFeed *f, uint64_t since, uint64_t journal, uint64_t *oldest) {
+static Err feed_place(SosiaFeed *f, uint64_t since, uint64_t journal, uint64_t visible, uint64_t *oldest) {
     Hub *h = f->hub;
     Err err = ERR_OK;
     pthread_mutex_lock(&h->lock);
@@ -307,7 +308,7 @@ static Err feed_place(SosiaFeed *f, uint64_t since, uint64_t journal, uint64_t *
     else if (f->oldest) since = first;
     if (oldest) *oldest = first;
     if (h->closed) err = ERR_CLOSED;
-    else if (since < first || since > hub_newest(h)) err = ERR_GONE;
+    else if (since < first || (since > visible && since > hub_newest(h))) err = ERR_GONE;
     else {
         f->prev = since;
         f->next = h->feeds;
@@ -345,7 +346,7 @@ SosiaErr sosia_feed_open(Sosia *s, const SosiaCaller *who, SosiaStr world, uint6
     f->hub = r->hub;
     atomic_fetch_add_explicit(&f->hub->refs, 1, memory_order_relaxed);
     f->who = (SosiaCaller){str_own(who ? who->principal : (Str){0}), str_own(who ? who->purpose : (Str){0})};
-    Err err = feed_place(f, since, journal_oldest(r), oldest);
+    Err err = feed_place(f, since, journal_oldest(r), world_visible(r->world), oldest);
     realm_unref(r);
     if (err) feed_free(f);
     else *out = f;
@@ -427,6 +428,8 @@ static Err feed_look(SosiaFeed *f, Place *out, Slice **end) {
     feed_leave(f, end);
     if (!f->ring) f->at = hub_find(h, f->prev);
     f->ring = true;
+    // Begun behind what was to be seen before it came here: see feed_place.
+    while (f->at < h->next && h->kept[f->at & (h->cap - 1)]->seq <= f->prev) f->at++;
     if (f->at < h->next) *out = PLACE_RING;
     return ERR_OK;
 }

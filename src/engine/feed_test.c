@@ -552,6 +552,52 @@ static void test_drop_under_busy_cursors(void **state) {
     kit_close(&k);
 }
 
+typedef struct Pens {
+    Sosia *s;
+    atomic_bool stop;
+} Pens;
+
+static void *write_on(void *arg) {
+    Pens *p = arg;
+    char body[80];
+    for (int i = 0; !atomic_load(&p->stop); i++) {
+        snprintf(body, sizeof body, "[{\"op\":\"add\",\"path\":\"/temperature\",\"value\":%d}]", i);
+        SosiaWrite w = {.op = SOSIA_TWIN_PATCH, .id = kit_str("r0"), .body = kit_str(body)};
+        SosiaDone done;
+        SosiaBuf keep = {0};
+        assert_int_equal(sosia_write_wait(p->s, NULL, &w, &done, &keep), 0);
+        sosia_buf_free(&keep);
+    }
+    return NULL;
+}
+
+// Whoever read a sequence can follow it at once, though it is visible a moment before it is told; and is not told it.
+static void test_what_is_seen_can_be_followed(void **state) {
+    (void)state;
+    Kit k = {.s = NULL};
+    char path[64];
+    pthread_t writers[6];
+    kit_path(path);
+    kit_open(&k, &(SosiaOpen){.path = kit_str(path)});
+    kit_models(&k);
+    kit_room(&k, "r0");
+    Pens pens = {.s = k.s};
+    for (int i = 0; i < 6; i++) assert_int_equal(pthread_create(&writers[i], NULL, write_on, &pens), 0);
+    for (int i = 0; i < 20000; i++) {
+        SosiaOut out = {.etag = ""};
+        SosiaRead r = {.what = SOSIA_GET_TWINS, .limit = 1};
+        assert_int_equal(sosia_read(k.s, NULL, &r, &out), 0);
+        SosiaFeed *f = feed_at(&k, "", out.seq);
+        if (i % 100 == 0) assert_true(next(f).seq > out.seq);
+        sosia_feed_close(f);
+        sosia_out_free(&out);
+    }
+    atomic_store(&pens.stop, true);
+    for (int i = 0; i < 6; i++) pthread_join(writers[i], NULL);
+    kit_close(&k);
+    kit_unlink(path);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_events_of_twins),
@@ -565,6 +611,7 @@ int main(void) {
         cmocka_unit_test(test_wait_and_notify),
         cmocka_unit_test(test_closed),
         cmocka_unit_test(test_complete),
+        cmocka_unit_test(test_what_is_seen_can_be_followed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
