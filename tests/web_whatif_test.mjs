@@ -396,9 +396,13 @@ suite("the repair of what failed, in the demo that has a past", demoWithPast, ({
   test("a fork from before the trouble says so, and leads to where it can be repaired", async () => {
     const page = await at(`#/live/overview?sel=${FILLER}`);
     const panel = page.getByRole("complementary");
+    const asked = page.locator("#canvas").getByText(/A filler jams: waits/);
+    await asked.first().waitFor(); // by the rule, later than what is forked
     await panel.getByRole("button", { name: "Before it began" }).click();
     await page.locator(".timeline").getByRole("button", { name: "Fork here" }).click();
     await page.getByRole("button", { name: /^WHAT-IF/ }).waitFor();
+    await page.getByText("What changed").waitFor();
+    assert.equal(await asked.count(), 0, "what came later in live is not of the fork");
     await panel.getByRole("link", { name: "What if…" }).click();
     await page.getByText(/^This copy was made before it went wrong/).waitFor();
     await page.getByRole("link", { name: /^Try the repair from/ }).click();

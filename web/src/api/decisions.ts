@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules and what they decided: proposals waiting for people, and the records of all that came before.
 import { computed, effect, signal } from "@preact/signals";
+import { liveUntil } from "~/app/clock";
 import { addMarks, type TimelineMark } from "~/app/marks";
 import { go } from "~/app/route";
 import { words } from "~/words/en";
@@ -201,12 +202,14 @@ export function startDecisions(): void {
   effect(() => void turnsOf(decisions.value).catch(() => {}));
   addMarks(
     computed<TimelineMark[]>(() =>
-      decisions.value.map((d) => ({
-        time: turnOf(d),
-        title: markOf(d),
-        tone: d.state === "waiting" ? "attention" : "world",
-        go: () => go({ view: "decisions", params: { id: String(d.id) } }),
-      })),
+      decisions.value
+        .filter((d) => turnOf(d) <= liveUntil())
+        .map((d) => ({
+          time: turnOf(d),
+          title: markOf(d),
+          tone: d.state === "waiting" ? "attention" : "world",
+          go: () => go({ view: "decisions", params: { id: String(d.id) } }),
+        })),
     ),
   );
 }

@@ -10,6 +10,7 @@ import { Ago, Button, cls, Icon, Menu } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { beforeOf } from "./before";
+import { worldNow } from "./clock";
 import { go, hrefOf, isLive, kind, select, worldName } from "./route";
 
 const MENU_MAX = 12;
@@ -34,7 +35,7 @@ export function NeedRow({ need: n, done }: { need: Need; done?: () => void }) {
       <span class="need-when small quiet">
         {n.began ? (
           <>
-            {words.needs.since(format.time(n.began))}, <Ago time={n.began} />
+            {words.needs.since(format.time(n.began))}, <Ago time={n.began} now={worldNow} />
           </>
         ) : n.began === null ? (
           words.needs.long

@@ -295,7 +295,8 @@ export function Menu(p: {
 }
 
 /** "12 min ago" that stays true; the exact instant on hover. */
-export function Ago({ time }: { time: string | number }) {
+/** `now`: the clock that it is ago by, the wall's unless told. */
+export function Ago({ time, now = Date.now }: { time: string | number; now?: () => number }) {
   const [, tick] = useState(0);
   useEffect(() => {
     const timer = setInterval(() => tick((n) => n + 1), 10_000);
@@ -303,7 +304,7 @@ export function Ago({ time }: { time: string | number }) {
   }, []);
   return (
     <time dateTime={new Date(time).toISOString()} title={format.exactTime(time)}>
-      {format.relative(time)}
+      {format.relative(time, now())}
     </time>
   );
 }

@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What time it is in the shown world: ages are of that clock, not of the wall's.
+// What the clock of the shown world means for a twin's values.
 import { useEffect, useState } from "preact/hooks";
 import { current } from "~/api/worlds";
-import { kind, route } from "~/app/route";
-
-export function worldNow(): number {
-  if (kind.value === "past") return Date.parse(route.value.at);
-  const time = kind.value === "scenario" ? current.value?.time : undefined;
-  return time ? Date.parse(time) : Date.now();
-}
+import { worldNow } from "~/app/clock";
+import { kind } from "~/app/route";
 
 const SAME_MS = 2000;
 

@@ -5,7 +5,7 @@ import { ApiError } from "~/api/client";
 import { fetchChanges, fetchCourse, type ChangesRead, type Course } from "~/api/history";
 import { useKept } from "~/ui/kept";
 import { spanOf, type Span } from "./span";
-import { worldNow } from "./clock";
+import { worldNow } from "~/app/clock";
 import type { Wanted } from "./wanted";
 
 const FASTEST_MS = 2000;
