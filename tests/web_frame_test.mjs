@@ -26,14 +26,17 @@ const patch = (server, path, value, twin = "pump-1") =>
     "PATCH",
   );
 
-async function plant(server) {
-  await post(server.url, "/models", [
+const pumps = (server) =>
+  post(server.url, "/models", [
     model("dtmi:frame:Pump;1", [
       property("label", "string"),
       property("fault", "string"),
       property("flow", "double", { writable: true }),
     ]),
   ]);
+
+async function plant(server) {
+  await pumps(server);
   for (let i = 1; i <= 3; i++)
     await post(
       server.url,
@@ -204,21 +207,25 @@ describe("the frame", { skip: skip || false }, () => {
     await done(page);
   });
 
-  test("many that were made at once are one mark, which says how many", async () => {
-    await planted(server);
-    const lines = [{ Section: "Header" }, { fileVersion: "1.0.0" }, { Section: "Twins" }];
-    for (let i = 0; i < 7; i++) lines.push({ $dtId: `spare-${i}`, $metadata: { $model: "dtmi:frame:Pump;1" } });
-    const made = await fetch(`${server.url}/import`, {
-      method: "POST",
-      headers: { "Content-Type": "application/x-ndjson" },
-      body: lines.map((l) => JSON.stringify(l) + "\n").join(""),
-    });
-    assert.equal(made.status, 200);
-    const page = await at("#/live/overview");
-    await page.locator(".tl-mark[aria-label*='twins made (Pump)']").first().waitFor({ state: "attached" });
-    for (let i = 0; i < 7; i++)
-      await fetch(`${server.url}/digitaltwins/spare-${i}?api-version=2023-10-31`, { method: "DELETE" });
-    await done(page);
+  test("many that were made at once are told by how many", async () => {
+    const own = await serve(); // where nothing else happens that the mark could be joined with
+    try {
+      await pumps(own);
+      const lines = [{ Section: "Header" }, { fileVersion: "1.0.0" }, { Section: "Twins" }];
+      for (let i = 0; i < 7; i++) lines.push({ $dtId: `spare-${i}`, $metadata: { $model: "dtmi:frame:Pump;1" } });
+      const made = await fetch(`${own.url}/import`, {
+        method: "POST",
+        headers: { "Content-Type": "application/x-ndjson" },
+        body: lines.map((l) => JSON.stringify(l) + "\n").join(""),
+      });
+      assert.equal(made.status, 200);
+      const page = await open(browser, own.url, { hash: "#/live/overview" });
+      await page.locator(".tl-mark").first().hover();
+      await page.locator(".tl-tip").getByText("7 twins made (Pump)").waitFor();
+      await done(page);
+    } finally {
+      await own.stop();
+    }
   });
 
   test("how much is shown, and how fast it plays, is anybody's choice", async () => {
