@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 import { Trash2 } from "lucide-preact";
 import type { World } from "~/api/types";
 import { dropPair } from "~/api/whatif";
+import { readWorlds, worlds } from "~/api/worlds";
 import { go } from "~/app/route";
 import { Button, Dialog } from "~/ui/basic";
 import { tell, tellError } from "~/ui/toast";
@@ -18,6 +19,7 @@ const asked = signal<World | null>(null);
 
 export const askDiscard = (world: World): void => {
   asked.value = world;
+  void readWorlds().catch(() => {}); // its run may have gone on since the list was read
 };
 
 function lostText(world: World): string {
@@ -31,7 +33,7 @@ function lostText(world: World): string {
 
 export function Discard() {
   const [busy, setBusy] = useState(false);
-  const world = asked.value;
+  const world = worlds.value.find((x) => x.name === asked.value?.name) ?? asked.value;
   const close = () => (asked.value = null);
   if (!world) return null;
   async function drop(name: string) {
