@@ -77,9 +77,10 @@ describe("the browser app: two worlds side by side", { skip: skip || false }, ()
     const d = await differing();
     assert.ok(d.twins.size > 3);
     const little = d.twins.size - d.clear.size;
-    assert.ok(d.clear.size > 3 && little > 3, `${d.clear.size} clearly, ${little} a little`);
-    await legend(page).getByText(`${d.clear.size} differ clearly`, { exact: true }).waitFor();
-    await legend(page).getByText(`${little} a little`, { exact: true }).waitFor();
+    // How many are which depends on the hour at which the two days of the run end.
+    const clearly = d.clear.size === 1 ? "differs clearly" : "differ clearly";
+    await legend(page).getByText(`${d.clear.size} ${clearly}`, { exact: true }).waitFor();
+    if (little) await legend(page).getByText(`${little} a little`, { exact: true }).waitFor();
     await page.getByText(`${d.counts.values} values differ, of ${d.twins.size} twins.`).waitFor();
     // Names of both worlds stand over their panes; nothing of them looks live.
     await page.locator('.compare-name.a[data-kind="scenario"]').getByText("WHAT-IF without filler-breaks").waitFor();
@@ -102,8 +103,8 @@ describe("the browser app: two worlds side by side", { skip: skip || false }, ()
       pane(page, side).locator(faint.map((id) => `.plan-mark.quiet[data-twin="${id}"]`).join(", ")).count();
     const only = legend(page).getByRole("checkbox", { name: "Clear ones only" });
     const often = d.twins.size > 172 / 3;
-    assert.equal(await only.isChecked(), often, "where a third of all differ, the clear ones alone are marked");
-    for (const checked of [!often, often]) {
+    if (little) assert.equal(await only.isChecked(), often, "where a third of all differ, the clear ones alone are marked");
+    for (const checked of faint.length ? [!often, often] : []) {
       await only.setChecked(checked);
       await page.waitForURL(checked ? /little=hide/ : /little=show/);
       for (const side of ["a", "b"])
@@ -112,11 +113,13 @@ describe("the browser app: two worlds side by side", { skip: skip || false }, ()
     // What differs most, by name: a click selects it.
     const most = page.getByRole("region", { name: "What differs most" }).getByRole("button");
     assert.equal(await most.count(), Math.min(10, d.clear.size));
-    await most.first().click();
-    await page.waitForURL(/sel=/);
-    assert.ok(d.clear.has(new URLSearchParams(page.url().split("?").pop()).get("sel")));
-    await page.goBack();
-    await page.waitForURL((u) => !/sel=/.test(u.hash));
+    if (d.clear.size) {
+      await most.first().click();
+      await page.waitForURL(/sel=/);
+      assert.ok(d.clear.has(new URLSearchParams(page.url().split("?").pop()).get("sel")));
+      await page.goBack();
+      await page.waitForURL((u) => !/sel=/.test(u.hash));
+    }
     await page.goBack();
     await until(async () => /\/graph\?/.test(await hashOf(page, "a")), "back on the graph");
     await done(page);
