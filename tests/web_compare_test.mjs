@@ -103,7 +103,7 @@ describe("the browser app: two worlds side by side", { skip: skip || false }, ()
       pane(page, side).locator(faint.map((id) => `.plan-mark.quiet[data-twin="${id}"]`).join(", ")).count();
     const only = legend(page).getByRole("checkbox", { name: "Clear ones only" });
     const often = d.twins.size > 172 / 3;
-    if (little) assert.equal(await only.isChecked(), often, "where a third of all differ, the clear ones alone are marked");
+    if (little) assert.equal(await only.isChecked(), often, "where a third of all differ, only the clear are marked");
     for (const checked of faint.length ? [!often, often] : []) {
       await only.setChecked(checked);
       await page.waitForURL(checked ? /little=hide/ : /little=show/);
