@@ -76,6 +76,18 @@ static double counted(Kit *k, const char *world) {
     return strtod(at + 8, NULL);
 }
 
+// From an instant of live, and that is the tick where its run begins: such a run's past is live's up to there.
+static void fork_on_a_tick(Kit *k, const char *name) {
+    int64_t now;
+    assert_int_equal(sosia_world_now(k->s, kit_str("live"), true, &now), SOSIA_OK);
+    Buf from = {0};
+    buf_printf(&from, "live@");
+    time_print(now - now % 100, 9, &from);
+    SosiaFork f = {.from = buf_str(&from), .name = kit_str(name), .seed = 7, .seeded = true};
+    assert_int_equal(sosia_world_fork(k->s, NULL, &f), SOSIA_OK);
+    buf_free(&from);
+}
+
 // Of both with a file and without one; b was changed before it ran, and by its run.
 static void the_first_is_the_run(void **state) {
     (void)state;
@@ -115,6 +127,31 @@ static void the_first_is_the_run(void **state) {
     kit_has(kit_body(&k), "\"title\":\"a and b\"");
     kit_has(kit_body(&k), "\"sentence\":\"b brings ");
     arena_free(&a);
+    kit_close(&k);
+    kit_unlink(path);
+}
+
+// The chances are the fork's, and it is forgotten with it, also where what it begins with is live's past.
+static void from_the_first_instant(void **state) {
+    (void)state;
+    Kit k;
+    Arena a;
+    Json v;
+    char path[64];
+    kit_path(path);
+    scene(&k, path);
+    fork_on_a_tick(&k, "a");
+    run(&k, "a", "");
+    double ran = counted(&k, "a");
+    assert_int_equal(compare_many(&k, "a", "live", (SosiaCompare){.replications = 4}), SOSIA_OK);
+    ended(&k, 1, &a, &v);
+    assert_true(number(&v, "seed") == 7);
+    const Json *samples = json_get(kpi_of(&v, 0, "came"), STR("samples"));
+    if (json_f64(&samples->items[0]) != ran) fail_msg("%g, not %g", json_f64(&samples->items[0]), ran);
+    arena_free(&a);
+    assert_int_equal(sosia_drop(k.s, NULL, kit_str("a")), SOSIA_OK);
+    SosiaEnsembleShow x = {.id = 1};
+    assert_int_equal(sosia_ensemble_show(k.s, NULL, &x, &k.out), SOSIA_ENSEMBLE_NOT_FOUND);
     kit_close(&k);
     kit_unlink(path);
 }
@@ -231,6 +268,7 @@ static void whatifs(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_is_the_run),
+        cmocka_unit_test(from_the_first_instant),
         cmocka_unit_test(of_any_world),
         cmocka_unit_test(whatifs),
     };

@@ -385,8 +385,17 @@ static Str absolute(Arena *a, Str world, int64_t at) {
     return name;
 }
 
-static const Scenario *scenario_behind(const Realm *r) {
-    return r->past.is ? r->past.of ? r->past.of->scenario : NULL : r->scenario;
+// The number and the seed of the fork that is named, also where the past that is meant is its parent's: that of a fork's
+// first instant is.
+static void fork_behind(Sosia *e, Str world, uint64_t *number, uint64_t *seed) {
+    Str rest = world, base = str_cut(&rest, '@');
+    Realm *r = realm_made(e, base.n ? base : STR("live"));
+    if (!r) return;
+    if (r->scenario) {
+        *number = r->scenario->number;
+        *seed = r->scenario->seed;
+    }
+    realm_unref(r);
 }
 
 // Of a case, the part of its world; it is made when there is none yet.
@@ -405,9 +414,9 @@ static Err part_of(Ensemble *x, Str world, int32_t *which, SosiaOut *out) {
         return say(out, ERR_LIMIT, "at most %d worlds are tried at once", SOSIA_COMPARE_WORLDS_MAX);
     }
     EnsemblePart *p = &x->parts[x->part_count++];
-    const Scenario *behind = scenario_behind(realm);
     p->realm = realm;
-    p->world = (EnsembleWorld){name, behind ? behind->number : 0};
+    p->world = (EnsembleWorld){.name = name};
+    fork_behind(x->engine, name, &p->world.number, &p->seed);
     p->begin_ns = ticked(at);
     atomic_init(&p->replications, 0);
     return ERR_OK;
@@ -494,7 +503,6 @@ static void head_names(Ensemble *x) {
 
 static void make_head(Ensemble *x) {
     const EnsembleAsk *ask = &x->ask;
-    const Scenario *behind = scenario_behind(x->parts[0].realm);
     x->head = (EnsembleHead){.title = ask->title,
                              .about = ask->about,
                              .whatif = ask->whatif,
@@ -502,9 +510,7 @@ static void make_head(Ensemble *x) {
                              .world_count = x->part_count,
                              .begun_ns = x->engine->now(x->engine->now_ctx),
                              .for_ns = ask->for_ns,
-                             .seed = ask->seeded ? ask->seed
-                                     : behind    ? behind->seed
-                                                 : 0,
+                             .seed = ask->seeded ? ask->seed : x->parts[0].seed,
                              .level = ask->level > 0 ? ask->level : 0.95,
                              .case_count = ask->case_count};
     for (int32_t i = 0; i < x->part_count; i++) x->head.worlds[i] = x->parts[i].world;

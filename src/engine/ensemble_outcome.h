@@ -136,6 +136,7 @@ typedef struct EnsemblePart {
     EnsembleRun *run;
     Realm *realm;
     EnsembleWorld world;
+    uint64_t seed; // of that fork; 0: it is none
     int64_t begin_ns;
     _Atomic int32_t replications;
 } EnsemblePart;
