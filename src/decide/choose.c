@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "decide/choose.h"
 #include <math.h>
-#include <stdio.h>
 #include "base/check.h"
+#include "base/figure.h"
 #include "num/moments.h"
+
+#define DIGITS 6 // of a KPI beside its limit
 
 // ---- numbers ------------------------------------------------------------------------------------------------------
 
@@ -62,8 +64,15 @@ static void check_limit(const Choosing *c, int32_t limit, int32_t action, Decisi
 static Str why_beyond(Arena *a, const DecisionLimit *l) {
     if (isnan(l->worst)) return arena_printf(a, "%.*s is not known in replication %d", STR_ARG(l->kpi), l->replication);
     bool below = l->worst < l->min;
-    return arena_printf(a, "%.*s %s %.6g, %s %.6g, in replication %d", STR_ARG(l->kpi), below ? "falls to" : "rises to",
-                        l->worst, below ? "below" : "above", below ? l->min : l->max, l->replication);
+    Buf text = {0};
+    buf_printf(&text, "%.*s %s ", STR_ARG(l->kpi), below ? "falls to" : "rises to");
+    figure_digits(l->worst, DIGITS, &text);
+    buf_printf(&text, ", %s ", below ? "below" : "above");
+    figure_digits(below ? l->min : l->max, DIGITS, &text);
+    buf_printf(&text, ", in replication %d", l->replication);
+    Str why = arena_str(a, buf_str(&text));
+    buf_free(&text);
+    return why;
 }
 
 static void check_alternative(const Choosing *c, int32_t action, DecisionAlternative *o) {
@@ -81,17 +90,10 @@ static void check_alternative(const Choosing *c, int32_t action, DecisionAlterna
 // ---- words --------------------------------------------------------------------------------------------------------
 
 void choose_put_money(Buf *out, double value, Str unit) {
-    char digits[64];
     double size = fabs(value);
     bool whole = size >= 100 || size == floor(size);
-    int n = size < 1e15 ? snprintf(digits, sizeof digits, whole ? "%.0f" : "%.2f", size)
-                        : snprintf(digits, sizeof digits, "%.6g", size);
-    int point = whole ? n : n - 3;
-    if (value < 0 && size >= 0.005) buf_byte(out, '-');
-    for (int i = 0; i < n; i++) {
-        buf_byte(out, digits[i]);
-        if (size < 1e15 && i + 1 < point && (point - i - 1) % 3 == 0) buf_byte(out, ',');
-    }
+    if (size < 1e15) figure_decimals(value, whole ? 0 : 2, false, out);
+    else figure_digits(value, 6, out);
     if (unit.n) buf_printf(out, " %.*s", STR_ARG(unit));
 }
 

@@ -27,5 +27,5 @@ typedef enum ChooseEnd { CHOSE_ACTION, CHOSE_NOTHING, CHOSE_NONE_WITHIN } Choose
 // Fill replications, objective, unit, better, alternatives, choice and why of `x` (choice "" when none is within).
 // Memory in `a`; names are those of the rule. Cost: O(samples).
 ChooseEnd choose(const ChooseAsk *ask, Arena *a, Decision *x);
-// Append money for people: "1,240 EUR", "-3.50 EUR".
+// Append money for people: "1 240 EUR", "−3.50 EUR", see base/figure.h. value is finite.
 void choose_put_money(Buf *out, double value, Str unit);

@@ -13,6 +13,8 @@
 #include "num/moments.h"
 
 #define N 4 // replications
+#define APART "\xE2\x80\xAF"
+#define MINUS "\xE2\x88\x92"
 
 static RuleAction actions[] = {{.name = {"clear", 5}, .title = {"Clear the jam", 13}, .cost = 12},
                                {.name = {"slow", 4}, .title = {"Run slowly", 10}}};
@@ -124,16 +126,15 @@ static void nothing_may_win(void **state) {
     for (int r = 0; r < N; r++) t.objective[0][r] = 2000;
     go(&t);
     says(&t, CHOSE_NOTHING, "nothing",
-         "Doing nothing is best: \"Clear the jam\" makes 1,004 EUR less than doing nothing within 1 h 30 min (95 %: "
-         "974 to 1,035), "
-         "its own cost of 12 EUR counted.");
+         "Doing nothing is best: \"Clear the jam\" makes 1" APART "004 EUR less than doing nothing within 1 h 30 min "
+         "(95 %: 974 to 1" APART "035), its own cost of 12 EUR counted.");
     // Better on average is not enough.
     setup(&t);
     for (int r = 0; r < N; r++) t.objective[1][r] = t.objective[2][r] = t.objective[0][r] + (r % 2 ? 90 : -50);
     go(&t);
     says(&t, CHOSE_NOTHING, "nothing",
          "No action is better than doing nothing beyond doubt: \"Run slowly\" makes 20 EUR more than doing nothing "
-         "within 1 h 30 min (95 %: -109 to 149).");
+         "within 1 h 30 min (95 %: " MINUS "109 to 149).");
     // Equal is not better.
     setup(&t);
     for (int r = 0; r < N; r++) t.objective[1][r] = t.objective[2][r] = t.objective[0][r];
@@ -150,8 +151,9 @@ static void nothing_may_break_a_limit(void **state) {
     for (int r = 0; r < N; r++) t.objective[0][r] = 5000; // dear, but what must be must be
     go(&t);
     says(&t, CHOSE_ACTION, "clear",
-         "\"Clear the jam\" makes 4,004 EUR less than doing nothing within 1 h 30 min (95 %: 3,974 to 4,035), its own "
-         "cost of 12 EUR counted. Doing nothing is dropped: buffer falls to 0, below 5, in replication 0.");
+         "\"Clear the jam\" makes 4" APART "004 EUR less than doing nothing within 1 h 30 min "
+         "(95 %: 3" APART "974 to 4" APART "035), its own cost of 12 EUR counted. "
+         "Doing nothing is dropped: buffer falls to 0, below 5, in replication 0.");
     // All actions break one: nothing is what is left. All of them: nothing is within.
     setup(&t);
     t.limits[0][1][0] = t.limits[0][2][0] = 0;
@@ -216,12 +218,12 @@ static void money_for_people(void **state) {
     money(0, "0 EUR");
     money(-0.001, "0.00 EUR");
     money(3.5, "3.50 EUR");
-    money(-3.5, "-3.50 EUR");
+    money(-3.5, MINUS "3.50 EUR");
     money(99.999, "100.00 EUR");
-    money(999.6, "1,000 EUR");
-    money(1240, "1,240 EUR");
-    money(-1234567.8, "-1,234,568 EUR");
-    money(123456, "123,456 EUR");
+    money(999.6, "1" APART "000 EUR");
+    money(1240, "1" APART "240 EUR");
+    money(-1234567.8, MINUS "1" APART "234" APART "568 EUR");
+    money(123456, "123" APART "456 EUR");
     money(1e18, "1e+18 EUR");
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/chart.h"
 #include <math.h>
+#include "base/figure.h"
 #include "engine/told.h"
 
 #define LEFT 76
@@ -126,7 +127,7 @@ static void put_time(double ns, double step, Buf *out) {
 static void put_value(double v, double step, int decimals, Buf *out) {
     if (fabs(v) < step * 1e-9) v = 0;
     if (fabs(v) >= 1e9 || (step < 1e-6 && v != 0)) buf_printf(out, "%g", v);
-    else told_decimals(v, decimals, false, out);
+    else figure_decimals(v, decimals, false, out);
 }
 
 static void draw_grid(const Chart *c, const Scale *s, Buf *out) {

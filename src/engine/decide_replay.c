@@ -106,7 +106,7 @@ static void compare_all(Again *x) {
         for (int32_t k = 0; k < was->limit_count; k++)
             compare(x, a->action, a->limits[k].kpi, a->limits[k].samples, b->limits[k].samples);
     }
-    if (!str_eq(was->choice, is->choice) || !str_eq(was->why, is->why)) x->count++;
+    if (!str_eq(was->choice, is->choice)) x->count++; // why follows from the numbers: its words may become others
 }
 
 // The member of the record as it would be now.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/effect.h"
 #include <math.h>
+#include "base/figure.h"
 
 #define DAY_NS INT64_C(86400000000000)
 #define NAMED_MAX 4 // of what is better, or worse
@@ -33,14 +34,14 @@ void effect_name(Str s, Buf *out) {
 // half: of its interval, NaN without.
 static void put_amount(double v, double half, Str unit, Buf *out) {
     if (half > 0) told_within(v, half, out);
-    else told_digits(v, DIGITS, out);
+    else figure_digits(v, DIGITS, out);
     if (str_eq(unit, STR("%"))) buf_str_put(out, !(half > 0) && fabs(v) == 1 ? STR(" point") : STR(" points"));
     else if (unit.n) buf_printf(out, " %.*s", STR_ARG(unit));
 }
 
 static void put_subject(const EffectSay *s, Buf *out) { buf_str_put(out, s->once ? s->with : s->subject); }
 
-// " (95 %: 900 to 1560)"; nothing where there is no width.
+// " (95 %: 900 to 1 560)"; nothing where there is no width.
 static void put_interval(const EffectSay *s, double low, double high, Buf *out) {
     if (!isfinite(low) || !isfinite(high) || low == high) return;
     buf_printf(out, " (%g %%: ", 100 * s->level);

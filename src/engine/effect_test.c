@@ -10,6 +10,7 @@
 
 #define DAY INT64_C(86400000000000)
 #define NONE ((double)NAN)
+#define APART "\xE2\x80\xAF"
 
 static void says(const EffectSay *s, const Effect *e, const char *want) {
     Buf b = {0};
@@ -25,10 +26,9 @@ static void sentences(void **state) {
     Effect cost = {.title = STR("Energy cost"), .unit = STR("EUR"), .of = STR("money"), .over = KPI_LAST, .better = -1};
     cost.known = cost.sure = true;
     cost.by = -8680, cost.low = -10920, cost.high = -6440;
-    says(&week, &cost, "Scenario B saves 1240 EUR a day of energy cost (95 %: 920 to 1560).");
+    says(&week, &cost, "Scenario B saves 1" APART "240 EUR a day of energy cost (95 %: 920 to 1" APART "560).");
     says(&hours, &cost,
-         "The change saves 8680 EUR of energy cost in 8 h (90 %: 6440 to 10\xE2\x80\xAF"
-         "920).");
+         "The change saves 8" APART "680 EUR of energy cost in 8 h (90 %: 6" APART "440 to 10" APART "920).");
     cost.by = 20, cost.low = cost.high = 20;
     says(&hours, &cost, "The change adds 20 EUR of energy cost in 8 h.");
     Effect margin = {.title = STR("CO2 margin"), .unit = STR("EUR"), .of = STR("money"), .over = KPI_MEAN, .better = 1};
@@ -126,14 +126,12 @@ static void escaped(Buf *b) { told_escape(STR("<a href='x'>\"&\x01"), b); }
 
 static void texts(void **state) {
     (void)state;
-    told("3843", within_17);
+    told("3" APART "843", within_17);
     told("\xE2\x88\x92"
          "1.981",
          within_small);
     told("42.123", within_nothing);
-    told("123\xE2\x80\xAF"
-         "456",
-         within_huge);
+    told("123" APART "456", within_huge);
     told("\xE2\x80\x93", not_a_number);
     told("1 d 1 h 30 min", span);
     told("0 s", no_span);

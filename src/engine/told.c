@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/told.h"
 #include <math.h>
-#include <stdio.h>
+#include "base/figure.h"
 #include "base/time.h"
 #include "codec/json.h"
 #include "model/units.h"
@@ -54,51 +54,16 @@ void told_planned(const PlannedChange *p, Buf *b) {
 
 // ---- numbers ------------------------------------------------------------------------------------------------------
 
-// Digits before the point in threes.
-static void put_grouped(const char *digits, int n, Buf *out) {
-    for (int i = 0; i < n; i++) {
-        if (i && n > 4 && (n - i) % 3 == 0) buf_str_put(out, STR("\xE2\x80\xAF"));
-        buf_byte(out, digits[i]);
-    }
-}
-
-void told_decimals(double v, int decimals, bool short_, Buf *out) {
-    char text[400];
-    int n = snprintf(text, sizeof text, "%.*f", decimals, fabs(v)), whole = 0;
-    while (whole < n && text[whole] != '.') whole++;
-    while (short_ && n > whole && (text[n - 1] == '0' || text[n - 1] == '.')) n--;
-    bool zero = true;
-    for (int i = 0; i < n; i++) zero = zero && (text[i] == '0' || text[i] == '.');
-    if (v < 0 && !zero) buf_str_put(out, STR("\xE2\x88\x92"));
-    put_grouped(text, whole, out);
-    buf_put(out, text + whole, n - whole);
-}
-
-void told_digits(double v, int digits, Buf *out) {
-    double size = fabs(v);
-    if (!isfinite(v)) {
-        buf_str_put(out, STR("\xE2\x80\x93"));
-        return;
-    }
-    if (size != 0 && (size >= 1e12 || size < 1e-4)) {
-        buf_printf(out, "%.*g", digits - 1, v);
-        return;
-    }
-    int decimals = size == 0 ? 0 : digits - 1 - (int)floor(log10(size));
-    decimals = decimals < 0 ? 0 : decimals > 8 ? 8 : decimals;
-    told_decimals(v, decimals, true, out);
-}
-
 void told_within(double v, double half, Buf *out) {
     if (!(half > 0) || !isfinite(v) || fabs(v) >= 1e12 || half < 1e-7) {
         told_number(v, out);
         return;
     }
     int decimals = 1 - (int)floor(log10(half));
-    told_decimals(v, decimals < 0 ? 0 : decimals > 8 ? 8 : decimals, false, out);
+    figure_decimals(v, decimals < 0 ? 0 : decimals > 8 ? 8 : decimals, false, out);
 }
 
-void told_number(double v, Buf *out) { told_digits(v, 5, out); }
+void told_number(double v, Buf *out) { figure_digits(v, 5, out); }
 
 Str told_unit(Str unit) {
     const Unit *u = unit_find(unit);

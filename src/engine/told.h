@@ -13,15 +13,10 @@ void told_text(Str s, Buf *out);
 void told_value(const Json *v, Buf *out);
 // "after 2 h: tank-1.inflow = 20".
 void told_planned(const PlannedChange *p, Buf *out);
-// A number: `digits` of it count, none of the whole part is lost; narrow spaces between thousands. A dash, when it is
-// none.
-void told_digits(double v, int digits, Buf *out);
-// The same with five.
+// A number of which five digits count, see base/figure.h.
 void told_number(double v, Buf *out);
 // A number that is known to within `half`: two digits of that count. half 0 or NaN: as told_number.
 void told_within(double v, double half, Buf *out);
-// A number with so many decimals; short_: without zeros at the end.
-void told_decimals(double v, int decimals, bool short_, Buf *out);
 // "kilowatt" as "kW"; a label as it is; nothing of what is no unit at all.
 Str told_unit(Str unit);
 // Escaped for HTML and SVG.
