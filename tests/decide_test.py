@@ -282,6 +282,11 @@ class Loop(kit.Case):
         self.jam()
         r = self.until_state("failed")
         self.assertEqual((r["command"]["status"], r["command"]["error"]), (409, "DeviceError"))
+        self.assertEqual(json.loads(r["command"]["answer"]), {"why": "the hood is open"})
+        self.assertTrue(r["log"][-1]["what"].endswith(": the hood is open"), r["log"])
+        shown = self.ok(self.s.run("decisions", "show", "1")).out
+        self.assertIn(": the hood is open\n", shown)
+        self.assertNotIn('"why"', shown)
         self.tell("f-1", fault="", rate=10)
         self.ok_http("DELETE", "/connections/hall")
         self.jam()

@@ -4,6 +4,7 @@
 #include <unistd.h>
 #include "base/time.h"
 #include "cli/term.h"
+#include "codec/answer.h"
 
 Str decision_text(const Json *v, const char *key) {
     const Json *m = v && v->type == JSON_OBJECT ? json_get(v, str_of(key)) : NULL;
@@ -202,6 +203,16 @@ static Err say_limits(const Json *doc) {
 
 // ---- what became of it --------------------------------------------------------------------------------------------
 
+// What the device said, in words where it has some.
+static void put_answer(Str answer, Buf *out) {
+    Arena a;
+    arena_init(&a, 0);
+    Str words = answer_words(answer, &a);
+    if (answer.n) buf_str_put(out, STR(": "));
+    text_clean(words.n ? words : answer, out);
+    arena_free(&a);
+}
+
 static void put_command(const Json *doc, const char *key, const char *name, Buf *out) {
     const Json *c = json_get(doc, str_of(key)), *payload, *status;
     if (!c || c->type != JSON_OBJECT) return;
@@ -218,10 +229,7 @@ static void put_command(const Json *doc, const char *key, const char *name, Buf 
     if (!decision_time(c, "sent")) buf_str_put(out, STR(", not sent"));
     if (status && status->type == JSON_INT) buf_printf(out, ", answered with %lld", (long long)status->i);
     if (decision_text(c, "error").n) buf_printf(out, ", failed: %.*s", STR_ARG(decision_text(c, "error")));
-    if (decision_text(c, "answer").n) {
-        buf_str_put(out, STR(": "));
-        text_clean(decision_text(c, "answer"), out);
-    }
+    put_answer(decision_text(c, "answer"), out);
     buf_byte(out, '\n');
 }
 

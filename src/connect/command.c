@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "codec/answer.h"
 
 // Who waits for an answer: a request (ask), or the engine's closed loop (done); neither: nobody.
 typedef struct Waiter {
@@ -126,12 +127,8 @@ static void *watch(void *arg) {
 Commands *commands_new(SosiaConnect *k) {
     (void)k;
     Commands *c = mem_alloc(sizeof *c);
-    pthread_condattr_t mono;
-    pthread_condattr_init(&mono);
-    pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
     pthread_mutex_init(&c->lock, NULL);
-    pthread_cond_init(&c->wake, &mono);
-    pthread_condattr_destroy(&mono);
+    cond_init_mono(&c->wake);
     if (thread_start(&c->thread, "commands", watch, c) == ERR_OK) return c;
     commands_free(c);
     return NULL;
@@ -185,12 +182,21 @@ static void put_payload(Buf *b, Str payload) {
     arena_free(&a);
 }
 
+// A sentence, in the device's words where it has some.
+static void refusal(int status, Str payload, Buf *out) {
+    Arena a;
+    arena_init(&a, 0);
+    Str words = answer_words(payload, &a);
+    buf_printf(out, "The device answered with status %d%s%.*s", status, words.n ? ": " : ".", STR_ARG(words));
+    arena_free(&a);
+}
+
 static void answer_refused(Ask *a, int status, Str payload) {
-    Buf b = {0};
-    buf_printf(&b,
-               "{\"error\":{\"code\":\"%s\",\"message\":\"The device answered with status %d.\",\"status\":%d,"
-               "\"payload\":",
-               err_wire(ERR_DEVICE_REFUSED), status, status);
+    Buf b = {0}, text = {0};
+    refusal(status, payload, &text);
+    buf_printf(&b, "{\"error\":{\"code\":\"%s\",\"message\":", err_wire(ERR_DEVICE_REFUSED));
+    json_put_str(&b, buf_str(&text));
+    buf_printf(&b, ",\"status\":%d,\"payload\":", status);
     put_payload(&b, payload);
     buf_str_put(&b, STR("}}"));
     ask_told(a, &(SosiaTold){.err = SOSIA_DEVICE_REFUSED,
@@ -198,6 +204,7 @@ static void answer_refused(Ask *a, int status, Str payload) {
                              .bare = true,
                              .body = buf_str(&b),
                              .message = STR("The device refused the command.")});
+    buf_free(&text);
     buf_free(&b);
 }
 

@@ -128,7 +128,8 @@ static void test_answers(void **state) {
     device.status = 409;
     device.payload = "{\"why\":\"dry\"}";
     ask(&f, "POST", "stop", "", "");
-    told(&f, SOSIA_DEVICE_REFUSED, 502, "\"status\":409,\"payload\":{\"why\":\"dry\"}");
+    told(&f, SOSIA_DEVICE_REFUSED, 502,
+         "\"message\":\"The device answered with status 409: dry\",\"status\":409,\"payload\":{\"why\":\"dry\"}");
     assert_int_equal(f.connection.stats.commands, 4);
     stat_is(&f, "\"commandsAnswered\":3,\"commandsRefused\":1,");
     fixture_close(&f);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "codec/answer.h"
 #include "engine/definition.h"
 
 #define GRACE_NS (5 * NS_PER_S) // behind a command's time-out nobody waits for its answer any more
@@ -346,7 +347,9 @@ void act_answer(Decider *x, const Mail *m) {
     if (!w || w->busy || !w->in_flight || w->undo != m->flag) return;
     DecisionCommand *c = m->flag ? &w->x.rollback : &w->x.command;
     take_answer(w, c, m, decider_now(x));
-    if (m->err) note(x, w, "%s: %.*s", err_text(m->err), STR_ARG(c->answer));
+    Str said = answer_words(c->answer, &w->keep);
+    if (m->err && said.n) note(x, w, "%s: %.*s", err_text(m->err), STR_ARG(said));
+    else if (m->err) note(x, w, "%s", err_text(m->err));
     else note(x, w, "the device has done it (%d)", m->status);
     if (m->err) end(x, d, m->err == ERR_CLOSED ? DECISION_UNKNOWN : DECISION_FAILED);
     else if (m->flag) end(x, d, DECISION_ROLLED_BACK);

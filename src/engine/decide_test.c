@@ -205,7 +205,7 @@ static void devices_fail(void **state) {
         Hall h;
         opened_with(&h, HALL_CLEAR, "");
         if (i == 0) sosia_commander(h.k.s, NULL, NULL);
-        if (i == 1) h.answer = SOSIA_DEVICE_REFUSED;
+        if (i == 1) h.answer = SOSIA_DEVICE_REFUSED, h.says = "{\"why\":\"the hood is open\"}";
         if (i == 2) h.mute = true;
         if (i == 3) h.err = SOSIA_DEVICE_OFFLINE;
         jam(&h);
@@ -215,6 +215,10 @@ static void devices_fail(void **state) {
         if (i == 2) hall_wait(&h, 20);
         hall_until(&h, 1, "failed");
         assert_int_equal(atomic_load(&h.calls), i > 0);
+        if (i == 1) { // people read its words; what it said stays beside them
+            kit_has(hall_record(&h, 1), ": the hood is open\"");
+            kit_has(hall_record(&h, 1), "\"answer\":\"{\\\"why\\\":\\\"the hood is open\\\"}\"");
+        }
         hall_close(&h);
     }
 }

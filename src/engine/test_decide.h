@@ -51,6 +51,7 @@ typedef struct Hall {
     SosiaErr err; // of the hand-over
     bool mute;    // no answer
     SosiaErr answer;
+    const char *says; // NULL: "fine"
     char twin[64], command[64], payload[200];
     void (*told)(struct Hall *h); // may be NULL; within the hand-over
     uint64_t watched;             // decision to be looked at by `told`
@@ -77,7 +78,7 @@ KIT SosiaErr hall_command(void *ctx, SosiaStr world, SosiaStr twin, SosiaStr com
     if (h->told) h->told(h);
     atomic_fetch_add(&h->calls, 1);
     if (h->err) return h->err;
-    if (!h->mute) done(arg, h->answer, h->answer ? 409 : 200, kit_str("\"fine\""));
+    if (!h->mute) done(arg, h->answer, h->answer ? 409 : 200, kit_str(h->says ? h->says : "\"fine\""));
     return SOSIA_OK;
 }
 
