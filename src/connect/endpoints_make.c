@@ -153,7 +153,6 @@ static void configure(Endpoint *e) {
 }
 
 static Endpoint *endpoint_new(SosiaConnect *k, Str name, Str text) {
-    pthread_condattr_t attr;
     Endpoint *e = mem_alloc(sizeof *e);
     e->connect = k;
     e->name = endpoint_own(name);
@@ -161,10 +160,7 @@ static Endpoint *endpoint_new(SosiaConnect *k, Str name, Str text) {
     arena_init(&e->arena, 4096);
     buf_str_put(&e->text, text);
     pthread_mutex_init(&e->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&e->wake, &attr);
-    pthread_condattr_destroy(&attr);
+    cond_init_mono(&e->wake);
     configure(e);
     return e;
 }

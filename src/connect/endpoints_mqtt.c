@@ -233,12 +233,8 @@ static void on_sent(void *arg, Err err) {
 
 static Flight *flight_new(void) {
     Flight *f = mem_alloc(sizeof *f);
-    pthread_condattr_t attr;
     pthread_mutex_init(&f->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&f->landed, &attr);
-    pthread_condattr_destroy(&attr);
+    cond_init_mono(&f->landed);
     f->refs = 1;
     return f;
 }
@@ -248,7 +244,7 @@ static bool wait_some(Endpoint *e, Flight *f, int32_t until) {
     struct timespec t;
     pthread_mutex_lock(&f->lock);
     while (f->left > until) {
-        t = endpoint_time_in(LOOK_NS);
+        t = time_after(LOOK_NS);
         pthread_cond_timedwait(&f->landed, &f->lock, &t);
         if (f->left <= until) break;
         pthread_mutex_unlock(&f->lock);

@@ -156,8 +156,6 @@ int64_t endpoint_replay(Endpoint *e, const uint64_t *numbers, int64_t n);
 // Wait for at most ns, until it is stopped or is to try again. False: it is to stop. Its thread.
 bool endpoint_pause(Endpoint *e, int64_t ns);
 bool endpoint_stopping(Endpoint *e);
-// The monotonic time in ns from now, for waiting on a condition of that clock.
-struct timespec endpoint_time_in(int64_t ns);
 // Where it stands; why may be "".
 void endpoint_state(Endpoint *e, const char *state, Str why);
 // Members of its document. Complaints are dropped: they were made when it was stored.

@@ -44,13 +44,8 @@ void endpoint_state(Endpoint *e, const char *state, Str why) {
     if (worse) LOG(ENDPOINT_TROUBLE, e->name.p, (int)why.n, why.p);
 }
 
-struct timespec endpoint_time_in(int64_t ns) {
-    int64_t at = time_mono_ns() + ns;
-    return (struct timespec){.tv_sec = (time_t)(at / NS_PER_S), .tv_nsec = (long)(at % NS_PER_S)};
-}
-
 bool endpoint_pause(Endpoint *e, int64_t ns) {
-    struct timespec end = endpoint_time_in(ns);
+    struct timespec end = time_after(ns);
     pthread_mutex_lock(&e->lock);
     int err = 0;
     while (!e->stop && !e->kick && err != ETIMEDOUT) err = pthread_cond_timedwait(&e->wake, &e->lock, &end);
@@ -62,7 +57,7 @@ bool endpoint_pause(Endpoint *e, int64_t ns) {
 
 // Wait for anything to do.
 static void idle(Endpoint *e) {
-    struct timespec end = endpoint_time_in(IDLE_NS);
+    struct timespec end = time_after(IDLE_NS);
     pthread_mutex_lock(&e->lock);
     int err = 0;
     while (!e->stop && !e->kick && !e->news && e->version == e->filters_version && !e->replay_count && err != ETIMEDOUT)

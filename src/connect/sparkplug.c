@@ -439,16 +439,12 @@ static void *tick(void *arg) {
 
 static Sparkplug *make(Connection *c) {
     Sparkplug *s = mem_alloc(sizeof *s);
-    pthread_condattr_t mono;
     s->connection = c;
     s->engine = c->connect->engine, s->shapes = c->connect->shapes;
     arena_init(&s->texts, 0), arena_init(&s->gather, 0);
     s->points = mem_alloc(SPARKPLUG_GATHER_MAX * sizeof *s->points);
     pthread_mutex_init(&s->lock, NULL), pthread_mutex_init(&s->count_lock, NULL);
-    pthread_condattr_init(&mono);
-    pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->changed, &mono);
-    pthread_condattr_destroy(&mono);
+    cond_init_mono(&s->changed);
     return s;
 }
 
@@ -464,8 +460,7 @@ static void drop(Sparkplug *s) {
 }
 
 static void await_all(Sparkplug *s) {
-    int64_t end = time_mono_ns() + STOP_NS;
-    struct timespec t = {.tv_sec = end / NS_PER_S, .tv_nsec = end % NS_PER_S};
+    struct timespec t = time_after(STOP_NS);
     pthread_mutex_lock(&s->count_lock);
     while (s->puts > 0) // callbacks name `s`: it may not go before them
         if (pthread_cond_timedwait(&s->changed, &s->count_lock, &t) != 0) t.tv_sec += STOP_NS / NS_PER_S;

@@ -260,17 +260,13 @@ Err sparkplug_test(SosiaConnect *k, const Json *doc, const Ask *ask, Buf *out, B
     Look *l = mem_alloc(sizeof *l);
     Arena arena;
     Diag d;
-    pthread_condattr_t mono;
     arena_init(&arena, 0);
     diag_init(&d);
     Err err = sparkplug_config(doc, &l->config, &arena, &d);
     if (err) diag_print(&d, why);
     diag_free(&d);
     pthread_mutex_init(&l->lock, NULL);
-    pthread_condattr_init(&mono);
-    pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
-    pthread_cond_init(&l->changed, &mono);
-    pthread_condattr_destroy(&mono);
+    cond_init_mono(&l->changed);
     l->max = number(ask, STR("messages"), 10, TEST_MESSAGES_MAX, &arena);
     if (!err) err = look(l, number(ask, STR("seconds"), 5, TEST_SECONDS_MAX, &arena), out, why);
     pthread_mutex_destroy(&l->lock);

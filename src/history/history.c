@@ -23,17 +23,13 @@ static int64_t or_default(int64_t v, int64_t otherwise) { return v > 0 ? v : oth
 
 History *history_new(const HistoryOpen *o) {
     History *h = mem_alloc(sizeof *h);
-    pthread_condattr_t mono;
     h->root = h;
     h->o = (HistoryOpen){.head_bytes_max = or_default(o->head_bytes_max, HEADS_DEFAULT),
                          .queue_bytes_max = or_default(o->queue_bytes_max, QUEUE_DEFAULT),
                          .cache_bytes_max = or_default(o->cache_bytes_max, CACHE_DEFAULT)};
     pthread_mutex_init(&h->lock, NULL);
-    pthread_condattr_init(&mono);
-    pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
-    pthread_cond_init(&h->work, &mono);
-    pthread_cond_init(&h->moved, &mono);
-    pthread_condattr_destroy(&mono);
+    cond_init_mono(&h->work);
+    cond_init_mono(&h->moved);
     pthread_mutex_init(&h->cache.lock, NULL);
     arena_init(&h->scratch, 0);
     h->sources = mem_alloc(sizeof *h->sources);
@@ -258,11 +254,6 @@ void history_drain(History *h) {
 
 // ---- puts ----
 
-static struct timespec in_ns(int64_t ns) {
-    int64_t t = time_mono_ns() + ns;
-    return (struct timespec){.tv_sec = (time_t)(t / NS_PER_S), .tv_nsec = (long)(t % NS_PER_S)};
-}
-
 // The store's thread, or who does its work.
 static void put_done(void *arg, Err err, const char *why) {
     (void)why;
@@ -321,7 +312,7 @@ Err history_put_now(History *h, const StoreHistoryPut *put) {
         pthread_mutex_unlock(&h->lock);
         store_help(h->store);
         pthread_mutex_lock(&h->lock);
-        struct timespec until = in_ns(NS_PER_MS);
+        struct timespec until = time_after(NS_PER_MS);
         if (!e->ended) pthread_cond_timedwait(&h->moved, &h->lock, &until);
     }
     while (!e->ended) pthread_cond_wait(&h->moved, &h->lock);
@@ -418,7 +409,7 @@ bool history_step(History *h) {
 // Wait for a poke, at most until sealing is to be tried again.
 static void await_work(History *h) {
     int64_t wait_ns = seal_wait_ns(h);
-    struct timespec until = in_ns(wait_ns);
+    struct timespec until = time_after(wait_ns);
     bool rests = seal_idle(h);
     pthread_mutex_lock(&h->lock);
     h->idle = rests && h->flying == 0 && !h->poked;

@@ -26,11 +26,7 @@ struct StoreReader {
 // ---- the pool -----------------------------------------------------------------------------------------------------
 
 void readers_init(Store *s) {
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->readers.moved, &attr);
-    pthread_condattr_destroy(&attr);
+    cond_init_mono(&s->readers.moved);
     s->readers.hold_after = LOG_LONG_BYTES;
 }
 
@@ -61,8 +57,7 @@ void readers_forget(Store *s) {
 
 // Count one more, and take an idle one if there is one.
 static StoreReader *take(Store *s) {
-    int64_t until = time_mono_ns() + HOLD_NS;
-    struct timespec at = {.tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S};
+    struct timespec at = time_after(HOLD_NS);
     pthread_mutex_lock(&s->lock);
     Readers *p = &s->readers;
     for (int rc = 0; p->hold && !rc;) rc = pthread_cond_timedwait(&p->moved, &s->lock, &at);
