@@ -35,7 +35,7 @@ static void case_of(const RuleAction *action, Arena *a, EnsembleCase *out) {
     out->changes = NEW(a, PlannedChange, action->change_count + 1);
     for (int32_t i = 0; i < action->change_count; i++) {
         const RuleChange *c = &action->changes[i];
-        out->changes[i] = (PlannedChange){c->at_ns, c->twin, c->property, c->value};
+        out->changes[i] = (PlannedChange){c->at_ns, c->twin, c->property, c->value, i};
     }
 }
 

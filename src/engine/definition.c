@@ -106,7 +106,7 @@ static Err change_of(const Json *v, PlannedChange *out, Diag *d) {
 static int earlier(const void *x, const void *y) {
     const PlannedChange *a = x, *b = y;
     if (a->at_ns != b->at_ns) return a->at_ns < b->at_ns ? -1 : 1;
-    return a->value < b->value ? -1 : 1; // as they were said: one after the other in memory
+    return a->index < b->index ? -1 : 1;
 }
 
 static Err changes_of(Arena *a, const Json *list, Whatif *out, Diag *d) {
@@ -114,7 +114,10 @@ static Err changes_of(Arena *a, const Json *list, Whatif *out, Diag *d) {
         return diag_add(d, ERR_ARGUMENT, list->at, -1, (Str){0}, "\"changes\" is a list of at most %d",
                         WHATIF_CHANGES_MAX);
     out->changes = NEW(a, PlannedChange, list->count + 1);
-    for (int32_t i = 0; i < list->count; i++) TRY(change_of(&list->items[i], &out->changes[i], d));
+    for (int32_t i = 0; i < list->count; i++) {
+        TRY(change_of(&list->items[i], &out->changes[i], d));
+        out->changes[i].index = i;
+    }
     out->change_count = list->count;
     if (list->count) qsort(out->changes, (size_t)list->count, sizeof *out->changes, earlier);
     return ERR_OK;

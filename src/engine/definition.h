@@ -45,6 +45,7 @@ typedef struct PlannedChange {
     int64_t at_ns;
     Str twin, property;
     const Json *value;
+    int32_t index; // where it was said, as changes are sorted by time
 } PlannedChange;
 typedef struct Whatif {
     Str name, title, about, from;

@@ -75,6 +75,18 @@ static void refusals_say_why(void **state) {
     refused(&k, "whatifs", "{\"for\":\"P1D\",\"changes\":[{\"twin\":\"a\"}]}", SOSIA_ARGUMENT, "\"property\"");
     refused(&k, "whatifs", "{\"for\":\"P1D\",\"changes\":[{\"twin\":\"a\",\"property\":\"none\",\"value\":1}]}",
             SOSIA_VALIDATION, "\"none\"");
+    refused(&k, "whatifs", "{\"for\":\"P1D\",\"changes\":[{\"twin\":\"no\",\"property\":\"label\",\"value\":\"\"}]}",
+            SOSIA_TWIN_NOT_FOUND, "changes[0].twin: there is no twin with the id \"no\"");
+    refused(&k, "whatifs",
+            "{\"for\":\"P1D\",\"changes\":[{\"at\":\"PT1H\",\"twin\":\"a\",\"property\":\"label\",\"value\":\"x\"},"
+            "{\"twin\":\"a\",\"property\":\"temperature\",\"value\":1},"
+            "{\"twin\":\"a\",\"property\":\"label\",\"value\":5}]}",
+            SOSIA_VALIDATION, "changes[2].value: ");
+    refused(&k, "whatifs", "{\"for\":\"P1D\",\"changes\":[{\"twin\":\"a\",\"property\":\"tags\",\"value\":{}}]}",
+            SOSIA_VALIDATION, "changes[0].property: \"tags\" holds a document");
+    assert_int_equal(put_in(&k, "", "kpis", "warm", KPI), SOSIA_OK);
+    refused(&k, "whatifs", "{\"for\":\"P1D\",\"kpis\":[\"warm\",\"cold\"]}", SOSIA_DEFINITION_NOT_FOUND,
+            "kpis[1]: there is no KPI \"cold\"");
     refused(&k, "whatifs", "{\"for\":\"P1D\",\"kpis\":[5]}", SOSIA_ARGUMENT, "names");
     assert_int_equal(put_in(&k, "", "kpis", "no name", KPI), SOSIA_ARGUMENT);
     assert_int_equal(put_in(&k, "", "nothings", "x", "{}"), SOSIA_ARGUMENT);

@@ -127,7 +127,7 @@ static void case_at(Arena *a, const EnsembleAsk *ask, const int32_t *at, Ensembl
         const EnsembleAxis *x = &ask->axes[i];
         int32_t to = out->change_count++;
         for (; to > 0 && out->changes[to - 1].at_ns > x->at_ns; to--) out->changes[to] = out->changes[to - 1];
-        out->changes[to] = (PlannedChange){x->at_ns, x->twin, x->property, x->values[at[i]]};
+        out->changes[to] = (PlannedChange){x->at_ns, x->twin, x->property, x->values[at[i]], i};
         buf_printf(&name, "%s%.*s = ", i ? ", " : "", STR_ARG(x->name));
         put_value(&name, x->values[at[i]]);
     }

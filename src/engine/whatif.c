@@ -6,19 +6,49 @@
 #include "engine/scenarios.h"
 #include "engine/told.h"
 
+// ---- does it fit a world -------------------------------------------------------------------------------------------
+
+static Err value_fits(const Field *f, const PlannedChange *p, Diag *d) {
+    Diag found;
+    Buf text = {0};
+    if (p->value->type == JSON_NULL) return ERR_OK; // takes it away
+    diag_init(&found);
+    Err err = type_check(f->type, p->value, p->property, &found);
+    if (err && found.count) task_message_put(&text, &found.messages[0]);
+    if (err) (void)diag_add(d, err, -1, -1, (Str){0}, "changes[%d].value: %.*s", p->index, STR_ARG(buf_str(&text)));
+    buf_free(&text);
+    diag_free(&found);
+    return err;
+}
+
+static Err change_fits(View *v, const PlannedChange *p, Diag *d) {
+    TwinId id = view_find_twin(v, p->twin);
+    if (!id.v)
+        return diag_add(d, ERR_TWIN_NOT_FOUND, -1, -1, (Str){0},
+                        "changes[%d].twin: there is no twin with the id \"%.*s\"", p->index, STR_ARG(p->twin));
+    const Field *f = model_field(v->catalog->tables[view_twin_place(v, id).table].model, p->property);
+    if (!f)
+        return diag_add(d, ERR_VALIDATION, -1, -1, (Str){0},
+                        "changes[%d].property: the model of \"%.*s\" has no property \"%.*s\"", p->index,
+                        STR_ARG(p->twin), STR_ARG(p->property));
+    if (f->cell >= CELL_DOC)
+        return diag_add(d, ERR_VALIDATION, -1, -1, (Str){0},
+                        "changes[%d].property: \"%.*s\" holds a document: only single values can be planned", p->index,
+                        STR_ARG(p->property));
+    return value_fits(f, p, d);
+}
+
 Err whatif_fits(View *v, const Whatif *w, Diag *d) {
-    for (int32_t i = 0; i < w->change_count; i++) {
-        const PlannedChange *p = &w->changes[i];
-        TwinId id = view_find_twin(v, p->twin);
-        if (!id.v)
-            return diag_add(d, ERR_TWIN_NOT_FOUND, -1, -1, p->twin, "there is no twin with the id \"%.*s\"",
-                            STR_ARG(p->twin));
-        if (!model_field(v->catalog->tables[view_twin_place(v, id).table].model, p->property))
-            return diag_add(d, ERR_VALIDATION, -1, -1, p->twin, "its model has no property \"%.*s\"",
-                            STR_ARG(p->property));
+    for (int32_t i = 0; i < w->change_count; i++) TRY(change_fits(v, &w->changes[i], d));
+    for (int32_t i = 0; i < w->kpi_count; i++) {
+        if (catalog_doc(v->catalog, KPIS_COLLECTION, w->kpis[i])) continue;
+        return diag_add(d, ERR_DEFINITION_NOT_FOUND, -1, -1, (Str){0}, "kpis[%d]: there is no KPI \"%.*s\"", i,
+                        STR_ARG(w->kpis[i]));
     }
     return ERR_OK;
 }
+
+// ---- trying it -----------------------------------------------------------------------------------------------------
 
 // One call.
 typedef struct Trying {
@@ -141,8 +171,8 @@ static Err look_at(View *v, void *ctx) {
     diag_init(&d);
     Err err = whatif_fits(v, &x->what, &d);
     if (err)
-        (void)say(x, err, "what-if \"%.*s\" does not fit %.*s: %.*s: %.*s", STR_ARG(x->asked->name), STR_ARG(x->from),
-                  STR_ARG(d.messages[0].where), STR_ARG(d.messages[0].text));
+        (void)say(x, err, "what-if \"%.*s\" does not fit %.*s: %.*s", STR_ARG(x->asked->name), STR_ARG(x->from),
+                  STR_ARG(d.messages[0].text));
     diag_free(&d);
     return err;
 }

@@ -14,5 +14,6 @@
 #define WHATIF_PURPOSE "what-if "              // the purpose of its worlds, before its name,
 #define WHATIF_WITHOUT ", without its changes" // and behind it
 
-// Does the world have the twins and properties that the what-if changes? Errors: TWIN_NOT_FOUND, VALIDATION; told.
+// Does the world have the twins and properties that the what-if changes, values of their types and its KPIs? Errors:
+// TWIN_NOT_FOUND, VALIDATION, DEFINITION_NOT_FOUND; told, with where in the definition: "changes[1].value: ...".
 MUST Err whatif_fits(View *v, const Whatif *w, Diag *d);

@@ -140,6 +140,13 @@ static void nothing_is_left(void **state) {
         assert_false(exists(&k, "there"));
         assert_false(exists(&k, "there.base"));
     }
+    // What went after it was defined is told as well.
+    kit_do(&k, SOSIA_DEFINITION_PUT, "full", "kpis", "{\"twin\":\"a\",\"expression\":\"level\"}");
+    kit_do(&k, SOSIA_DEFINITION_PUT, "counts", "whatifs", "{\"for\":\"PT1H\",\"kpis\":[\"full\"]}");
+    kit_do(&k, SOSIA_DEFINITION_DELETE, "full", "kpis", "");
+    assert_int_equal(try_it(&k, (SosiaWhatif){.name = kit_str("counts")}), SOSIA_DEFINITION_NOT_FOUND);
+    kit_has(kit_keep(&k, (SosiaStr){k.out.message.p, k.out.message.n}), "kpis[0]: there is no KPI \"full\"");
+    assert_false(exists(&k, "counts"));
     assert_int_equal(try_it(&k, (SosiaWhatif){.name = kit_str("none")}), SOSIA_DEFINITION_NOT_FOUND);
     assert_int_equal(try_it(&k, (SosiaWhatif){.world = kit_str("none")}), SOSIA_WORLD_NOT_FOUND);
     kit_close(&k);
