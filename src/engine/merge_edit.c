@@ -83,6 +83,7 @@ static Err merge_cell(Into *x, View *v, bool link, uint64_t id, const Field *f, 
     if (!diff_same(&x->m->ask, f, &now, &x->c->before)) return conflict_with(x, "it has changed there too", &now);
     Change set = link ? change_of(CHANGE_LINK_SET, CHANGE_LINK_UNSET, id, col, f, &x->c->after)
                       : change_of(CHANGE_SET, CHANGE_UNSET, id, col, f, &x->c->after);
+    if (set.kind == CHANGE_SET) TRY(world_drop_source(x->w, id, col)); // a merge is no device
     return edited(x, world_do(x->w, &set), "the value is not taken there");
 }
 

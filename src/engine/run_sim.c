@@ -11,6 +11,7 @@ Err run_edit(World *w, const Task *c) {
         const Change *x = &c->sets[i];
         bool twin = x->kind == CHANGE_SET || x->kind == CHANGE_UNSET;
         if (twin && world_guarded(w, x->id, x->col).n) continue;
+        if (x->kind == CHANGE_SET) TRY(world_drop_source(w, x->id, x->col));
         TRY(world_do(w, x));
     }
     return ERR_OK;

@@ -121,6 +121,73 @@ static void planned_and_derived(void **state) {
     kit_close(&k);
 }
 
+#define SENSED_AT "2020-01-01T00:00:00Z"
+
+// The device's clock says when.
+static void sensed(Kit *k, const char *property) {
+    char body[200];
+    snprintf(body, sizeof body, "[{\"op\":\"add\",\"path\":\"/$metadata/%s/sourceTime\",\"value\":\"" SENSED_AT "\"}]",
+             property);
+    kit_do(k, SOSIA_TWIN_PATCH, "b", "", body);
+}
+
+static bool has_source(Kit *k, const char *world, const char *property) {
+    SosiaHandle at;
+    SosiaValue v;
+    SosiaBuf keep = {0};
+    int64_t source;
+    assert_int_equal(sosia_resolve(k->s, kit_str(world), kit_str("b"), kit_str(property), &at), SOSIA_OK);
+    assert_int_equal(sosia_value(k->s, NULL, kit_str(world), at, &v, NULL, &source, &keep), SOSIA_OK);
+    sosia_buf_free(&keep);
+    return source != 0;
+}
+
+// The same by its document, of an instant too.
+static bool tells_source(Kit *k, const char *world, const char *property) {
+    char member[32];
+    snprintf(member, sizeof member, "\"%s\":{", property);
+    assert_int_equal(kit_get_in(k, world, SOSIA_GET_TWIN, "b", ""), SOSIA_OK);
+    const char *meta = strstr(kit_body(k), "$metadata"), *at = meta ? strstr(meta, member) : NULL;
+    assert_non_null(at);
+    const char *source = strstr(at, "sourceTime");
+    return source && source < strchr(at, '}');
+}
+
+// What a run writes, by behaviours or as planned, no device told: the time of one does not stand with it, here, in the
+// past of the fork and after a restart; what it does not write keeps it, and so does live. A merge is no device either.
+static void values_of_a_run_have_no_source_time(void **state) {
+    (void)state;
+    Kit k;
+    char path[64];
+    kit_path(path);
+    scene(&k, path);
+    const char *const sensors[] = {"level", "inflow", "area", "noise"};
+    for (int i = 0; i < 4; i++) sensed(&k, sensors[i]);
+    fork_it(&k, "f");
+    assert_int_equal(
+        begin(&k, (SosiaRun){.changes = kit_str("[{\"at\":\"PT30M\",\"twin\":\"b\",\"property\":\"inflow\","
+                                                "\"value\":0.5}]")}),
+        SOSIA_OK);
+    kit_has(ended(&k, "f"), "\"state\":\"done\"");
+    for (int again = 0; again < 2; again++) {
+        for (int i = 0; i < 4; i++) {
+            assert_true(has_source(&k, "", sensors[i]));
+            assert_true(has_source(&k, "f", sensors[i]) == (i == 2));
+            assert_true(tells_source(&k, "f@-1s", sensors[i]) == (i == 2));
+        }
+        sosia_close(k.s);
+        assert_int_equal(sosia_open(&(SosiaOpen){.path = kit_str(path)}, &k.s, NULL), SOSIA_OK);
+    }
+    // A PATCH keeps it, as the dialect has it, unless it says otherwise.
+    kit_do(&k, SOSIA_TWIN_PATCH, "b", "", "[{\"op\":\"replace\",\"path\":\"/noise\",\"value\":4}]");
+    assert_true(has_source(&k, "", "noise"));
+    assert_int_equal(sosia_merge(k.s, NULL, &(SosiaMerge){.world = kit_str("f"), .skip_conflicts = true}, &k.out),
+                     SOSIA_OK);
+    for (int i = 0; i < 4; i++) assert_true(has_source(&k, "", sensors[i]) == (i > 1)); // noise is a conflict
+    kit_close(&k);
+    kit_unlink(path);
+}
+
 // What a feed tells of a twin in one batch; derived values follow from the others in it.
 typedef struct Seen {
     double level, twice, noise, alarm;
@@ -396,6 +463,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(closed_form),
         cmocka_unit_test(planned_and_derived),
+        cmocka_unit_test(values_of_a_run_have_no_source_time),
         cmocka_unit_test(derived_within_a_run),
         cmocka_unit_test(pieces_are_the_whole),
         cmocka_unit_test(taken_up_after_a_close),

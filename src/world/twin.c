@@ -205,6 +205,19 @@ Err twin_source_time(World *w, const Change *c) {
     return ERR_OK;
 }
 
+Err world_drop_source(World *w, uint64_t twin, uint32_t col) {
+    Place at;
+    const Field *f;
+    const Table *t = catalog_column(catalog_of(w), col, &f);
+    if (!t || !place_of(w, twin, &at) || t != &catalog_of(w)->tables[at.table]) return ERR_OK;
+    for (int32_t i = (int32_t)(col - t->first); i >= 0; i = t->model->fields[i].parent) {
+        uint8_t cell = (uint8_t)t->model->fields[i].cell;
+        Change c = {.kind = CHANGE_SOURCE_TIME, .cell = cell, .col = t->first + (uint32_t)i, .id = twin};
+        if (cell != CELL_COMPONENT && source_of(w, c.col, at.row)) TRY(world_do(w, &c));
+    }
+    return ERR_OK;
+}
+
 Err twin_telemetry(World *w, const Change *c) {
     Place at;
     if (!place_of(w, c->id, &at)) return ERR_TWIN_NOT_FOUND;

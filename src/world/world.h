@@ -137,6 +137,9 @@ int64_t world_next_time(const World *w, int64_t now);
 // Errors: STALE (column does not belong to the twin's model), TWIN_NOT_FOUND, LINK_NOT_FOUND, MODEL* (models),
 // LIMIT (ring exhausted: the batch must be rolled back). On error nothing of this change was applied.
 MUST Err world_do(World *w, const Change *c);
+// Ahead of a SET of a value that no device told: the source time that stands there goes, and those of the objects
+// around it. Nothing, where there is none. Errors: as world_do.
+MUST Err world_drop_source(World *w, uint64_t twin, uint32_t col);
 // n SETs with prefetching; stops at the first error like world_do and tells its index (may be NULL).
 MUST Err world_do_sets(World *w, const Change *sets, int64_t n, int64_t *failed);
 // What became of the open batch's SETs: kept as CHANGE_LATE; left out as duplicates.
