@@ -330,6 +330,33 @@ suite("what-ifs in the browser app", demo, ({ at, done, server }) => {
     });
     await done(page);
   });
+
+  test("what was changed by hand can be merged however much a run wrote, and more than is shown is counted", async () => {
+    await post(server.url, "/worlds", { name: "written", from: "live" });
+    await patch("written", "line-2-filler", "maker", "By hand");
+    await post(server.url, "/worlds/written/run", { for: "PT10M" });
+    const over = async () => (await (await fetch(`${server.url}/worlds/written`)).json()).run?.state === "done";
+    for (let i = 0; i < 300 && !(await over()); i++) await new Promise((r) => setTimeout(r, 100));
+    const few = async (page, most) =>
+      page.route(/\/worlds\/(written|filled)\/diff/, (route) =>
+        route.continue({ headers: { ...route.request().headers(), "max-items-per-page": String(most) } }),
+      );
+    const page = await at("#/live/overview");
+    await few(page, 5); // of hundreds: the pages of this server are as long as they are asked for
+    await page.evaluate(() => (location.hash = "#/written/whatif"));
+    await page.getByRole("button", { name: "Merge 1 change" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByText("By hand").waitFor();
+    await dialog.getByRole("button", { name: "Merge 1 change" }).click();
+    await page.getByText("1 change is live now.").waitFor();
+    // Before it runs, what was written by others counts too.
+    await post(server.url, "/worlds", { name: "filled", from: "live" });
+    for (let i = 1; i < 4; i++) for (const p of ["maker", "note"]) await patch("filled", `line-${i}-filler`, p, "x");
+    await page.evaluate(() => (location.hash = "#/filled/whatif"));
+    await page.getByText("and 1 more").waitFor();
+    assert.equal(await page.getByRole("button", { name: "Save as a what-if…" }).count(), 0);
+    await done(page);
+  });
 });
 
 suite("the repair of what failed, in the demo that has a past", demoWithPast, ({ at, done, server }) => {

@@ -1,65 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Some properties of all twins, as they move: for views that draw many twins by a few values.
 import { useEffect, useMemo } from "preact/hooks";
-import { signal } from "@preact/signals";
 import { moves, worldName } from "~/app/route";
 import { tellError } from "~/ui/toast";
 import { reading, shape } from "./catalogue";
 import { api } from "./client";
+import { Values } from "./columns";
 import { listen } from "./feed";
 import { models } from "./models";
-import type { Change, Value } from "./types";
+import type { Value } from "./types";
 
-const MOST_DURING = 100_000; // changes kept while one reads
-
-export class Values {
-  /** Counts up when something changed. */
-  readonly version = signal(0);
-  private columns = new Map<string, Map<string, Value>>();
-
-  get(id: string, path: string): Value | undefined {
-    return this.columns.get(path)?.get(id);
-  }
-
-  /** It was read; until then nothing is known of anybody. */
-  has(path: string): boolean {
-    return this.columns.has(path);
-  }
-
-  private world = "";
-  private reading = 0;
-  private during: Change[] | undefined; // told while it is read: newer than what is read
-
-  /** From here on of this world: nothing is known of it until it is read. */
-  of(world: string): void {
-    if (this.world === world) return;
-    this.world = world;
-    this.columns = new Map();
-  }
-
-  /** Read by `once`; of several at a time the one that began last counts. */
-  async read(world: string, once: () => Promise<Map<string, Map<string, Value>>>): Promise<void> {
-    const mine = ++this.reading;
-    const during: Change[] = (this.during = []);
-    const columns = await once();
-    if (mine !== this.reading || this.world !== world) return;
-    this.columns = columns;
-    this.during = undefined;
-    this.apply(during);
-  }
-
-  apply(list: readonly Change[]): void {
-    for (const c of list) if (this.during && this.during.length < MOST_DURING) this.during.push(c);
-    for (const c of list) if (c.path) this.set(c.twin, c.path, c.value);
-    this.version.value++;
-  }
-
-  private set(id: string, path: string, v: Value | undefined): void {
-    const c = this.columns.get(path);
-    if (v === undefined || v === null) c?.delete(id);
-    else c?.set(id, v);
-  }
-}
+export type { Values } from "./columns";
 
 /** Which of these some model has: the server refuses others. */
 function known(paths: readonly string[]): string[] {

@@ -227,6 +227,7 @@ export interface Difference {
 export interface Diff {
   counts: Record<string, number>;
   changes: Difference[];
+  nextLink?: string | null; // there are more than were asked for
 }
 
 export const diff = (

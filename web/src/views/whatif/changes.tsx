@@ -5,7 +5,7 @@ import { BookmarkPlus, Pencil } from "lucide-preact";
 import { api } from "~/api/client";
 import type { Value, World } from "~/api/types";
 import { worlds } from "~/api/worlds";
-import { BASE, diff, whatifs, type Comparison, type Difference, type Planned } from "~/api/whatif";
+import { BASE, countOf, diff, whatifs, type Comparison, type Difference, type Planned } from "~/api/whatif";
 import { selected } from "~/app/route";
 import { Button, Card, Empty, Wrong } from "~/ui/basic";
 import { tellError } from "~/ui/toast";
@@ -20,19 +20,27 @@ import { ChangeLine, DifferenceLine, isoOfMs, lengthOf, useTwins, wasOf } from "
 
 const w = words.whatif;
 
-const MOST = 100;
+const MOST = 1000; // that are read; what has more is not kept as a what-if, which would be a part of it
+const SHOWN = 100;
 export const hasRun = (world: World): boolean => !!world.run && world.run.state !== "idle";
 
 /** A world as it was at an instant; itself when its clock has not come so far. */
 export const thenOf = (world: World, at: string | undefined): string =>
   at && world.time && at <= world.time ? `${world.name}@${at}` : world.name;
 
+interface Edits {
+  list?: readonly Difference[];
+  unread: number; // more that were not read
+  error?: unknown;
+}
+
 /**
  * What was changed by hand: of one that ran, as it was where its run began, against the one beside it where that began.
  * What a run writes at its first instant is no change, and is the same in both.
  */
-function useEdits(world: World, base?: string): { list?: readonly Difference[]; error?: unknown } {
+function useEdits(world: World, base?: string): Edits {
   const [list, set] = useState<readonly Difference[]>();
+  const [unread, setUnread] = useState(0);
   const [error, fail] = useState<unknown>();
   const ran = hasRun(world);
   const at = ran ? thenOf(world, world.run?.begin) : world.name;
@@ -45,12 +53,12 @@ function useEdits(world: World, base?: string): { list?: readonly Difference[]; 
   useEffect(() => {
     const abort = new AbortController();
     diff(at, against, MOST, undefined, abort.signal).then(
-      (d) => (set(d.changes), fail(undefined)),
+      (d) => (set(d.changes), setUnread(d.nextLink ? countOf(d) - d.changes.length : 0), fail(undefined)),
       (e: unknown) => !abort.signal.aborted && fail(e),
     );
     return () => abort.abort();
   }, [version, changed.value]);
-  return { list, error };
+  return { list, unread, error };
 }
 
 /** "after 1 h: pump-1.speed = 20", as a comparison tells what a run had planned. */
@@ -93,12 +101,12 @@ const isPlanned = (d: Difference, plan: readonly Planned[]): boolean =>
   d.what === "value" && plan.some((p) => p.twin === d.twin && p.property === d.property);
 
 /** What may be called a change, and be merged: in one that was made to be tried nothing was touched by hand. */
-export function useOwn(world: World, base?: string): { list?: readonly Difference[]; error?: unknown } {
-  const { list, error } = useEdits(world, base);
+export function useOwn(world: World, base?: string): Edits {
+  const { list, unread, error } = useEdits(world, base);
   const plan = useRan(world, base);
   const prepared = whatifs.value.some((d) => world.purpose === `what-if ${d.name}`);
   const made = prepared || (!!base && base !== world.name + BASE);
-  return { list: made && hasRun(world) ? list?.filter((d) => isPlanned(d, plan)) : list, error };
+  return { list: made && hasRun(world) ? list?.filter((d) => isPlanned(d, plan)) : list, unread, error };
 }
 
 const OLD_MS = 60_000;
@@ -132,14 +140,14 @@ function keepPlan(world: World, base: string | undefined, byHand: readonly Diffe
 interface Props {
   world: World;
   base?: string;
-  edits: { list?: readonly Difference[]; error?: unknown };
+  edits: Edits;
 }
 
 export function Changes({ world, base, edits }: Props) {
   const ran = hasRun(world);
   const before = useRan(world, base);
   const plan = ran ? before : planOf(world.name).next;
-  const { list: found, error } = edits;
+  const { list: found, unread, error } = edits;
   const first = plan.filter((p) => !format.isoDuration(p.at));
   const list = ran ? found?.filter((d) => !isPlanned(d, first)) : found;
   const twins = useTwins(
@@ -147,6 +155,7 @@ export function Changes({ world, base, edits }: Props) {
     base ?? world.name,
   );
   const count = (list?.length ?? 0) + plan.length;
+  const hidden = Math.max(0, (list?.length ?? 0) - SHOWN) + unread;
   const links = list?.filter((d) => d.what !== "value").length ?? 0;
   async function add(e: Edited): Promise<void> {
     if (e.at) {
@@ -161,7 +170,8 @@ export function Changes({ world, base, edits }: Props) {
     <Card
       title={count ? w.changesOf(count) : w.whatChanges}
       actions={
-        count > links && (
+        count > links &&
+        !unread && (
           <Button icon={BookmarkPlus} title={w.keepHint} onClick={() => keepPlan(world, base, list ?? [], plan)}>
             {w.keepAs}
           </Button>
@@ -173,13 +183,14 @@ export function Changes({ world, base, edits }: Props) {
         {error !== undefined && <Wrong error={error} />}
         {count > 0 ? (
           <ul class="change-list-plain">
-            {list?.map((d) => (
+            {list?.slice(0, SHOWN).map((d) => (
               <DifferenceLine
                 key={`${d.what} ${d.twin} ${d.property ?? d.relationship ?? ""}`}
                 d={d}
                 remove={!ran && canRevert(d) ? () => out(d) : undefined}
               />
             ))}
+            {hidden > 0 && <li class="small quiet">{words.overview.andMore(hidden)}</li>}
             {plan.map((p, i) => (
               <ChangeLine
                 key={`${p.at} ${p.twin} ${p.property} ${i}`}

@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { ChevronDown, ChevronRight, GitMerge } from "lucide-preact";
 import { labelOf } from "~/api/catalogue";
-import { countOf, diff, merge, mergeTry, type Difference, type Only } from "~/api/whatif";
+import { countOf, diff, merge, mergeTry, type Diff, type Difference, type Only } from "~/api/whatif";
 import { Button, Dialog, Skeleton, Wrong } from "~/ui/basic";
 import { Segment } from "~/ui/segment";
 import { done } from "~/ui/toast";
@@ -113,7 +113,18 @@ interface Props {
   close: () => void;
 }
 
+/** What a merge could take, as far as somebody reads; what was changed by hand is among it, however much a run wrote. */
+async function offer(name: string, byHand: ReadonlySet<string>, twins: readonly string[]): Promise<Diff> {
+  const first = await diff(name, undefined, MOST);
+  if (!first.nextLink) return first;
+  const known = new Set(first.changes.map(keyOf));
+  const own = await Promise.all([...new Set(twins)].map((t) => diff(name, undefined, MOST, t)));
+  const rest = own.flatMap((d) => d.changes).filter((d) => byHand.has(keyOf(d)) && !known.has(keyOf(d)));
+  return { ...first, changes: [...first.changes, ...rest] };
+}
+
 function Body({ name, edits, close }: Props) {
+  const byHand = new Set(edits.map(keyOf));
   const [all, setAll] = useState<readonly Difference[]>();
   const [total, setTotal] = useState(0);
   const [on, choose] = useState<ReadonlySet<string>>(new Set(edits.map(keyOf)));
@@ -123,9 +134,9 @@ function Body({ name, edits, close }: Props) {
   const [busy, setBusy] = useState(false);
   const [error, fail] = useState<unknown>();
   useEffect(() => {
-    diff(name, undefined, MOST).then((d) => (setAll(d.changes), setTotal(countOf(d))), fail);
+    const twins = edits.map((d) => d.twin);
+    offer(name, byHand, twins).then((d) => (setAll(d.changes), setTotal(countOf(d))), fail);
   }, [name]);
-  const byHand = new Set(edits.map(keyOf));
   const mine = (all ?? []).filter((d) => byHand.has(keyOf(d)));
   const rest = (all ?? []).filter((d) => !byHand.has(keyOf(d)));
   const chosen = (all ?? []).filter((d) => on.has(keyOf(d)));
