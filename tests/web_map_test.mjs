@@ -70,7 +70,7 @@ describe("the browser app: map, plan and 3D", { skip: skip || false }, () => {
     await page.keyboard.press("Control+z");
     await until((p) => p.at["weather-station"].x === was.x);
     await page.getByLabel("Add a twin").fill("truck-1");
-    await page.locator(".plan-editor .menu-item").first().click();
+    await page.getByRole("option", { name: /truck-1/ }).first().click();
     await until((p) => p.at["truck-1"]);
     await twin(page, "truck-1").focus();
     await page.keyboard.press("ArrowLeft");

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // A path between two twins: asked for, found, drawn, and told link by link.
 import { signal } from "@preact/signals";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { ArrowLeft, ArrowLeftRight, ArrowRight, Route, X } from "lucide-preact";
 import { entries, labelOf, links, search, shape } from "~/api/catalogue";
 import { wordsOfName } from "~/api/models";
 import { go, route, select, selected } from "~/app/route";
 import { Button, Icon, IconButton } from "~/ui/basic";
+import { FindTwin } from "~/ui/find";
 import { words } from "~/words/en";
 import { net } from "./adjacency";
 import { listOf, textOf } from "./params";
@@ -133,45 +134,27 @@ export function PathAsk() {
 }
 
 function Ask({ from }: { from: string }) {
-  const [text, setText] = useState("");
   const field = useRef<HTMLInputElement>(null);
   useEffect(() => {
     if (!coarse.matches) field.current?.focus();
   }, []);
-  const found = search(text, 6, (e) => e.id !== from);
   const stop = () => (pathFrom.value = "");
-  const take = (id: string) => (setText(""), setPath(from, id));
   return (
     <section class="told card" aria-label={w.ask(labelOf(from))}>
       <div class="row told-head">
         <Icon of={Route} size={15} />
-        <span class="strong ellipsis">{w.ask(labelOf(from))}</span>
-        <input
-          class="input grow"
-          aria-label={w.askName}
-          placeholder={w.askHint}
-          value={text}
-          spellcheck={false}
-          ref={field}
-          onInput={(e) => setText(e.currentTarget.value)}
-          onKeyDown={(e) => {
-            if (e.key === "Escape") e.preventDefault(), stop();
-            else if (e.key === "Enter" && found[0]) take(found[0].id);
-          }}
-        />
+        <span class="grow strong ellipsis">{w.ask(labelOf(from))}</span>
         <IconButton name={words.cancel} icon={X} onClick={stop} />
       </div>
-      {text !== "" && (
-        <div class="told-list">
-          {found.map((e) => (
-            <button key={e.id} type="button" class="menu-item" onClick={() => take(e.id)}>
-              <span class="grow ellipsis">{e.label}</span>
-              <code class="tiny quiet ellipsis">{e.id}</code>
-            </button>
-          ))}
-          {!found.length && <div class="menu-title">{words.nothingFound(text)}</div>}
-        </div>
-      )}
+      <FindTwin
+        id="path-to"
+        label={w.askName}
+        hint={w.askHint}
+        field={field}
+        leave={stop}
+        among={(text, limit) => search(text, limit, (e) => e.id !== from)}
+        take={(e) => setPath(from, e.id)}
+      />
     </section>
   );
 }

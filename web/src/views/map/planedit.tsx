@@ -3,10 +3,11 @@
 // undone.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Plus } from "lucide-preact";
-import { labelOf, search } from "~/api/catalogue";
+import { labelOf } from "~/api/catalogue";
 import { changeDoc, type Place, type PlanDoc } from "~/api/files";
 import { isLive, select } from "~/app/route";
-import { Button, Field, Icon } from "~/ui/basic";
+import { Button, Field } from "~/ui/basic";
+import { FindTwin } from "~/ui/find";
 import { done, tell, tellError } from "~/ui/toast";
 import { words } from "~/words/en";
 
@@ -146,8 +147,7 @@ export function useEditing(name: string, read: PlanDoc | undefined): Editing {
 
 /** What is not on the plan yet, to be put into its middle. */
 export function Editor({ edit, middle }: { edit: Editing; middle: { x: number; y: number } }) {
-  const [text, set] = useState("");
-  const found = search(text, 8);
+  const isHere = (id: string) => Boolean(edit.doc?.at[id]);
   return (
     <section class="plan-editor card column" aria-label={words.map.edit}>
       <div class="row">
@@ -158,40 +158,13 @@ export function Editor({ edit, middle }: { edit: Editing; middle: { x: number; y
       </div>
       {!isLive.value && <p class="small quiet">{words.map.everyWorld}</p>}
       <Field label={words.map.add} for="plan-add">
-        <input
+        <FindTwin
           id="plan-add"
-          class="input"
-          type="search"
-          value={text}
-          autocomplete="off"
-          onInput={(e) => set(e.currentTarget.value)}
+          more={(e) => (isHere(e.id) ? { hint: words.map.isHere } : { icon: Plus })}
+          deps={[edit.doc]}
+          take={(e) => (isHere(e.id) ? select(e.id) : edit.add(e.id, middle))}
         />
       </Field>
-      {found.length > 0 && (
-        <ul>
-          {found.map((e) => {
-            const here = Boolean(edit.doc?.at[e.id]);
-            return (
-              <li key={e.id}>
-                <button
-                  type="button"
-                  class="menu-item"
-                  title={here ? words.map.isHere : undefined}
-                  onClick={() => {
-                    if (here) select(e.id);
-                    else edit.add(e.id, middle);
-                    set("");
-                  }}
-                >
-                  {!here && <Icon of={Plus} />}
-                  <span class="grow ellipsis">{e.label}</span>
-                  <span class="tiny quiet ellipsis">{here ? words.map.isHere : e.id}</span>
-                </button>
-              </li>
-            );
-          })}
-        </ul>
-      )}
     </section>
   );
 }

@@ -185,6 +185,12 @@ export function Tree() {
             set(e.currentTarget.value);
             box.current!.scrollTop = 0;
           }}
+          onKeyDown={(e) => {
+            if (e.key === "Enter" && q && list[0]?.id) select(list[0].id);
+            else if (e.key === "ArrowDown") box.current!.querySelector<HTMLElement>("[tabindex='0']")?.focus();
+            else return;
+            e.preventDefault();
+          }}
         />
       }
       bare

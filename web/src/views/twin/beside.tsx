@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is drawn beside: other twins that have the property, another time, and in a scenario live.
-import { useMemo, useState } from "preact/hooks";
 import { Check, Layers2, X } from "lucide-preact";
-import { byId, entries, labelOf, offered, search, type Entry } from "~/api/catalogue";
-import { modelName, models } from "~/api/models";
+import { byId, labelOf, offered, search, type Entry } from "~/api/catalogue";
+import { models } from "~/api/models";
 import { go, kind, route } from "~/app/route";
 import { Button, Icon, Menu } from "~/ui/basic";
+import { FindTwin } from "~/ui/find";
 import { words } from "~/words/en";
 import { LIVE, othersIn, periodName } from "./wanted";
 
@@ -29,10 +29,8 @@ function candidates(id: string, paths: readonly string[], text: string): Entry[]
 }
 
 function Choices({ id, paths }: { id: string; paths: readonly string[] }) {
-  const [text, set] = useState("");
   const others = othersIn(route.value.params);
   const vs = route.value.params.vs ?? "";
-  const found = useMemo(() => candidates(id, paths, text), [id, paths.join(), text, entries.value]);
   const toggle = (other: string) =>
     setOthers(others.includes(other) ? others.filter((o) => o !== other) : [...others, other]);
   return (
@@ -62,29 +60,17 @@ function Choices({ id, paths }: { id: string; paths: readonly string[] }) {
         </button>
       )}
       <div class="menu-title">{w.twins}</div>
-      <div style={{ padding: "0 8px 4px" }}>
-        <input
-          class="input"
-          placeholder={w.find}
-          aria-label={w.find}
-          value={text}
-          onInput={(e) => set(e.currentTarget.value)}
-        />
-      </div>
-      {found.map((e) => (
-        <button
-          key={e.id}
-          type="button"
-          class="menu-item"
-          aria-pressed={others.includes(e.id)}
-          onClick={() => toggle(e.id)}
-        >
-          <span class="ellipsis">{e.label}</span>
-          <span class="grow tiny quiet ellipsis">{modelName(e.model)}</span>
-          {others.includes(e.id) && <Icon of={Check} />}
-        </button>
-      ))}
-      {!found.length && <div class="menu-title">{w.none}</div>}
+      <FindTwin
+        id="beside"
+        label={w.find}
+        hint={w.find}
+        none={w.none}
+        keep
+        among={(text) => candidates(id, paths, text)}
+        deps={[id, paths.join(), others.join()]}
+        more={(e) => ({ on: others.includes(e.id) })}
+        take={(e) => toggle(e.id)}
+      />
     </>
   );
 }

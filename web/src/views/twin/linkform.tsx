@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // A new link: its kind from the model, its target among the twins that kind may lead to.
-import { useMemo, useState } from "preact/hooks";
-import { entries, offered, type Entry } from "~/api/catalogue";
+import { useState } from "preact/hooks";
+import { offered, type Entry } from "~/api/catalogue";
 import { modelName, models, type Model } from "~/api/models";
 import type { Relationship, Twin } from "~/api/types";
 import { worldName } from "~/app/route";
 import { wordsOf } from "~/api/client";
 import { Button, Field } from "~/ui/basic";
+import { FindTwin } from "~/ui/find";
 import { words } from "~/words/en";
 import { addLink, linkId, linkName } from "./edits";
-
-const SHOWN = 8;
 
 interface Props {
   twin: Twin;
@@ -25,15 +24,10 @@ export const mayEndAt = (model: string, target: string): boolean =>
 
 export function LinkForm({ twin, kinds, there, close }: Props) {
   const [name, setName] = useState(kinds[0]!.name);
-  const [text, set] = useState("");
   const [wrong, fail] = useState("");
   const [busy, setBusy] = useState(false);
   const world = worldName.value;
   const target = kinds.find((k) => k.name === name)?.target ?? "";
-  const found = useMemo<Entry[]>(
-    () => offered(text, SHOWN, (e) => e.id !== twin.$dtId && mayEndAt(e.model, target)),
-    [text, target, entries.value],
-  );
   async function link(e: Entry) {
     if (there.some((l) => l.$relationshipName === name && l.$targetId === e.id))
       return fail(words.twin.linkThere(e.label));
@@ -56,14 +50,12 @@ export function LinkForm({ twin, kinds, there, close }: Props) {
   return (
     <form
       class="column"
-      onSubmit={(e) => {
-        e.preventDefault();
-        if (found[0] && text && !busy) void link(found[0]);
-      }}
+      onSubmit={(e) => e.preventDefault()}
+      onInput={() => fail("")}
       onKeyDown={(e) => e.key === "Escape" && (e.stopPropagation(), close())}
     >
       <Field label={words.twin.linkKind} for="link-kind">
-        <select id="link-kind" class="select" value={name} onChange={(e) => (setName(e.currentTarget.value), fail(""))}>
+        <select id="link-kind" class="select" value={name} onChange={(e) => setName(e.currentTarget.value)}>
           {kinds.map((k) => (
             <option key={k.name} value={k.name}>
               {k.title}
@@ -77,25 +69,18 @@ export function LinkForm({ twin, kinds, there, close }: Props) {
         help={target ? words.twin.linkTo(modelName(target)) : words.twin.linkAny}
         wrong={wrong}
       >
-        <input
+        <FindTwin
           id="link-target"
-          class="input"
-          placeholder={words.twin.linkFind}
-          autoFocus
-          autocomplete="off"
-          value={text}
-          onInput={(e) => (set(e.currentTarget.value), fail(""))}
+          hint={words.twin.linkFind}
+          none={words.twin.linkNone}
+          focus
+          keep
+          leave={close}
+          among={(text, limit) => offered(text, limit, (e) => e.id !== twin.$dtId && mayEndAt(e.model, target))}
+          deps={[target]}
+          take={(e) => busy || void link(e)}
         />
       </Field>
-      <div class="link-found">
-        {found.map((e) => (
-          <button key={e.id} type="button" class="menu-item" disabled={busy} onClick={() => void link(e)}>
-            <span class="ellipsis">{e.label}</span>
-            <span class="tiny quiet ellipsis">{modelName(e.model)}</span>
-          </button>
-        ))}
-        {!found.length && <div class="small quiet">{words.twin.linkNone}</div>}
-      </div>
       <div class="row">
         <Button onClick={close}>{words.cancel}</Button>
       </div>

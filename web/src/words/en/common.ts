@@ -20,6 +20,7 @@ export const common = {
   retry: "Try again",
   search: "Search twins, views, actions",
   searchHint: "Search or type a command",
+  fits: "What fits",
   nothingFound: (q: string) => `Nothing is called “${q}”.`,
   nameWrong: "A name begins with a letter or a digit; letters, digits, dots, dashes and _ may follow.",
   shortcuts: "Keyboard shortcuts",
