@@ -183,6 +183,20 @@ suite("the browser app: connections, endpoints and routes", plant, ({ at, done, 
       await page.getByLabel("Name", { exact: true }).fill("plant");
       await page.getByRole("button", { name: "Create and start" }).click();
       await page.getByText("connected", { exact: true }).waitFor();
+      // What came and could not be used is told beside a connection that stands, with when and what to do.
+      const last = page.locator(".conn-last-error");
+      const useless = spawn("mosquitto_pub", ["-p", String(b.port), "-t", "plant/nobody/temperature", "-m", "x{"]);
+      await new Promise((r) => useless.on("exit", r));
+      await last.getByText("Last went wrong:").waitFor();
+      const said = await (await fetch(`${server.url}/connections?api-version=2023-10-31`)).json();
+      assert.equal(said.value[0].status.trouble, "");
+      assert.ok((await last.textContent()).includes(said.value[0].status.lastError.error));
+      await last.getByText(/under Errors/).waitFor();
+      await page.getByRole("link", { name: "All connections" }).click();
+      const inList = page.locator(".conn-trouble").filter({ hasText: "Last went wrong:" });
+      assert.ok((await inList.textContent()).includes(said.value[0].status.lastError.error));
+      await page.getByRole("link", { name: "plant", exact: true }).click();
+      await last.waitFor();
       b.child.kill();
       await page.getByText("Nothing listens there: does it run, and is the port right?").waitFor();
       await shot(page, "connection-lost");

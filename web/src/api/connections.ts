@@ -6,9 +6,15 @@ import type { Value } from "./types";
 export type Doc = { [member: string]: Value };
 export type ConnectionState = "up" | "connecting" | "failed" | "paused";
 
+export interface LastError {
+  time: string;
+  error: string;
+}
+
 export interface Status {
   state: ConnectionState;
-  trouble: string;
+  trouble: string; // why it is not up
+  lastError: LastError | null; // also when it is up again
   messages: number;
   bytes: number;
   points: number;

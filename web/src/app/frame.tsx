@@ -2,12 +2,12 @@
 // The frame around every view: rail, bar with world and search, canvas, inspector, timeline.
 import { Component, type ComponentChildren, type ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { CircleHelp, Moon, PanelRight, Search, Sun, SunMoon, Unplug } from "lucide-preact";
+import { CircleHelp, MapPinOff, Moon, PanelRight, Search, Sun, SunMoon, Unplug } from "lucide-preact";
 import { entries, labelOf } from "~/api/catalogue";
 import { link } from "~/api/client";
 import { lostSince } from "~/api/feed";
 import { operation } from "~/api/operation";
-import { Button, cls, Dialog, Icon, IconButton, Menu, Skeleton, Wrong } from "~/ui/basic";
+import { Button, cls, Dialog, Empty, Icon, IconButton, Menu, Skeleton, Wrong } from "~/ui/basic";
 import { Toasts } from "~/ui/toast";
 import { viewOf } from "~/views";
 import { words } from "~/words/en";
@@ -17,7 +17,7 @@ import { Inspector, inspectorOpen } from "./inspector";
 import { Alerts } from "./needs";
 import { Palette, paletteOpen } from "./palette";
 import { density, theme } from "./prefs";
-import { isMissing, kind, route, selected, view } from "./route";
+import { hrefOf, isMissing, kind, route, selected, view } from "./route";
 import { Rail } from "./rail";
 import { SignIn } from "./signin";
 import { helpOpen, shortcuts } from "./shortcuts";
@@ -120,6 +120,20 @@ class Guard extends Component<{ children: ComponentChildren }, { error?: Error }
   }
 }
 
+function NoView({ id }: { id: string }) {
+  return (
+    <div class="view page">
+      <div class="page-inner">
+        <Empty icon={MapPinOff} title={words.error.noView(id)} hint={words.error.noViewHint}>
+          <a class="button primary" href={hrefOf({ view: "overview" })}>
+            {words.error.toOverview}
+          </a>
+        </Empty>
+      </div>
+    </div>
+  );
+}
+
 const loaded = new Map<string, ComponentType>();
 
 export function Canvas() {
@@ -145,11 +159,7 @@ export function Canvas() {
       {isMissing.value ? (
         <NoWorld />
       ) : !v ? (
-        <div class="view page">
-          <div class="page-inner">
-            <Wrong error={new Error(words.error.noView(id))} />
-          </div>
-        </div>
+        <NoView id={id} />
       ) : Shown ? (
         <Guard key={id}>
           <Shown />

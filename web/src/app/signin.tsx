@@ -2,10 +2,9 @@
 // When the server wants a token: it is exchanged once for a cookie that scripts cannot read, and forgotten here.
 import { useState } from "preact/hooks";
 import { KeyRound } from "lucide-preact";
-import { api, ApiError, link } from "~/api/client";
-import { Button, Dialog, Field } from "~/ui/basic";
+import { api, ApiError, link, wordsOf } from "~/api/client";
+import { Button, Dialog, TextField } from "~/ui/basic";
 import { words } from "~/words/en";
-import { wordsOf } from "~/api/client";
 
 export function SignIn() {
   const [token, set] = useState("");
@@ -26,17 +25,17 @@ export function SignIn() {
   return (
     <Dialog title={words.link.locked} open={link.value === "locked"} close={() => {}}>
       <form class="column" noValidate onSubmit={send}>
-        <Field label={words.link.token} help={words.link.tokenHelp} wrong={wrong} for="token">
-          <input
-            id="token"
-            class="input"
-            type="password"
-            autocomplete="off"
-            required
-            value={token}
-            onInput={(e) => set(e.currentTarget.value)}
-          />
-        </Field>
+        <TextField
+          id="token"
+          label={words.link.token}
+          help={words.link.tokenHelp}
+          wrong={wrong}
+          type="password"
+          autocomplete="off"
+          required
+          value={token}
+          set={set}
+        />
         <Button look="primary" type="submit" icon={KeyRound} busy={busy}>
           {words.link.unlock}
         </Button>

@@ -2,7 +2,7 @@
 // How much time is shown, and how fast it plays: a few that are usual, and one's own.
 import { useState } from "preact/hooks";
 import { CalendarRange, Gauge } from "lucide-preact";
-import { Button, Field, Icon, Menu } from "~/ui/basic";
+import { Button, Icon, Menu, TextField } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { begin, choose, chosen, span, SPANS, type Range } from "./range";
@@ -16,41 +16,32 @@ function localText(t: number): string {
 
 const spanText = (ms: number) => format.duration(Math.round(ms / 1000) * 1000);
 
+/** What is wrong with a stretch, under the field that has it; "": nothing. */
+function wrongOf(from: number, to: number, now: number): [from: string, to: string] {
+  const begin = Number.isNaN(from) ? words.timeline.noFrom : from >= now ? words.timeline.notYet : "";
+  const end = Number.isNaN(to) ? words.timeline.noTo : from >= to ? words.timeline.noStretch : "";
+  return [begin, end];
+}
+
 function FromTo({ r, close }: { r: Range; close: () => void }) {
   const [from, setFrom] = useState(localText(r.from));
   const [to, setTo] = useState(localText(r.end));
-  const wrong = !(Date.parse(from) < Date.parse(to));
+  const [noFrom, noTo] = wrongOf(Date.parse(from), Date.parse(to), r.now);
+  const time = { type: "datetime-local", required: true };
   return (
     <form
       class="column tl-form"
+      noValidate
       onSubmit={(e) => {
         e.preventDefault();
-        if (wrong) return;
+        if (noFrom || noTo) return;
         choose(Date.parse(from), Math.min(r.now, Date.parse(to)), r.now);
         close();
       }}
     >
-      <Field label={words.timeline.from} for="tl-from">
-        <input
-          id="tl-from"
-          class="input"
-          type="datetime-local"
-          required
-          value={from}
-          onInput={(e) => setFrom(e.currentTarget.value)}
-        />
-      </Field>
-      <Field label={words.timeline.to} for="tl-to" wrong={wrong ? words.timeline.noStretch : ""}>
-        <input
-          id="tl-to"
-          class="input"
-          type="datetime-local"
-          required
-          value={to}
-          onInput={(e) => setTo(e.currentTarget.value)}
-        />
-      </Field>
-      <Button type="submit" look="primary" disabled={wrong}>
+      <TextField {...time} id="tl-from" label={words.timeline.from} value={from} set={setFrom} wrong={noFrom} />
+      <TextField {...time} id="tl-to" label={words.timeline.to} value={to} set={setTo} wrong={noTo} />
+      <Button type="submit" look="primary" disabled={Boolean(noFrom || noTo)}>
         {words.timeline.showIt}
       </Button>
     </form>
@@ -160,15 +151,14 @@ export function SpeedMenu() {
               close();
             }}
           >
-            <Field label={words.timeline.ownSpeed} for="tl-speed" wrong={wrong ? words.timeline.noSpeed : ""}>
-              <input
-                id="tl-speed"
-                class="input"
-                inputMode="decimal"
-                value={own}
-                onInput={(e) => set(e.currentTarget.value)}
-              />
-            </Field>
+            <TextField
+              id="tl-speed"
+              label={words.timeline.ownSpeed}
+              wrong={wrong ? words.timeline.noSpeed : ""}
+              inputMode="decimal"
+              value={own}
+              set={set}
+            />
           </form>
         </>
       )}

@@ -110,11 +110,11 @@ export function Empty(p: { icon?: LucideIcon; title: string; hint?: ComponentChi
 }
 
 /** What went wrong, why, and what to do. */
-export function Wrong({ error, retry }: { error: unknown; retry?: () => void }) {
+export function Wrong({ error, retry, title }: { error: unknown; retry?: () => void; title?: string }) {
   return (
     <div class="notice bad" role="alert">
       <div class="grow">
-        <div class="strong">{words.error.title}</div>
+        <div class="strong">{title ?? words.error.title}</div>
         <div>{wordsOf(error)}</div>
       </div>
       {retry && <Button onClick={retry}>{words.retry}</Button>}
@@ -144,13 +144,39 @@ export function Field(p: {
       <label for={p.for}>{p.label}</label>
       {p.children}
       {p.wrong ? (
-        <div class="wrong" role="alert">
+        <div class="wrong" role="alert" id={p.for && p.for + "-wrong"}>
           {p.wrong}
         </div>
       ) : (
         p.help && <div class="help">{p.help}</div>
       )}
     </div>
+  );
+}
+
+type TextProps = Omit<JSX.IntrinsicElements["input"], "label" | "value" | "class"> & {
+  id: string;
+  label: string;
+  value: string;
+  set: (text: string) => void;
+  help?: ComponentChildren;
+  wrong?: string;
+};
+
+/** A line of text with its name, and under it in our words what is wrong with it; its form is `noValidate`. */
+export function TextField({ id, label, value, set, help, wrong, ...rest }: TextProps) {
+  return (
+    <Field label={label} for={id} help={help} wrong={wrong}>
+      <input
+        {...rest}
+        id={id}
+        class="input"
+        value={value}
+        aria-invalid={Boolean(wrong)}
+        aria-describedby={wrong ? id + "-wrong" : undefined}
+        onInput={(e) => set(e.currentTarget.value)}
+      />
+    </Field>
   );
 }
 

@@ -5,7 +5,7 @@ import { Bookmark, Copy } from "lucide-preact";
 import { keepChosen } from "~/api/chosen";
 import type { Row } from "~/api/query";
 import { hrefOf } from "~/app/route";
-import { Button, Field, Menu } from "~/ui/basic";
+import { Button, Menu, TextField } from "~/ui/basic";
 import { copyText, save } from "~/ui/chart/export";
 import { done, tell, tellError } from "~/ui/toast";
 import { words } from "~/words/en";
@@ -89,6 +89,7 @@ async function saveQuestion(name: string, query: string, all: boolean): Promise<
 export function Save({ query }: { query: string }) {
   const [name, set] = useState("");
   const [all, setAll] = useState(false);
+  const [unnamed, setUnnamed] = useState(false);
   const choice = (of: boolean, title: string) => (
     <label class="row small">
       <input type="radio" name="ask-whose" checked={all === of} onChange={() => setAll(of)} /> {title}
@@ -106,22 +107,24 @@ export function Save({ query }: { query: string }) {
       {(close) => (
         <form
           class="column ask-save"
+          noValidate
           onSubmit={(e) => {
             e.preventDefault();
+            if (!name.trim()) return setUnnamed(true);
             void saveQuestion(name.trim(), query, all).catch(tellError);
             close();
           }}
         >
-          <Field label={words.ask.name} for="ask-name" help={words.ask.saveHelp}>
-            <input
-              id="ask-name"
-              class="input"
-              required
-              maxLength={60}
-              value={name}
-              onInput={(e) => set(e.currentTarget.value)}
-            />
-          </Field>
+          <TextField
+            id="ask-name"
+            label={words.ask.name}
+            help={words.ask.saveHelp}
+            wrong={unnamed ? words.ask.noName : ""}
+            required
+            maxLength={60}
+            value={name}
+            set={(t) => (set(t), setUnnamed(false))}
+          />
           <fieldset class="ask-whose" aria-label={words.ask.whose}>
             {choice(false, words.ask.forMe)}
             {choice(true, words.ask.forAll)}

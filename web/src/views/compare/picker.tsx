@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { ChevronDown, GitFork, History, Radio } from "lucide-preact";
 import { worlds } from "~/api/worlds";
 import type { Side as Name } from "~/app/pane";
-import { Button, cls, Icon, Menu } from "~/ui/basic";
+import { Button, cls, Icon, Menu, TextField } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { kindOf, nameOf, partsOf, titleOf, type WorldRef } from "./names";
@@ -20,23 +20,26 @@ export const ago = (ms: number) => format.instant(Math.floor((Date.now() - ms) /
 /** The form's own time is local and has no zone. */
 function Instant({ set }: { set: (at: string) => void }) {
   const [text, setText] = useState("");
+  const [wrong, complain] = useState(false);
   const time = Date.parse(text);
   return (
     <form
-      class="row compare-instant"
+      class="column compare-instant"
+      noValidate
       onSubmit={(e) => {
         e.preventDefault();
         if (Number.isFinite(time)) set(format.instant(time));
+        else complain(true);
       }}
     >
-      <input
-        class="input"
+      <TextField
+        id="compare-instant"
         type="datetime-local"
         step="1"
-        aria-label={w.instant}
+        label={w.instant}
+        wrong={wrong ? w.noInstant : ""}
         value={text}
-        required
-        onInput={(e) => setText(e.currentTarget.value)}
+        set={(t) => (setText(t), complain(false))}
       />
       <Button type="submit">{w.instantGo}</Button>
     </form>

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Events that could not be delivered: looked at, sent once more, or forgotten.
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { RotateCw, ShieldCheck, Trash2 } from "lucide-preact";
 import { forgetDeadLetters, readDeadLetters, replayDeadLetters, type DeadLetter } from "~/api/connections";
 import { isLive } from "~/app/route";
-import { Button, Dialog, Empty, Skeleton, Wrong } from "~/ui/basic";
+import { Button, Dialog, Empty } from "~/ui/basic";
+import { Read, useFetched } from "~/ui/read";
 import { tell, tellError } from "~/ui/toast";
 import { words } from "~/words/en";
 import * as format from "~/format";
@@ -12,29 +13,24 @@ import * as format from "~/format";
 const w = words.connections;
 
 export function DeadLetters({ name, changed }: { name: string; changed: () => void }) {
-  const [list, set] = useState<DeadLetter[]>();
-  const [error, fail] = useState<unknown>();
+  const read = useFetched(name, (signal) => readDeadLetters(name, signal));
+  return (
+    <Read of={read}>
+      {(page) => <Letters name={name} list={page.value} changed={() => (read.again(), changed())} />}
+    </Read>
+  );
+}
+
+function Letters({ name, list, changed }: { name: string; list: readonly DeadLetter[]; changed: () => void }) {
   const [sure, setSure] = useState(false);
   const [busy, setBusy] = useState(false);
-  const [again, turn] = useState(0);
-  useEffect(() => {
-    const abort = new AbortController();
-    readDeadLetters(name, abort.signal).then(
-      (a) => set(a.value),
-      (e: unknown) => !abort.signal.aborted && fail(e),
-    );
-    return () => abort.abort();
-  }, [name, again]);
   const act = async (what: () => Promise<unknown>, told: string) => {
     setBusy(true);
     await what().then(() => tell(told), tellError);
     setBusy(false);
     setSure(false);
-    turn((n) => n + 1);
     changed();
   };
-  if (error !== undefined && !list) return <Wrong error={error} retry={() => turn((n) => n + 1)} />;
-  if (!list) return <Skeleton lines={4} />;
   if (!list.length) return <Empty icon={ShieldCheck} title={w.noDead} hint={w.noDeadHint} />;
   return (
     <>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // One connection: what it counts, what came through it last, what went wrong, and the ways to change it.
-import { useEffect, useState } from "preact/hooks";
 import { Inbox, ShieldCheck } from "lucide-preact";
 import {
   deleteConnection,
@@ -10,7 +9,8 @@ import {
   type Connection,
   type Samples,
 } from "~/api/connections";
-import { Empty, Skeleton, Wrong } from "~/ui/basic";
+import { Empty } from "~/ui/basic";
+import { Read, useFetched } from "~/ui/read";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { kindOf } from "./fields";
@@ -20,24 +20,15 @@ const w = words.connections;
 const AGAIN_MS = 2000;
 
 function SampleList({ name, which }: { name: string; which: "messages" | "errors" }) {
-  const [s, set] = useState<Samples>();
-  const [error, fail] = useState<unknown>();
-  useEffect(() => {
-    const abort = new AbortController();
-    const read = () =>
-      readSamples(name, which, abort.signal).then(
-        (x) => (set(x), fail(undefined)),
-        (e: unknown) => !abort.signal.aborted && fail(e),
-      );
-    void read();
-    const timer = setInterval(() => document.visibilityState === "visible" && void read(), AGAIN_MS);
-    return () => {
-      abort.abort();
-      clearInterval(timer);
-    };
-  }, [name, which]);
-  if (error !== undefined && !s) return <Wrong error={error} />;
-  if (!s) return <Skeleton lines={5} />;
+  const read = useFetched(`${name} ${which}`, (signal) => readSamples(name, which, signal), { every: AGAIN_MS });
+  return (
+    <Read of={read} lines={5}>
+      {(s) => <List s={s} which={which} />}
+    </Read>
+  );
+}
+
+function List({ s, which }: { s: Samples; which: "messages" | "errors" }) {
   if (!s.value.length)
     return which === "errors" ? (
       <Empty icon={ShieldCheck} title={w.noErrors} hint={w.noErrorsHint} />

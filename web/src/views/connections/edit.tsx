@@ -5,13 +5,13 @@ import { Save } from "lucide-preact";
 import { wordsOf } from "~/api/client";
 import { docOf, putConnection, type Connection, type Doc, type Endpoint } from "~/api/connections";
 import { go, hrefOf } from "~/app/route";
-import { Button, Card, Field, Icon, Tabs, Wrong } from "~/ui/basic";
+import { Button, Card, Icon, Tabs, TextField, Wrong } from "~/ui/basic";
 import { CodeEditor, type Mistake } from "~/ui/code";
 import { jsonPlaces, jsonTokens } from "~/ui/json";
-import { isName } from "~/ui/name";
+import { NameField, useName } from "~/ui/name";
 import { tell } from "~/ui/toast";
 import { words } from "~/words/en";
-import { kindOf, KINDS, type KindOf } from "./fields";
+import { kindOf, KINDS, setAt, type KindOf } from "./fields";
 import { Form, wrongOf } from "./form";
 import { Preview } from "./preview";
 import { Teach } from "./teach";
@@ -74,12 +74,11 @@ export function Edit({
 }) {
   const kind = way.kindOf(id);
   const start = useMemo<Doc>(() => (old ? docOf(old) : (kind?.start ?? { kind: id })), [old?.name, id]);
-  const [name, setName] = useState(old?.name ?? "");
+  const naming = useName(old?.name);
   const [doc, setDoc] = useState<Doc>(start);
   const [text, setText] = useState<string | null>(kind ? null : print(start));
   const [error, fail] = useState<unknown>();
   const [busy, setBusy] = useState(false);
-  const [misnamed, setMisnamed] = useState(false);
   const complaint = error === undefined ? "" : wordsOf(error);
   const mistakes = useMemo(() => (text !== null && complaint ? mistakesOf(text, complaint) : []), [text, complaint]);
   const write = (t: string) => {
@@ -94,15 +93,16 @@ export function Edit({
   };
   const save = async (e?: Event) => {
     e?.preventDefault();
-    if (!isName(name.trim())) return setMisnamed(true);
+    const name = naming.ask();
+    if (!name) return;
     setBusy(true);
     fail(undefined);
     try {
       const last = text === null ? doc : (JSON.parse(text) as Doc);
-      await way.put(name.trim(), last, !old);
-      tell(words.connections.saved(name.trim()));
+      await way.put(name, last, !old);
+      tell(words.connections.saved(name));
       saved();
-      go({ params: way.to(name.trim()) });
+      go({ params: way.to(name) });
     } catch (err) {
       fail(err instanceof SyntaxError ? new Error(words.connections.noJson(err.message)) : err);
     }
@@ -125,35 +125,20 @@ export function Edit({
           />
           <div class="conn-body">
             <div class="conn-fields">
-              <Field
+              <NameField
+                id="conn-name"
                 label={words.connections.name}
-                for="conn-name"
-                help={old ? undefined : words.connections.nameHelp}
-                wrong={misnamed ? words.nameWrong : ""}
-              >
-                <input
-                  id="conn-name"
-                  class="input"
-                  required
-                  readOnly={old !== undefined}
-                  aria-invalid={misnamed}
-                  value={name}
-                  onInput={(e) => (setName(e.currentTarget.value), setMisnamed(false))}
-                />
-              </Field>
+                help={words.connections.nameHelp}
+                of={naming}
+                fixed={old !== undefined}
+              />
               {text === null && (
-                <Field label={words.connections.description} for="conn-description">
-                  <input
-                    id="conn-description"
-                    class="input"
-                    value={String(doc.description ?? "")}
-                    onInput={(e) => {
-                      const { description: _, ...rest } = doc;
-                      const t = e.currentTarget.value;
-                      setDoc(t ? { ...rest, description: t } : rest);
-                    }}
-                  />
-                </Field>
+                <TextField
+                  id="conn-description"
+                  label={words.connections.description}
+                  value={String(doc.description ?? "")}
+                  set={(t) => setDoc(setAt(doc, "description", t || undefined))}
+                />
               )}
             </div>
             {text !== null ? (

@@ -2,7 +2,7 @@
 // What the form asks for, by kind of endpoint.
 import { Radio, Webhook } from "lucide-preact";
 import { words } from "~/words/en";
-import { broker, f, safety, type FieldOf, type KindOf } from "./fields";
+import { address, broker, f, safety, signing, trust, type FieldOf, type KindOf } from "./fields";
 
 const keeping: FieldOf[] = [
   { path: "retries", label: f.retries, type: "number", hint: "10", help: f.retriesHelp },
@@ -16,16 +16,15 @@ export const END_KINDS: readonly KindOf[] = [
     icon: Webhook,
     start: { kind: "webhook", url: "" },
     fields: [
-      { path: "url", label: f.address, hint: "https://erp.example/events", needed: true },
-      { path: "secret", label: f.secret, type: "secret", help: f.secretHelp },
+      address("https://erp.example/events"),
+      signing,
       { path: "batch", label: f.batch, type: "number", hint: "1", help: f.batchHelp },
     ],
     more: [
       ...keeping,
       { path: "timeout", label: f.timeout, hint: "10s" },
       { path: "handshake", label: f.handshake, type: "yes" },
-      { path: "ca", label: f.ca, hint: "/etc/ssl/plant.pem", help: f.caHelp },
-      { path: "insecure", label: f.insecure, type: "yes" },
+      ...trust(),
     ],
     rules: [],
     tries: false,

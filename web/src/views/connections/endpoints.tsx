@@ -8,7 +8,7 @@ import { words } from "~/words/en";
 import { Kinds } from "./edit";
 import { END_KINDS } from "./endfields";
 import { Count } from "./list";
-import { StateChip, type Outside } from "./state";
+import { StateChip, Trouble, type Outside } from "./state";
 
 const w = words.connections;
 
@@ -54,7 +54,7 @@ export function Endpoints({ o }: { o: Outside }) {
                   </td>
                   <td>
                     <StateChip state={e.status.state} trouble={e.status.trouble} />
-                    {e.status.trouble && <div class="tiny wrong conn-trouble">{e.status.trouble}</div>}
+                    <Trouble trouble={e.status.trouble} />
                   </td>
                   <td class="num">
                     <Count n={e.status.delivered} />

@@ -44,12 +44,20 @@ export const broker: FieldOf[] = [
   { path: "password", label: f.password, type: "secret" },
 ];
 
+/** Whom to trust over TLS, in a member of its own or beside the address. */
+export const trust = (within: "" | "tls." = ""): FieldOf[] => [
+  { path: within + "ca", label: f.ca, hint: "/etc/ssl/plant.pem", help: f.caHelp },
+  { path: within + "insecure", label: f.insecure, type: "yes" },
+];
+
 export const safety: FieldOf[] = [
   { path: "clientId", label: f.clientId, help: f.clientIdHelp },
   { path: "version", label: f.version, type: "choice", choices: ["5", "3.1.1"] },
-  { path: "tls.ca", label: f.ca, hint: "/etc/ssl/plant.pem", help: f.caHelp },
-  { path: "tls.insecure", label: f.insecure, type: "yes" },
+  ...trust("tls."),
 ];
+
+export const address = (hint: string): FieldOf => ({ path: "url", label: f.address, hint, needed: true });
+export const signing: FieldOf = { path: "secret", label: f.secret, type: "secret", help: f.secretHelp };
 
 const subscriptions: RulesOf = {
   path: "subscriptions",
@@ -146,14 +154,11 @@ export const KINDS: readonly KindOf[] = [
     icon: Globe,
     start: { kind: "http", url: "", commands: [{ path: "/{twin}/{command}" }] },
     fields: [
-      { path: "url", label: f.address, hint: "https://gateway:8443/plant", needed: true },
+      address("https://gateway:8443/plant"),
       { path: "authorization", label: f.authorization, type: "secret", hint: "Bearer …" },
-      { path: "secret", label: f.secret, type: "secret", help: f.secretHelp },
+      signing,
     ],
-    more: [
-      { path: "ca", label: f.ca, hint: "/etc/ssl/plant.pem", help: f.caHelp },
-      { path: "insecure", label: f.insecure, type: "yes" },
-    ],
+    more: trust(),
     rules: [
       {
         path: "commands",

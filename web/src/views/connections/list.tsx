@@ -6,7 +6,7 @@ import { Ago, Card, Icon } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { kindOf } from "./fields";
-import { StateChip, type Outside } from "./state";
+import { StateChip, Trouble, type Outside } from "./state";
 
 const w = words.connections;
 
@@ -53,7 +53,7 @@ export function Connections({ o }: { o: Outside }) {
                   </td>
                   <td>
                     <StateChip state={s.state} trouble={s.trouble} />
-                    {s.trouble && <div class="tiny wrong conn-trouble">{s.trouble}</div>}
+                    <Trouble trouble={s.trouble} last={s.lastError} />
                   </td>
                   <td class="num">{rate === undefined || !brings ? "–" : `${format.number(rate)}${w.perSecond}`}</td>
                   <td class="num">{brings ? <Count n={s.accepted} /> : <span class="quiet">{w.onlyCommands}</span>}</td>

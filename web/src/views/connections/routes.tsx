@@ -6,9 +6,9 @@ import { ApiError } from "~/api/client";
 import { deleteRoute, putRoute, type EventRoute } from "~/api/connections";
 import { models } from "~/api/models";
 import { isLive } from "~/app/route";
-import { Button, Empty, Field, IconButton, Wrong } from "~/ui/basic";
+import { Button, Empty, IconButton, Wrong } from "~/ui/basic";
 import { CodeEditor, type Mistake } from "~/ui/code";
-import { isName } from "~/ui/name";
+import { NameField, useName } from "~/ui/name";
 import { done, tell, tellError } from "~/ui/toast";
 import { words } from "~/words/en";
 import { lex, wordAt } from "~/views/ask/language";
@@ -44,23 +44,23 @@ function samples(): { title: string; filter: string }[] {
 }
 
 function Form({ endpoint, old, close, changed }: FormProps) {
-  const [id, setId] = useState(old?.id ?? "");
+  const naming = useName(old?.id);
   const [filter, setFilter] = useState(old?.filter ?? "true");
   const [error, fail] = useState<unknown>();
   const [asked, setAsked] = useState("");
   const [busy, setBusy] = useState(false);
-  const [misnamed, setMisnamed] = useState(false);
   useEffect(() => fail(undefined), [filter]);
   const mistakes = asked === filter ? mistakesOf(error, filter) : [];
   const save = async () => {
-    if (!isName(id.trim())) return setMisnamed(true);
+    const id = naming.ask();
+    if (!id) return;
     setBusy(true);
     fail(undefined);
     setAsked(filter);
     try {
-      await putRoute({ id: id.trim(), endpointName: endpoint, filter: filter.trim() || "true" });
+      await putRoute({ id, endpointName: endpoint, filter: filter.trim() || "true" });
       if (old) done(w.routeChanged(old.id), () => putRoute(old).then(changed));
-      else tell(w.routeMade(id.trim()));
+      else tell(w.routeMade(id));
       changed();
       close();
     } catch (e) {
@@ -77,22 +77,7 @@ function Form({ endpoint, old, close, changed }: FormProps) {
         void save();
       }}
     >
-      <Field
-        label={w.routeName}
-        for="route-id"
-        help={old ? undefined : w.nameHelp}
-        wrong={misnamed ? words.nameWrong : ""}
-      >
-        <input
-          id="route-id"
-          class="input"
-          required
-          readOnly={old !== undefined}
-          aria-invalid={misnamed}
-          value={id}
-          onInput={(e) => (setId(e.currentTarget.value), setMisnamed(false))}
-        />
-      </Field>
+      <NameField id="route-id" label={w.routeName} help={w.nameHelp} of={naming} fixed={old !== undefined} />
       <div class="field">
         <span class="small strong">{w.filter}</span>
         <CodeEditor

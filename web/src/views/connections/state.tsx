@@ -9,8 +9,9 @@ import {
   type Connection,
   type Endpoint,
   type EventRoute,
+  type LastError,
 } from "~/api/connections";
-import { Chip, type Tone } from "~/ui/basic";
+import { Ago, Chip, type Tone } from "~/ui/basic";
 import { words } from "~/words/en";
 
 const AGAIN_MS = 2000;
@@ -84,16 +85,39 @@ export function StateChip({ state, trouble }: { state: string; trouble?: string 
   );
 }
 
-/** What went wrong, in the other side's words, and what to look at. */
-export function Advice({ trouble }: { trouble: string }) {
-  if (!trouble) return null;
-  const hint = words.connections.advice.find(([known]) => known.test(trouble))?.[1];
+const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+const hintOf = (error: string) => words.connections.advice.find(([known]) => known.test(error))?.[1];
+
+/** What went wrong, in the other side's words, and what to look at. What is over is said more quietly, with when. */
+export function Advice({ trouble, last }: { trouble: string; last?: LastError | null }) {
+  const error = trouble || last?.error;
+  if (!error) return null;
+  const hint = hintOf(error);
   return (
-    <div class="notice bad" role="status">
-      <div>
-        <div>{trouble.charAt(0).toUpperCase() + trouble.slice(1)}</div>
+    <div class={trouble ? "notice bad" : "notice conn-last-error"} role="status">
+      <div class="grow">
+        <div>
+          {!trouble && <span class="quiet">{words.connections.lastWrong} </span>}
+          {sentence(error)}
+        </div>
         {hint && <div class="small">{hint}</div>}
       </div>
+      {last && (
+        <span class="small quiet">
+          <Ago time={last.time} />
+        </span>
+      )}
+    </div>
+  );
+}
+
+/** The same in a row of a list. */
+export function Trouble({ trouble, last }: { trouble: string; last?: LastError | null }) {
+  if (trouble) return <div class="tiny wrong conn-trouble">{trouble}</div>;
+  if (!last) return null;
+  return (
+    <div class="tiny quiet conn-trouble" title={last.error}>
+      {words.connections.lastWrong} <Ago time={last.time} />: {last.error}
     </div>
   );
 }

@@ -4,7 +4,7 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { Pause, Pencil, Play, Trash2 } from "lucide-preact";
-import type { Doc } from "~/api/connections";
+import type { Doc, LastError } from "~/api/connections";
 import { go, isLive, route } from "~/app/route";
 import { Ago, Button, Card, Dialog, IconButton, Tabs, type TabOf } from "~/ui/basic";
 import { CodeEditor } from "~/ui/code";
@@ -19,7 +19,7 @@ export type Tile = [title: string, figure: string, bad?: boolean];
 
 interface Props {
   name: string;
-  status: { state: string; trouble: string };
+  status: { state: string; trouble: string; lastError?: LastError | null };
   about: readonly (string | undefined)[];
   tiles: readonly Tile[];
   last: string | null | undefined; // when something passed last
@@ -127,7 +127,7 @@ export function Told(p: Props) {
       <Card bare class="conn-detail">
         <Head {...p} remove={() => setEnding(true)} />
         {p.children}
-        <Advice trouble={p.status.trouble} />
+        <Advice trouble={p.status.trouble} last={p.status.lastError} />
         <Tiles tiles={p.tiles} last={p.last} />
         <Tabs<string>
           label={w.what}

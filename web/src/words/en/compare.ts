@@ -46,6 +46,7 @@ export const compare = {
   ago: (t: string) => `${t} ago`,
   instant: "At an instant",
   instantGo: "Show it",
+  noInstant: "Say which day, and when on it.",
   worlds: "What-ifs",
   pasts: "The past of live",
   clockOne: (time: string) => `Both at ${time}`,

@@ -142,6 +142,7 @@ export const connections = {
     "$body.$metadata.$model": "Its model.",
     $eventType: "The names of old: DigitalTwinChangeNotification …",
   },
+  lastWrong: "Last went wrong:",
   advice: [
     [/refused|couldn't connect|failed to connect/i, "Nothing listens there: does it run, and is the port right?"],
     [/resolve|unknown host|not known/i, "The server does not find that name: check the address, or use a number."],
@@ -149,6 +150,13 @@ export const connections = {
     [/not auth|bad user|password|credential|401|403/i, "Check the user name and the password: Change."],
     [/timed? ?out|no answer|unreachable/i, "It does not answer in time: is a firewall between, is the address right?"],
     [/404|not found/i, "The other side has nothing at that path."],
+    [/refuse[sd] the subscription|cannot be subscribed/i, "The broker does not allow that topic."],
+    [/no subscription/i, "The broker sends what no subscription asks for: take one in under Change."],
+    [
+      /no JSON|no number|no text|not in it|no array|no time|where one is expected|gives no value/i,
+      "The message is not as the subscription says: see it under Errors, then look at Payload, Value at and Time at.",
+    ],
+    [/twin/i, "Make the twin, or switch on “Make twins that are not there”: Change."],
   ] as [RegExp, string][],
   teach: {
     title: (kind: string) => `${kind}, from a terminal`,
