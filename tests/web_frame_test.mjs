@@ -3,8 +3,8 @@
 // The frame of the browser app: what needs somebody, the timeline with its marks, worlds, the palette, the phone, and a
 // server that goes away and comes back. A small world of its own, so that what happens is known.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { chromium, open, post, serve, skip } from "./web_kit.mjs";
+import { test } from "node:test";
+import { post, serve, suite } from "./web_kit.mjs";
 
 const property = (name, schema, more = {}) => ({
   "@type": "Property",
@@ -70,23 +70,8 @@ async function stillOf(page, locator) {
   assert.fail(`it does not stand still: ${was}`);
 }
 
-describe("the frame", { skip: skip || false }, () => {
-  let server;
-  let browser;
+suite("the frame", serve, ({ at, done, server }) => {
   let wrongSince = 0;
-  before(async () => {
-    [server, browser] = await Promise.all([serve(), chromium()]);
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
-
-  const at = (hash, o = {}) => open(browser, server.url, { hash, ...o });
-  const done = async (page) => {
-    assert.deepEqual(page.wrong, []);
-    await page.context().close();
-  };
   const hashOf = (page) => page.evaluate(() => location.hash);
 
   test("a server without anything says what comes next, and shows it when it comes", async () => {
@@ -219,7 +204,7 @@ describe("the frame", { skip: skip || false }, () => {
         body: lines.map((l) => JSON.stringify(l) + "\n").join(""),
       });
       assert.equal(made.status, 200);
-      const page = await open(browser, own.url, { hash: "#/live/overview" });
+      const page = await at("#/live/overview", { url: own.url });
       await page.locator(".tl-mark").first().hover();
       await page.locator(".tl-tip").getByText("7 twins made (Pump)").waitFor();
       await done(page);
@@ -394,6 +379,176 @@ describe("the frame", { skip: skip || false }, () => {
     await page.waitForFunction(
       () => document.documentElement.dataset.theme === "dark",
     );
+    await done(page);
+  });
+
+  test("the timeline's marks say what happened, in the words of its kind", async () => {
+    const own = await serve();
+    try {
+      await plant(own);
+      await post(own.url, "/models", [model("dtmi:frame:Valve;1", [property("open", "boolean")])]);
+      const valve = { $metadata: { $model: "dtmi:frame:Valve;1" }, open: false };
+      await post(own.url, "/digitaltwins/valve-1", valve, "PUT");
+      await patch(own, "/fault", "dry run");
+      // What happens in one second is told by how many: each has one of its own.
+      const second = () => new Promise((r) => setTimeout(r, 2100));
+      await second();
+      const pump = { $metadata: { $model: "dtmi:frame:Pump;1" }, label: "Pump 9", fault: "", flow: 1 };
+      await post(own.url, "/digitaltwins/pump-9", pump, "PUT");
+      await second();
+      await fetch(`${own.url}/digitaltwins/valve-1?api-version=2023-10-31`, { method: "DELETE" });
+      const page = await at("#/live/overview", { url: own.url });
+      const told = new Set();
+      const wanted = [/^Pump 1: dry run$/, /^Pump 9 made \(Pump\)$/, /^valve-1 deleted$/, /^Model changed: Valve$/];
+      // Marks lie together or apart, as wide as the page is: what each of them tells is told by one.
+      for (let i = 0; i < 50 && !wanted.every((w) => [...told].some((t) => w.test(t))); i++) {
+        await page.waitForTimeout(400);
+        for (const mark of await page.locator(".tl-mark").all()) {
+          await mark.hover({ timeout: 1000 }).catch(() => {});
+          for (const t of await page.locator(".tl-tip .ellipsis").allTextContents()) told.add(t);
+        }
+      }
+      for (const w of wanted) assert.ok([...told].some((t) => w.test(t)), `${w} is not among ${[...told]}`);
+      await done(page);
+    } finally {
+      await own.stop();
+    }
+  });
+
+  test("every menu of the frame says what it is, in its name and above its parts", async () => {
+    await planted(server);
+    const page = await at("#/live/overview");
+    const menus = [
+      [/^How much is shown/, "How much is shown", ["How much is shown", "From and to"]],
+      [/^Speed/, "Speed", ["Speed"]],
+      [/^LIVE/, "Choose a world", ["Fork what you see"]],
+      [/^Appearance/, "Appearance", ["Appearance", "Density"]],
+      [/^What needs you/, "What needs you", [/^(\d things? needs? you|Nothing needs you\.)$/]],
+    ];
+    for (const [button, name, titles] of menus) {
+      await page.getByRole("button", { name: button }).first().click();
+      const menu = page.getByRole("dialog", { name, exact: true });
+      for (const t of titles) await menu.locator(".menu-title").getByText(t, { exact: true }).waitFor();
+      await page.keyboard.press("Escape");
+      await menu.waitFor({ state: "detached" });
+    }
+    await done(page);
+  });
+
+  test("what is missing in a field is told under it in our words, not in the browser's", async () => {
+    const page = await at("#/live/overview");
+    const under = (id) => page.locator(`#${id}-wrong`);
+    const span = page.getByRole("button", { name: /^How much is shown/ });
+    await span.click();
+    await page.getByLabel("From", { exact: true }).fill("");
+    await under("tl-from").getByText("Say when it begins.").waitFor();
+    await page.getByLabel("From", { exact: true }).fill("2099-01-01T00:00");
+    await under("tl-from").getByText("That has not come yet.").waitFor();
+    await page.getByLabel("From", { exact: true }).fill("2026-01-02T10:00");
+    await page.getByLabel("To", { exact: true }).fill("2026-01-02T09:00");
+    await under("tl-to").getByText("It has to end after it begins.").waitFor();
+    assert.equal(await page.getByLabel("To", { exact: true }).getAttribute("aria-describedby"), "tl-to-wrong");
+    await page.getByLabel("To", { exact: true }).fill("");
+    await under("tl-to").getByText("Say when it ends.").waitFor();
+    assert.ok(await page.locator("form:has(#tl-to)").evaluate((f) => f.noValidate));
+
+    await page.evaluate(() => (location.hash = "#/live/ask?q=SELECT%20*%20FROM%20DIGITALTWINS"));
+    await page.getByRole("button", { name: "Save", exact: true }).first().click();
+    await page.locator(".ask-save").getByRole("button").click();
+    await under("ask-name").getByText("Give it a name: by it you find it again.").waitFor();
+    await page.getByLabel("Name", { exact: true }).fill("all");
+    await under("ask-name").waitFor({ state: "detached" });
+    await page.locator(".ask-save").getByRole("button").click();
+    await page.getByText("“all” is saved.").first().waitFor();
+
+    await page.evaluate(() => (location.hash = "#/live/compare?with=try-1"));
+    await page.getByRole("button", { name: /^Choose world A/ }).click();
+    await page.getByRole("button", { name: "Show it" }).click();
+    await under("compare-instant").getByText("Say which day, and when on it.").waitFor();
+    await done(page);
+  });
+
+  test("a view that is not there is said, and the overview is a click away", async () => {
+    const page = await at("#/live/plan?sel=pump-1");
+    await page.getByRole("heading", { name: "There is no view “plan”." }).waitFor();
+    await page.getByRole("main").getByRole("link", { name: "To the overview" }).click();
+    await page.getByRole("treeitem", { name: /^Pump/ }).first().waitFor();
+    assert.equal(await hashOf(page), "#/live/overview?sel=pump-1");
+    await done(page);
+  });
+
+  test("a twin is found by keys alone, wherever it is asked for by name", async () => {
+    const page = await at("#/live/overview");
+    const find = page.getByRole("searchbox", { name: "Find a twin" });
+    await find.fill("pump");
+    await find.press("ArrowDown");
+    assert.match(await page.evaluate(() => document.activeElement.textContent), /^Pump \d/);
+    await find.fill("pump 3");
+    await find.press("Enter");
+    await page.getByRole("complementary").getByRole("heading", { name: "Pump 3" }).waitFor();
+
+    // The one field that all the others are.
+    await page.evaluate(() => (location.hash = "#/live/graph?sel=pump-3"));
+    await page.getByRole("button", { name: "Path to…" }).click();
+    const path = page.getByRole("combobox", { name: "The twin to which the path leads" });
+    await path.fill("pump");
+    const chosen = page.getByRole("option", { selected: true });
+    assert.match(await chosen.textContent(), /^Pump 1/);
+    await path.press("ArrowUp"); // round, to the last
+    assert.match(await chosen.textContent(), /^Pump 2/);
+    assert.equal(await path.getAttribute("aria-activedescendant"), await chosen.getAttribute("id"));
+    await path.fill("nobody");
+    await page.getByText("Nothing is called “nobody”.").waitFor();
+    assert.equal(await path.getAttribute("aria-expanded"), "false");
+    await path.fill("pump 2");
+    await path.press("Enter");
+    await page.waitForURL(/path=pump-3(,|%2C)pump-2/);
+    await done(page);
+  });
+
+  test("the tabs of the details are whole on a desk, on a wall and in larger letters", async () => {
+    for (const width of [390, 1280, 2560]) {
+      const page = await at("#/live/overview?sel=pump-1", { width, height: 1000 });
+      const tabs = page.locator(".inspector [role=tablist]");
+      await tabs.getByRole("tab", { name: "Commands" }).waitFor();
+      const over = await tabs.evaluate((e) => e.scrollWidth - e.clientWidth);
+      assert.ok(over <= 0, `${width}: ${over} pixels of the tabs are cut`);
+      await tabs.evaluate((e) => [...e.children].forEach((t) => (t.style.fontSize = "30px")));
+      await tabs.getByRole("tab", { name: "Commands" }).click();
+      const [tab, box] = [await tabs.getByRole("tab").last().boundingBox(), await tabs.boundingBox()];
+      assert.ok(tab.x + tab.width <= box.x + box.width + 1, `${width}: it cannot be brought into sight`);
+      await page.context().close();
+    }
+  });
+
+  test("on a phone a table says how many columns more there are, and goes to them", async () => {
+    await planted(server);
+    const flow = { title: "Flow", unit: "", twin: "pump-1", expression: "flow", over: "last" };
+    await post(server.url, "/kpis/flow", flow, "PUT");
+    const names = ["side-a", "side-b", "side-c", "side-d"];
+    for (const [i, name] of names.entries()) {
+      await post(server.url, "/worlds", { name, from: "live" });
+      const to = [{ op: "add", path: "/flow", value: 10 * i }];
+      await post(server.url, `/worlds/${name}/digitaltwins/pump-1`, to, "PATCH");
+      await post(server.url, `/worlds/${name}/run`, { for: "PT1M" });
+    }
+    const page = await at(`#/live/whatif?compare=${names}`, { width: 390, height: 844 });
+    const table = page.getByRole("region", { name: "Side by side" });
+    const more = table.getByRole("button", { name: /more columns?$/ });
+    await more.waitFor();
+    const hidden = async () => {
+      const edge = await table.evaluate((e) => e.getBoundingClientRect().right);
+      const ends = await table.locator("thead th").evaluateAll((l) => l.map((e) => e.getBoundingClientRect().right));
+      return ends.filter((x) => x > edge + 2).length;
+    };
+    const n = await hidden();
+    assert.ok(n > 0);
+    assert.equal(await more.textContent().then((t) => t.trim()), n === 1 ? "1 more column" : `${n} more columns`);
+    for (let i = 0; i < 8 && (await more.count()); i++) {
+      await more.click();
+      await page.waitForTimeout(300);
+    }
+    assert.equal(await hidden(), 0);
     await done(page);
   });
 

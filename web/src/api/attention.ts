@@ -22,6 +22,13 @@ export interface Attention {
 const PAGES_MAX = 10; // of a thousand: more than that nobody looks through
 const raw = signal<ReadonlyMap<string, ReadonlyMap<string, Value>>>(new Map());
 export const attentionRead = signal(false);
+/** Why it could not be asked; undefined: it could. */
+export const attentionError = signal<unknown>(undefined);
+let askAgain = () => {};
+export function askAttention(): void {
+  attentionError.value = undefined;
+  askAgain();
+}
 
 export const attentionOf = computed(() => {
   const out = new Map<string, Attention>();
@@ -61,6 +68,7 @@ async function read(world: string, names: readonly Watched[], abort: AbortSignal
   }
   raw.value = next;
   attentionRead.value = true;
+  attentionError.value = undefined;
 }
 
 /** When it began, by twin; null: longer ago than is known. Told by the feed for what begins while one looks. */
@@ -72,6 +80,7 @@ effect(() => {
   const past = kind.value === "past";
   // What one looked at stays until the next is read: who drags the timeline would see it flicker.
   attentionRead.value = false;
+  attentionError.value = undefined;
   began.value = new Map();
   if (!names.length) {
     raw.value = new Map();
@@ -79,7 +88,9 @@ effect(() => {
     return;
   }
   const abort = new AbortController();
-  const again = () => void read(world, names, abort.signal).catch(() => {});
+  const again = () =>
+    void read(world, names, abort.signal).catch((e: unknown) => abort.signal.aborted || (attentionError.value = e));
+  askAgain = again;
   if (past) again();
   const stop = past
     ? () => {}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One twin with its values as they move: for the inspector and its page.
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { moves, worldName } from "~/app/route";
 import { useKept } from "~/ui/kept";
 import { api, ApiError, wordsOf } from "./client";
@@ -12,6 +12,7 @@ export interface LiveTwin {
   twin?: Twin;
   gone: boolean; // there is no such twin in this world
   error: string;
+  again?: () => void; // asks anew
 }
 
 /** Set a value by its path in a twin's document, with its times; what is on the way is made. */
@@ -70,6 +71,7 @@ const UNREAD: LiveTwin = { gone: false, error: "" };
 export function useTwin(id: string, other = ""): LiveTwin {
   const world = other || worldName.value;
   const [kept, keep] = useKept<LiveTwin>(JSON.stringify([world, id]));
+  const [round, turn] = useState(0);
   const live = other ? !other.includes("@") : moves.value;
   useEffect(() => {
     if (!id) return;
@@ -116,8 +118,8 @@ export function useTwin(id: string, other = ""): LiveTwin {
       abort.abort();
       stop();
     };
-  }, [id, world, live]);
-  return kept ?? UNREAD;
+  }, [id, world, live, round]);
+  return { ...(kept ?? UNREAD), again: () => turn((n) => n + 1) };
 }
 
 export interface LinksOf {

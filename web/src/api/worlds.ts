@@ -10,6 +10,8 @@ export const isBase = (w: World): boolean => w.name.endsWith(BASE);
 
 export const worlds = signal<readonly World[]>([]);
 export const worldsRead = signal(false);
+/** Why they could not be read the last time; undefined: they could. */
+export const worldsError = signal<unknown>(undefined);
 
 const SLOW_MS = 5000;
 const FAST_MS = 1000; // while something runs
@@ -19,7 +21,13 @@ export const current = computed(() => worlds.value.find((w) => w.name === route.
 const had = new Set<string>(); // seen while this page was open
 
 export async function readWorlds(): Promise<void> {
-  worlds.value = await all<World>("/worlds");
+  try {
+    worlds.value = await all<World>("/worlds");
+    worldsError.value = undefined;
+  } catch (e) {
+    worldsError.value = e;
+    throw e;
+  }
   for (const w of worlds.value) had.add(w.name);
   worldsRead.value = true;
 }

@@ -40,16 +40,22 @@ async function read(s: Stretch): Promise<void> {
   readAt = performance.now();
   const few = entries.peek().length <= TWINS_MAX;
   const twins = few ? undefined : [...attentionOf.peek().keys()];
-  await Promise.all([
+  // Each for itself: where one cannot be read the other is told all the same.
+  const both = await Promise.allSettled([
     alertsOf(s.world, watched.peek(), s.from, s.to, s.now, hasProperty, { signal: now, twins, trace: true }).then(
       (a) => !now.aborted && (alerts.value = a),
-      () => {},
     ),
-    readEvents(s.world, s.from, s.to, now).then(
-      (e) => !now.aborted && (events.value = e),
-      () => {},
-    ),
+    readEvents(s.world, s.from, s.to, now).then((e) => !now.aborted && (events.value = e)),
   ]);
+  if (!now.aborted) happenedError.value = both.find((p) => p.status === "rejected")?.reason as unknown;
+}
+
+/** Why what happened could not be read, all or a part of it; undefined: it could. */
+export const happenedError = signal<unknown>(undefined);
+
+export function readHappened(): void {
+  happenedError.value = undefined;
+  if (shown) void read(shown);
 }
 
 /** The timeline shows another stretch, or the same a second later. */

@@ -3,10 +3,10 @@
 // the bell in the bar; what is new is said once, politely.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Bell, CircleAlert, History, Scale } from "lucide-preact";
-import { attentionRead, needs, type Need } from "~/api/attention";
+import { askAttention, attentionError, attentionRead, needs, type Need } from "~/api/attention";
 import { labelOf } from "~/api/catalogue";
 import { waiting, type DecisionShort } from "~/api/decisions";
-import { Ago, Button, cls, Icon, Menu } from "~/ui/basic";
+import { Ago, Button, cls, Icon, Menu, Wrong } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { beforeOf } from "./before";
@@ -118,10 +118,13 @@ function useNews(list: readonly Need[], proposals: readonly DecisionShort[]): st
 }
 
 export function Alerts() {
+  const [known, setKnown] = useState(false); // once: the next instant is asked for in a moment
+  useEffect(() => setKnown((was) => was || attentionRead.value), [attentionRead.value]);
   const list = needs.value;
   const proposals = decisionsHere();
   const n = list.length + proposals.length;
   const said = useNews(list, proposals);
+  const state = n ? "" : attentionError.value !== undefined ? words.needs.notAsked : known ? "" : words.needs.asking;
   return (
     <>
       <Menu
@@ -133,8 +136,8 @@ export function Alerts() {
             class={cls("bell", n > 0 && "on", !list.length && "waits")}
             onClick={open}
             aria-expanded={shown}
-            aria-label={`${words.needs.title}: ${words.needs.count(n)}`}
-            title={words.needs.count(n)}
+            aria-label={`${words.needs.title}: ${state || words.needs.count(n)}`}
+            title={state || words.needs.count(n)}
           >
             <Icon of={Bell} />
             {n > 0 && <span class={cls("badge", !list.length && "waits")}>{n > 99 ? "99+" : n}</span>}
@@ -143,7 +146,8 @@ export function Alerts() {
       >
         {(close) => (
           <>
-            <div class="menu-title">{n ? words.needs.count(n) : words.overview.fine}</div>
+            <div class="menu-title">{n ? words.needs.count(n) : state || words.overview.fine}</div>
+            {attentionError.value !== undefined && <Wrong error={attentionError.value} retry={askAttention} />}
             {list.slice(0, MENU_MAX).map((need) => (
               <NeedRow key={need.id} need={need} done={close} />
             ))}
@@ -151,7 +155,7 @@ export function Alerts() {
               <DecisionRow key={d.id} d={d} done={close} />
             ))}
             {list.length > MENU_MAX && <div class="menu-title">{words.overview.andMore(list.length - MENU_MAX)}</div>}
-            {!n && <div class="menu-about small quiet">{words.needs.about}</div>}
+            {!n && !state && <div class="menu-about small quiet">{words.needs.about}</div>}
           </>
         )}
       </Menu>

@@ -2,13 +2,13 @@
 // One slider over everything. Left of now lies the past of the shown world; right of now what scenarios foretell.
 // Dragging opens the world as it was in place; letting go at now returns to what moves.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { ChevronLeft, ChevronRight, Pause, Play, Radio } from "lucide-preact";
+import { ChevronLeft, ChevronRight, CircleAlert, Pause, Play, Radio } from "lucide-preact";
 import { current } from "~/api/worlds";
 import { Button, IconButton } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { Forward } from "./forward";
-import { look } from "./happened";
+import { happenedError, look, readHappened } from "./happened";
 import { neighbour, timelineMarks, type TimelineMark } from "./marks";
 import { pan, partOf, rangeOf, ticksOf, timeAt, zoom, type Range } from "./range";
 import { go, kind, route } from "./route";
@@ -209,6 +209,14 @@ export function Timeline() {
         />
         <IconButton name={`${words.timeline.previous} (,)`} icon={ChevronLeft} onClick={() => events.step(-1)} />
         <IconButton name={`${words.timeline.next} (.)`} icon={ChevronRight} onClick={() => events.step(1)} />
+        {happenedError.value !== undefined && (
+          <IconButton
+            class="tl-wrong"
+            name={words.timeline.notReadAgain}
+            icon={CircleAlert}
+            onClick={readHappened}
+          />
+        )}
         <Track r={r} at={at} step={step} />
         <SpanMenu r={r} />
         <SpeedMenu />

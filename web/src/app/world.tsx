@@ -2,11 +2,11 @@
 // Which world one looks at, in words and colour, and the way to another one.
 import { useState } from "preact/hooks";
 import { ChevronDown, Columns2, GitFork, History, Pin, PinOff, Radio, Trash2 } from "lucide-preact";
-import { current, drop, fork, freeName, worlds } from "~/api/worlds";
+import { current, drop, fork, freeName, readWorlds, worlds, worldsError } from "~/api/worlds";
 import type { World } from "~/api/types";
 import { withWorlds, worldText } from "~/api/worldtext";
-import { Ago, Button, Chip, Dialog, Empty, Field, Icon, IconButton, Menu, Progress } from "~/ui/basic";
-import { isName } from "~/ui/name";
+import { Ago, Button, Chip, Dialog, Empty, Icon, IconButton, Menu, Progress, Wrong } from "~/ui/basic";
+import { NameField, useName } from "~/ui/name";
 import { tell, tellError } from "~/ui/toast";
 import { pairOf } from "~/views/compare/ways";
 import { words } from "~/words/en";
@@ -87,8 +87,7 @@ export async function forkHere(name: string, purpose = ""): Promise<void> {
 }
 
 function ForkForm({ close }: { close: () => void }) {
-  const [name, set] = useState(() => freeName("what-if"));
-  const [misnamed, setMisnamed] = useState(false);
+  const naming = useName(() => freeName("what-if"));
   return (
     <form
       class="column"
@@ -96,26 +95,18 @@ function ForkForm({ close }: { close: () => void }) {
       noValidate
       onSubmit={(e) => {
         e.preventDefault();
-        if (!isName(name.trim())) return setMisnamed(true);
+        const name = naming.ask();
+        if (!name) return;
         close();
-        void forkHere(name.trim());
+        void forkHere(name);
       }}
     >
-      <Field
+      <NameField
+        id="fork-name"
         label={words.world.forkName}
-        for="fork-name"
         help={words.world.forkAbout(worldTitle())}
-        wrong={misnamed ? words.nameWrong : ""}
-      >
-        <input
-          id="fork-name"
-          class="input"
-          value={name}
-          required
-          aria-invalid={misnamed}
-          onInput={(e) => (set(e.currentTarget.value), setMisnamed(false))}
-        />
-      </Field>
+        of={naming}
+      />
       <Button look="primary" type="submit" icon={GitFork}>
         {words.world.fork}
       </Button>
@@ -244,6 +235,13 @@ function Worlds({ close, ask }: { close: () => void; ask: (name: string) => void
           />
         ))}
       </div>
+      {worldsError.value !== undefined && (
+        <Wrong
+          title={words.world.notRead}
+          error={worldsError.value}
+          retry={() => void readWorlds().catch(() => {})}
+        />
+      )}
       {q && !found.length && <div class="menu-title">{words.nothingFound(text)}</div>}
       <button
         type="button"

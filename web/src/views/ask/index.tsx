@@ -24,13 +24,22 @@ import "./ask.css";
 
 type As = "table" | "chart" | "plan";
 
-function Result({ found, more, as }: { found: Found; more: (all: boolean) => Promise<void>; as: As }) {
+interface Shows {
+  found: Found;
+  more: (all: boolean) => Promise<void>;
+  again: () => void;
+  as: As;
+}
+
+function Result({ found, more, again, as }: Shows) {
   const columns = useMemo(
     () => shownColumns(found.columns, found.rows, found.query),
     [found.columns, found.rows, found.query, models.value], // units come with the models
   );
   const graph = useMemo(() => graphOf(found.query, found.rows, columns), [found.query, found.rows, columns]);
-  if (found.error && !found.rows.length) return found.mistakes.length ? null : <Refused error={found.error} />;
+  if (found.error && !found.rows.length) {
+    return found.mistakes.length ? null : <Refused error={found.error} retry={again} />;
+  }
   if (found.busy && !found.rows.length && !found.plan) return <Skeleton lines={6} />;
   if (found.stopped && !found.rows.length) return <div class="notice attention">{words.ask.stopped}</div>;
   const shown = as === "chart" && !drawable(columns) ? "table" : as;
@@ -60,7 +69,7 @@ function Result({ found, more, as }: { found: Found; more: (all: boolean) => Pro
         )}
         {n > 0 && <Export rows={found.rows} columns={columns} />}
       </header>
-      {found.error !== undefined && <Refused error={found.error} />}
+      {found.error !== undefined && <Refused error={found.error} retry={() => void more(false)} />}
       {found.stopped && <div class="notice attention ask-notice">{words.ask.stopped}</div>}
       {found.notes.map((note) => (
         <div key={note} class="notice attention ask-notice">
@@ -94,7 +103,7 @@ function Result({ found, more, as }: { found: Found; more: (all: boolean) => Pro
 }
 
 /** What the server said, and what may be done about it. */
-function Refused({ error }: { error: unknown }) {
+function Refused({ error, retry }: { error: unknown; retry: () => void }) {
   const e = error instanceof ApiError ? error : null;
   const hint =
     e?.code === "TimeoutError"
@@ -106,7 +115,7 @@ function Refused({ error }: { error: unknown }) {
           : "";
   return (
     <div class="ask-notice">
-      <Wrong error={error} />
+      <Wrong error={error} retry={retry} />
       {hint && <p class="small ask-hint">{hint}</p>}
     </div>
   );
@@ -195,7 +204,7 @@ export default function Ask() {
               <span class="key">Ctrl</span> <span class="key">Space</span> {words.ask.completes}
             </span>
           </div>
-          {asked && <Result found={found} more={more} as={as} />}
+          {asked && <Result found={found} more={more} again={() => setAgain((n) => n + 1)} as={as} />}
           {refused && !/^\s*select\b/i.test(asked) && (
             <div class="notice attention ask-notice">{words.ask.language}</div>
           )}

@@ -1,32 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // How twins of a model move when a world is run: behaviours of it, of what it extends, and of single twins of it.
-import { useEffect, useState } from "preact/hooks";
 import { Pencil, Plus, Waypoints } from "lucide-preact";
 import { byId, labelOf } from "~/api/catalogue";
 import { all } from "~/api/client";
 import type { Behaviour } from "~/api/definitions";
 import { modelName, type Model } from "~/api/models";
 import { kind, worldName } from "~/app/route";
-import { Empty, Icon, Skeleton, Wrong } from "~/ui/basic";
+import { Empty, Icon } from "~/ui/basic";
+import { Read, useFetched } from "~/ui/read";
 import { words } from "~/words/en";
 import { definitionHref } from "./definition";
 
 const w = words.definitions.behaviour;
-
-function useBehaviours(): { list?: readonly Behaviour[]; error?: unknown } {
-  const [list, set] = useState<readonly Behaviour[]>();
-  const [error, fail] = useState<unknown>();
-  const world = worldName.value;
-  useEffect(() => {
-    const abort = new AbortController();
-    all<Behaviour>("/behaviours", { world, signal: abort.signal }).then(
-      set,
-      (e: unknown) => !abort.signal.aborted && fail(e),
-    );
-    return () => abort.abort();
-  }, [world]);
-  return { list, error };
-}
 
 /** Its own first, then what holds for what it extends, then what is said of one twin alone. */
 function fitting(list: readonly Behaviour[], m: Model): Behaviour[] {
@@ -65,9 +50,16 @@ function One({ b, m }: { b: Behaviour; m: Model }) {
 }
 
 export function Moves({ m }: { m: Model }) {
-  const { list, error } = useBehaviours();
-  if (error !== undefined) return <Wrong error={error} />;
-  if (!list) return <Skeleton lines={6} />;
+  const world = worldName.value;
+  const read = useFetched(world, (signal) => all<Behaviour>("/behaviours", { world, signal }));
+  return (
+    <Read of={read} lines={6}>
+      {(list) => <Behaviours list={list} m={m} />}
+    </Read>
+  );
+}
+
+function Behaviours({ list, m }: { list: readonly Behaviour[]; m: Model }) {
   const fit = fitting(list, m);
   const make = kind.value !== "past" && (
     <a class="button" href={definitionHref("behaviour", "*")}>

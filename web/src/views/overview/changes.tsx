@@ -7,10 +7,11 @@ import { byId, labelOf } from "~/api/catalogue";
 import { listen } from "~/api/feed";
 import { propertyOf } from "~/api/models";
 import type { Change, Value } from "~/api/types";
+import { happenedError, readHappened } from "~/app/happened";
 import { timelineMarks, type TimelineMark } from "~/app/marks";
 import { paletteOpen } from "~/app/palette";
 import { go, kind, route, select, worldName } from "~/app/route";
-import { Card, cls, Empty } from "~/ui/basic";
+import { Card, cls, Empty, Wrong } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
 
@@ -147,10 +148,16 @@ export function Changes() {
     ];
     return rows.sort((a, b) => b.at - a.at).slice(0, EVENTS);
   }, [marks, turns, at]);
+  const wrong = happenedError.value;
   return (
     <Card title={words.overview.changes} bare>
+      {wrong !== undefined && (
+        <div class="read-inset">
+          <Wrong title={words.timeline.notRead} error={wrong} retry={readHappened} />
+        </div>
+      )}
       {!happened.length && !values.length ? (
-        past ? (
+        wrong !== undefined ? null : past ? (
           <Empty icon={Activity} title={words.overview.still} hint={words.overview.stillHint} />
         ) : (
           <Empty icon={Activity} title={words.overview.quiet} hint={words.overview.quietHint} />

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether anything is wrong, who is silent, and whether the connections stand.
-import { useEffect, useState } from "preact/hooks";
-import { CircleCheck, Plug, Unplug, VolumeX } from "lucide-preact";
-import { needs } from "~/api/attention";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { CircleCheck, LoaderCircle, Plug, Unplug, VolumeX } from "lucide-preact";
+import { askAttention, attentionError, attentionRead, needs } from "~/api/attention";
 import { entries, labelOf, links } from "~/api/catalogue";
 import { api } from "~/api/client";
 import { readConnections, type Connection } from "~/api/connections";
@@ -10,12 +10,14 @@ import { listen } from "~/api/feed";
 import { modelName } from "~/api/models";
 import { decisionsHere, DecisionRow, NeedRow } from "~/app/needs";
 import { hrefOf, kind, select, worldName } from "~/app/route";
-import { Ago, Card, Chip, cls, Empty, Icon, type Tone } from "~/ui/basic";
+import { Ago, Card, Chip, cls, Empty, Icon, Wrong, type Tone } from "~/ui/basic";
+import { Read, useFetched } from "~/ui/read";
 import { words } from "~/words/en";
 import * as format from "~/format";
 
 const NEEDS_MAX = 6;
 const SILENT_MAX = 100;
+const AGAIN_MS = 10_000;
 const RATE_OF = 5; // stretches of two seconds
 
 function useRate(): number | null {
@@ -70,13 +72,9 @@ export function Needs() {
   const list = needs.value;
   const proposals = decisionsHere();
   const past = kind.value === "past";
-  if (!list.length && !proposals.length)
-    return (
-      <div class="fine">
-        <Icon of={CircleCheck} />
-        {past ? words.overview.wasFine : words.overview.fine}
-      </div>
-    );
+  if (attentionError.value !== undefined && !list.length)
+    return <Wrong title={words.needs.notAsked} error={attentionError.value} retry={askAttention} />;
+  if (!list.length && !proposals.length) return <Fine past={past} />;
   return (
     <section class={cls("card needs", !list.length && "waits")} aria-label={words.needs.title}>
       <h2>{(past ? words.overview.wasWrong : words.overview.wrong)(list.length + proposals.length)}</h2>
@@ -95,45 +93,70 @@ export function Needs() {
   );
 }
 
+const ASKING_MS = 700; // shorter is not worth a word: who drags the timeline would see it flicker
+
+/** Nothing is wrong: said only once it is known. */
+function Fine({ past }: { past: boolean }) {
+  const read = attentionRead.value;
+  const known = useRef(false);
+  known.current ||= read;
+  const [late, setLate] = useState(false);
+  useEffect(() => {
+    setLate(false);
+    if (read) return;
+    const timer = setTimeout(() => setLate(true), ASKING_MS);
+    return () => clearTimeout(timer);
+  }, [read]);
+  const asking = !read && (late || !known.current);
+  return (
+    <div class={cls("fine", asking && "asking")}>
+      <Icon of={asking ? LoaderCircle : CircleCheck} />
+      {asking ? words.needs.asking : past ? words.overview.wasFine : words.overview.fine}
+    </div>
+  );
+}
+
 const STATE_TONE: Record<string, Tone> = { up: "ok", connecting: "attention", failed: "bad", paused: "stale" };
 
 export function Connections() {
-  const [list, set] = useState<Connection[] | null>(null);
-  useEffect(() => {
-    const read = () => void readConnections().then(set, () => set((s) => s ?? []));
-    read();
-    const timer = setInterval(read, 10_000);
-    return () => clearInterval(timer);
-  }, []);
-  if (!list) return null;
-  const rank = (c: Connection) => ["failed", "connecting", "up", "paused"].indexOf(c.status.state);
+  const read = useFetched("", readConnections, { every: AGAIN_MS });
+  if (!read.value && read.error === undefined) return null;
   return (
     <Card title={words.overview.connections} bare>
-      {!list.length ? (
-        <Empty icon={Plug} title={words.connections.none} hint={words.connections.noneHint}>
-          <a class="button" href={hrefOf({ view: "connections", params: { new: "1" } })}>
-            {words.connections.make}
-          </a>
-        </Empty>
-      ) : (
-        <div class="plain-list">
-          {[...list]
-            .sort((a, b) => rank(a) - rank(b))
-            .map((c) => (
-              <a key={c.name} class="plain-row" href={hrefOf({ view: "connections", params: { c: c.name } })}>
-                <Icon of={c.status.state === "failed" ? Unplug : Plug} />
-                <span class="grow ellipsis">
-                  <span class="strong">{c.name}</span> <span class="small quiet">{c.description ?? c.kind}</span>
-                </span>
-                {c.status.trouble && <span class="small quiet ellipsis">{c.status.trouble}</span>}
-                <Chip tone={STATE_TONE[c.status.state] ?? ""}>
-                  {words.connections.states[c.status.state] ?? c.status.state}
-                </Chip>
-              </a>
-            ))}
-        </div>
-      )}
+      <Read of={read} inset>
+        {(list) => <ConnectionList list={list} />}
+      </Read>
     </Card>
+  );
+}
+
+function ConnectionList({ list }: { list: readonly Connection[] }) {
+  const rank = (c: Connection) => ["failed", "connecting", "up", "paused"].indexOf(c.status.state);
+  if (!list.length)
+    return (
+      <Empty icon={Plug} title={words.connections.none} hint={words.connections.noneHint}>
+        <a class="button" href={hrefOf({ view: "connections", params: { new: "1" } })}>
+          {words.connections.make}
+        </a>
+      </Empty>
+    );
+  return (
+    <div class="plain-list">
+      {[...list]
+        .sort((a, b) => rank(a) - rank(b))
+        .map((c) => (
+          <a key={c.name} class="plain-row" href={hrefOf({ view: "connections", params: { c: c.name } })}>
+            <Icon of={c.status.state === "failed" ? Unplug : Plug} />
+            <span class="grow ellipsis">
+              <span class="strong">{c.name}</span> <span class="small quiet">{c.description ?? c.kind}</span>
+            </span>
+            {c.status.trouble && <span class="small quiet ellipsis">{c.status.trouble}</span>}
+            <Chip tone={STATE_TONE[c.status.state] ?? ""}>
+              {words.connections.states[c.status.state] ?? c.status.state}
+            </Chip>
+          </a>
+        ))}
+    </div>
   );
 }
 
@@ -148,22 +171,18 @@ const OLDER = ["PT1M", "PT5M", "PT1H", "P1D"] as const;
 
 /** Twins whose newest value is older than what somebody finds old. */
 export function Silent() {
-  const [s, set] = useState<Stale | null>(null);
   const [older, setOlder] = useState<string>("PT5M");
   const [model, setModel] = useState("");
   const world = worldName.value;
-  const live = kind.value === "live";
-  useEffect(() => {
-    const abort = new AbortController();
-    const read = () =>
-      void api.get<Stale>("/stale", { world, query: { older, limit: 1000 }, signal: abort.signal }).then(set, () => {});
-    read();
-    const timer = live ? setInterval(read, 10_000) : 0;
-    return () => {
-      abort.abort();
-      clearInterval(timer);
-    };
-  }, [world, older]);
+  const ask = (signal: AbortSignal) => api.get<Stale>("/stale", { world, query: { older, limit: 1000 }, signal });
+  const read = useFetched("stale", ask, { every: kind.value === "live" ? AGAIN_MS : 0, deps: [world, older] });
+  const s = read.value;
+  if (!s && read.error !== undefined)
+    return (
+      <Card title={words.overview.stale}>
+        <Wrong error={read.error} retry={read.again} />
+      </Card>
+    );
   if (!s?.watched) return null;
   const some = s.models.filter((m) => m.stale > 0);
   const picked = some.some((m) => m.model === model) ? model : "";

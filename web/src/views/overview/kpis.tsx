@@ -12,8 +12,9 @@ import { models, propertyOf } from "~/api/models";
 import type { Kpi } from "~/api/types";
 import { pref } from "~/app/prefs";
 import { hrefOf, kind, route, worldName } from "~/app/route";
-import { Flash, Icon } from "~/ui/basic";
+import { Flash, Icon, Wrong } from "~/ui/basic";
 import { useKept } from "~/ui/kept";
+import { useFetched } from "~/ui/read";
 import { Spark } from "~/ui/spark";
 import { words } from "~/words/en";
 import { courseOf, figureOf, isShare, kpisNow, NO_POINTS, said, valuesOf } from "./course";
@@ -26,6 +27,7 @@ const ROWS_MAX = 5; // of one property, of several twins
 const TILES_WAITING = 4; // nobody knows yet how many there are
 const SPARK_MS = 20_000;
 const KPI_MS = 30_000;
+const RUN_MS = 2000;
 
 interface Derived {
   name: string;
@@ -226,55 +228,43 @@ interface RunKpis {
 }
 
 /** What a run counted, as it counts. */
-function useRun(world: string, scenario: boolean): RunKpis | undefined {
-  const [found, keep] = useKept<RunKpis>(world);
-  useEffect(() => {
-    const read = () =>
-      api.get<{ kpis: Kpi[]; value: Kpi[] }>("/kpis", { world, query: { points: 60 } }).then(
-        (r) => keep({ counted: r.kpis, defined: r.value }),
-        () => keep((s) => s ?? { counted: [], defined: [] }),
-      );
-    void read();
-    if (!scenario) return;
-    const timer = setInterval(read, 2000);
-    return () => clearInterval(timer);
-  }, [world, scenario]);
-  return useSteady(found);
-}
+const readRun = (world: string, signal: AbortSignal): Promise<RunKpis> =>
+  api
+    .get<{ kpis: Kpi[]; value: Kpi[] }>("/kpis", { world, signal, query: { points: 60 } })
+    .then((r) => ({ counted: r.kpis, defined: r.value }));
 
 /** With the courses of the round before until there are new ones. */
 const withCourses = (next: KpiNow[], before: readonly KpiNow[] = []): KpiNow[] =>
   next.map((k) => ({ ...k, course: k.course ?? before.find((b) => b.kpi.name === k.kpi.name)?.course }));
 
-function useKpisNow(world: string, kpis: readonly Kpi[] | undefined): KpiNow[] | undefined {
+interface NowOf {
+  list?: KpiNow[];
+  error?: unknown;
+  again: () => void;
+}
+
+function useKpisNow(world: string, kpis: readonly Kpi[] | undefined): NowOf {
   const past = kind.value === "past";
   const base = route.value.world;
   const key = kpis?.map((k) => k.name).join();
   const [list, keep] = useKept<KpiNow[]>(`${world} ${key}`);
+  const [error, fail] = useKept<unknown>(`${world} ${key}`);
+  const [round, turn] = useState(0);
   useEffect(() => {
     if (!kpis) return;
     const abort = new AbortController();
+    const tell = (l: KpiNow[]) => (keep((before) => withCourses(l, before)), fail(undefined));
     const read = () =>
       document.visibilityState === "visible" &&
-      kpisNow(world, base, kpis, abort.signal, (l) => keep((before) => withCourses(l, before))).catch(
-        () => abort.signal.aborted || keep((before) => before ?? []),
-      );
+      kpisNow(world, base, kpis, abort.signal, tell).catch((e: unknown) => abort.signal.aborted || fail(e));
     void read();
     const timer = past ? 0 : setInterval(read, KPI_MS);
     return () => {
       abort.abort();
       clearInterval(timer);
     };
-  }, [world, key]);
-  return useSteady(list);
-}
-
-function useDerived(world: string): Derived[] | undefined {
-  const [list, keep] = useKept<Derived[]>(world);
-  useEffect(() => {
-    all<Derived>("/derived", { world }).then(keep, () => keep([]));
-  }, [world]);
-  return useSteady(list);
+  }, [world, key, round]);
+  return { list: useSteady(list), error, again: () => turn((n) => n + 1) };
 }
 
 /** One property of some twins; `kpi`: that one is defined as the same. */
@@ -302,6 +292,14 @@ function groupsOf(list: readonly Derived[], kpis: readonly Kpi[]): Of[] {
     .slice(0, TILES_MAX);
 }
 
+function Unread({ error, again }: { error: unknown; again: () => void }) {
+  return (
+    <div class="kpis-unread">
+      <Wrong title={words.overview.noKeyValues} error={error} retry={again} />
+    </div>
+  );
+}
+
 function NoKpis() {
   return (
     <div class="notice teach">
@@ -320,14 +318,18 @@ function NoKpis() {
 
 function Standing({ kpis }: { kpis: readonly Kpi[] }) {
   const world = worldName.value;
-  const derived = useDerived(world);
+  const values = useFetched(world, (signal) => all<Derived>("/derived", { world, signal }));
+  const derived = useSteady(values.value);
   const groups = useMemo(() => groupsOf(derived ?? [], kpis), [derived, kpis, entries.value, models.value]);
   useLive(groups);
   // The same said twice would only take room.
   const own = (k: Kpi) => groups.some((g) => g.kpi?.name === k.name);
-  const now = useKpisNow(world, derived && kpis.filter((k) => !own(k)));
+  const of = useKpisNow(world, derived && kpis.filter((k) => !own(k)));
+  const now = of.list;
   const box = useRoom(derived && now && now.length + groups.length);
   const style = useColumns(box, (now?.length ?? 0) + groups.length);
+  const failed = derived ? of : values;
+  if ((!derived || !now) && failed.error !== undefined) return <Unread error={failed.error} again={failed.again} />;
   if (!derived || !now) return <Waiting />;
   if (!groups.length && !now.length) return kpis.length || kind.value === "past" ? null : <NoKpis />;
   return (
@@ -390,8 +392,12 @@ function Counted({ kpis }: { kpis: readonly Kpi[] }) {
 }
 
 export function Kpis() {
-  const scenario = kind.value === "scenario";
-  const run = useRun(worldName.value, scenario);
+  const world = worldName.value;
+  const read = useFetched(world, (signal) => readRun(world, signal), {
+    every: kind.value === "scenario" ? RUN_MS : 0,
+  });
+  const run = useSteady(read.value);
+  if (!run && read.error !== undefined) return <Unread error={read.error} again={read.again} />;
   if (!run) return <Waiting />;
   return run.counted.length ? <Counted kpis={run.counted} /> : <Standing kpis={run.defined} />;
 }

@@ -169,7 +169,7 @@ export function Charts({ twin }: { twin: Twin }) {
   }));
   const drawn = [...wanted, ...bounds.filter((b) => !wanted.some((x) => x.key === b.key))];
   const still = kind.value === "past";
-  const { got, error, busy } = useCourses(drawn, params, still);
+  const { got, error, busy, again } = useCourses(drawn, params, still);
   const faultPaths = shown.filter((s) => WRONG.test(s.path)).map((s) => s.path);
   const statePaths = shown.filter((s) => STATE.test(s.path) && typeof s.value === "string").map((s) => s.path);
   const changes = useChanges(world, twin.$dtId, [...faultPaths, ...statePaths], got?.span);
@@ -220,7 +220,7 @@ export function Charts({ twin }: { twin: Twin }) {
         <>
           <Chosen model={model} numbers={numbers} chosen={chosen} />
           {error && !got ? (
-            <Wrong error={error} />
+            <Wrong error={error} retry={again} />
           ) : !got || !lines.length ? (
             <Skeleton lines={6} />
           ) : lines.every((l) => !l.value.some((v) => v !== null)) ? (

@@ -46,6 +46,7 @@ export function useCourses(wanted: readonly Wanted[], params: Readonly<Record<st
   const [got, set] = useState<Courses>();
   const [error, fail] = useState<unknown>();
   const [busy, setBusy] = useState(true);
+  const [round, turn] = useState(0);
   const points = Math.round(Math.max(200, Math.min(900, innerWidth * 0.4)));
   const ask = JSON.stringify([wanted.map((w) => [w.world, w.key, w.stands]), params.span, params.from, params.to]);
   const moment = still ? worldNow() : 0;
@@ -65,18 +66,18 @@ export function useCourses(wanted: readonly Wanted[], params: Readonly<Record<st
       if (!abort.signal.aborted) setBusy(false);
     };
     let timer = 0;
-    const round = async () => {
+    const next = async () => {
       if (document.visibilityState === "visible" || !got) await read();
       const span = spanOf(params, worldNow());
-      if (!abort.signal.aborted && span.moves && !still) timer = window.setTimeout(round, paceOf(span, points));
+      if (!abort.signal.aborted && span.moves && !still) timer = window.setTimeout(next, paceOf(span, points));
     };
-    void round();
+    void next();
     return () => {
       abort.abort();
       clearTimeout(timer);
     };
-  }, [ask, moment]);
-  return { got, error, busy };
+  }, [ask, moment, round]);
+  return { got, error, busy, again: () => turn((n) => n + 1) };
 }
 
 const NO_CHANGES: Changes[] = [];

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Relationships of a twin, both ways, by name; a click walks along. Its own can be added and removed, and that undone.
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { ArrowLeft, ArrowRight, Plus, Unlink, X } from "lucide-preact";
 import { labelOf, shape } from "~/api/catalogue";
 import { models, wordsOfName } from "~/api/models";
 import { fetchLinks, type LinksOf } from "~/api/twin";
 import type { Relationship, Twin, Value } from "~/api/types";
 import { kind, select, worldName } from "~/app/route";
-import { Button, Empty, Icon, IconButton, Skeleton, Wrong } from "~/ui/basic";
+import { Button, Empty, Icon, IconButton } from "~/ui/basic";
+import { Read, useFetched } from "~/ui/read";
 import { tellError } from "~/ui/toast";
 import { words } from "~/words/en";
 import * as format from "~/format";
@@ -19,21 +20,6 @@ const FEW = 6;
 interface One {
   id: string; // the twin at the other end
   link?: Relationship; // its own: it may be removed here
-}
-
-function useLinks(id: string): { links?: LinksOf; error?: unknown } {
-  const [links, set] = useState<LinksOf>();
-  const [error, fail] = useState<unknown>();
-  const world = worldName.value;
-  useEffect(() => {
-    const abort = new AbortController();
-    fetchLinks(id, world, abort.signal).then(
-      (l) => (set(l), fail(undefined)),
-      (e: unknown) => !abort.signal.aborted && fail(e),
-    );
-    return () => abort.abort();
-  }, [id, world, shape.value]);
-  return { links, error };
 }
 
 /** "bottles · capacity 36 000": what a link says of itself. */
@@ -91,10 +77,18 @@ function Group({ name, out, list }: { name: string; out: boolean; list: One[] })
 }
 
 export function Links({ id, twin }: { id: string; twin?: Twin }) {
-  const { links, error } = useLinks(id);
+  const world = worldName.value;
+  const read = useFetched(`${world} ${id}`, (signal) => fetchLinks(id, world, signal), { deps: [shape.value] });
+  return (
+    <Read of={read} inset>
+      {(links) => <Both links={links} twin={twin} />}
+    </Read>
+  );
+}
+
+function Both({ links, twin }: { links: LinksOf; twin?: Twin }) {
   const [adding, add] = useState(false);
   const kinds = (twin && models.value.get(twin.$metadata.$model)?.relationships) ?? [];
-  if (error || !links) return <div style={{ padding: 16 }}>{error ? <Wrong error={error} /> : <Skeleton />}</div>;
   const groups = new Map<string, One[]>();
   const put = (key: string, one: One) => groups.set(key, [...(groups.get(key) ?? []), one]);
   for (const l of links.out) put(">" + l.$relationshipName, { id: l.$targetId, link: l });

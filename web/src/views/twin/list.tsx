@@ -2,12 +2,12 @@
 // All twins: found by name, of a model, sorted by a column; only the rows in sight are made.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ArrowDown, ArrowUp, Boxes } from "lucide-preact";
-import { entries, reading, readError, search } from "~/api/catalogue";
-import { api } from "~/api/client";
+import { entries, reading, readError, reload, search } from "~/api/catalogue";
 import { modelName, models } from "~/api/models";
+import { useStale } from "~/api/stale";
 import { useValues } from "~/api/values";
 import { NoTwins } from "~/app/begin";
-import { go, hrefOf, route, selected, visit, worldName } from "~/app/route";
+import { go, hrefOf, route, selected, visit } from "~/app/route";
 import { Card, Chip, cls, Empty, Icon, Skeleton, Wrong, type Tone } from "~/ui/basic";
 import { attentionOf } from "~/views/overview/attention";
 import { words } from "~/words/en";
@@ -17,37 +17,14 @@ import { toneOf } from "./states";
 
 const w = words.twin;
 const SPARE = 8; // rows made beyond what is in sight
-const STALE_MS = 10_000;
-const SILENT = "PT5M";
 const MOST = 1_000_000;
-
-interface Stale {
-  twins: { id: string; newest: string }[];
-}
-
-/** Whose devices are silent, since when. */
-function useSilent(): ReadonlyMap<string, string> {
-  const [got, set] = useState<ReadonlyMap<string, string>>(new Map());
-  const world = worldName.value;
-  useEffect(() => {
-    const read = () =>
-      api.get<Stale>("/stale", { world, query: { older: SILENT, limit: 1000 } }).then(
-        (r) => set(new Map(r.twins.map((t) => [t.id, t.newest]))),
-        () => {},
-      );
-    void read();
-    const timer = setInterval(read, STALE_MS);
-    return () => clearInterval(timer);
-  }, [world]);
-  return got;
-}
 
 const hrefTo = (id: string) => hrefOf({ view: "twin", fresh: true, params: { sel: id } });
 
 function useRows(): { rows: readonly Row[]; all: number } {
   const { find = "", model = "", sort } = route.value.params;
   const values = useValues(["state"]);
-  const silent = useSilent();
+  const silent = useStale();
   const wrong = attentionOf.value;
   const version = values.version.value;
   return useMemo(() => {
@@ -227,7 +204,7 @@ export function List() {
   const field = useRef<HTMLInputElement>(null);
   const text = route.value.params.find ?? "";
   if (reading.value) return <Skeleton lines={10} />;
-  if (readError.value) return <Wrong error={new Error(readError.value)} />;
+  if (readError.value) return <Wrong error={new Error(readError.value)} retry={reload} />;
   if (!entries.value.length) return <NoTwins icon={Boxes} />;
   return (
     <div class="list">

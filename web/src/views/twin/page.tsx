@@ -19,7 +19,7 @@ export function Page({ id }: { id: string }) {
   const live = useTwin(id);
   const t = live.twin;
   if (live.gone) return <Gone id={id} />;
-  if (live.error && !t) return <Wrong error={new Error(live.error)} />;
+  if (live.error && !t) return <Wrong error={new Error(live.error)} retry={live.again} />;
   if (!t) return <Skeleton lines={10} />;
   const drawn = pathsIn(route.value.params);
   const commands = models.value.get(t.$metadata.$model)?.commands.length ?? 0;

@@ -46,7 +46,7 @@ export function TwinPanel({ id, close }: { id: string; close: () => void }) {
         <Empty icon={SearchX} title={w.gone(id)} hint={w.goneHint} />
       ) : live.error && !t ? (
         <div style={{ padding: 16 }}>
-          <Wrong error={new Error(live.error)} />
+          <Wrong error={new Error(live.error)} retry={live.again} />
         </div>
       ) : !t ? (
         <div style={{ padding: 16 }}>

@@ -1,61 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 // The last hour of each number of a twin, small.
-import { useEffect, useState } from "preact/hooks";
 import { LineChart } from "lucide-preact";
 import { fetchHistory, type Series } from "~/api/history";
 import { propertyOf } from "~/api/models";
 import type { Twin } from "~/api/types";
 import { hrefOf, route, worldName } from "~/app/route";
-import { Empty, Skeleton, Wrong } from "~/ui/basic";
+import { Empty } from "~/ui/basic";
+import { Read, useFetched } from "~/ui/read";
 import { Spark } from "~/ui/spark";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { shownOf } from "./shown";
 
 const POINTS = 60;
+const AGAIN_MS = 10_000;
 
 export function QuickHistory({ twin }: { twin: Twin }) {
-  const [series, set] = useState<Series[]>();
-  const [error, fail] = useState<unknown>();
   const world = worldName.value;
   const numbers = shownOf(twin)
     .filter((s) => typeof s.value === "number" && s.sensor)
     .map((s) => s.path);
   const wanted = numbers.join(",");
-  useEffect(() => {
-    if (!wanted) return set([]);
-    const abort = new AbortController();
-    const to = route.value.at ? Date.parse(route.value.at) : undefined;
-    const read = () =>
-      fetchHistory({
-        world,
-        twin: twin.$dtId,
-        properties: wanted.split(","),
-        signal: abort.signal,
-        ...(to ? { from: to - 3600_000, to, points: POINTS } : { from: "-1h", step: 60 }),
-      }).then(
-        (s) => (set(s), fail(undefined)),
-        (e: unknown) => !abort.signal.aborted && fail(e),
-      );
-    void read();
-    const timer = to ? 0 : setInterval(read, 10_000);
-    return () => {
-      abort.abort();
-      clearInterval(timer);
-    };
-  }, [twin.$dtId, world, wanted]);
-  if (error)
-    return (
-      <div style={{ padding: 16 }}>
-        <Wrong error={error} />
-      </div>
-    );
-  if (!series)
-    return (
-      <div style={{ padding: 16 }}>
-        <Skeleton lines={6} />
-      </div>
-    );
+  const to = route.value.at ? Date.parse(route.value.at) : undefined;
+  const ask = async (signal: AbortSignal): Promise<Series[]> => {
+    if (!wanted) return [];
+    const span = to ? { from: to - 3600_000, to, points: POINTS } : { from: "-1h", step: 60 };
+    return fetchHistory({ world, twin: twin.$dtId, properties: numbers, signal, ...span });
+  };
+  const read = useFetched(`${world} ${twin.$dtId} ${wanted}`, ask, { every: to ? 0 : AGAIN_MS });
+  return (
+    <Read of={read} lines={6} inset>
+      {(series) => <Lines twin={twin} series={series} />}
+    </Read>
+  );
+}
+
+function Lines({ twin, series }: { twin: Twin; series: readonly Series[] }) {
   if (!series.length) return <Empty icon={LineChart} title={words.twin.noHistory} hint={words.twin.noHistoryHint} />;
   return (
     <div class="quick-list">

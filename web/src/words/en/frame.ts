@@ -14,6 +14,7 @@ export const world = {
   noWorld: (name: string) => `There is no world ${name}`,
   noWorldHint: "It was discarded, or the link is mistyped. Live goes on.",
   all: "All what-ifs",
+  notRead: "The worlds could not be read",
   switch: "Choose a world",
   backToLive: "Back to live",
   liveAbout: "Moved by sensors and people, now",
@@ -104,6 +105,8 @@ export const undoing = {
 export const needs = {
   title: "What needs you",
   about: "Faults, alarms and decisions that wait show here.",
+  asking: "Asking what needs you…",
+  notAsked: "What needs you could not be asked",
   count: (n: number) => (n === 0 ? "nothing needs you" : n === 1 ? "1 thing needs you" : `${n} things need you`),
   also: (names: string) => `with it ${names}`,
   since: (t: string) => `since ${t}`,
@@ -118,6 +121,8 @@ export const needs = {
 export const error = {
   title: "That did not work",
   noView: (v: string) => `There is no view “${v}”.`,
+  noViewHint: "The link is mistyped, or of another version. All views stand at the edge of the page.",
+  toOverview: "To the overview",
   part: "This view could not be loaded: the server does not answer, or it has a newer page. Load the page again.",
   view: "This view stopped because of a mistake in the page.",
 };

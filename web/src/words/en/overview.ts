@@ -49,6 +49,7 @@ export const overview = {
   kpis: "KPIs",
   kpi: "KPI",
   keyValues: "Key values",
+  noKeyValues: "The key values could not be read",
   stale: "Silent",
   staleOf: (n: number) => `of ${n} with sensors`,
 };
