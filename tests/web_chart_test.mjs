@@ -2,16 +2,10 @@
 // LABELS: process
 // What a chart computes, without a browser: gaps, alignment, axes, limits, findings, CSV and SVG.
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { after, before, describe, test } from "node:test";
-import { fileURLToPath, pathToFileURL } from "node:url";
-
-const WEB = join(dirname(dirname(fileURLToPath(import.meta.url))), "web");
-const there = existsSync(join(WEB, "node_modules", "vite"));
-const skip = there ? false : "web/node_modules not found";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, describe, test } from "node:test";
+import { bundled, noBundle, ROOT } from "./web_kit.mjs";
 
 /** The tokens of the style sheet, as a page would tell them. */
 function tokensOf(css) {
@@ -22,38 +16,21 @@ function tokensOf(css) {
   return (name, dark) => (tokens[Number(dark)][name] ?? tokens[0][name] ?? "").replace("var(--tint)", tokens[0].tint);
 }
 
-describe("charts: what they compute", { skip }, () => {
-  let folder;
+describe("charts: what they compute", { skip: noBundle || false }, () => {
   let c;
   before(async () => {
-    // The functions as the page has them: bundled, since they are TypeScript.
-    const need = createRequire(createRequire(join(WEB, "package.json")).resolve("vite"));
-    folder = mkdtempSync(join(tmpdir(), "sosia-chart-"));
-    const file = (name) => JSON.stringify(join(WEB, "src", name));
-    const entry = ["gaps", "model", "ticks", "csv", "svg"].map((n) => `export * from ${file(`ui/chart/${n}.ts`)};`);
-    entry.push(`export * as format from ${file("format.ts")};`);
-    entry.push(`export { seriesOf, fetchChanges } from ${file("api/history.ts")};`);
-    for (const n of ["finding", "limits"]) entry.push(`export * from ${file(`views/twin/${n}.ts`)};`);
-    entry.push(`export { piecesOf, sharesOf, saidOf, stripOf, inksOf } from ${file("views/twin/states.tsx")};`);
-    entry.push(`export { sorted, nextSort } from ${file("views/twin/rows.ts")};`);
-    entry.push(`export { hexOf, readTokensFrom, token } from ${file("ui/tokens.ts")};`);
-    writeFileSync(join(folder, "in.ts"), entry.join("\n"));
-    await need("esbuild").build({
-      entryPoints: [join(folder, "in.ts")],
-      outfile: join(folder, "out.mjs"),
-      bundle: true,
-      format: "esm",
-      platform: "node",
-      jsx: "automatic",
-      jsxImportSource: "preact",
-      nodePaths: [join(WEB, "node_modules")],
-      alias: { "~": join(WEB, "src") },
-      logLevel: "error",
+    c = await bundled({
+      ...Object.fromEntries(["gaps", "model", "ticks", "csv", "svg"].map((n) => [`ui/chart/${n}.ts`, "*"])),
+      "format.ts": "* as format",
+      "api/history.ts": "seriesOf, fetchChanges",
+      "views/twin/finding.ts": "*",
+      "views/twin/limits.ts": "*",
+      "views/twin/states.tsx": "piecesOf, sharesOf, saidOf, stripOf, inksOf",
+      "views/twin/rows.ts": "sorted, nextSort",
+      "ui/tokens.ts": "hexOf, readTokensFrom, token",
     });
-    c = await import(pathToFileURL(join(folder, "out.mjs")));
-    c.readTokensFrom(tokensOf(readFileSync(join(WEB, "src", "styles", "tokens.css"), "utf8")));
+    c.readTokensFrom(tokensOf(readFileSync(join(ROOT, "web", "src", "styles", "tokens.css"), "utf8")));
   });
-  after(() => folder && rmSync(folder, { recursive: true, force: true }));
 
   const line = (more) => ({ label: "Power", unit: "kilowatt", time: [0, 10, 20], value: [1, 2, 3], ...more });
 

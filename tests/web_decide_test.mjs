@@ -182,7 +182,7 @@ suite("the tour and decisions in the browser app", demo, ({ at, done, server }) 
     await page.getByRole("heading", { name: "A filler jams: Filler, Line 2" }).waitFor();
     await page
       .locator(".chip")
-      .filter({ hasText: /nothing is best|all break a limit|waits for approval/ })
+      .filter({ hasText: /no sure gain|all break a limit|waits for approval/ })
       .first()
       .waitFor();
     await done(page);

@@ -3,12 +3,12 @@
 // console. Without Chromium, without web/node_modules or with a server that has no app in it they skip, and say so.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe } from "node:test";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const BUILD = process.env.SOSIA_BUILD ?? join(ROOT, "build");
@@ -164,6 +164,40 @@ export function suite(title, start, make) {
     });
     make(s);
   });
+}
+
+/** "" or why functions of the page cannot be had here: they need no browser, but what bundles them. */
+export const noBundle = existsSync(join(ROOT, "web", "node_modules", "vite")) ? "" : "web/node_modules not found";
+
+/**
+ * Functions as the page has them: bundled, since they are TypeScript. `files`: a file of web/src with the names of what
+ * it gives, or "*" for all of them.
+ */
+export async function bundled(files) {
+  const web = join(ROOT, "web");
+  const need = createRequire(createRequire(join(web, "package.json")).resolve("vite"));
+  const folder = mkdtempSync(join(tmpdir(), "sosia-bundle-"));
+  const from = (file) => JSON.stringify(join(web, "src", file));
+  const line = ([file, names]) => `export ${names.startsWith("*") ? names : `{ ${names} }`} from ${from(file)};`;
+  try {
+    writeFileSync(join(folder, "in.ts"), Object.entries(files).map(line).join("\n"));
+    await need("esbuild").build({
+      entryPoints: [join(folder, "in.ts")],
+      outfile: join(folder, "out.mjs"),
+      bundle: true,
+      format: "esm",
+      platform: "node",
+      jsx: "automatic",
+      jsxImportSource: "preact",
+      nodePaths: [join(web, "node_modules")],
+      alias: { "~": join(web, "src") },
+      loader: { ".css": "empty" },
+      logLevel: "error",
+    });
+    return await import(pathToFileURL(join(folder, "out.mjs")));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 export async function shot(page, name) {

@@ -4,13 +4,8 @@
 // out, a run that is watched and goes on in the background, several side by side, merging with what is in the way, and
 // the five minutes of somebody who has never seen it: what fails, since when, what to do about it, what that costs.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
-import { pathToFileURL } from "node:url";
-import { demo, demoWithPast, PATIENCE, post, ROOT, shot, skip, suite } from "./web_kit.mjs";
+import { before, describe, test } from "node:test";
+import { bundled, demo, demoWithPast, noBundle, PATIENCE, post, shot, suite } from "./web_kit.mjs";
 
 const FILLER = "line-1-filler";
 const FAULT = "main gear broken";
@@ -457,32 +452,20 @@ suite("the repair of what failed, in the demo that has a past", demoWithPast, ({
   });
 });
 
-describe("what a comparison comes to, in a sentence and as a fan", { skip: skip || false }, () => {
-  let folder;
+describe("what a comparison comes to, in a sentence and as a fan", { skip: noBundle || false }, () => {
   let f;
   before(async () => {
-    // The functions as the page has them: bundled, since they are TypeScript.
-    const need = createRequire(createRequire(join(ROOT, "web", "package.json")).resolve("vite"));
-    folder = mkdtempSync(join(tmpdir(), "sosia-finding-"));
-    const file = (name) => JSON.stringify(join(ROOT, "web", "src", "views", "whatif", name));
-    const entry = ["finding.ts", "lines.ts", "besides.ts"].map((name) => `export * from ${file(name)};`);
-    writeFileSync(join(folder, "in.ts"), entry.join("\n"));
-    await need("esbuild").build({
-      entryPoints: [join(folder, "in.ts")],
-      outfile: join(folder, "out.mjs"),
-      bundle: true,
-      format: "esm",
-      platform: "node",
-      jsx: "automatic",
-      jsxImportSource: "preact",
-      nodePaths: [join(ROOT, "web", "node_modules")],
-      alias: { "~": join(ROOT, "web", "src") },
-      loader: { ".css": "empty" },
-      logLevel: "error",
+    f = await bundled({
+      "views/whatif/finding.ts": "*",
+      "views/whatif/lines.ts": "*",
+      "views/whatif/besides.ts": "*",
+      "views/kpi/reading.ts": "* as kpi",
+      "views/compare/alike.ts": "alike",
+      "views/decisions/gain.ts": "* as gain",
+      "api/counted.ts": "countedBy, effectOf",
+      "api/verdict.ts": "verdictOf",
     });
-    f = await import(pathToFileURL(join(folder, "out.mjs")));
   });
-  after(() => folder && rmSync(folder, { recursive: true, force: true }));
 
   const begin = "2026-11-23T08:00:00Z";
   const now = "2026-11-23T16:00:00Z";
@@ -555,6 +538,51 @@ describe("what a comparison comes to, in a sentence and as a fan", { skip: skip 
     assert.match(told(kpi("Profit", "more", "EUR", 0, [0, 0], money)), /come[s]? to the same/);
   });
 
+  const CASES = {
+    "clear better": { by: 421, ends: [404, 438], claims: true, verdict: "better" },
+    "clear worse": { by: -421, ends: [-438, -404], claims: true, verdict: "worse" },
+    "spans zero": { by: 30, ends: [-50, 110], claims: false, verdict: "unclear" },
+    "interval missing": { by: 421, ends: [undefined, null], claims: true, verdict: "better" },
+    "of one run, unclear": { by: 421, ends: [null, null], claims: false, verdict: "unclear", said: "unclear" },
+    "zero difference": { by: 0, ends: [0, 0], claims: false, verdict: "same" },
+    "zero of one run": { by: 0, ends: [undefined, undefined], claims: false, verdict: "same" },
+  };
+  const CLAIM = /\b(better|worse|more|less|is best|is cheapest|behind)\b/;
+  const space = (t) => t.replaceAll(/[\s\u2009]/g, " ");
+
+  for (const [name, { by, ends, claims, verdict, said }] of Object.entries(CASES))
+    test(`${name}: the same is said in sentence, title, table, mark, list and proposal`, () => {
+      // What the server says of it does not stand above the interval: here it always says that it is better.
+      const profit = { ...kpi("Profit", "more", "EUR", by, ends, money) };
+      profit.values[1].verdict = said ?? "better";
+      const way = profit.values[1];
+      const c = between(profit);
+      assert.equal(f.verdictOf(profit, way), verdict);
+      assert.equal(f.effectOf(profit, way), claims ? by : 0);
+      assert.equal(f.moved(profit), claims);
+      assert.equal(f.titleOf(profit), claims ? `Profit: 421 EUR ${by > 0 ? "more" : "less"}` : "Profit");
+      for (const besides of [{}, { costs: [0, 0] }]) {
+        const sentence = space(text(f.told(c, profit, besides)));
+        assert.equal(CLAIM.test(sentence), claims, sentence);
+        if (verdict === "unclear") assert.match(sentence, /no difference can be told|cannot be told from/);
+        if (verdict === "same") assert.match(sentence, /comes to the same/);
+      }
+      const [gain] = f.gainsOf(profit);
+      assert.equal(f.sure(gain), claims && by > 0);
+      assert.equal(f.unsure(gain), verdict === "unclear");
+      assert.equal(f.isClear(profit, f.ranked(c, profit)), claims, "who is marked as the best");
+      const d = { gain: by, gainLow: ends[0], gainHigh: ends[1], unit: "EUR" };
+      if (said) return; // a rule tries many times: it always has an interval
+      const [amount, interval] = {
+        421: ["+421 EUR", "(95 %: 404 to 438)"],
+        "-421": ["−421 EUR", "(95 %: −438 to −404)"],
+        30: ["cannot be told", "(95 %: −50 to 110 EUR)"],
+        0: ["0 EUR", ""],
+      }[by];
+      assert.equal(space(f.gain.gainText(d)), amount);
+      assert.equal(space(f.gain.gainInterval(d)), ends[0] === undefined ? "" : interval);
+    });
+
   const ways = (name, gains, unit = "EUR") => ({
     ...kpi(name, "more", unit, 0, [0, 0], money),
     values: [["do nothing", 0], ...gains].map(([world, by], i) => ({
@@ -566,6 +594,103 @@ describe("what a comparison comes to, in a sentence and as a fan", { skip: skip 
   const side = (...kpis) => ({
     worlds: kpis[0].values.map((v) => ({ name: v.world, state: "done", begin, now, changes: [] })),
     kpis,
+  });
+
+  test("two ways of which nobody can say which is better: neither is called the best", () => {
+    const value = ways("Value", [
+      ["full", 110],
+      ["gently", 100],
+    ]); // each surely better than nothing, by 20 more or less
+    const c = side(value);
+    const told = space(text(f.told(c, value)));
+    assert.match(told, /“full” looks cheapest: 110 EUR better than “do nothing”/);
+    assert.match(told, /Next comes “gently”, 10 EUR behind: the two cannot be told apart\.$/);
+    assert.equal(f.isClear(value, f.ranked(c, value)), false);
+    // With the same chances in both it may be known all the same.
+    const samples = new Map([["value", [0, 110, 100].map((by) => noise().map((x) => 1000 + by + x))]]);
+    assert.match(space(text(f.told(c, value, { samples }))), /“full” is cheapest/);
+    assert.equal(f.isClear(value, f.ranked(c, value), samples), true);
+  });
+
+  test("doing nothing is not called the cheapest as long as a way cannot be told from it", () => {
+    const value = ways("Value", [
+      ["dear", -100],
+      ["open", -10],
+    ]);
+    assert.match(space(text(f.told(side(value), value))), /“open” looks best, but it cannot be told from “do nothing”/);
+    value.values[1] = { ...value.values[1], difference: -5, differenceLow: -6, differenceHigh: -4 };
+    const told = space(text(f.told(side(value), value)));
+    assert.match(told, /“do nothing” looks cheapest: even “dear” costs 5 EUR more than it brings/);
+    assert.match(told, /“open” cannot be told from “do nothing”\./);
+    assert.equal(f.isClear(value, f.ranked(side(value), value)), false);
+  });
+
+  test("a rule's choice is the best only where that is beyond doubt", () => {
+    const alternative = (action, by, half, more = {}) => ({
+      action,
+      objective: { mean: 1000 + by, gain: by, gainLow: by - half, gainHigh: by + half },
+      samples: noise().map((x) => 1000 + by + x * half),
+      limits: [],
+      ...more,
+    });
+    const nothing = alternative("nothing", 0, 0);
+    const full = alternative("full", 100, 5);
+    const { surelyBest } = f.gain;
+    assert.equal(surelyBest([nothing, full, alternative("gently", 20, 5)], full), true);
+    assert.equal(surelyBest([nothing, alternative("full", 100, 150)], alternative("full", 100, 150)), false);
+    const other = noise().map((x, i) => 1099 + (i % 2 ? 9 : -9) + x);
+    const near = alternative("gently", 99, 5, { samples: other });
+    assert.equal(surelyBest([nothing, full, near], full), false, "the next may be as good");
+    assert.equal(surelyBest([nothing, full, { ...near, dropped: "it breaks a limit" }], full), true);
+    assert.equal(surelyBest([nothing, alternative("full", -100, 5)], nothing), true);
+    assert.equal(surelyBest([nothing, alternative("full", -10, 50)], nothing), false);
+  });
+
+  test("figures: points of percent, one scale for all bars, the interval in one wording, what hardly differs", () => {
+    const yields = kpi("Yield", "more", "percent", -1.5, [-2, -1]);
+    yields.values[0] = { world: "a", value: 99.5, low: 99.4, high: 99.6 };
+    yields.values[1] = { ...yields.values[1], value: 98, relative: -0.0151 };
+    const profit = kpi("Profit", "more", "EUR", 420, [400, 440]);
+    const [b, p] = [yields.values[1], profit.values[1]];
+    assert.equal(f.kpi.differenceText(yields, b), "−1.5 points");
+    assert.equal(f.kpi.differenceText(yields, { ...b, difference: 1 }), "+1 point");
+    assert.equal(f.kpi.relativeText(yields, b), "", "no percentage of a percentage");
+    assert.equal(f.kpi.ownText(yields, yields.values[0]), "99.5 ± 0.1");
+    assert.equal(f.kpi.ownText(yields, b), "98", "what is exact has no spread");
+    assert.equal(space(f.kpi.differenceText(profit, p)), "+420 EUR");
+    assert.equal(space(f.kpi.relativeText(profit, p)), "+42 %");
+    assert.equal(space(f.kpi.intervalText(p)), "95 %: +400 to +440");
+    assert.equal(f.kpi.intervalText({ ...p, differenceHigh: null }), "", "of one end nothing is said");
+    // 44 % of the first value is the farthest end of all: every bar is on that scale.
+    const reach = f.kpi.reachOf([yields, profit]);
+    assert.ok(Math.abs(reach - 0.44) < 1e-9);
+    const end = (k) => f.kpi.placeOf(f.kpi.spanOf(k, k.values[1]).high, reach);
+    assert.equal(end(profit), 96);
+    assert.ok(Math.abs(end(yields) - (50 - (46 * 1) / 99.5 / 0.44)) < 1e-9);
+    assert.equal(f.kpi.placeOf(-7, reach), 4, "what is farther ends at the edge");
+    // Of more worlds than two the farthest of all of them.
+    const three = { ...profit, values: [...profit.values, { ...p, world: "c", differenceHigh: 900 }] };
+    assert.ok(Math.abs(f.kpi.reachOf([three]) - 0.9) < 1e-9);
+    assert.equal(f.kpi.reachOf([kpi("Nothing", "more", "EUR", 0, [0, 0])]), 0.01);
+    assert.equal(f.kpi.reachOf([kpi("Much", "more", "EUR", 9000, [8000, 9999])]), 1);
+    const hardly = kpi("Bottles", "more", "unity", 0.01, [undefined, undefined]);
+    assert.equal(f.moved(hardly), false, "1000 and 1000.01 are told as 1 000");
+    const more = { ...hardly.values[1], value: 1010, difference: 10 };
+    assert.equal(f.moved({ ...hardly, values: [hardly.values[0], more] }), true);
+    assert.equal(f.kpi.differenceText(profit, { world: "b", value: null, difference: null }), "");
+  });
+
+  test("runs of other lengths: what adds up is told a day, and nobody says which is better", () => {
+    const profit = kpi("Profit", "more", "EUR", 1000, [900, 1100], money);
+    const least = { ...kpi("Least", "more", "bar", 2, [1, 3]), over: "min" };
+    const counted = { counted: true, days: [1, 4], without: [], notes: [] };
+    const out = f.alike({ ...counted, kpis: [profit, least], sentence: "It is better." });
+    assert.match(space(out.sentence), /^A ran 1 d, B 4 d: what adds up is told per day/);
+    const [p, l] = out.kpis;
+    assert.deepEqual([p.values[1].value, p.values[1].difference], [500, -500]);
+    assert.equal(f.verdictOf(p, p.values[1]), "less");
+    assert.equal(f.kpi.intervalText(p.values[1]), "", "an interval of other spans holds no more");
+    assert.equal(f.verdictOf(l, l.values[1]), undefined);
   });
 
   test("where other money ranks otherwise the finding says so, whichever of them counts", () => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // By which KPI a comparison is told, everywhere the same: the one that is chosen (in the address; where a rule knows
 // what decides, its objective), else that of money with the largest effect that is sure.
+import { isTold, verdictOf } from "./verdict";
 import type { ComparedKpi, ComparedValue, Comparison } from "./whatif";
 
 /** Money of which it is said what is better, else whatever says that. */
@@ -10,15 +11,10 @@ export function moneyKpis(c: Comparison): ComparedKpi[] {
   return [...known].sort((a, b) => Number(b.better === "more") - Number(a.better === "more"));
 }
 
-const isNumber = (x: unknown): x is number => typeof x === "number";
-
 /** By how much better, as far as that is sure; 0 when it cannot be told. */
 export function effectOf(k: ComparedKpi, v: ComparedValue | undefined): number {
-  if (!isNumber(v?.difference)) return 0;
   const sign = k.better === "less" ? -1 : 1;
-  if (!isNumber(v.differenceLow) || !isNumber(v.differenceHigh)) return sign * v.difference;
-  if (v.differenceLow <= 0 && v.differenceHigh >= 0) return 0;
-  return sign * v.difference;
+  return isTold(verdictOf(k, v)) ? sign * v!.difference! : 0;
 }
 
 const largest = (k: ComparedKpi): number => Math.max(0, ...k.values.slice(1).map((v) => Math.abs(effectOf(k, v))));
@@ -28,14 +24,6 @@ export function countedBy(c: Comparison, asked?: string): ComparedKpi | undefine
   const chosen = all.find((k) => k.name === asked);
   return chosen ?? [...all].sort((a, b) => largest(b) - largest(a))[0];
 }
-
-const TINY = 1e-9;
-
-/** Exactly as without anything. */
-export const isSame = (k: ComparedKpi, v: ComparedValue | undefined): boolean => {
-  const near = TINY * Math.abs(k.values[0]?.value ?? 0);
-  return [v?.difference, v?.differenceLow, v?.differenceHigh].every((x) => !x || Math.abs(x) <= near);
-};
 
 const SHARE = 0.01;
 

@@ -132,6 +132,7 @@ export function useFigures(
   paths: readonly [string, string],
   ensemble: number,
   moving: boolean,
+  asked = 0, // counts up when somebody wants it read once more
 ): FiguresState {
   const [a, b] = names;
   const [pa, pb] = paths;
@@ -158,6 +159,6 @@ export function useFigures(
     };
     void round();
     return () => (abort.abort(), clearTimeout(timer));
-  }, [a, b, pa, pb, ensemble, moving, known]);
+  }, [a, b, pa, pb, ensemble, moving, known, asked]);
   return state ?? NOTHING;
 }

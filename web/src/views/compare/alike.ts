@@ -3,7 +3,7 @@
 import { perDay } from "~/api/counted";
 import type { Figures } from "~/api/figures";
 import type { ComparedKpi } from "~/api/whatif";
-import { unitOf } from "~/views/whatif/finding";
+import { unitOf } from "~/views/kpi/reading";
 import { words } from "~/words/en";
 import * as format from "~/format";
 
@@ -13,15 +13,16 @@ const SPAN = ["min", "max"]; // the longer one runs the more extreme they are: n
 
 const adds = (k: ComparedKpi, told: ComparedKpi): boolean => k.values.some((v, i) => v.value !== told.values[i]!.value);
 
+/** Which of them is better nobody can say of spans that are not the same. */
 function rate(k: ComparedKpi, spans: readonly number[], an: string): ComparedKpi {
   const told = perDay(k, spans);
   const [a, b] = told.values;
   const symbol = adds(k, told) ? w.per(unitOf(k), an) : k.symbol;
   if (!a || !b || typeof a.value !== "number" || typeof b.value !== "number" || SPAN.includes(k.over))
-    return { ...told, symbol };
+    return { ...told, symbol, better: undefined };
   const difference = b.value - a.value;
   const relative = a.value ? difference / Math.abs(a.value) : null;
-  return { ...told, symbol, values: [a, { ...b, difference, relative }] };
+  return { ...told, symbol, better: undefined, values: [a, { ...b, difference, relative }] };
 }
 
 export function alike(f: Figures): Figures {

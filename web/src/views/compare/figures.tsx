@@ -1,65 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // All figures of two worlds: the table with intervals, and the courses over each other.
+import { BarChart3 } from "lucide-preact";
 import type { Differing } from "~/api/difference";
 import type { FiguresState } from "~/api/figures";
 import type { ComparedKpi } from "~/api/whatif";
-import { Card, Chip, Skeleton, Wrong } from "~/ui/basic";
+import { Card, Empty, Skeleton, Wrong } from "~/ui/basic";
 import { Chart, type Line } from "~/ui/chart";
-import { unitOf } from "~/views/whatif/finding";
+import { KpiTable } from "~/views/kpi/table";
 import { words } from "~/words/en";
-import * as format from "~/format";
-import { differenceUnit, isNumber, reachOf, relativeOf, Whisker } from "./kpis";
+import { BetterPair, sideNames } from "./kpis";
 import { Most } from "./most";
 import { kindOf, titleOf } from "./names";
 import type { Sides } from "./sides";
 
 const w = words.compare;
-const TINY = 1e-6; // what arithmetic leaves is no spread
-
-/** Of percent in points; else the unit has a column of its own. */
-const told = (k: ComparedKpi, d: number): string =>
-  format.signed(d) + (unitOf(k) === "%" && d ? ` ${differenceUnit(k)}` : "");
-
-function Row({ k, reach }: { k: ComparedKpi; reach: number }) {
-  const [a, b] = k.values;
-  const own = (v: typeof a) => {
-    if (!isNumber(v?.value)) return "–";
-    const half = isNumber(v.high) && isNumber(v.low) ? (v.high - v.low) / 2 : 0;
-    return format.number(v.value, 4) + (half > TINY * Math.abs(v.value) ? ` ± ${format.number(half, 2)}` : "");
-  };
-  return (
-    <tr>
-      <td title={`${k.name} · ${k.over}`}>{k.title || k.name}</td>
-      <td class="num" title={String(a?.value)}>
-        {own(a)}
-      </td>
-      <td class="num" title={String(b?.value)}>
-        {own(b)}
-      </td>
-      <td class="num strong" title={String(b?.difference)}>
-        {isNumber(b?.difference) ? told(k, b.difference) : "–"}
-      </td>
-      <td class="small quiet">
-        {isNumber(b?.differenceLow) && isNumber(b.differenceHigh) && b.difference
-          ? w.part(format.signed(b.differenceLow), format.signed(b.differenceHigh))
-          : ""}
-      </td>
-      <td class="num small">{relativeOf(k)}</td>
-      <td class="compare-whisker">
-        <Whisker k={k} reach={reach} />
-      </td>
-      <td>
-        {b?.verdict && (
-          <Chip tone={b.verdict === "better" ? "ok" : b.verdict === "worse" ? "bad" : ""}>
-            {words.whatif.verdict[b.verdict]}
-          </Chip>
-        )}
-      </td>
-      <td class="quiet">{unitOf(k)}</td>
-    </tr>
-  );
-}
-
 /** A dashed, so that the two are told apart without their colours. */
 function Course({ k, s }: { k: ComparedKpi; s: Sides }) {
   const lines: Line[] = k.values
@@ -85,50 +39,41 @@ function Course({ k, s }: { k: ComparedKpi; s: Sides }) {
   );
 }
 
-export function AllFigures({ state, s, d }: { state: FiguresState; s: Sides; d: Differing }) {
+interface Props {
+  state: FiguresState;
+  s: Sides;
+  d: Differing;
+  again: () => void;
+}
+
+export function AllFigures({ state, s, d, again }: Props) {
   const f = state.figures;
-  if (!f) return state.error ? <Wrong error={state.error} /> : <Skeleton lines={8} />;
-  const reach = reachOf(f.kpis);
-  const sure = f.kpis.some((k) => isNumber(k.values[1]?.differenceLow));
-  const courses = f.kpis.some((k) => k.values.some((v) => v.times?.length));
+  const courses = f?.kpis.some((k) => k.values.some((v) => v.times?.length));
   return (
     <div class="page compare-figures">
       <div class="page-inner column">
-        <Card title={f.counted ? w.kpis : w.keyValues} bare>
-          <div class="scroll" tabIndex={0} role="region" aria-label={w.kpis}>
-            <table class="table">
-              <thead>
-                <tr>
-                  <th>{words.overview.kpi}</th>
-                  <th class="num">A {titleOf(s.a.ref)}</th>
-                  <th class="num">B {titleOf(s.b.ref)}</th>
-                  <th class="num">{w.difference}</th>
-                  <th>{sure ? w.level : ""}</th>
-                  <th />
-                  <th class="quiet tiny">±{format.number(reach * 100, 2)} %</th>
-                  <th />
-                  <th>{words.whatif.unit}</th>
-                </tr>
-              </thead>
-              <tbody>
-                {f.kpis.map((k) => (
-                  <Row key={k.name} k={k} reach={reach} />
-                ))}
-              </tbody>
-            </table>
-          </div>
-          {f.notes.map((n) => (
-            <div key={n} class="menu-title">
-              {n}
-            </div>
-          ))}
-        </Card>
+        {!f && (state.error ? <Wrong error={state.error} retry={again} /> : <Skeleton lines={8} />)}
+        {f && !f.kpis.length && (
+          <Empty icon={BarChart3} title={w.noKpis} hint={w.noKpisHint}>
+            <BetterPair s={s} />
+          </Empty>
+        )}
+        {f && f.kpis.length > 0 && (
+          <Card title={f.counted ? w.kpis : w.keyValues} bare>
+            <KpiTable kpis={f.kpis} names={sideNames(s)} label={w.kpis} every plain={!f.counted} />
+            {f.notes.map((n) => (
+              <div key={n} class="menu-title">
+                {n}
+              </div>
+            ))}
+          </Card>
+        )}
         {d.most.length > 0 && (
           <Card>
             <Most d={d} />
           </Card>
         )}
-        {courses && (
+        {f && courses && (
           <Card title={words.whatif.courses}>
             <div class="courses">
               {f.kpis.map((k) => (

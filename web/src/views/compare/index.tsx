@@ -129,7 +129,9 @@ function Two({ s }: { s: Sides }) {
   const [cut, setCut] = useState(50);
   const differing = useDiffering(s.a.path, s.b.path);
   const ensemble = Number(route.value.params.ensemble ?? 0) || 0;
-  const read = useFigures([s.a.ref.name, s.b.ref.name], [s.a.path, s.b.path], ensemble, s.moving);
+  const [round, next] = useState(0); // somebody wants it read once more
+  const again = () => next((n) => n + 1);
+  const read = useFigures([s.a.ref.name, s.b.ref.name], [s.a.path, s.b.path], ensemble, s.moving, round);
   const state = useMemo(() => (read.figures ? { ...read, figures: shares(alike(read.figures)) } : read), [read]);
   useEffect(() => {
     ownPanel.value = { of: TwinInBoth };
@@ -153,10 +155,10 @@ function Two({ s }: { s: Sides }) {
           </div>
         )}
         {figures ? (
-          <AllFigures state={state} s={s} d={differing} />
+          <AllFigures state={state} s={s} d={differing} again={again} />
         ) : (
           <section class="compare-kpis" aria-label={state.figures?.counted === false ? w.keyValues : w.kpis}>
-            <Kpis state={state} s={s} d={differing} />
+            <Kpis state={state} s={s} d={differing} again={again} />
           </section>
         )}
       </div>

@@ -4,9 +4,10 @@ import { Award, CircleX } from "lucide-preact";
 import type { Alternative, Decision } from "~/api/decisions";
 import { useKpiNames } from "~/api/kpis";
 import { Chip } from "~/ui/basic";
-import { Rank, undecided, type Ranked } from "~/ui/rank";
+import { Rank, type Ranked } from "~/ui/rank";
 import { words } from "~/words/en";
 import * as format from "~/format";
+import { ends, surelyBest, unsure } from "./gain";
 
 const w = words.decisions;
 
@@ -14,7 +15,7 @@ const w = words.decisions;
 export const actionTitle = (rule: { actions: { name: string; title?: string }[] } | undefined, name: string): string =>
   name === "nothing" ? w.nothing : (rule?.actions.find((a) => a.name === name)?.title ?? name);
 
-function chipsOf(a: Alternative, best: boolean, kpi: (name: string) => string) {
+function chipsOf(a: Alternative, all: readonly Alternative[], choice: string, kpi: (name: string) => string) {
   if (a.dropped)
     return (
       <Chip tone="bad" icon={CircleX} title={a.dropped}>
@@ -26,14 +27,18 @@ function chipsOf(a: Alternative, best: boolean, kpi: (name: string) => string) {
         )}
       </Chip>
     );
-  if (best)
-    return (
-      <Chip tone="ok" icon={Award}>
-        {w.chosen}
-      </Chip>
-    );
-  const { gainLow: low, gainHigh: high } = a.objective;
-  return low !== null && high !== null && undecided({ low, high }) ? <Chip>{words.whatif.verdict.unclear}</Chip> : null;
+  const sure = a.action === choice && surelyBest(all, a);
+  return (
+    <>
+      {sure && (
+        <Chip tone="ok" icon={Award}>
+          {w.best}
+        </Chip>
+      )}
+      {!sure && a.action === choice && <Chip>{w.chosen}</Chip>}
+      {a.action !== "nothing" && unsure(a) && <Chip>{words.whatif.verdict.unclear}</Chip>}
+    </>
+  );
 }
 
 export function Alternatives({ d }: { d: Decision }) {
@@ -45,16 +50,15 @@ export function Alternatives({ d }: { d: Decision }) {
     .sort((a, b) => (b.objective.gain ?? -Infinity) - (a.objective.gain ?? -Infinity))
     .map((a): Ranked => {
       const o = a.objective;
-      const best = a.action === d.choice;
+      const best = a.action === d.choice && surelyBest(d.alternatives, a);
       return {
         key: a.action,
         name: actionTitle(d.definition, a.action),
         gain: o.gain,
-        low: o.gainLow ?? undefined,
-        high: o.gainHigh ?? undefined,
+        ...ends(a),
         best,
         zero: a.action === "nothing",
-        chips: chipsOf(a, best, kpis.title),
+        chips: chipsOf(a, d.alternatives, d.choice ?? "", kpis.title),
         notes: o.mean === null ? [] : [w.comesTo(`${format.number(o.mean, 4)} ${unit}`)],
       };
     });

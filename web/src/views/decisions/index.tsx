@@ -10,11 +10,12 @@ import { tellError } from "~/ui/toast";
 import { useRead } from "~/ui/read";
 import { words } from "~/words/en";
 import { actionTitle } from "./alternatives";
+import { gainInterval, gainText } from "./gain";
 import { Record } from "./record";
 import { OfLive } from "./refuse";
 import { RulePage } from "./rule";
 import { Rules } from "./rules";
-import { gainText, Waiting } from "./waiting";
+import { Waiting } from "./waiting";
 import "./decisions.css";
 
 const TONES: { [state: string]: Tone } = {
@@ -72,7 +73,9 @@ function List() {
               </td>
               <td>{labelOf(d.twin)}</td>
               <td>{d.choice ? actionTitle(ruleOf(d.rule), d.choice) : "–"}</td>
-              <td class="num">{gainText(d)}</td>
+              <td class="num" title={gainInterval(d)}>
+                {gainText(d)}
+              </td>
               <td>
                 <StateOf state={d.state} />
               </td>

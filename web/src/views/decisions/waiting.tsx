@@ -10,6 +10,7 @@ import { Icon } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { actionTitle } from "./alternatives";
+import { gainInterval, gainText } from "./gain";
 import { AnswerInLive, Refuse } from "./refuse";
 import { NoLonger, Send } from "./send";
 
@@ -29,11 +30,6 @@ export function Due({ due }: { due: string }) {
   );
 }
 
-export function gainText(d: DecisionShort): string {
-  if (d.gain === undefined || d.gain === null) return "";
-  return `${format.signed(d.gain)} ${d.unit ?? ""}`.trim();
-}
-
 function One({ d }: { d: DecisionShort }) {
   const [whole, set] = useState<Decision>();
   const rule = rules.value.find((r) => r.name === d.rule);
@@ -43,7 +39,6 @@ function One({ d }: { d: DecisionShort }) {
     return () => abort.abort();
   }, [d.id]);
   const gone = useGone(whole);
-  const known = d.gainLow !== undefined && d.gainLow !== null && d.gainHigh !== undefined && d.gainHigh !== null;
   return (
     <article class="card proposal">
       <header class="row">
@@ -55,11 +50,7 @@ function One({ d }: { d: DecisionShort }) {
       <h3>{actionTitle(rule, d.choice ?? "")}</h3>
       <div class="proposal-gain">
         <span class="figure">{gainText(d)}</span>
-        {known && (
-          <span class="small quiet">
-            {words.whatif.interval(format.number(d.gainLow!), format.number(d.gainHigh!))}
-          </span>
-        )}
+        <span class="small quiet">{gainInterval(d)}</span>
       </div>
       <NoLonger gone={gone} />
       <footer class="row">

@@ -6,18 +6,18 @@ import { countedBy, moneyKpis, perDay, unequalDays } from "~/api/counted";
 import { countsBeside, isPart } from "~/api/counts";
 import { useKpis } from "~/api/kpis";
 import { useSamples } from "~/api/samples";
-import { compare, ensembleRuns, type Comparison } from "~/api/whatif";
+import { compare, ensembleRuns, type ComparedKpi, type Comparison } from "~/api/whatif";
 import { worlds } from "~/api/worlds";
 import { go, route } from "~/app/route";
 import { Card, Icon, Skeleton, Wrong } from "~/ui/basic";
 import * as format from "~/format";
+import { KpiTable } from "~/views/kpi/table";
 import { words } from "~/words/en";
 import { ByItself } from "./byitself";
 import { Courses } from "./courses";
 import { told, type Besides } from "./finding";
 import { ResultOf } from "./origin";
 import { Ranking } from "./ranking";
-import { KpiTable } from "./table";
 import { Finding } from "./told";
 
 const w = words.whatif;
@@ -68,6 +68,15 @@ function called(c: Comparison, reference: string, titles: Readonly<Record<string
   };
 }
 
+/** What the finding is about stands first, then money. */
+function ordered(c: Comparison, head?: string): ComparedKpi[] {
+  const rank = (k: ComparedKpi) => (k.name === head ? 2 : Number(k.of === "money"));
+  return [...c.kpis].sort((a, b) => rank(b) - rank(a));
+}
+
+const namesOf = (c: Comparison): string[] =>
+  c.worlds.map((x, i) => (i === 0 && c.worlds.length > 1 ? w.nothing(x.name) : x.name));
+
 export function Compare(p: Props) {
   const { c: read, error } = useComparison(p);
   const samples = useSamples(p.ensemble, !p.moving);
@@ -117,7 +126,7 @@ export function Compare(p: Props) {
             )
           }
         >
-          <Ranking c={c} k={k} costs={p.costs} />
+          <Ranking c={c} k={k} costs={p.costs} samples={samples} />
           {p.about && <ByItself twin={p.about} base={worlds.value.find((x) => x.name === p.names?.[0])} />}
         </Card>
       )}
@@ -134,7 +143,7 @@ export function Compare(p: Props) {
         }
       >
         {days && <div class="menu-title">{w.perDay}</div>}
-        <KpiTable c={shown} head={k?.name} />
+        <KpiTable kpis={ordered(shown, k?.name)} names={namesOf(shown)} label={w.compared} every={!!days} />
         {read.notes?.map((n) => (
           <div key={n} class="menu-title">
             {format.told(n)}

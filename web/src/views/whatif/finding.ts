@@ -2,15 +2,17 @@
 // What a comparison comes to: which way is best by money, by how much, and how sure that is; what comes next, and what
 // other money says.
 import { apart, type Samples } from "~/api/apart";
-import { effectOf, isSame, moneyKpis, unequalDays } from "~/api/counted";
+import { effectOf, moneyKpis, unequalDays } from "~/api/counted";
+import { endsOf, isNumber, isSame, spansZero, verdictOf } from "~/api/verdict";
 import type { ComparedKpi, ComparedValue, Comparison } from "~/api/whatif";
 import { undecided } from "~/ui/rank";
+import { unitOf } from "~/views/kpi/reading";
 import { words } from "~/words/en";
 import * as format from "~/format";
 
 const w = words.whatif;
 
-export const unitOf = (k: { symbol?: string; unit: string }): string => k.symbol || format.unitSymbol(k.unit);
+export { moved, unitOf } from "~/views/kpi/reading";
 
 export interface Gain {
   index: number; // of the world
@@ -20,6 +22,7 @@ export interface Gain {
   high?: number;
   cost: number;
   same: boolean; // as without anything, to the last digit
+  doubt?: boolean; // nobody knows how sure it is, only that it is not
 }
 
 export function gainsOf(k: ComparedKpi, costs: readonly number[] = []): Gain[] {
@@ -29,27 +32,26 @@ export function gainsOf(k: ComparedKpi, costs: readonly number[] = []): Gain[] {
     const difference = v.difference ?? (v.value !== null && first.value !== null ? v.value - first.value : null);
     if (difference === null) return [];
     const cost = (costs[i + 1] ?? 0) - (costs[0] ?? 0);
-    const ends = [v.differenceLow, v.differenceHigh].map((x) =>
-      x === undefined || x === null ? undefined : sign * x - cost,
-    );
-    const known = ends[0] !== undefined && ends[1] !== undefined;
+    const ends = endsOf(v)?.map((x) => sign * x - cost);
     return [
       {
         index: i + 1,
         name: v.world,
         gain: sign * difference - cost,
-        low: known ? Math.min(ends[0]!, ends[1]!) : undefined,
-        high: known ? Math.max(ends[0]!, ends[1]!) : undefined,
+        low: ends && Math.min(...ends),
+        high: ends && Math.max(...ends),
         cost,
         same: isSame(k, v),
+        doubt: !ends && verdictOf(k, v) === "unclear",
       },
     ];
   });
 }
 
 /** Better beyond doubt, as far as that can be told. */
-export const sure = (g: Gain): boolean => (g.low === undefined ? g.gain > 0 : g.low > 0);
-export const unsure: (g: Gain) => boolean = undecided;
+export const sure = (g: Gain): boolean => !unsure(g) && (g.low === undefined ? g.gain > 0 : g.low > 0);
+/** It cannot be told from doing nothing. */
+export const unsure = (g: Gain): boolean => g.doubt || undecided(g) || (!g.gain && !g.same);
 
 const range = (g: Gain, k: ComparedKpi): string =>
   g.low === undefined ? "" : ` ${w.interval(format.number(g.low), `${format.number(g.high!)} ${unitOf(k)}`.trim())}`;
@@ -65,15 +67,22 @@ export function spanText(c: Comparison): string {
 const worse = (g: Gain, k: ComparedKpi): string =>
   range({ ...g, ...(g.low === undefined ? {} : { low: -g.high!, high: -g.low }) }, k);
 
-const isNumber = (x: unknown): x is number => typeof x === "number";
 const kpiName = (k: ComparedKpi): string => k.title || k.name;
 const amountOf = (n: number, k: ComparedKpi): string => `${format.number(Math.abs(n))} ${unitOf(k)}`.trim();
 
-/** What it becomes more or less by, with its interval: "421 EUR", "404 to 438". */
+/** How sure it is what it becomes more or less by: "404 to 438", or that it ran but once. */
 function spread(v: ComparedValue, down: boolean): string {
-  if (!isNumber(v.differenceLow) || !isNumber(v.differenceHigh)) return "";
-  const [low, high] = down ? [-v.differenceHigh, -v.differenceLow] : [v.differenceLow, v.differenceHigh];
+  const ends = endsOf(v);
+  if (!ends) return ` ${w.oneRun}`;
+  const [low, high] = down ? [-ends[1], -ends[0]] : ends;
   return ` ${w.interval(format.number(low), format.number(high))}`;
+}
+
+/** Between which ends the difference lies, on both sides of zero. */
+function around(k: ComparedKpi, v: ComparedValue): string {
+  const ends = endsOf(v);
+  if (!ends) return "";
+  return ` ${w.interval(format.signed(ends[0]), `${format.signed(ends[1])} ${unitOf(k)}`.trim())}`;
 }
 
 /** One change against the world as it would be. */
@@ -82,10 +91,7 @@ function one(c: Comparison, k: ComparedKpi, g: Gain): string {
   const name = w.nothing(g.name);
   const difference = v.difference ?? 0;
   const span = spanText(c);
-  if (unsure(g)) {
-    const [low, high] = [format.signed(v.differenceLow!), format.signed(v.differenceHigh!)];
-    return w.oneUnsure(name, kpiName(k), span, low, high, unitOf(k));
-  }
+  if (unsure(g)) return w.oneUnsure(name, kpiName(k), span, around(k, v));
   if (!difference) return w.oneSame(name, kpiName(k), span);
   const down = difference < 0;
   return w.one(name, !down, amountOf(difference, k), kpiName(k), span, spread(v, down), g.gain > 0);
@@ -144,12 +150,32 @@ function between(k: ComparedKpi, a: Gain, b: Gain, samples?: Samples): { low?: n
   return { low: Math.min(...ends), high: Math.max(...ends) };
 }
 
+/** Nobody can say which of two ways is better: by their runs, else because their intervals meet. */
+function tied(k: ComparedKpi, a: Gain, b: Gain, samples?: Samples): boolean {
+  const { low, high } = between(k, a, b, samples);
+  if (low !== undefined && high !== undefined) return spansZero(low, high);
+  if (a.doubt || b.doubt) return true;
+  if (a.low === undefined || b.low === undefined) return a.gain === b.gain;
+  return a.low <= b.high! && b.low <= a.high!;
+}
+
+/** Another way may be as good as the best one. */
+const rivalled = (k: ComparedKpi, best: Gain, order: readonly Gain[], samples?: Samples): boolean =>
+  order.some((g) => g.index > 0 && g !== best && !g.same && tied(k, best, g, samples));
+
+/** The first of the list is best beyond doubt: better than doing nothing, or that, and than all other ways. */
+export function isClear(k: ComparedKpi, order: readonly Gain[], samples?: Samples): boolean {
+  const best = order[0]!;
+  if (best.index === 0) return order.some((g) => !g.same) && !order.some(unsure);
+  return sure(best) && !rivalled(k, best, order, samples);
+}
+
 /** The best against the next of the list; against doing nothing is said already. */
 function nextOf(k: ComparedKpi, order: readonly Gain[], samples?: Samples): string {
   const [best, next] = order;
   if (!best || !next || best.index === 0 || next.index === 0) return "";
   const d = { ...NOTHING, gain: best.gain - next.gain, ...between(k, best, next, samples) };
-  return w.next(next.name, amountOf(d.gain, k), range(d, k), unsure(d));
+  return w.next(next.name, amountOf(d.gain, k), range(d, k), tied(k, best, next, samples));
 }
 
 const costsIn = (k: ComparedKpi, told: ComparedKpi, costs?: readonly number[]) =>
@@ -171,9 +197,10 @@ function against(c: Comparison, k: ComparedKpi, best: Gain, told: ComparedKpi, b
   const better = top.index > 0 && top.index !== best.index ? top : undefined;
   const poor = best.index > 0 && !there.same && !unsure(there) && there.gain < 0;
   const by = amountOf(there.gain, k);
-  if (poor) return w.butWorse(kpiName(k), there.name, by, nothing, worse(there, k), better?.name ?? "");
-  if (!better || (best.index > 0 && unsure({ ...better, ...between(k, better, there, b.samples) }))) return "";
-  return w.butOther(kpiName(k), better.name, amountOf(better.gain, k), nothing, range(better, k));
+  const looks = !!better && rivalled(k, better, order, b.samples);
+  if (poor) return w.butWorse(kpiName(k), there.name, by, nothing, worse(there, k), better?.name ?? "", looks);
+  if (!better || (best.index > 0 && tied(k, better, there, b.samples))) return "";
+  return w.butOther(kpiName(k), better.name, amountOf(better.gain, k), nothing, range(better, k), looks);
 }
 
 /** Why they do not agree, as their definitions say what they count. */
@@ -191,7 +218,7 @@ function butsOf(c: Comparison, told: ComparedKpi, best: Gain, b: Besides): But[]
     .filter((x) => x.text);
 }
 
-function headOf(c: Comparison, k: ComparedKpi, order: readonly Gain[]): string {
+function headOf(c: Comparison, k: ComparedKpi, order: readonly Gain[], samples?: Samples): string {
   const nothing = c.worlds[0]!.name;
   const span = spanText(c);
   const moving = order.filter((g) => !g.same);
@@ -199,10 +226,14 @@ function headOf(c: Comparison, k: ComparedKpi, order: readonly Gain[]): string {
   const same = rest ? " " + w.restSame(rest, nothing) : "";
   const best = moving[0]!;
   const amount = amountOf(best.gain, k);
-  if (best.gain <= 0 && !unsure(best))
-    return w.nothingBest(nothing, amount, best.name, span, kpiName(k)) + worse(best, k) + "." + same;
   if (unsure(best)) return w.cannotTell(best.name, nothing, span, kpiName(k)) + range(best, k) + "." + same;
-  return w.best(best.name, amount, nothing, span, kpiName(k)) + range(best, k) + "." + same;
+  if (best.gain > 0) {
+    const looks = rivalled(k, best, order, samples);
+    return w.best(best.name, amount, nothing, span, kpiName(k), looks) + range(best, k) + "." + same;
+  }
+  const open = moving.find(unsure)?.name ?? "";
+  const told = w.nothingBest(nothing, amount, best.name, span, kpiName(k), !!open) + worse(best, k) + ".";
+  return told + (open && " " + w.open(open, nothing)) + same;
 }
 
 const only = (head: string): Told => ({ head, next: "", buts: [] });
@@ -221,14 +252,5 @@ export function told(c: Comparison, k: ComparedKpi | undefined, b: Besides = {})
   const beside = buts.length ? "" : alongside(c, k, moving[0]!);
   if (order.length === 2 && !b.costs) return { head: one(c, k, moving[0]!), next: "", buts, beside };
   const next = best === order[0] ? nextOf(k, order, b.samples) : "";
-  return { head: headOf(c, k, order), next, buts, beside };
-}
-
-/** What hardly differs anywhere is told apart from what does. */
-export function moved(k: ComparedKpi): boolean {
-  return k.values.some((v, i) => {
-    if (i === 0) return false;
-    if (v.verdict) return v.verdict !== "same" && v.verdict !== "unclear";
-    return !!v.difference && Math.abs(v.relative ?? 1) > 0.0005;
-  });
+  return { head: headOf(c, k, order, b.samples), next, buts, beside };
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a chart of a KPI draws of worlds that ran: a line each with its fan, and the finding as its title.
+import { isTold, verdictOf } from "~/api/verdict";
 import type { ComparedKpi, Comparison } from "~/api/whatif";
 import type { Line } from "~/ui/chart/model";
 import { words } from "~/words/en";
@@ -40,7 +41,7 @@ export function linesOf(c: Comparison, k: ComparedKpi): Line[] {
 export function titleOf(k: ComparedKpi): string {
   const v = k.values[1];
   const title = k.title || k.name;
-  if (k.values.length !== 2 || !v?.difference || v.verdict === "same") return title;
+  if (k.values.length !== 2 || !v?.difference || !isTold(verdictOf(k, v))) return title;
   const amount = `${format.number(Math.abs(v.difference))} ${unitOf(k)}`.trim();
-  return v.verdict === "unclear" ? title : w.courseTitle(title, v.difference > 0, amount);
+  return w.courseTitle(title, v.difference > 0, amount);
 }

@@ -1,19 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ways side by side in money, the best first.
 import { Award } from "lucide-preact";
+import type { Samples } from "~/api/apart";
 import type { ComparedKpi, Comparison } from "~/api/whatif";
 import { Chip } from "~/ui/basic";
 import { Rank } from "~/ui/rank";
 import { words } from "~/words/en";
 import * as format from "~/format";
-import { ranked, sure, unitOf, unsure } from "./finding";
+import { isClear, ranked, unitOf, unsure } from "./finding";
 
 const w = words.whatif;
 
-export function Ranking({ c, k, costs }: { c: Comparison; k: ComparedKpi; costs?: readonly number[] }) {
+interface Props {
+  c: Comparison;
+  k: ComparedKpi;
+  costs?: readonly number[];
+  samples?: Samples; // of many runs
+}
+
+export function Ranking({ c, k, costs, samples }: Props) {
   const list = ranked(c, k, costs);
   const best = list[0]!;
-  const clear = best.index === 0 ? list.some((g) => !g.same) : sure(best);
+  const clear = isClear(k, list, samples);
   const unit = unitOf(k);
   return (
     <Rank

@@ -12,6 +12,7 @@ import { map } from "./map";
 import { scene } from "./scene";
 import { whatif, repair } from "./whatif";
 import { compare } from "./compare";
+import { kpi } from "./kpi";
 import { decisions } from "./decisions";
 import { definitions } from "./definitions";
 import { ask } from "./ask";
@@ -41,6 +42,7 @@ export const words = {
   whatif,
   repair,
   compare,
+  kpi,
   decisions,
   definitions,
   ask,

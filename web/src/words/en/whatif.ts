@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What-ifs: prepared ones, own ones, their runs, and what could be done about a fault.
+import { kpi } from "./kpi";
+
 export const whatif = {
   title: "What would happen if…",
   of: (name: string) => `What-if: ${name}`,
@@ -167,7 +169,6 @@ export const whatif = {
   compared: "Side by side",
   beside: "Compare side by side",
   besideHint: "Both worlds beside each other: graph, map, plan, 3D, one clock",
-  unit: "Unit",
   courses: "How it went",
   courseApart: (kpi: string, first: string) => `${kpi}: how far from “${first}”`,
   asItIs: "As it is",
@@ -190,14 +191,11 @@ export const whatif = {
   countIn: "Counted in",
   cheapest: "best",
   costIn: (cost: string) => `its cost of ${cost} taken off`,
-  interval: (low: string, high: string) => `(95\u2009%: ${low} to ${high})`,
+  interval: (low: string, high: string) => `(${kpi.interval(low, high)})`,
   resultOf: (world: string, begin: string, span: string) =>
     `Tried in copies of ${world} from ${begin} on${span && `, ${span} ahead`}. Nothing of it happened in live.`,
-  moreColumns: (n: number) => (n === 1 ? "1 more column" : `${n} more columns`),
   report: "Report",
   soFar: "It runs: this is how far it has come.",
-  still: (n: number) => (n === 1 ? "1 KPI that hardly differs" : `${n} KPIs that hardly differ`),
-  noDifference: "No KPI differs.",
   verdict: {
     better: "better",
     worse: "worse",
@@ -209,18 +207,28 @@ export const whatif = {
   one: (name: string, more: boolean, amount: string, kpi: string, span: string, sure: string, good: boolean) =>
     `${name}: ${amount} ${more ? "more" : "less"} of “${kpi}” in ${span}${sure}, ` +
     `which is ${good ? "better" : "worse"}.`,
+  oneRun: "(one run)",
   oneSame: (name: string, kpi: string, span: string) => `${name} makes no difference to “${kpi}” in ${span}.`,
-  oneUnsure: (name: string, kpi: string, span: string, low: string, high: string, unit: string) =>
-    `${name}: no difference can be told in “${kpi}” in ${span} (95\u2009%: ${low} to ${high} ${unit}).`,
+  oneUnsure: (name: string, kpi: string, span: string, interval: string) =>
+    `${name}: no difference can be told in “${kpi}” in ${span}${interval}.`,
   alongside: (kpi: string, percent: string, more: boolean, good: boolean) =>
     `But “${kpi}” is ${percent}\u2009% ${more ? "more" : "less"}, which is ${good ? "better" : "worse"}.`,
-  best: (name: string, amount: string, nothing: string, span: string, kpi: string) =>
-    `By “${kpi}”, “${name}” is cheapest: ${amount} better than “${nothing}”${span && ` in ${span}`}`,
-  butWorse: (kpi: string, name: string, amount: string, nothing: string, interval: string, best: string) =>
+  best: (name: string, amount: string, nothing: string, span: string, kpi: string, looks: boolean) =>
+    `By “${kpi}”, “${name}” ${looks ? "looks" : "is"} cheapest: ` +
+    `${amount} better than “${nothing}”${span && ` in ${span}`}`,
+  butWorse: (
+    kpi: string,
+    name: string,
+    amount: string,
+    nothing: string,
+    interval: string,
+    best: string,
+    looks: boolean,
+  ) =>
     `But by “${kpi}” “${name}” is ${amount} worse than “${nothing}”${interval}` +
-    `${best && `; by it “${best}” is best`}.`,
-  butOther: (kpi: string, name: string, amount: string, nothing: string, interval: string) =>
-    `But by “${kpi}” “${name}” is best: ${amount} better than “${nothing}”${interval}.`,
+    `${best && `; by it “${best}” ${looks ? "looks" : "is"} best`}.`,
+  butOther: (kpi: string, name: string, amount: string, nothing: string, interval: string, looks: boolean) =>
+    `But by “${kpi}” “${name}” ${looks ? "looks" : "is"} best: ${amount} better than “${nothing}”${interval}.`,
   butWhy: (kpi: string, counts: string, other: string, otherCounts: string, span: string) =>
     `“${kpi}” counts: ${counts}. “${other}” counts: ${otherCounts}. ` +
     `What the one counts already, the other may count only later${span && `, after ${span}`}.`,
@@ -236,8 +244,9 @@ export const whatif = {
   next: (name: string, by: string, interval: string, unsure: boolean) =>
     `Next comes “${name}”, ${by} behind${interval}` +
     `${unsure ? ": the two cannot be told apart" : ""}.`,
-  nothingBest: (nothing: string, amount: string, name: string, span: string, kpi: string) =>
-    `By “${kpi}”, “${nothing}” is cheapest: even “${name}” ` +
+  open: (name: string, nothing: string) => `“${name}” cannot be told from “${nothing}”.`,
+  nothingBest: (nothing: string, amount: string, name: string, span: string, kpi: string, looks: boolean) =>
+    `By “${kpi}”, “${nothing}” ${looks ? "looks" : "is"} cheapest: even “${name}” ` +
     `costs ${amount} more than it brings${span && ` in ${span}`}`,
   cannotTell: (name: string, nothing: string, span: string, kpi: string) =>
     `By “${kpi}”, “${name}” looks best, but it cannot be told from “${nothing}”${span && ` in ${span}`}`,
