@@ -331,6 +331,7 @@ static void undo_forks(Sosia *e) {
         if (durable == world_seq(r->world)) continue;
         world_undo_to(r->world, durable);
         atomic_store(&r->scenario->time, durable > r->scenario->fork_seq ? world_time(r->world) : 0);
+        if (atomic_load(&r->scenario->foreign) > durable) atomic_store(&r->scenario->foreign, durable);
         derive_forget(r);
     }
 }

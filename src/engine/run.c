@@ -140,15 +140,16 @@ static Err move(Run *r, Diag *d) {
     r->pace_ns = sim_world_ns(r->epoch_ns, sim_now(r->sim));
     while (!to_stand(r) && sim_now(r->sim) < until) {
         bool changed;
-        TRY(run_listen(r, &changed));
-        if (changed) {
-            TRY(anew(r, d));
-            until = sim_time_of(r->epoch_ns, r->until_ns);
-        }
         SimStats before, after;
         sim_time to = next_stop(r, until), now;
         if (to <= sim_now(r->sim)) {
             pause_a_little(r);
+            continue;
+        }
+        TRY(run_listen(r, &changed)); // what it heard it does, before it stands
+        if (changed) {
+            TRY(anew(r, d));
+            until = sim_time_of(r->epoch_ns, r->until_ns);
             continue;
         }
         sim_stats(r->sim, &before);
@@ -163,6 +164,14 @@ static Err move(Run *r, Diag *d) {
 }
 
 static void *run_thread(void *arg);
+
+// What others wrote before its last batches stands behind them.
+static void last_words(Run *r) {
+    bool changed = false;
+    Err err = run_listen(r, &changed);
+    if (!err) err = run_land(r);
+    if (err || changed) r->seen = 0; // what is kept of the Sim is of no use: the next run begins anew
+}
 
 static void finish(Run *r, Err err, const Diag *d) {
     if (err) failed(r, err, d);
@@ -179,6 +188,7 @@ static void finish(Run *r, Err err, const Diag *d) {
         run_count(r, false);
         run_tick(r);
         (void)!run_land(r);
+        last_words(r);
         Err kept = run_keep(r, goes_on ? RUN_RUNNING : s);
         if (kept && kept != ERR_CLOSED) failed(r, kept, NULL);
         scenario_keep_soon(r->engine, r->realm);

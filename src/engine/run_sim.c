@@ -6,13 +6,17 @@
 
 // ---- the writer's side --------------------------------------------------------------------------------------------
 
+// Others took it away meanwhile: the run will hear of it, and begin anew.
+static bool gone(Err e) { return e == ERR_TWIN_NOT_FOUND || e == ERR_LINK_NOT_FOUND || e == ERR_STALE; }
+
 Err run_edit(World *w, const Task *c) {
     for (int64_t i = 0; i < c->set_count; i++) {
         const Change *x = &c->sets[i];
         bool twin = x->kind == CHANGE_SET || x->kind == CHANGE_UNSET;
         if (twin && world_guarded(w, x->id, x->col).n) continue;
         if (x->kind == CHANGE_SET) TRY(world_drop_source(w, x->id, x->col));
-        TRY(world_do(w, x));
+        Err err = world_do(w, x);
+        if (err && !gone(err)) return err;
     }
     return ERR_OK;
 }
@@ -54,7 +58,7 @@ static Task *task_of(Run *r, const SimCell *cells, uint32_t n) {
     c->realm = realm_ref(r->realm);
     c->source = RUN_SOURCE;
     c->sets = NEW(&c->arena, Change, n ? n : 1);
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; cells && i < n; i++)
         if (sim_change(r->sim, &cells[i], &c->sets[c->set_count])) c->set_count++;
     return c;
 }
@@ -85,6 +89,19 @@ bool run_told(void *ctx, sim_time t, uint16_t lane, const SimCell *cells, uint32
     if (time <= r->skip_ns) return !to_stand(r);
     if (!take_off(r, time)) return false;
     return send(r, task_of(r, cells, n), time) && !to_stand(r);
+}
+
+void run_put(Run *r, const Change *sets, int64_t n) {
+    int64_t time = sim_batch_ns(r->epoch_ns, sim_now(r->sim), r->batch_ns);
+    if (!take_off(r, time)) return;
+    Task *c = task_of(r, NULL, (uint32_t)n);
+    for (int64_t i = 0; i < n; i++) {
+        c->sets[i] = sets[i];
+        c->sets[i].text = arena_str(&c->arena, sets[i].text);
+    }
+    c->set_count = n;
+    r->batch_ns = time;
+    (void)send(r, c, time);
 }
 
 Err run_land(Run *r) {
@@ -274,53 +291,4 @@ void run_kpis_begin(Run *r, Kpis *k, bool again) {
     kpis_free(kept);
     kpis_free(was);
     run_count(r, !again);
-}
-
-// ---- what others wrote --------------------------------------------------------------------------------------------
-
-static bool is_value(SosiaEvent e) {
-    return e == SOSIA_EV_SET || e == SOSIA_EV_UNSET || e == SOSIA_EV_LINK_SET || e == SOSIA_EV_LINK_UNSET;
-}
-
-// A value that somebody set, as input now; a column that the Sim has not is nothing to it.
-static void take_value(Run *r, const SosiaChange *x) {
-    bool link = x->what == SOSIA_EV_LINK_SET || x->what == SOSIA_EV_LINK_UNSET;
-    uint32_t dense = link ? sim_graph_link(r->model.graph, x->link_no) : sim_graph_twin(r->model.graph, x->twin_no);
-    if (x->late || dense == UINT32_MAX) return;
-    for (uint32_t i = 0; i < sim_columns(r->sim); i++) {
-        SimColumn c = sim_column_of(r->sim, i);
-        if (c.col != x->column || !c.field || dense < c.first || dense - c.first >= c.rows) continue;
-        uint64_t bits = x->value.kind == SOSIA_F64    ? bits_of(x->value.d)
-                        : x->value.kind == SOSIA_BOOL ? (uint64_t)x->value.b
-                                                      : (uint64_t)x->value.i;
-        bool text = x->value.kind == SOSIA_TEXT || x->value.kind == SOSIA_JSON;
-        bool valid = x->value.kind != SOSIA_NONE;
-        double v = sim_value_in(r->sim, i, valid, text ? 0 : bits, text ? x->value.s : (Str){0});
-        sim_input(r->sim, sim_now(r->sim), 0, i, dense - c.first, 1, v);
-    }
-}
-
-Err run_listen(Run *r, bool *anew) {
-    *anew = atomic_exchange(&r->renew, false);
-    if (*anew) return ERR_OK;
-    uint64_t newest = atomic_load(&r->realm->scenario->foreign);
-    if (newest <= r->seen) return ERR_OK;
-    TRY(run_land(r));
-    SosiaFeed *f;
-    SosiaErr err = sosia_feed_open(r->engine, NULL, r->realm->name, r->seen, &f, NULL);
-    *anew = err == SOSIA_GONE;
-    if (err) return err == SOSIA_GONE ? ERR_OK : (Err)err;
-    SosiaBatch b = {.seq = 1};
-    while (!err && !*anew && r->seen < newest) {
-        err = sosia_feed_next(f, INT64_C(1000000000), &b);
-        if (err || !b.seq) continue;
-        r->seen = b.seq;
-        for (int64_t i = 0; i < b.count && !str_eq(b.source, RUN_SOURCE); i++) {
-            if (is_value(b.changes[i].what)) take_value(r, &b.changes[i]);
-            else if (b.changes[i].what != SOSIA_EV_TELEMETRY) *anew = true;
-        }
-    }
-    sosia_feed_close(f);
-    if (err == SOSIA_GONE) *anew = true;
-    return err == SOSIA_GONE ? ERR_OK : (Err)err;
 }

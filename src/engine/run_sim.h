@@ -55,8 +55,10 @@ struct Run {
 // Errors: told in `d`.
 MUST Err run_prepare(Run *r, Diag *d);
 void run_unprepare(Run *r);
-// What others wrote since: values become inputs; *anew: more than values has changed.
+// What others wrote since: values become inputs; *anew: more than values has changed. run_listen.c.
 MUST Err run_listen(Run *r, bool *anew);
+// A batch of values as they stand in the world, at the instant where the run is.
+void run_put(Run *r, const Change *sets, int64_t n);
 // The sink: told cells to the writer. ctx: the Run.
 bool run_told(void *ctx, sim_time t, uint16_t lane, const SimCell *cells, uint32_t n);
 // The world's clock to where the run stands.

@@ -358,6 +358,26 @@ static void others_write_meanwhile(void **state) {
     kit_close(&k);
 }
 
+// Batches on their way to what was taken away meanwhile end no run.
+static void twins_go_meanwhile(void **state) {
+    (void)state;
+    Kit k;
+    scene(&k, "");
+    fork_it(&k, "f");
+    assert_int_equal(begin(&k, (SosiaRun){.for_ns = 100000 * HOUR, .output_ns = HOUR / 3600}), SOSIA_OK);
+    for (int i = 0; i < 30; i++) {
+        tank_in(&k, "f", "c", 0.001);
+        do {
+            assert_int_equal(sosia_run_status(k.s, NULL, kit_str("f"), 0, &k.out), SOSIA_OK);
+            kit_lacks(kit_body(&k), "\"state\":\"failed\"");
+        } while (value_of(&k, "f", "c", "level") == 1);
+        assert_int_equal(kit_write_in(&k, "f", SOSIA_TWIN_DELETE, "c", "", ""), SOSIA_OK);
+    }
+    assert_int_equal(sosia_run_pause(k.s, NULL, kit_str("f"), &k.out), SOSIA_OK);
+    kit_has(kit_body(&k), "\"state\":\"paused\"");
+    kit_close(&k);
+}
+
 static void refusals_and_failures(void **state) {
     (void)state;
     Kit k;
@@ -468,6 +488,7 @@ int main(void) {
         cmocka_unit_test(pieces_are_the_whole),
         cmocka_unit_test(taken_up_after_a_close),
         cmocka_unit_test(others_write_meanwhile),
+        cmocka_unit_test(twins_go_meanwhile),
         cmocka_unit_test(refusals_and_failures),
         cmocka_unit_test(dropped_leave_nothing),
         cmocka_unit_test(dropped_and_closed),

@@ -118,7 +118,7 @@ static Err first_instant(Sim *s, Diag *d) {
     s->diag = d;
     while (calendar_pop(&s->calendar, 0, &item)) {
         s->stats.events++;
-        (void)column_put(s, item.of, item.row, item.lanes, item.value);
+        column_put(s, &item);
     }
     wire_up(s);
     s->started = true;
@@ -140,7 +140,8 @@ Err sim_start(Sim *s, Diag *d) {
 
 // ---- running -------------------------------------------------------------------------------------------------------
 
-void sim_input(Sim *s, sim_time t, int32_t priority, uint32_t column, uint32_t row, uint16_t lane_mask, double value) {
+static void input(Sim *s, sim_time t, int32_t priority, uint32_t column, uint32_t row, uint16_t lane_mask, double value,
+                  bool known) {
     CHECK(column < s->wire->column_count);
     const SimColumn *w = &s->wire->columns[column].what;
     CHECK(row < w->rows);
@@ -151,12 +152,20 @@ void sim_input(Sim *s, sim_time t, int32_t priority, uint32_t column, uint32_t r
         return;
     }
     if (!lanes || isinf(t)) return;
-    Item item = {.t = s->started ? t : 0, .priority = priority, .lanes = lanes, .value = value};
+    Item item = {.t = s->started ? t : 0, .priority = priority, .lanes = lanes, .known = known, .value = value};
     item.twin = w->col ? (w->link ? s->graph->link_id : s->graph->twin_id)[w->first + row] : row;
     item.seq = s->seq++;
     item.of = column;
     item.row = row;
     calendar_push(&s->calendar, &item);
+}
+
+void sim_input(Sim *s, sim_time t, int32_t priority, uint32_t column, uint32_t row, uint16_t lane_mask, double value) {
+    input(s, t, priority, column, row, lane_mask, value, false);
+}
+
+void sim_known(Sim *s, uint32_t column, uint32_t row, double value) {
+    input(s, s->now, 0, column, row, lanes_all(s), value, true);
 }
 
 sim_time sim_now(const Sim *s) { return s->now; }

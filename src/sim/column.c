@@ -222,19 +222,19 @@ void column_own(Sim *s, uint32_t column) {
     }
 }
 
-uint8_t column_put(Sim *s, uint32_t column, uint32_t row, uint8_t lanes, double value) {
-    Column *c = &s->columns[column];
+void column_put(Sim *s, const Item *item) {
+    Column *c = &s->columns[item->of];
     uint8_t moved = 0;
     for (uint32_t l = 0; l < s->open.lanes; l++) {
-        if (!(lanes >> l & 1) || same_value(c->v->v[place(s, row, l)], value)) continue;
-        if (!moved) column_own(s, column);
-        c->v->v[place(s, row, l)] = value;
-        if (c->seen) c->seen->v[place(s, row, l)] = value;
+        size_t at = place(s, item->row, l);
+        if (!(item->lanes >> l & 1) || same_value(c->v->v[at], item->value)) continue;
+        if (!moved) column_own(s, item->of);
+        c->v->v[at] = item->value;
+        if (c->seen) c->seen->v[at] = item->value;
         moved |= (uint8_t)(1u << l);
     }
-    if (moved) cell_moved(s, column, row, moved, NO_WRITER, 0);
-    if (moved) column_tell(s, column, row, moved);
-    return moved;
+    if (moved) cell_moved(s, item->of, item->row, moved, NO_WRITER, 0);
+    if (moved && !item->known) column_tell(s, item->of, item->row, moved);
 }
 
 // ---- symbols -------------------------------------------------------------------------------------------------------

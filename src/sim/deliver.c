@@ -237,7 +237,7 @@ static uint8_t take_due(Sim *s) {
         s->stats.events++;
         lanes |= item.lanes;
         if (item.post) post_due(s, &item);
-        else (void)column_put(s, item.of, item.row, item.lanes, item.value);
+        else column_put(s, &item);
     }
     return lanes;
 }

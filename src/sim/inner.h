@@ -159,7 +159,7 @@ typedef struct Item {
     uint32_t row; // or kind
     int32_t priority;
     uint8_t lanes;
-    bool post;
+    bool post, known; // known: an input that is not told
 } Item;
 
 typedef struct Calendar {
@@ -232,8 +232,8 @@ static inline void column_tell(Sim *s, uint32_t column, uint32_t row, uint8_t la
     rowset_add(&s->columns[column].told, row, lanes);
 }
 void column_own(Sim *s, uint32_t column); // before a write: nobody else has the array
-// Write a cell from outside in the lanes of the mask and mark what read it. Returns the lanes in which it moved.
-uint8_t column_put(Sim *s, uint32_t column, uint32_t row, uint8_t lanes, double value);
+// What the calendar has for a cell, in the lanes of the item: mark what reads it, and tell it unless it is known.
+void column_put(Sim *s, const Item *item);
 Symbols *symbols_new(void);
 Symbols *symbols_copy(const Symbols *from);
 Str symbols_get(const Symbols *y, uint32_t number); // p NULL: none

@@ -94,7 +94,7 @@ static void put_calendar(const Sim *s, Buf *b) {
         buf_varint_signed(b, x->priority);
         buf_varint(b, x->twin);
         buf_varint(b, x->seq);
-        buf_byte(b, x->post);
+        buf_byte(b, (char)(x->post | x->known << 1));
         buf_byte(b, (char)x->lanes);
         buf_varint(b, x->post ? x->of : s->wire->columns[x->of].order);
         buf_varint(b, x->row);
@@ -271,7 +271,9 @@ static Err load_calendar(Load *l) {
         x.priority = (int32_t)cut_varint_signed(&l->c);
         x.twin = cut_varint(&l->c);
         x.seq = cut_varint(&l->c);
-        x.post = cut_byte(&l->c) != 0;
+        uint8_t flags = cut_byte(&l->c);
+        x.post = flags & 1;
+        x.known = flags >> 1 & 1;
         x.lanes = cut_byte(&l->c);
         uint64_t of = cut_varint(&l->c), row = cut_varint(&l->c);
         x.arg = cut_u64(&l->c);

@@ -178,6 +178,8 @@ Sim *sim_replica(const Sim *ready, const uint64_t *scenario);
 // A cell that takes no input keeps its value; SimStats.refused counts.
 bool sim_takes_input(const Sim *s, uint32_t column, uint32_t row);
 void sim_input(Sim *s, sim_time t, int32_t priority, uint32_t column, uint32_t row, uint16_t lane_mask, double value);
+// The same now, in all lanes, of a value that the sink has already: it is not told.
+void sim_known(Sim *s, uint32_t column, uint32_t row, double value);
 
 // What came of an instant (or of an output time): cells that moved since it was told last, by column, row, lane. Where
 // there are times of output (SimOpen.output_s), what engines moved between instants is told there; at an instant only

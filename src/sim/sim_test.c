@@ -535,6 +535,46 @@ static void test_engine_fails(void **state) {
 }
 
 // Of inputs of one time: priority, then twin, then order of the calls; the last on a cell stands.
+typedef struct Looking {
+    uint32_t column, row;
+    int at_three, all;
+} Looking;
+
+static bool looks(void *ctx, sim_time t, uint16_t lane, const SimCell *cells, uint32_t n) {
+    Looking *x = ctx;
+    (void)lane;
+    for (uint32_t i = 0; i < n; i++) x->at_three += t == 3 && cells[i].column == x->column && cells[i].row == x->row;
+    x->all += (int)n;
+    return true;
+}
+
+// What the sink knows already moves all that it would move otherwise, and is not told; also when it was saved before.
+static void test_known(void **state) {
+    (void)state;
+    TestSim t;
+    test_sim_open(&t, 5, 2);
+    Toys m = model_of(&t, 2, 1);
+    Sim *s[2] = {model_start(&m), model_start(&m)};
+    Looking x[2];
+    for (int i = 0; i < 2; i++) {
+        double now;
+        x[i] = (Looking){.column = test_column(&t, s[i], UNIT_ON), .row = 3};
+        ok(sim_run(s[i], 3, 0, NULL, &now, NULL));
+        double other = sim_column_at(s[i], x[i].column)->v[3] == 0;
+        if (i) sim_known(s[i], x[i].column, 3, other);
+        else sim_input(s[i], 3, 0, x[i].column, 3, 1, other);
+        s[i] = reloaded(&m, s[i]);
+        ok(sim_run(s[i], 20, 0, &(SimSink){.ctx = &x[i], .told = looks}, &now, NULL));
+    }
+    same_columns(s[0], 0, s[1], 0);
+    assert_int_equal(x[0].at_three, 1);
+    assert_int_equal(x[1].at_three, 0);
+    assert_int_equal(x[0].all, x[1].all + 1);
+    sim_free(s[0]);
+    sim_free(s[1]);
+    test_sim_close(&t);
+}
+
 static void test_order_of_inputs(void **state) {
     (void)state;
     TestSim t;
@@ -895,17 +935,29 @@ static void test_damaged(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_graph),           cmocka_unit_test(test_values),
-        cmocka_unit_test(test_times),           cmocka_unit_test(test_chain),
-        cmocka_unit_test(test_loops),           cmocka_unit_test(test_loop_names_the_loop_alone),
-        cmocka_unit_test(test_no_way_on),       cmocka_unit_test(test_engine_fails),
-        cmocka_unit_test(test_order_of_inputs), cmocka_unit_test(test_ball),
-        cmocka_unit_test(test_several_roots),   cmocka_unit_test(test_tolerance),
-        cmocka_unit_test(test_one_writer),      cmocka_unit_test(test_output),
-        cmocka_unit_test(test_sink_stops),      cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_lanes),           cmocka_unit_test(test_replicas),
-        cmocka_unit_test(test_order_of_adding), cmocka_unit_test(test_slices),
-        cmocka_unit_test(test_other_process),   cmocka_unit_test(test_fork_is_apart),
+        cmocka_unit_test(test_graph),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_chain),
+        cmocka_unit_test(test_loops),
+        cmocka_unit_test(test_loop_names_the_loop_alone),
+        cmocka_unit_test(test_no_way_on),
+        cmocka_unit_test(test_engine_fails),
+        cmocka_unit_test(test_order_of_inputs),
+        cmocka_unit_test(test_known),
+        cmocka_unit_test(test_ball),
+        cmocka_unit_test(test_several_roots),
+        cmocka_unit_test(test_tolerance),
+        cmocka_unit_test(test_one_writer),
+        cmocka_unit_test(test_output),
+        cmocka_unit_test(test_sink_stops),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_lanes),
+        cmocka_unit_test(test_replicas),
+        cmocka_unit_test(test_order_of_adding),
+        cmocka_unit_test(test_slices),
+        cmocka_unit_test(test_other_process),
+        cmocka_unit_test(test_fork_is_apart),
         cmocka_unit_test(test_damaged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
