@@ -3,8 +3,8 @@
 // A graph of 100,000 twins in a real browser: clusters that open, names and links from near, the twin one points at,
 // colours that follow the values, a filter, and how long the page works for a frame of it.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { bigWorld, chromium, open, PATIENCE, post, shot, skip } from "./web_kit.mjs";
+import { test } from "node:test";
+import { bigWorld, PATIENCE, post, shot, suite } from "./web_kit.mjs";
 
 const FRAME_MS = 40; // the budget is 8, and the bench measures it; here nothing may hang on another's work
 const ONE = "t4242";
@@ -12,23 +12,8 @@ const ONE = "t4242";
 // that others were using too.
 const TWO = { openMs: 60_000, heapMB: 350 };
 
-describe("the browser app: 100,000 twins", { skip: skip || false }, () => {
-  let server;
-  let browser;
-  before(async () => {
-    [server, browser] = await Promise.all([bigWorld(), chromium()]);
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
-
+suite("the browser app: 100,000 twins", bigWorld, ({ at, done, server }) => {
   const stage = (page) => page.locator(".graph-stage");
-  const at = (hash, o = {}) => open(browser, server.url, { hash, ...o });
-  const done = async (page) => {
-    assert.deepEqual(page.wrong, []);
-    await page.context().close();
-  };
   /** Until the stage says of what it draws (clusters, needing, links, names) that it is so. */
   const drawn = async (page, is) => {
     let told = {};

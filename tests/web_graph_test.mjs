@@ -3,40 +3,20 @@
 // The graph as one works with it: paths, neighbourhoods, pins, saved views, colour and size by values, flow, keys,
 // a phone.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { chromium, demo, open, post, serve, shot, skip } from "./web_kit.mjs";
+import { test } from "node:test";
+import { demo, post, serve, shot, suite } from "./web_kit.mjs";
 
-describe("the browser app: the graph", { skip: skip || false }, () => {
-  let server;
-  let browser;
-  before(async () => {
-    [server, browser] = await Promise.all([demo(), chromium()]);
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
-
+suite("the browser app: the graph", demo, ({ at: open, done, server }) => {
   const at = async (params, o = {}) => {
-    const page = await open(browser, server.url, {
-      hash: `#/live/graph?${params}`,
-      ...o,
-    });
+    const page = await open(`#/live/graph?${params}`, o);
     await page.locator(".graph-stage canvas").first().waitFor();
     await page.locator(".legend").waitFor();
     return page;
   };
-  const done = async (page) => {
-    assert.deepEqual(page.wrong, []);
-    await page.context().close();
-  };
-  const params = (page) =>
-    new URLSearchParams(new URL(page.url()).hash.split("?")[1] ?? "");
+  const params = (page) => new URLSearchParams(new URL(page.url()).hash.split("?")[1] ?? "");
   const until = async (page, name, value) => {
     await page.waitForFunction(
-      ([n, v]) =>
-        (new URLSearchParams(location.hash.split("?")[1] ?? "").get(n) ??
-          "") === v,
+      ([n, v]) => (new URLSearchParams(location.hash.split("?")[1] ?? "").get(n) ?? "") === v,
       [name, value],
     );
   };
@@ -45,12 +25,8 @@ describe("the browser app: the graph", { skip: skip || false }, () => {
     const place = await page.waitForFunction(() => {
       const box = document.querySelector(".graph-stage");
       const now = `${box.dataset.chosen}@${box.clientWidth}`;
-      const rests =
-        box.dataset.chosen && window.wasAt === now
-          ? performance.now() - window.wasSince > 700
-          : false;
-      if (window.wasAt !== now)
-        [window.wasAt, window.wasSince] = [now, performance.now()];
+      const rests = box.dataset.chosen && window.wasAt === now ? performance.now() - window.wasSince > 700 : false;
+      if (window.wasAt !== now) [window.wasAt, window.wasSince] = [now, performance.now()];
       if (!rests) return null;
       const r = box.getBoundingClientRect();
       const [x, y] = box.dataset.chosen.split(",").map(Number);
@@ -70,38 +46,24 @@ describe("the browser app: the graph", { skip: skip || false }, () => {
     await page.getByLabel(`${what}: find`).fill(value);
     await page.keyboard.press("Enter");
   };
-  const steps = (page) =>
-    page
-      .getByRole("list", { name: "The twins on the path" })
-      .getByRole("button");
+  const steps = (page) => page.getByRole("list", { name: "The twins on the path" }).getByRole("button");
 
   test("a path is asked for, told link by link, turned round, and left", async () => {
     const page = await at("sel=well-1");
     await page.getByRole("button", { name: "Path to…" }).click();
-    await page
-      .getByLabel("The twin to which the path leads")
-      .fill("line-1-filler");
+    await page.getByLabel("The twin to which the path leads").fill("line-1-filler");
     await page.keyboard.press("Enter");
     await until(page, "path", "well-1,line-1-filler");
     await page.getByText("Path of 5 links").waitFor();
     assert.equal(await steps(page).count(), 6);
-    assert.match(
-      await page.locator(".path-steps").innerText(),
-      /Well 1\s+supplies\s+Well pump 1/,
-    );
+    assert.match(await page.locator(".path-steps").innerText(), /Well 1\s+supplies\s+Well pump 1/);
     await shot(page, "graph-path");
-    await page.evaluate(
-      () => (location.hash = "#/live/graph?path=line-1-filler,well-1"),
-    );
-    await page
-      .getByText(/No path along the arrows leads from Filler, Line 1 to Well 1/)
-      .waitFor();
+    await page.evaluate(() => (location.hash = "#/live/graph?path=line-1-filler,well-1"));
+    await page.getByText(/No path along the arrows leads from Filler, Line 1 to Well 1/).waitFor();
     await page.getByRole("button", { name: "Either way" }).click();
     await page.getByText(/^Path of \d links/).waitFor();
     await page.getByRole("button", { name: "Either way" }).click();
-    await page
-      .getByRole("button", { name: "One leads from Well 1 to Filler, Line 1" })
-      .click();
+    await page.getByRole("button", { name: "One leads from Well 1 to Filler, Line 1" }).click();
     await page.getByText("Path of 5 links").waitFor();
     await page.goBack();
     await page.getByText(/No path along/).waitFor();
@@ -115,10 +77,7 @@ describe("the browser app: the graph", { skip: skip || false }, () => {
     let there;
     for (const id of ["well-1", "line-1-filler", "well-1"]) {
       await select(page, id);
-      await page.waitForFunction(
-        (x) => document.querySelector(".twin-tools a").href.endsWith(x),
-        id,
-      );
+      await page.waitForFunction((x) => document.querySelector(".twin-tools a").href.endsWith(x), id);
       const now = await chosen(page); // until both are in sight, and nothing moves any more
       if (id === "line-1-filler") there = now;
     }
@@ -162,17 +121,11 @@ describe("the browser app: the graph", { skip: skip || false }, () => {
     const all = page.getByRole("button", { name: "Unpin the one pinned twin" });
     await all.waitFor();
     const to = await chosen(page);
-    assert.ok(
-      Math.abs(to.x - from.x - 60) < 6 && Math.abs(to.y - from.y - 40) < 6,
-      JSON.stringify([from, to]),
-    );
+    assert.ok(Math.abs(to.x - from.x - 60) < 6 && Math.abs(to.y - from.y - 40) < 6, JSON.stringify([from, to]));
     await page.reload();
     await all.waitFor();
     const again = await chosen(page);
-    assert.ok(
-      Math.hypot(again.x - to.x, again.y - to.y) < 6,
-      JSON.stringify([to, again]),
-    );
+    assert.ok(Math.hypot(again.x - to.x, again.y - to.y) < 6, JSON.stringify([to, again]));
     await all.click();
     await all.waitFor({ state: "detached" });
     await page.getByRole("button", { name: "Undo" }).click();
@@ -183,8 +136,7 @@ describe("the browser app: the graph", { skip: skip || false }, () => {
   });
 
   const views = (page) => page.getByRole("button", { name: /^Views/ });
-  const kept = async () =>
-    (await (await fetch(`${server.url}/files/graph-views.json`)).json()).views;
+  const kept = async () => (await (await fetch(`${server.url}/files/graph-views.json`)).json()).views;
   const save = async (page, name) => {
     await views(page).click();
     await page.getByLabel("Name of the view").fill(name);
@@ -202,9 +154,7 @@ describe("the browser app: the graph", { skip: skip || false }, () => {
     await other.getByRole("button", { name: /^Colour by: Power/ }).waitFor();
     await shot(other, "graph-view");
     await views(page).click();
-    await page
-      .getByRole("button", { name: "Rename “Power of line 1”" })
-      .click();
+    await page.getByRole("button", { name: "Rename “Power of line 1”" }).click();
     await page.getByLabel("New name of “Power of line 1”").fill("Line 1");
     await page.getByRole("button", { name: "Rename", exact: true }).click();
     await until(page, "view", "Line 1");
@@ -229,23 +179,13 @@ describe("the browser app: the graph", { skip: skip || false }, () => {
     await until(b, "colour", "power");
     await choose(a, "Size by", "valves");
     await choose(b, "Size by", "battery");
-    await a
-      .getByRole("button", { name: "Views: Ours, changed since it was saved" })
-      .click();
+    await a.getByRole("button", { name: "Views: Ours, changed since it was saved" }).click();
     await a.getByRole("button", { name: "Save the changes of Ours" }).click();
     await a.getByRole("button", { name: "Views: Ours", exact: true }).waitFor();
-    await b
-      .getByRole("button", { name: "Views: Ours, changed since it was saved" })
-      .click();
+    await b.getByRole("button", { name: "Views: Ours, changed since it was saved" }).click();
     await b.getByRole("button", { name: "Save the changes of Ours" }).click();
-    await b
-      .getByText(
-        "Somebody else saved “Ours” meanwhile. Theirs stays; yours is saved as “Ours 2”.",
-      )
-      .waitFor();
-    const sizes = Object.fromEntries(
-      (await kept()).map((v) => [v.name, v.params.size]),
-    );
+    await b.getByText("Somebody else saved “Ours” meanwhile. Theirs stays; yours is saved as “Ours 2”.").waitFor();
+    const sizes = Object.fromEntries((await kept()).map((v) => [v.name, v.params.size]));
     assert.deepEqual([sizes.Ours, sizes["Ours 2"]], ["valves", "battery"]);
     await done(a);
     await done(b);
@@ -264,9 +204,7 @@ describe("the browser app: the graph", { skip: skip || false }, () => {
         : r.continue(),
     );
     await save(page, "Mine");
-    await page
-      .getByText("“Mine” is kept in this browser only. You may only read.")
-      .waitFor();
+    await page.getByText("“Mine” is kept in this browser only. You may only read.").waitFor();
     await page.reload();
     await page.getByRole("button", { name: "Views: Mine" }).waitFor();
     page.wrong = page.wrong.filter((x) => !/403/.test(x));
@@ -275,23 +213,15 @@ describe("the browser app: the graph", { skip: skip || false }, () => {
 
   test("the link of what one sees is copied, with pins", async () => {
     const page = await at("sel=line-1-filler&flow=auto");
-    await page
-      .context()
-      .grantPermissions(["clipboard-read", "clipboard-write"]);
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
     await page.getByRole("button", { name: "Pin it where it stands" }).click();
-    await page
-      .getByRole("button", { name: "Unpin the one pinned twin" })
-      .waitFor();
-    await page
-      .getByRole("button", { name: "Copy the link to what I see" })
-      .click();
+    await page.getByRole("button", { name: "Unpin the one pinned twin" }).waitFor();
+    await page.getByRole("button", { name: "Copy the link to what I see" }).click();
     await page.getByText("The link is copied.").waitFor();
     const text = await page.evaluate(() => navigator.clipboard.readText());
     assert.match(text, /flow=auto.*pins=line-1-filler/);
-    const other = await open(browser, server.url, { hash: new URL(text).hash });
-    await other
-      .getByRole("button", { name: "Unpin the one pinned twin" })
-      .waitFor();
+    const other = await open(new URL(text).hash);
+    await other.getByRole("button", { name: "Unpin the one pinned twin" }).waitFor();
     await done(other);
     await done(page);
   });
@@ -312,10 +242,8 @@ describe("the browser app: the graph", { skip: skip || false }, () => {
 
   /** A server that has no expressions yet is helped out: what the page does with the answer is tested all the same. */
   const expressions = async (page) => {
-    const url = (e) =>
-      `${server.url}/graph?api-version=2023-10-31&links=false&expression=${encodeURIComponent(e)}`;
-    if ("power * 2" in (await (await fetch(url("power * 2"))).json()).values)
-      return;
+    const url = (e) => `${server.url}/graph?api-version=2023-10-31&links=false&expression=${encodeURIComponent(e)}`;
+    if ("power * 2" in (await (await fetch(url("power * 2"))).json()).values) return;
     await page.route("**/graph?*expression=*", async (r) => {
       const name = new URL(r.request().url()).searchParams.get("expression");
       if (name.endsWith("("))
@@ -325,11 +253,7 @@ describe("the browser app: the graph", { skip: skip || false }, () => {
             error: { code: "BadRequest", message: "an operand is missing" },
           },
         });
-      const g = await (
-        await fetch(
-          `${server.url}/graph?api-version=2023-10-31&links=false&values=power`,
-        )
-      ).json();
+      const g = await (await fetch(`${server.url}/graph?api-version=2023-10-31&links=false&values=power`)).json();
       return r.fulfill({
         json: {
           ...g,
@@ -362,10 +286,7 @@ describe("the browser app: the graph", { skip: skip || false }, () => {
     await flow.waitFor({ state: "attached" });
     await page.waitForFunction(() => Number(document.querySelector(".graph-flow").dataset.links) > 20);
     const many = Number(await flow.getAttribute("data-links"));
-    const picture = () =>
-      flow.evaluate(
-        (c) => c.toDataURL().length + ":" + c.toDataURL().slice(-4000),
-      );
+    const picture = () => flow.evaluate((c) => c.toDataURL().length + ":" + c.toDataURL().slice(-4000));
     await shot(page, "graph-flow-still");
     await page.emulateMedia({ reducedMotion: "no-preference" });
     const first = await picture();
@@ -379,24 +300,17 @@ describe("the browser app: the graph", { skip: skip || false }, () => {
     await shot(page, "graph-flow");
     // Eight frames that moved, on a machine that does other things too.
     const still = await flow.getAttribute("data-work");
-    await page.waitForFunction(
-      (was) =>
-        document.querySelector(".graph-flow[data-links]").dataset.work !== was,
-      still,
-    );
+    await page.waitForFunction((was) => document.querySelector(".graph-flow[data-links]").dataset.work !== was, still);
     const work = Number(await flow.getAttribute("data-work"));
     console.log(`flow: ${many} links, ${work} ms a frame`);
     assert.ok(work < 8, `${work} ms`);
     await choose(page, "Flow along links", "capacity");
     await until(page, "flow", "link:capacity");
-    const query =
-      "SELECT COUNT() AS n FROM RELATIONSHIPS WHERE IS_NUMBER(capacity)";
+    const query = "SELECT COUNT() AS n FROM RELATIONSHIPS WHERE IS_NUMBER(capacity)";
     const [{ n }] = (await post(server.url, "/query", { query })).value;
     // Some are too short to hold a dash.
     await page.waitForFunction((all) => {
-      const drawn = Number(
-        document.querySelector(".graph-flow[data-links]")?.dataset.links,
-      );
+      const drawn = Number(document.querySelector(".graph-flow[data-links]")?.dataset.links);
       return drawn > all / 2 && drawn <= all;
     }, n);
     await done(page);
@@ -421,13 +335,9 @@ describe("the browser app: the graph", { skip: skip || false }, () => {
     const linked = await page.evaluate(
       async ([a, b]) => {
         const of = async (x, y) =>
-          (
-            await (
-              await fetch(
-                `/digitaltwins/${x}/relationships?api-version=2023-10-31`,
-              )
-            ).json()
-          ).value.some((r) => r.$targetId === y);
+          (await (await fetch(`/digitaltwins/${x}/relationships?api-version=2023-10-31`)).json()).value.some(
+            (r) => r.$targetId === y,
+          );
         return (await of(a, b)) || (await of(b, a));
       },
       [first, second],
@@ -441,10 +351,7 @@ describe("the browser app: the graph", { skip: skip || false }, () => {
     await page.keyboard.press("Escape");
     await until(page, "sel", "");
     await page.keyboard.press("?");
-    await page
-      .getByRole("dialog")
-      .getByText("Along a link to the left")
-      .waitFor();
+    await page.getByRole("dialog").getByText("Along a link to the left").waitFor();
     await page.keyboard.press("Escape");
     await select(page, second);
     await page.getByRole("toolbar", { name: /^What to do with/ }).waitFor();
@@ -457,22 +364,14 @@ describe("the browser app: the graph", { skip: skip || false }, () => {
     const page = await at("near=line-1-filler,1", { width: 390, height: 844 });
     await page.getByRole("region", { name: "Neighbourhood" }).waitFor();
     const overlaps = await page.evaluate(() => {
-      const boxes = [
-        ...document.querySelectorAll(
-          ".float.top > *, .float.bottom-left > *, .float.bottom-right",
-        ),
-      ].map((e) => ({ e: e.className, r: e.getBoundingClientRect() }));
+      const boxes = [...document.querySelectorAll(".float.top > *, .float.bottom-left > *, .float.bottom-right")].map(
+        (e) => ({ e: e.className, r: e.getBoundingClientRect() }),
+      );
       const out = [];
       for (const [i, a] of boxes.entries()) {
-        if (a.r.left < 0 || a.r.right > innerWidth)
-          out.push(`${a.e} is outside`);
+        if (a.r.left < 0 || a.r.right > innerWidth) out.push(`${a.e} is outside`);
         for (const b of boxes.slice(i + 1))
-          if (
-            a.r.left < b.r.right &&
-            b.r.left < a.r.right &&
-            a.r.top < b.r.bottom &&
-            b.r.top < a.r.bottom
-          )
+          if (a.r.left < b.r.right && b.r.left < a.r.right && a.r.top < b.r.bottom && b.r.top < a.r.bottom)
             out.push(`${a.e} over ${b.e}`);
       }
       return out;
@@ -515,44 +414,37 @@ function watchNames() {
   };
 }
 
-describe("the browser app: names and scales of the graph", { skip: skip || false }, () => {
-  let server;
-  let browser;
-  before(async () => {
-    [server, browser] = await Promise.all([serve(), chromium()]);
-    const context = ["dtmi:dtdl:context;3", "dtmi:dtdl:extension:quantitativeTypes;1"];
-    const model = (id, contents) => ({ "@context": context, "@id": id, "@type": "Interface", contents });
-    const label = { "@type": "Property", name: "label", schema: "string" };
-    const power = { "@type": ["Property", "Power"], name: "power", schema: "double", unit: "kilowatt" };
-    await post(server.url, "/models", [
-      model("dtmi:small:Station;1", [label]),
-      model("dtmi:small:Pump;1", [label, power, { "@type": "Relationship", name: "partOf" }]),
-    ]);
-    // One is far above all others, two have no value, stations no such property.
-    const twin = (id, kind, more) =>
-      put(`/digitaltwins/${id}`, { $metadata: { $model: `dtmi:small:${kind};1` }, ...more });
-    for (let i = 0; i < 3; i++) await twin(`s${i}`, "Station", { label: `Station ${i}` });
-    for (let i = 0; i < 32; i++) {
-      const value = i < 30 ? { power: i === 29 ? 9000 : i + 1 } : {};
-      await twin(`p${i}`, "Pump", { label: `Pump ${i}`, ...value });
-      const whole = { $relationshipName: "partOf", $targetId: `s${i % 3}` };
-      await put(`/digitaltwins/p${i}/relationships/p`, whole);
-    }
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
+/** Stations and their pumps: one is far above all others, two have no value, stations no such property. */
+async function pumps() {
+  const server = await serve();
   const put = (path, body) => post(server.url, path, body, "PUT");
+  const context = ["dtmi:dtdl:context;3", "dtmi:dtdl:extension:quantitativeTypes;1"];
+  const model = (id, contents) => ({ "@context": context, "@id": id, "@type": "Interface", contents });
+  const label = { "@type": "Property", name: "label", schema: "string" };
+  const fault = { "@type": "Property", name: "fault", schema: "string" };
+  const power = { "@type": ["Property", "Power"], name: "power", schema: "double", unit: "kilowatt" };
+  await post(server.url, "/models", [
+    model("dtmi:small:Station;1", [label]),
+    model("dtmi:small:Pump;1", [label, fault, power, { "@type": "Relationship", name: "partOf" }]),
+  ]);
+  const twin = (id, kind, more) =>
+    put(`/digitaltwins/${id}`, { $metadata: { $model: `dtmi:small:${kind};1` }, ...more });
+  for (let i = 0; i < 3; i++) await twin(`s${i}`, "Station", { label: `Station ${i}` });
+  for (let i = 0; i < 32; i++) {
+    const value = i < 30 ? { power: i === 29 ? 9000 : i + 1 } : {};
+    await twin(`p${i}`, "Pump", { label: `Pump ${i}`, ...value });
+    const whole = { $relationshipName: "partOf", $targetId: `s${i % 3}` };
+    await put(`/digitaltwins/p${i}/relationships/p`, whole);
+  }
+  return server;
+}
+
+suite("the browser app: names and scales of the graph", pumps, ({ at: open, done, server }) => {
   const at = async (hash, o = {}) => {
-    const page = await open(browser, o.url ?? server.url, { hash, before: (p) => p.addInitScript(watchNames), ...o });
+    const page = await open(hash, { before: (p) => p.addInitScript(watchNames), ...o });
     await page.locator(".legend").waitFor();
     await page.waitForFunction(() => window.names?.length > 3);
     return page;
-  };
-  const done = async (page) => {
-    assert.deepEqual(page.wrong, []);
-    await page.context().close();
   };
 
   test("one that is far above all others does not hide what lies between them, and the legend says so", async () => {
@@ -586,8 +478,7 @@ describe("the browser app: names and scales of the graph", { skip: skip || false
   test("of few twins every one has its name, and no name stands over another one, from near or from afar", async () => {
     const page = await at("#/live/graph");
     const all = [...Array.from({ length: 32 }, (_, i) => `Pump ${i}`), "Station 0", "Station 1", "Station 2"];
-    const missing = () =>
-      page.evaluate((list) => list.filter((t) => !window.names.some((n) => n.text === t)), all);
+    const missing = () => page.evaluate((list) => list.filter((t) => !window.names.some((n) => n.text === t)), all);
     assert.deepEqual(await missing(), []);
     // Of those that a condition leaves too, though they stand far from each other.
     await page.evaluate(() => (location.hash = "#/live/graph?where=power%20%3E%2020%20AND%20power%20%3C%2028"));
@@ -596,6 +487,40 @@ describe("the browser app: names and scales of the graph", { skip: skip || false
     assert.deepEqual(await page.evaluate(() => window.overlaps), []);
     await shot(page, "graph-few");
     await done(page);
+  });
+
+  test("the red rim of a group that warns does not strike its name through, from afar or from near", async () => {
+    await post(server.url, "/digitaltwins/p3", [{ op: "add", path: "/fault", value: "seal leaks" }], "PATCH");
+    /** Of the pixels of the name: whether the rim goes below them, and whether they let it through. */
+    const name = (page) =>
+      page.evaluate(() => {
+        const n = window.names.find((x) => x.text === "Station 0");
+        if (!n) return null;
+        const [x, y, w, h] = [n.x0, n.y0, n.x1 - n.x0, n.y1 - n.y0].map(Math.round);
+        const pixels = (layer) => {
+          const { data } = document.querySelector(`canvas.sigma-${layer}`).getContext("2d").getImageData(x, y, w, h);
+          return Array.from({ length: w * h }, (_, i) => data.slice(4 * i, 4 * i + 4));
+        };
+        const red = pixels("floors").some(([r, g, , a]) => a > 100 && r > 2 * g);
+        return { red, through: pixels("details").filter((p) => p[3] < 250).length };
+      });
+    for (const dark of [false, true]) {
+      const page = await at("#/live/graph", { dark });
+      await page.waitForFunction(() => window.names.some((n) => n.text === "Station 0"));
+      const box = await page.locator(".graph-stage").boundingBox();
+      await page.mouse.move(box.x + box.width / 2, box.y + 150);
+      let crossed = 0;
+      for (let i = 0; i < 5; i++) {
+        const n = await name(page);
+        if (n) assert.equal(n.through, 0, `zoom ${i}: ${n.through} pixels of the name let the rim through`);
+        if (n?.red) crossed++;
+        await page.mouse.wheel(0, i < 2 ? 150 : -200);
+        await page.waitForTimeout(300);
+      }
+      assert.ok(crossed >= 2, `the rim went below the name ${crossed} times`);
+      await shot(page, `graph-warns${dark ? "-dark" : ""}`);
+      await done(page);
+    }
   });
 
   test("names never stand over each other while one goes nearer, points and chooses", async () => {

@@ -119,6 +119,7 @@ export async function open(browser, url, o = {}) {
     viewport: { width: o.width ?? 1280, height: o.height ?? 800 },
     colorScheme: o.dark ? "dark" : "light",
     reducedMotion: "reduce",
+    ...(o.touch ? { hasTouch: true, isMobile: true } : {}),
   });
   // Somebody who has been here: the tour of a first visit would lie over what is tested.
   if (!o.first) await context.addInitScript(() => localStorage.setItem("sosia.tour", '"seen"'));

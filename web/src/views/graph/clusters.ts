@@ -139,6 +139,13 @@ export class Clusters {
     this.attention(this.toned);
   }
 
+  /** Its rim tells that somebody is needed: only where no open group inside says it better. */
+  warns(group: number, scale: number): boolean {
+    const { list } = this.groups;
+    const inside = (k: number) => this.bad[k]! > 0 && this.openness(list[k]!, scale) > 0;
+    return this.bad[group]! > 0 && !list[group]!.kids.some(inside);
+  }
+
   /** Parts of a group by colour, in a fixed order. */
   parts(group: number): { colour: string; part: number }[] {
     const all = this.shown[group]!;

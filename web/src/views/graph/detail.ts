@@ -135,34 +135,37 @@ function inside(ctx: CanvasRenderingContext2D, g: Group, n: number, x: number, y
 
 const BARS_PX = 70; // under which a name is not seen
 
+/** The name of an open group; on a rim that warns it stands in a pill, or the rim would strike it through. */
+function styleOf({ v, c, ink }: Pen, group: number): Style {
+  const { depth } = c.groups.list[group]!;
+  const size = depth === 0 ? 14 : depth === 1 ? 13 : 12;
+  const halo = ink.floors[Math.min(3, depth)]!;
+  if (c.warns(group, v.s)) return { size, weight: 650, colour: ink.strong, halo, rim: ink.bad };
+  return { size, weight: 650, colour: depth ? ink.quiet : ink.strong, halo };
+}
+
 /** Names of open groups stand on their rim. */
 function nameOpen(pen: Pen, s: Seen): void {
-  const { ctx, v, c, ink, room } = pen;
+  const { ctx, v, c, room } = pen;
   const g = c.groups.list[s.group]!;
   const r = g.r * v.s;
   if (r < 26 || s.alpha * s.open < 0.5) return;
-  const size = g.depth === 0 ? 14 : g.depth === 1 ? 13 : 12;
-  if (g.hull) return nameHull(pen, g, g.hull, s.group);
+  const style = styleOf(pen, s.group);
+  if (g.hull) return nameHull(pen, g, g.hull, s.group, style);
   // Of a group larger than the screen the name stays in sight.
-  // A rim that still warns is not to strike the name through: that stands outside it.
-  const lift = c.bad[s.group] && s.open < 1 ? size / 2 + RIM_GAP : -1;
-  const [x, top] = [px(v, g.x), py(v, g.y) - r - lift];
+  const [x, top] = [px(v, g.x), py(v, g.y) - r + 1];
   const y = Math.max(top, Math.min(BARS_PX, py(v, g.y) + r - 20));
   if (y > v.height || y < -8) return;
-  const text = shorten(ctx, g.title, font(size, 650), Math.max(1.7 * r, 120));
-  const halo = ink.floors[Math.max(0, Math.min(3, g.depth))]!;
-  const style = { size, weight: 650, colour: g.depth ? ink.quiet : ink.strong, halo };
+  const text = shorten(ctx, g.title, font(style.size, 650), Math.max(1.7 * r, 120));
   if (text) write(ctx, room, text, x, y, style, { twin: g.twin, group: s.group });
 }
 
-const RIM_GAP = 5;
-
 /** The name of the whole: on its outline, as far up as there is room. */
-function nameHull({ ctx, v, ink, room }: Pen, g: Group, hull: Float64Array, group: number): void {
+function nameHull({ ctx, v, ink, room }: Pen, g: Group, hull: Float64Array, group: number, of: Style): void {
   const at: [number, number][] = [];
   for (let i = 0; i < hull.length; i += 2) at.push([px(v, hull[i]!), py(v, hull[i + 1]!)]);
   at.sort((a, b) => a[1] - b[1]);
-  const style = { size: 14, weight: 650, colour: ink.strong, halo: ink.ground };
+  const style = { ...of, halo: of.rim ? of.halo : ink.ground };
   for (const [x, y] of at) {
     if (x < 60 || x > v.width - 60 || y < 60 || y > v.height) continue;
     if (write(ctx, room, g.title, x, y, style, { twin: g.twin, group })) return;

@@ -25,8 +25,7 @@ export function drawFloors(ctx: CanvasRenderingContext2D, v: View, c: Clusters, 
     }
     ctx.fillStyle = ink.floors[Math.min(3, g.depth)]!;
     ctx.fill();
-    // A rim that needs somebody only where the floors inside do not say it better.
-    const bad = c.bad[s.group]! > 0 && !g.kids.some((k) => c.bad[k]! > 0 && c.openness(c.groups.list[k]!, v.s) > 0);
+    const bad = c.warns(s.group, v.s);
     ctx.strokeStyle = bad ? ink.bad : ink.rim;
     ctx.lineWidth = bad ? 1.5 : 1;
     ctx.stroke();

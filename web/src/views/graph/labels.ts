@@ -70,11 +70,25 @@ export interface Style {
   weight: number;
   colour: string;
   halo: string;
+  rim?: string; // it stands in a pill that is filled with the halo: nothing below shows between its letters
 }
 
-/** Half of the room that a text takes, px. */
+const PILL = 5; // px that a pill reaches beyond its text
+
+/** Half of the room that a text takes, with its pill, px. */
 export function halfOf(ctx: CanvasRenderingContext2D, text: string, s: Style): [w: number, h: number] {
-  return [widthOf(ctx, text, font(s.size, s.weight)) / 2 + 3, s.size / 2 + 3];
+  const more = s.rim ? PILL : 3;
+  return [widthOf(ctx, text, font(s.size, s.weight)) / 2 + more + (s.rim ? 3 : 0), s.size / 2 + more];
+}
+
+function pill(ctx: CanvasRenderingContext2D, x: number, y: number, w: number, h: number, s: Style): void {
+  ctx.beginPath();
+  ctx.roundRect(x - w, y - h, 2 * w, 2 * h, h);
+  ctx.fillStyle = s.halo;
+  ctx.fill();
+  ctx.strokeStyle = s.rim!;
+  ctx.lineWidth = 1.5;
+  ctx.stroke();
 }
 
 /** Writes a name centred at a place, when there is room. */
@@ -94,10 +108,13 @@ export function write(
   ctx.font = f;
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
-  ctx.lineJoin = "round";
-  ctx.lineWidth = 4;
-  ctx.strokeStyle = s.halo;
-  ctx.strokeText(text, x, y);
+  if (s.rim) pill(ctx, x, y, w, h, s);
+  else {
+    ctx.lineJoin = "round";
+    ctx.lineWidth = 4;
+    ctx.strokeStyle = s.halo;
+    ctx.strokeText(text, x, y);
+  }
   ctx.fillStyle = s.colour;
   ctx.fillText(text, x, y);
   return true;
