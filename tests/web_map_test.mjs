@@ -4,29 +4,14 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
-import { broken, chromium, demo, open, ROOT, serve, shot, skip } from "./web_kit.mjs";
+import { test } from "node:test";
+import { broken, demo, ROOT, serve, shot, SIZES, suite } from "./web_kit.mjs";
 
 const asset = (name) => readFileSync(join(ROOT, "packs", "bottling", "files", name), "utf8");
 
-describe("the browser app: map, plan and 3D", { skip: skip || false }, () => {
-  let server;
-  let browser;
-  before(async () => {
-    [server, browser] = await Promise.all([demo(), chromium()]);
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
-
-  const at = (hash, o = {}) => open(browser, server.url, { hash, ...o });
+suite("the browser app: map, plan and 3D", demo, ({ at, done, server }) => {
   /** Of the view; the frame around it has tests of its own. */
   const wrong = async (page) => (await broken(page)).filter((x) => !/: \.(tl|frame|rail)-/.test(x));
-  const done = async (page) => {
-    assert.deepEqual(page.wrong, []);
-    await page.context().close();
-  };
   const plan = async () => (await fetch(`${server.url}/files/plant.plan.json`)).json();
   const twin = (page, id) => page.locator(`[data-twin="${id}"]`);
   /** Until what the server keeps is so. */
@@ -119,26 +104,112 @@ describe("the browser app: map, plan and 3D", { skip: skip || false }, () => {
     await done(page);
   });
 
-  test("fingers: a tap selects, one moves, two zoom", async () => {
-    const context = await browser.newContext({
-      viewport: { width: 390, height: 844 },
-      hasTouch: true,
-      isMobile: true,
-      reducedMotion: "reduce",
+  /** Which of these parts of the page meet, and which names stand below what lies over the picture. */
+  const meet = (page) =>
+    page.evaluate(() => {
+      const boxes = (css) =>
+        [...document.querySelectorAll(css)].map((e) => ({
+          e: e.className.baseVal ?? e.className,
+          r: e.getBoundingClientRect(),
+        }));
+      const over = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+      const cards = boxes(".stage-tools > *, .stage-legend, .stage-scale, .stage-zoom, .tl, .topbar");
+      const out = cards.flatMap((a, i) =>
+        cards
+          .slice(i + 1)
+          .filter((b) => over(a.r, b.r))
+          .map((b) => `${a.e} on ${b.e}`),
+      );
+      for (const t of document.querySelectorAll(".plan-labels text"))
+        for (const c of cards) if (over(t.getBoundingClientRect(), c.r)) out.push(`${t.textContent} under ${c.e}`);
+      return out;
     });
-    await context.addInitScript(() => localStorage.setItem("sosia.tour", '"seen"'));
-    const page = await context.newPage();
-    await page.goto(`${server.url}/#/live/map?doc=plant.plan.json`);
+
+  test("legend, scale and tools stand beside each other on a phone, a desk and a wall; the scale is true", async () => {
+    for (const doc of ["plant.plan.json", "montefalda.map.json"])
+      for (const [width, height] of SIZES) {
+        const page = await at(`#/live/map?doc=${doc}`, { width, height });
+        const scale = page.getByRole("img", { name: /^Scale: the bar is .* long$/ });
+        await scale.waitFor();
+        await page.getByRole("region", { name: "What the signs mean" }).waitFor();
+        await page.waitForTimeout(300);
+        assert.deepEqual(await meet(page), [], `${doc}, ${width} px`);
+        assert.ok((await scale.boundingBox()).x + (await scale.boundingBox()).width < width - 50, `${width} px`);
+        if (doc === "plant.plan.json") {
+          const [a, b] = [await twin(page, "well-1").boundingBox(), await twin(page, "well-2").boundingBox()];
+          const middle = (r) => [r.x + r.width / 2, r.y + r.height / 2];
+          const apart = Math.hypot(middle(a)[0] - middle(b)[0], middle(a)[1] - middle(b)[1]);
+          const { x, y } = (await plan()).at["well-1"];
+          const to = (await plan()).at["well-2"];
+          const perPixel = Math.hypot(x - to.x, y - to.y) / apart;
+          const told = Number.parseFloat(await scale.innerText());
+          const long = (await scale.locator("span").last().boundingBox()).width;
+          assert.ok(Math.abs(long * perPixel - told) < 0.03 * told, `${long} px for ${told} m`);
+        }
+        await done(page);
+      }
+  });
+
+  test("where many stand close no dot covers another, and the one pointed at says its name at once", async () => {
+    const page = await at("#/live/map?doc=plant.plan.json");
+    await twin(page, "gateway-water").waitFor();
+    const covering = await page.evaluate(() => {
+      const dots = [...document.querySelectorAll(".plan-mark:not(.chosen) > circle.body")].map((e) => {
+        const r = e.getBoundingClientRect();
+        return {
+          id: e.parentNode.dataset.twin,
+          x: r.x + r.width / 2,
+          y: r.y + r.height / 2,
+          r: Number(e.getAttribute("r")),
+        };
+      });
+      return dots.flatMap((a, i) =>
+        dots
+          .slice(i + 1)
+          .filter((b) => Math.hypot(a.x - b.x, a.y - b.y) < a.r + b.r)
+          .map((b) => `${a.id} on ${b.id}`),
+      );
+    });
+    assert.deepEqual(covering, []);
+    assert.equal(await page.locator(".plan-mark:not([aria-label])").count(), 0);
+    const told = page.locator(".plan-told");
+    for (const id of ["gateway-line-3", "gateway-water", "gateway-power"]) {
+      const b = await twin(page, id).locator("circle.body").boundingBox();
+      await page.mouse.move(b.x + b.width / 2, b.y + b.height / 2);
+      const name = (await twin(page, id).getAttribute("aria-label")).split(":")[0];
+      await told.getByText(name, { exact: true }).waitFor();
+    }
+    await shot(page, "plan-told");
+    await page.mouse.down();
+    await page.mouse.up();
+    await page.waitForURL(/sel=gateway-power/);
+    await page.mouse.move(5, 5);
+    await told.waitFor({ state: "detached" });
+    // A house whose middle is that of a machine in it stands on nothing.
+    assert.match(await twin(page, "pump-house").getAttribute("class"), /\bground\b/);
+    assert.doesNotMatch(await twin(page, "pump-2").getAttribute("class"), /\bground\b/);
+    await done(page);
+  });
+
+  test("fingers: a tap selects, one moves, two zoom", async () => {
+    const page = await at("#/live/map?doc=plant.plan.json", { width: 390, height: 844, touch: true });
     const tank = twin(page, "cold-room-1");
     await tank.waitFor();
     const widthOf = async () => (await tank.boundingBox()).width;
     const was = await widthOf();
     const b = await page.locator(".plan").boundingBox();
-    const cdp = await context.newCDPSession(page);
+    const cdp = await page.context().newCDPSession(page);
     const [x, y] = [b.x + b.width / 2, b.y + b.height / 2];
     const fingers = (type, list) => cdp.send("Input.dispatchTouchEvent", { type, touchPoints: list });
-    await fingers("touchStart", [{ x: x - 20, y }, { x: x + 20, y }]);
-    for (const d of [40, 70, 110]) await fingers("touchMove", [{ x: x - d, y }, { x: x + d, y }]);
+    await fingers("touchStart", [
+      { x: x - 20, y },
+      { x: x + 20, y },
+    ]);
+    for (const d of [40, 70, 110])
+      await fingers("touchMove", [
+        { x: x - d, y },
+        { x: x + d, y },
+      ]);
     await fingers("touchEnd", []);
     await page.waitForURL(/pan=/);
     assert.ok((await widthOf()) > was * 3, "two fingers bring it nearer");
@@ -155,7 +226,7 @@ describe("the browser app: map, plan and 3D", { skip: skip || false }, () => {
     );
     await twin(page, "dock-2").tap();
     await page.waitForURL(/sel=dock-2/);
-    await context.close();
+    await done(page);
   });
 
   test("the map: trucks and shops by themselves, over the country; a document is one click", async () => {
@@ -228,7 +299,7 @@ describe("the browser app: map, plan and 3D", { skip: skip || false }, () => {
   test("with nothing there it teaches; a dropped model becomes a scene, a picture a plan", async () => {
     const empty = await serve();
     try {
-      const page = await open(browser, empty.url, { hash: "#/live/map" });
+      const page = await at("#/live/map", { url: empty.url });
       await page.getByText("No plan and no map yet").waitFor();
       const drop = async (name, type) => {
         const data = await page.evaluateHandle(
@@ -246,8 +317,7 @@ describe("the browser app: map, plan and 3D", { skip: skip || false }, () => {
       await page.locator(".plan image").waitFor();
       await drop("plant.gltf", "model/gltf+json");
       await page.waitForURL(/scene.*doc=plant\.scene\.json/);
-      assert.deepEqual(page.wrong, []);
-      await page.context().close();
+      await done(page);
     } finally {
       await empty.stop();
     }

@@ -231,12 +231,7 @@ def drawn_pipes(s):
     pipe("M95 98H97.5M100.5 98H102", power)
 
 
-def scale(s):
-    x, y = 12, 154.5
-    for n in range(4):
-        s.rect(x + 10 * n, y, 10, 1, fill=(WALL, FLOOR)[n % 2], stroke=WALL, stroke_width=0.2)
-    for n in range(0, 5, 2):
-        s.text(x + 10 * n, y - 0.9, "%d m" % (10 * n), 2.2, fill=WALL, text_anchor="middle")
+def north(s):
     s.add("path", d="M250 8L253 15L250 13.2L247 15z", fill=WALL)
     s.text(250, 6.6, "N", 3, fill=WALL, text_anchor="middle", font_weight="700")
 
@@ -248,7 +243,7 @@ def plan_svg():
     drawn_pipes(s)
     for twin in places:
         silhouette(s, twin)
-    scale(s)
+    north(s)
     head = ('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d">'
             % (WIDTH, DEPTH, WIDTH * 8, DEPTH * 8))
     return "\n".join([head, "<!-- SPDX-License-Identifier: Apache-2.0 -->", *s.out, "</svg>"]) + "\n"

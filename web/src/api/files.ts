@@ -21,8 +21,9 @@ export interface Place {
 export interface PlanDoc {
   title?: string;
   image: string;
-  width: number;
+  width: number; // metres
   height: number;
+  assumed?: boolean; // nobody has said how wide it is: it has no scale
   at: Record<string, Place>;
 }
 

@@ -9,6 +9,7 @@ export interface Label {
   h: number;
   rank: number; // larger goes first
   over?: boolean; // centred above only
+  at?: readonly { x: number; y: number }[]; // upper left corners to try instead, the best first
   must?: boolean; // rather over marks than not at all
 }
 
@@ -46,6 +47,7 @@ class Taken {
 
 function sides(l: Label): Box[] {
   const at = (x: number, y: number): Box => ({ x, y, w: l.w, h: l.h });
+  if (l.at) return l.at.map((p) => at(p.x, p.y));
   const over = at(l.x - l.w / 2, l.y - l.gap - l.h);
   if (l.over) return [over];
   return [

@@ -156,8 +156,9 @@ function nameOpen(pen: Pen, s: Seen): void {
   const [x, top] = [px(v, g.x), py(v, g.y) - r + 1];
   const y = Math.max(top, Math.min(BARS_PX, py(v, g.y) + r - 20));
   if (y > v.height || y < -8) return;
-  const text = shorten(ctx, g.title, font(style.size, 650), Math.max(1.7 * r, 120));
-  if (text) write(ctx, room, text, x, y, style, { twin: g.twin, group: s.group });
+  const within = (most: number) => shorten(ctx, g.title, font(style.size, 650), Math.max(1.7 * r, most));
+  for (const text of new Set([within(240), within(120)]))
+    if (text && write(ctx, room, text, x, y, style, { twin: g.twin, group: s.group })) return;
 }
 
 /** The name of the whole: on its outline, as far up as there is room. */

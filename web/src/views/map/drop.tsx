@@ -52,7 +52,8 @@ async function putPicture(name: string, file: Blob): Promise<void> {
   await put(name, file);
   if (!has(doc)) {
     const wide = 100; // metres, until somebody says better in the document
-    const plan: PlanDoc = { title: stemOf(name), image: name, width: wide, height: (wide * height) / width, at: {} };
+    const size = { width: wide, height: (wide * height) / width, assumed: true };
+    const plan: PlanDoc = { title: stemOf(name), image: name, ...size, at: {} };
     await putDoc(doc, plan);
   }
   go({ view: "map", params: { doc, cam: null, pan: null } });

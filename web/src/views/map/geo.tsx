@@ -23,7 +23,8 @@ import { positions, type Position } from "./positions";
 import { STATE, unitOf, useSizes, useTint } from "./tint";
 import { readTrails } from "./trails";
 import { useWalk } from "./walk";
-import { StageLegend, Tools, Zoom, type DocChoice } from "./tools";
+import { MapScaleBar } from "./scalebar";
+import { Corner, StageLegend, Tools, Zoom, type DocChoice } from "./tools";
 
 function cameraOf(text: string | undefined): Camera | null {
   const [lon, lat, zoom] = (text ?? "").split(",").map(Number);
@@ -202,7 +203,10 @@ export function Geo({ docs, doc: choice }: { docs: DocChoice[]; doc: string }) {
         {list.length === 0 && !reading.value && <div class="notice">{words.map.nobody}</div>}
         {(error || wrong) && <Wrong error={error ?? new Error(words.map.noLayer(wrong))} />}
       </Tools>
-      {spots.length > 0 && <StageLegend tint={tint} sizes={sizes} most={LARGEST} />}
+      <Corner>
+        {spots.length > 0 && <StageLegend tint={tint} sizes={sizes} most={LARGEST} />}
+        {stage && <MapScaleBar map={stage.map} />}
+      </Corner>
       <VersusHint v={tint.versus} />
       <Zoom closer={() => stage?.map.zoomIn()} farther={() => stage?.map.zoomOut()} fit={() => stage?.fitAll()}>
         <IconButton

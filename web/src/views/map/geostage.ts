@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The drawn map: MapLibre for ground, layers and marks; names and numbers on a canvas of our own above it, since
-// MapLibre draws letters only with glyphs from a server.
+// The drawn map: MapLibre for ground, layers and marks; names and numbers stand above it.
 import type * as GeoJSON from "geojson";
-import { fit, type Box, type Label } from "~/ui/labels";
-import { CLUSTERED, lookOf, radiusAt, styleOf, type Layer, type Look } from "./geostyle";
-import { drawArrow, drawGlyph } from "./glyph";
-import { degrees, graticule } from "./graticule";
+import { GeoNames, type Cluster } from "./geonames";
+import { CLUSTERED, lookOf, styleOf, type Layer, type Look } from "./geostyle";
+import { graticule, type Graticule } from "./graticule";
 import type { Tone } from "./tint";
 import maplibre, { type GeoJSONSource, type MapLibreMap } from "./maplibre";
 
@@ -38,28 +36,9 @@ export interface Picked {
   hover?(id: string, x: number, y: number): void; // "": nobody
 }
 
-interface Cluster {
-  lon: number;
-  lat: number;
-  count: number;
-}
-
-const FONT = "Inter Variable, system-ui, sans-serif";
-const LABELS_MOST = 400; // of the marks in view: more would not fit anyway
-
-function drawGhost(ctx: CanvasRenderingContext2D, x: number, y: number, r: number, colour: string): void {
-  ctx.beginPath();
-  ctx.arc(x, y, r, 0, 2 * Math.PI);
-  ctx.setLineDash([4, 3]);
-  ctx.strokeStyle = colour;
-  ctx.lineWidth = 1.5;
-  ctx.stroke();
-  ctx.setLineDash([]);
-}
-
 export class GeoStage {
   readonly map: MapLibreMap;
-  private readonly over: HTMLCanvasElement;
+  private readonly names: GeoNames;
   private spots: readonly Spot[] = [];
   private layers: readonly Layer[] = [];
   private trails: GeoJSON.FeatureCollection = { type: "FeatureCollection", features: [] };
@@ -69,7 +48,7 @@ export class GeoStage {
   private clusters: Cluster[] = [];
   private alone: Set<string> | null = null; // of many: those that stand alone
   private styled = false;
-  private grid: ReturnType<typeof graticule> | null = null;
+  private grid: Graticule | null = null;
 
   constructor(
     box: HTMLElement,
@@ -91,9 +70,7 @@ export class GeoStage {
       locale: { "Map.Title": name },
     });
     this.map.touchZoomRotate.disableRotation();
-    this.over = document.createElement("canvas");
-    this.over.className = "stage-over";
-    box.append(this.over);
+    this.names = new GeoNames(box, this.map);
     this.map.on("style.load", () => this.fill());
     this.map.on("render", () => this.draw());
     this.map.on("move", () => this.net());
@@ -273,151 +250,12 @@ export class GeoStage {
   }
 
   private draw(): void {
-    const ratio = devicePixelRatio;
-    const { clientWidth: w, clientHeight: h } = this.over;
-    if (this.over.width !== Math.round(w * ratio) || this.over.height !== Math.round(h * ratio)) {
-      this.over.width = Math.round(w * ratio);
-      this.over.height = Math.round(h * ratio);
-    }
-    const ctx = this.over.getContext("2d")!;
-    ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
-    ctx.clearRect(0, 0, w, h);
-    this.drawDegrees(ctx, w, h);
-    this.drawTexts(ctx, w, h);
-  }
-
-  private drawDegrees(ctx: CanvasRenderingContext2D, w: number, h: number): void {
-    if (!this.grid) return;
-    ctx.font = `400 11px ${FONT}`;
-    ctx.fillStyle = this.look.quiet;
-    ctx.textBaseline = "middle";
-    ctx.textAlign = "center";
-    for (const lon of this.grid.lons) {
-      const { x } = this.map.project([lon, this.map.getCenter().lat]);
-      if (x > 240 && x < w - 80) ctx.fillText(degrees(lon, this.grid.step, "E", "W"), x, h - 10);
-    }
-    ctx.textAlign = "right";
-    for (const lat of this.grid.lats) {
-      const { y } = this.map.project([this.map.getCenter().lng, lat]);
-      if (y > 70 && y < h - 160) ctx.fillText(degrees(lat, this.grid.step, "N", "S"), w - 8, y - 8);
-    }
-  }
-
-  private drawTexts(ctx: CanvasRenderingContext2D, w: number, h: number): void {
-    const marks: Box[] = [];
-    const labels: (Label & { text: string; value: string; kind: "twin" | "place"; rest: boolean })[] = [];
-    const measure = (text: string, font: string) => ((ctx.font = font), ctx.measureText(text).width);
-    ctx.textBaseline = "middle";
-    for (const c of this.clusters) {
-      const p = this.map.project([c.lon, c.lat]);
-      ctx.font = `600 12px ${FONT}`;
-      ctx.textAlign = "center";
-      ctx.fillStyle = this.look.text;
-      ctx.fillText(String(c.count), p.x, p.y + 0.5);
-      marks.push({ x: p.x - 16, y: p.y - 16, w: 32, h: 32 });
-    }
-    let shown = 0;
-    const zoom = this.map.getZoom();
-    for (const s of this.spots) {
-      if (this.alone && !this.alone.has(s.id)) continue;
-      const p = this.map.project([s.lon, s.lat]);
-      if (p.x < -20 || p.y < -20 || p.x > w + 20 || p.y > h + 20) continue;
-      const r = radiusAt(s.r, zoom);
-      marks.push({ x: p.x - r, y: p.y - r, w: 2 * r, h: 2 * r });
-      if (++shown > LABELS_MOST) continue;
-      this.sign(ctx, s, p, r);
-      const font = `550 12px ${FONT}`;
-      const width = Math.max(measure(s.label, font), s.value ? measure(s.value, `600 11px ${FONT}`) : 0);
-      labels.push({
-        x: p.x,
-        y: p.y,
-        gap: r + 5,
-        w: width + 4,
-        h: s.value ? 29 : 16,
-        rank: s.id === this.chosen ? 9 : s.id === this.hovered ? 8 : s.bad ? 7 : 5,
-        text: s.label,
-        value: s.value,
-        kind: "twin",
-        rest: false,
-      });
-    }
-    this.places(labels, measure);
-    marks.push(...this.covered(w, h));
-    fit(labels, marks, w, h).forEach((b, i) => b && this.text(ctx, labels[i]!, b));
-  }
-
-  private sign(ctx: CanvasRenderingContext2D, s: Spot, p: { x: number; y: number }, r: number): void {
-    const inks = { colour: s.colour, ground: this.look.halo };
-    if (s.ghost) return drawGhost(ctx, p.x, p.y, r, s.colour);
-    if (s.heading !== undefined) drawArrow(ctx, s.heading, p.x, p.y, r, inks);
-    else if (s.tone && s.tone !== "ok") drawGlyph(ctx, s.tone, p.x, p.y, r, inks);
-  }
-
-  /** What lies over the map: no name is written below it. */
-  private covered(w: number, h: number): Box[] {
-    const out: Box[] = [];
-    const at = this.over.getBoundingClientRect();
-    for (const e of this.over.closest(".view")?.querySelectorAll(".stage-tools > *, .stage-legend, .stage-zoom") ??
-      []) {
-      const b = e.getBoundingClientRect();
-      if (b.width && b.width < w && b.height < h)
-        out.push({ x: b.left - at.left, y: b.top - at.top, w: b.width, h: b.height });
-    }
-    return out;
-  }
-
-  /** Names that the layers' points have. */
-  private places(
-    out: (Label & { text: string; value: string; kind: "twin" | "place"; rest: boolean })[],
-    measure: (text: string, font: string) => number,
-  ): void {
-    const zoom = this.map.getZoom();
-    for (const l of this.layers)
-      for (const f of l.data.features) {
-        const name = f.properties?.name as string | undefined;
-        if (!name || f.geometry.type !== "Point") continue;
-        const rank = Number(f.properties?.rank ?? 2);
-        if (zoom < 6 + rank) continue;
-        const p = this.map.project(f.geometry.coordinates as [number, number]);
-        const size = rank <= 1 ? 13 : 12;
-        out.push({
-          x: p.x,
-          y: p.y,
-          gap: 0,
-          w: measure(name, `500 ${size}px ${FONT}`) + 4,
-          h: 16,
-          rank: 3 - rank / 10,
-          text: name,
-          value: "",
-          kind: "place",
-          rest: rank > 1,
-        });
-      }
-  }
-
-  private text(
-    ctx: CanvasRenderingContext2D,
-    l: { text: string; value: string; kind: "twin" | "place"; rest: boolean },
-    b: Box,
-  ): void {
-    const place = l.kind === "place";
-    ctx.textAlign = "left";
-    ctx.lineJoin = "round";
-    ctx.lineWidth = 3;
-    ctx.strokeStyle = this.look.halo;
-    const write = (text: string, font: string, colour: string, y: number) => {
-      ctx.font = font;
-      ctx.fillStyle = colour;
-      ctx.strokeText(text, b.x + 2, y);
-      ctx.fillText(text, b.x + 2, y);
-    };
-    const weight = place ? `500 ${l.rest ? 12 : 13}px` : "550 12px";
-    write(l.text, `${weight} ${FONT}`, place ? this.look.quiet : this.look.text, b.y + 8);
-    if (l.value) write(l.value, `600 11px ${FONT}`, this.look.ring, b.y + 22);
+    const { spots, layers, clusters, alone, grid, chosen, hovered, look } = this;
+    this.names.draw({ spots, layers, clusters, alone, grid, chosen, hovered }, look);
   }
 
   kill(): void {
     this.map.remove();
-    this.over.remove();
+    this.names.kill();
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lines of latitude and longitude through what is seen, at distances that read well.
 import type * as GeoJSON from "geojson";
+
 export interface Bounds {
   west: number;
   south: number;
@@ -12,12 +13,14 @@ const STEPS = [30, 15, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.00
 
 export const stepFor = (span: number): number => STEPS.find((s) => span / s >= 5) ?? STEPS[STEPS.length - 1]!;
 
-export function graticule(b: Bounds): {
+export interface Graticule {
   lines: GeoJSON.FeatureCollection;
   lons: number[];
   lats: number[];
   step: number;
-} {
+}
+
+export function graticule(b: Bounds): Graticule {
   const step = stepFor(Math.max(b.east - b.west, b.north - b.south));
   const through = (from: number, to: number) => {
     const out: number[] = [];

@@ -12,6 +12,7 @@ import { pointAt, pointOver, VersusHint } from "~/views/compare/hint";
 import { joinNumbers, tellNumbers } from "~/views/compare/join";
 import { useOther } from "~/views/compare/other";
 import { words } from "~/words/en";
+import { useCovered } from "./covered";
 import { Ghosts, ghostsOf } from "./ghosts";
 import { Editor, useEditing } from "./planedit";
 import { useWalk } from "./walk";
@@ -20,7 +21,8 @@ import { FlowLegend, LinkTools, NO_FLOW, PlanLinks, useFlows, useLinkNames, useP
 import { Picture } from "./planpicture";
 import { headings } from "./positions";
 import { STATE, useSizes, useTint } from "./tint";
-import { StageLegend, Tools, Zoom, type DocChoice } from "./tools";
+import { ScaleBar } from "./scalebar";
+import { Corner, StageLegend, Tools, Zoom, type DocChoice } from "./tools";
 import { fitted, screenOf, usePan, useSize, zoomed, type View2d } from "./view2d";
 import "./plan.css";
 
@@ -77,6 +79,7 @@ export function Plan({ docs, doc: name }: { docs: DocChoice[]; doc: string }) {
   const ghosts = useMemo(() => ghostsOf(Object.keys(doc?.at ?? {}), tint.versus), [doc, tint.versus, entries.value]);
   const marks = useMemo(() => marksOf(ids, doc?.at ?? {}), [ids, doc]);
   const names = useLinkNames(doc);
+  const covered = useCovered(box);
   useWalk(marks);
   useEffect(() => follow(doc, selected.value, view, size, setView), [selected.value, Boolean(doc)]);
   useEffect(
@@ -121,25 +124,28 @@ export function Plan({ docs, doc: name }: { docs: DocChoice[]; doc: string }) {
               value={value}
               edit={edit}
               dragged={pan.dragged}
+              covered={covered}
             />
             <Ghosts ids={ghosts} at={doc.at} view={view} size={size} versus={tint.versus} dragged={pan.dragged} />
           </svg>
         )}
         {!doc && !error && <Skeleton lines={6} />}
       </div>
-      <Tools docs={docs} doc={name} ids={ids} sizes>
-        <LinkTools names={names} flows={flows} />
+      <Tools docs={docs} doc={name} ids={ids} sizes choices={<LinkTools names={names} flows={flows} />}>
         {doc && !edit.on && !ids.length && !reading.value && <div class="notice">{words.map.nobodyHere}</div>}
         {error !== undefined && <Wrong error={error} />}
       </Tools>
       {edit.on && doc ? (
         <Editor edit={edit} middle={{ x: view.x, y: view.y }} />
       ) : (
-        marks.length > 0 && (
-          <StageLegend tint={tint} sizes={sizes} most={BUBBLE}>
-            {links && <FlowLegend pairs={pairs} path={flow} values={values} />}
-          </StageLegend>
-        )
+        <Corner>
+          {marks.length > 0 && (
+            <StageLegend tint={tint} sizes={sizes} most={BUBBLE}>
+              {links && <FlowLegend pairs={pairs} path={flow} values={values} />}
+            </StageLegend>
+          )}
+          {doc && !doc.assumed && <ScaleBar perPixel={1 / view.k} />}
+        </Corner>
       )}
       <VersusHint v={tint.versus} />
       <Zoom

@@ -2,6 +2,7 @@
 // Links between twins of a plan. Where a number of the twin they leave tells how much goes along them, dashes wander
 // at its speed and the line is as wide as it is much.
 import { useMemo } from "preact/hooks";
+import { Spline, Waves, type LucideIcon } from "lucide-preact";
 import { byId, entries, labelOf, links as allLinks } from "~/api/catalogue";
 import { models } from "~/api/models";
 import type { PlanDoc } from "~/api/files";
@@ -11,6 +12,7 @@ import { cls } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { unitOf } from "./tint";
+import { Choice } from "./tools";
 import { screenOf, type Size, type View2d } from "./view2d";
 
 export interface Pair {
@@ -75,32 +77,26 @@ export function LinkTools({ names, flows }: { names: readonly string[]; flows: R
   if (!names.length) return null;
   const choice = (
     param: string,
+    icon: LucideIcon,
     label: string,
     value: string,
     options: { path: string; name: string }[],
     reset: Record<string, null> = {},
   ) => (
-    <label class="stage-choice small">
-      <span class="quiet">{label}</span>
-      <select
-        id={`stage-${param}`}
-        class="select"
-        aria-label={label}
-        value={value}
-        onChange={(e) => go({ params: { ...reset, [param]: e.currentTarget.value || null }, replace: true })}
-      >
-        {options.map((o) => (
-          <option key={o.path} value={o.path}>
-            {o.name}
-          </option>
-        ))}
-      </select>
-    </label>
+    <Choice
+      id={`stage-${param}`}
+      icon={icon}
+      label={label}
+      value={value}
+      set={(v) => go({ params: { ...reset, [param]: v || null }, replace: true })}
+      options={options.map((o) => ({ value: o.path, name: o.name }))}
+    />
   );
   return (
     <>
       {choice(
         "links",
+        Spline,
         words.map.links,
         links,
         [{ path: "", name: words.map.noLinks }, ...names.map((n) => ({ path: n, name: n }))],
@@ -108,7 +104,10 @@ export function LinkTools({ names, flows }: { names: readonly string[]; flows: R
       )}
       {links &&
         flows.list.length > 0 &&
-        choice("flow", words.map.flow, flow || flows.first, [{ path: NO_FLOW, name: words.map.noFlow }, ...flows.list])}
+        choice("flow", Waves, words.map.flow, flow || flows.first, [
+          { path: NO_FLOW, name: words.map.noFlow },
+          ...flows.list,
+        ])}
     </>
   );
 }

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The twins of a plan: footprints where their size is known, dots elsewhere, names and values where they fit.
+// The twins of a plan: footprints where their size is known, dots elsewhere, with signs of how they are.
 import { useMemo } from "preact/hooks";
 import { labelOf } from "~/api/catalogue";
 import type { Place } from "~/api/files";
 import type { Values } from "~/api/values";
 import { go, select, selected } from "~/app/route";
 import { cls } from "~/ui/basic";
-import { fit, type Box, type Label } from "~/ui/labels";
+import type { Box } from "~/ui/labels";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import type { Editing } from "./planedit";
 import { Glyph } from "./glyph";
+import { Names, pointed, Told, type Text } from "./plannames";
 import { unitOf, type Sizes, type Tint, type Tone } from "./tint";
 import { screenOf, type Size, type View2d } from "./view2d";
 
@@ -18,95 +19,62 @@ export interface Mark {
   id: string;
   place: Place;
   ground: boolean; // others stand on it
+  free: number; // metres around its middle in which nothing else is
 }
+
+/** How far one may reach without meeting the other one: half the way, or to the edge of what is large. */
+function between(m: Place, o: Place): number {
+  const [w, h] = sidesOf(o);
+  const [x, y] = [Math.abs(m.x - o.x), Math.abs(m.y - o.y)];
+  const edge =
+    typeof o.size === "number" ? Math.hypot(x, y) - w / 2 : Math.hypot(Math.max(0, x - w / 2), Math.max(0, y - h / 2));
+  return Math.min(Math.hypot(x, y) / 2, edge);
+}
+
+const sidesOf = ({ size: s = 0 }: Place): [number, number] => (Array.isArray(s) ? s : [s, s]);
+const roomOf = (p: Place): number => sidesOf(p)[0] * sidesOf(p)[1];
 
 /** Marks of a plan's places; those on which others stand are ground. */
 export function marksOf(ids: readonly string[], at: Record<string, Place>): Mark[] {
-  const list = ids.map((id): Mark => ({ id, place: at[id]!, ground: false }));
+  const list = ids.map((id): Mark => ({ id, place: at[id]!, ground: false, free: Infinity }));
   for (const m of list) {
     if (!Array.isArray(m.place.size)) continue;
     const [w, h] = m.place.size;
     const { x, y } = m.place;
-    m.ground = list.some((o) => o !== m && Math.abs(o.place.x - x) < w / 2 && Math.abs(o.place.y - y) < h / 2);
+    const inside = ({ place: p }: Mark) => Math.abs(p.x - x) < w / 2 && Math.abs(p.y - y) < h / 2;
+    // A house may have its middle where that of a machine in it is: what stands on something is smaller.
+    m.ground = list.some((o) => o !== m && inside(o) && roomOf(o.place) < w * h);
   }
+  const things = list.filter((m) => !m.ground);
+  for (const m of things) for (const o of things) if (o !== m) m.free = Math.min(m.free, between(m.place, o.place));
   return list;
 }
 
 export const BUBBLE = 24; // pixels of the largest disc that says how much
 const AREA = 12; // pixels of a footprint from which on it is drawn as one
-const NAMES_FROM = 13; // pixels a thing must take before its name is tried, when there are many
+const REACH = 14; // pixels around a dot that belong to it
+const DOT = { least: 3, most: 6.5 }; // pixels of its radius; less where the next one is nearer
 
-interface Drawn extends Mark {
+export interface Drawn extends Mark {
   x: number;
   y: number;
   w: number; // pixels of the footprint; 0: a dot
   h: number;
   round: boolean;
+  dot: number; // its radius where it is drawn as one
 }
 
 function drawnOf(m: Mark, view: View2d, size: Size): Drawn {
   const { x, y } = screenOf(view, size, m.place.x, m.place.y);
-  const s = m.place.size;
-  const [w, h] = s === undefined ? [0, 0] : typeof s === "number" ? [s, s] : s;
-  return { ...m, x, y, w: w * view.k, h: h * view.k, round: typeof s === "number" };
+  const [w, h] = sidesOf(m.place);
+  const round = typeof m.place.size === "number";
+  return { ...m, x, y, w: w * view.k, h: h * view.k, round, dot: dotOf(m, view.k) };
 }
 
-const charWidth = 6.6;
-const WALL = 1900; // pixels from which on somebody reads from afar
-/** How much larger texts are on a wall. */
-const scaleOf = (size: Size) => (size.w > WALL ? 1.3 : 1);
-
-interface Text {
-  name: string;
-  value: string;
-}
-
-function useLabels(list: Drawn[], size: Size, k: number, textOf: (id: string) => Text, tint: Tint, chosen: string) {
-  return useMemo(() => {
-    const marks: Box[] = [];
-    const scale = scaleOf(size);
-    const least = Math.min(5, Math.max(3, 2 * k));
-    const widthOf = (text: string) => scale * (text.length * charWidth + 6);
-    const many = list.length > 60;
-    const labels: (Label & { i: number })[] = [];
-    list.forEach((d, i) => {
-      if (d.x < -300 || d.y < -300 || d.x > size.w + 300 || d.y > size.h + 300) return;
-      const big = Math.max(d.w, d.h);
-      const t = textOf(d.id);
-      const told = tint.bad(d.id) || tint.versus?.glows(d.id);
-      const rank = d.id === chosen ? 99 : told ? 50 : d.ground ? 10 : t.value ? 30 + big / 1e4 : big / 1e4;
-      if (d.ground) {
-        labels.push({
-          i,
-          x: d.x,
-          y: d.y - d.h / 2 + 22,
-          gap: 0,
-          w: widthOf(t.name),
-          h: scale * (t.value ? 30 : 17),
-          rank,
-          over: true,
-        });
-        return;
-      }
-      const rx = Math.max(least, d.w / 2);
-      const ry = Math.max(least, d.h / 2);
-      const part = d.round ? 0.8 : 1; // corners of a round thing are free
-      marks.push({ x: d.x - rx * part, y: d.y - ry * part, w: 2 * rx * part, h: 2 * ry * part });
-      if (many && big < NAMES_FROM && !t.value && rank < 40) return;
-      labels.push({
-        i,
-        x: d.x,
-        y: d.y,
-        gap: ry + 3,
-        side: rx + 3,
-        w: Math.max(widthOf(t.name), t.value ? widthOf(t.value) : 0),
-        h: scale * (t.value ? 30 : 17),
-        rank,
-        must: rank >= 50,
-      });
-    });
-    return fit(labels, marks, size.w, size.h).flatMap((b, k) => (b ? [{ b, d: list[labels[k]!.i]! }] : []));
-  }, [list, size, k, textOf, tint, chosen]);
+/** Small where the whole plan is, and where many stand close: dots do not cover each other. */
+function dotOf(m: Mark, k: number): number {
+  const usual = Math.min(DOT.most, Math.max(DOT.least, 2 * k));
+  return Math.max(1.5, Math.min(usual, m.free * k - 0.75));
 }
 
 export function Marks(p: {
@@ -121,6 +89,7 @@ export function Marks(p: {
   value: string;
   edit: Editing;
   dragged: () => boolean;
+  covered: Box[]; // where no name is to stand
 }) {
   const chosen = selected.value;
   const version = p.values.version.value;
@@ -139,8 +108,6 @@ export function Marks(p: {
       },
     [p.value, version],
   );
-  const scale = scaleOf(p.size);
-  const labels = useLabels(drawn, p.size, p.view.k, textOf, p.tint, chosen);
   return (
     <>
       <defs>
@@ -158,25 +125,8 @@ export function Marks(p: {
           if (part === undefined) return null;
           return <circle key={d.id} class="plan-bubble" cx={d.x} cy={d.y} r={Math.max(2, BUBBLE * part)} />;
         })}
-      <g class="plan-labels" aria-hidden="true" style={{ fontSize: `${11.5 * scale}px` }}>
-        {labels.map(({ b, d }) => {
-          const t = textOf(d.id);
-          const middle = d.ground || b.x < d.x - 8;
-          const x = middle ? b.x + b.w / 2 : b.x + 3;
-          return (
-            <g key={d.id} class={cls(d.ground && "ground", d.id === chosen && "chosen")}>
-              <text x={x} y={b.y + 12.5 * scale} text-anchor={middle ? "middle" : "start"}>
-                {t.name}
-              </text>
-              {t.value && (
-                <text class="value" x={x} y={b.y + 26 * scale} text-anchor={middle ? "middle" : "start"}>
-                  {t.value}
-                </text>
-              )}
-            </g>
-          );
-        })}
-      </g>
+      <Names drawn={drawn} size={p.size} k={p.view.k} textOf={textOf} tint={p.tint} covered={p.covered} />
+      {!p.tint.versus && <Told drawn={drawn} size={p.size} textOf={textOf} tint={p.tint} />}
     </>
   );
 }
@@ -220,9 +170,8 @@ function MarkShape(p: {
   const bad = tone === "bad";
   const area = Math.max(d.w, d.h) >= AREA;
   const colour = p.tint.of(d.id);
-  // Small where the whole plan is: a site of a hundred dots is not covered by them.
-  const dot = Math.min(6.5, Math.max(3, 2 * p.view.k));
-  const r = area ? d.w / 2 : p.chosen ? 6.5 : Math.min(5, dot);
+  const { dot } = d;
+  const r = area ? d.w / 2 : p.chosen ? DOT.most : Math.min(5, dot);
   const head = p.heads.has(d.id) ? p.values.get(d.id, p.heads.get(d.id)!) : undefined;
   const name = p.text.value ? `${p.text.name}, ${p.text.value}` : p.text.name;
   const told = `${name}: ${words.map.tone[tone]}`;
@@ -245,6 +194,10 @@ function MarkShape(p: {
       data-grab={p.edit.on && (!d.ground || p.chosen) ? "" : undefined}
       role="button"
       tabindex={0}
+      onPointerEnter={() => (pointed.value = d.id)}
+      onPointerLeave={() => pointed.peek() === d.id && (pointed.value = "")}
+      onFocus={(e) => e.currentTarget.matches(":focus-visible") && (pointed.value = d.id)}
+      onBlur={() => (pointed.value = "")}
       aria-pressed={p.chosen}
       aria-label={glows ? `${name}: ${words.compare.differs}` : tone === "none" ? name : told}
       onClick={() => !p.dragged() && select(d.id)}
@@ -257,8 +210,7 @@ function MarkShape(p: {
         select(d.id);
       }}
     >
-      {!p.tint.versus && <title>{told}</title>}
-      {!area && <circle class="plan-reach" r={14} />}
+      {!area && <circle class="plan-reach" r={Math.min(REACH, Math.max(dot, d.free * p.view.k))} />}
       {area && !d.round ? (
         <rect
           class="body"

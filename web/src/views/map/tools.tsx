@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What maps, plans and scenes have in common around the picture: choosing a document, a colour, a value; the legend.
 import type { ComponentChildren } from "preact";
-import { Maximize, ZoomIn, ZoomOut } from "lucide-preact";
+import { ChevronDown, CircleDashed, Maximize, Palette, Tag, ZoomIn, ZoomOut } from "lucide-preact";
+import type { LucideIcon } from "lucide-preact";
 import { go, route } from "~/app/route";
-import { cls, IconButton } from "~/ui/basic";
+import { cls, Icon, IconButton } from "~/ui/basic";
 import { NoValue, Ramp } from "~/ui/ramp";
 import { VersusLegend } from "~/views/compare/versus";
 import { words } from "~/words/en";
@@ -17,29 +18,33 @@ export interface DocChoice {
   title: string;
 }
 
-function Choice(p: {
+/** A list as wide as what is chosen of it: the longest name among hundreds says nothing about this one. */
+export function Choice(p: {
   id: string;
+  icon: LucideIcon;
   label: string;
   value: string;
   set: (v: string) => void;
   options: { value: string; name: string }[];
 }) {
+  const chosen = p.options.find((o) => o.value === p.value)?.name ?? "";
   return (
-    <label class="stage-choice small">
+    <label class="stage-choice">
+      <Icon of={p.icon} size={15} />
       <span class="quiet">{p.label}</span>
-      <select
-        id={p.id}
-        class="select"
-        aria-label={p.label}
-        value={p.value}
-        onChange={(e) => p.set(e.currentTarget.value)}
-      >
-        {p.options.map((o) => (
-          <option key={o.value} value={o.value}>
-            {o.name}
-          </option>
-        ))}
-      </select>
+      <span class="stage-select">
+        <span aria-hidden="true" class="ellipsis">
+          {chosen}
+        </span>
+        <Icon of={ChevronDown} size={13} />
+        <select id={p.id} aria-label={p.label} value={p.value} onChange={(e) => p.set(e.currentTarget.value)}>
+          {p.options.map((o) => (
+            <option key={o.value} value={o.value}>
+              {o.name}
+            </option>
+          ))}
+        </select>
+      </span>
     </label>
   );
 }
@@ -50,6 +55,7 @@ export function Tools(p: {
   doc: string;
   ids: readonly string[];
   sizes?: boolean;
+  choices?: ComponentChildren; // more of them
   children?: ComponentChildren;
 }) {
   const found = usePropertiesOf(p.ids);
@@ -73,29 +79,35 @@ export function Tools(p: {
           ))}
         </div>
       )}
-      <Choice
-        id="stage-colour"
-        label={words.map.colour}
-        value={route.value.params.colour ?? ""}
-        set={set("colour")}
-        options={[{ value: "", name: words.map.status }, { value: "model", name: words.graph.model }, ...properties]}
-      />
-      <Choice
-        id="stage-value"
-        label={words.map.value}
-        value={route.value.params.value ?? ""}
-        set={set("value")}
-        options={[{ value: "", name: words.map.noValue }, ...properties]}
-      />
-      {p.sizes && numbers.length > 0 && (
+      <div class="stage-bar">
         <Choice
-          id="stage-size"
-          label={words.map.size}
-          value={route.value.params.size ?? ""}
-          set={set("size")}
-          options={[{ value: "", name: words.map.sameSize }, ...numbers]}
+          id="stage-colour"
+          icon={Palette}
+          label={words.map.colour}
+          value={route.value.params.colour ?? ""}
+          set={set("colour")}
+          options={[{ value: "", name: words.map.status }, { value: "model", name: words.graph.model }, ...properties]}
         />
-      )}
+        <Choice
+          id="stage-value"
+          icon={Tag}
+          label={words.map.value}
+          value={route.value.params.value ?? ""}
+          set={set("value")}
+          options={[{ value: "", name: words.map.noValue }, ...properties]}
+        />
+        {p.sizes && numbers.length > 0 && (
+          <Choice
+            id="stage-size"
+            icon={CircleDashed}
+            label={words.map.size}
+            value={route.value.params.size ?? ""}
+            set={set("size")}
+            options={[{ value: "", name: words.map.sameSize }, ...numbers]}
+          />
+        )}
+        {p.choices}
+      </div>
       {p.children}
     </div>
   );
@@ -151,6 +163,11 @@ export function StageLegend(p: {
       {p.children}
     </section>
   );
+}
+
+/** What stands at the lower left: the legend, and beside it how long a way is. */
+export function Corner(p: { children: ComponentChildren }) {
+  return <div class="stage-corner">{p.children}</div>;
 }
 
 export function Zoom(p: { closer: () => void; farther: () => void; fit: () => void; children?: ComponentChildren }) {

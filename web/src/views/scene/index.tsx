@@ -13,7 +13,7 @@ import { joinNumbers, tellNumbers } from "~/views/compare/join";
 import { Drop } from "~/views/map/drop";
 import { Teach } from "~/views/map/teach";
 import { STATE, unitOf, useTint } from "~/views/map/tint";
-import { StageLegend, Tools, Zoom, type DocChoice } from "~/views/map/tools";
+import { Corner, StageLegend, Tools, Zoom, type DocChoice } from "~/views/map/tools";
 import { useWalk } from "~/views/map/walk";
 import { words } from "~/words/en";
 import * as format from "~/format";
@@ -153,7 +153,11 @@ function Scene({ docs, doc: name }: { docs: DocChoice[]; doc: string }) {
     <div class="view">
       <div ref={box} class="stage scene" role="group" aria-label={words.scene.count(ids.length)} />
       <Tools docs={docs} doc={name} ids={ids} />
-      {ids.length > 0 && !binding && <StageLegend tint={tint} quiet={false} />}
+      {ids.length > 0 && !binding && (
+        <Corner>
+          <StageLegend tint={tint} quiet={false} />
+        </Corner>
+      )}
       <Zoom closer={() => stage?.orbit(0, 0, 0.7)} farther={() => stage?.orbit(0, 0, 1.4)} fit={() => stage?.fitAll()}>
         <IconButton
           name={words.scene.bind}

@@ -31,6 +31,7 @@ export const map = {
   sizeOf: (name: string) => `Size: ${name}`,
   flow: "Flow by",
   noFlow: "no flow",
+  scale: (way: string) => `Scale: the bar is ${way} long`,
   flowUpTo: (most: string) => `wide and fast: up to ${most}`,
   nobody: "No twin of this world has a latitude and a longitude, so nobody stands on this map.",
   nobodyHere: "No twin of this world has a place on this plan. “Place twins” (bottom right) puts them.",
