@@ -86,5 +86,37 @@ class Files(unittest.TestCase):
             self.assertLessEqual({"road", "river", "town", "wood"}, kinds)
 
 
+class Alerts(unittest.TestCase):
+    """The page guesses by names what tells that something is wrong (docs/alerts.md): packs say it themselves."""
+
+    GUESSED = {"state", "fault", "alarm", "error", "failure", "warning"}
+
+    @staticmethod
+    def says(content):
+        """None: nothing; else the values that are wrong, or whether any but an empty one is."""
+        schema = content.get("schema")
+        values = schema.get("enumValues", []) if isinstance(schema, dict) else []
+        wrong = [v["enumValue"] for v in values if v.get("comment", "").startswith("alert")]
+        comment = content.get("comment", "")
+        if comment.startswith("no alert"):
+            return False
+        return wrong or (True if comment.startswith("alert") else None)
+
+    def test_models_say_what_is_wrong(self):
+        said = {}
+        for pack in ("bottling", "hospital"):
+            folder = os.path.join(kit.ROOT, "packs", pack, "models")
+            for name in sorted(os.listdir(folder)):
+                with open(os.path.join(folder, name), encoding="utf-8") as f:
+                    contents = json.load(f)["contents"]
+                for c in contents:
+                    if c["name"] in self.GUESSED and "Property" in c["@type"]:
+                        said["%s.%s" % (name[:-5], c["name"])] = self.says(c)
+        self.assertEqual([name for name, says in said.items() if says is None], [])
+        wrong = {name: says for name, says in said.items() if says}
+        self.assertEqual(wrong, {"Machine.state": ["faulted"], "Machine.fault": True, "Line.state": ["faulted"],
+                                 "ColdRoom.alarm": ["warm", "doorOpen"]})
+
+
 if __name__ == "__main__":
     kit.main()
