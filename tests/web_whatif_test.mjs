@@ -326,7 +326,7 @@ suite("what-ifs in the browser app", demo, ({ at, done, server }) => {
     await done(page);
   });
 
-  test("what was changed by hand can be merged however much a run wrote, and more than is shown is counted", async () => {
+  test("what was changed by hand can be merged however much a run wrote; what is not shown is counted", async () => {
     await post(server.url, "/worlds", { name: "written", from: "live" });
     await patch("written", "line-2-filler", "maker", "By hand");
     await post(server.url, "/worlds/written/run", { for: "PT10M" });

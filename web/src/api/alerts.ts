@@ -129,7 +129,7 @@ async function bad(base: string, watched: readonly Watched[], from: number, to: 
   const where = watched.map((w) => `TIME_TRUE(${conditionOf(w)}, ${seconds}s) > 0s`).join(" OR ");
   const page = await api.post<{ value: { id: string }[] }>(
     "/query",
-    { query: `SELECT TOP(${TWINS_MAX}) T.$dtId AS id FROM DIGITALTWINS T WHERE ${where}` },
+    { query: `SELECT TOP(${TWINS_MAX + 1}) T.$dtId AS id FROM DIGITALTWINS T WHERE ${where}` },
     { world: base, signal: o.signal },
   );
   return page.value.map((r) => r.id);
@@ -138,6 +138,7 @@ async function bad(base: string, watched: readonly Watched[], from: number, to: 
 interface Look {
   signal?: AbortSignal;
   trace?: boolean; // also since when what stood already does
+  cut?: (most: number) => void; // more twins had something than are looked at
   twins?: readonly string[]; // these; otherwise whoever was in a bad state
 }
 
@@ -257,6 +258,7 @@ export async function alertsOf(
   const base = to < now - 1000 ? `${world}@${new Date(to).toISOString()}` : world;
   const twins = o.twins ?? (await bad(base, names, from, to, o));
   const out: Alert[] = [];
+  if (twins.length > TWINS_MAX) o.cut?.(TWINS_MAX);
   for (const id of twins.slice(0, TWINS_MAX)) {
     const of = names.filter((n) => has(id, n.path));
     if (of.length) out.push(...(await ofTwin(world, id, of, from, to, o)));

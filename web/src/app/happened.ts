@@ -28,6 +28,8 @@ interface Stretch {
 
 const alerts = signal<readonly Alert[]>([]);
 const events = signal<readonly WorldEvent[]>([]);
+/** Why not everything that happened is marked; "": it is. */
+export const lacking = signal("");
 let shown: Stretch | undefined;
 let readAt = 0;
 let timer = 0;
@@ -40,14 +42,17 @@ async function read(s: Stretch): Promise<void> {
   readAt = performance.now();
   const few = entries.peek().length <= TWINS_MAX;
   const twins = few ? undefined : [...attentionOf.peek().keys()];
+  let lacks = few ? "" : words.timeline.onlyNow(format.count(TWINS_MAX));
+  const cut = (most: number) => (lacks = words.timeline.onlyFirst(most));
   // Each for itself: where one cannot be read the other is told all the same.
   const both = await Promise.allSettled([
-    alertsOf(s.world, watched.peek(), s.from, s.to, s.now, hasProperty, { signal: now, twins, trace: true }).then(
+    alertsOf(s.world, watched.peek(), s.from, s.to, s.now, hasProperty, { signal: now, twins, trace: true, cut }).then(
       (a) => !now.aborted && (alerts.value = a),
     ),
     readEvents(s.world, s.from, s.to, now).then((e) => !now.aborted && (events.value = e)),
   ]);
   if (!now.aborted) happenedError.value = both.find((p) => p.status === "rejected")?.reason as unknown;
+  if (!now.aborted) lacking.value = lacks;
 }
 
 /** Why what happened could not be read, all or a part of it; undefined: it could. */

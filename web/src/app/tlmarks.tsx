@@ -8,6 +8,7 @@ import { words } from "~/words/en";
 import * as format from "~/format";
 import { clusters, firstOf, type Cluster, type TimelineMark } from "./marks";
 import { futuresOf, partOf, timeAt, type Range } from "./range";
+import { lacking } from "./happened";
 import { go, route } from "./route";
 import { show } from "./scrub";
 
@@ -196,6 +197,6 @@ export const tipAt = (r: Range, part: number, width: number): Tip => {
     x: part * width,
     title: t > r.end && r.end === r.now ? "+" + format.duration(t - r.now) : format.time(t),
     marks: [],
-    ...(before ? { hint: words.timeline.begins } : {}),
+    ...(before ? { hint: words.timeline.begins } : lacking.value && t <= r.now ? { hint: lacking.value } : {}),
   };
 };

@@ -32,12 +32,14 @@ function nameIn(row: Row, c: Shown | undefined): string {
   return v === undefined ? words.noValue : format.value(v);
 }
 
-/** One line a name; when there is none, one a measure. */
-function linesOf(rows: readonly Row[], time: Shown, columns: readonly Shown[], measure: Shown): Line[] {
+/** One line a name; when there is none, one a measure; and how many there would be. */
+function linesOf(rows: readonly Row[], time: Shown, columns: readonly Shown[], measure: Shown): [Line[], number] {
   const by = namesOf(columns);
   const out = new Map<string, Line>();
+  const all = new Set<string>();
   const put = (label: string, c: Shown, r: Row) => {
     const known = out.get(label);
+    all.add(label);
     if (!known && out.size >= LINES) return;
     const line = known ?? { label, unit: c.unit, time: [], value: [] };
     if (!known) out.set(label, line);
@@ -55,7 +57,7 @@ function linesOf(rows: readonly Row[], time: Shown, columns: readonly Shown[], m
     l.time = at.map((i) => l.time[i]!);
     l.value = at.map((i) => l.value[i]!);
   }
-  return [...out.values()];
+  return [[...out.values()], all.size];
 }
 
 function Bars({ rows, name, measure }: { rows: readonly Row[]; name: Shown | undefined; measure: Shown }) {
@@ -109,8 +111,8 @@ export function Picture({ rows, columns }: { rows: readonly Row[]; columns: read
   const numbers = numbersOf(columns);
   const measure = numbers.find((c) => c.key === route.value.params.of) ?? numbers[0];
   const time = columns.find((c) => c.kind === "time");
-  const lines = useMemo(
-    () => (time && measure && rows.length > 1 ? linesOf(rows, time, columns, measure) : []),
+  const [lines, count] = useMemo(
+    (): [Line[], number] => (time && measure && rows.length > 1 ? linesOf(rows, time, columns, measure) : [[], 0]),
     [rows, columns, measure?.key],
   );
   if (!measure || !rows.length)
@@ -146,7 +148,10 @@ export function Picture({ rows, columns }: { rows: readonly Row[]; columns: read
         </div>
       )}
       {lines.length ? (
-        <Chart lines={lines} height={380} label={words.twin.course(measure.key)} />
+        <>
+          <Chart lines={lines} height={380} label={words.twin.course(measure.key)} />
+          {count > LINES && <div class="tiny quiet">{words.ask.firstLines(LINES, format.count(count))}</div>}
+        </>
       ) : (
         <Bars rows={rows} name={namesOf(columns)} measure={measure} />
       )}

@@ -15,7 +15,6 @@ import * as format from "~/format";
 
 const ROW = 28;
 const AROUND = 12; // rows drawn beyond what is in sight
-const FOUND_MAX = 200;
 
 const parts = computed(() => {
   const t = tree.value;
@@ -90,7 +89,7 @@ const rows = computed(() => {
 });
 
 function found(text: string): RowOf[] {
-  return search(text, FOUND_MAX).map((e) => ({
+  return search(text, Infinity).map((e) => ({
     k: e.id,
     depth: 0,
     title: e.label,

@@ -42,8 +42,16 @@ function compareAll(names: readonly string[]): void {
   go({ world: "live", at: "", view: "whatif", params: { compare: list.join(",") }, fresh: true });
 }
 
-function Row({ x, on, tick }: { x: World; on: boolean; tick: (on: boolean) => void }) {
+interface RowProps {
+  x: World;
+  on: boolean;
+  full: boolean; // no other can be chosen
+  tick: (on: boolean) => void;
+}
+
+function Row({ x, on, full, tick }: RowProps) {
   const run = x.run;
+  const why = !hasRun(x) ? w.state.idle : full && !on ? w.compareFull(MOST) : undefined;
   return (
     <tr>
       <td class="tick">
@@ -51,8 +59,8 @@ function Row({ x, on, tick }: { x: World; on: boolean; tick: (on: boolean) => vo
           type="checkbox"
           aria-label={w.choose(x.name)}
           checked={on}
-          disabled={!hasRun(x)}
-          title={hasRun(x) ? undefined : w.state.idle}
+          disabled={why !== undefined}
+          title={why}
           onChange={(e) => tick(e.currentTarget.checked)}
         />
       </td>
@@ -104,6 +112,7 @@ export function Scenarios() {
                 key={x.name}
                 x={x}
                 on={chosen.includes(x.name)}
+                full={chosen.length === MOST}
                 tick={(on) => set(on ? [...chosen, x.name] : chosen.filter((n) => n !== x.name))}
               />
             ))}
@@ -134,9 +143,13 @@ function Found({ e }: { e: Ensemble }) {
   );
 }
 
+const MANY = 6;
+
 /** Runs many times over that are kept: the newest first. */
 export function ManyList() {
-  const list = ensembles.value.slice(0, 6);
+  const [every, show] = useState(false);
+  const all = ensembles.value;
+  const list = every ? all : all.slice(0, MANY);
   if (!list.length) return null;
   const part = (e: Ensemble) => (e.of ? e.replications / e.of : 0);
   return (
@@ -160,6 +173,13 @@ export function ManyList() {
           ))}
         </tbody>
       </table>
+      {all.length > list.length && (
+        <div class="pad">
+          <Button look="plain" onClick={() => show(true)}>
+            {words.overview.andMore(all.length - list.length)}
+          </Button>
+        </div>
+      )}
     </Card>
   );
 }

@@ -61,6 +61,7 @@ export const ask = {
   noChartHint: "Select a name and a number, or a time and a number.",
   measure: "What is drawn",
   most: (name: string, what: string, amount: string) => `${name} has the most ${what}: ${amount}`,
+  firstLines: (n: number, of: string) => `The first ${n} of ${of} lines.`,
   firstBars: (n: number, of: string) => `The first ${n} of ${of} rows.`,
   rowsOf: (n: string, count: number) => (count === 1 ? "1 row" : `${n} rows`),
   expected: (n: string) => `${n} expected`,

@@ -29,6 +29,8 @@ export const timeline = {
   noSpeed: "A number above 0: how many times as fast as it was.",
   aSecond: (t: string) => `${t} a second`,
   begins: "History begins here",
+  onlyFirst: (n: number) => `Alerts of the first ${n} twins are marked; more had some`,
+  onlyNow: (n: string) => `With more than ${n} twins only what needs somebody now is marked`,
   fork: "fork",
   forked: "It was forked here: left of it is its parent's past.",
   still: "still so",

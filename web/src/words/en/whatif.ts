@@ -96,6 +96,7 @@ export const whatif = {
   choose: (name: string) => `Choose ${name}`,
   compareN: (n: number) => (n > 1 ? `Compare ${n}` : "Compare"),
   compareHint: "Tick two or more that have run",
+  compareFull: (n: number) => `${n} at once are compared: take another one out first`,
   columns: "What is compared",
   against: (name: string) => `against ${name}`,
   addColumn: "Add another",
