@@ -385,7 +385,7 @@ static Str absolute(Arena *a, Str world, int64_t at) {
     return name;
 }
 
-// The number and the seed of the fork that is named, also where the past that is meant is its parent's: that of a fork's
+// The number and the seed of the fork that is named, also where the past that is meant is its parent's: that of its
 // first instant is.
 static void fork_behind(Sosia *e, Str world, uint64_t *number, uint64_t *seed) {
     Str rest = world, base = str_cut(&rest, '@');

@@ -113,7 +113,7 @@ interface Props {
   close: () => void;
 }
 
-/** What a merge could take, as far as somebody reads; what was changed by hand is among it, however much a run wrote. */
+/** What a merge could take, as far as somebody reads; what was changed by hand is in it, however much a run wrote. */
 async function offer(name: string, byHand: ReadonlySet<string>, twins: readonly string[]): Promise<Diff> {
   const first = await diff(name, undefined, MOST);
   if (!first.nextLink) return first;
