@@ -14,7 +14,8 @@
 //     taken up from its checkpoint: batches that the world has already are made again and left out. Where somebody else
 //     wrote after the checkpoint, the run begins anew from the world as it is.
 //  4. What others write while it runs is input at the next slice, and stands (run_listen.c); when they change twins,
-//     relationships, models or definitions, the run begins anew from the world as it is, at the instant where it stands.
+//     relationships, models or definitions, the run begins anew from the world as it is, at the instant where it
+//     stands.
 //
 // Lock: Run.lock guards what others look at; held for a few instructions.
 #pragma once
