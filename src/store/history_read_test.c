@@ -337,8 +337,8 @@ static void others_may_read(void **state) {
 }
 
 int main(void) {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-#define R(f) cmocka_unit_test_setup_teardown(f, setup_real, teardown_real)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup_history, teardown)
+#define R(f) cmocka_unit_test_setup_teardown(f, setup_real_history, teardown_real)
     const struct CMUnitTest tests[] = {
         T(asks), T(asks_by_index), T(readers_are_bounded), R(readers_beside_the_writer), R(others_may_read),
     };

@@ -291,7 +291,7 @@ static void root_waits(void **state) {
 // Without history nothing waits.
 static void no_history_no_wait(void **state) {
     Rig *r = *state;
-    r->no_history = true;
+    r->replays = false;
     rig_open(r);
     rig_write(r, 10);
     assert_true(rig_checkpoint(r));
@@ -408,7 +408,7 @@ static void check_migrated(Rig *r, uint64_t seq) {
 static void format_2(void **state) {
     Rig *r = *state;
     Told t = {0};
-    r->no_history = true;
+    r->replays = false;
     rig_open(r);
     for (int i = 0; i < 5; i++) rig_write(r, 10);
     StoreItem item = {STR("k"), STR("a"), STR("v"), false};
@@ -418,7 +418,7 @@ static void format_2(void **state) {
     rig_write(r, 10);
     rig_settle(r);
     rig_close(r);
-    r->no_history = false;
+    r->replays = true;
     make_format_2();
     TestVfs *old = test_vfs_new("history_old");
     test_vfs_copy(r->disk, old);
@@ -448,7 +448,7 @@ static void format_2(void **state) {
 }
 
 int main(void) {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup_history, teardown)
     const struct CMUnitTest tests[] = {
         T(the_dead),           T(replaces), T(queue_is_bounded), T(damaged_rows), T(root_waits),
         T(no_history_no_wait), T(ahead),    T(format_2),

@@ -1,82 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a store keeps beyond recovery: the journal for readers, items; and files of format 1.
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <stdio.h>
-#include "base/mem.h"
-#include "store/store_inner.h"
-#include "store/test_vfs.h"
-#include "store/test_world.h"
-
-#define RING 65536
-#define VFS "store_journal"
-#define FILE_NAME "plant.sosia"
-
-typedef struct Rig {
-    TestVfs *disk;
-    Domain *domain;
-    Store *store;
-    World *world;
-    TestWriter writer;
-    int64_t journal_bytes_max, group_bytes_max;
-    uint64_t acked;
-    int fails;
-} Rig;
-
-static void on_commit(void *ctx, uint64_t last_seq) { ((Rig *)ctx)->acked = last_seq; }
-
-static void on_fail(void *ctx, Err err, const char *why) {
-    assert_true(err != ERR_OK && why[0]);
-    ((Rig *)ctx)->fails++;
-}
-
-static void rig_open(Rig *r) {
-    StoreOpen o = {.path = STR(FILE_NAME),
-                   .vfs = VFS,
-                   .journal_bytes_max = r->journal_bytes_max,
-                   .group_bytes_max = r->group_bytes_max,
-                   .ctx = r,
-                   .on_commit = on_commit,
-                   .on_fail = on_fail};
-    Buf why = {0};
-    r->domain = domain_new();
-    Err e = store_open(&o, r->domain, RING, &r->store, &r->world, &why);
-    if (e) fail_msg("%.*s", STR_ARG(buf_str(&why)));
-    r->acked = world_seq(r->world);
-    r->writer.rng = rng_make(5, r->acked);
-    test_writer_look(&r->writer, r->world);
-}
-
-static void rig_close(Rig *r) {
-    store_close(r->store);
-    world_free(r->world);
-    domain_free(r->domain);
-    test_writer_free(&r->writer);
-    r->writer = (TestWriter){0};
-}
-
-static void rig_reopen(Rig *r) {
-    rig_close(r);
-    rig_open(r);
-}
-
-static int64_t rig_write(Rig *r, int64_t changes) {
-    Buf bytes = {0};
-    uint64_t seq = world_seq(r->world) + 1;
-    test_writer_batch(&r->writer, r->world, seq, changes, &bytes);
-    int64_t n = bytes.n;
-    store_submit(r->store, seq, buf_str(&bytes));
-    buf_free(&bytes);
-    return n;
-}
-
-static void rig_settle(Rig *r) {
-    store_drain(r->store);
-    world_settle(r->world, r->acked);
-}
+#include "store/test_rig.h"
 
 // A journal row a batch; returns their bytes.
 static int64_t rig_rows(Rig *r, int count) {
@@ -88,43 +12,14 @@ static int64_t rig_rows(Rig *r, int count) {
     return n;
 }
 
-static void rig_checkpoint(Rig *r) {
-    assert_true(store_checkpoint(r->store, world_fork(r->world, 0), world_seq(r->world)));
+static void checkpoint(Rig *r) {
+    assert_true(rig_checkpoint(r));
     rig_settle(r);
 }
 
-static StoreStats rig_stats(Rig *r) {
-    StoreStats s;
-    store_stats(r->store, &s);
-    return s;
-}
-
-static int64_t sql(const char *text) {
-    sqlite3 *h;
-    sqlite3_stmt *st;
-    assert_int_equal(sqlite3_open_v2(FILE_NAME, &h, SQLITE_OPEN_READWRITE, VFS), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(h, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
-    if (sqlite3_prepare_v2(h, text, -1, &st, NULL) != SQLITE_OK) fail_msg("%s: %s", text, sqlite3_errmsg(h));
-    int rc = sqlite3_step(st);
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE) fail_msg("%s: %s", text, sqlite3_errmsg(h));
-    int64_t n = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
-    assert_int_equal(sqlite3_finalize(st), SQLITE_OK);
-    assert_int_equal(sqlite3_close(h), SQLITE_OK);
-    return n;
-}
-
-static int setup(void **state) {
-    Rig *r = mem_alloc(sizeof *r);
-    r->disk = test_vfs_new(VFS);
-    r->journal_bytes_max = 1 << 20;
-    *state = r;
-    return 0;
-}
-
-static int teardown(void **state) {
-    Rig *r = *state;
-    test_vfs_free(r->disk);
-    mem_free(r);
+static int setup_journal(void **state) {
+    if (setup(state)) return 1;
+    ((Rig *)*state)->journal_bytes_max = 1 << 20;
     return 0;
 }
 
@@ -187,7 +82,7 @@ static void reads_back(void **state) {
     rig_rows(r, 20);
     for (int i = 0; i < 50; i++) rig_write(r, 10); // one row of fifty batches
     rig_settle(r);
-    rig_checkpoint(r);
+    checkpoint(r);
     rig_rows(r, 20);
     for (int round = 0; round < 2; round++) {
         for (uint64_t at = 0; at < 90; at++) {
@@ -229,7 +124,7 @@ static void keeps_the_newest(void **state) {
         assert_int_equal(rig_stats(r).journal_rows, 30);
         assert_int_equal(rig_stats(r).kept_bytes, before); // no root, nothing to trim
         read_all(r, oldest, 3000);
-        rig_checkpoint(r);
+        checkpoint(r);
         StoreStats s = rig_stats(r);
         assert_int_equal(s.journal_rows, 0);
         assert_true(s.kept_bytes <= 20000);
@@ -268,7 +163,7 @@ static void start_does_not_read_it(void **state) {
         else r->journal_bytes_max = 0;
         rig_open(r);
         for (int i = 0; i < 400; i++) rig_write(r, 50), rig_settle(r);
-        rig_checkpoint(r);
+        checkpoint(r);
         rig_close(r);
         test_vfs_break(r->disk, TEST_FAULT_NONE, TEST_READ, 0, 0);
         rig_open(r);
@@ -293,7 +188,7 @@ static void damaged_rows(void **state) {
     Rig *r = *state;
     rig_open(r);
     rig_rows(r, 10);
-    rig_checkpoint(r);
+    checkpoint(r);
     rig_close(r);
     TestVfs *sound = test_vfs_new("store_journal_sound");
     test_vfs_copy(r->disk, sound);
@@ -307,7 +202,7 @@ static void damaged_rows(void **state) {
         read_all(r, 5, 1 << 20);
         rig_rows(r, 3);
         assert_int_equal(r->fails, 0);
-        rig_checkpoint(r);
+        checkpoint(r);
         rig_close(r);
     }
     test_vfs_free(sound);
@@ -318,7 +213,7 @@ static void reads_fail(void **state) {
     Rig *r = *state;
     rig_open(r);
     rig_rows(r, 40);
-    rig_checkpoint(r);
+    checkpoint(r);
     int failed = 0;
     for (int64_t k = 1;; k++) {
         rig_reopen(r);
@@ -530,7 +425,7 @@ static void format_1(void **state) {
     Rig *r = *state;
     rig_open(r);
     rig_rows(r, 20);
-    rig_checkpoint(r);
+    checkpoint(r);
     rig_rows(r, 10);
     Buf before = {0};
     test_world_dump(r->world, &before);
@@ -565,7 +460,7 @@ static void format_1(void **state) {
 }
 
 int main(void) {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup_journal, teardown)
     const struct CMUnitTest tests[] = {
         T(reads_back),       T(keeps_the_newest), T(start_does_not_read_it),
         T(damaged_rows),     T(reads_fail),       T(trims_fail),
