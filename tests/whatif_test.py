@@ -353,6 +353,26 @@ class Plant(Case):
         saved = self.twin("line-1", "tried.base")["power"] - 0.09 * 289
         self.assertAlmostEqual(saved, 0.88 * 289 * 0.985, delta=1e-9)
 
+    def test_faults_at_the_beginning(self):
+        """A short fault that the site told of is over when a run begins; what somebody says in the fork lasts."""
+        with open(os.path.join(kit.ROOT, "packs", "bottling", "plant.c")) as f:
+            texts = re.findall(r'"(.*)",', f.read().split("texts[UNITS] = {")[1].split("};")[0])
+        self.assertEqual(len(texts), 13)
+        names = ["line-1-blower", "line-1-rinser", "line-1-capper"]
+        for k in range(0, len(texts), len(names)):
+            told = dict(zip(names, texts[k:]))
+            self.call("POST", "/worlds", {"name": "f", "from": "live"}, 201)
+            for name, fault in list(told.items()) + [("line-2-filler", "gear box to be changed")]:
+                status, _, text = self.server.http("PATCH", "/worlds/f/digitaltwins/" + name,
+                                                   [{"op": "add", "path": "/fault", "value": fault}])
+                self.assertEqual(status, 204, text)
+            self.call("POST", "/worlds/f/run", {"for": "PT1M"}, 202)
+            self.assertEqual(self.ended("f")["state"], "done")
+            self.assertEqual({name: self.twin(name, "f")["fault"] for name in told},
+                             {name: fault if fault.startswith("jam") else "" for name, fault in told.items()})
+            self.assertEqual(self.twin("line-2-filler", "f")["fault"], "gear box to be changed")
+            self.call("DELETE", "/worlds/f", want=204)
+
     def test_demand_up(self):
         """A week: orders come by the calendar's hours, and stock that sinks at a constant rate is gone."""
         self.always()
