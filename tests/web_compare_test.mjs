@@ -148,6 +148,29 @@ describe("the browser app: two worlds side by side", { skip: skip || false }, ()
     await done(page);
   });
 
+  test("with the details open, and on a phone, the panes keep most of the room; a low pane draws", async () => {
+    const heights = async (page) => {
+      await pane(page, "a").locator(".sigma-mouse").waitFor();
+      const of = (side) => page.locator(`iframe.compare-pane.${side}`).boundingBox();
+      return Math.min((await of("a")).height, (await of("b")).height);
+    };
+    const page = await at(`${HASH}&sel=line-1-filler`);
+    const rows = page.getByRole("complementary").getByRole("row");
+    await page.getByRole("complementary").getByRole("button", { name: "Everything" }).click();
+    await rows.nth(2).waitFor();
+    assert.ok((await heights(page)) > 400, "of 800");
+    // A number stays in one line.
+    const lines = await rows.locator("td.number").evaluateAll((l) => l.map((td) => td.getClientRects().length));
+    assert.ok(lines.length > 4 && lines.every((n) => n === 1));
+    await page.setViewportSize({ width: 1280, height: 320 });
+    await page.waitForTimeout(500);
+    assert.deepEqual(await wrongs(page), []);
+    await done(page);
+    const phone = await at(HASH, { width: 390, height: 844 });
+    assert.ok((await heights(phone)) > 380, "of 844");
+    await done(phone);
+  });
+
   test("one camera, one selection: what is done in a pane is done in both, and is in the address", async () => {
     const page = await at(`${HASH}&view=map`);
     const mark = (side, id) => pane(page, side).locator(`[data-twin="${id}"]`);

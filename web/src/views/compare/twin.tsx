@@ -7,7 +7,7 @@ import { modelName } from "~/api/models";
 import { useTwin, type LiveTwin } from "~/api/twin";
 import type { Twin, Value } from "~/api/types";
 import { diff, type Difference } from "~/api/whatif";
-import { Empty, IconButton, Skeleton, Wrong } from "~/ui/basic";
+import { cls, Empty, IconButton, Skeleton, Wrong } from "~/ui/basic";
 import { Chart, type Line } from "~/ui/chart";
 import { shownOf, type Shown } from "~/views/twin/shown";
 import { words } from "~/words/en";
@@ -189,10 +189,10 @@ export function TwinInBoth({ id, close }: { id: string; close: () => void }) {
                     </button>
                     {r.unit && <span class="tiny quiet"> {format.unitSymbol(r.unit)}</span>}
                   </td>
-                  <td class="num" title={String(r.a)}>
+                  <td class={cls("num", typeof r.a === "number" && "number")} title={String(r.a)}>
                     {a.twin ? format.value(r.a) : "–"}
                   </td>
-                  <td class="num" title={String(r.b)}>
+                  <td class={cls("num", typeof r.b === "number" && "number")} title={String(r.b)}>
                     {b.twin ? format.value(r.b) : "–"}
                   </td>
                   <td class="num strong">{between(r)}</td>

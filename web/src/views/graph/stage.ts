@@ -46,6 +46,9 @@ type Attributes = { x: number; y: number; size: number; color: string };
 
 const REST_MS = 250; // after which the camera has come to rest
 const SIZED_PX = 48; // the largest radius, when sizes tell values
+const PAD = 36; // pixels around what is drawn
+/** In a box lower than its padding Sigma would turn the picture inside out. */
+const padOf = (box: HTMLElement): number => Math.min(PAD, Math.min(box.clientWidth, box.clientHeight) / 4);
 const BARS = 0.1; // of the height, for the bars at the top
 const FADE = { chosen: 0.72, lit: 0.88 };
 const NOTHING: Places = {
@@ -90,7 +93,7 @@ export class Stage {
       renderLabels: false,
       enableCameraRotation: false,
       doubleClickZoomingRatio: 1,
-      stagePadding: 36,
+      stagePadding: padOf(box),
       maxCameraRatio: 2.5,
       nodeReducer: (id, data) => this.reduce(id, data as Attributes),
     });
@@ -112,6 +115,10 @@ export class Stage {
     sigma.on("leaveNode", () => this.setHover(-1));
     sigma.on("moveBody", (e) => this.overGround(e.event.x, e.event.y));
     sigma.on("afterRender", () => this.drawAround());
+    sigma.on("resize", () => {
+      const pad = padOf(this.box);
+      if (pad !== sigma.getSetting("stagePadding")) sigma.setSetting("stagePadding", pad);
+    });
     sigma.getCamera().on("updated", () => {
       clearTimeout(this.rest);
       this.rest = window.setTimeout(() => this.rested(), REST_MS);
