@@ -10,6 +10,8 @@
 #define DAY_S 86400.0
 #define SETTLE_S 600
 #define FOULING_S 9000.0 // from the first scrap in a filler's star until it jams
+#define CALM_AFTER_S 1500.0
+#define CALM_UNTIL_S 3600.0
 #define MENDS_S 21600.0  // from then until somebody comes by
 #define AT_WORK_S 900.0  // a line runs so long, by its plan, before its filler jams
 #define PI 3.14159265358979323846
@@ -186,11 +188,16 @@ static bool fault_passes(Plant *p, Line *l, Plan plan, double dt) {
     return cleared || (!l->stuck && (l->fault_left <= 0 || plan != PLAN_RUN));
 }
 
+// Drawn all the same: what comes later does not depend on it.
+static bool breaks(Plant *p, double per_hour, double dt) {
+    return happens(p, per_hour, dt) && !(p->t >= p->calm_from && p->t < p->calm_to);
+}
+
 static void faults_step(Plant *p, Line *l, Plan plan, double dt) {
     if (l->fault_unit >= 0) {
         if (!fault_passes(p, l, plan, dt)) return;
         end_fault(l);
-    } else if (plan == PLAN_RUN && l->speed > 0.5 * l->limit && happens(p, 1.4, dt)) {
+    } else if (plan == PLAN_RUN && l->speed > 0.5 * l->limit && breaks(p, 1.4, dt)) {
         begin_fault(p, l);
     }
     l->after_fault = fmax(0, l->after_fault - dt);
@@ -308,7 +315,7 @@ static void pump_step(Plant *p, int i, double dt) {
     Pump *m = &p->pumps[i];
     bool cavitates = m->fault_left > 0;
     if (cavitates) m->fault_left -= dt;
-    else if (m->on && happens(p, 0.09, dt)) m->fault_left = between(p, 500, 1500);
+    else if (m->on && breaks(p, 0.09, dt)) m->fault_left = between(p, 500, 1500);
     m->fault = m->on && cavitates ? "cavitation suspected" : "";
     m->motor.shake = cavitates ? 0.8 + 0.2 * rng_normal(&p->rng) : 0;
     motor_step(&m->motor, m->on ? 0.94 : 0, p->pump_house_air, dt);
@@ -866,6 +873,8 @@ static double at_work(Plant *p, double at_s) {
 void plant_story(Plant *p, int64_t at_ns) {
     double at_s = (double)((at_ns - p->start_ns) / NS_PER_MS) / 1e3;
     p->lines[0].jams_at = at_work(p, at_s);
+    p->calm_from = at_s + CALM_AFTER_S;
+    p->calm_to = at_s + CALM_UNTIL_S;
 }
 
 void plant_free(Plant *p) {

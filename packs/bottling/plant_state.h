@@ -116,6 +116,7 @@ struct Plant {
     Rng rng;
     int64_t start_ns;
     double t; // seconds since start
+    double calm_from, calm_to; // when nothing else goes wrong, so that a story can be told
     double drift, wind, cloud;
     double outside, humidity, wind_speed, irradiance;
     double hall, hall_humidity, utility_air, warehouse_air, warehouse_humidity, substation_air, pump_house_air;

@@ -348,6 +348,25 @@ static void test_a_story_fits_the_calendar(void **state) {
     }
 }
 
+// Who comes in the middle of a story meets one thing at a time; before and behind it is a plant like others.
+static void test_a_story_is_told_in_calm(void **state) {
+    (void)state;
+    int elsewhere[3] = {0};
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        Plant *p = plant_new(seed, at(MONDAY_7H));
+        plant_story(p, at(MONDAY_7H) + 3600 * NS_PER_S);
+        for (int s = 0; s < 3 * 3600; s += 5) {
+            bool had[2] = {p->lines[1].fault_unit >= 0, p->lines[2].fault_unit >= 0};
+            run_for(p, 5);
+            int part = s < 3600 + 25 * 60 ? 0 : s < 2 * 3600 ? 1 : 2;
+            for (int i = 1; i <= 2; i++) elsewhere[part] += p->lines[i].fault_unit >= 0 && !had[i - 1];
+        }
+        plant_free(p);
+    }
+    assert_int_equal(elsewhere[1], 0);
+    assert_true(elsewhere[0] > 5 && elsewhere[2] > 5);
+}
+
 static void test_commands_that_do_not_fit(void **state) {
     (void)state;
     Plant *p = plant_new(3, at(MONDAY_7H));
@@ -376,6 +395,7 @@ int main(void) {
         cmocka_unit_test(test_a_jam_waits_for_somebody),
         cmocka_unit_test(test_a_filler_fouls_until_it_jams),
         cmocka_unit_test(test_a_story_fits_the_calendar),
+        cmocka_unit_test(test_a_story_is_told_in_calm),
         cmocka_unit_test(test_commands_that_do_not_fit),
         cmocka_unit_test(test_open_door_warms_the_room),
         cmocka_unit_test(test_trucks_make_their_tour),
