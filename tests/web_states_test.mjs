@@ -100,6 +100,82 @@ suite("the browser app and a server that refuses", demo, ({ at, done }) => {
   });
 });
 
+suite("the browser app while it does not know yet", demo, ({ at, done }) => {
+  const WAITING = { id: 1, rule: "filler-jams", twin: "line-1-filler", state: "waiting", at: new Date().toISOString() };
+
+  /** A page whose answers of a kind come only when they are let through; what it said meanwhile is remembered. */
+  async function held(pattern, o = {}) {
+    let free = () => {};
+    const gate = new Promise((open) => (free = open));
+    const page = await at("", {
+      ...o,
+      before: async (p) => {
+        await p.addInitScript(() => {
+          window.said = [];
+          const look = () => {
+            const columns = [...document.querySelectorAll(".tiles")].map((e) => getComputedStyle(e).gridTemplateColumns);
+            window.said.push({
+              text: document.querySelector(".canvas")?.innerText ?? "",
+              bell: document.querySelector(".bell")?.getAttribute("aria-label") ?? "",
+              columns: columns.map((c) => c.split(" ").length).join(),
+              tiles: document.querySelectorAll(".tiles > :not(.waiting)").length,
+            });
+            requestAnimationFrame(look);
+          };
+          requestAnimationFrame(look);
+        });
+        await p.route(pattern, async (route) => {
+          await gate;
+          await route.fallback().catch(() => {}); // the page may be gone
+        });
+        await o.more?.(p);
+      },
+    });
+    const said = () => page.evaluate(() => window.said);
+    return { page, free, said };
+  }
+
+  const CALM = /Nothing needs you|nothing needs you/;
+  for (const [name, pattern] of [
+    ["faults", /\/query(\?|$)/],
+    ["decisions", /\/decisions(\?|$)/],
+    ["models", /\/models(\?|$)/],
+  ])
+    test(`nothing is called fine before ${name} are read`, async () => {
+      const { page, free, said } = await held(pattern);
+      await page.waitForTimeout(3000); // everything else is there by then
+      if (name !== "models") await page.getByText("Asking what needs you…").first().waitFor();
+      for (const s of await said()) assert.doesNotMatch(s.text + s.bell, CALM);
+      free();
+      await page.locator(".fine").getByText("Nothing needs you.").waitFor();
+      await done(page);
+    });
+
+  test("decisions alone are not shown as all that needs somebody", async () => {
+    const answer = { revision: 1, stopped: false, more: false, value: [WAITING] };
+    const waits = (p) =>
+      p.route(/\/decisions\?/, (route) =>
+        route.request().url().includes("wait=") ? new Promise(() => {}) : route.fulfill({ json: answer }),
+      );
+    const { page, free, said } = await held(/\/query(\?|$)/, { more: waits });
+    await page.waitForTimeout(2000);
+    for (const s of await said()) assert.doesNotMatch(s.text + s.bell, /thing needs you|a decision waits/i);
+    free();
+    await page.locator(".need.waits").first().waitFor();
+    await done(page, true);
+  });
+
+  test("tiles come in the columns in which they stay", async () => {
+    const { page, free, said } = await held(/nothing-is-held/);
+    free();
+    await page.locator(".tiles .spark").first().waitFor();
+    await page.waitForTimeout(1500);
+    const seen = (await said()).filter((s) => s.tiles > 1).map((s) => s.columns);
+    assert.equal(new Set(seen).size, 1, [...new Set(seen)].join(" then "));
+    await done(page);
+  });
+});
+
 const SECRET = "a-token-of-some-length-0123456789";
 
 function withToken() {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What needs somebody in the world that is shown: twins that say by a fault, an alarm or their state that something is
 // wrong. Asked once, then kept by the feed. Since when it is so, history tells.
-import { computed, effect, signal, untracked } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { kind, route, worldName } from "~/app/route";
 import type { Tone } from "~/ui/basic";
 import { conditionOf, says, since, watched, type Watched } from "./alerts";
-import { byId, entries, reading } from "./catalogue";
+import { byId, entries, readError, reading } from "./catalogue";
 import { api } from "./client";
 import { listen } from "./feed";
 import { models, wordsOfName } from "./models";
@@ -84,7 +84,8 @@ effect(() => {
   began.value = new Map();
   if (!names.length) {
     raw.value = new Map();
-    attentionRead.value = !untracked(() => reading.value);
+    // Without models nobody knows yet what to look at.
+    attentionRead.value = !reading.value && !readError.value;
     return;
   }
   const abort = new AbortController();

@@ -131,6 +131,8 @@ interface Page {
 export const decisions = signal<readonly DecisionShort[]>([]);
 export const stopped = signal(false);
 export const decisionsRead = signal(false);
+/** Why they could not be read yet; undefined: they could, or nobody has asked. */
+export const decisionsError = signal<unknown>(undefined);
 export const rules = signal<readonly Rule[]>([]);
 export const waiting = computed(() => decisions.value.filter((d) => d.state === "waiting"));
 
@@ -192,9 +194,13 @@ export function startDecisions(): void {
         revision = p.revision;
       }
       decisionsRead.value = true;
+      decisionsError.value = undefined;
       if (!news) wait = document.visibilityState === "visible" ? 0 : RETRY_MS;
     } catch (e) {
-      wait = e instanceof ApiError && e.status === 404 ? 60_000 : RETRY_MS;
+      const none = e instanceof ApiError && e.status === 404; // a server without rules
+      wait = none ? 60_000 : RETRY_MS;
+      if (none) decisionsRead.value = true;
+      else if (!decisionsRead.peek()) decisionsError.value = e;
     }
     setTimeout(() => void round(), wait);
   };

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What needs somebody, as rows: what and who, since when, and the way back to when it began. On the overview and behind
 // the bell in the bar; what is new is said once, politely.
+import { computed } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Bell, CircleAlert, History, Scale } from "lucide-preact";
 import { askAttention, attentionError, attentionRead, needs, type Need } from "~/api/attention";
 import { labelOf } from "~/api/catalogue";
-import { waiting, type DecisionShort } from "~/api/decisions";
+import { decisionsError, decisionsRead, waiting, type DecisionShort } from "~/api/decisions";
 import { Ago, Button, cls, Icon, Menu, Wrong } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
@@ -80,6 +81,15 @@ export function DecisionRow({ d, done }: { d: DecisionShort; done?: () => void }
 /** What waits for people: only live has it. */
 export const decisionsHere = () => (kind.value === "scenario" ? [] : isLive.value ? waiting.value : []);
 
+/** Faults and decisions were read: only then may anything be called fine, or be said to be all. */
+export const needsRead = computed(
+  () => attentionRead.value && !(kind.value === "live" && !decisionsRead.value && decisionsError.value === undefined),
+);
+/** Why it cannot be said that nothing needs somebody. */
+export const needsError = computed(
+  () => attentionError.value ?? (kind.value === "live" ? decisionsError.value : undefined),
+);
+
 /** Says what is new, not what is there already, and not more often than one can listen. */
 function useNews(list: readonly Need[], proposals: readonly DecisionShort[]): string {
   const [said, say] = useState("");
@@ -118,13 +128,16 @@ function useNews(list: readonly Need[], proposals: readonly DecisionShort[]): st
 }
 
 export function Alerts() {
-  const [known, setKnown] = useState(false); // once: the next instant is asked for in a moment
-  useEffect(() => setKnown((was) => was || attentionRead.value), [attentionRead.value]);
-  const list = needs.value;
-  const proposals = decisionsHere();
+  const known = useRef(false); // once: the next instant is asked for in a moment
+  known.current ||= needsRead.value;
+  const error = needsError.value;
+  const told = known.current || error !== undefined;
+  const list = told ? needs.value : [];
+  const proposals = told ? decisionsHere() : [];
   const n = list.length + proposals.length;
   const said = useNews(list, proposals);
-  const state = n ? "" : attentionError.value !== undefined ? words.needs.notAsked : known ? "" : words.needs.asking;
+  const fine = needsRead.value || (known.current && kind.value === "past");
+  const state = n ? "" : error !== undefined ? words.needs.notAsked : fine ? "" : words.needs.asking;
   return (
     <>
       <Menu
@@ -147,7 +160,7 @@ export function Alerts() {
         {(close) => (
           <>
             <div class="menu-title">{n ? words.needs.count(n) : state || words.overview.fine}</div>
-            {attentionError.value !== undefined && <Wrong error={attentionError.value} retry={askAttention} />}
+            {error !== undefined && <Wrong error={error} retry={askAttention} />}
             {list.slice(0, MENU_MAX).map((need) => (
               <NeedRow key={need.id} need={need} done={close} />
             ))}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tiles in rows of the same length: none stands alone in a row that has room for more.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 
 const GAP = 12;
 const WIDE = 1700; // of the window: tiles are larger there
@@ -18,6 +18,8 @@ export function columnsOf(count: number, room: number, least: number): number {
 export function useColumns(box: { current: HTMLElement | null }, count: number): Record<string, string> {
   const [room, set] = useState(0);
   const here = box.current;
+  // Before it is painted for the first time: else tiles would stand in as many columns as the style sheet guesses.
+  useLayoutEffect(() => set(box.current?.clientWidth ?? 0), [here, count]);
   useEffect(() => {
     if (!box.current) return;
     const seen = new ResizeObserver(([e]) => set(e!.contentRect.width));

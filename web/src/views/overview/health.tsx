@@ -2,13 +2,13 @@
 // Whether anything is wrong, who is silent, and whether the connections stand.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { CircleCheck, LoaderCircle, Plug, Unplug, VolumeX } from "lucide-preact";
-import { askAttention, attentionError, attentionRead, needs } from "~/api/attention";
+import { askAttention, needs } from "~/api/attention";
 import { entries, labelOf, links } from "~/api/catalogue";
 import { api } from "~/api/client";
 import { readConnections, type Connection } from "~/api/connections";
 import { listen } from "~/api/feed";
 import { modelName } from "~/api/models";
-import { decisionsHere, DecisionRow, NeedRow } from "~/app/needs";
+import { decisionsHere, DecisionRow, NeedRow, needsError, needsRead } from "~/app/needs";
 import { hrefOf, kind, select, worldName } from "~/app/route";
 import { Ago, Card, Chip, cls, Empty, Icon, Wrong, type Tone } from "~/ui/basic";
 import { Read, useFetched } from "~/ui/read";
@@ -72,9 +72,12 @@ export function Needs() {
   const list = needs.value;
   const proposals = decisionsHere();
   const past = kind.value === "past";
-  if (attentionError.value !== undefined && !list.length)
-    return <Wrong title={words.needs.notAsked} error={attentionError.value} retry={askAttention} />;
-  if (!list.length && !proposals.length) return <Fine past={past} />;
+  const known = useRef(false);
+  known.current ||= needsRead.value;
+  const error = needsError.value;
+  if (error !== undefined && !list.length)
+    return <Wrong title={words.needs.notAsked} error={error} retry={askAttention} />;
+  if (!known.current || (!list.length && !proposals.length)) return <Fine past={past} />;
   return (
     <section class={cls("card needs", !list.length && "waits")} aria-label={words.needs.title}>
       <h2>{(past ? words.overview.wasWrong : words.overview.wrong)(list.length + proposals.length)}</h2>
@@ -95,11 +98,11 @@ export function Needs() {
 
 const ASKING_MS = 700; // shorter is not worth a word: who drags the timeline would see it flicker
 
-/** Nothing is wrong: said only once it is known. */
+/** Nothing is wrong: said only once faults and decisions are read. Of the past the word stays while one drags on. */
 function Fine({ past }: { past: boolean }) {
-  const read = attentionRead.value;
-  const known = useRef(false);
-  known.current ||= read;
+  const read = needsRead.value;
+  const wasPast = useRef(false); // what was read last was of the past
+  if (read) wasPast.current = past;
   const [late, setLate] = useState(false);
   useEffect(() => {
     setLate(false);
@@ -107,7 +110,7 @@ function Fine({ past }: { past: boolean }) {
     const timer = setTimeout(() => setLate(true), ASKING_MS);
     return () => clearTimeout(timer);
   }, [read]);
-  const asking = !read && (late || !known.current);
+  const asking = !read && (late || !past || !wasPast.current);
   return (
     <div class={cls("fine", asking && "asking")}>
       <Icon of={asking ? LoaderCircle : CircleCheck} />

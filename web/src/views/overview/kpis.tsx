@@ -24,7 +24,6 @@ import { isMoving, sameBase, useSteady } from "./steady";
 
 const TILES_MAX = 12;
 const ROWS_MAX = 5; // of one property, of several twins
-const TILES_WAITING = 4; // nobody knows yet how many there are
 const SPARK_MS = 20_000;
 const KPI_MS = 30_000;
 const RUN_MS = 2000;
@@ -345,7 +344,7 @@ function Standing({ kpis }: { kpis: readonly Kpi[] }) {
 }
 
 /** How many tiles there were, and how high they stood in a page how wide: their room is kept while they are read. */
-const room = pref("overview.tiles", { count: TILES_WAITING, height: 0, width: 0 });
+const room = pref("overview.tiles", { count: 0, height: 0, width: 0 });
 
 function useRoom(count: number | undefined) {
   const box = useRef<HTMLElement>(null);
@@ -361,6 +360,7 @@ function useRoom(count: number | undefined) {
   return box;
 }
 
+// Who was never here sees one tile: their columns would be a guess.
 /** Room for the tiles, so that nothing below jumps when they come. */
 function Waiting() {
   const [r] = useState(() => room.peek());
@@ -370,8 +370,8 @@ function Waiting() {
     if (box.current?.offsetWidth === r.width) box.current.style.height = `${r.height}px`;
   }, []);
   return (
-    <section class="tiles kpis" aria-hidden="true" ref={box} style={useColumns(box, r.count)}>
-      {Array.from({ length: r.count }, (_, i) => (
+    <section class="tiles kpis" aria-hidden="true" ref={box} style={useColumns(box, Math.max(1, r.count))}>
+      {Array.from({ length: Math.max(1, r.count) }, (_, i) => (
         <div key={i} class="card tile kpi waiting" />
       ))}
     </section>
