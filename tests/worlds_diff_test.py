@@ -38,6 +38,37 @@ class WorldsDiff(kit.Case):
         self.assertEqual(r.code, code, r)
         return r
 
+    def test_refusals_in_words(self):
+        """What cannot be is said in a sentence about what was asked for."""
+        def refused(method, path, body, want, words):
+            error = self.call(method, path, body, want)["error"]
+            self.assertIn(words, error["message"], (method, path, body))
+
+        for body, want, words in (
+                ({"name": "x y"}, 400, "a world's name is 1 to 64 letters"),
+                ({"name": "n", "from": "live@2001-01-01T00:00:00Z"}, 410, "it began at "),
+                ({"name": "n", "from": "live@2200-01-01T00:00:00Z"}, 400, "has not come yet"),
+                ({"name": "n", "from": "live@yesterday"}, 404, "as in live@2026-11-01T08:00:00Z"),
+                ({"name": "n", "from": "nobody"}, 404, 'there is no world "nobody"'),
+                ({"name": "n", "purpose": "p" * 5000}, 400, "at most 4096 bytes"),
+                ({"name": "try"}, 409, 'there is a world "try" already')):
+            refused("POST", "/worlds", body, want, words)
+        refused("DELETE", "/worlds/live@2026-01-01T00:00:00Z", None, 400, "is the past")
+        refused("POST", "/worlds/try/merge", {"into": "try"}, 400, "cannot be merged into itself")
+        refused("POST", "/worlds/try/merge", {"tolerance": -1}, 400, "tolerances are not less than 0")
+        change = {"twin": "nobody", "property": "speed", "value": 1}
+        for changes, want, words in (([change], 404, "changes[0].twin: there is no twin"),
+                                     ([dict(change, twin="p1", value="x")], 400, "changes[0].value: "),
+                                     ([dict(change, twin="p1", property="no")], 400, "changes[0].property: ")):
+            refused("POST", "/worlds/try/run", {"for": "PT1M", "changes": changes}, want, words)
+            refused("POST", "/ensemble", {"for": "PT1M", "cases": [{"name": "a", "changes": changes}]}, want,
+                    'case "a": ' + words)
+            refused("PUT", "/whatifs/w", {"for": "PT1M", "changes": changes}, want, words)
+        refused("PUT", "/whatifs/w", {"for": "PT1M", "kpis": ["none"]}, 404, 'kpis[0]: there is no KPI "none"')
+        self.call("PUT", "/whatifs/w", {"for": "PT1M"})
+        refused("POST", "/whatifs/w/run", {"name": "x y"}, 400, "a world's name is")
+        refused("POST", "/worlds/none/whatifs/w/run", {}, 404, 'there is no world "none"')
+
     def test_http(self):
         self.change("/worlds/try", "p0", "speed", 1200.0)
         self.change("/worlds/try", "p1", "state", "off")

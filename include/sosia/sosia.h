@@ -587,6 +587,7 @@ typedef struct SosiaFork {
     int64_t until_ns; // how far it is to be run; 0: not said
     uint64_t seed;    // of its random numbers
     bool seeded;      // it has one
+    SosiaBuf *why;    // gets a sentence when it fails; may be NULL
 } SosiaFork;
 SosiaErr sosia_world_fork(Sosia *s, const SosiaCaller *who, const SosiaFork *f);
 // May a read of that world wait for the disk? Of a past one, and of a fork that lies over one or was not asked for
@@ -612,7 +613,8 @@ typedef struct SosiaRun {
 #define SOSIA_TRACE_MAX 100000
 // Begin, or go on. The body is {"state","now","until",...} as in GET of a world. It is kept by then: whatever happens
 // to the process, the run is taken up by the next. Errors: WORLD_NOT_FOUND, UNSUPPORTED (live), ARGUMENT (also for a
-// KPI that there is not), WORLD_RUNNING, LIMIT (64 at once), STORAGE, STORAGE_FULL.
+// KPI that there is not), TWIN_NOT_FOUND and VALIDATION (changes that do not fit, with the place), WORLD_RUNNING, LIMIT
+// (64 at once), STORAGE, STORAGE_FULL.
 SosiaErr sosia_run(Sosia *s, const SosiaCaller *who, const SosiaRun *r, SosiaOut *out);
 // Have it stand at the next instant; waits for that. sosia_run goes on with it. Errors: WORLD_NOT_FOUND.
 SosiaErr sosia_run_pause(Sosia *s, const SosiaCaller *who, SosiaStr world, SosiaOut *out);
@@ -702,7 +704,8 @@ SosiaErr sosia_compare_many(Sosia *s, const SosiaCaller *who, const SosiaCompare
 // came to is kept, with the file when there is one, until its world is dropped, a twin that it names is erased, or 100
 // newer ones are there. Several may be at work at once (16). A case may name a world of its own; then all are tried
 // with one seed, and the first one is what others differ from.
-// Errors: those of worlds, SYNTAX, ARGUMENT, LIMIT. Returns when it has begun.
+// Errors: those of worlds, SYNTAX, ARGUMENT, LIMIT, TWIN_NOT_FOUND and VALIDATION (of changes). Returns when it has
+// begun.
 SosiaErr sosia_ensemble(Sosia *s, const SosiaCaller *who, SosiaStr world, SosiaStr json, SosiaOut *out);
 // How far the newest of a world is: state is idle, starting, running, done, stopped or failed. Waits up to wait_ns for
 // its end.

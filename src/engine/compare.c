@@ -291,13 +291,16 @@ static void take_rows(Compare *c, Str names) {
     int32_t most = 0;
     for (int32_t i = 0; i < c->world_count; i++) most += c->worlds[i].kpis ? c->worlds[i].kpis->count : 0;
     c->rows = NEW(&c->keep, CompareRow, most + 1);
-    c->notes = NEW(&c->keep, Str, most + 4 * c->world_count + 4);
+    int64_t asked = 1;
+    for (int64_t i = 0; i < names.n; i++) asked += names.p[i] == ',';
+    c->notes = NEW(&c->keep, Str, most + 4 * c->world_count + 4 + asked);
     bool all = !names.n;
     while (names.n) {
         Str name = str_cut(&names, ',');
         const KpiRow *row = NULL;
         for (int32_t i = 0; !row && i < c->world_count; i++) row = row_named(c->worlds[i].kpis, name);
         if (row && !has_row(c, name)) take_row(c, row);
+        if (!row && most) note(c, "No run counted a KPI \"%.*s\".", STR_ARG(name));
     }
     for (int32_t i = 0; all && i < c->world_count; i++) {
         const Kpis *k = c->worlds[i].kpis;

@@ -9,6 +9,7 @@
 #include "engine/ensemble_inner.h"
 #include "engine/pasts.h"
 #include "engine/scenarios.h"
+#include "engine/whatif.h"
 
 #define STATUS_WAIT_MAX INT64_C(60000000000) // one call of sosia_ensemble_status
 #define LOOK_COURSE_MAX 1e6                  // samples of courses that are gone through while it works
@@ -454,23 +455,28 @@ typedef struct Names {
     SosiaOut *out;
 } Names;
 
-static Err look_for_kpis(View *v, void *ctx) {
+static Err fits(View *v, void *ctx) {
     const Names *x = ctx;
     Diag d;
     diag_init(&d);
     Err err = kpis_check(v, x->ask->kpis, &d);
     if (!err) err = kpis_check(v, x->ask->precision, &d);
     if (err) (void)say(x->out, err, "%.*s", STR_ARG(d.messages[0].text));
+    for (int32_t i = 0; i < x->ask->case_count && !err; i++) {
+        const EnsembleCase *k = &x->ask->cases[i];
+        err = whatif_fits(v, &(Whatif){.changes = k->changes, .change_count = k->change_count}, &d);
+        if (err) (void)say(x->out, err, "case \"%.*s\": %.*s", STR_ARG(k->name), STR_ARG(d.messages[0].text));
+    }
     diag_free(&d);
     return err;
 }
 
-// KPIs that are asked for by name are there, in each of the worlds: known at once, not when it has begun.
-static Err check_kpis(const Ensemble *x, SosiaOut *out) {
+// KPIs that are asked for by name and what is changed are there, in each of the worlds: known at once, not when it has
+// begun.
+static Err check_names(const Ensemble *x, SosiaOut *out) {
     const EnsembleAsk *ask = &x->ask;
-    if (!ask->kpis.n && !ask->precision.n) return ERR_OK;
     for (int32_t i = 0; i < x->part_count; i++)
-        TRY(engine_read_realm(x->parts[i].realm, NULL, look_for_kpis, &(Names){ask, out}, NULL));
+        TRY(engine_read_realm(x->parts[i].realm, NULL, fits, &(Names){&x->parts[i].ask, out}, NULL));
     if (!ask->precision.n || kpi_named(ask->kpis, ask->precision)) return ERR_OK;
     return say(out, ERR_ARGUMENT, "the precision is by \"%.*s\", which is not among \"kpis\"", STR_ARG(ask->precision));
 }
@@ -669,7 +675,7 @@ SosiaErr sosia_ensemble(Sosia *s, const SosiaCaller *who, SosiaStr world, SosiaS
     Ensemble *x = ensemble_new(s);
     Err err = parse(x, json, out);
     if (!err) err = split(x, world, out);
-    if (!err) err = check_kpis(x, out);
+    if (!err) err = check_names(x, out);
     if (!err) make_head(x);
     if (!err) err = enlist(s, x);
     if (err == ERR_LIMIT && !out->message.n) (void)say(out, err, "%d ensembles are at work", ENSEMBLES_MAX);

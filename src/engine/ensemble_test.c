@@ -227,8 +227,8 @@ static void refused(Kit *k, const char *json, SosiaErr want, const char *text) {
 }
 
 // Before anything begins.
-static void refused_at_once(Kit *k, const char *json, const char *text) {
-    assert_int_equal(begin(k, json), SOSIA_ARGUMENT);
+static void refused_at_once(Kit *k, const char *json, SosiaErr err, const char *text) {
+    assert_int_equal(begin(k, json), err);
     if (str_find_str(buf_str(&k->out.message), str_of(text)) < 0)
         fail_msg("%s: %.*s", json, (int)k->out.message.n, k->out.message.p);
 }
@@ -246,8 +246,13 @@ static void test_refused(void **state) {
     refused(&k, "{\"for\":\"P290Y\"}", SOSIA_ARGUMENT, "longer than clocks go");
     refused(&k, "{\"for\":\"1m\",\"cases\":[{\"name\":\"a\"},{\"name\":\"a\"}]}", SOSIA_ARGUMENT, "one name");
     refused(&k, "{\"for\":\"1m\",\"precision\":{\"kpi\":\"came\"}}", SOSIA_ARGUMENT, "half");
-    refused_at_once(&k, "{\"for\":\"1m\",\"precision\":{\"kpi\":\"gone\",\"half\":1}}", "there is no KPI \"gone\"");
-    refused_at_once(&k, "{\"for\":\"1m\",\"kpis\":[\"came\",\"gone\"]}", "there is no KPI \"gone\"");
+    refused_at_once(&k, "{\"for\":\"1m\",\"precision\":{\"kpi\":\"gone\",\"half\":1}}", SOSIA_ARGUMENT,
+                    "there is no KPI \"gone\"");
+    refused_at_once(&k, "{\"for\":\"1m\",\"kpis\":[\"came\",\"gone\"]}", SOSIA_ARGUMENT, "there is no KPI \"gone\"");
+    refused_at_once(&k,
+                    "{\"for\":\"1m\",\"cases\":[{\"name\":\"as is\"},{\"name\":\"less\",\"changes\":[{\"twin\":"
+                    "\"nobody\",\"property\":\"x\",\"value\":1}]}]}",
+                    SOSIA_TWIN_NOT_FOUND, "case \"less\": changes[0].twin: there is no twin with the id \"nobody\"");
     refused(&k, "{\"for\":\"1m\",\"track\":[{\"twin\":\"x\",\"property\":\"level\"}]}", SOSIA_TWIN_NOT_FOUND, "\"x\"");
     refused(&k, "{\"for\":\"1m\",\"track\":[{\"twin\":\"d\",\"property\":\"name\"}]}", SOSIA_VALIDATION, "text");
     refused(&k, "{\"for\":\"1m\",\"cases\":[{\"changes\":[{\"twin\":\"d\",\"property\":\"pace\",\"value\":\"x\"}]}]}",

@@ -123,8 +123,10 @@ static Err check(const SosiaMerge *a, SosiaOut *out) {
         buf_printf(&out->message, "\"%.*s\" is the past and cannot be changed", STR_ARG(into));
         return ERR_READ_ONLY;
     }
-    if (a->tolerance >= 0 && a->relative >= 0 && !str_eq(into, a->world)) return ERR_OK;
-    buf_printf(&out->message, "a world is merged into another one, with tolerances not less than 0");
+    bool itself = str_eq(into, a->world.n ? a->world : STR("live"));
+    if (a->tolerance >= 0 && a->relative >= 0 && !itself) return ERR_OK;
+    if (itself) buf_printf(&out->message, "\"%.*s\" cannot be merged into itself: say another world", STR_ARG(into));
+    else buf_printf(&out->message, "tolerances are not less than 0");
     return ERR_ARGUMENT;
 }
 

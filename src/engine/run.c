@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "codec/json.h"
 #include "engine/pasts.h"
+#include "engine/whatif.h"
 #include "engine/scenario_keep.h"
 
 #define SLICE_OUTPUTS 64.0                   // of output, between two looks at what others wrote
@@ -250,17 +251,31 @@ static Err solver_of(const SosiaRun *a, RatesOptions *o, SosiaOut *out) {
     return ERR_OK;
 }
 
-static Err check_changes(Str changes, SosiaOut *out) {
+typedef struct Fitting {
+    Whatif w;
+    Diag *d;
+} Fitting;
+
+static Err fitting(View *v, void *ctx) {
+    Fitting *x = ctx;
+    diag_free(x->d); // of a view that was outrun
+    diag_init(x->d);
+    return whatif_fits(v, &x->w, x->d);
+}
+
+// They are changes, and fit the world as it is.
+static Err check_changes(Realm *realm, Str changes, SosiaOut *out) {
     if (!changes.n) return ERR_OK;
     Arena a;
     Json json;
-    Whatif w;
     Diag d;
+    Fitting x = {.d = &d};
     arena_init(&a, 4096);
     diag_init(&d);
     Err err = json_parse(changes, NULL, &a, &json, &d);
-    if (!err) err = whatif_changes(&a, &json, &w, &d);
-    if (err) {
+    if (!err) err = whatif_changes(&a, &json, &x.w, &d);
+    if (!err) err = engine_read_realm(realm, NULL, fitting, &x, NULL);
+    if (err && d.count) {
         buf_reset(&out->message);
         task_message_put(&out->message, &d.messages[0]);
     }
@@ -400,7 +415,7 @@ static Err begin(Sosia *s, Realm *realm, const SosiaRun *a, SosiaOut *out) {
     int64_t until, now = run_clock(realm);
     TRY(solver_of(a, &o, out));
     TRY(until_of(a, realm, now, &until, out));
-    TRY(check_changes(a->changes, out));
+    TRY(check_changes(realm, a->changes, out));
     TRY(check_kpis(realm, a->kpis, out));
     Run *r = run_new(s, realm, a, now, until, &o);
     Err err = enlist(s, r);

@@ -400,9 +400,13 @@ static void refusals_and_failures(void **state) {
     // What cannot go on says why, and where.
     assert_int_equal(
         begin(&k, (SosiaRun){.changes = kit_str("[{\"twin\":\"nobody\",\"property\":\"level\",\"value\":1}]")}),
-        SOSIA_OK);
-    kit_has(ended(&k, "f"), "\"state\":\"failed\"");
-    kit_has(kit_body(&k), "nobody");
+        SOSIA_TWIN_NOT_FOUND);
+    kit_has(kit_keep(&k, (SosiaStr){k.out.message.p, k.out.message.n}), "changes[0].twin: there is no twin");
+    assert_int_equal(begin(&k, (SosiaRun){.changes = kit_str("[{\"twin\":\"a\",\"property\":\"alarm\",\"value\":1}]")}),
+                     SOSIA_VALIDATION);
+    kit_has(kit_keep(&k, (SosiaStr){k.out.message.p, k.out.message.n}), "changes[0].value: ");
+    assert_int_equal(sosia_run_status(k.s, NULL, kit_str("f"), 0, &k.out), SOSIA_OK);
+    kit_has(kit_body(&k), "\"state\":\"idle\"");
     assert_int_equal(
         begin(&k, (SosiaRun){.changes =
                                  kit_str("[{\"at\":\"P290Y\",\"twin\":\"a\",\"property\":\"inflow\",\"value\":1}]")}),

@@ -101,6 +101,7 @@ static Err read_definition(Trying *x) {
     Diag d;
     Err err = engine_read(x->engine, x->who, x->asked->world, copy_definition, x, NULL);
     if (err == ERR_DEFINITION_NOT_FOUND) return say(x, err, "there is no what-if \"%.*s\"", STR_ARG(x->asked->name));
+    if (err == ERR_WORLD_NOT_FOUND) return say(x, err, "there is no world \"%.*s\"", STR_ARG(x->asked->world));
     TRY(err);
     diag_init(&d);
     err = json_parse(x->json, NULL, &x->keep, &v, &d);
@@ -158,11 +159,13 @@ static void name_them(Trying *x, Str name, int number) {
 // ---- worlds -------------------------------------------------------------------------------------------------------
 
 static Err fork_of(Trying *x, Str from, Str name, bool base) {
-    SosiaFork f = {.from = from, .name = name, .purpose = purpose(x, base), .seed = x->what.seed, .seeded = true};
+    Buf why = {0};
+    SosiaFork f = {
+        .from = from, .name = name, .purpose = purpose(x, base), .seed = x->what.seed, .seeded = true, .why = &why};
     Err err = (Err)sosia_world_fork(x->engine, x->who, &f);
-    if (err == ERR_WORLD_NOT_FOUND) return say(x, err, "there is no world \"%.*s\" to fork", STR_ARG(from));
-    if (err == ERR_WORLD_EXISTS) return say(x, err, "there is a world \"%.*s\" already", STR_ARG(name));
-    return err ? say(x, err, "%.*s cannot be forked: %s", STR_ARG(from), err_text(err)) : ERR_OK;
+    if (err) (void)say(x, err, "%.*s cannot be forked: %.*s", STR_ARG(from), STR_ARG(buf_str(&why)));
+    buf_free(&why);
+    return err;
 }
 
 static Err look_at(View *v, void *ctx) {

@@ -117,6 +117,7 @@ static void names(void **state) {
     kit_has(kit_body(&k), "\"world\":\"w-2\"");
     assert_int_equal(try_it(&k, (SosiaWhatif){.as = kit_str("w-2")}), SOSIA_WORLD_EXISTS);
     assert_int_equal(try_it(&k, (SosiaWhatif){.as = kit_str("x y")}), SOSIA_ARGUMENT);
+    kit_has(kit_keep(&k, (SosiaStr){k.out.message.p, k.out.message.n}), "a world's name is");
     // Another's world of the name, also of the changed one's name alone: nothing of it goes.
     assert_int_equal(sosia_fork(k.s, NULL, kit_str("live"), kit_str("mine")), SOSIA_OK);
     assert_int_equal(try_it(&k, (SosiaWhatif){.as = kit_str("mine"), .again = true}), SOSIA_WORLD_EXISTS);

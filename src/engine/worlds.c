@@ -307,7 +307,9 @@ static Err fork_begin(Sosia *e, Task *c, Realm *from) {
 static Err fork_check(Sosia *e, Task *c, Realm *from) {
     if (is_live(c->name)) task_fail(c, ERR_WORLD_EXISTS, "\"live\" is there always");
     else if (!name_ok(c->name))
-        task_fail(c, ERR_ARGUMENT, "a world's name is 1 to %d letters, digits, '-', '_' and '.'", WORLD_NAME_MAX);
+        task_fail(c, ERR_ARGUMENT,
+                  "a world's name is 1 to %d letters, digits, '-', '_' and '.', and begins with one of the first two",
+                  WORLD_NAME_MAX);
     else return fork_begin(e, c, from);
     return c->err;
 }
@@ -399,6 +401,17 @@ void world_task_drop(Sosia *e, Task *c) {
     batch_kept(e, c);
 }
 
+// A sentence for a person. past: what is forked was not found.
+static void why_not(Sosia *s, const SosiaFork *f, const Task *c, Err err, bool past) {
+    if (!f->why) return;
+    if (past) {
+        pasts_why(s, f->from, err, f->why);
+        return;
+    }
+    buf_reset(f->why);
+    buf_str_put(f->why, c->message.n ? c->message : str_of(err_text(err)));
+}
+
 // *again: something was erased since the past was read.
 static Err world_try(Sosia *s, int op, const SosiaCaller *who, const SosiaFork *f, bool *again) {
     Task *c = task_new(op, NULL, NULL, f->from.n + f->name.n + 64);
@@ -414,8 +427,10 @@ static Err world_try(Sosia *s, int op, const SosiaCaller *who, const SosiaFork *
             err = pasts_find(s, f->from, &c->under, &c->source_time); // waits, as the writer cannot
         if (!err && pasts_named(f->from)) scenario_from(c->scenario, f->from, c->source_time);
     }
+    bool past = err && pasts_named(f->from);
     if (!err) err = task_wait(s, c, true);
     if (!err) err = c->err;
+    if (err) why_not(s, f, c, err, past);
     *again = err == ERR_BUSY && c->epoch && erase_since(s, c->epoch);
     task_free(c);
     return err;
@@ -433,8 +448,10 @@ SosiaErr sosia_fork(Sosia *s, const SosiaCaller *who, SosiaStr from, SosiaStr na
 }
 
 SosiaErr sosia_world_fork(Sosia *s, const SosiaCaller *who, const SosiaFork *f) {
-    if (f->purpose.n > SCENARIO_PURPOSE_MAX) return SOSIA_ARGUMENT;
-    return world_call(s, OP_FORK, who, f);
+    if (f->purpose.n <= SCENARIO_PURPOSE_MAX) return world_call(s, OP_FORK, who, f);
+    if (f->why) buf_reset(f->why);
+    if (f->why) buf_printf(f->why, "what a world is for is said in at most %d bytes", SCENARIO_PURPOSE_MAX);
+    return SOSIA_ARGUMENT;
 }
 
 bool sosia_world_waits(Sosia *s, SosiaStr world) {

@@ -28,35 +28,20 @@ typedef struct Fork {
     Str name; // dropping
     SosiaErr err;
     SosiaOut out;
+    SosiaBuf why;
 } Fork;
-
-static void fork_failed(Call *c, const Fork *f) {
-    Err err = (Err)f->err;
-    Str from = f->what.from, name = f->what.name;
-    if (err == ERR_WORLD_NOT_FOUND) call_failf(c, err, "there is no world \"%.*s\"", STR_ARG(from));
-    else if (err == ERR_WORLD_EXISTS) call_failf(c, err, "there is a world \"%.*s\" already", STR_ARG(name));
-    else if (err == ERR_ARGUMENT && str_find(from, '@', 0) >= 0)
-        call_failf(
-            c, err,
-            "the instant of \"%.*s\" has not come yet, or the name is none: 1 to 64 letters, digits, '-', '_' and "
-            "'.', and begins with one of the first two",
-            STR_ARG(from));
-    else if (err == ERR_ARGUMENT)
-        call_failf(c, err,
-                   "a world's name is 1 to 64 letters, digits, '-', '_' and '.', and begins with one of the first two");
-    else if (err == ERR_UNSUPPORTED) call_failf(c, err, "no history is kept here, so there is no past to fork");
-    else call_fail(c, err, (Str){0}, (Str){0});
-}
 
 static void forked(Call *c) {
     Fork *f = c->job_arg;
-    if (f->err) fork_failed(c, f);
+    if (f->err) call_fail(c, (Err)f->err, buf_str(&f->why), (Str){0});
     else call_json(c, 201, (Str){0}, &f->out.body);
     sosia_out_free(&f->out);
+    sosia_buf_free(&f->why);
 }
 
 static void fork_on_reader(Call *c) {
     Fork *f = c->job_arg;
+    f->what.why = &f->why;
     f->err = sosia_world_fork(c->server->engine, &c->who, &f->what);
     SosiaRead r = {.what = SOSIA_GET_WORLDS, .id = f->what.name};
     if (!f->err) f->err = sosia_read(c->server->engine, &c->who, &r, &f->out);
@@ -204,6 +189,8 @@ static void dropped(Call *c) {
         call_empty(c, 204, (Str){0}, 0);
     } else if (f->err == SOSIA_WORLD_NOT_FOUND) {
         call_failf(c, ERR_WORLD_NOT_FOUND, "there is no world \"%.*s\"", STR_ARG(f->name));
+    } else if (f->err == SOSIA_READ_ONLY) {
+        call_failf(c, ERR_READ_ONLY, "\"%.*s\" is the past: it can be read, not dropped", STR_ARG(f->name));
     } else {
         call_fail(c, (Err)f->err, (Str){0}, (Str){0});
     }
