@@ -537,6 +537,17 @@ suite("the browser app: names and scales of the graph", pumps, ({ at: open, done
     }
     assert.ok((await page.evaluate(() => window.names.length)) > 3);
     assert.deepEqual([...new Set(await page.evaluate(() => window.overlaps))], []);
+    // Nor below the tools and the legend.
+    const under = await page.evaluate(() => {
+      const at = document.querySelector(".graph-stage").getBoundingClientRect();
+      const cards = [...document.querySelectorAll(".float.top > *, .float.bottom-left > *, .float.bottom-right")];
+      return cards.flatMap((c) => {
+        const b = c.getBoundingClientRect();
+        const over = (n) => n.x0 < b.right - at.x && b.x - at.x < n.x1 && n.y0 < b.bottom - at.y && b.y - at.y < n.y1;
+        return window.names.filter(over).map((n) => `${n.text} under ${c.className}`);
+      });
+    });
+    assert.deepEqual(under, []);
     await done(page);
     await own.stop();
   });

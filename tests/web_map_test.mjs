@@ -55,7 +55,10 @@ suite("the browser app: map, plan and 3D", demo, ({ at, done, server }) => {
     await page.keyboard.press("Control+z");
     await until((p) => p.at["weather-station"].x === was.x);
     await page.getByLabel("Add a twin").fill("truck-1");
-    await page.getByRole("option", { name: /truck-1/ }).first().click();
+    await page
+      .getByRole("option", { name: /truck-1/ })
+      .first()
+      .click();
     await until((p) => p.at["truck-1"]);
     await twin(page, "truck-1").focus();
     await page.keyboard.press("ArrowLeft");
@@ -254,6 +257,38 @@ suite("the browser app: map, plan and 3D", demo, ({ at, done, server }) => {
     await page.waitForTimeout(800);
     await shot(page, "scene");
     await done(page);
+  });
+
+  /** Where a camera (its place, what it looks at) sees corners of the ground, in parts of half the window. */
+  const seenBy = (cam, aspect) => {
+    const sub = (a, b) => a.map((v, i) => v - b[i]);
+    const dot = (a, b) => a.reduce((n, v, i) => n + v * b[i], 0);
+    const cross = (a, b) => [0, 1, 2].map((i) => a[(i + 1) % 3] * b[(i + 2) % 3] - a[(i + 2) % 3] * b[(i + 1) % 3]);
+    const unit = (a) => a.map((v) => v / Math.hypot(...a));
+    const ahead = unit(sub(cam.slice(3), cam.slice(0, 3)));
+    const right = unit(cross(ahead, [0, 1, 0]));
+    const up = cross(right, ahead);
+    const high = Math.tan((19 * Math.PI) / 180);
+    return [-126, 126].flatMap((x) =>
+      [-74, 74].map((z) => {
+        const to = sub([x, 0, z], cam.slice(0, 3));
+        const far = dot(to, ahead) * high;
+        return [dot(to, right) / (far * aspect), dot(to, up) / far];
+      }),
+    );
+  };
+
+  test("3D: all of the plant is in the window and fills it, on a phone, a desk and a wall", async () => {
+    for (const [width, height] of SIZES) {
+      const page = await at("#/live/scene", { width, height });
+      await page.waitForURL(/cam=/);
+      const box = await page.locator(".stage.scene").boundingBox();
+      const cam = new URLSearchParams(new URL(page.url()).hash.split("?")[1]).get("cam").split(",").map(Number);
+      const corners = seenBy(cam, box.width / box.height).flat();
+      const most = Math.max(...corners.map(Math.abs));
+      assert.ok(most <= 1 && most > 0.8, `${width} px: ${corners.map((v) => v.toFixed(2))}`);
+      await done(page);
+    }
   });
 
   test("3D: nodes are bound to twins by hand and by name, for everybody, and loose again", async () => {

@@ -2,6 +2,7 @@
 // The two canvases beside WebGL: floors and links under the dots; clusters, marks and names over them. Drawn again only
 // when the view or what they tell has changed, not with every value that arrives.
 import type Sigma from "sigma";
+import { coveredOf } from "~/ui/covered";
 import { sameView, viewOf, type View } from "./camera";
 import { drawBad, drawClusters, drawDot, drawRing, keepBadges, marked, nameFirst, nameTwin } from "./detail";
 import type { Marked, Pen } from "./detail";
@@ -76,6 +77,8 @@ export class Picture {
   private details(scene: Scene, v: View, ink: Ink): void {
     const { over: ctx, room } = this;
     room.clear();
+    for (const b of coveredOf(ctx.canvas))
+      room.take({ x0: b.x, y0: b.y, x1: b.x + b.w, y1: b.y + b.h, twin: -1, group: -1 });
     const pen: Pen = { ctx, v, c: scene.clusters, ink, room };
     const at = (i: number) => marked(v, i, scene.x[i]!, scene.y[i]!, scene.px(i, v, this.dots));
     const label = (i: number) => scene.list[i]!.label;

@@ -12,8 +12,8 @@ import { dotProgram, LEAST, newDotLook } from "./dots";
 import { Flight } from "./flight";
 import { inkOf, type Ink } from "./ink";
 import type { Places } from "./layout";
-import { closedAt } from "./pick";
 import { Picture } from "./picture";
+import { Pointer, type Picked } from "./pointer";
 import { Scene } from "./scene";
 import { calmly, travel, type Frame } from "./travel";
 import { Wires } from "./wires";
@@ -31,15 +31,6 @@ export interface Look {
 export interface Emphasis {
   twins: ReadonlySet<string>;
   links: ReadonlySet<number>; // numbers of links
-}
-
-export interface Picked {
-  click(id: string, more: boolean): void; // more: with shift
-  open(id: string): void; // a double click
-  empty(): void;
-  moved(camera: { x: number; y: number; ratio: number }): void;
-  hover?(id: string): void; // "": nobody
-  cluster?(title: string, count: number): void; // one was opened
 }
 
 type Attributes = { x: number; y: number; size: number; color: string };
@@ -72,6 +63,7 @@ export class Stage {
   private told: Emphasis | null = null;
   private readonly drawnBy = new Set<() => void>();
   private readonly flight: Flight;
+  private readonly pointer: Pointer;
   private frame = 0;
   private saying = 0;
   private rest = 0;
@@ -99,21 +91,16 @@ export class Stage {
     });
     this.flight = new Flight(this.sigma);
     this.picture = new Picture(this.sigma, this.dots);
+    this.pointer = new Pointer(box, this.sigma, this.picture, this.dots, this.flight, on, {
+      scene: () => this.scene,
+      redraw: (which) => this.redraw(which),
+    });
     this.setLook(look);
     this.listen();
   }
 
   private listen(): void {
-    const { sigma, on } = this;
-    // Sigma asks the graphics card which dot is under the pointer; we know without asking.
-    (sigma as unknown as { getNodeAtPosition(p: { x: number; y: number }): string | null }).getNodeAtPosition = (p) =>
-      this.pick(p.x, p.y) || null;
-    sigma.on("clickNode", (e) => on.click(e.node, e.event.original.shiftKey));
-    sigma.on("doubleClickNode", (e) => (e.preventSigmaDefault(), on.open(e.node)));
-    sigma.on("clickStage", (e) => this.clickGround(e.event.x, e.event.y));
-    sigma.on("enterNode", (e) => this.setHover(this.scene.index.get(e.node) ?? -1));
-    sigma.on("leaveNode", () => this.setHover(-1));
-    sigma.on("moveBody", (e) => this.overGround(e.event.x, e.event.y));
+    const { sigma } = this;
     sigma.on("afterRender", () => this.drawAround());
     sigma.on("resize", () => {
       const pad = padOf(this.box);
@@ -323,9 +310,7 @@ export class Stage {
 
   /** The twin under a place of the box, in px; "": none. */
   pick(x: number, y: number): string {
-    const name = this.picture.nameAt(x, y);
-    const i = name ? name.twin : this.scene.pick(this.picture.view(), this.dots, x, y);
-    return this.scene.list[i]?.id ?? "";
+    return this.pointer.pick(x, y);
   }
 
   /** Where a twin is drawn; null: not known, or under a closed cluster. */
@@ -392,35 +377,6 @@ export class Stage {
   /** Draws what lies over the dots once more. */
   again(): void {
     this.redraw("over");
-  }
-
-  private groupAt(x: number, y: number): number {
-    const name = this.picture.nameAt(x, y);
-    return name && name.twin < 0 ? name.group : closedAt(this.scene.clusters, this.picture.view(), x, y);
-  }
-
-  private clickGround(x: number, y: number): void {
-    const g = this.groupAt(x, y);
-    if (g < 0) return this.on.empty();
-    this.flight.group(this.scene, this.picture.view(), g);
-    this.on.cluster?.(this.scene.groups.list[g]!.title, this.scene.groups.list[g]!.count);
-  }
-
-  private overGround(x: number, y: number): void {
-    const { width, height } = this.picture.view();
-    const inside = x >= 0 && y >= 0 && x <= width && y <= height;
-    const g = inside && this.scene.hover < 0 ? this.groupAt(x, y) : -1;
-    this.box.style.cursor = g >= 0 || this.scene.hover >= 0 ? "pointer" : "";
-    if (g === this.scene.hoverGroup) return;
-    this.scene.hoverGroup = g;
-    this.redraw("over");
-  }
-
-  private setHover(i: number): void {
-    this.scene.hover = i;
-    if (i >= 0) this.box.style.cursor = "pointer";
-    this.on.hover?.(this.scene.list[i]?.id ?? "");
-    this.redraw("both");
   }
 
   private redraw(which: "under" | "over" | "both"): void {

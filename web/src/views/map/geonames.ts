@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names and numbers of the map on a canvas of our own above it, since MapLibre draws letters only with glyphs from a
 // server: of twins, of places, of degrees, counts of clusters, signs.
+import { coveredOf } from "~/ui/covered";
 import { fit, type Box, type Label } from "~/ui/labels";
-import { coveredOf } from "./covered";
 import type { Spot } from "./geostage";
 import { radiusAt, type Layer, type Look } from "./geostyle";
 import { drawArrow, drawGlyph } from "./glyph";

@@ -62,11 +62,25 @@ export class Flight {
   }
 }
 
-/** From where all of a box is seen, no farther than it takes, below the tools. */
-function around(box: three.Box3, like: three.PerspectiveCamera) {
+const SIDES = [
+  [-0.26, 0.85, 1], // from the front
+  [1, 0.85, 0.26], // and from the side, if that is nearer: a long plant on a phone that is held upright
+].map(([x, y, z]) => new three.Vector3(x, y, z).normalize());
+const NEARER = 0.85; // of the way: less is worth another side
+const SEEN = { x: 1.9, y: 1.72, down: 0.04 }; // of the window's 2 by 2, below the tools
+
+/** From where all of a box is seen, no farther than it takes. */
+function around(box: three.Box3, like: three.PerspectiveCamera): { position: three.Vector3; target: three.Vector3 } {
+  const [front, side] = SIDES.map((away) => viewFrom(box, like, away));
+  const { position, target } = side!.far < NEARER * front!.far ? side! : front!;
+  return { position, target };
+}
+
+/** The same from one side: as far as it takes, the middle of what is seen in the middle of the window. */
+function viewFrom(box: three.Box3, like: three.PerspectiveCamera, away: three.Vector3) {
   const camera = like.clone();
   const target = box.getCenter(new three.Vector3());
-  const away = new three.Vector3(-0.26, 0.85, 1).normalize();
+  target.y = Math.max(box.min.y, 0);
   const corners = [0, 1, 2, 3, 4, 5, 6, 7].map(
     (k) =>
       new three.Vector3(k & 1 ? box.max.x : box.min.x, k & 2 ? box.max.y : box.min.y, k & 4 ? box.max.z : box.min.z),
@@ -79,18 +93,24 @@ function around(box: three.Box3, like: three.PerspectiveCamera) {
     const of = (pick: (v: three.Vector3) => number) => [Math.min(...seen.map(pick)), Math.max(...seen.map(pick))];
     return { x: of((v) => v.x), y: of((v) => v.y) };
   };
-  const most = box.getSize(new three.Vector3()).length() * 4;
-  let near = most / 200;
-  let far = most;
-  for (let k = 0; k < 40; k++) {
-    const d = (near + far) / 2;
-    const e = ends(d);
-    if (e.x[0]! < -0.96 || e.x[1]! > 0.96 || e.y[1]! - e.y[0]! > 1.72) near = d;
-    else far = d;
-    // The middle of what is seen into the middle of the window.
+  const high = Math.tan((camera.fov * Math.PI) / 360);
+  let far = 0;
+  for (let round = 0; round < 6; round++) {
+    let near = box.getSize(new three.Vector3()).length() / 50;
+    far = near * 200;
+    for (let k = 0; k < 24; k++) {
+      const d = (near + far) / 2;
+      const { x, y } = ends(d);
+      if (x[1]! - x[0]! > SEEN.x || y[1]! - y[0]! > SEEN.y) near = d;
+      else far = d;
+    }
+    const { x, y } = ends(far);
+    // Along the ground: to the right, and away from whoever looks.
+    const right = new three.Vector3(1, 0, 0).applyQuaternion(camera.quaternion);
     const up = new three.Vector3(0, 1, 0).applyQuaternion(camera.quaternion);
-    const shift = ((e.y[0]! + e.y[1]!) / 2 + 0.04) * d * Math.tan((camera.fov * Math.PI) / 360);
-    if (k > 6 && k % 4 === 0) target.addScaledVector(up, shift).setY(Math.max(box.min.y, 0));
+    const [level, steep] = [up.clone().setY(0).normalize(), Math.hypot(up.x, up.z)];
+    target.addScaledVector(right, ((x[0]! + x[1]!) / 2) * far * high * camera.aspect);
+    target.addScaledVector(level, (((y[0]! + y[1]!) / 2 + SEEN.down) * far * high) / steep);
   }
-  return { position: target.clone().addScaledVector(away, far), target };
+  return { position: target.clone().addScaledVector(away, far), target, far };
 }

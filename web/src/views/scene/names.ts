@@ -109,8 +109,9 @@ export class Names {
     }
     ctx.font = `${n.ground ? 650 : 550} 12px ${FONT}`;
     ctx.fillStyle = look.text;
-    ctx.globalAlpha = n.ground ? 0.62 : 1;
     const shift = signed(n) ? SIGN / 2 : 0;
+    if (n.ground) this.rim(ctx, n.label, x + shift, b.y + 10.5, look);
+    ctx.globalAlpha = n.ground ? 0.8 : 1;
     ctx.fillText(n.label, x + shift, b.y + 10.5);
     ctx.globalAlpha = 1;
     if (shift) {
@@ -121,6 +122,15 @@ export class Names {
     ctx.font = `650 12px ${FONT}`;
     ctx.fillStyle = look.ring;
     ctx.fillText(n.value, x, b.y + 24.5);
+  }
+
+  /** It stands on the picture itself. */
+  private rim(ctx: CanvasRenderingContext2D, text: string, x: number, y: number, look: SceneLook): void {
+    ctx.lineJoin = "round";
+    ctx.lineWidth = 3;
+    ctx.strokeStyle = look.halo;
+    ctx.globalAlpha = 0.7;
+    ctx.strokeText(text, x, y);
   }
 
   kill(): void {

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What lies over a picture: no name is to stand below it.
 import { useLayoutEffect, useState } from "preact/hooks";
-import type { Box } from "~/ui/labels";
+import type { Box } from "./labels";
 
-const OVER = ".stage-tools > *, .stage-legend, .stage-scale, .stage-zoom, .plan-editor";
+const OVER = [
+  ".stage-tools > *, .stage-legend, .stage-scale, .stage-zoom, .plan-editor", // maps, plans, scenes
+  ".float.top > *, .float.bottom-left > *, .float.bottom-right", // the graph
+].join();
 
 /** Of the view in which an element is, in its pixels. */
 export function coveredOf(el: Element): Box[] {
