@@ -505,13 +505,35 @@ static void status(Run *r, Buf *out) {
     pthread_mutex_unlock(&r->lock);
 }
 
+// Of one that ended before the engine was opened; how long it took is not known any more.
+static void status_before(const RanBefore *x, Buf *out) {
+    double all = (double)(x->until_ns - x->begin_ns), done = (double)(x->now_ns - x->begin_ns) / all;
+    buf_printf(out, "{\"state\":\"%s\"", state_names[x->state]);
+    put_time(out, "begin", x->begin_ns);
+    put_time(out, "now", x->now_ns);
+    put_time(out, "until", x->until_ns);
+    buf_printf(out, ",\"progress\":%.4f,\"speed\":", done);
+    json_put_f64(out, x->speed);
+    buf_byte(out, '}');
+}
+
+// r NULL: none began since the engine was opened.
+static void status_any(Run *r, const Realm *realm, Buf *out) {
+    RanBefore before;
+    if (r) status(r, out);
+    else if (realm_ran_before(realm, &before)) status_before(&before, out);
+    else buf_printf(out, "{\"state\":\"idle\"}");
+}
+
 void run_show(Realm *realm, Buf *out) {
     Run *r = run_of(realm->engine, realm);
-    buf_printf(out, ",\"status\":\"%s\"", r ? state_names[state_of(r)] : "idle");
-    if (!r) return;
+    RanBefore before;
+    bool ran = !r && realm_ran_before(realm, &before);
+    buf_printf(out, ",\"status\":\"%s\"", r ? state_names[state_of(r)] : ran ? state_names[before.state] : "idle");
+    if (!r && !ran) return;
     buf_printf(out, ",\"run\":");
-    status(r, out);
-    run_unref(r);
+    status_any(r, realm, out);
+    if (r) run_unref(r);
 }
 
 static Kpis *kpis_of(Run *r, const char **state) {
@@ -576,8 +598,7 @@ SosiaErr sosia_run_status(Sosia *s, const SosiaCaller *who, SosiaStr world, int6
     if (err) return (SosiaErr)err;
     Run *r = run_of(s, realm);
     if (r && wait_ns > 0) wait_for_end(r, wait_ns);
-    if (r) status(r, &out->body);
-    else buf_printf(&out->body, "{\"state\":\"idle\"}");
+    status_any(r, realm, &out->body);
     if (r) run_unref(r);
     realm_unref(realm);
     return SOSIA_OK;
@@ -618,11 +639,9 @@ SosiaErr sosia_run_pause(Sosia *s, const SosiaCaller *who, SosiaStr world, Sosia
         pthread_mutex_lock(&r->lock);
         while (at_work(r->state)) pthread_cond_wait(&r->wake, &r->lock);
         pthread_mutex_unlock(&r->lock);
-        status(r, &out->body);
-        run_unref(r);
-    } else {
-        buf_printf(&out->body, "{\"state\":\"idle\"}");
     }
+    status_any(r, realm, &out->body);
+    if (r) run_unref(r);
     realm_unref(realm);
     return SOSIA_OK;
 }

@@ -385,10 +385,23 @@ typedef struct Resuming {
     Buf names; // with a 0 behind each
 } Resuming;
 
+// Of one that ended: how, for whoever asks.
+static void note_ended(Sosia *e, Str world, const Kept *k) {
+    RanBefore ran = {.is = true,
+                     .state = k->state,
+                     .begin_ns = k->begin_ns,
+                     .now_ns = k->state == RUN_DONE ? k->until_ns : k->batch_ns,
+                     .until_ns = k->until_ns,
+                     .speed = k->speed};
+    realm_ran(e, world, k->number, &ran);
+}
+
 static bool take_running(void *ctx, SosiaStr key, SosiaStr value) {
     Resuming *x = ctx;
     Kept k;
-    if (!decode(value, &k) || (k.state != RUN_RUNNING && k.state != RUN_STARTING)) return true;
+    if (!decode(value, &k)) return true;
+    if (k.state == RUN_PAUSED || k.state == RUN_DONE) note_ended(x->engine, key, &k);
+    if (k.state != RUN_RUNNING && k.state != RUN_STARTING) return true;
     buf_str_put(&x->names, key);
     buf_byte(&x->names, 0);
     return true;

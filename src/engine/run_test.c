@@ -306,6 +306,46 @@ static void pieces_are_the_whole(void **state) {
     kit_unlink(path);
 }
 
+// How a run ended is known when the engine opens again, of forks that nobody asked for too; a new run hides it.
+static void known_after_a_close(void **state) {
+    (void)state;
+    char path[64];
+    Kit k;
+    kit_path(path);
+    scene(&k, path);
+    fork_it(&k, "f");
+    fork_it(&k, "g");
+    fork_it(&k, "h");
+    assert_int_equal(begin(&k, (SosiaRun){0}), SOSIA_OK);
+    ended(&k, "f");
+    int64_t from = time_in(kit_body(&k), "begin"), until = time_in(kit_body(&k), "until");
+    assert_int_equal(begin(&k, (SosiaRun){.world = kit_str("g"), .steps = 3}), SOSIA_OK);
+    kit_has(ended(&k, "g"), "\"state\":\"paused\"");
+    int64_t stood = time_in(kit_body(&k), "now"), end = time_in(kit_body(&k), "until");
+    for (int i = 0; i < 2; i++) { // and once more: it is not forgotten by being asked for
+        kit_close(&k);
+        kit_open(&k, &(SosiaOpen){.path = kit_str(path)});
+        kit_get_in(&k, "", SOSIA_GET_WORLDS, "", "");
+        kit_has(kit_body(&k), "\"status\":\"done\",\"run\":{\"state\":\"done\"");
+        kit_has(kit_body(&k), "\"status\":\"paused\",\"run\":{\"state\":\"paused\"");
+        kit_has(kit_body(&k), "\"status\":\"idle\"");
+        kit_has(ended(&k, "f"), "\"progress\":1.0000");
+        assert_true(time_in(kit_body(&k), "begin") == from && time_in(kit_body(&k), "now") == until);
+        ended(&k, "g");
+        assert_true(time_in(kit_body(&k), "now") == stood);
+        kit_has(ended(&k, "h"), "\"state\":\"idle\"");
+    }
+    assert_int_equal(begin(&k, (SosiaRun){.world = kit_str("g"), .until_ns = end}), SOSIA_OK);
+    kit_has(ended(&k, "g"), "\"state\":\"done\"");
+    assert_true(value_of(&k, "g", "b", "noise") == value_of(&k, "f", "b", "noise"));
+    // Another world of its name has none of it.
+    assert_int_equal(sosia_drop(k.s, NULL, kit_str("f")), SOSIA_OK);
+    fork_it(&k, "f");
+    kit_has(ended(&k, "f"), "\"state\":\"idle\"");
+    kit_close(&k);
+    kit_unlink(path);
+}
+
 // The engine closes in the middle: the run goes on when it opens again, to the same end.
 static void taken_up_after_a_close(void **state) {
     (void)state;
@@ -490,6 +530,7 @@ int main(void) {
         cmocka_unit_test(values_of_a_run_have_no_source_time),
         cmocka_unit_test(derived_within_a_run),
         cmocka_unit_test(pieces_are_the_whole),
+        cmocka_unit_test(known_after_a_close),
         cmocka_unit_test(taken_up_after_a_close),
         cmocka_unit_test(others_write_meanwhile),
         cmocka_unit_test(twins_go_meanwhile),

@@ -32,6 +32,14 @@ typedef struct ScenarioOwn {
 } ScenarioOwn;
 
 // Fixed when the fork is made, unless it says otherwise. Counted: the engine's table, the realm, who makes it.
+// The last run of a fork, when it ended before the engine was opened.
+typedef struct RanBefore {
+    bool is;
+    int32_t state; // RunState: paused or done
+    int64_t begin_ns, now_ns, until_ns;
+    double speed;
+} RanBefore;
+
 typedef struct Scenario {
     _Atomic int32_t refs;
     uint64_t number;     // in the file; 0: in memory only
@@ -55,6 +63,7 @@ typedef struct Scenario {
     bool going;                          // its row too. worlds_lock
     StoreKeep keeps[SCENARIO_KEEPS_MAX]; // its checkpoints in the file, ascending. worlds_lock
     int32_t keep_count;
+    RanBefore ran;                           // worlds_lock
     ScenarioOwn own;                         // as it was last noted in the file; zeros: it was not. worlds_lock
     _Atomic int64_t kept_bytes, kept_packed; // of its journal at the newest checkpoint; size of that
     _Atomic bool keep_due;                   // the keeper has it on its list

@@ -486,6 +486,22 @@ SosiaErr sosia_drop(Sosia *s, const SosiaCaller *who, SosiaStr name) {
     return err;
 }
 
+void realm_ran(Sosia *e, Str name, uint64_t number, const struct RanBefore *ran) {
+    pthread_mutex_lock(&e->worlds_lock);
+    int64_t i = table_find(e, name);
+    Scenario *s = i >= 0 ? e->worlds[i]->scenario : NULL;
+    if (s && s->number == number) s->ran = *ran;
+    pthread_mutex_unlock(&e->worlds_lock);
+}
+
+bool realm_ran_before(const Realm *r, struct RanBefore *out) {
+    if (!r->scenario) return false;
+    pthread_mutex_lock(&r->engine->worlds_lock);
+    *out = r->scenario->ran;
+    pthread_mutex_unlock(&r->engine->worlds_lock);
+    return out->is;
+}
+
 // ---- the list -----------------------------------------------------------------------------------------------------
 
 typedef struct WorldSizes {
