@@ -204,6 +204,7 @@ class Compare(kit.Case):
         only = self.call("GET", "/compare?worlds=a,b&kpis=top,water&points=20")
         self.assertEqual([x["name"] for x in only["kpis"]], ["top", "water"])
         self.assertLessEqual(len(only["kpis"][0]["values"][0]["times"]), 20)
+        self.assertIn('No run counted a KPI "none".', self.call("GET", "/compare?worlds=a,b&kpis=top,none")["notes"])
         # What is not comparable is said.
         self.fork("c", "d")
         self.run_it("c", **{"for": "PT1H"})
