@@ -291,9 +291,9 @@ suite("what-ifs in the browser app", demo, ({ at, done, server }) => {
     await fork(page, "broken");
     await post(server.url, "/worlds/broken/run", {
       for: "PT1H",
-      changes: [{ at: "PT1M", twin: "nobody", property: "x", value: 1 }],
+      changes: [{ at: "PT1M", twin: "line-1-filler", property: "state", value: "running" }],
     });
-    await page.getByText(/there is no twin with the id "nobody"/).waitFor();
+    await page.getByText(/"state" is what a behaviour says: it cannot be changed/).waitFor();
     await page.getByRole("button", { name: "Change and run again" }).click();
     await page.getByRole("button", { name: "WHAT-IF broken-2" }).waitFor();
     await page.getByRole("heading", { name: "Let it run" }).waitFor();
