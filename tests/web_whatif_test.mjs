@@ -432,6 +432,35 @@ suite("the repair of what failed, in the demo that has a past", demoWithPast, ({
     await done(page);
   });
 
+  test("a repair is told alike on its page, in the list of what was tried, and to whoever else opens it", async () => {
+    const page = await at(`#/live/whatif?about=${FILLER}`);
+    await page.getByRole("radio", { name: "30 times" }).check();
+    const cost = page.getByRole("listitem").filter({ hasText: "Clear the jam and run on at full speed" });
+    await cost.getByLabel("costs once").fill("34");
+    await page.getByRole("button", { name: /^Try \d ways/ }).click();
+    const head = (p) => p.locator(".finding").evaluate((el) => el.firstChild.textContent.trim());
+    await page.getByText(/^30 runs of each/).waitFor({ timeout: 2 * PATIENCE });
+    await page.getByText(/its cost of 34 EUR taken off/).waitFor();
+    const told = await head(page);
+    assert.match(told, /^By “Value of what is made, less energy”/);
+    // What is next stands beside it, not below all charts.
+    const propose = await page.getByRole("button", { name: "Propose it" }).first().boundingBox();
+    assert.ok(propose.y < (await page.locator(".in-money").boundingBox()).y);
+    const why = page.locator(".finding-but");
+    for (const box of await why.all()) {
+      assert.match(await box.textContent(), /Both hold: they count different things/);
+      assert.ok(await box.evaluate((el) => el.classList.contains("explained")), "what is explained is no alarm");
+    }
+    await page.getByRole("link", { name: "All what-ifs" }).first().click();
+    await page.locator(".many-kept").getByRole("link", { name: told }).first().waitFor();
+    const [, id] = /ensemble=(\d+)/.exec(await page.locator(".many-kept a").first().getAttribute("href"));
+    const other = await at(`#/live/whatif?ensemble=${id}`); // a browser that knows nothing of it
+    await other.getByText(/its cost of 34 EUR taken off/).waitFor();
+    assert.equal(await head(other), told);
+    await done(other);
+    await done(page);
+  });
+
   test("ways tried once stay as worlds side by side; a column can be taken out", async () => {
     const page = await at(`#/live/whatif?about=${FILLER}`);
     await page.getByRole("radio", { name: "Once" }).check();
@@ -459,12 +488,25 @@ describe("what a comparison comes to, in a sentence and as a fan", { skip: noBun
       "views/whatif/finding.ts": "*",
       "views/whatif/lines.ts": "*",
       "views/whatif/besides.ts": "*",
+      "views/whatif/asked.ts": "textOf, paramsOfText",
       "views/kpi/reading.ts": "* as kpi",
       "views/compare/alike.ts": "alike",
       "views/decisions/gain.ts": "* as gain",
       "api/counted.ts": "countedBy, effectOf",
       "api/verdict.ts": "verdictOf",
     });
+  });
+
+  test("how a run was asked for is kept as a text, and read back; other texts say nothing of it", () => {
+    const asked = { about: "line-1-filler", kpi: "production-value", costs: [0, 12.5, 12] };
+    assert.deepEqual(f.paramsOfText(f.textOf(asked)), {
+      about: "line-1-filler",
+      kpi: "production-value",
+      costs: "0,12.5,12",
+    });
+    assert.deepEqual(f.paramsOfText(f.textOf({ about: "a; b", costs: [0] })), { about: "a; b", costs: "0" });
+    for (const text of [undefined, "", "of the night shift", "twin x; costs much"])
+      assert.deepEqual(f.paramsOfText(text), {});
   });
 
   const begin = "2026-11-23T08:00:00Z";

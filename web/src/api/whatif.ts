@@ -175,7 +175,7 @@ export interface Case {
 
 export const startEnsemble = (
   world: string,
-  ask: { for: string; replications: number; title: string; seed?: number; cases: readonly Case[] },
+  ask: { for: string; replications: number; title: string; about?: string; seed?: number; cases: readonly Case[] },
 ): Promise<number> =>
   api.post<{ id: number }>(`/worlds/${encodeURIComponent(world)}/ensemble`, ask).then((e) => (follow(e.id), e.id));
 

@@ -1,27 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// What was asked with runs many times over and the server does not keep: costs, whom they are about, the KPI that
-// decides. This browser remembers it, so that they are told alike when they are opened again.
-import { pref } from "~/app/prefs";
+// How runs many times over were asked for: about whom, by which KPI, at which costs. The server keeps it with them, so
+// that everybody who opens them is told the same: "twin line-1-filler; kpi production-value; costs 0, 12, 12".
 import type { Ensemble } from "~/api/runs";
 
-interface Asked {
-  id: number;
-  title: string; // another server on this address counts anew: its runs are other ones
-  when: number; // ms since 1970
-  params: Record<string, string>;
+export interface Asked {
+  about: string; // a twin
+  kpi?: string; // what decides
+  costs: readonly number[]; // of each way, the first is doing nothing
 }
 
-const MOST = 100;
-const SAME_MS = 60_000;
-const kept = pref<readonly Asked[]>("whatif.asked", []);
+export const textOf = (a: Asked): string =>
+  `twin ${a.about}; ${a.kpi ? `kpi ${a.kpi}; ` : ""}costs ${a.costs.join(", ")}`;
 
-export function remember(id: number, title: string, params: Record<string, string>): void {
-  kept.value = [{ id, title, when: Date.now(), params }, ...kept.peek()].slice(0, MOST);
+const TEXT = /^twin (.+?); (?:kpi (.+?); )?costs (-?[\d.e+-]+(?:, -?[\d.e+-]+)*)$/;
+
+/** As parameters of an address; of what somebody else asked for in other words there are none. */
+export function paramsOfText(text = ""): Record<string, string> {
+  const [, about, kpi, costs] = TEXT.exec(text) ?? [];
+  if (!about || !costs) return {};
+  return { about, costs: costs.replaceAll(" ", ""), ...(kpi ? { kpi } : {}) };
 }
 
 /** The parameters of the address that shows it. */
-export function paramsOf(e: Ensemble): Record<string, string> {
-  const begun = Date.parse(e.begun ?? "");
-  const found = kept.value.find((a) => a.id === e.id && a.title === e.title && Math.abs(a.when - begun) < SAME_MS);
-  return { ...found?.params, ensemble: String(e.id) };
-}
+export const paramsOf = (e: Ensemble): Record<string, string> => ({
+  ...paramsOfText(e.about),
+  ensemble: String(e.id),
+});
+
+export const costsOf = (text: string | undefined): readonly number[] | undefined =>
+  text ? text.split(",").map(Number) : undefined;

@@ -14,8 +14,10 @@ import * as format from "~/format";
 import { KpiTable } from "~/views/kpi/table";
 import { words } from "~/words/en";
 import { ByItself } from "./byitself";
+import { called } from "./called";
 import { Courses } from "./courses";
 import { told, type Besides } from "./finding";
+import { NextStep } from "./next";
 import { ResultOf } from "./origin";
 import { Ranking } from "./ranking";
 import { Finding } from "./told";
@@ -33,6 +35,7 @@ interface Props {
   reference?: string; // what the first is called
   titles?: Readonly<Record<string, string>>; // what others are called
   about?: string; // the twin that it is about
+  kpi?: string; // what decides, unless somebody chooses another
 }
 
 function useComparison(p: Props): { c?: Comparison; error?: unknown } {
@@ -57,17 +60,6 @@ function useComparison(p: Props): { c?: Comparison; error?: unknown } {
   return { c, error };
 }
 
-/** By the names that people know them by. */
-function called(c: Comparison, reference: string, titles: Readonly<Record<string, string>>): Comparison {
-  if (c.worlds.length < 2) return c;
-  const name = (old: string, i: number) => (i === 0 ? reference : (titles[old] ?? old));
-  return {
-    ...c,
-    worlds: c.worlds.map((x, i) => ({ ...x, name: name(x.name, i) })),
-    kpis: c.kpis.map((k) => ({ ...k, values: k.values.map((v, i) => ({ ...v, world: name(v.world, i) })) })),
-  };
-}
-
 /** What the finding is about stands first, then money. */
 function ordered(c: Comparison, head?: string): ComparedKpi[] {
   const rank = (k: ComparedKpi) => (k.name === head ? 2 : Number(k.of === "money"));
@@ -90,9 +82,9 @@ export function Compare(p: Props) {
   };
   if (error && !read) return <Wrong error={error} />;
   if (!read) return <Skeleton lines={8} />;
-  const c = called(read, p.reference ?? w.without, p.titles ?? {});
+  const c = called(read, p.reference ?? w.without, p.titles);
   const money = moneyKpis(c);
-  const k = countedBy(c, route.value.params.kpi);
+  const k = countedBy(c, route.value.params.kpi ?? p.kpi);
   const many = c.worlds.length > 1;
   const days = unequalDays(c);
   const shown = days ? { ...c, kpis: c.kpis.map((x) => perDay(x, days)) } : c;
@@ -103,6 +95,7 @@ export function Compare(p: Props) {
     <div class="column results" data-tour="result">
       {many && <ResultOf c={c} names={p.names} />}
       {many && <Finding t={p.moving ? { head: w.soFar, next: "", buts: [] } : told(c, k, besides)} />}
+      {p.about && !p.moving && <NextStep twin={p.about} />}
       {k && !days && many && (c.worlds.length > 2 || !!p.costs || money.length > 1) && (
         <Card
           class="in-money"

@@ -9,6 +9,8 @@ import { Button, Card, Progress, Skeleton, Wrong } from "~/ui/basic";
 import { tellError } from "~/ui/toast";
 import { words } from "~/words/en";
 import * as format from "~/format";
+import { costsOf, paramsOf } from "./asked";
+import { referenceOf } from "./called";
 import { Compare } from "./compare";
 import { NextSteps } from "./next";
 
@@ -44,9 +46,6 @@ function useEnsemble(id: number): { e?: Ensemble; error?: unknown } {
   return { e, error };
 }
 
-export const costsOf = (text: string | undefined): readonly number[] | undefined =>
-  text ? text.split(",").map(Number) : undefined;
-
 function Working({ e }: { e: Ensemble }) {
   const left = e.replications ? (e.seconds / e.replications) * (e.of - e.replications) : NaN;
   return (
@@ -70,13 +69,14 @@ function Working({ e }: { e: Ensemble }) {
 
 export function Many({ id }: { id: number }) {
   const { e, error } = useEnsemble(id);
-  const costs = costsOf(route.value.params.costs);
-  const about = route.value.params.about;
   if (error && !e) return <Wrong error={error} />;
   if (!e) return <Skeleton lines={6} />;
   const over = !isWorking(e);
-  // Ways that were tried elsewhere: what they cost is not known here.
-  const ofWays = !!e.title?.startsWith(words.repair.titleOf(""));
+  // The server keeps how it was asked: an address that says no more than its number tells the same.
+  const asked = { ...paramsOf(e), ...route.value.params };
+  const costs = costsOf(asked.costs);
+  const about = asked.about;
+  const reference = referenceOf(e.title, about);
   return (
     <div class="column" style={{ gap: 16 }}>
       {!over && <Working e={e} />}
@@ -87,11 +87,12 @@ export function Many({ id }: { id: number }) {
           moving={!over}
           version={e.state}
           costs={costs}
-          reference={about || ofWays ? w.doNothing : w.without}
+          reference={reference}
           about={about}
+          kpi={asked.kpi}
         />
       )}
-      {ofWays && !costs && <p class="small quiet">{words.repair.withoutCosts}</p>}
+      {reference === w.doNothing && !costs && <p class="small quiet">{words.repair.withoutCosts}</p>}
       {over && !e.error && <p class="small quiet">{w.ran(e.replications)}</p>}
       {over && about && <NextSteps twin={about} />}
     </div>

@@ -46,6 +46,19 @@ export function Propose({ twin, look = "" }: { twin: string; look?: "" | "primar
   );
 }
 
+const others = (twin: string): string => hrefOf({ view: "whatif", params: { about: twin, sel: twin }, fresh: true });
+
+/** Beside the sentence that says which way is best. */
+export const NextStep = ({ twin }: { twin: string }) => (
+  <div class="row next-step">
+    <Propose twin={twin} look="primary" />
+    <a class="button" href={others(twin)}>
+      <Icon of={ArrowLeft} />
+      {w.others}
+    </a>
+  </div>
+);
+
 export function NextSteps({ twin }: { twin: string }) {
   return (
     <Card title={w.next}>
@@ -53,11 +66,11 @@ export function NextSteps({ twin }: { twin: string }) {
         <p class="grow quiet" style={{ minWidth: 240 }}>
           {w.nextAbout(labelOf(twin))}
         </p>
-        <a class="button" href={hrefOf({ view: "whatif", params: { about: twin, sel: twin }, fresh: true })}>
+        <a class="button" href={others(twin)}>
           <Icon of={ArrowLeft} />
           {w.others}
         </a>
-        <Propose twin={twin} look="primary" />
+        <Propose twin={twin} />
       </div>
     </Card>
   );

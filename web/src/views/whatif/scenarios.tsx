@@ -14,6 +14,7 @@ import * as format from "~/format";
 import { paramsOf } from "./asked";
 import { hasRun } from "./changes";
 import { askDiscard } from "./discard";
+import { useFound } from "./found";
 
 const w = words.whatif;
 const TONES: Record<string, Tone> = {
@@ -126,16 +127,14 @@ export function Scenarios() {
   );
 }
 
-/** What it found is its title; what was tried stands below. Costs of ways are known to who asked, not to the server. */
+/** What it found is its title, in the words of its page; what was tried stands below. */
 function Found({ e }: { e: Ensemble }) {
-  const params = paramsOf(e);
+  const found = useFound(e);
   const title = e.title || w.manyOf(e.world ?? "");
-  const found = isWorking(e) ? "" : format.told(e.sentence ?? "");
-  const costs = (params.costs ?? "").split(",").some((c) => Number(c) > 0);
-  const about = [found && title, e.begin && w.forkedAt(format.time(e.begin)), found && costs && w.costsNotIn];
+  const about = [found && title, e.begin && w.forkedAt(format.time(e.begin))];
   return (
     <>
-      <a class="strong" href={hrefOf({ view: "whatif", params })}>
+      <a class="strong" href={hrefOf({ view: "whatif", params: paramsOf(e) })}>
         {found || title}
       </a>
       <div class="small quiet">{about.filter(Boolean).join(" · ")}</div>

@@ -7,8 +7,8 @@ import { go, hrefOf, route } from "~/app/route";
 import { Button, Card, Empty, IconButton, Progress, Skeleton } from "~/ui/basic";
 import { words } from "~/words/en";
 import { isBase } from "~/api/whatif";
+import { costsOf } from "./asked";
 import { Compare } from "./compare";
-import { costsOf } from "./many";
 import { NextSteps } from "./next";
 
 const w = words.whatif;

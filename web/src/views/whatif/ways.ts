@@ -7,7 +7,7 @@ import { BASE, runWorld, startEnsemble } from "~/api/whatif";
 import { drop, fork, freeName, readWorlds } from "~/api/worlds";
 import { route, worldName } from "~/app/route";
 import { words } from "~/words/en";
-import { remember } from "./asked";
+import { paramsOfText, textOf } from "./asked";
 import type { Length } from "./say";
 
 const w = words.repair;
@@ -64,11 +64,8 @@ async function once(a: Ask): Promise<string[]> {
 
 /** The parameters of the address that shows what comes of it. */
 export async function tryWays(a: Ask): Promise<Record<string, string>> {
-  const more = {
-    about: a.twin,
-    costs: [0, ...a.ways.map((x) => x.cost)].join(","),
-    ...(a.kpi ? { kpi: a.kpi } : {}),
-  };
+  const asked = textOf({ about: a.twin, kpi: a.kpi, costs: [0, ...a.ways.map((x) => x.cost)] });
+  const more = paramsOfText(asked);
   if (a.times < 2) return { compare: (await once(a)).join(","), ...more };
   const title = w.titleOf(labelOf(a.twin));
   const world = worldName.peek(); // also of the past: nothing is written to it
@@ -77,11 +74,11 @@ export async function tryWays(a: Ask): Promise<Record<string, string>> {
     replications: a.times,
     ...(a.seed === undefined ? {} : { seed: a.seed }),
     title,
+    about: asked,
     cases: [
       { name: words.whatif.doNothing, world },
       ...a.ways.map((x) => ({ name: x.title, world, changes: x.changes })),
     ],
   });
-  remember(id, title, more);
   return { ensemble: String(id), ...more };
 }

@@ -43,7 +43,6 @@ export const whatif = {
   times: (n: number) => (n === 1 ? "Once" : `${n} times`),
   ahead: (t: string) => `${t} ahead`,
   manyKept: "Tried many times over",
-  costsNotIn: "costs not taken off",
   manyOf: (world: string) => `${world} many times over`,
   manyDone: (title: string) => `${title}: it is tried.`,
   manyFailed: (title: string) => `${title}: it could not be run.`,
@@ -231,7 +230,7 @@ export const whatif = {
   butOther: (kpi: string, name: string, amount: string, nothing: string, interval: string, looks: boolean) =>
     `But by “${kpi}” “${name}” ${looks ? "looks" : "is"} best: ${amount} better than “${nothing}”${interval}.`,
   butWhy: (kpi: string, counts: string, other: string, otherCounts: string, span: string) =>
-    `“${kpi}” counts: ${counts}. “${other}” counts: ${otherCounts}. ` +
+    `Both hold: they count different things. “${kpi}” counts: ${counts}. “${other}” counts: ${otherCounts}. ` +
     `What the one counts already, the other may count only later${span && `, after ${span}`}.`,
   same: "comes to the same",
   allSame: (n: number, nothing: string, kpi: string, span: string) =>
@@ -288,7 +287,7 @@ export const repair = {
   tryWays: (n: number) => (n === 1 ? "Try it" : `Try ${n} ways`),
   tryHint: "The answer is a sentence with money: which way is cheapest, and how sure that is.",
   purpose: (twin: string) => `what could be done about ${twin}`,
-  withoutCosts: "Without own costs: they are known only in the browser that tried it.",
+  withoutCosts: "What the ways cost themselves is not taken off: nobody said it.",
   titleOf: (twin: string) => `What could be done about ${twin}`,
   next: "And now?",
   nextAbout: (twin: string) =>
