@@ -22,6 +22,7 @@ describe("charts: what they compute", { skip: noBundle || false }, () => {
     c = await bundled({
       ...Object.fromEntries(["gaps", "model", "ticks", "csv", "svg"].map((n) => [`ui/chart/${n}.ts`, "*"])),
       "format.ts": "* as format",
+      "api/columns.ts": "Values",
       "api/history.ts": "seriesOf, fetchChanges",
       "views/twin/finding.ts": "*",
       "views/twin/limits.ts": "*",
@@ -211,6 +212,42 @@ describe("charts: what they compute", { skip: noBundle || false }, () => {
     assert.ok(Math.abs(width(wide) - (800 - 40 - 54) / 2) < 1, `${width(wide)}`);
     assert.doesNotMatch(picture(5), /nothing before/);
     assert.ok(width(picture(200)) <= 800 - 94, "not beyond the plot");
+  });
+
+  test("numbers: three digits, thousands apart; very large, very small and beyond what is exact by powers of ten", () => {
+    const { number, value } = c.format;
+    for (const [x, told] of [
+      [0, "0"],
+      [-1234.5678, "−1\u2009235"],
+      [0.000012345, "0.0000123"],
+      [1.25e300, "1.25\u2009×\u200910³⁰⁰"],
+      [-1.5e-15, "−1.5\u2009×\u200910⁻¹⁵"],
+      [5e-324, "4.94\u2009×\u200910⁻³²⁴"],
+      [1e21, "1\u2009×\u200910²¹"],
+      [123456789012, "123\u2009456\u2009789\u2009012"],
+    ])
+      assert.equal(number(x), told);
+    assert.equal(value(Number.MAX_SAFE_INTEGER), "9\u2009007\u2009199\u2009254\u2009740\u2009991");
+    assert.equal(value(2 ** 60), "1.15\u2009×\u200910¹⁸"); // its digits are not known here
+    assert.equal(value(NaN), "no value yet");
+  });
+
+  test("values: what is told while all are read is newer than what is read, however much it is", async () => {
+    const v = new c.Values();
+    v.of("live");
+    let answer;
+    const read = v.read("live", () => new Promise((done) => (answer = done)));
+    const told = (n) => Array.from({ length: n }, (_, i) => ({ op: "set", twin: `t${i}`, path: "p", value: i }));
+    for (let i = 0; i < 3; i++) v.apply(told(60_000));
+    v.apply([{ op: "set", twin: "t59999", path: "p", value: -1 }]);
+    answer(new Map([["p", new Map([["t0", 7], ["t59998", 7], ["t59999", 7], ["silent", 7]])]]));
+    await read;
+    assert.deepEqual(["t0", "t59998", "t59999", "silent"].map((id) => v.get(id, "p")), [0, 59998, -1, 7]);
+    // Nothing of a world that is not shown any more.
+    const late = v.read("live", () => Promise.resolve(new Map([["p", new Map([["t0", 1]])]])));
+    v.of("other");
+    await late;
+    assert.equal(v.get("t0", "p"), undefined);
   });
 
   test("numbers in sentences of the server are written as the page writes them", () => {

@@ -123,10 +123,18 @@ export function unitSymbol(unit: string): string {
   return SYMBOLS[unit] ?? unit;
 }
 
+/** "1.25 × 10³⁰⁰" */
+function power(x: number, digits: number): string {
+  const [mantissa = "", exponent = ""] = Math.abs(x).toExponential(Math.min(digits, 6) - 1).split("e");
+  const raised = exponent.replace("+", "").replaceAll(/[-\d]/g, (c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(c)]!));
+  return `${x < 0 ? "−" : ""}${mantissa.replace(/\.?0+$/, "")}${THIN}×${THIN}10${raised}`;
+}
+
 /** Three significant digits and no more than the number has; thousands apart by thin spaces. */
 export function number(x: number, digits = 3): string {
   if (!Number.isFinite(x)) return words.noValue;
   const size = Math.abs(x);
+  if (size > Number.MAX_SAFE_INTEGER || (size > 0 && size < 1e-9)) return power(x, digits);
   const fraction = size === 0 ? 0 : Math.max(0, digits - 1 - Math.floor(Math.log10(size)));
   const rounded = Number(x.toFixed(Math.min(fraction, 12)));
   const [whole = "0", part] = Math.abs(rounded).toFixed(Math.min(fraction, 12)).split(".");

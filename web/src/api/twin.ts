@@ -5,6 +5,7 @@ import { moves, worldName } from "~/app/route";
 import { useKept } from "~/ui/kept";
 import { api, ApiError, wordsOf } from "./client";
 import { listen } from "./feed";
+import { own } from "./own";
 import type { Change, Relationship, Twin, TwinMetadata, Value } from "./types";
 import { all } from "./client";
 
@@ -37,7 +38,7 @@ export function valueAt(twin: Twin | undefined, path: string): Value | undefined
   let at: unknown = twin;
   for (const key of path.split(".")) {
     if (typeof at !== "object" || at === null) return undefined;
-    at = (at as Record<string, unknown>)[key];
+    at = own(at as Record<string, unknown>, key);
   }
   return at as Value | undefined;
 }

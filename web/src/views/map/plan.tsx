@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Twins on a floor plan: a picture, marks that keep their size while one zooms, areas as they are, values, links.
+import { own } from "~/api/own";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Move } from "lucide-preact";
 import { byId, entries, reading } from "~/api/catalogue";
@@ -174,7 +175,7 @@ function follow(
   size: { w: number; h: number },
   set: (v: View2d) => void,
 ): void {
-  const p = doc?.at[id];
+  const p = own(doc?.at, id);
   if (!p || !size.w) return;
   const s = screenOf(view, size, p.x, p.y);
   if (s.x > 30 && s.y > 60 && s.x < size.w - 30 && s.y < size.h - 30) return;

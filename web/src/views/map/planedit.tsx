@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Placing twins on a plan: dragged, by arrow keys, added from a list, taken off. Each step is written and can be
 // undone.
+import { own } from "~/api/own";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Plus } from "lucide-preact";
 import { labelOf } from "~/api/catalogue";
@@ -67,7 +68,7 @@ export function useEditing(name: string, read: PlanDoc | undefined): Editing {
       try {
         await changeDoc<PlanDoc>(name, (d) => {
           if (!d) throw new Error(words.map.planGone(name));
-          if (!force && !samePlace(d.at[id], before)) throw new Placed(d.at[id]);
+          if (!force && !samePlace(own(d.at, id), before)) throw new Placed(own(d.at, id));
           return withPlace(d, id, place);
         });
       } catch (e) {
@@ -87,7 +88,7 @@ export function useEditing(name: string, read: PlanDoc | undefined): Editing {
   };
 
   const grab = (e: PointerEvent, id: string, k: number) => {
-    const before = now.current?.at[id];
+    const before = own(now.current?.at, id);
     const el = e.currentTarget as Element;
     if (!on || !before || e.button !== 0 || !el.hasAttribute("data-grab")) return;
     e.stopPropagation();
@@ -116,7 +117,7 @@ export function useEditing(name: string, read: PlanDoc | undefined): Editing {
   };
 
   const key = (e: KeyboardEvent, id: string, k: number): boolean => {
-    const place = now.current?.at[id];
+    const place = own(now.current?.at, id);
     if (!on || !place) return false;
     const step = STEPS[e.key];
     if (step) {
@@ -139,7 +140,7 @@ export function useEditing(name: string, read: PlanDoc | undefined): Editing {
     key,
     add: (id, at) => {
       if (!now.current) return;
-      change(id, { x: round(at.x), y: round(at.y) }, now.current.at[id], words.map.placed(labelOf(id)));
+      change(id, { x: round(at.x), y: round(at.y) }, own(now.current.at, id), words.map.placed(labelOf(id)));
       select(id);
     },
   };
@@ -147,7 +148,7 @@ export function useEditing(name: string, read: PlanDoc | undefined): Editing {
 
 /** What is not on the plan yet, to be put into its middle. */
 export function Editor({ edit, middle }: { edit: Editing; middle: { x: number; y: number } }) {
-  const isHere = (id: string) => Boolean(edit.doc?.at[id]);
+  const isHere = (id: string) => Boolean(own(edit.doc?.at, id));
   return (
     <section class="plan-editor card column" aria-label={words.map.edit}>
       <div class="row">

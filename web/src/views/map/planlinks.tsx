@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Links between twins of a plan. Where a number of the twin they leave tells how much goes along them, dashes wander
 // at its speed and the line is as wide as it is much.
+import { own } from "~/api/own";
 import { useMemo } from "preact/hooks";
 import { Spline, Waves, type LucideIcon } from "lucide-preact";
 import { byId, entries, labelOf, links as allLinks } from "~/api/catalogue";
@@ -26,7 +27,7 @@ export function useLinkNames(doc: PlanDoc | undefined): string[] {
   return useMemo(() => {
     if (!doc) return [];
     const l = allLinks.value;
-    const on = entries.value.map((e) => e.id in doc.at);
+    const on = entries.value.map((e) => Object.hasOwn(doc.at, e.id));
     const seen = new Set<number>();
     for (let i = 0; i < l.name.length; i++) if (on[l.from[i]!] && on[l.to[i]!]) seen.add(l.name[i]!);
     return [...seen].map((n) => l.names[n]!).sort();
@@ -43,7 +44,7 @@ export function usePairs(doc: PlanDoc | undefined, name: string): Pair[] {
       if (l.name[i] !== n) continue;
       const from = entries.value[l.from[i]!]!.id;
       const to = entries.value[l.to[i]!]!.id;
-      if (doc.at[from] && doc.at[to]) out.push({ key: `${from} ${to}`, from, to });
+      if (own(doc.at, from) && own(doc.at, to)) out.push({ key: `${from} ${to}`, from, to });
     }
     return out;
   }, [doc, name, allLinks.value, entries.value]);

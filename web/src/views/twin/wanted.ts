@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which courses a page draws: the chosen properties of its twin, beside them those of other twins, of another time, and
 // in a scenario those of live. All of it is in the address.
+import { own } from "~/api/own";
 import { byId, labelOf } from "~/api/catalogue";
 import type { Course } from "~/api/history";
 import { propertyOf } from "~/api/models";
@@ -36,7 +37,7 @@ export function standsOf(model: string, path: string, sensor: boolean): boolean 
 }
 
 /** What a second time is called: "1 d earlier". */
-export const periodName = (vs: string): string => words.twin.periods[vs as keyof typeof words.twin.periods] ?? vs;
+export const periodName = (vs: string): string => own(words.twin.periods, vs) ?? vs;
 
 export function wantedOf(
   twin: Twin,
