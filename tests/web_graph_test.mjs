@@ -211,6 +211,17 @@ suite("the browser app: the graph", demo, ({ at: open, done, server }) => {
     await done(page);
   });
 
+  test("a condition that nobody fulfils is said in the middle, also on a phone, and left from there", async () => {
+    const page = await at("where=power+%3E+1000000", { width: 390, height: 844 });
+    await page.getByRole("heading", { name: "No twin fulfils this condition" }).waitFor();
+    await page.getByText("power > 1000000", { exact: true }).waitFor();
+    await shot(page, "graph-nobody");
+    await page.getByRole("button", { name: "Show all" }).click();
+    await until(page, "where", "");
+    await page.getByRole("heading", { name: "No twin fulfils this condition" }).waitFor({ state: "detached" });
+    await done(page);
+  });
+
   test("the link of what one sees is copied, with pins", async () => {
     const page = await at("sel=line-1-filler&flow=auto");
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
@@ -468,6 +479,11 @@ suite("the browser app: names and scales of the graph", pumps, ({ at: open, done
   test("colour by an expression: who has nothing to compute from has no value yet; a mistake is said", async () => {
     const page = await at("#/live/graph?colour=%3Dpower%2F2");
     await page.locator(".legend .no-value", { hasText: "no value yet" }).waitFor();
+    assert.equal(await page.locator(".legend .ramp + .row span").count(), 2);
+    // Where all have the same value it is told once.
+    await page.evaluate(() => (location.hash = "#/live/graph?colour=%3Dpower*0%2B7"));
+    await page.locator(".legend .ramp + .row").getByText(/^7$/).waitFor();
+    assert.equal(await page.locator(".legend .ramp + .row").innerText(), "7");
     await page.evaluate(() => (location.hash = "#/live/graph?colour=%3Dpower%2F"));
     await page.getByRole("alert").first().waitFor();
     assert.equal(await page.locator(".legend .ramp").count(), 0);

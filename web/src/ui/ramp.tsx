@@ -15,14 +15,17 @@ export function Ramp(p: { low: number; high: number; unit: string; reach: Reach 
     <div title={told}>
       <div class={p.class} />
       <div class="row tiny">
+        {/* All have the same value: it is told once. */}
         <span class="grow">
           {reach?.below ? "≤ " : ""}
           {format.amount(p.low, unit)}
         </span>
-        <span>
-          {reach?.above ? "≥ " : ""}
-          {format.amount(p.high, unit)}
-        </span>
+        {p.high > p.low && (
+          <span>
+            {reach?.above ? "≥ " : ""}
+            {format.amount(p.high, unit)}
+          </span>
+        )}
       </div>
       {beyond > 0 && <div class="tiny quiet">{w.beyond(format.count(beyond), beyond)}</div>}
     </div>

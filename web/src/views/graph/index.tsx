@@ -32,7 +32,7 @@ import { Stage, type Look } from "./stage";
 import { NearBar, TwinTools } from "./toolbar";
 import { union } from "./union";
 import { useNamedView, ViewsMenu } from "./viewsmenu";
-import { useWhere, Where } from "./where";
+import { Nobody, useWhere, Where } from "./where";
 import "./graph.css";
 
 const lookOf = perTheme((dark): Look => {
@@ -187,6 +187,7 @@ export default function GraphView() {
         {versus ? <VersusLegend v={versus} class="legend card" /> : <Legend colour={colour} size={size} />}
       </div>
       <VersusHint v={versus} />
+      <Nobody found={where} />
       <State />
     </div>
   );

@@ -6,7 +6,7 @@ import { shape } from "~/api/catalogue";
 import { chosenOf, isChosen } from "~/api/chosen";
 import { api, wordsOf } from "~/api/client";
 import { go, route, worldName } from "~/app/route";
-import { cls, Icon, IconButton } from "~/ui/basic";
+import { Button, cls, Empty, Icon, IconButton } from "~/ui/basic";
 import { words } from "~/words/en";
 import { useKept } from "~/ui/kept";
 import * as format from "~/format";
@@ -19,6 +19,7 @@ const NOBODY: ReadonlySet<string> = new Set();
 export interface Found {
   ids: ReadonlySet<string> | null; // null: no condition
   error: string;
+  asking?: boolean;
 }
 
 /** The twins that fulfil the condition of the address; what is wrong with it. */
@@ -46,7 +47,7 @@ export function useWhere(ready: number): Found {
     return () => abort.abort();
   }, [where, world, ready, shape.value]);
   // Until it is known who they are, there is nobody.
-  return found ?? { ids: where ? NOBODY : null, error: "" };
+  return found ?? { ids: where ? NOBODY : null, error: "", asking: true };
 }
 
 export function Where({ found }: { found: Found }) {
@@ -86,5 +87,18 @@ export function Where({ found }: { found: Found }) {
         {found.error || (count !== null && !chosen ? w.shown(format.count(count), count) : "")}
       </span>
     </form>
+  );
+}
+
+/** Where nobody fulfils it there is nothing to see: said in the middle, since on a phone the field is put away. */
+export function Nobody({ found }: { found: Found }) {
+  const { where } = route.value.params;
+  if (!where || found.asking || found.ids?.size !== 0) return null;
+  return (
+    <div class="float middle card">
+      <Empty icon={Filter} title={w.nobody} hint={isChosen(where) ? undefined : `\`${where}\``}>
+        <Button onClick={() => go({ params: { where: null } })}>{w.showAll}</Button>
+      </Empty>
+    </div>
   );
 }

@@ -114,7 +114,7 @@ export function Tools(p: {
 }
 
 function SizeLegend({ sizes, most }: { sizes: Sizes; most: number }) {
-  const shown = [sizes.low + (sizes.high - sizes.low) / 4, sizes.high];
+  const shown = [...new Set([sizes.low + (sizes.high - sizes.low) / 4, sizes.high])];
   const r = (v: number) => Math.max(3, most * Math.sqrt((v - sizes.low) / (sizes.high - sizes.low || 1)));
   return (
     <div class="stage-sizes">

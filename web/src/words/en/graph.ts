@@ -116,6 +116,7 @@ export const graph = {
   zoomOut: "Farther",
   fit: "All of it",
   where: "Show only twins where",
+  nobody: "No twin fulfils this condition",
   whereHint: "only where power > 20",
   showAll: "Show all twins",
   chosenGone: "This choice was made in another tab. Ask again there, and share the question instead.",
