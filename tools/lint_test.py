@@ -184,6 +184,10 @@ class Whole(Tree):
         self.assertIn("DEPTH_MAX", self.run_lint().stdout)
         self.write("docs/limits.md", "DEPTH_MAX\n")
         self.assertEqual(self.run_lint().returncode, 0)
+        self.write("web/src/a.ts", "// SPDX-License-Identifier: Apache-2.0\nexport const ROWS_MAX = 3;\n")
+        self.assertIn("web/src/a.ts:2: docs: docs/limits.md does not tell of ROWS_MAX", self.run_lint().stdout)
+        self.write("docs/limits.md", "DEPTH_MAX ROWS_MAX\n")
+        self.assertEqual(self.run_lint().returncode, 0)
 
     @unittest.skipUnless(shutil.which("clang-format"), "clang-format is not installed")
     def test_formatting(self):
