@@ -5,7 +5,7 @@ import { computed, effect, signal } from "@preact/signals";
 import { kind, route, worldName } from "~/app/route";
 import type { Tone } from "~/ui/basic";
 import { conditionOf, says, since, watched, type Watched } from "./alerts";
-import { byId, entries, readError, reading } from "./catalogue";
+import { byId, entries, readError, reading, reload } from "./catalogue";
 import { api } from "./client";
 import { listen } from "./feed";
 import { models, wordsOfName } from "./models";
@@ -22,11 +22,15 @@ export interface Attention {
 const PAGES_MAX = 10; // of a thousand: more than that nobody looks through
 const raw = signal<ReadonlyMap<string, ReadonlyMap<string, Value>>>(new Map());
 export const attentionRead = signal(false);
-/** Why it could not be asked; undefined: it could. */
-export const attentionError = signal<unknown>(undefined);
+const refused = signal<unknown>(undefined);
+/** Why it could not be asked, also because nobody knows what there is; undefined: it could. */
+export const attentionError = computed<unknown>(
+  () => refused.value ?? (readError.value && !entries.value.length ? new Error(readError.value) : undefined),
+);
 let askAgain = () => {};
 export function askAttention(): void {
-  attentionError.value = undefined;
+  if (refused.peek() === undefined) return reload();
+  refused.value = undefined;
   askAgain();
 }
 
@@ -68,7 +72,7 @@ async function read(world: string, names: readonly Watched[], abort: AbortSignal
   }
   raw.value = next;
   attentionRead.value = true;
-  attentionError.value = undefined;
+  refused.value = undefined;
 }
 
 /** When it began, by twin; null: longer ago than is known. Told by the feed for what begins while one looks. */
@@ -80,7 +84,7 @@ effect(() => {
   const past = kind.value === "past";
   // What one looked at stays until the next is read: who drags the timeline would see it flicker.
   attentionRead.value = false;
-  attentionError.value = undefined;
+  refused.value = undefined;
   began.value = new Map();
   if (!names.length) {
     raw.value = new Map();
@@ -90,7 +94,7 @@ effect(() => {
   }
   const abort = new AbortController();
   const again = () =>
-    void read(world, names, abort.signal).catch((e: unknown) => abort.signal.aborted || (attentionError.value = e));
+    void read(world, names, abort.signal).catch((e: unknown) => abort.signal.aborted || (refused.value = e));
   askAgain = again;
   if (past) again();
   const stop = past

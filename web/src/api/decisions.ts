@@ -134,6 +134,7 @@ export const decisionsRead = signal(false);
 /** Why they could not be read yet; undefined: they could, or nobody has asked. */
 export const decisionsError = signal<unknown>(undefined);
 export const rules = signal<readonly Rule[]>([]);
+export const rulesRead = signal(false);
 export const waiting = computed(() => decisions.value.filter((d) => d.state === "waiting"));
 
 const OVER = new Set([
@@ -177,9 +178,17 @@ function markOf(d: DecisionShort): string {
   return words.decisions.mark(title, state);
 }
 
+let askNow = () => {};
+/** After it went wrong, without waiting for the next time. */
+export function askDecisions(): void {
+  decisionsError.value = undefined;
+  askNow();
+}
+
 /** Follow them by waiting for news; the page calls it once. */
 export function startDecisions(): void {
   let revision = -1;
+  let timer = 0;
   const round = async () => {
     let wait = 0;
     try {
@@ -202,8 +211,9 @@ export function startDecisions(): void {
       if (none) decisionsRead.value = true;
       else if (!decisionsRead.peek()) decisionsError.value = e;
     }
-    setTimeout(() => void round(), wait);
+    timer = window.setTimeout(() => void round(), wait);
   };
+  askNow = () => (clearTimeout(timer), void round());
   void round();
   effect(() => void turnsOf(decisions.value).catch(() => {}));
   addMarks(
@@ -222,6 +232,7 @@ export function startDecisions(): void {
 
 export const readRules = async () => {
   rules.value = await all<Rule>("/rules");
+  rulesRead.value = true;
 };
 const rulePath = (name: string) => `/rules/${encodeURIComponent(name)}`;
 

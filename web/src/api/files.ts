@@ -84,6 +84,11 @@ export async function readFiles(): Promise<void> {
 const AGAIN_MS = 15_000; // what colleagues put shows by itself
 let reading: Promise<void> | undefined;
 /** The list, read when the first view that shows files is opened, and now and then while one is. */
+export function askFiles(): void {
+  filesError.value = "";
+  void readFiles();
+}
+
 export function useFiles(): readonly FileEntry[] | null {
   useEffect(() => {
     const read = () => (reading ??= readFiles().finally(() => (reading = undefined)));
@@ -147,11 +152,13 @@ export async function deleteFile(name: string): Promise<void> {
 export interface Read<T> {
   doc?: T;
   error?: unknown;
+  again?: () => void;
 }
 
 /** A document, read anew when it was written. */
 export function useDoc<K extends DocKind>(_kind: K, name: string): Read<Docs[K]> {
   const [state, set] = useState<Read<Docs[K]> & { of?: string }>({});
+  const [round, turn] = useState(0);
   const stamp = files.value?.find((f) => f.name === name)?.updated ?? "";
   useEffect(() => {
     if (!name) return;
@@ -161,6 +168,7 @@ export function useDoc<K extends DocKind>(_kind: K, name: string): Read<Docs[K]>
       (error: unknown) => !abort.signal.aborted && set({ error, of: name }),
     );
     return () => abort.abort();
-  }, [name, stamp]);
-  return state.of === name ? state : {};
+  }, [name, stamp, round]);
+  const again = () => (set({}), turn((n) => n + 1));
+  return state.of === name ? { ...state, again } : {};
 }

@@ -4,7 +4,7 @@ import { Component, type ComponentChildren, type ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { CircleHelp, MapPinOff, Moon, PanelRight, Search, Sun, SunMoon, Unplug } from "lucide-preact";
 import { entries, labelOf } from "~/api/catalogue";
-import { link } from "~/api/client";
+import { api, link } from "~/api/client";
 import { lostSince } from "~/api/feed";
 import { operation } from "~/api/operation";
 import { Button, cls, Dialog, Empty, Icon, IconButton, Menu, Skeleton, Wrong } from "~/ui/basic";
@@ -136,21 +136,22 @@ function NoView({ id }: { id: string }) {
 
 const loaded = new Map<string, ComponentType>();
 
+/** Its parts are of another version than the server's: but only if it answers, the page would be gone for nothing. */
+const reloadPage = () => void api.text("/readyz").then(() => location.reload(), () => {});
+
 export function Canvas() {
   const id = view.value;
   const [, changed] = useState(0);
   const [failed, fail] = useState<unknown>();
   const v = viewOf(id);
+  const load = (otherwise: () => void) =>
+    v?.load().then((m) => {
+      loaded.set(id, m.default);
+      changed((n) => n + 1);
+    }, otherwise);
   useEffect(() => {
-    if (!v || loaded.has(id)) return;
     fail(undefined);
-    v.load().then(
-      (m) => {
-        loaded.set(id, m.default);
-        changed((n) => n + 1);
-      },
-      () => fail(new Error(words.error.part)),
-    );
+    if (!loaded.has(id)) void load(() => fail(new Error(words.error.part)));
   }, [id]);
   const Shown = loaded.get(id);
   return (
@@ -167,7 +168,7 @@ export function Canvas() {
       ) : (
         <div class="view page">
           <div class="page-inner">
-            {failed ? <Wrong error={failed} retry={() => location.reload()} /> : <Skeleton lines={6} />}
+            {failed ? <Wrong error={failed} retry={() => void load(reloadPage)} /> : <Skeleton lines={6} />}
           </div>
         </div>
       )}

@@ -6,7 +6,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Bell, CircleAlert, History, Scale } from "lucide-preact";
 import { askAttention, attentionError, attentionRead, needs, type Need } from "~/api/attention";
 import { labelOf } from "~/api/catalogue";
-import { decisionsError, decisionsRead, waiting, type DecisionShort } from "~/api/decisions";
+import { askDecisions, decisionsError, decisionsRead, waiting, type DecisionShort } from "~/api/decisions";
 import { Ago, Button, cls, Icon, Menu, Wrong } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
@@ -90,6 +90,12 @@ export const needsError = computed(
   () => attentionError.value ?? (kind.value === "live" ? decisionsError.value : undefined),
 );
 
+/** Whichever of the two could not be read is asked again. */
+export function askNeeds(): void {
+  if (attentionError.peek() !== undefined) askAttention();
+  if (decisionsError.peek() !== undefined) askDecisions();
+}
+
 /** Says what is new, not what is there already, and not more often than one can listen. */
 function useNews(list: readonly Need[], proposals: readonly DecisionShort[]): string {
   const [said, say] = useState("");
@@ -160,7 +166,7 @@ export function Alerts() {
         {(close) => (
           <>
             <div class="menu-title">{n ? words.needs.count(n) : state || words.overview.fine}</div>
-            {error !== undefined && <Wrong error={error} retry={askAttention} />}
+            {error !== undefined && <Wrong error={error} retry={askNeeds} />}
             {list.slice(0, MENU_MAX).map((need) => (
               <NeedRow key={need.id} need={need} done={close} />
             ))}

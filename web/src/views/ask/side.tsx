@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Beside the question: what was kept, what was asked last; and examples where nothing was asked yet.
 import { Bookmark, Eraser, History, Lightbulb, Trash2, Users, type LucideIcon } from "lucide-preact";
+import { askFiles, filesError } from "~/api/files";
 import { hrefOf } from "~/app/route";
 import { done, tellError } from "~/ui/toast";
-import { Icon, IconButton } from "~/ui/basic";
+import { Icon, IconButton, Wrong } from "~/ui/basic";
 import { words } from "~/words/en";
 import { examples, useHolding } from "./examples";
 import { forget, keep, recent, saved, share, useShared, type Saved } from "./saved";
@@ -49,10 +50,13 @@ function clearRecent(): void {
 }
 
 export function Side() {
-  const all = useShared() ?? [];
-  if (!saved.value.length && !recent.value.length && !all.length) return null;
+  const read = useShared();
+  const all = read ?? [];
+  const wrong = read ? "" : filesError.value;
+  if (!saved.value.length && !recent.value.length && !all.length && !wrong) return null;
   return (
     <aside class="ask-side" aria-label={words.ask.kept}>
+      {wrong && <Wrong title={words.ask.noShared} error={new Error(wrong)} retry={askFiles} />}
       <Kept title={words.ask.shared} icon={Users} list={all} drop={forgetShared} />
       <Kept title={words.ask.saved} icon={Bookmark} list={saved.value} drop={forgetMine} />
       {recent.value.length > 0 && (

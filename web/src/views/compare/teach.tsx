@@ -4,9 +4,9 @@ import { useState } from "preact/hooks";
 import { ArrowRight, Columns2, GitFork } from "lucide-preact";
 import { isBase } from "~/api/whatif";
 import type { World } from "~/api/types";
-import { worlds } from "~/api/worlds";
+import { readWorlds, worlds, worldsError, worldsRead } from "~/api/worlds";
 import { go, hrefOf, route } from "~/app/route";
-import { Button, Card, Empty, Icon } from "~/ui/basic";
+import { Button, Card, Empty, Icon, Skeleton, Wrong } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { hasRun } from "~/views/whatif/changes";
@@ -34,6 +34,16 @@ function Ready() {
   // Copies that only served runs many times over have not run and differ in nothing.
   const helper = (x: World) => !hasRun(x) && !baseOf(x.name) && !!x.purpose?.startsWith(words.repair.purpose(""));
   const list = worlds.value.filter((x) => x.name !== "live" && !isBase(x) && !helper(x));
+  if (!worldsRead.value)
+    return (
+      <Card title={w.ready}>
+        {worldsError.value === undefined ? (
+          <Skeleton />
+        ) : (
+          <Wrong error={worldsError.value} retry={() => void readWorlds().catch(() => {})} />
+        )}
+      </Card>
+    );
   if (!list.length)
     return (
       <Card title={w.ready}>

@@ -160,7 +160,7 @@ export function TwinInBoth({ id, close }: { id: string; close: () => void }) {
       </div>
       <div class="scroll compare-twin">
         {missing(a) && missing(b) && <Empty icon={SearchX} title={words.inspector.gone(id)} />}
-        {[a, b].map((x) => x.error && <Wrong key={x.error} error={new Error(x.error)} />)}
+        {[a, b].map((x) => x.error && <Wrong key={x.error} error={new Error(x.error)} retry={x.again} />)}
         {missing(a) !== missing(b) && (
           <div class="notice attention small">{w.notIn(nameOf((missing(a) ? s.a : s.b).ref))}</div>
         )}

@@ -2,10 +2,19 @@
 // Decisions: what waits for people first, then what was decided, the rules behind them, and the switch that stops all.
 import { useState } from "preact/hooks";
 import { ArrowLeft, OctagonPause, Play, Scale } from "lucide-preact";
-import { decisions, decisionsRead, readRules, rules, stopAll, stopped } from "~/api/decisions";
+import {
+  askDecisions,
+  decisions,
+  decisionsError,
+  decisionsRead,
+  readRules,
+  rules,
+  stopAll,
+  stopped,
+} from "~/api/decisions";
 import { labelOf } from "~/api/catalogue";
 import { go, hrefOf, route } from "~/app/route";
-import { Ago, Button, Card, Chip, Dialog, Empty, Icon, Skeleton, type Tone } from "~/ui/basic";
+import { Ago, Button, Card, Chip, Dialog, Empty, Icon, Skeleton, Wrong, type Tone } from "~/ui/basic";
 import { tellError } from "~/ui/toast";
 import { useRead } from "~/ui/read";
 import { words } from "~/words/en";
@@ -46,6 +55,12 @@ function openRow(e: MouseEvent, id: number): void {
 }
 
 function List() {
+  if (!decisionsRead.value && decisionsError.value !== undefined)
+    return (
+      <div class="read-inset">
+        <Wrong error={decisionsError.value} retry={askDecisions} />
+      </div>
+    );
   if (!decisionsRead.value) return <Skeleton lines={5} />;
   if (!decisions.value.length)
     return <Empty icon={Scale} title={words.decisions.none} hint={words.decisions.noneHint} />;

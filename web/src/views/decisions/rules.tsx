@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import { FlaskConical, Pencil, Plus, ScrollText } from "lucide-preact";
 import { entries, labelOf } from "~/api/catalogue";
-import { putRule, readRule, rules, tryRule, type Mode, type Rule } from "~/api/decisions";
+import { putRule, readRule, rules, rulesRead, tryRule, type Mode, type Rule } from "~/api/decisions";
 import { wordsOfName } from "~/api/models";
 import { ruleFits } from "~/api/remedies";
 import { go, hrefOf } from "~/app/route";
@@ -117,7 +117,7 @@ export function Rules() {
         </a>
       }
     >
-      {!rules.value.length && <Empty icon={ScrollText} title={w.noRules} hint={w.noRulesHint} />}
+      {rulesRead.value && !rules.value.length && <Empty icon={ScrollText} title={w.noRules} hint={w.noRulesHint} />}
       {rules.value.map((r) => (
         <article class="rule" key={r.name}>
           <div class="grow">

@@ -3,7 +3,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { effect } from "@preact/signals";
 import { ChartNetwork, Maximize, PinOff, ZoomIn, ZoomOut } from "lucide-preact";
-import { entries, links, reading, readError, shape } from "~/api/catalogue";
+import { entries, links, readError, reading, reload, shape } from "~/api/catalogue";
 import { NoTwins } from "~/app/begin";
 import { go, route, select, selected } from "~/app/route";
 import { isDark } from "~/app/prefs";
@@ -201,7 +201,7 @@ function State() {
       {reading.value ? (
         <Skeleton />
       ) : readError.value ? (
-        <Wrong error={new Error(readError.value)} />
+        <Wrong error={new Error(readError.value)} retry={reload} />
       ) : (
         <NoTwins icon={ChartNetwork} />
       )}

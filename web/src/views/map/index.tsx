@@ -2,7 +2,7 @@
 // Where things are: floor plans and maps. What there is to choose of is in the files that the server keeps.
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { entries, reading } from "~/api/catalogue";
-import { docsOf, files, filesError, useFiles } from "~/api/files";
+import { askFiles, docsOf, files, filesError, useFiles } from "~/api/files";
 import { models } from "~/api/models";
 import { route } from "~/app/route";
 import { Skeleton, Wrong } from "~/ui/basic";
@@ -57,7 +57,11 @@ export default function MapView() {
     return (
       <div class="view page">
         <div class="page-inner">
-          {filesError.value && !list ? <Wrong error={new Error(filesError.value)} /> : <Skeleton lines={6} />}
+          {filesError.value && !list ? (
+            <Wrong error={new Error(filesError.value)} retry={askFiles} />
+          ) : (
+            <Skeleton lines={6} />
+          )}
         </div>
       </div>
     );

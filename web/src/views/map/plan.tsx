@@ -57,7 +57,7 @@ function useView(doc: PlanDoc | undefined, size: { w: number; h: number }): [Vie
 export function Plan({ docs, doc: name }: { docs: DocChoice[]; doc: string }) {
   const box = useRef<HTMLDivElement>(null);
   const size = useSize(box);
-  const { doc: read, error } = useDoc("plan", name);
+  const { doc: read, error, again } = useDoc("plan", name);
   const edit = useEditing(name, read);
   const doc = edit.doc;
   const [view, setView] = useView(doc, size);
@@ -134,7 +134,7 @@ export function Plan({ docs, doc: name }: { docs: DocChoice[]; doc: string }) {
       </div>
       <Tools docs={docs} doc={name} ids={ids} sizes choices={<LinkTools names={names} flows={flows} />}>
         {doc && !edit.on && !ids.length && !reading.value && <div class="notice">{words.map.nobodyHere}</div>}
-        {error !== undefined && <Wrong error={error} />}
+        {error !== undefined && <Wrong error={error} retry={again} />}
       </Tools>
       {edit.on && doc ? (
         <Editor edit={edit} middle={{ x: view.x, y: view.y }} />

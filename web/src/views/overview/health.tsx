@@ -2,13 +2,13 @@
 // Whether anything is wrong, who is silent, and whether the connections stand.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { CircleCheck, LoaderCircle, Plug, Unplug, VolumeX } from "lucide-preact";
-import { askAttention, needs } from "~/api/attention";
+import { needs } from "~/api/attention";
 import { entries, labelOf, links } from "~/api/catalogue";
 import { api } from "~/api/client";
 import { readConnections, type Connection } from "~/api/connections";
 import { listen } from "~/api/feed";
 import { modelName } from "~/api/models";
-import { decisionsHere, DecisionRow, NeedRow, needsError, needsRead } from "~/app/needs";
+import { askNeeds, decisionsHere, DecisionRow, NeedRow, needsError, needsRead } from "~/app/needs";
 import { hrefOf, kind, select, worldName } from "~/app/route";
 import { Ago, Card, Chip, cls, Empty, Icon, Wrong, type Tone } from "~/ui/basic";
 import { Read, useFetched } from "~/ui/read";
@@ -76,7 +76,7 @@ export function Needs() {
   known.current ||= needsRead.value;
   const error = needsError.value;
   if (error !== undefined && !list.length)
-    return <Wrong title={words.needs.notAsked} error={error} retry={askAttention} />;
+    return <Wrong title={words.needs.notAsked} error={error} retry={askNeeds} />;
   if (!known.current || (!list.length && !proposals.length)) return <Fine past={past} />;
   return (
     <section class={cls("card needs", !list.length && "waits")} aria-label={words.needs.title}>

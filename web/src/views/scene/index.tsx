@@ -3,7 +3,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Link2 } from "lucide-preact";
 import { byId, entries, labelOf, reading } from "~/api/catalogue";
-import { docsOf, files, filesError, fileUrl, useDoc, useFiles } from "~/api/files";
+import { askFiles, docsOf, files, filesError, fileUrl, useDoc, useFiles } from "~/api/files";
 import { useValues } from "~/api/values";
 import { go, route, select, selected } from "~/app/route";
 import { isDark } from "~/app/prefs";
@@ -59,6 +59,7 @@ function useStage(box: { current: HTMLDivElement | null }): { stage: SceneStage 
 interface Loaded {
   ids: string[];
   error?: unknown;
+  again?: () => void;
   missing: string[];
   nodes: string[]; // named parts of the model
   named: ReadonlyMap<string, string>; // by the document: node, twin
@@ -68,12 +69,12 @@ const FAILED = { ids: [], missing: [], nodes: [], named: new Map<string, string>
 
 /** The model of the document on the stage; nodes bound as it says, others by their name. */
 function useModel(stage: SceneStage | null, name: string): Loaded | null {
-  const { doc, error } = useDoc("scene", name);
+  const { doc, error, again } = useDoc("scene", name);
   const [state, set] = useState<Loaded | null>(null);
   const stamp = files.value?.find((f) => f.name === doc?.model)?.updated ?? "";
   const ready = entries.value.length > 0 || !reading.value;
   useEffect(() => {
-    if (error) set({ ...FAILED, error });
+    if (error) set({ ...FAILED, error, again });
     if (!stage || !doc || !ready) return;
     const abort = new AbortController();
     const named = new Map(Object.entries(doc.nodes).map(([twin, node]) => [node, twin]));
@@ -91,7 +92,7 @@ function useModel(stage: SceneStage | null, name: string): Loaded | null {
         set({ ids: [...found], missing, nodes: nodesOf(model), named });
         stage.choose(selected.peek(), !cameraOf(route.peek().params.cam));
       },
-      (e: unknown) => !abort.signal.aborted && set({ ...FAILED, error: e }),
+      (e: unknown) => !abort.signal.aborted && set({ ...FAILED, error: e, again }),
     );
     return () => abort.abort();
   }, [stage, doc, error, stamp, ready]);
@@ -175,7 +176,7 @@ function Scene({ docs, doc: name }: { docs: DocChoice[]; doc: string }) {
       {(failed !== undefined || (model && !ids.length) || (model?.missing.length ?? 0) > 0) && (
         <div class="scene-note">
           {failed !== undefined ? (
-            <Wrong error={failed} />
+            <Wrong error={failed} retry={model?.again} />
           ) : (
             <div class="notice attention">
               {model!.missing.length ? words.scene.missing(model!.missing.join(", ")) : words.scene.none}
@@ -194,7 +195,7 @@ export default function SceneView() {
     return (
       <div class="view page">
         <div class="page-inner">
-          {filesError.value ? <Wrong error={new Error(filesError.value)} /> : <Skeleton lines={6} />}
+          {filesError.value ? <Wrong error={new Error(filesError.value)} retry={askFiles} /> : <Skeleton lines={6} />}
         </div>
       </div>
     );

@@ -4,7 +4,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { BookmarkPlus, Play, Plus, X } from "lucide-preact";
 import { nextFault, useFault } from "~/api/began";
-import { byId, labelOf } from "~/api/catalogue";
+import { labelOf } from "~/api/catalogue";
 import { api, wordsOf } from "~/api/client";
 import { readRules, rules } from "~/api/decisions";
 import { modelName } from "~/api/models";
@@ -358,11 +358,11 @@ function Head({ twin, fault }: { twin: Twin; fault?: Fault }) {
 }
 
 export function About({ id }: { id: string }) {
-  const { twin, gone, error } = useTwin(id);
+  const { twin, gone, error, again } = useTwin(id);
   const fault = useFault(twin);
   useBegan(twin, fault);
   useEffect(() => void readRules().catch(() => {}), []);
-  if (gone || (!byId.value.has(id) && error))
+  if (gone)
     return (
       <Empty title={words.inspector.gone(id)} hint={words.inspector.goneHint}>
         <a class="button" href={hrefOf({ view: "whatif", params: { about: null }, fresh: true })}>
@@ -370,7 +370,7 @@ export function About({ id }: { id: string }) {
         </a>
       </Empty>
     );
-  if (error && !twin) return <Wrong error={new Error(error)} />;
+  if (error && !twin) return <Wrong error={new Error(error)} retry={again} />;
   if (!twin) return <Skeleton lines={10} />;
   return (
     <div class="column" style={{ gap: 16 }}>

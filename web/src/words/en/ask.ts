@@ -13,6 +13,7 @@ export const ask = {
   whose: "For whom",
   forMe: "For me, in this browser",
   forAll: "For everybody, on the server",
+  noShared: "Questions saved for everybody could not be read",
   noName: "Give it a name: by it you find it again.",
   saveHelp: "A link to this page carries the question too.",
   isSaved: (name: string) => `“${name}” is saved.`,
