@@ -461,7 +461,8 @@ suite("the frame", serve, ({ at, done, server }) => {
     await page.locator(".ask-save").getByRole("button").click();
     await page.getByText("“all” is saved.").first().waitFor();
 
-    await page.evaluate(() => (location.hash = "#/live/compare?with=try-1"));
+    await post(server.url, "/worlds", { name: "beside", from: "live" });
+    await page.evaluate(() => (location.hash = "#/live/compare?with=beside"));
     await page.getByRole("button", { name: /^Choose world A/ }).click();
     await page.getByRole("button", { name: "Show it" }).click();
     await under("compare-instant").getByText("Say which day, and when on it.").waitFor();
