@@ -90,11 +90,14 @@ suite("the tour and decisions in the browser app", demo, ({ at, done, server }) 
       .getByText("best")
       .waitFor();
     await page.getByText(/It must keep: Water of line 1/).waitFor();
+    await page.getByRole("heading", { name: /^Tried as if done at .*: 30 runs each, 1\s?h ahead/ }).waitFor();
+    await page.getByText("Nine of ten of its 30 runs lay in the band.").waitFor();
     assert.deepEqual(await axe(page, "#canvas"), []);
     await shot(page, "decision-waits");
     await page.getByRole("link", { name: "All decisions" }).click();
     const card = page.getByRole("article").filter({ hasText: "to decide" }).first();
     await card.getByText(/\+.* EUR/).waitFor();
+    await card.getByText("if done at once", { exact: true }).waitFor();
     await shot(page, "decisions-waiting");
     await card.getByRole("link", { name: "Look at it" }).click();
     await page.getByLabel("A note, for the record").fill("seen by the shift leader");

@@ -299,7 +299,7 @@ suite("the frame", serve, ({ at, done, server }) => {
     assert.ok(then < wrongSince, `${then} is not before ${wrongSince}`);
     assert.equal(await line.getByRole("button", { name: "Run it…" }).count(), 0);
     await line.getByRole("button", { name: "Fork here" }).click();
-    await page.getByRole("button", { name: /^WHAT-IF what-if.*\d\d:\d\d:\d\d/ }).waitFor();
+    await page.getByRole("button", { name: /^WHAT-IF from-\d\d-\d\d.*\d\d:\d\d:\d\d/ }).waitFor();
     await page.getByRole("heading", { name: "Pump 1" }).waitFor();
     await line.getByRole("button", { name: "Play", exact: true }).click();
     await page.waitForFunction(() => document.activeElement.textContent.startsWith("Run "));

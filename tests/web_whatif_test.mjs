@@ -427,8 +427,17 @@ suite("the repair of what failed, in the demo that has a past", demoWithPast, ({
     assert.equal(await asked.count(), 0, "what came later in live is not of the fork");
     await panel.getByRole("link", { name: "What if…" }).click();
     await page.getByText(/^This copy was made before it went wrong/).waitFor();
+    const copy = /#\/(from-\d\d-\d\d[^/]*)/.exec(page.url())[1]; // of what it is says its name
+    const pen = panel.locator(".prop-pen").first();
+    await pen.waitFor();
+    await page.mouse.move(5, 5);
+    assert.equal(await pen.evaluate((el) => getComputedStyle(el).opacity), "1", "what may be changed shows it");
     await page.getByRole("link", { name: /^Try the repair from/ }).click();
     await page.getByRole("heading", { name: "What could be done about Filler, Line 1?" }).waitFor();
+    await page.getByText(`${copy} stays as it is: it was made before it went wrong`).waitFor(); // no litter unsaid
+    await page.getByRole("button", { name: "Discard", exact: true }).click();
+    await page.getByText(`${copy} is gone.`).waitFor();
+    page.wrong = page.wrong.filter((w) => !/404/.test(w)); // what was asked of it while it went
     await done(page);
   });
 
@@ -443,6 +452,9 @@ suite("the repair of what failed, in the demo that has a past", demoWithPast, ({
     await page.getByText(/its cost of 34 EUR taken off/).waitFor();
     const told = await head(page);
     assert.match(told, /^By “Value of what is made, less energy”/);
+    await page.getByText(/^Tried in copies of LIVE from .* 1\s?h ahead, 30 runs each\./).waitFor();
+    for (const name of await page.locator(".course .chart-name .ellipsis").all())
+      assert.ok(await name.evaluate((el) => el.scrollWidth <= el.clientWidth + 1), "a way is named to its end");
     // What is next stands beside it, not below all charts.
     const propose = await page.getByRole("button", { name: "Propose it" }).first().boundingBox();
     assert.ok(propose.y < (await page.locator(".in-money").boundingBox()).y);

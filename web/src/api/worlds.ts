@@ -86,7 +86,19 @@ export async function drop(name: string): Promise<void> {
   await readWorlds().catch(() => {});
 }
 
-/** A free name: "what-if", "what-if-2", ... */
+const two = (n: number): string => String(n).padStart(2, "0");
+
+/** Of what a copy is made says its name: "from-15-19", of another day "from-11-22-15-19"; of a copy that one's. */
+export function forkName(): string {
+  const { world, at } = route.peek();
+  if (world !== "live") return freeName(world.replace(/-\d$/, ""));
+  const t = at ? new Date(at) : new Date();
+  const today = t.toDateString() === new Date().toDateString();
+  const day = today ? [] : [t.getMonth() + 1, t.getDate()];
+  return freeName(["from", ...[...day, t.getHours(), t.getMinutes()].map(two)].join("-"));
+}
+
+/** A free name: "try", "try-2", ... */
 export function freeName(stem: string, more: Iterable<string> = []): string {
   const taken = new Set([...worlds.value.map((w) => w.name), ...more]);
   if (!taken.has(stem)) return stem;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What can be done wherever one is, for the palette.
 import { ArrowLeftRight, GitFork, Keyboard, Link, Moon, Radio, Rows3, Sun } from "lucide-preact";
-import { freeName } from "~/api/worlds";
+import { forkName } from "~/api/worlds";
 import { copyText } from "~/ui/chart/export";
 import { tell, tellError } from "~/ui/toast";
 import { words } from "~/words/en";
@@ -25,7 +25,7 @@ export function startActions(): void {
       keys: "l",
       run: () => go({ world: "live", at: "" }),
     },
-    { id: "do:fork", title: w.fork, hint, icon: GitFork, run: () => void forkHere(freeName("what-if")) },
+    { id: "do:fork", title: w.fork, hint, icon: GitFork, run: () => void forkHere(forkName()) },
     { id: "do:link", title: w.link, hint, icon: Link, run: () => void copyLink() },
     { id: "do:dark", title: w.dark, hint, icon: Moon, run: () => (theme.value = isDark() ? "light" : "dark") },
     { id: "do:system", title: w.system, hint, icon: Sun, run: () => (theme.value = "system") },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What comes next in the world that is shown, wherever one looks: the past is forked here, a fork is run.
 import { ChartNoAxesCombined, FastForward, GitFork } from "lucide-preact";
-import { freeName, current } from "~/api/worlds";
+import { current, forkName } from "~/api/worlds";
 import { isBase } from "~/api/whatif";
 import { Button, cls } from "~/ui/basic";
 import { words } from "~/words/en";
@@ -32,7 +32,7 @@ export function offerRun(): void {
   setTimeout(look, LOOK_MS);
 }
 
-export const forkNow = (): Promise<void> => forkHere(freeName("what-if"));
+export const forkNow = (): Promise<void> => forkHere(forkName());
 
 interface ForwardProps {
   look?: "" | "primary";

@@ -2,7 +2,7 @@
 // Which world one looks at, in words and colour, and the way to another one.
 import { useState } from "preact/hooks";
 import { ChevronDown, Columns2, GitFork, History, Pin, PinOff, Radio, Trash2 } from "lucide-preact";
-import { current, drop, fork, freeName, readWorlds, worlds, worldsError } from "~/api/worlds";
+import { current, drop, fork, forkName, readWorlds, worlds, worldsError } from "~/api/worlds";
 import type { World } from "~/api/types";
 import { withWorlds, worldText } from "~/api/worldtext";
 import { Ago, Button, Chip, Dialog, Empty, Icon, IconButton, Menu, Progress, Wrong } from "~/ui/basic";
@@ -87,7 +87,7 @@ export async function forkHere(name: string, purpose = ""): Promise<void> {
 }
 
 function ForkForm({ close }: { close: () => void }) {
-  const naming = useName(() => freeName("what-if"));
+  const naming = useName(forkName);
   return (
     <form
       class="column"

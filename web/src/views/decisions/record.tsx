@@ -89,7 +89,7 @@ function Watched({ d }: { d: Decision }) {
       <Chart
         height={180}
         label={w.watch(kpi)}
-        title={<span class="small quiet">{w.bandIs}</span>}
+        title={<span class="small quiet">{w.bandIs(d.replications)}</span>}
         heading={w.watch(kpi)}
         lines={[
           {
@@ -224,6 +224,7 @@ export function Record({ id }: { id: number }) {
   }, [id, short?.state, watching]);
   if (error !== undefined && !d) return <Wrong error={error} />;
   if (!d) return <Skeleton lines={8} />;
+  const ahead = format.duration(format.isoDuration(d.ahead));
   const undo = d.definition.actions.find((a) => a.name === d.choice)?.undo;
   return (
     <div class="column" style={{ gap: 16 }}>
@@ -271,7 +272,7 @@ export function Record({ id }: { id: number }) {
       <Awaited d={d} />
       {d.state === "proposing" && <p role="status">{w.computing}</p>}
       {d.alternatives.length > 0 && (
-        <Card title={w.tried(d.replications, format.duration(format.isoDuration(d.ahead)))}>
+        <Card title={w.triedFrom(format.time(d.trigger.at), d.replications, ahead)}>
           <Alternatives d={d} />
         </Card>
       )}

@@ -51,6 +51,7 @@ function One({ d }: { d: DecisionShort }) {
       <div class="proposal-gain">
         <span class="figure">{gainText(d)}</span>
         <span class="small quiet">{gainInterval(d)}</span>
+        <span class="tiny quiet">{w.atOnce}</span>
       </div>
       <NoLonger gone={gone} />
       <footer class="row">

@@ -35,6 +35,7 @@ interface Props {
   reference?: string; // what the first is called
   titles?: Readonly<Record<string, string>>; // what others are called
   about?: string; // the twin that it is about
+  runs?: number; // of each
   kpi?: string; // what decides, unless somebody chooses another
 }
 
@@ -93,7 +94,7 @@ export function Compare(p: Props) {
     : many && `/compare?format=html&worlds=${encodeURIComponent(p.names!.join(","))}`;
   return (
     <div class="column results" data-tour="result">
-      {many && <ResultOf c={c} names={p.names} />}
+      {many && <ResultOf c={c} names={p.names} runs={p.runs} />}
       {many && <Finding t={p.moving ? { head: w.soFar, next: "", buts: [] } : told(c, k, besides)} />}
       {p.about && !p.moving && <NextStep twin={p.about} />}
       {k && !days && many && (c.worlds.length > 2 || !!p.costs || money.length > 1) && (

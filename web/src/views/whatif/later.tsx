@@ -5,10 +5,12 @@ import { useEffect, useState } from "preact/hooks";
 import { Wrench } from "lucide-preact";
 import { nextFault } from "~/api/began";
 import { instantOf, type Fault } from "~/api/remedies";
-import type { Twin } from "~/api/types";
+import type { Twin, World } from "~/api/types";
+import { dropPair } from "~/api/whatif";
 import { current } from "~/api/worlds";
 import { hrefOf, kind, route } from "~/app/route";
 import { Icon } from "~/ui/basic";
+import { tell, tellError } from "~/ui/toast";
 import { words } from "~/words/en";
 import * as format from "~/format";
 
@@ -32,6 +34,18 @@ export function useLater(twin: Twin, fault: Fault | undefined): string {
   return at;
 }
 
+/** The copy that leads on has done its part: who leaves it is told that it stays, and may be rid of it. */
+function offerToDrop(copy: World): void {
+  if (copy.run && copy.run.state !== "idle") return;
+  const name = copy.name;
+  tell(words.repair.leftOver(name), {
+    action: {
+      title: words.whatif.drop,
+      run: () => dropPair(name).then(() => tell(words.whatif.dropped(name)), tellError),
+    },
+  });
+}
+
 export function Later({ twin, fault }: { twin: Twin; fault: Fault | undefined }) {
   const at = useLater(twin, fault);
   const from = current.value?.forkedFrom;
@@ -42,6 +56,7 @@ export function Later({ twin, fault }: { twin: Twin; fault: Fault | undefined })
       <span class="grow">{words.repair.notYet(after)}</span>
       <a
         class="button"
+        onClick={() => offerToDrop(current.value!)}
         href={hrefOf({ world: "live", at: instantOf(at), view: "whatif", params: { about: twin.$dtId }, fresh: true })}
       >
         <Icon of={Wrench} />

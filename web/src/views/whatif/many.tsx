@@ -89,6 +89,7 @@ export function Many({ id }: { id: number }) {
           costs={costs}
           reference={reference}
           about={about}
+          runs={e.replications}
           kpi={asked.kpi}
         />
       )}

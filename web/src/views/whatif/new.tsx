@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import { GitFork } from "lucide-preact";
 import { forkPair } from "~/api/whatif";
-import { freeName } from "~/api/worlds";
+import { forkName } from "~/api/worlds";
 import { go, kind, route, worldName } from "~/app/route";
 import { Button, Card, Field } from "~/ui/basic";
 import { isName } from "~/ui/name";
@@ -22,7 +22,7 @@ export const fromText = (): string => {
 
 /** `twin`: the copy is made to change that one. */
 export function NewScenario({ twin }: { twin?: string }) {
-  const [name, set] = useState(() => freeName("what-if"));
+  const [name, set] = useState(forkName);
   const [busy, setBusy] = useState(false);
   const [wrong, complain] = useState("");
   async function make(e: Event) {

@@ -14,9 +14,10 @@ const w = words.whatif;
 interface Props {
   c: Comparison;
   names?: readonly string[]; // of worlds that are kept; else the first case says what it was tried in
+  runs?: number; // of each
 }
 
-export function ResultOf({ c, names }: Props) {
+export function ResultOf({ c, names, runs = 1 }: Props) {
   const first = c.worlds[0];
   if (!first?.begin) return null;
   const of = names ? worlds.value.find((x) => x.name === names[0])?.parent : first.purpose;
@@ -26,7 +27,7 @@ export function ResultOf({ c, names }: Props) {
       <span class="strong row">
         <Icon of={GitFork} size={14} /> {words.world.scenarioWord}
       </span>
-      <span>{w.resultOf(worldText(world), format.time(first.begin), spanText(c))}</span>
+      <span>{w.resultOf(worldText(world), format.time(first.begin), spanText(c), runs)}</span>
     </p>
   );
 }

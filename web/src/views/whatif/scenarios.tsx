@@ -5,7 +5,7 @@ import { Columns3, GitFork, Trash2 } from "lucide-preact";
 import { ensembles, isWorking, type Ensemble } from "~/api/runs";
 import { BASE, isBase, whatifs } from "~/api/whatif";
 import type { World } from "~/api/types";
-import { withWorlds } from "~/api/worldtext";
+import { withWorlds, worldText } from "~/api/worldtext";
 import { worlds } from "~/api/worlds";
 import { go, hrefOf } from "~/app/route";
 import { Ago, Button, Card, Chip, Empty, IconButton, Progress, type Tone } from "~/ui/basic";
@@ -70,7 +70,9 @@ function Row({ x, on, full, tick }: RowProps) {
           {x.name}
         </a>
         <div class="tiny quiet ellipsis">
-          {purposeOf(x) && `${purposeOf(x)} · `}
+          {purposeOf(x) || words.world.of(worldText(x.parent ?? "live"))}
+          {x.forkedFrom && ` · ${w.forkedAt(format.time(x.forkedFrom))}`}
+          {" · "}
           {x.created && <Ago time={x.created} />}
         </div>
       </td>

@@ -192,8 +192,9 @@ export const whatif = {
   cheapest: "best",
   costIn: (cost: string) => `its cost of ${cost} taken off`,
   interval: (low: string, high: string) => `(${kpi.interval(low, high)})`,
-  resultOf: (world: string, begin: string, span: string) =>
-    `Tried in copies of ${world} from ${begin} on${span && `, ${span} ahead`}. Nothing of it happened in live.`,
+  resultOf: (world: string, begin: string, span: string, runs: number) =>
+    `Tried in copies of ${world} from ${begin} on${span && `, ${span} ahead`}` +
+    `${runs > 1 ? `, ${runs} runs each` : ""}. Nothing of it happened in live.`,
   report: "Report",
   soFar: "It runs: this is how far it has come.",
   verdict: {
@@ -257,6 +258,7 @@ export const repair = {
   whatIf: (twin: string) => `What if ${twin} were otherwise?`,
   button: "Try the repair",
   notYet: (after: string) => `This copy was made before it went wrong: in live that was ${after} later.`,
+  leftOver: (name: string) => `${name} stays as it is: it was made before it went wrong, and nothing was run in it.`,
   tryThere: (t: string) => `Try the repair from ${t}`,
   whatIfButton: "What if…",
   whatIfHint: "Try in copies of the world what would happen if it were otherwise",
