@@ -214,7 +214,7 @@ describe("charts: what they compute", { skip: noBundle || false }, () => {
     assert.ok(width(picture(200)) <= 800 - 94, "not beyond the plot");
   });
 
-  test("numbers: three digits, thousands apart; very large, very small and beyond what is exact by powers of ten", () => {
+  test("numbers: three digits, thousands apart; very large ones, very small and inexact ones by powers of ten", () => {
     const { number, value } = c.format;
     for (const [x, told] of [
       [0, "0"],

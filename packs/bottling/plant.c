@@ -12,8 +12,8 @@
 #define FOULING_S 9000.0 // from the first scrap in a filler's star until it jams
 #define CALM_AFTER_S 1500.0
 #define CALM_UNTIL_S 3600.0
-#define MENDS_S 21600.0  // from then until somebody comes by
-#define AT_WORK_S 900.0  // a line runs so long, by its plan, before its filler jams
+#define MENDS_S 21600.0 // from then until somebody comes by
+#define AT_WORK_S 900.0 // a line runs so long, by its plan, before its filler jams
 #define PI 3.14159265358979323846
 
 // ---- small tools --------------------------------------------------------------------------------------------------

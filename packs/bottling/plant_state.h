@@ -115,7 +115,7 @@ struct Plant {
     Arena keep;
     Rng rng;
     int64_t start_ns;
-    double t; // seconds since start
+    double t;                  // seconds since start
     double calm_from, calm_to; // when nothing else goes wrong, so that a story can be told
     double drift, wind, cloud;
     double outside, humidity, wind_speed, irradiance;

@@ -121,8 +121,8 @@ bool realm_known(Sosia *e, Str name);
 Realm *realm_made(Sosia *e, Str name);
 Realm *realm_of(Sosia *e, const struct Scenario *s);
 bool realm_listed(Sosia *e, const Realm *r);
-// Note, at the start, how the last run of the scenario of that name and number ended; what was noted of a realm's, false:
-// nothing. Any thread.
+// Note how the last run of the scenario of that name and number ended, when the engine opens. What was noted of a
+// realm's; false: nothing. Any thread.
 void realm_ran(Sosia *e, Str name, uint64_t number, const struct RanBefore *ran);
 bool realm_ran_before(const Realm *r, struct RanBefore *out);
 // A realm around `w` with one reference, not in any table. w NULL: realm_fill gives it one.
