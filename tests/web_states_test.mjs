@@ -113,7 +113,8 @@ suite("the browser app while it does not know yet", demo, ({ at, done }) => {
         await p.addInitScript(() => {
           window.said = [];
           const look = () => {
-            const columns = [...document.querySelectorAll(".tiles")].map((e) => getComputedStyle(e).gridTemplateColumns);
+            const tiles = [...document.querySelectorAll(".tiles")];
+            const columns = tiles.map((e) => getComputedStyle(e).gridTemplateColumns);
             window.said.push({
               text: document.querySelector(".canvas")?.innerText ?? "",
               bell: document.querySelector(".bell")?.getAttribute("aria-label") ?? "",
