@@ -342,6 +342,119 @@ describe("the browser app: two worlds side by side", { skip: skip || false }, ()
     await done(page);
   });
 
+  test("links that one world has alone: counted, and drawn as ghosts in the other pane", async () => {
+    await unequal();
+    const { counts } = await get("/worlds/has/diff?against=had");
+    assert.ok(counts.relationshipsDeleted > 2 && !counts.relationshipsMade, JSON.stringify(counts));
+    // Curves that are drawn with dashes, since these were set last.
+    const count = (page) =>
+      page.addInitScript(() => {
+        const pen = CanvasRenderingContext2D.prototype;
+        const { bezierCurveTo, setLineDash } = pen;
+        pen.setLineDash = function (dash) {
+          if (dash.length) window.ghostLinks = 0;
+          return setLineDash.call(this, dash);
+        };
+        pen.bezierCurveTo = function (...to) {
+          if (this.getLineDash().length) window.ghostLinks++;
+          return bezierCurveTo.apply(this, to);
+        };
+      });
+    const page = await at("#/had/compare?with=has", { width: 1600, before: count });
+    await legend(page).getByText(`links only in had: ${counts.relationshipsDeleted}`, { exact: true }).waitFor();
+    const drawn = (side) => frame(page, side)?.evaluate(() => window.ghostLinks);
+    await until(async () => (await drawn("b")) > 0, "links of had as ghosts");
+    assert.ok((await drawn("b")) <= counts.relationshipsDeleted);
+    await pane(page, "a").locator('.graph-stage[data-ghosts="1"]').waitFor();
+    assert.equal(await drawn("a"), 0, "A has them: there they are no ghosts");
+    await done(page);
+  });
+
+  test("the overview's cards stand in the same order in both panes, with a place for what one has alone", async () => {
+    const page = await at(`#/live/compare?with=${B}&view=overview&clock=own`, { width: 1600 });
+    const titles = (side) => pane(page, side).locator(".tiles.kpis .tile-name").allTextContents();
+    for (const side of ["a", "b"]) await pane(page, side).locator(".tiles.kpis .figure").first().waitFor();
+    const same = async () => {
+      const [a, b] = [await titles("a"), await titles("b")];
+      return a.length > 8 && JSON.stringify(a) === JSON.stringify(b) && a;
+    };
+    const list = await until(same, "the same cards");
+    assert.equal(new Set(list).size, list.length);
+    // Live computes values that no run counts; a run counts what live has no figure for.
+    const card = (side, title) => pane(page, side).locator(".tile.kpi").filter({ hasText: title });
+    await card("b", "Machines running").getByText("no value yet").waitFor();
+    await card("a", "Bottles made").getByText("no value yet").waitFor();
+    await card("b", "Bottles made").locator(".figure").waitFor();
+    await done(page);
+  });
+
+  test("what all three frames of the page want to know is asked once", async () => {
+    await post(server.url, "/worlds", { name: "ill-a", from: "live" });
+    await post(server.url, "/worlds", { name: "ill-b", from: "ill-a" });
+    for (const name of ["ill-a", "ill-b"]) await set(name, "line-2-filler", "fault", "stuck");
+    const asked = [];
+    const take = (r) => asked.push({ url: new URL(r.url()), body: r.postData() ?? "" });
+    const listen = (page) => page.on("request", take);
+    const page = await at("#/ill-a/compare?with=ill-b&view=overview", { width: 1600, before: listen });
+    const begin = Date.now();
+    for (const side of ["a", "b"])
+      await pane(page, side).locator(".need").filter({ hasText: "stuck" }).getByText(/^since |for longer/).waitFor();
+    await page.waitForTimeout(1500);
+    const seconds = (Date.now() - begin) / 1000;
+    const paths = asked.map((a) => a.url.pathname);
+    const times = (path) => paths.filter((p) => p === path).length;
+    assert.ok(times("/worlds") <= 2 + seconds / 5, `${times("/worlds")} times in ${seconds} s`);
+    assert.ok(times("/decisions") <= 2, `decisions: ${times("/decisions")} times`); // as they are, then for news
+    const hour = 3_600_000;
+    const span = (q) => Math.round((Date.parse(q.get("to")) - Date.parse(q.get("from"))) / hour);
+    const histories = asked
+      .filter((a) => a.url.searchParams.get("fn") === "share")
+      .map((a) => `${a.url.pathname} ${span(a.url.searchParams)}`);
+    const faults = asked.filter((a) => / AS v0\b.* WHERE /.test(a.body)).map((a) => a.url.pathname);
+    for (const name of ["ill-a", "ill-b"]) {
+      const of = histories.filter((h) => h.startsWith(`/worlds/${name}/digitaltwins/line-2-filler/history`));
+      assert.ok(of.length > 0);
+      assert.equal(new Set(of).size, of.length, `histories of ${of.join(", ")}`);
+      assert.equal(faults.filter((p) => p === `/worlds/${name}/query`).length, 1, `${name}: who needs somebody`);
+    }
+    await done(page);
+  });
+
+  test("what could not be read is said in words, not as if there were nothing; once more reads it", async () => {
+    const refuse = (what) => async (page) => {
+      page.refused = true;
+      await page.route(what, (r) =>
+        page.refused
+          ? r.fulfill({ status: 503, json: { error: { code: "Busy", message: "The disk is being mended." } } })
+          : r.continue(),
+      );
+    };
+    const wrong = (place) => place.getByRole("alert").filter({ hasText: "The disk is being mended." });
+    const over = async (page, place) => {
+      await wrong(place).waitFor();
+      assert.equal(await page.getByText(/No what-ifs yet|No figures to compare|not one value differs/).count(), 0);
+      page.refused = false;
+      await wrong(place).getByRole("button", { name: "Try again" }).click();
+      await wrong(place).waitFor({ state: "detached" });
+      page.wrong = page.wrong.filter((x) => !/503/.test(x));
+    };
+    const worlds = await at("#/live/compare", { before: refuse(/\/worlds\?/) });
+    await over(worlds, worlds.locator("#canvas"));
+    await worlds.getByRole("link", { name: /^filler-breaks/ }).waitFor();
+    await done(worlds);
+    for (const view of ["graph", "figures"]) {
+      const page = await at(`${HASH}&view=${view}`, { before: refuse(/\/compare\?/) });
+      await over(page, page.locator(".compare-body"));
+      await page.getByRole("region", { name: "What it comes to" }).getByText("Bottles made").waitFor();
+      await done(page);
+    }
+    await unequal();
+    const differ = await at("#/had/compare?with=has", { before: refuse(/\/diff\?/) });
+    await over(differ, differ.locator(".compare-finding"));
+    await differ.getByText(/values? differ/).waitFor();
+    await done(differ);
+  });
+
   test("pointing at a twin tells its value in A, in B and what lies between them, on graph, plan and map", async () => {
     await unequal();
     const page = await at("#/had/compare?with=has&view=map&doc=plant.plan.json", { width: 1600 });

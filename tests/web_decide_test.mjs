@@ -233,6 +233,35 @@ suite("the tour and decisions in the browser app", demo, ({ at, done, server }) 
     await done(page);
   });
 
+  test("rules and decisions that could not be read are not said to be none; once more reads them", async () => {
+    const refused = { status: 503, json: { error: { code: "Busy", message: "The disk is being mended." } } };
+    let on = true;
+    const before = async (page) => {
+      for (const what of [/\/rules\?/, /\/decisions\?/])
+        await page.route(what, (r) => (on ? r.fulfill(refused) : r.continue()));
+    };
+    const page = await at("#/live/decisions", { before });
+    const card = (title) => page.locator(".card").filter({ has: page.getByRole("heading", { name: title }) });
+    const told = ["Rules", "What was proposed and decided"].map((title) =>
+      card(title).getByRole("alert").filter({ hasText: "The disk is being mended." }),
+    );
+    for (const alert of told) await alert.waitFor();
+    assert.equal(await page.getByText(/No rules yet|Nothing was proposed yet/).count(), 0);
+    assert.equal(await page.getByRole("alert").count(), 2);
+    await shot(page, "decisions-refused");
+    on = false;
+    for (const alert of told) {
+      await alert.getByRole("button", { name: "Try again" }).click();
+      await alert.waitFor({ state: "detached" });
+    }
+    await card("Rules").getByRole("link", { name: "A filler jams" }).waitFor();
+    const { value } = await get(server.url, "/decisions");
+    const list = card("What was proposed and decided");
+    if (value.length) await list.getByRole("row").nth(value.length).waitFor();
+    else await list.getByText("Nothing was proposed yet").waitFor();
+    await done(page, true);
+  });
+
   test("sending is stopped and resumed", async () => {
     const page = await at("#/live/decisions");
     await page.getByRole("button", { name: "Stop all sending" }).click();

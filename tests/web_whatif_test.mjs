@@ -118,6 +118,42 @@ suite("what-ifs in the browser app", demo, ({ at, done, server }) => {
     await done(page);
   });
 
+  test("values of devices in a what-if that went on: as at the fork, unless the run moved them", async () => {
+    await post(server.url, "/worlds", { name: "stood", from: "live" });
+    const marked = (page) => page.locator(".prop").filter({ hasText: "as at the fork" });
+    const row = (page, name) => page.locator(".prop").filter({ has: page.locator(`[title="${name}"]`) });
+    // Its clock stands at the fork: what holds there holds now.
+    const page = await at("#/stood/twin?sel=line-1-filler&p=power");
+    await row(page, "power").waitFor();
+    await page.locator(".chart canvas").first().waitFor();
+    assert.equal(await marked(page).count(), 0);
+    const changes = [{ at: "PT1M", twin: FILLER, property: "bowlLevel", value: 44 }];
+    await post(server.url, "/worlds/stood/run", { for: "PT10M", changes });
+    await row(page, "power").getByText("as at the fork").waitFor();
+    await row(page, "bowlLevel").getByText("44").waitFor();
+    assert.equal(await row(page, "bowlLevel").getByText("as at the fork").count(), 0);
+    assert.equal(await row(page, "serialNumber").getByText("as at the fork").count(), 0, "no device tells it");
+    await page.getByText(/^Power: as at the fork\. No behaviour moves it/).waitFor();
+    // By what the server says, all of them: told by a device, and not written since.
+    const get = (path) => fetch(`${server.url}${path}?api-version=2023-10-31`).then((r) => r.json());
+    let stood = {};
+    while (stood.run?.state !== "done") stood = (await get("/worlds")).value.find((w) => w.name === "stood");
+    const twin = await get("/worlds/stood/digitaltwins/line-1-filler");
+    // As texts: the run begins a tick of 100 ns behind the fork.
+    const times = [twin, ...Object.values(twin)].flatMap((x) => Object.values(x?.$metadata ?? {}));
+    const stands = times.filter((m) => m.sourceTime !== undefined && m.lastUpdateTime <= stood.forkedFrom);
+    assert.ok(stands.length > 3);
+    for (let i = 0; (await marked(page).count()) !== stands.length; i++) {
+      assert.ok(i < 100, `${await marked(page).count()} of ${stands.length} are marked`);
+      await page.waitForTimeout(100);
+    }
+    await shot(page, "twin-at-fork");
+    await page.goto(`${server.url}/#/live/twin?sel=line-1-filler&p=power`);
+    await row(page, "power").waitFor();
+    assert.equal(await marked(page).count(), 0);
+    await done(page);
+  });
+
   test("links can be changed, and taken back", async () => {
     const page = await at("#/live/whatif");
     await fork(page, "other-way");

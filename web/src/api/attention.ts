@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // What needs somebody in the world that is shown: twins that say by a fault, an alarm or their state that something is
 // wrong. Asked once, then kept by the feed. Since when it is so, history tells.
-import { computed, effect, signal } from "@preact/signals";
-import { kind, route, worldName } from "~/app/route";
+import { computed, effect, signal, untracked } from "@preact/signals";
+import { route, worldName } from "~/app/route";
 import type { Tone } from "~/ui/basic";
 import { conditionOf, says, since, watched, type Watched } from "./alerts";
+import { again, follow, teach, type Reading } from "./board";
 import { byId, entries, readError, reading, reload } from "./catalogue";
 import { api } from "./client";
 import { listen } from "./feed";
 import { models, wordsOfName } from "./models";
 import { tree } from "./tree";
-import type { Value } from "./types";
-import { current } from "./worlds";
+import type { Change, Value } from "./types";
+import { current, worlds } from "./worlds";
 
 export interface Attention {
   tone: Tone;
@@ -27,12 +28,6 @@ const refused = signal<unknown>(undefined);
 export const attentionError = computed<unknown>(
   () => refused.value ?? (readError.value && !entries.value.length ? new Error(readError.value) : undefined),
 );
-let askAgain = () => {};
-export function askAttention(): void {
-  if (refused.peek() === undefined) return reload();
-  refused.value = undefined;
-  askAgain();
-}
 
 export const attentionOf = computed(() => {
   const out = new Map<string, Attention>();
@@ -48,7 +43,9 @@ export const attentionOf = computed(() => {
 
 const watchedText = computed(() => JSON.stringify(watched.value));
 
-async function read(world: string, names: readonly Watched[], abort: AbortSignal): Promise<void> {
+type Values = ReadonlyMap<string, ReadonlyMap<string, Value>>;
+
+async function read(world: string, names: readonly Watched[], abort: AbortSignal): Promise<Values> {
   const next = new Map<string, Map<string, Value>>();
   const select = names.map((n, i) => `T.${n.path} AS v${i}`).join(", ");
   const query = `SELECT T.$dtId AS id, ${select} FROM DIGITALTWINS T WHERE ${names.map(conditionOf).join(" OR ")}`;
@@ -70,62 +67,90 @@ async function read(world: string, names: readonly Watched[], abort: AbortSignal
     token = page.continuationToken ?? undefined;
     if (!token) break;
   }
-  raw.value = next;
-  attentionRead.value = true;
-  refused.value = undefined;
+  return next;
 }
 
 /** When it began, by twin; null: longer ago than is known. Told by the feed for what begins while one looks. */
 export const began = signal<ReadonlyMap<string, number | null>>(new Map());
 
+interface News {
+  values: Values;
+  began: ReadonlyMap<string, number>; // what began while it was followed
+  error?: unknown; // of the newest time it was asked
+}
+
+const KIND = "attention";
+
+/** Asked, and again where something was missed; between them as the feed tells it. */
+teach<News>(KIND, (tell, world, text): Reading => {
+  const names = JSON.parse(text!) as Watched[];
+  const abort = new AbortController();
+  let values: Values = new Map();
+  const since = new Map<string, number>();
+  let known = false;
+  let error: unknown;
+  const say = (next: Values) => {
+    values = next;
+    if (known || error !== undefined) tell({ values, began: since, error });
+  };
+  const again = () =>
+    void read(world!, names, abort.signal).then(
+      (next) => abort.signal.aborted || ((known = true), (error = undefined), say(next)),
+      (e: unknown) => abort.signal.aborted || ((error = e), say(values)),
+    );
+  if (world!.includes("@")) {
+    again();
+    return { stop: () => abort.abort(), again };
+  }
+  const changes = (list: readonly Change[]) => {
+    const next = new Map(values);
+    let changed = false;
+    for (const c of list) {
+      const had = next.get(c.twin);
+      if (c.op === "twin_delete") changed = next.delete(c.twin) || changed;
+      else if (c.path && (had || says(c.path, c.value))) {
+        if (!had && c.at) since.set(c.twin, c.at);
+        const own = new Map(had).set(c.path, c.value ?? null);
+        if ([...own].some(([p, v]) => says(p, v))) next.set(c.twin, own);
+        else next.delete(c.twin);
+        changed = true;
+      }
+    }
+    if (changed) say(next);
+  };
+  const interest = { world: world!, properties: names.map((n) => n.path), interval: 500 };
+  const stop = listen({ ...interest, what: ["values", "twins"] }, { changes, subscribed: again, gap: again });
+  return { stop: () => (abort.abort(), stop()), again };
+});
+
+export function askAttention(): void {
+  if (refused.peek() === undefined) return reload();
+  refused.value = undefined;
+  again(KIND, [worldName.peek(), watchedText.peek()]);
+}
+
+function show(n: News): void {
+  refused.value = n.error;
+  if (n.error !== undefined) return;
+  // First since when: of whom that is known history is not asked.
+  const fresh = [...n.began].filter(([id, t]) => n.values.has(id) && began.peek().get(id) !== t);
+  if (fresh.length) began.value = new Map([...began.peek(), ...fresh]);
+  raw.value = n.values;
+  attentionRead.value = true;
+}
+
 effect(() => {
-  const names = JSON.parse(watchedText.value) as Watched[];
+  const text = watchedText.value;
   const world = worldName.value;
-  const past = kind.value === "past";
   // What one looked at stays until the next is read: who drags the timeline would see it flicker.
   attentionRead.value = false;
   refused.value = undefined;
   began.value = new Map();
-  if (!names.length) {
-    raw.value = new Map();
-    // Without models nobody knows yet what to look at.
-    attentionRead.value = !reading.value && !readError.value;
-    return;
-  }
-  const abort = new AbortController();
-  const again = () =>
-    void read(world, names, abort.signal).catch((e: unknown) => abort.signal.aborted || (refused.value = e));
-  askAgain = again;
-  if (past) again();
-  const stop = past
-    ? () => {}
-    : listen(
-        { world, properties: names.map((n) => n.path), what: ["values", "twins"], interval: 500 },
-        {
-          changes: (list) => {
-            let next: Map<string, ReadonlyMap<string, Value>> | undefined;
-            for (const c of list) {
-              const had = (next ?? raw.peek()).get(c.twin);
-              if (c.op === "twin_delete") {
-                if (had) (next ??= new Map(raw.peek())).delete(c.twin);
-              } else if (c.path && (had || says(c.path, c.value))) {
-                if (!had && c.at) began.value = new Map(began.peek()).set(c.twin, c.at);
-                const values = new Map(had).set(c.path, c.value ?? null);
-                next ??= new Map(raw.peek());
-                if ([...values].some(([p, v]) => says(p, v))) next.set(c.twin, values);
-                else next.delete(c.twin);
-              }
-            }
-            if (next) raw.value = next;
-          },
-          subscribed: again,
-          gap: again,
-        },
-      );
-  return () => {
-    abort.abort();
-    stop();
-  };
+  if (text !== "[]") return follow<News>(KIND, [world, text], (n) => untracked(() => show(n)));
+  raw.value = new Map();
+  // Without models nobody knows yet what to look at.
+  attentionRead.value = !reading.value && !readError.value;
+  return undefined;
 });
 
 /** Of the world that is shown, ms since 1970. */
@@ -145,24 +170,46 @@ export const hasProperty = (twin: string, path: string): boolean =>
 const ASKED_MAX = 30;
 const ids = computed(() => [...attentionOf.value.keys()].join("\n")); // changes only when one comes or goes
 
+/** The clock of any world, ms since 1970. */
+function clockOf(world: string): number {
+  const [name, at] = world.split("@");
+  if (at) return Date.parse(at);
+  const time = name === "live" ? undefined : worlds.peek().find((w) => w.name === name)?.time;
+  return time ? Date.parse(time) : Date.now();
+}
+
+const SINCE = "since";
+teach<number | null>(SINCE, (tell, world, twin, names): Reading => {
+  const abort = new AbortController();
+  const of = JSON.parse(names!) as Watched[];
+  since(world!.split("@")[0]!, of, twin!, clockOf(world!), () => true, abort.signal).then(
+    (t) => abort.signal.aborted || tell(t),
+    () => abort.signal.aborted || tell(null),
+  );
+  return { stop: () => abort.abort() };
+});
+
+/** One after the other: each asks history. */
 effect(() => {
   const of = ids.value ? attentionOf.peek() : new Map<string, Attention>();
-  const world = route.value.world;
+  const world = worldName.value;
   if (!entries.value.length || !attentionRead.value) return;
   const ask = [...of.keys()].filter((id) => !began.peek().has(id)).slice(0, ASKED_MAX);
   const gone = [...began.peek().keys()].some((id) => !of.has(id));
   if (gone) began.value = new Map([...began.peek()].filter(([id]) => of.has(id)));
-  if (!ask.length) return;
-  const abort = new AbortController();
-  const names = watched.peek();
-  void (async () => {
-    for (const id of ask) {
-      const t = await since(world, names, id, nowOfWorld(), hasProperty, abort.signal).catch(() => undefined);
-      if (abort.signal.aborted) return;
-      began.value = new Map(began.peek()).set(id, t ?? null);
-    }
-  })();
-  return () => abort.abort();
+  const stops: (() => void)[] = [];
+  const next = () => {
+    const id = ask.shift();
+    if (id === undefined) return;
+    const names = JSON.stringify(watched.peek().filter((n) => hasProperty(id, n.path)));
+    const take = (t: number | null) => {
+      began.value = new Map(began.peek()).set(id, t);
+      next();
+    };
+    stops.push(follow<number | null>(SINCE, [world, id, names, of.get(id)!.text], (t) => untracked(() => take(t))));
+  };
+  untracked(next);
+  return () => stops.forEach((f) => f());
 });
 
 /** What a value says, as its model calls it: "door open", not doorOpen. */

@@ -3,8 +3,10 @@
 import { computed, effect, signal } from "@preact/signals";
 import { liveUntil } from "~/app/clock";
 import { addMarks, type TimelineMark } from "~/app/marks";
+import { pane } from "~/app/pane";
 import { go } from "~/app/route";
 import { words } from "~/words/en";
+import { again, follow, teach, type Reading } from "./board";
 import { all, api, ApiError } from "./client";
 import type { Value } from "./types";
 
@@ -178,43 +180,66 @@ function markOf(d: DecisionShort): string {
   return words.decisions.mark(title, state);
 }
 
-let askNow = () => {};
-/** After it went wrong, without waiting for the next time. */
-export function askDecisions(): void {
-  decisionsError.value = undefined;
-  askNow();
+interface News {
+  page?: Page;
+  error?: unknown;
 }
 
-/** Follow them by waiting for news; the page calls it once. */
-export function startDecisions(): void {
+const KIND = "decisions";
+
+/** By waiting for news. */
+teach<News>(KIND, (tell): Reading => {
+  const abort = new AbortController();
   let revision = -1;
   let timer = 0;
   const round = async () => {
+    clearTimeout(timer);
     let wait = 0;
     try {
       const news = revision >= 0 && document.visibilityState === "visible";
       const p = await api.get<Page>("/decisions", {
         query: { limit: 200, ...(news ? { wait: "30s", revision } : {}) },
+        signal: abort.signal,
       });
-      if (p.revision !== revision) {
-        decisions.value = p.value;
-        if (p.value.length && !rules.peek().length) void readRules().catch(() => {}); // for their titles
-        stopped.value = p.stopped;
-        revision = p.revision;
-      }
-      decisionsRead.value = true;
-      decisionsError.value = undefined;
+      if (p.revision !== revision || failed) tell({ page: p });
+      revision = p.revision;
+      failed = false;
       if (!news) wait = document.visibilityState === "visible" ? 0 : RETRY_MS;
-    } catch (e) {
-      const none = e instanceof ApiError && e.status === 404; // a server without rules
-      wait = none ? 60_000 : RETRY_MS;
-      if (none) decisionsRead.value = true;
-      else if (!decisionsRead.peek()) decisionsError.value = e;
+    } catch (error) {
+      if (abort.signal.aborted) return;
+      failed = true;
+      tell({ error });
+      wait = error instanceof ApiError && error.status === 404 ? 60_000 : RETRY_MS;
     }
     timer = window.setTimeout(() => void round(), wait);
   };
-  askNow = () => (clearTimeout(timer), void round());
+  let failed = false;
   void round();
+  return { stop: () => (abort.abort(), clearTimeout(timer)), again: () => void (failed && round()) };
+});
+
+/** After it went wrong, without waiting for the next time. */
+export function askDecisions(): void {
+  decisionsError.value = undefined;
+  again(KIND, []);
+}
+
+function show({ page, error }: News): void {
+  const none = error instanceof ApiError && error.status === 404; // a server without rules
+  if (none) decisionsRead.value = true;
+  if (!none && !decisionsRead.peek()) decisionsError.value = error;
+  if (!page) return;
+  decisionsError.value = undefined;
+  decisions.value = page.value;
+  stopped.value = page.stopped;
+  decisionsRead.value = true;
+  if (page.value.length && !rules.peek().length && !pane) void readRules().catch(() => {}); // for their titles
+}
+
+/** The page calls it once; two panes in it are told what it reads, and have no timeline. */
+export function startDecisions(): void {
+  follow<News>(KIND, [], show);
+  if (pane) return;
   effect(() => void turnsOf(decisions.value).catch(() => {}));
   addMarks(
     computed<TimelineMark[]>(() =>

@@ -3,7 +3,7 @@
 // (both worlds' columns, joined by id). "More" is always more in B, whichever of the two is shown.
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { signal } from "@preact/signals";
-import { follow, teach, type Reading } from "./board";
+import { again, follow, teach, type Reading } from "./board";
 import { api, wordsOf } from "./client";
 import { listen } from "./feed";
 import { models } from "./models";
@@ -109,6 +109,7 @@ function differing(tell: (d: Differing) => void, a: string, b: string): Reading 
   let timer = 0;
   let known = NOBODY;
   const round = async () => {
+    clearTimeout(timer);
     const begin = performance.now();
     const found = await readDiffering(a, b, abort.signal).catch((e: unknown) => wordsOf(e));
     if (abort.signal.aborted) return;
@@ -118,9 +119,12 @@ function differing(tell: (d: Differing) => void, a: string, b: string): Reading 
     timer = window.setTimeout(() => void round(), Math.max(REREAD_MS, 10 * (performance.now() - begin)));
   };
   void round();
-  return { stop: () => (abort.abort(), clearTimeout(timer)) };
+  return { stop: () => (abort.abort(), clearTimeout(timer)), again: () => void round() };
 }
 teach("differing", differing);
+
+/** After it was refused. */
+export const readAgain = (a: string, b: string): void => again("differing", [a, b]);
 
 /** Kept up to date while one of the worlds moves. Without a name nothing is asked. */
 export function useDiffering(a: string, b: string): Differing {

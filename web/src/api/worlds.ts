@@ -2,6 +2,7 @@
 // The worlds there are, kept up to date while the page is looked at.
 import { computed, effect, signal } from "@preact/signals";
 import { go, missing, route } from "~/app/route";
+import { follow, teach, type Reading } from "./board";
 import { all, api } from "./client";
 import type { World } from "./types";
 
@@ -20,17 +21,21 @@ export const current = computed(() => worlds.value.find((w) => w.name === route.
 
 const had = new Set<string>(); // seen while this page was open
 
-export async function readWorlds(): Promise<void> {
-  try {
-    worlds.value = await all<World>("/worlds");
-    worldsError.value = undefined;
-  } catch (e) {
+function show(list: readonly World[]): void {
+  worlds.value = list;
+  for (const w of list) had.add(w.name);
+  worldsRead.value = true;
+  worldsError.value = undefined;
+}
+
+export const readWorlds = (): Promise<void> =>
+  all<World>("/worlds").then(show, (e: unknown) => {
     worldsError.value = e;
     throw e;
-  }
-  for (const w of worlds.value) had.add(w.name);
-  worldsRead.value = true;
-}
+  });
+
+/** After it was refused: whether it is again the signal says. */
+export const readWorldsAgain = (): void => void readWorlds().catch(() => {});
 
 const there = (name: string) => name === "live" || worlds.peek().some((w) => w.name === name);
 
@@ -50,6 +55,7 @@ function watchMissing(): void {
   effect(() => {
     const name = route.value.world;
     void worlds.value;
+    if (!worldsRead.value) return; // the first list is on its way
     if (there(name)) missing.value = null;
     else if (missing.peek()?.name !== name)
       void isGone(name).then((gone) => {
@@ -58,14 +64,33 @@ function watchMissing(): void {
   });
 }
 
-export function startWorlds(): void {
-  watchMissing();
+interface News {
+  list?: readonly World[];
+  error?: unknown;
+}
+
+const KIND = "worlds";
+teach<News>(KIND, (tell): Reading => {
+  let timer = 0;
+  let over = false;
   const round = async () => {
-    if (document.visibilityState === "visible") await readWorlds().catch(() => {});
+    clearTimeout(timer);
+    if (document.visibilityState === "visible")
+      await all<World>("/worlds").then(
+        (list) => tell({ list }),
+        (error: unknown) => tell({ error }),
+      );
     const busy = worlds.value.some((w) => w.status === "running" || w.status === "starting");
-    setTimeout(() => void round(), busy ? FAST_MS : SLOW_MS);
+    if (!over) timer = window.setTimeout(() => void round(), busy ? FAST_MS : SLOW_MS);
   };
   void round();
+  return { stop: () => ((over = true), clearTimeout(timer)) };
+});
+
+/** The page calls it once; two panes in it are told what it reads. */
+export function startWorlds(): void {
+  watchMissing();
+  follow<News>(KIND, [], (n) => (n.list ? show(n.list) : (worldsError.value = n.error)));
 }
 
 export interface Fork {

@@ -12,6 +12,7 @@ export interface ToPane {
   density?: "comfortable" | "compact";
   camera?: string; // where the other pane looks
   hover?: string; // the twin under its pointer
+  cards?: string; // what stands in the other pane, where that is told
   over?: boolean; // one pane lies over the other: what is drawn at the same place in both is one thing
 }
 
@@ -25,6 +26,7 @@ export interface FromPane {
   lead?: boolean; // the hand is here
   camera?: string;
   hover?: string;
+  cards?: string;
   key?: { key: string; ctrl: boolean }; // for the page around
   told?: { text: string; bad: boolean };
 }
@@ -67,4 +69,11 @@ export function shareHover(id: string): void {
   if (!pane || id === hovered) return;
   hovered = id;
   tellParent({ hover: id });
+}
+
+/** Which cards the other pane has, as that view tells it. */
+export const cardsThere = signal("");
+
+export function shareCards(text: string): void {
+  tellParent({ cards: text });
 }

@@ -5,7 +5,8 @@ import { useEffect } from "preact/hooks";
 import { effect } from "@preact/signals";
 import { toasts } from "~/ui/toast";
 import { Canvas } from "./frame";
-import { applyCamera, hoverThere, onCamera, pane, shareCamera, shareHover, tellParent, type ToPane } from "./pane";
+import { applyCamera, cardsThere, hoverThere, onCamera, pane, shareCamera, shareHover, tellParent } from "./pane";
+import type { ToPane } from "./pane";
 import { density, theme } from "./prefs";
 import { parseRoute, route, visit } from "./route";
 import "../styles/pane.css";
@@ -25,6 +26,7 @@ function take(m: ToPane): void {
   if (m.over !== undefined) document.documentElement.toggleAttribute("data-over", m.over);
   if (m.camera !== undefined) applyCamera(m.camera);
   if (m.hover !== undefined) hoverThere.value = m.hover;
+  if (m.cards !== undefined) cardsThere.value = m.cards;
 }
 
 let second = false; // the key before was "g"

@@ -10,7 +10,7 @@ import {
   SquareSplitHorizontal,
   type LucideIcon,
 } from "lucide-preact";
-import { useDiffering, type Differing } from "~/api/difference";
+import { readAgain, useDiffering, type Differing } from "~/api/difference";
 import { useFigures, type FiguresState } from "~/api/figures";
 import { ownPanel } from "~/app/inspector";
 import { useCommands } from "~/app/palette";
@@ -116,7 +116,9 @@ function Finding({ state, d, s }: { state: FiguresState; d: Differing; s: Sides 
         {sentence && <span class="compare-sentence">{sentence}</span>}{" "}
         <span class={cls(sentence && "small quiet")}>{text}</span>
       </p>
-      {d.error && !s.moving && <Wrong error={new Error(d.error)} />}
+      {d.error && (!s.moving || !d.counts) && (
+        <Wrong error={new Error(d.error)} retry={() => readAgain(s.a.path, s.b.path)} />
+      )}
     </div>
   );
 }

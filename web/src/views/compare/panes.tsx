@@ -44,6 +44,7 @@ class Joint {
   private readonly ready: Record<Name, boolean> = { a: false, b: false };
   private leads: Name = "a"; // the pane with the hand in it moves the camera
   private camera = "";
+  private readonly cards: Record<Name, string> = { a: "", b: "" }; // what stands in a pane
   private over = false;
 
   /** A new frame begins with the address that its source says. */
@@ -89,6 +90,7 @@ class Joint {
       if (s) this.show(s);
       this.looks();
       if (this.camera) this.post(side, { camera: this.camera });
+      this.post(side, { cards: this.cards[other(side)] });
     }
     if (m.hash !== undefined) {
       this.known[side] = m.hash;
@@ -98,6 +100,7 @@ class Joint {
       this.camera = m.camera;
       this.post(other(side), { camera: m.camera });
     }
+    if (m.cards !== undefined) this.post(other(side), { cards: (this.cards[side] = m.cards) });
     if (m.hover !== undefined) this.post(other(side), { hover: m.hover });
     if (m.key) press(m.key);
     if (m.told) tell(m.told.text, { bad: m.told.bad });

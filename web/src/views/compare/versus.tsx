@@ -135,6 +135,17 @@ function Key({ colour, name, ghost, title }: { colour: string; name: string; gho
   );
 }
 
+function LinkKey({ colour, name }: { colour: string; name: string }) {
+  return (
+    <li class="row">
+      <svg width="10" height="10" aria-hidden="true">
+        <line x1="0" x2="10" y1="5" y2="5" stroke={colour} stroke-width="1.5" stroke-dasharray="3 2" />
+      </svg>
+      <span class="ellipsis">{name}</span>
+    </li>
+  );
+}
+
 /** Clearly and a little, told apart; and whether the latter are marked. */
 function Weights({ v, told }: { v: Versus; told: (n: number) => string }) {
   const look = differenceLook(isDark());
@@ -171,6 +182,7 @@ function Counts({ v, a, b }: { v: Versus; a: string; b: string }) {
   const told = (n: number) => (v.differing.more ? w.atLeast(format.count(n)) : format.count(n));
   const n = (k: Kind) => v.counts.get(k) ?? 0;
   const changed = format.count(v.ids.length);
+  const { relationshipsMade: made = 0, relationshipsDeleted: gone = 0 } = v.differing.counts ?? {};
   return (
     <>
       {!v.property && <Weights v={v} told={told} />}
@@ -178,6 +190,8 @@ function Counts({ v, a, b }: { v: Versus; a: string; b: string }) {
       {v.property && !v.numeric && <Key colour={look.changed} name={w.changedN(changed)} />}
       {n("onlyB") > 0 && <Key colour={look.onlyB} name={w.onlyIn(b, told(n("onlyB")))} ghost />}
       {n("onlyA") > 0 && <Key colour={look.onlyA} name={w.onlyIn(a, told(n("onlyA")))} ghost />}
+      {made > 0 && <LinkKey colour={look.onlyB} name={w.linksOnlyIn(b, format.count(made))} />}
+      {gone > 0 && <LinkKey colour={look.onlyA} name={w.linksOnlyIn(a, format.count(gone))} />}
     </>
   );
 }

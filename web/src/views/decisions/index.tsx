@@ -170,7 +170,7 @@ export default function Decisions() {
           <Title id={id} rule={rule} />
           <Stop />
         </div>
-        {refused}
+        {rule && refused}
         <OfLive />
         {stopped.value && (
           <div class="notice attention headline" role="status">
@@ -188,7 +188,7 @@ export default function Decisions() {
             <Card title={words.decisions.list} bare>
               <List />
             </Card>
-            <Rules />
+            <Rules refused={refused} />
           </div>
         )}
       </div>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rules: what sets them off, what they may do, how bold they are, and a try at once.
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { FlaskConical, Pencil, Plus, ScrollText } from "lucide-preact";
 import { entries, labelOf } from "~/api/catalogue";
@@ -7,7 +8,7 @@ import { putRule, readRule, rules, rulesRead, tryRule, type Mode, type Rule } fr
 import { wordsOfName } from "~/api/models";
 import { ruleFits } from "~/api/remedies";
 import { go, hrefOf } from "~/app/route";
-import { Button, Card, Dialog, Empty, Icon } from "~/ui/basic";
+import { Button, Card, Dialog, Empty, Icon, Skeleton } from "~/ui/basic";
 import { Segment } from "~/ui/segment";
 import { done, tellError } from "~/ui/toast";
 import { words } from "~/words/en";
@@ -105,7 +106,15 @@ export function ModeOf({ rule }: { rule: Rule }) {
   );
 }
 
-export function Rules() {
+/** There are none only where the server says so. */
+function NoRules({ refused }: { refused: ComponentChildren }) {
+  if (refused) return <div class="in-card">{refused}</div>;
+  if (!rulesRead.value) return <Skeleton lines={3} />;
+  return rules.value.length ? null : <Empty icon={ScrollText} title={w.noRules} hint={w.noRulesHint} />;
+}
+
+/** `refused`: what to show where they could not be read. */
+export function Rules({ refused }: { refused: ComponentChildren }) {
   return (
     <Card
       title={w.rules}
@@ -117,7 +126,7 @@ export function Rules() {
         </a>
       }
     >
-      {rulesRead.value && !rules.value.length && <Empty icon={ScrollText} title={w.noRules} hint={w.noRulesHint} />}
+      <NoRules refused={refused} />
       {rules.value.map((r) => (
         <article class="rule" key={r.name}>
           <div class="grow">

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Twins that only the other one of two worlds has: outlines at their places, and of groups of nothing else.
+// Twins that only the other one of two worlds has: outlines at their places, and of groups of nothing else; and links
+// that only it has.
 import { inSight, px, py, type View } from "./camera";
+import { curveOf, toldByDiscs } from "./curves";
 import type { DotLook } from "./dots";
 import type { Scene } from "./scene";
 
@@ -13,7 +15,23 @@ function outline(ctx: CanvasRenderingContext2D, x: number, y: number, r: number)
   ctx.stroke();
 }
 
-/** How many were drawn. */
+/** Links, where the discs do not tell them. */
+function drawLinks(ctx: CanvasRenderingContext2D, scene: Scene, v: View): void {
+  const { from, to } = scene.places.ghosts!;
+  ctx.lineWidth = 1;
+  ctx.beginPath();
+  for (let i = 0; i < from.length && i < DRAWN_MOST; i++) {
+    const [a, b] = [from[i]!, to[i]!];
+    if (scene.hidden?.[a] || scene.hidden?.[b] || toldByDiscs(scene.groups, a, b)) continue;
+    if (!scene.uncovered(a, v) && !scene.uncovered(b, v)) continue;
+    const c = curveOf(scene.groups, scene.x, scene.y, a, b).map((n, k) => (k % 2 ? py(v, n) : px(v, n)));
+    ctx.moveTo(c[0]!, c[1]!);
+    ctx.bezierCurveTo(c[2]!, c[3]!, c[4]!, c[5]!, c[6]!, c[7]!);
+  }
+  ctx.stroke();
+}
+
+/** How many twins were drawn. */
 export function drawGhosts(
   ctx: CanvasRenderingContext2D,
   scene: Scene,
@@ -21,11 +39,13 @@ export function drawGhosts(
   dots: DotLook,
   colour: string,
 ): number {
-  if (scene.own === scene.list.length) return 0;
+  const links = scene.places.ghosts?.from.length ?? 0;
+  if (scene.own === scene.list.length && !links) return 0;
   ctx.save();
   ctx.strokeStyle = colour;
-  ctx.lineWidth = 1.5;
   ctx.setLineDash(DASH);
+  if (links) drawLinks(ctx, scene, v);
+  ctx.lineWidth = 1.5;
   const groups = new Set<number>();
   let drawn = 0;
   for (let i = scene.own; i < scene.list.length && drawn < DRAWN_MOST; i++) {

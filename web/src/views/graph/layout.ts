@@ -15,6 +15,7 @@ export interface Places {
   slot: number; // room of a twin
   groups: Groups;
   box: { x: [number, number]; y: [number, number] };
+  ghosts?: Links; // that only another world has
 }
 
 const PULLED = 3000; // twins up to which links pull

@@ -11,6 +11,29 @@ export interface Union {
   places: Places;
 }
 
+const part = (of: Links, which: readonly number[]): Links => ({
+  from: Uint32Array.from(which, (i) => of.from[i]!),
+  to: Uint32Array.from(which, (i) => of.to[i]!),
+  name: Uint16Array.from(which, (i) => of.name[i]!),
+  names: of.names,
+});
+
+/** Links that only the other world has, between numbers of the list that is shown. */
+function ghostsOf(mine: Structure, theirs: Structure, list: readonly Entry[]): Links {
+  const number = new Map(list.map((e, i) => [e.id, i]));
+  const renamed = Uint32Array.from(theirs.entries, (e) => number.get(e.id)!);
+  const { from, to, name, names } = theirs.links;
+  const there = { from: from.map((f) => renamed[f]!), to: to.map((t) => renamed[t]!), name, names };
+  const nameOf = new Map([...new Set([...mine.links.names, ...names])].map((n, i) => [n, i]));
+  const key = (l: Links, i: number) =>
+    (l.from[i]! * 2 ** 24 + l.to[i]!) * 64 + (nameOf.get(l.names[l.name[i]!]!)! % 64);
+  const known = new Set(Array.from(mine.links.from, (_, i) => key(mine.links, i)));
+  return part(
+    there,
+    Array.from(from, (_, i) => i).filter((i) => !known.has(key(there, i))),
+  );
+}
+
 /** Links of both, between numbers of one list; each once. */
 function linksOf(a: Links, b: Links, toA: Int32Array): Links {
   const names = [...new Set([...a.names, ...b.names])];
@@ -63,7 +86,7 @@ export function union(shown: Structure, there: World | null, first: boolean, by:
   const both = [...a.entries];
   b.entries.forEach((e, i) => (toA[i] = inA.get(e.id) ?? both.push(e) - 1));
   const places = place(both, linksOf(a.links, b.links, toA), by);
-  if (first) return { list: both, own, places };
+  if (first) return withGhosts({ list: both, own, places }, shown, theirs);
   const order = new Int32Array(both.length);
   const seen = new Uint8Array(both.length);
   toA.forEach((k, i) => (seen[(order[i] = k)] = 1));
@@ -71,5 +94,11 @@ export function union(shown: Structure, there: World | null, first: boolean, by:
   order.set(ghosts, own);
   const back = new Int32Array(both.length);
   order.forEach((k, i) => (back[k] = i));
-  return { list: Array.from(order, (k) => both[k]!), own, places: reordered(places, order, back) };
+  const list = Array.from(order, (k) => both[k]!);
+  return withGhosts({ list, own, places: reordered(places, order, back) }, shown, theirs);
 }
+
+const withGhosts = (u: Union, mine: Structure, theirs: Structure): Union => ({
+  ...u,
+  places: { ...u.places, ghosts: ghostsOf(mine, theirs, u.list) },
+});

@@ -19,6 +19,7 @@ import { Spark } from "~/ui/spark";
 import { words } from "~/words/en";
 import { courseOf, figureOf, isShare, kpisNow, NO_POINTS, said, valuesOf } from "./course";
 import type { KpiNow, Points, Said } from "./course";
+import { KPI, useBeside, type Tile } from "./beside";
 import { useColumns } from "./columns";
 import { isMoving, sameBase, useSteady } from "./steady";
 
@@ -315,6 +316,23 @@ function NoKpis() {
   );
 }
 
+const titleOf = (k: Kpi) => k.title || k.name;
+
+const tileOfKpi = ({ kpi, value, course }: Omit<KpiNow, "value"> & { value: number | null }): Tile => ({
+  key: KPI + kpi.name,
+  title: titleOf(kpi),
+  tile: <KpiTile key={kpi.name} kpi={kpi} value={value} course={course ?? NO_POINTS} />,
+});
+
+function tileOfGroup(g: Of): Tile {
+  const p = propertyOf(byId.value.get(g.twins[0]!)?.model ?? "", g.property);
+  return {
+    key: g.kpi ? KPI + g.kpi.name : `${g.property} ${g.twins[0]}`,
+    title: g.kpi ? titleOf(g.kpi) : (p?.name ?? g.property),
+    tile: <Group key={`${route.value.world} ${g.property} ${g.twins[0]}`} {...g} />,
+  };
+}
+
 function Standing({ kpis }: { kpis: readonly Kpi[] }) {
   const world = worldName.value;
   const values = useFetched(world, (signal) => all<Derived>("/derived", { world, signal }));
@@ -325,20 +343,17 @@ function Standing({ kpis }: { kpis: readonly Kpi[] }) {
   const own = (k: Kpi) => groups.some((g) => g.kpi?.name === k.name);
   const of = useKpisNow(world, derived && kpis.filter((k) => !own(k)));
   const now = of.list;
-  const box = useRoom(derived && now && now.length + groups.length);
-  const style = useColumns(box, (now?.length ?? 0) + groups.length);
+  const shown = groups.slice(0, Math.max(0, TILES_MAX - (now?.length ?? 0)));
+  const tiles = useBeside(derived && now ? [...now.map(tileOfKpi), ...shown.map(tileOfGroup)] : undefined);
+  const box = useRoom(derived && now && tiles.length);
+  const style = useColumns(box, tiles.length);
   const failed = derived ? of : values;
   if ((!derived || !now) && failed.error !== undefined) return <Unread error={failed.error} again={failed.again} />;
   if (!derived || !now) return <Waiting />;
   if (!groups.length && !now.length) return kpis.length || kind.value === "past" ? null : <NoKpis />;
   return (
     <section class="tiles kpis" aria-label={words.overview.keyValues} ref={box} style={style}>
-      {now.map((k) => (
-        <KpiTile key={k.kpi.name} {...k} course={k.course ?? NO_POINTS} />
-      ))}
-      {groups.slice(0, Math.max(0, TILES_MAX - now.length)).map((g) => (
-        <Group key={`${route.value.world} ${g.property} ${g.twins[0]}`} {...g} />
-      ))}
+      {tiles.map((t) => t.tile)}
     </section>
   );
 }
@@ -381,12 +396,11 @@ function Waiting() {
 const pointsOf = (k: Kpi): Points => ({ time: (k.times ?? []).map((t) => Date.parse(t)), value: k.values ?? [] });
 
 function Counted({ kpis }: { kpis: readonly Kpi[] }) {
-  const box = useRoom(kpis.length);
+  const tiles = useBeside(kpis.map((kpi) => tileOfKpi({ kpi, value: kpi.value ?? null, course: pointsOf(kpi) })));
+  const box = useRoom(tiles.length);
   return (
-    <section class="tiles kpis" aria-label={words.overview.kpis} ref={box} style={useColumns(box, kpis.length)}>
-      {kpis.map((k) => (
-        <KpiTile key={k.name} kpi={k} value={k.value ?? null} course={pointsOf(k)} />
-      ))}
+    <section class="tiles kpis" aria-label={words.overview.kpis} ref={box} style={useColumns(box, tiles.length)}>
+      {tiles.map((t) => t.tile)}
     </section>
   );
 }

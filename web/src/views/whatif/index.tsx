@@ -4,9 +4,9 @@ import { ArrowLeft } from "lucide-preact";
 import { readEnsembles } from "~/api/runs";
 import { BASE, isBase, readWhatifs } from "~/api/whatif";
 import type { World } from "~/api/types";
-import { worlds, worldsRead } from "~/api/worlds";
+import { readWorldsAgain, worlds, worldsError, worldsRead } from "~/api/worlds";
 import { hrefOf, kind, route } from "~/app/route";
-import { Icon, Skeleton } from "~/ui/basic";
+import { Icon, Skeleton, Wrong } from "~/ui/basic";
 import { useRead } from "~/ui/read";
 import { words } from "~/words/en";
 import { About } from "./about";
@@ -90,7 +90,8 @@ function Content() {
         <About key={about} id={about} />
       </>
     );
-  if (!worldsRead.value) return <Skeleton lines={8} />;
+  if (!worldsRead.value)
+    return worldsError.value ? <Wrong error={worldsError.value} retry={readWorldsAgain} /> : <Skeleton lines={8} />;
   if (world && !isBase(world))
     return (
       <>

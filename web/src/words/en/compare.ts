@@ -23,6 +23,7 @@ export const compare = {
   most: "What differs most",
   mostOf: (name: string, a: string, b: string) => `${name}: ${a} → ${b}`,
   onlyIn: (world: string, n: string) => `only in ${world}: ${n}`,
+  linksOnlyIn: (world: string, n: string) => `links only in ${world}: ${n}`,
   same: "the same",
   onlyHere: (world: string) => `It is only in ${world}.`,
   moreDiffer: (n: number) => (n === 1 ? "and 1 value more" : `and ${n} values more`),
