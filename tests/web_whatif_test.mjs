@@ -491,6 +491,10 @@ suite("the repair of what failed, in the demo that has a past", demoWithPast, ({
     await page.getByText(/^Tried in copies of LIVE from .* 1\s?h ahead, 30 runs each\./).waitFor();
     for (const name of await page.locator(".course .chart-name .ellipsis").all())
       assert.ok(await name.evaluate((el) => el.scrollWidth <= el.clientWidth + 1), "a way is named to its end");
+    // At 1280 four columns have room: nothing is out of sight.
+    await page.setViewportSize({ width: 1280, height: 800 });
+    const table = page.locator(".kpi-table");
+    assert.ok(await table.evaluate((el) => el.offsetWidth <= el.parentElement.clientWidth), "all columns are seen");
     // What is next stands beside it, not below all charts.
     const propose = await page.getByRole("button", { name: "Propose it" }).first().boundingBox();
     assert.ok(propose.y < (await page.locator(".in-money").boundingBox()).y);
