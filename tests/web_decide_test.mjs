@@ -136,17 +136,57 @@ suite("the tour and decisions in the browser app", demo, ({ at, done, server }) 
     assert.equal(await page.getByText("It no longer holds").count(), 0);
     await post(server.url, "/digitaltwins/line-2-filler/commands/clearJam", {});
     await until("no jam", async () => !(await fault()), 90); // the star is reversed for half a minute
-    await page.getByText(/^It no longer holds: Fault is empty since /).waitFor();
+    const ended = /It no longer holds: Fault is none since (\d\d:\d\d:\d\d)/;
+    const said = async () => ended.exec(await page.locator(".no-longer").first().innerText())?.[1];
+    await page.getByText(ended).first().waitFor();
     assert.equal(await page.getByRole("button", { name: "Approve and send" }).count(), 0);
+    const first = await said();
     await shot(page, "decision-gone");
+    // It needs nobody any more: it is not counted, and stands last.
+    const waiting = async () => (await get(server.url, "/decisions")).value.filter((x) => x.state === "waiting");
+    assert.ok((await waiting()).length, "it still waits");
+    assert.equal(await page.locator(".rail a", { hasText: "Decisions" }).locator(".badge").count(), 0);
     await page.getByRole("link", { name: "All decisions" }).click();
-    const card = page.getByRole("article").filter({ hasText: "Filler, Line 2" }).first();
-    await card.getByText(/^It no longer holds: /).waitFor();
-    await card.getByRole("button", { name: "Approve anyway" }).click();
+    await page.getByRole("heading", { name: "No longer needed: refuse it, or let it lapse" }).waitFor();
+    const row = page.getByRole("article").filter({ hasText: "Filler, Line 2" }).first();
+    await row.getByText(ended).waitFor();
+    await row.getByRole("button", { name: "Refuse" }).waitFor();
+    assert.equal(await page.getByRole("region", { name: "Proposals that wait for you" }).count(), 0);
+    await page.waitForTimeout(25_000); // the source tells it again and again meanwhile
+    await row.getByText(`Fault is none since ${first}`).waitFor();
+    await page.goto(`${server.url}/#/live/overview`);
+    await page.locator(".fine").getByText("Nothing needs you.").waitFor();
+    await page.goto(`${server.url}/#/live/decisions?id=${d.id}`);
+    await page.getByRole("button", { name: "Approve anyway" }).click();
     const sure = page.getByRole("dialog", { name: /^Send “Clear jam” to Filler, Line 2/ });
     await sure.getByText(/^It no longer holds: /).waitFor();
     await sure.getByRole("button", { name: "Approve anyway" }).click();
     await page.getByRole("alert").getByText("The device refused: there is no jam").waitFor();
+    await done(page);
+  });
+
+  test("what another decision sent already, and what waits already, is said instead of asked again", async () => {
+    const jam = spawn(join(dirname(SOSIA), "sosia-site"), ["--jam", "line-3", "--url", server.url]);
+    await new Promise((over) => jam.on("exit", over));
+    await until("the jam", async () => (await get(server.url, "/digitaltwins/line-3-filler")).fault);
+    const made = [];
+    for (let i = 0; i < 2; i++) made.push(await post(server.url, "/rules/filler-jams/try", { twin: "line-3-filler" }));
+    const state = async (d) => (await get(server.url, `/decisions/${d.id}`)).state;
+    for (const d of made) await until("it waits", async () => (await state(d)) === "waiting");
+    const about = await at("#/live/whatif?about=line-3-filler");
+    await about.getByRole("link", { name: "A proposal waits: look at it" }).click();
+    await about.waitForURL(/decisions\?.*id=\d+/);
+    await done(about);
+    const page = await at("#/live/decisions");
+    const cards = page.getByRole("region", { name: "Proposals that wait for you" }).getByRole("article");
+    await until("two wait", async () => (await cards.filter({ hasText: "Filler, Line 3" }).count()) === 2);
+    await post(server.url, `/decisions/${made[1].id}/approve`, {});
+    const row = page.locator(".lapses").filter({ hasText: "Filler, Line 3" });
+    await row.getByText(`Decision ${made[1].id} sent the same to Filler, Line 3 at`).waitFor();
+    assert.equal(await cards.filter({ hasText: "Filler, Line 3" }).count(), 0);
+    await post(server.url, `/decisions/${made[0].id}/refuse`, {});
+    await row.waitFor({ state: "detached" });
+    await until("no jam", async () => !(await get(server.url, "/digitaltwins/line-3-filler")).fault, 90);
     await done(page);
   });
 

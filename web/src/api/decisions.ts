@@ -8,6 +8,7 @@ import { go } from "~/app/route";
 import { words } from "~/words/en";
 import { again, follow, teach, type Reading } from "./board";
 import { all, api, ApiError } from "./client";
+import { wordsOfName } from "./models";
 import type { Value } from "./types";
 
 export interface DecisionShort {
@@ -153,6 +154,10 @@ const OVER = new Set([
   "unknown",
   "stopped",
 ]);
+/** What people call a rule. */
+export const ruleTitle = (name: string): string =>
+  rules.value.find((r) => r.name === name)?.title || wordsOfName(name);
+
 export const isOver = (state: string): boolean => OVER.has(state);
 
 /** When it came to where it stands: of those that go on, the last line of their log tells. */
@@ -175,9 +180,8 @@ const RETRY_MS = 5000;
 
 /** "A filler jams: left its band" */
 function markOf(d: DecisionShort): string {
-  const title = rules.value.find((r) => r.name === d.rule)?.title ?? d.rule;
   const state = words.decisions.state[d.state as keyof typeof words.decisions.state] ?? d.state;
-  return words.decisions.mark(title, state);
+  return words.decisions.mark(ruleTitle(d.rule), state);
 }
 
 interface News {

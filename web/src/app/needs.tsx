@@ -6,7 +6,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Bell, CircleAlert, History, Scale } from "lucide-preact";
 import { askAttention, attentionError, attentionRead, needs, type Need } from "~/api/attention";
 import { labelOf } from "~/api/catalogue";
-import { askDecisions, decisionsError, decisionsRead, waiting, type DecisionShort } from "~/api/decisions";
+import { askDecisions, decisionsError, ruleTitle, type DecisionShort } from "~/api/decisions";
+import { needed, neededRead } from "~/api/holds";
 import { Ago, Button, cls, Icon, Menu, Wrong } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
@@ -71,7 +72,7 @@ export function DecisionRow({ d, done }: { d: DecisionShort; done?: () => void }
         onClick={done}
       >
         <span class="strong">{labelOf(d.twin)}</span>
-        <span class="need-text">{words.needs.decide(d.rule)}</span>
+        <span class="need-text">{words.needs.decide(ruleTitle(d.rule))}</span>
       </a>
       <span class="need-when small quiet">{d.due ? words.needs.due(format.relative(d.due)) : <Ago time={d.at} />}</span>
     </div>
@@ -79,11 +80,11 @@ export function DecisionRow({ d, done }: { d: DecisionShort; done?: () => void }
 }
 
 /** What waits for people: only live has it. */
-export const decisionsHere = () => (kind.value === "scenario" ? [] : isLive.value ? waiting.value : []);
+export const decisionsHere = () => (kind.value === "scenario" ? [] : isLive.value ? needed.value : []);
 
 /** Faults and decisions were read: only then may anything be called fine, or be said to be all. */
 export const needsRead = computed(
-  () => attentionRead.value && !(kind.value === "live" && !decisionsRead.value && decisionsError.value === undefined),
+  () => attentionRead.value && !(kind.value === "live" && !neededRead.value && decisionsError.value === undefined),
 );
 /** Why it cannot be said that nothing needs somebody. */
 export const needsError = computed(
@@ -124,7 +125,7 @@ function useNews(list: readonly Need[], proposals: readonly DecisionShort[]): st
         const one = fresh.length + asked.length === 1;
         if (!one) say(words.needs.news(fresh.length + asked.length));
         else if (fresh[0]) say(words.timeline.alert(labelOf(fresh[0].id), fresh[0].text));
-        else say(words.needs.decide(asked[0]!.rule));
+        else say(words.needs.decide(ruleTitle(asked[0]!.rule)));
       },
       Math.max(0, SAY_MS - (Date.now() - last.current)),
     );

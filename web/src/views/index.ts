@@ -16,7 +16,7 @@ import {
   Shapes,
   type LucideIcon,
 } from "lucide-preact";
-import { waiting } from "~/api/decisions";
+import { needed } from "~/api/holds";
 import { words } from "~/words/en";
 
 export interface View {
@@ -52,7 +52,7 @@ export const views: readonly View[] = [
     icon: Scale,
     key: "d",
     load: () => import("./decisions"),
-    badge: () => waiting.value.length,
+    badge: () => needed.value.length,
   },
   { id: "ask", title: words.views.ask, icon: MessageCircleQuestionMark, key: "a", load: () => import("./ask") },
   { id: "models", title: words.views.models, icon: Shapes, key: "m", load: () => import("./models") },

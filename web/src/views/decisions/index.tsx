@@ -9,9 +9,11 @@ import {
   decisionsRead,
   readRules,
   rules,
+  ruleTitle,
   stopAll,
   stopped,
 } from "~/api/decisions";
+import { isNeeded, overOf } from "~/api/holds";
 import { labelOf } from "~/api/catalogue";
 import { go, hrefOf, route } from "~/app/route";
 import { Ago, Button, Card, Chip, Dialog, Empty, Icon, Skeleton, Wrong, type Tone } from "~/ui/basic";
@@ -40,7 +42,8 @@ const TONES: { [state: string]: Tone } = {
   rolledBack: "attention",
 };
 
-export function StateOf({ state }: { state: string }) {
+export function StateOf({ state, id }: { state: string; id: number }) {
+  if (state === "waiting" && !isNeeded(overOf(id))) return <Chip>{words.decisions.lapses}</Chip>;
   return (
     <Chip tone={TONES[state] ?? ""}>{words.decisions.state[state as keyof typeof words.decisions.state] ?? state}</Chip>
   );
@@ -92,7 +95,7 @@ function List() {
                 {gainText(d)}
               </td>
               <td>
-                <StateOf state={d.state} />
+                <StateOf state={d.state} id={d.id} />
               </td>
             </tr>
           ))}
@@ -103,7 +106,7 @@ function List() {
 }
 
 const ruleOf = (name: string) => rules.value.find((r) => r.name === name);
-const titleOf = (rule: string) => ruleOf(rule)?.title ?? rule;
+const titleOf = ruleTitle;
 
 /** The kill switch. */
 function Stop() {

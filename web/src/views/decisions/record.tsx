@@ -5,11 +5,11 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { CircleCheck, CircleX, Columns2, History, RotateCcw, Undo2 } from "lucide-preact";
 import { labelOf } from "~/api/catalogue";
 import { decide, decisions, isOver, readDecision, replay, type Decision, type Replay } from "~/api/decisions";
-import { useGone } from "~/api/holds";
+import { isNeeded, overOf } from "~/api/holds";
 import { useKpiNames } from "~/api/kpis";
 import { instantOf } from "~/api/remedies";
 import { hrefOf, isLive, select } from "~/app/route";
-import { Ago, Button, Card, Chip, Dialog, Icon, Skeleton, Wrong } from "~/ui/basic";
+import { Ago, Button, Card, Chip, cls, Dialog, Icon, Skeleton, Wrong } from "~/ui/basic";
 import { Chart } from "~/ui/chart";
 import { tellError } from "~/ui/toast";
 import { words } from "~/words/en";
@@ -27,12 +27,13 @@ const w = words.decisions;
 
 function Approve({ d, changed }: { d: Decision; changed: (d: Decision) => void }) {
   const [note, set] = useState("");
-  const gone = useGone(d);
+  const over = overOf(d.id);
+  const stands = isNeeded(over);
   return (
-    <div class="approve notice attention">
+    <div class={cls("approve notice", stands && "attention")}>
       <div class="grow">
         <div class="row" style={{ flexWrap: "wrap" }}>
-          <span class="strong">{w.waits}</span>
+          <span class="strong">{stands ? w.waits : w.notNeeded}</span>
           {d.approval?.due && <Due due={d.approval.due} />}
         </div>
         {d.command?.name && (
@@ -40,7 +41,7 @@ function Approve({ d, changed }: { d: Decision; changed: (d: Decision) => void }
             {w.wouldSend} <Call c={d.command} /> → {labelOf(d.command.twin)}
           </div>
         )}
-        <NoLonger gone={gone} />
+        <NoLonger d={d} over={over} />
         <input
           class="input"
           style={{ marginTop: 8 }}
@@ -53,7 +54,7 @@ function Approve({ d, changed }: { d: Decision; changed: (d: Decision) => void }
       <div class="column answers">
         {isLive.value ? (
           <>
-            <Send d={d} gone={gone} note={note} changed={changed} />
+            <Send d={d} over={over} note={note} changed={changed} />
             <Refuse d={d} title={actionTitle(d.definition, d.choice ?? "")} note={note} changed={changed} />
           </>
         ) : (
@@ -232,7 +233,7 @@ export function Record({ id }: { id: number }) {
         {d.why ? format.told(d.why) : words.decisions.state[d.state as keyof typeof words.decisions.state]}
       </div>
       <div class="row small quiet record-line">
-        <StateOf state={d.state} />
+        <StateOf state={d.state} id={d.id} />
         <span>{w.asked(d.by ?? "")}</span>
         <Ago time={d.trigger.at} />
         <button type="button" class="button plain" onClick={() => select(d.twin)}>

@@ -5,7 +5,8 @@ import { useState } from "preact/hooks";
 import { Check, TriangleAlert } from "lucide-preact";
 import { labelOf } from "~/api/catalogue";
 import { decide, readDecision, type Decision, type Sent } from "~/api/decisions";
-import type { Gone } from "~/api/holds";
+import { isNeeded, type Over } from "~/api/holds";
+import { hrefOf } from "~/app/route";
 import { Button, Dialog, Icon } from "~/ui/basic";
 import { tell, tellError } from "~/ui/toast";
 import { words } from "~/words/en";
@@ -63,35 +64,46 @@ function tellOf(d: Decision): void {
   else tell(w.stateIs(words.decisions.state[d.state as keyof typeof words.decisions.state] ?? d.state));
 }
 
-/** "It no longer holds: Fault is empty since 09:51." */
-export function NoLonger({ gone }: { gone: readonly Gone[] }) {
-  if (!gone.length) return null;
-  const list = gone.map((g) => {
-    const name = nameOf(g.twin, g.property);
-    const empty = g.now === undefined || g.now === null || g.now === "";
-    const since = g.since ? format.time(g.since) : "";
-    return empty ? w.isEmpty(name, since) : w.isNow(name, valueText(g.twin, g.property, g.now), since);
-  });
+/** "Fault is none since 09:51:12" */
+function goneText({ twin, property, now, since }: Over["gone"][number]): string {
+  const name = nameOf(twin, property);
+  const empty = now === undefined || now === null || now === "";
+  const at = since ? format.time(since) : "";
+  return empty ? w.isEmpty(name, at) : w.isNow(name, valueText(twin, property, now), at);
+}
+
+/** "It no longer holds: Fault is none since 09:51:12.", or who sent the same already. */
+export function NoLonger({ d, over: { gone, sent } }: { d: Pick<Decision, "twin">; over: Over }) {
+  if (!gone.length && !sent) return null;
   return (
     <p class="row small no-longer" role="status">
       <Icon of={TriangleAlert} size={16} />
-      <span>{w.noLonger(list.join(", "))}</span>
+      <span>
+        {sent && (
+          <>
+            <a href={hrefOf({ params: { id: String(sent.id) } })}>{w.one(sent.id)}</a>{" "}
+            {w.sentSame(labelOf(d.twin), format.time(sent.at))}{" "}
+          </>
+        )}
+        {gone.length > 0 && w.noLonger(gone.map(goneText).join(", "))}
+      </span>
     </p>
   );
 }
 
 interface Props {
   d: Decision;
-  gone: readonly Gone[];
+  over: Over;
   note?: string;
   changed?: (d: Decision) => void;
 }
 
-export function Send({ d, gone, note = "", changed }: Props) {
+export function Send({ d, over, note = "", changed }: Props) {
   const [asking, ask] = useState(false);
   const [busy, setBusy] = useState(false);
   const action = d.definition.actions.find((a) => a.name === d.choice);
-  const title = gone.length ? w.approveAnyway : w.approve;
+  const stands = isNeeded(over);
+  const title = stands ? w.approve : w.approveAnyway;
   const c = d.command;
   const act = async () => {
     ask(false);
@@ -109,7 +121,7 @@ export function Send({ d, gone, note = "", changed }: Props) {
   };
   return (
     <>
-      <Button look={gone.length ? "" : "primary"} icon={Check} busy={busy} onClick={() => ask(true)}>
+      <Button look={stands ? "primary" : ""} icon={Check} busy={busy} onClick={() => ask(true)}>
         {title}
       </Button>
       <Dialog
@@ -121,14 +133,14 @@ export function Send({ d, gone, note = "", changed }: Props) {
             <Button autofocus onClick={() => ask(false)}>
               {words.cancel}
             </Button>
-            <Button look={gone.length ? "danger" : "primary"} icon={Check} onClick={() => void act()}>
+            <Button look={stands ? "primary" : "danger"} icon={Check} onClick={() => void act()}>
               {title}
             </Button>
           </>
         }
       >
         <div class="column" style={{ gap: 12 }}>
-          <NoLonger gone={gone} />
+          <NoLonger d={d} over={over} />
           {c?.name && (
             <p>
               {w.wouldSend} <Call c={c} /> → <span class="strong">{labelOf(c.twin)}</span>{" "}

@@ -3,10 +3,10 @@
 import { useEffect, useState } from "preact/hooks";
 import { ArrowRight, Clock } from "lucide-preact";
 import { labelOf } from "~/api/catalogue";
-import { readDecision, rules, waiting, type Decision, type DecisionShort } from "~/api/decisions";
-import { useGone } from "~/api/holds";
+import { readDecision, rules, ruleTitle, type Decision, type DecisionShort } from "~/api/decisions";
+import { needed, notNeeded, overOf } from "~/api/holds";
 import { hrefOf, isLive } from "~/app/route";
-import { Icon } from "~/ui/basic";
+import { Card, Icon } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { actionTitle } from "./alternatives";
@@ -38,12 +38,11 @@ function One({ d }: { d: DecisionShort }) {
     readDecision(d.id, abort.signal).then(set, () => {}); // its record says what is wrong
     return () => abort.abort();
   }, [d.id]);
-  const gone = useGone(whole);
   return (
     <article class="card proposal">
       <header class="row">
         <span class="grow small quiet ellipsis">
-          {rule?.title ?? d.rule} · {labelOf(d.twin)}
+          {ruleTitle(d.rule)} · {labelOf(d.twin)}
         </span>
         {d.due && <Due due={d.due} />}
       </header>
@@ -53,7 +52,6 @@ function One({ d }: { d: DecisionShort }) {
         <span class="small quiet">{gainInterval(d)}</span>
         <span class="tiny quiet">{w.atOnce}</span>
       </div>
-      <NoLonger gone={gone} />
       <footer class="row">
         <a class="button plain" href={hrefOf({ params: { id: String(d.id) } })}>
           {w.look} <Icon of={ArrowRight} />
@@ -62,7 +60,7 @@ function One({ d }: { d: DecisionShort }) {
         {isLive.value ? (
           <div class="row answers">
             <Refuse d={d} title={actionTitle(rule, d.choice ?? "")} />
-            {whole && <Send d={whole} gone={gone} />}
+            {whole && <Send d={whole} over={overOf(d.id)} />}
           </div>
         ) : (
           <AnswerInLive />
@@ -72,13 +70,43 @@ function One({ d }: { d: DecisionShort }) {
   );
 }
 
-export function Waiting() {
-  if (!waiting.value.length) return null;
+/** One whose time is over: said quietly, with why; what is to be done with it is to refuse it, or nothing. */
+function Lapses({ d }: { d: DecisionShort }) {
+  const rule = rules.value.find((r) => r.name === d.rule);
   return (
-    <section class="proposals" aria-label={w.waitingFor}>
-      {waiting.value.map((d) => (
-        <One key={d.id} d={d} />
-      ))}
-    </section>
+    <article class="lapses">
+      <div class="grow">
+        <div class="small">
+          <a href={hrefOf({ params: { id: String(d.id) } })}>{actionTitle(rule, d.choice ?? "")}</a>{" "}
+          <span class="quiet">
+            {ruleTitle(d.rule)} · {labelOf(d.twin)}
+          </span>
+        </div>
+        <NoLonger d={d} over={overOf(d.id)} />
+      </div>
+      {d.due && <Due due={d.due} />}
+      {isLive.value && <Refuse d={d} title={actionTitle(rule, d.choice ?? "")} />}
+    </article>
+  );
+}
+
+export function Waiting() {
+  return (
+    <>
+      {needed.value.length > 0 && (
+        <section class="proposals" aria-label={w.waitingFor}>
+          {needed.value.map((d) => (
+            <One key={d.id} d={d} />
+          ))}
+        </section>
+      )}
+      {notNeeded.value.length > 0 && (
+        <Card title={w.notNeeded} bare>
+          {notNeeded.value.map((d) => (
+            <Lapses key={d.id} d={d} />
+          ))}
+        </Card>
+      )}
+    </>
   );
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What happened to a twin, as marks in its charts: faults as they began, decisions about it, where a scenario began.
-import { decisions } from "~/api/decisions";
+import { decisions, ruleTitle } from "~/api/decisions";
 import { current } from "~/api/worlds";
 import { timelineMarks, type TimelineMark } from "~/app/marks";
 import { kind } from "~/app/route";
@@ -34,7 +34,7 @@ export function marksOf(twin: string, faults: readonly Changes[], from: number, 
   const isTold = (t: number) => told.some((m) => Math.abs(m.time / 1000 - t) < SAME_S);
   const decided = decisions.value
     .filter((d) => d.twin === twin)
-    .map((d) => ({ time: Date.parse(d.at) / 1000, label: d.rule, colour: "var(--attention)" }));
+    .map((d) => ({ time: Date.parse(d.at) / 1000, label: ruleTitle(d.rule), colour: "var(--attention)" }));
   const marks: Mark[] = [
     ...faultMarks(faults, from).filter((m) => !isTold(m.time)),
     ...told.map((m) => ({ time: m.time / 1000, label: m.title, colour: TONES[m.tone] })),

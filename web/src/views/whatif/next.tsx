@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { ArrowLeft, Scale } from "lucide-preact";
 import { byId, labelOf } from "~/api/catalogue";
 import { readRules, rules, tryRule } from "~/api/decisions";
+import { waitsFor } from "~/api/holds";
 import { ruleFits } from "~/api/remedies";
 import { go, hrefOf } from "~/app/route";
 import { Button, Card, Icon } from "~/ui/basic";
@@ -30,19 +31,35 @@ export function Propose({ twin, look = "" }: { twin: string; look?: "" | "primar
   }
   return (
     <>
-      {fit.map((r) => (
-        <Button
-          key={r.name}
-          look={look}
-          icon={Scale}
-          busy={busy === r.name}
-          title={w.proposeHint}
-          onClick={() => void propose(r.name!)}
-        >
-          {fit.length > 1 ? w.proposeBy(r.title ?? r.name!) : w.propose}
-        </Button>
-      ))}
+      {fit.map((r) => {
+        const one = waitsFor(r.name!, twin);
+        const by = fit.length > 1 ? (r.title ?? r.name!) : "";
+        if (one) return <Waits key={r.name} id={one.id} by={by} />;
+        return (
+          <Button
+            key={r.name}
+            look={look}
+            icon={Scale}
+            busy={busy === r.name}
+            title={w.proposeHint}
+            onClick={() => void propose(r.name!)}
+          >
+            {by ? w.proposeBy(by) : w.propose}
+          </Button>
+        );
+      })}
     </>
+  );
+}
+
+/** Two of the same would only be a question more. */
+function Waits({ id, by }: { id: number; by: string }) {
+  const to = { world: "live", at: "", view: "decisions", params: { id: String(id) }, fresh: true };
+  return (
+    <a class="button" href={hrefOf(to)} title={w.waitsHint}>
+      <Icon of={Scale} />
+      {w.waits(by)}
+    </a>
   );
 }
 

@@ -281,7 +281,7 @@ export const repair = {
   stoodOn: (fault: string, t: string) => `“${fault}” still stood after ${t}.`,
   prepared: "prepared",
   preparedHint: "Somebody prepared this what-if for it.",
-  ofRule: "a rule's action",
+  ofRule: "can be proposed",
   ofRuleHint: "A rule knows this action: it can be proposed, approved and sent.",
   costs: "costs once",
   addOwn: "Add a way of your own",
@@ -296,6 +296,8 @@ export const repair = {
     `Propose it: the rule tries its actions once more from ${twin} as it is now, and people decide. ` +
     "Or try other ways.",
   propose: "Propose it",
+  waits: (rule: string) => `A proposal waits: look at it${rule && ` (${rule})`}`,
+  waitsHint: "It was proposed already; nothing is sent before somebody approves.",
   proposeBy: (rule: string) => `Propose: ${rule}`,
   proposeHint: "A rule tries its actions on the world as it is now; nothing is sent without approval.",
   others: "Try other ways",
