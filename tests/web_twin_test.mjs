@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { bigWorld, broken, demoWithPast, post, shot, suite } from "./web_kit.mjs";
+import { bigWorld, broken, demoWithPast, post, serve, shot, suite } from "./web_kit.mjs";
 
 const FILLER = "#/live/twin?sel=line-1-filler";
 const api = "api-version=2023-10-31";
@@ -535,3 +535,151 @@ const format = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, "\u2009");
 
 const optionOf = async (page, name) =>
   (await page.locator("option").allTextContents()).find((t) => t.startsWith(name + " ("));
+
+const PRESS = "dtmi:trouble:Press;1";
+const field = (name, schema, more = {}) => ({ name, schema, ...more });
+const gear = {
+  "@type": "Enum",
+  valueSchema: "string",
+  enumValues: [
+    { name: "low", enumValue: "low" },
+    { name: "high", enumValue: "high", displayName: "Fast" },
+  ],
+};
+
+/** A press with two numbers, a fault, and commands that take nothing, a number, an object and something deeper. */
+async function press() {
+  const server = await serve();
+  const property = (name, schema) => ({ "@type": "Property", ...field(name, schema) });
+  const command = (name, request, more = {}) => ({ "@type": "Command", name, ...(request && { request }), ...more });
+  const restart = [field("gear", gear), field("slowly", "boolean"), field("why", "string")];
+  await post(server.url, "/models", [
+    {
+      "@context": "dtmi:dtdl:context;3",
+      "@id": PRESS,
+      "@type": "Interface",
+      contents: [
+        property("label", "string"),
+        property("fault", "string"),
+        property("heat", "double"),
+        property("load", "double"),
+        command("acknowledge", undefined, { displayName: "Acknowledge it" }),
+        command("setSpeed", field("speed", "integer")),
+        command("restart", field("how", { "@type": "Object", fields: restart })),
+        command("plan", field("steps", { "@type": "Array", elementSchema: "integer" })),
+      ],
+    },
+  ]);
+  const twin = { $metadata: { $model: PRESS }, label: "Press 1", fault: "stuck", heat: 20, load: 5 };
+  await post(server.url, "/digitaltwins/press-1", twin, "PUT");
+  return server;
+}
+
+suite("a twin in trouble", press, ({ at, done }) => {
+  test("what is wrong stands under its name, and the chart opens on what announced it", async () => {
+    // Heat is as ever; load rises for the last two of eight hours, but for a stop of ten minutes.
+    const asked = [];
+    const told = async (r) => {
+      const q = new URL(r.request().url()).searchParams;
+      if (q.get("step") !== "120s" || q.get("fn") !== "avg") return r.continue().catch(() => {});
+      asked.push(q.get("properties"));
+      const end = Date.parse(q.get("to")) / 1000;
+      const time = Array.from({ length: 240 }, (_, i) => end - (240 - i) * 120);
+      const column = (property, avg) =>
+        JSON.stringify({ property, timeUnit: "ns", time: time.map((t) => t * 1e9), avg: time.map(avg) }) + "\n";
+      const stop = (t) => t > end - 4200 && t < end - 3600;
+      const rising = (t, i) => (stop(t) ? 0 : 5 + (i % 2) * 0.02 + Math.max(0, t - (end - 7200)) / 1800);
+      const body = column("heat", (t, i) => 20 + (i % 5)) + column("load", rising);
+      await r.fulfill({ contentType: "application/x-ndjson", body }).catch(() => {});
+    };
+    const page = await at("#/live/twin?sel=press-1", { before: (p) => p.route(/press-1\/history\?/, told) });
+    const strip = page.getByRole("region", { name: "What is wrong" });
+    await strip.getByText("stuck", { exact: true }).waitFor();
+    await strip.getByText(/^since \d\d:\d\d/).waitFor();
+    await strip.getByRole("button", { name: "Before it began" }).waitFor();
+    const said = page.getByText(/^Load rose from about .*\d\d:\d\d; “stuck” came at .*\d\d:\d\d$/);
+    const [from, came] = (await said.textContent()).match(/\d\d:\d\d/g).map((t) => t.slice(0, 2) * 60 + +t.slice(3));
+    const before = (came - from + 1440) % 1440;
+    assert.ok(before > 100 && before < 125, `${before} minutes before`);
+    const chosen = page.getByRole("group", { name: "Choose properties to draw" });
+    await chosen.getByRole("button", { name: "Load", exact: true, pressed: true }).waitFor();
+    await page.getByRole("button", { name: /^8\sh$/, pressed: true }).waitFor();
+    assert.deepEqual([...new Set(asked)], ["heat,load"]);
+    // Who chooses something else has it.
+    await page.getByRole("button", { name: /^1\sh$/ }).click();
+    await page.getByRole("button", { name: /^1\sh$/, pressed: true }).waitFor();
+    await strip.getByRole("link", { name: "Try the repair" }).click();
+    await page.waitForURL(/whatif\?.*about=press-1/);
+    await done(page);
+  });
+
+  test("commands ask in fields, and are called what they do", async () => {
+    const sent = [];
+    const take = async (r) => {
+      sent.push([r.request().url().replace(/.*commands\/|\?.*/g, ""), JSON.parse(r.request().postData() || "null")]);
+      await r.fulfill({ contentType: "application/json", body: "12" });
+    };
+    const page = await at("#/live/twin?sel=press-1", { before: (p) => p.route(/\/commands\//, take) });
+    const asked = [];
+    page.on("dialog", (d) => (asked.push(d.message()), void d.accept()));
+    const form = (name) => page.getByRole("form", { name });
+    const send = async (name, n) => {
+      await form(name).getByRole("button", { name, exact: true }).click();
+      for (let i = 0; i < 50 && sent.length < n; i++) await page.waitForTimeout(100);
+      return sent[n - 1];
+    };
+    assert.deepEqual(await send("Acknowledge it", 1), ["acknowledge", null]);
+    await form("Acknowledge it").getByText("Done: the device answered 12.").waitFor();
+
+    const speed = form("Set speed");
+    await speed.getByRole("button", { name: "Set speed" }).click();
+    await speed.getByText("Give a value for “Speed”.").waitFor();
+    await speed.getByLabel("Speed").fill("fast");
+    await speed.getByRole("button", { name: "Set speed" }).click();
+    await speed.getByText("That is no whole number.").waitFor();
+    assert.equal(sent.length, 1);
+    await speed.getByLabel("Speed").fill("20 000");
+    assert.deepEqual(await send("Set speed", 2), ["setSpeed", 20000]);
+
+    // Nothing of it must be said; what is, is sent as what it is.
+    assert.deepEqual(await send("Restart", 3), ["restart", {}]);
+    await form("Restart").getByLabel("Gear (optional)").selectOption("Fast");
+    await form("Restart").getByLabel("Slowly (optional)").selectOption("yes");
+    assert.deepEqual(await send("Restart", 4), ["restart", { gear: "high", slowly: true }]);
+    await form("Restart").getByRole("button", { name: "Edit as text" }).click();
+    const text = form("Restart").getByLabel("What it takes, as JSON");
+    assert.deepEqual(JSON.parse(await text.inputValue()), { gear: "high", slowly: true });
+    await text.fill('{ "why": "a test" }');
+    await form("Restart").getByRole("button", { name: "Edit as fields" }).click();
+    assert.equal(await form("Restart").getByLabel("Why (optional)").inputValue(), "a test");
+
+    // What is deeper is JSON from the beginning.
+    await form("Plan").getByLabel("What it takes, as JSON").fill("[1, 2");
+    await form("Plan").getByRole("button", { name: "Plan" }).click();
+    await form("Plan").getByText("That is no JSON.").waitFor();
+    await form("Plan").getByLabel("What it takes, as JSON").fill("[1, 2]");
+    assert.deepEqual(await send("Plan", 5), ["plan", [1, 2]]);
+    assert.equal(asked.length, 5, "each is confirmed, and nothing that cannot be sent");
+    await done(page);
+  });
+
+  test("a hyphen in text is narrow, and digits of numbers are of one width", async () => {
+    const page = await at("#/live/twin?sel=press-1");
+    await page.getByRole("heading", { name: "Press 1" }).waitFor();
+    const [hyphen, digit, one, eight] = await page.evaluate(() => {
+      const width = (text, name) => {
+        const e = document.createElement("span");
+        Object.assign(e, { className: name, textContent: text.repeat(20) });
+        e.style.position = "absolute";
+        document.querySelector(".twin-head").append(e);
+        const w = e.getBoundingClientRect().width;
+        e.remove();
+        return w;
+      };
+      return [width("-", ""), width("8", ""), width("1", "num"), width("8", "num")];
+    });
+    assert.ok(hyphen < digit * 0.8, `a hyphen takes ${hyphen} of a digit's ${digit}`);
+    assert.ok(Math.abs(one - eight) < 0.5, `1 takes ${one}, 8 takes ${eight}`);
+    await done(page);
+  });
+});

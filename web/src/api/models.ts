@@ -15,15 +15,23 @@ interface Content {
   unit?: string;
   writable?: boolean;
   target?: string;
-  request?: { name: string; schema: Schema; displayName?: Text };
+  request?: Request;
   response?: { name: string; schema: Schema };
 }
-type Schema =
+/** What a command takes. */
+export interface Request {
+  name: string;
+  schema: Schema;
+  displayName?: Text;
+  description?: Text;
+  unit?: string;
+}
+export type Schema =
   | string
   | {
       "@type"?: string | string[];
       "@id"?: string;
-      fields?: { name: string; schema: Schema; displayName?: Text }[];
+      fields?: { name: string; schema: Schema; displayName?: Text; description?: Text; unit?: string }[];
       enumValues?: { name: string; enumValue: string | number; displayName?: Text; comment?: string }[];
       valueSchema?: string;
       elementSchema?: Schema;
@@ -78,7 +86,7 @@ export interface Model {
     title: string;
     about: string;
     component: string;
-    request?: { name: string; schema: Schema };
+    request?: Request;
   }[];
   components: { name: string; title: string; model: string }[];
   data: ModelData;
@@ -108,7 +116,7 @@ export function wordsOfName(name: string): string {
 
 const kinds = (c: { "@type"?: string | string[] }) => (Array.isArray(c["@type"]) ? c["@type"] : [c["@type"] ?? ""]);
 
-function typeOf(schema: Schema | undefined): PropertyType {
+export function typeOf(schema: Schema | undefined): PropertyType {
   if (typeof schema === "object") return kinds(schema).includes("Enum") ? "enum" : "document";
   switch (schema) {
     case "double":
@@ -135,6 +143,22 @@ function alertOf(comment: string | undefined): boolean | undefined {
   const m = /^(no )?alert\b/i.exec(comment ?? "");
   return m ? !m[1] : undefined;
 }
+
+/** The values of an enum; else none. */
+export const optionsOf = (schema: Schema | undefined): Property["options"] =>
+  typeof schema === "object"
+    ? (schema.enumValues ?? []).map((v) => ({
+        value: v.enumValue,
+        name: textOf(v.displayName) || v.name,
+        alert: alertOf(v.comment) === true,
+      }))
+    : [];
+
+/** A schema that the interface says apart, by its name. */
+const resolved = (doc: Interface, schema: Schema | undefined): Schema | undefined =>
+  typeof schema === "string" && schema.startsWith("dtmi:")
+    ? (doc.schemas?.find((s) => s["@id"] === schema) ?? schema)
+    : schema;
 
 class Builder {
   private readonly made = new Map<string, Model>();
@@ -184,23 +208,16 @@ class Builder {
     if (types.includes("Property") || types.includes("Telemetry"))
       this.property(m, doc, c, title, types.includes("Telemetry"));
     else if (types.includes("Relationship")) m.relationships.push({ name: c.name, title, target: c.target ?? "" });
-    else if (types.includes("Command"))
-      m.commands.push({ name: c.name, title, about: textOf(c.description), component: "", request: c.request });
+    else if (types.includes("Command")) {
+      const request = c.request && { ...c.request, schema: resolved(doc, c.request.schema)! };
+      m.commands.push({ name: c.name, title, about: textOf(c.description), component: "", request });
+    }
     else if (types.includes("Component")) this.component(m, c, title);
   }
 
   private property(m: Model, doc: Interface, c: Content, title: string, telemetry: boolean): void {
-    let schema = c.schema;
-    if (typeof schema === "string" && schema.startsWith("dtmi:"))
-      schema = doc.schemas?.find((s) => s["@id"] === c.schema) ?? schema;
-    const options =
-      typeof schema === "object"
-        ? (schema.enumValues ?? []).map((v) => ({
-            value: v.enumValue,
-            name: textOf(v.displayName) || v.name,
-            alert: alertOf(v.comment) === true,
-          }))
-        : [];
+    const schema = resolved(doc, c.schema);
+    const options = optionsOf(schema);
     m.properties.push({
       path: c.name,
       name: title,

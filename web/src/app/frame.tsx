@@ -59,6 +59,9 @@ function Looks() {
   );
 }
 
+/** Something is selected, wanted, and not the page itself. */
+const hasInspector = () => inspectorOpen.value && !!selected.value && !isMissing.value && view.value !== "twin";
+
 function Bar() {
   return (
     <header class="bar">
@@ -76,7 +79,8 @@ function Bar() {
       <IconButton
         name={words.inspector.title}
         icon={PanelRight}
-        aria-pressed={inspectorOpen.value}
+        aria-pressed={hasInspector()}
+        disabled={!selected.value || view.value === "twin"}
         onClick={() => (inspectorOpen.value = !inspectorOpen.value)}
       />
     </header>
@@ -220,7 +224,7 @@ export function Frame() {
       <Rail />
       <Bar />
       <Canvas />
-      {inspectorOpen.value && selected.value && !isMissing.value && view.value !== "twin" && <Inspector />}
+      {hasInspector() && <Inspector />}
       <Timeline />
       <Palette />
       <Help />

@@ -221,7 +221,13 @@ export function Timeline() {
         <SpanMenu r={r} />
         <SpeedMenu />
         <Forward class="tl-forward" always />
-        <Button class="tl-live" look={kind.value === "live" ? "primary" : ""} icon={Radio} onClick={back}>
+        <Button
+          class="tl-live"
+          look={kind.value === "live" ? "plain" : "primary"}
+          icon={Radio}
+          title={kind.value === "live" ? undefined : words.world.backToLive}
+          onClick={back}
+        >
           {words.timeline.live}
         </Button>
       </div>

@@ -6,7 +6,8 @@ import { Button, Icon, Menu, TextField } from "~/ui/basic";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { begin, choose, chosen, span, SPANS, type Range } from "./range";
-import { speed, SPEEDS } from "./scrub";
+import { kind } from "./route";
+import { playing, speed, SPEEDS } from "./scrub";
 
 /** A time as inputs of the browser write it, in its zone. */
 function localText(t: number): string {
@@ -120,7 +121,7 @@ export function SpeedMenu() {
           title={words.timeline.speed}
         >
           <Icon of={Gauge} size={14} />
-          <span class="tl-name">{speed.value}×</span>
+          {(kind.value !== "live" || playing.value) && <span class="tl-name">{speed.value}×</span>}
         </Button>
       )}
     >

@@ -56,15 +56,20 @@ function List({ s, which }: { s: Samples; which: "messages" | "errors" }) {
 
 export function Detail({ c, rate, changed }: { c: Connection; rate?: number; changed: () => void }) {
   const s = c.status;
-  const tiles: Tile[] = [
+  // That kind only carries commands: what devices send does not pass it, and no zero may say that nothing came.
+  const brings = c.kind !== "http" || s.messages > 0 || s.accepted > 0;
+  const passed: Tile[] = [
     [w.rate, rate === undefined ? "–" : format.number(rate) + w.perSecond],
     [w.messages, format.count(s.messages)],
     [w.accepted, format.count(s.accepted)],
     [w.rejected, format.count(s.rejected), s.rejected > 0],
-    [w.errors, format.count(s.errors), s.errors > 0],
     [w.late, format.count(s.late)],
     [w.waiting, format.count(s.waiting)],
     [w.drops, format.count(s.drops), s.drops > 0],
+  ];
+  const tiles: Tile[] = [
+    ...(brings ? passed : []),
+    [w.errors, format.count(s.errors), s.errors > 0],
     [w.commands, format.count(s.commands)],
   ];
   return (
@@ -73,12 +78,18 @@ export function Detail({ c, rate, changed }: { c: Connection; rate?: number; cha
       status={s}
       about={[c.description, kindOf(c.kind)?.title ?? c.kind, c.url]}
       tiles={tiles}
-      last={s.lastMessage}
+      last={brings ? s.lastMessage : undefined}
       tabs={[
         { id: "messages", title: w.messages },
         { id: "errors", title: s.errors ? w.errorsN(format.count(s.errors)) : w.errors },
       ]}
-      of={(show) => <SampleList key={show} name={c.name} which={show === "errors" ? "errors" : "messages"} />}
+      of={(show) =>
+        show === "errors" || brings ? (
+          <SampleList key={show} name={c.name} which={show === "errors" ? "errors" : "messages"} />
+        ) : (
+          <Empty icon={Inbox} title={w.onlyCommandsTitle} hint={w.onlyCommandsHint} />
+        )
+      }
       document={docOf(c)}
       pause={(on) => pauseConnection(c.name, on).then(changed)}
       end={{

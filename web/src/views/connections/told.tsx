@@ -22,7 +22,7 @@ interface Props {
   status: { state: string; trouble: string; lastError?: LastError | null };
   about: readonly (string | undefined)[];
   tiles: readonly Tile[];
-  last: string | null | undefined; // when something passed last
+  last: string | null | undefined; // when something passed last; undefined: that is not counted
   /** The first is shown when nothing is chosen; the document comes after them. */
   tabs: readonly [TabOf<string>, ...TabOf<string>[]];
   of: (show: string) => ComponentChildren;
@@ -110,10 +110,12 @@ function Tiles({ tiles, last }: { tiles: readonly Tile[]; last: Props["last"] })
           <div class={bad ? "conn-figure wrong" : "conn-figure"}>{n}</div>
         </div>
       ))}
-      <div>
-        <div class="tiny quiet">{w.last}</div>
-        <div class="conn-figure">{last ? <Ago time={last} /> : "–"}</div>
-      </div>
+      {last !== undefined && (
+        <div>
+          <div class="tiny quiet">{w.last}</div>
+          <div class="conn-figure">{last ? <Ago time={last} /> : "–"}</div>
+        </div>
+      )}
     </div>
   );
 }

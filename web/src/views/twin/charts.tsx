@@ -21,6 +21,7 @@ import { useChanges, useCourses, type Changes, type Courses } from "./courses";
 import { againstDays, standsOut, type Finding } from "./finding";
 import { limitsOf } from "./limits";
 import { marksOf, WRONG } from "./marks";
+import { useStory, type Story } from "./onset";
 import { RangePicker } from "./range";
 import { numbersOf, shownOf } from "./shown";
 import { showAll, showBetween, showLast, spanOf, SPANS } from "./span";
@@ -98,6 +99,21 @@ function sayOf(f: Finding, name: string, unit: string, span: string, hour: numbe
     : words.twin.standsOut(name, by, f.by > 0, span, amount(f.usual));
 }
 
+/** What announced the alert that stands, as far as it is in what is shown. */
+function announced(story: Story | null | undefined, chosen: readonly string[], name: string, from: number): string {
+  if (!story || chosen[0] !== story.path || story.from < from) return "";
+  const about = Math.round(story.from / 300) * 300_000;
+  return words.twin.announced(name, story.up, format.minute(about), story.text, format.minute(story.alert));
+}
+
+/** What is chosen in the address; without it what tells how an alert came about. */
+function paramsWith(story: Story | null | undefined): Readonly<Record<string, string>> {
+  const params = route.value.params;
+  if (!story || params.p) return params;
+  const free = !params.span && !params.from && !params.to;
+  return { ...params, p: story.path, ...(free ? { span: String(story.seconds) } : {}) };
+}
+
 /** As tall as the screen allows, and not so tall that nothing else is seen. */
 const heightOf = (plots: number): number =>
   Math.round(Math.max(200, Math.min(420, (innerHeight * 0.36) / Math.min(1.6, plots))));
@@ -141,10 +157,11 @@ function nothingIn(wanted: readonly Wanted[], got: Courses): Nothing | undefined
 }
 
 export function Charts({ twin }: { twin: Twin }) {
-  const params = route.value.params;
   const world = worldName.value;
   const model = twin.$metadata.$model;
   const now = useClock();
+  const story = useStory(twin, now);
+  const params = paramsWith(story);
   const span = spanOf(params, now);
   const shown = shownOf(twin);
   const numbers = numbersOf(shown).map((s) => s.path);
@@ -193,7 +210,8 @@ export function Charts({ twin }: { twin: Twin }) {
   const name = names[0] ?? "";
   const course = words.twin.course(wanted.map((w) => w.label).join(", "));
   const last = format.duration(span.seconds * 1000);
-  const say = found && first ? sayOf(found, name, first.unit, last, hours?.at ?? 0) : "";
+  const led = announced(story, chosen, name, from);
+  const say = led || (found && first ? sayOf(found, name, first.unit, last, hours?.at ?? 0) : "");
   const stripSpan = got && { ...got.span, to: to * 1000 };
   const strips = changes
     .filter((c) => stripSpan && statePaths.includes(c.path))
@@ -221,7 +239,7 @@ export function Charts({ twin }: { twin: Twin }) {
           <Chosen model={model} numbers={numbers} chosen={chosen} />
           {error && !got ? (
             <Wrong error={error} retry={again} />
-          ) : !got || !lines.length ? (
+          ) : !got || !lines.length || (story === undefined && !asked.length) ? (
             <Skeleton lines={6} />
           ) : lines.every((l) => !l.value.some((v) => v !== null)) ? (
             <Empty icon={LineChart} title={words.twin.emptySpan} hint={words.twin.emptySpanHint}>

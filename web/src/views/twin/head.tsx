@@ -10,7 +10,6 @@ import { Chip, Icon, IconButton, type Tone } from "~/ui/basic";
 import { copyText } from "~/ui/chart/export";
 import { tell, tellError } from "~/ui/toast";
 import { UndoMenu } from "~/ui/undo";
-import { attentionOf } from "~/views/overview/attention";
 import { words } from "~/words/en";
 import * as format from "~/format";
 import { useClock } from "./clock";
@@ -127,25 +126,16 @@ export function Freshness({ twin }: { twin: Twin }) {
   );
 }
 
+/** Its state. What is wrong with it, Incident says. */
 export function Status({ twin }: { twin: Twin }) {
   const state = typeof twin.state === "string" ? twin.state : typeof twin.status === "string" ? twin.status : "";
-  const wrong = attentionOf.value.get(twin.$dtId);
   const tone = toneOf(state);
   const look: Record<typeof tone, Tone> = { ok: "ok", bad: "bad", attention: "attention", none: "" };
-  const said = wrong && wrong.text !== state ? wrong.text : "";
+  if (!state) return null;
   return (
-    <>
-      {state && (
-        <Chip tone={look[tone]} icon={tone === "ok" ? CircleCheck : tone === "none" ? undefined : TriangleAlert}>
-          {state}
-        </Chip>
-      )}
-      {said && (
-        <Chip tone="bad" icon={TriangleAlert}>
-          {said}
-        </Chip>
-      )}
-    </>
+    <Chip tone={look[tone]} icon={tone === "ok" ? CircleCheck : tone === "none" ? undefined : TriangleAlert}>
+      {state}
+    </Chip>
   );
 }
 

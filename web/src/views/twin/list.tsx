@@ -12,7 +12,7 @@ import { Card, Chip, cls, Empty, Icon, Skeleton, Wrong, type Tone } from "~/ui/b
 import { attentionOf } from "~/views/overview/attention";
 import { words } from "~/words/en";
 import * as format from "~/format";
-import { nextSort, printSort, sorted, sortOf, stateText, type Column, type Row } from "./rows";
+import { byName, nextSort, printSort, sorted, sortOf, stateText, type Column, type Row } from "./rows";
 import { toneOf } from "./states";
 
 const w = words.twin;
@@ -27,8 +27,9 @@ function useRows(): { rows: readonly Row[]; all: number } {
   const silent = useStale();
   const wrong = attentionOf.value;
   const version = values.version.value;
+  // What is found comes by how well it fits.
+  const found = useMemo(() => (find ? search(find, MOST) : byName(entries.value)), [find, entries.value]);
   return useMemo(() => {
-    const found = find ? search(find, MOST) : entries.value;
     const of = model ? found.filter((e) => models.value.get(e.model)?.ancestors.has(model)) : found;
     const rows = of.map((e) => ({
       ...e,
@@ -37,7 +38,7 @@ function useRows(): { rows: readonly Row[]; all: number } {
       silent: silent.get(e.id),
     }));
     return { rows: sorted(rows, sortOf(sort), modelName), all: entries.value.length };
-  }, [find, model, sort, entries.value, models.value, version, silent, wrong]);
+  }, [found, model, sort, models.value, version, silent, wrong]);
 }
 
 function Models() {
@@ -127,6 +128,8 @@ function Table({ rows, field }: { rows: readonly Row[]; field: { current: HTMLIn
     size.observe(el);
     return () => size.disconnect();
   }, []);
+  // Nobody is silent: no column for it.
+  const tells = useMemo(() => /age/.test(route.value.params.sort ?? "") || rows.some((r) => r.silent), [rows]);
   const question = `${route.value.params.find} ${route.value.params.model} ${route.value.params.sort}`;
   useEffect(() => {
     setAt((now.current = 0));
@@ -175,7 +178,7 @@ function Table({ rows, field }: { rows: readonly Row[]; field: { current: HTMLIn
   };
   return (
     <div ref={box} class="scroll list-box" onScroll={(e) => setTop(e.currentTarget.scrollTop)} onKeyDown={key}>
-      <table class="table list-table" aria-rowcount={rows.length + 1} style={{ "--list-row": `${row}px` }}>
+      <table class={cls("table list-table", !tells && "no-age")} aria-rowcount={rows.length + 1} style={{ "--list-row": `${row}px` }}>
         <thead>
           <tr>
             <Title by="name" title={w.name} />

@@ -11,6 +11,7 @@ import { toggle } from "./chosen";
 import { Commands } from "./commands";
 import { Gone } from "./gone";
 import { Head } from "./head";
+import { Incident } from "./incident";
 import { Links } from "./links";
 import { PropertyList } from "./properties";
 import { pathsIn } from "./wanted";
@@ -26,6 +27,7 @@ export function Page({ id }: { id: string }) {
   return (
     <Fragment>
       <Head twin={t} />
+      <Incident twin={t} />
       <div class="twin-grid">
         <div class="twin-main">
           <Charts twin={t} />

@@ -33,8 +33,21 @@ export const stateText = (v: Value | undefined): string => (typeof v === "string
 /** "Line 2" before "Line 10": numbers of one length, so that plain texts compare (a collator takes a second). */
 const keyOf = (text: string): string => text.toLowerCase().replaceAll(/\d+/g, (n) => n.padStart(12, "0"));
 
+/** The same by name: once for a list of twins, not with every value that comes. */
+export const byName = <T extends Entry>(list: readonly T[]): T[] =>
+  list
+    .map((e) => ({ e, k: keyOf(e.label) }))
+    .sort((a, b) => (a.k < b.k ? -1 : a.k > b.k ? 1 : 0))
+    .map((x) => x.e);
+
+/** Who needs somebody first; else as they are. */
+export const worstFirst = (rows: readonly Row[]): readonly Row[] => [
+  ...rows.filter((r) => r.bad),
+  ...rows.filter((r) => !r.bad),
+];
+
 export function sorted(rows: readonly Row[], sort: Sort | null, nameOf: (model: string) => string): readonly Row[] {
-  if (!sort) return rows;
+  if (!sort) return worstFirst(rows);
   const text: Record<Exclude<Column, "age">, (r: Row) => string> = {
     name: (r) => r.label,
     id: (r) => r.id,

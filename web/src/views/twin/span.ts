@@ -33,7 +33,7 @@ export function showBetween(from: number, to: number): void {
 }
 
 export const showLast = (seconds: number): void =>
-  go({ params: { from: null, to: null, span: seconds === USUAL ? null : String(seconds) } });
+  go({ params: { from: null, to: null, span: String(seconds) } });
 
 export const showAll = (): void => go({ params: { from: null, to: null } });
 

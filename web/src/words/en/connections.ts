@@ -47,6 +47,8 @@ export const connections = {
   newest: (n: string, of: string) => `The newest ${n} of ${of}`,
   noErrors: "No errors",
   noErrorsHint: "Everything that came could be mapped, and the models took it.",
+  onlyCommandsTitle: "It only carries commands",
+  onlyCommandsHint: "Devices of this kind send their values to the server by themselves; they are not counted here.",
   noMessages: "No messages yet",
   noMessagesHint: "The newest ones show here as they come.",
   how: "How it is written",
