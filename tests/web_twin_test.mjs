@@ -597,7 +597,8 @@ suite("a twin in trouble", press, ({ at, done }) => {
     await strip.getByText("stuck", { exact: true }).waitFor();
     await strip.getByText(/^since \d\d:\d\d/).waitFor();
     await strip.getByRole("button", { name: "Before it began" }).waitFor();
-    const said = page.getByText(/^Load rose from about .*\d\d:\d\d; “stuck” came at .*\d\d:\d\d$/);
+    const said = page.locator(".chart-title");
+    await said.filter({ hasText: /^Load rose from about .*\d\d:\d\d; “stuck” came at .*\d\d:\d\d$/ }).waitFor();
     const [from, came] = (await said.textContent()).match(/\d\d:\d\d/g).map((t) => t.slice(0, 2) * 60 + +t.slice(3));
     const before = (came - from + 1440) % 1440;
     assert.ok(before > 100 && before < 125, `${before} minutes before`);
