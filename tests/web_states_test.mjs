@@ -316,3 +316,144 @@ suite("the browser app and models that say what is wrong", pits, ({ at, done, se
     await done(page);
   });
 });
+
+suite("the browser app where answers are late, lost or of another clock", pits, ({ at, done, server }) => {
+  const needs = (page) => page.locator(".needs .need");
+  const go = (page, hash) => page.evaluate((h) => (location.hash = h), hash);
+  const past = () => new Date(Date.now() - 1000).toISOString().replace(/\.\d+Z/, "Z");
+  const shifted = (ms) => (page) =>
+    page.addInitScript((by) => {
+      const Own = Date;
+      globalThis.Date = class extends Own {
+        constructor(...a) {
+          super(...(a.length ? a : [Own.now() + by]));
+        }
+        static now() {
+          return Own.now() + by;
+        }
+      };
+    }, ms);
+
+  test("what was wrong at an instant is unknown until it is read, and is asked for again by itself", async () => {
+    const page = await at("");
+    await page.getByText("2 things need you.").waitFor();
+    await page.waitForTimeout(1500);
+    let lost = true;
+    await page.route(/worlds\/live@.*\/query/, (r) => (lost ? r.abort() : r.fallback()));
+    await go(page, `#/live@${past()}/overview`);
+    await page.getByText("What needs you could not be asked").first().waitFor();
+    assert.equal(await needs(page).count(), 0);
+    lost = false;
+    await page.getByText("2 things were wrong then.").waitFor();
+    await done(page, true);
+  });
+
+  test("nothing of one world stands under another's name while that is read", async () => {
+    await post(server.url, "/worlds", { name: "late", from: "live" });
+    await post(server.url, "/worlds/late/digitaltwins/leaks", [{ op: "replace", path: "/leaking", value: false }], "PATCH");
+    const page = await at("#/live/overview");
+    await page.getByText("2 things need you.").waitFor();
+    let slow = true;
+    const wait = async (r) => {
+      if (slow) await new Promise((over) => setTimeout(over, 4000));
+      await r.fallback().catch(() => {});
+    };
+    await page.route(/worlds\/late\//, wait);
+    await go(page, "#/late/overview");
+    await page.getByText("Reading WHAT-IF late").waitFor();
+    assert.equal(await needs(page).count(), 0);
+    const opacity = () => page.locator(".canvas > .view").evaluate((e) => Number(getComputedStyle(e).opacity));
+    assert.ok((await opacity()) < 0.5);
+    slow = false;
+    await page.getByText("One thing needs you.").waitFor();
+    assert.equal(await opacity(), 1);
+    const q = encodeURIComponent("SELECT $dtId, leaking FROM DIGITALTWINS WHERE $dtId = 'leaks'");
+    await go(page, `#/live/ask?q=${q}`);
+    const row = page.locator(".ask-result");
+    await row.getByText(/^(yes|true)$/).waitFor();
+    slow = true;
+    await go(page, `#/late/ask?q=${q}`);
+    await page.waitForTimeout(800);
+    assert.equal(await row.count(), 0);
+    slow = false;
+    await row.getByText(/^(no|false)$/).waitFor();
+    await done(page);
+  });
+
+  test("what was changed in a world that was discarded cannot be taken back in another of its name", async () => {
+    await post(server.url, "/worlds", { name: "again", from: "live" });
+    const page = await at("#/again/twin?sel=guessed");
+    const menu = page.getByRole("button", { name: "Undo and redo" }).first();
+    const field = page.getByRole("button", { name: /^Change Label/ }).first();
+    await field.click();
+    await page.getByRole("textbox", { name: "Label" }).first().fill("otherwise");
+    await page.keyboard.press("Enter");
+    await page.locator(".toast").getByText(/otherwise/).waitFor();
+    await fetch(`${server.url}/worlds/again?api-version=2023-10-31`, { method: "DELETE" });
+    await page.waitForTimeout(50);
+    await post(server.url, "/worlds", { name: "again", from: "live" });
+    await page.locator(".toast").waitFor({ state: "detached", timeout: 7500 });
+    await menu.click();
+    await page.getByText("Nothing to take back yet").waitFor();
+    page.wrong = page.wrong.filter((one) => !/WebSocket/.test(one)); // of the world that is no more
+    await done(page, true);
+  });
+
+  for (const hours of [2, -2])
+    test(`a computer's clock that is ${hours} h off leaves the page true, and is said`, async () => {
+      await post(server.url, "/digitaltwins/full", [{ op: "replace", path: "/level", value: "high" }], "PATCH");
+      const page = await at("", { before: shifted(hours * 3600_000) });
+      await page.getByText(`clock is 2\u2009h ${hours > 0 ? "ahead" : "behind"}`).waitFor();
+      const row = needs(page).filter({ hasText: "high water" });
+      await row.getByText(/since \d.*(now|\d+\u2009(s|min) ago)/).waitFor();
+      const slider = page.getByRole("slider", { name: /time|instant/i }).or(page.locator(".tl-slider")).first();
+      const end = Number(await slider.getAttribute("aria-valuenow"));
+      assert.ok(Math.abs(end - Date.now()) < 5000, `the timeline ends ${(end - Date.now()) / 1000} s off`);
+      await post(server.url, "/digitaltwins/full", [{ op: "replace", path: "/level", value: "fine" }], "PATCH");
+      await done(page);
+    });
+
+  test("a clock that is well set is taken as it is, also where answers take long", async () => {
+    const page = await at("", {
+      before: (p) => p.route(/\/(models|graph|query)\?/, (r) => setTimeout(() => r.fallback().catch(() => {}), 4500)),
+    });
+    await page.getByText("2 things need you.").waitFor();
+    assert.equal(await page.locator(".toast").count(), 0);
+    const end = Number(await page.locator(".tl-slider").getAttribute("aria-valuenow"));
+    assert.ok(Math.abs(end - Date.now()) < 2500, `the timeline ends ${end - Date.now()} ms off`);
+    await done(page);
+  });
+
+  for (const text of ["1", "foo%201", "2026-11-23T15:00:00", "2026-11-23"])
+    test(`live@${text} is no instant: the world as it is, and a word`, async () => {
+      const page = await at(`#/live@${text}/overview`);
+      await page.getByText(/is no instant such as/).waitFor();
+      await page.getByRole("button", { name: /^LIVE/ }).first().waitFor();
+      await page.getByText("2 things need you.").waitFor();
+      await done(page);
+    });
+
+  test("what no twin has is nothing to colour by: nothing is asked, and it is said", async () => {
+    const page = await at("#/live/graph?colour=nonsense&size=%3Cb%3E");
+    await page.getByText("No twin here has “nonsense”.").waitFor();
+    await page.getByText("No twin here has “<b>”.").waitFor();
+    assert.doesNotMatch(await page.locator("#graph-colour").textContent(), /nonsense/);
+    await done(page);
+  });
+
+  test("a view that is first opened without a connection comes when it is back, whole", async () => {
+    const page = await at("");
+    await page.getByText("2 things need you.").waitFor();
+    await page.evaluate(() => (window.same = 1));
+    await page.context().setOffline(true);
+    await go(page, "#/live/ask");
+    await page.getByText(/This view could not be loaded/).waitFor();
+    await page.waitForTimeout(2500);
+    await page.context().setOffline(false);
+    await page.getByRole("heading", { name: "Ask", level: 1 }).waitFor();
+    assert.equal(await page.evaluate(() => window.same), 1);
+    const styled = () => [...document.querySelectorAll('link[rel="stylesheet"]')].every((l) => l.sheet);
+    await page.waitForFunction(styled);
+    await done(page, true);
+  });
+});

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Numbers, units, times and durations as people read them. Exact values belong in a title or a copy, not here.
+import { now } from "./api/now";
 import type { Value } from "./api/types";
 import { words } from "./words/en";
 
@@ -215,22 +216,22 @@ const ZONE = new Intl.DateTimeFormat(undefined, {
 const dateOf = (t: string | number | Date) => (t instanceof Date ? t : new Date(t));
 
 /** "14:05:12" today, "Mon 3 Nov 14:05" otherwise. */
-export function time(t: string | number | Date, now = Date.now()): string {
+export function time(t: string | number | Date, at = now()): string {
   const d = dateOf(t);
   if (Number.isNaN(d.getTime())) return String(t);
-  return d.toDateString() === new Date(now).toDateString() ? TIME.format(d) : `${day(d, now)} ${SHORT.format(d)}`;
+  return d.toDateString() === new Date(at).toDateString() ? TIME.format(d) : `${day(d, at)} ${SHORT.format(d)}`;
 }
 /** "14:05" today, "Mon 3 Nov 14:05" otherwise. */
-export function minute(t: string | number | Date, now = Date.now()): string {
+export function minute(t: string | number | Date, at = now()): string {
   const d = dateOf(t);
-  return d.toDateString() === new Date(now).toDateString() ? SHORT.format(d) : `${day(d, now)} ${SHORT.format(d)}`;
+  return d.toDateString() === new Date(at).toDateString() ? SHORT.format(d) : `${day(d, at)} ${SHORT.format(d)}`;
 }
 /** "14:05" */
 export const clock = (t: string | number | Date) => SHORT.format(dateOf(t));
 /** "Mon 3 Nov", with the year when it is another. */
-export function day(t: string | number | Date, now = Date.now()): string {
+export function day(t: string | number | Date, at = now()): string {
   const d = dateOf(t);
-  return (d.getFullYear() === new Date(now).getFullYear() ? DAY : DATE).format(d);
+  return (d.getFullYear() === new Date(at).getFullYear() ? DAY : DATE).format(d);
 }
 /** With date, seconds and zone: for titles. */
 export const exactTime = (t: string | number | Date) => {
@@ -260,8 +261,8 @@ export function duration(ms: number): string {
 }
 
 /** "12 min ago", "in 3 h", "now". */
-export function relative(t: string | number | Date, now = Date.now()): string {
-  const ms = now - dateOf(t).getTime();
+export function relative(t: string | number | Date, at = now()): string {
+  const ms = at - dateOf(t).getTime();
   if (Number.isNaN(ms)) return "";
   if (Math.abs(ms) < 1500) return words.now;
   return ms > 0 ? words.ago(about(ms)) : words.inTime(about(-ms));

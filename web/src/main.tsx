@@ -12,6 +12,7 @@ import { render } from "preact";
 import { Frame } from "./app/frame";
 import { pane } from "./app/pane";
 import { startActions } from "./app/actions";
+import { startNotes } from "./app/notes";
 import { startShortcuts } from "./app/shortcuts";
 import { startCatalogue } from "./api/catalogue";
 import { startDecisions } from "./api/decisions";
@@ -29,4 +30,7 @@ startShortcuts();
 startActions();
 const root = document.getElementById("app")!;
 if (pane) void import("./app/paneframe").then((m) => render(<m.PaneFrame />, root));
-else render(<Frame />, root);
+else {
+  startNotes();
+  render(<Frame />, root);
+}

@@ -2,14 +2,16 @@
 // What needs somebody in the world that is shown: twins that say by a fault, an alarm or their state that something is
 // wrong. Asked once, then kept by the feed. Since when it is so, history tells.
 import { computed, effect, signal, untracked } from "@preact/signals";
+import { clockOf as clockOfFork } from "~/app/clock";
 import { route, worldName } from "~/app/route";
 import type { Tone } from "~/ui/basic";
 import { conditionOf, says, since, watched, type Watched } from "./alerts";
 import { again, follow, teach, type Reading } from "./board";
 import { byId, entries, readError, reading, reload } from "./catalogue";
-import { api } from "./client";
+import { api, link } from "./client";
 import { listen } from "./feed";
 import { models, wordsOfName } from "./models";
+import { now } from "./now";
 import { tree } from "./tree";
 import type { Change, Value } from "./types";
 import { current, worlds } from "./worlds";
@@ -129,9 +131,16 @@ export function askAttention(): void {
   again(KIND, [worldName.peek(), watchedText.peek()]);
 }
 
-function show(n: News): void {
+let of = ""; // whose `raw` is
+const nameOf = (world: string) => world.split("@")[0];
+
+function show(n: News, world: string): void {
   refused.value = n.error;
-  if (n.error !== undefined) return;
+  if (n.error !== undefined) {
+    if (of !== world) raw.value = new Map(); // unknown is not what it was at another instant
+    return;
+  }
+  of = world;
   // First since when: of whom that is known history is not asked.
   const fresh = [...n.began].filter(([id, t]) => n.values.has(id) && began.peek().get(id) !== t);
   if (fresh.length) began.value = new Map([...began.peek(), ...fresh]);
@@ -142,23 +151,39 @@ function show(n: News): void {
 effect(() => {
   const text = watchedText.value;
   const world = worldName.value;
-  // What one looked at stays until the next is read: who drags the timeline would see it flicker.
+  // What one looked at stays until the next instant is read: who drags the timeline would see it flicker. Of another
+  // world nothing stays.
+  if (nameOf(world) !== nameOf(of)) raw.value = new Map();
   attentionRead.value = false;
   refused.value = undefined;
   began.value = new Map();
-  if (text !== "[]") return follow<News>(KIND, [world, text], (n) => untracked(() => show(n)));
+  if (text !== "[]") return follow<News>(KIND, [world, text], (n) => untracked(() => show(n, world)));
   raw.value = new Map();
   // Without models nobody knows yet what to look at.
   attentionRead.value = !reading.value && !readError.value;
   return undefined;
 });
 
+const RETRY_MS = [1000, 2000, 4000, 8000, 15_000];
+let tries = 0;
+let away = false;
+
+/** What could not be asked is asked again by itself; soon, when the server answers again. */
+effect(() => {
+  if (away && link.value === "ok") tries = 0;
+  away = link.value !== "ok";
+  if (refused.value === undefined) return void (tries = 0);
+  const ask = () => again(KIND, [worldName.peek(), watchedText.peek()]);
+  const timer = setTimeout(ask, RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
+  return () => clearTimeout(timer);
+});
+
 /** Of the world that is shown, ms since 1970. */
 export function nowOfWorld(): number {
   const { at, world } = route.peek();
   if (at) return Date.parse(at);
-  const clock = world !== "live" ? current.peek()?.time : undefined;
-  return clock ? Date.parse(clock) : Date.now();
+  const clock = world !== "live" ? clockOfFork(current.peek()) : undefined;
+  return clock ? Date.parse(clock) : now();
 }
 
 export const hasProperty = (twin: string, path: string): boolean =>
@@ -175,7 +200,7 @@ function clockOf(world: string): number {
   const [name, at] = world.split("@");
   if (at) return Date.parse(at);
   const time = name === "live" ? undefined : worlds.peek().find((w) => w.name === name)?.time;
-  return time ? Date.parse(time) : Date.now();
+  return time ? Date.parse(time) : now();
 }
 
 const SINCE = "since";

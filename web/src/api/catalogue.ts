@@ -4,7 +4,7 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import { worldName } from "~/app/route";
 import { again, follow, teach } from "./board";
-import { api, link, wordsOf } from "./client";
+import { api, ApiError, link, wordsOf } from "./client";
 import { listen } from "./feed";
 import { fetchModels, models, type Models, type Property } from "./models";
 
@@ -38,6 +38,8 @@ export const links = signal<Links>({
 });
 export const reading = signal(true);
 export const readError = signal("");
+/** The list is of another world still: the one that is shown is being read. */
+export const another = signal(false);
 /** Counts up when twins or links come or go: what was derived from them is to be made anew. */
 export const shape = signal(0);
 
@@ -76,6 +78,7 @@ async function read(world: string, abort: AbortSignal): Promise<Pick<World, "mod
 }
 
 const SOON_MS = 400;
+const RETRY_MS = 5000;
 const UNANSWERED_MS = 1500; // without an answer to who wants to be told it is read all the same
 
 /** Reads a world, and again whenever twins or links come or go. */
@@ -134,7 +137,11 @@ class Catalogue {
       const found = await read(this.world, mine.signal);
       if (!mine.signal.aborted) this.say({ ...found, reading: false, error: "" });
     } catch (e) {
-      if (!mine.signal.aborted) this.say({ reading: false, error: wordsOf(e) });
+      if (mine.signal.aborted) return;
+      this.say({ reading: false, error: wordsOf(e) });
+      if (e instanceof ApiError && e.status >= 400 && e.status < 429) return; // the same every time
+      clearTimeout(this.later);
+      this.later = window.setTimeout(() => void this.load(true), RETRY_MS);
     }
   }
 
@@ -158,8 +165,21 @@ export function reload(): void {
   again(KIND, [worldName.peek()]);
 }
 
-function show(w: World): void {
+let of = ""; // the world that `entries` are of, at whatever instant
+
+function clear(): void {
+  models.value = new Map();
+  entries.value = [];
+  links.value = { from: new Uint32Array(), to: new Uint32Array(), name: new Uint16Array(), names: [] };
+  shape.value++;
+}
+
+function show(w: World, world: string): void {
   batch(() => {
+    // Dimmed until the other is read; where that cannot be, nothing of this one stays.
+    if (!w.entries && !w.reading && of !== world) clear();
+    if (w.entries || !w.reading) of = world;
+    another.value = of !== world && entries.peek().length > 0;
     if (w.entries && w.entries !== entries.peek()) {
       models.value = w.models!;
       entries.value = w.entries;
@@ -173,7 +193,10 @@ function show(w: World): void {
 
 /** Begin; the page calls it once. */
 export function startCatalogue(): void {
-  effect(() => followWorld(worldName.value, show));
+  effect(() => {
+    const world = worldName.value;
+    return followWorld(world, (w) => show(w, world.split("@")[0]!));
+  });
 }
 
 const lowered = computed(() => entries.value.map((e) => [e.id.toLowerCase(), e.label.toLowerCase()] as const));

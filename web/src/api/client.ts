@@ -3,6 +3,7 @@
 // server answers at all is a signal of its own, shown by the frame.
 import { signal } from "@preact/signals";
 import { words } from "~/words/en";
+import { heardTime } from "./now";
 
 const VERSION = "2023-10-31";
 
@@ -55,6 +56,7 @@ async function send(method: string, path: string, body: unknown, o: Options): Pr
     headers["Content-Type"] = o.type ?? "application/json";
   }
   let reply: Response;
+  const sent = Date.now();
   try {
     reply = await fetch(urlOf(worldPath(o.world ?? "") + path, o.query), {
       method,
@@ -67,6 +69,7 @@ async function send(method: string, path: string, body: unknown, o: Options): Pr
     link.value = "lost";
     throw new ApiError("Unreachable", words.link.unreachable, 0);
   }
+  heardTime(reply.headers.get("Date"), sent, Date.now());
   if (reply.status === 401) link.value = "locked";
   else if (link.value !== "ok") link.value = "ok";
   if (reply.ok) return reply;

@@ -3,7 +3,7 @@
 import { Component, type ComponentChildren, type ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { CircleHelp, MapPinOff, Moon, PanelRight, Search, Sun, SunMoon, Unplug } from "lucide-preact";
-import { entries, labelOf } from "~/api/catalogue";
+import { another, entries, labelOf } from "~/api/catalogue";
 import { api, link } from "~/api/client";
 import { lostSince } from "~/api/feed";
 import { operation } from "~/api/operation";
@@ -104,6 +104,15 @@ function Lost() {
   );
 }
 
+/** What is seen is of another world still, and looks it. */
+function Reading() {
+  return another.value && !isMissing.value ? (
+    <div class="lost-bar reading" role="status">
+      {words.world.reading(worldTitle())}
+    </div>
+  ) : null;
+}
+
 /** A mistake in one view leaves the others alone. */
 class Guard extends Component<{ children: ComponentChildren }, { error?: Error }> {
   static getDerivedStateFromError(error: Error) {
@@ -142,25 +151,44 @@ const loaded = new Map<string, ComponentType>();
 
 /** Its parts are of another version than the server's: but only if it answers, the page would be gone for nothing. */
 const reloadPage = () => void api.text("/readyz").then(() => location.reload(), () => {});
+const AGAIN_MS = 2000;
+
+/** A style that did not arrive is asked for by nobody again: what loads the views takes it for loaded. */
+function mendStyles(): void {
+  for (const link of document.querySelectorAll<HTMLLinkElement>('link[rel="stylesheet"]')) {
+    if (link.sheet) continue;
+    link.replaceWith(link.cloneNode());
+  }
+}
 
 export function Canvas() {
   const id = view.value;
   const [, changed] = useState(0);
   const [failed, fail] = useState<unknown>();
+  const [round, turn] = useState(0);
   const v = viewOf(id);
   const load = (otherwise: () => void) =>
     v?.load().then((m) => {
       loaded.set(id, m.default);
+      fail(undefined);
       changed((n) => n + 1);
     }, otherwise);
   useEffect(() => {
-    fail(undefined);
-    if (!loaded.has(id)) void load(() => fail(new Error(words.error.part)));
-  }, [id]);
+    if (loaded.has(id)) return fail(undefined);
+    if (round) mendStyles();
+    void load(() => fail(new Error(words.error.part)));
+  }, [id, round]);
+  // What could not be loaded is tried again by itself: the server may be back.
+  useEffect(() => {
+    if (failed === undefined) return;
+    const timer = setTimeout(() => turn((n) => n + 1), link.value === "ok" ? AGAIN_MS : 2 * AGAIN_MS);
+    return () => clearTimeout(timer);
+  }, [failed, link.value]);
   const Shown = loaded.get(id);
   return (
-    <main class="canvas" id="canvas">
+    <main class={cls("canvas", another.value && "another")} id="canvas">
       <Lost />
+      <Reading />
       {isMissing.value ? (
         <NoWorld />
       ) : !v ? (

@@ -7,6 +7,7 @@ import { models } from "~/api/models";
 import type { World } from "~/api/types";
 import { current, worlds } from "~/api/worlds";
 import * as format from "~/format";
+import { clockOf } from "./clock";
 import { pref } from "./prefs";
 import { route } from "./route";
 
@@ -81,7 +82,8 @@ export function futuresOf(list: readonly World[], now: number): Future[] {
 
 export function rangeOf(wall: number): Range {
   const scenario = route.value.world !== "live" ? current.value : undefined;
-  const now = Number.isNaN(time(scenario?.time)) ? wall : time(scenario?.time);
+  const own = time(clockOf(scenario));
+  const now = Number.isNaN(own) ? wall : own;
   const fork = scenario && !Number.isNaN(time(scenario.forkedFrom)) ? time(scenario.forkedFrom) : null;
   const at = time(route.value.at);
   const c = chosen.value;

@@ -18,6 +18,13 @@ export interface Route {
 export type WorldKind = "live" | "past" | "scenario";
 
 const HOME = "overview";
+const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+
+/** As the server takes them: with a date, a time to the second and a zone. What a browser makes of "1" is no instant. */
+export const isInstant = (text: string): boolean => RFC3339.test(text) && !Number.isNaN(Date.parse(text));
+
+/** What stood in the address where an instant belongs; "": nothing, or one. */
+export const noInstant = signal("");
 
 /** What was cut on the way here says what it still says. */
 function decoded(text: string): string {
@@ -34,11 +41,13 @@ export function parseRoute(hash: string): Route {
   const cut = where.indexOf("@");
   const params: Record<string, string> = {};
   for (const [k, v] of new URLSearchParams(query)) params[k] = v;
-  const at = cut < 0 ? "" : where.slice(cut + 1);
+  const told = cut < 0 ? "" : where.slice(cut + 1);
+  const at = isInstant(told) ? told : "";
+  if (told !== at) noInstant.value = told;
   return {
     view: view || HOME,
     world: (cut < 0 ? where : where.slice(0, cut)) || "live",
-    at: Number.isNaN(Date.parse(at)) ? "" : at, // what is no time is no instant
+    at,
     params,
   };
 }

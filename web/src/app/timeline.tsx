@@ -3,6 +3,7 @@
 // Dragging opens the world as it was in place; letting go at now returns to what moves.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ChevronLeft, ChevronRight, CircleAlert, Pause, Play, Radio } from "lucide-preact";
+import { ahead, now } from "~/api/now";
 import { current } from "~/api/worlds";
 import { Button, IconButton } from "~/ui/basic";
 import { words } from "~/words/en";
@@ -18,11 +19,12 @@ import { Edges, Futures, Marks, seeThen, tipAt, Tooltip, type Tip } from "./tlma
 import { SpanMenu, SpeedMenu } from "./tlmenus";
 
 function useWall(): number {
-  const [wall, set] = useState(Date.now());
+  const [wall, set] = useState(now());
   useEffect(() => {
-    const timer = setInterval(() => document.visibilityState === "visible" && set(Date.now()), 1000);
+    set(now());
+    const timer = setInterval(() => document.visibilityState === "visible" && set(now()), 1000);
     return () => clearInterval(timer);
-  }, []);
+  }, [ahead.value]);
   return wall;
 }
 

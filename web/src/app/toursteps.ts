@@ -6,6 +6,7 @@ import { beganOf } from "~/api/began";
 import { byId, entries, labelOf } from "~/api/catalogue";
 import { api } from "~/api/client";
 import { readRules, rules } from "~/api/decisions";
+import { now } from "~/api/now";
 import { faultOf, instantOf, ruleFits } from "~/api/remedies";
 import type { Twin } from "~/api/types";
 import { words } from "~/words/en";
@@ -64,7 +65,7 @@ function aim(until = performance.now() + PATIENCE_MS): void {
 const trouble = () => about.value && attentionOf.value.get(about.value)?.text;
 
 function back(): void {
-  const t = began.value ? instantOf(began.value) : new Date(Date.now() - BACK_MS).toISOString().replace(/\.\d+Z/, "Z");
+  const t = began.value ? instantOf(began.value) : new Date(now() - BACK_MS).toISOString().replace(/\.\d+Z/, "Z");
   go({ world: "live", at: t });
 }
 

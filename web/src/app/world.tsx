@@ -11,6 +11,7 @@ import { tell, tellError } from "~/ui/toast";
 import { pairOf } from "~/views/compare/ways";
 import { words } from "~/words/en";
 import * as format from "~/format";
+import { clockOf } from "./clock";
 import { isPinned, togglePin } from "./range";
 import { go, hrefOf, isMissing, kind, missing, route, worldName } from "./route";
 
@@ -23,12 +24,6 @@ export function worldTitle(): string {
   if (kind.value === "scenario") return words.world.scenario(r.world);
   const past = words.world.past(format.time(r.at), format.relative(r.at));
   return r.world === "live" ? past : `${past} · ${r.world}`;
-}
-
-/** A fork that nobody ran stands where it was forked, also when no value came at that very instant. */
-function clockOf(w: World | undefined): string | undefined {
-  const { time, forkedFrom } = w ?? {};
-  return time && forkedFrom && Date.parse(forkedFrom) > Date.parse(time) ? forkedFrom : time;
 }
 
 /** The same in two parts: which world, and what goes beside or, on a phone, below it: its clock, or how long ago. */

@@ -6,6 +6,7 @@ import type { LucideIcon } from "lucide-preact";
 import { X } from "lucide-preact";
 import { words } from "~/words/en";
 import { wordsOf } from "~/api/client";
+import { now as serverNow } from "~/api/now";
 import * as format from "~/format";
 
 export type Tone = "" | "ok" | "attention" | "bad" | "stale" | "world";
@@ -321,8 +322,8 @@ export function Menu(p: {
 }
 
 /** "12 min ago" that stays true; the exact instant on hover. */
-/** `now`: the clock that it is ago by, the wall's unless told. */
-export function Ago({ time, now = Date.now }: { time: string | number; now?: () => number }) {
+/** `now`: the clock that it is ago by, the server's unless told. */
+export function Ago({ time, now = serverNow }: { time: string | number; now?: () => number }) {
   const [, tick] = useState(0);
   useEffect(() => {
     const timer = setInterval(() => tick((n) => n + 1), 10_000);

@@ -75,6 +75,13 @@ export function done(
   offer(edit, what, words.undo, undo);
 }
 
+/** A world is no more: nothing can be taken back in it, nor in another of its name. */
+export function forget(world: string): void {
+  for (const e of [...edits.peek(), ...takenBack.peek()]) if (e.world === world) drop(offers.get(e) ?? 0);
+  edits.value = edits.peek().filter((e) => e.world !== world);
+  takenBack.value = takenBack.peek().filter((e) => e.world !== world);
+}
+
 /** One at a time: keys that are held down do not overtake the server. */
 let busy = false;
 

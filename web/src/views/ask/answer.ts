@@ -11,6 +11,7 @@ export const MOST = 50_000; // rows that a page of a browser should hold
 
 export interface Found {
   query: string; // that this answers
+  world: string; // of which
   rows: Row[];
   columns?: string[];
   notes: string[];
@@ -24,7 +25,11 @@ export interface Found {
   mistakes: Mistake[];
 }
 
-const EMPTY: Found = { query: "", rows: [], notes: [], token: null, ms: 0, busy: false, mistakes: [] };
+const EMPTY: Found = { query: "", world: "", rows: [], notes: [], token: null, ms: 0, busy: false, mistakes: [] };
+
+const nameOf = (world: string) => world.split("@")[0];
+/** It answers this question of this world; at another instant it stays, dimmed, until the new one is there. */
+const isOf = (f: Found, query: string, world: string) => f.query === query && nameOf(f.world) === nameOf(world);
 
 export function mistakesOf(e: unknown, text: string): Mistake[] {
   const place = placeOf(e, text);
@@ -39,11 +44,12 @@ export function useAnswer(query: string, world: string, explain: boolean, again:
     const mine = (abort.current = new AbortController());
     if (!query.trim()) return set(EMPTY);
     const begin = performance.now();
-    set((f) => ({ ...(f.query === query ? f : { ...EMPTY, query }), busy: true, stopped: false, since: begin }));
+    set((f) => ({ ...(isOf(f, query, world) ? f : { ...EMPTY, query, world }), busy: true, stopped: false, since: begin }));
     ask({ world, query, explain, signal: mine.signal }).then(
       (a) =>
         set({
           query,
+          world,
           rows: a.value,
           columns: a.columns,
           notes: [...new Set(a.notes ?? [])],
@@ -53,7 +59,7 @@ export function useAnswer(query: string, world: string, explain: boolean, again:
           busy: false,
           mistakes: [],
         }),
-      (e: unknown) => !mine.signal.aborted && set({ ...EMPTY, query, error: e, mistakes: mistakesOf(e, query) }),
+      (e: unknown) => !mine.signal.aborted && set({ ...EMPTY, query, world, error: e, mistakes: mistakesOf(e, query) }),
     );
     return () => mine.abort();
   }, [query, world, explain, again]);
@@ -83,7 +89,8 @@ export function useAnswer(query: string, world: string, explain: boolean, again:
     abort.current?.abort();
     set((f) => ({ ...f, busy: false, stopped: true }));
   };
-  return { found, more, stop };
+  // Before the effect has run: never the rows of another world.
+  return { found: isOf(found, query, world) ? found : { ...EMPTY, query, world, busy: query !== "" }, more, stop };
 }
 
 const cell = (v: unknown): string => {

@@ -6,7 +6,7 @@ import { ApiError } from "~/api/client";
 import { models } from "~/api/models";
 import { go, route, worldName } from "~/app/route";
 import { useCommands } from "~/app/palette";
-import { Button, Card, Empty, Skeleton, Tabs, Wrong } from "~/ui/basic";
+import { Button, Card, cls, Empty, Skeleton, Tabs, Wrong } from "~/ui/basic";
 import { CodeEditor } from "~/ui/code";
 import { words } from "~/words/en";
 import * as format from "~/format";
@@ -45,7 +45,7 @@ function Result({ found, more, again, as }: Shows) {
   const shown = as === "chart" && !drawable(columns) ? "table" : as;
   const n = found.rows.length;
   return (
-    <Card bare class="ask-result">
+    <Card bare class={cls("ask-result", found.world !== worldName.value && "asking")}>
       <header class="ask-head">
         <Tabs<As>
           label={words.ask.result}

@@ -2,6 +2,7 @@
 // Which world stands in a pane: live, an instant of its past, a what-if with or without its changes.
 import { useState } from "preact/hooks";
 import { ChevronDown, GitFork, History, Radio } from "lucide-preact";
+import { now } from "~/api/now";
 import { worlds } from "~/api/worlds";
 import type { Side as Name } from "~/app/pane";
 import { Button, cls, Icon, Menu, TextField } from "~/ui/basic";
@@ -15,7 +16,7 @@ const HOUR = 3600_000;
 const AGO = [HOUR, 8 * HOUR, 24 * HOUR];
 
 export const icons = { live: Radio, past: History, scenario: GitFork };
-export const ago = (ms: number) => format.instant(Math.floor((Date.now() - ms) / 1000) * 1000);
+export const ago = (ms: number) => format.instant(Math.floor((now() - ms) / 1000) * 1000);
 
 /** The form's own time is local and has no zone. */
 function Instant({ set }: { set: (at: string) => void }) {

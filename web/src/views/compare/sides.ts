@@ -5,6 +5,8 @@ import { computed, signal } from "@preact/signals";
 import { BASE } from "~/api/whatif";
 import type { World } from "~/api/types";
 import { worlds } from "~/api/worlds";
+import { clockOf } from "~/app/clock";
+import { now } from "~/api/now";
 import { go, hrefOf, printRoute, route } from "~/app/route";
 import type { Side as Name } from "~/app/pane";
 import { words } from "~/words/en";
@@ -36,9 +38,9 @@ export interface Sides {
 }
 
 /** Steps on with live. */
-export const step = signal(Math.floor(Date.now() / STEP_MS));
+export const step = signal(Math.floor(now() / STEP_MS));
 export const startSteps = (): (() => void) => {
-  const timer = setInterval(() => (step.value = Math.floor(Date.now() / STEP_MS)), 1000);
+  const timer = setInterval(() => (step.value = Math.floor(now() / STEP_MS)), 1000);
   return () => clearInterval(timer);
 };
 
@@ -52,8 +54,7 @@ const worldOf = (name: string): World | undefined => worlds.value.find((w) => w.
 /** How far a world's clock has come. */
 function endOf(name: string): number {
   if (name === "live") return step.value * STEP_MS;
-  const w = worldOf(name);
-  return w?.time ? Date.parse(w.time) : NaN;
+  return Date.parse(clockOf(worldOf(name)) ?? "");
 }
 
 const runs = (name: string) => ["running", "starting"].includes(worldOf(name)?.status ?? "");

@@ -7,6 +7,7 @@ import { labelOf } from "~/api/catalogue";
 import { decide, decisions, isOver, readDecision, replay, type Decision, type Replay } from "~/api/decisions";
 import { isNeeded, overOf } from "~/api/holds";
 import { useKpiNames } from "~/api/kpis";
+import { now } from "~/api/now";
 import { instantOf } from "~/api/remedies";
 import { hrefOf, isLive, select } from "~/app/route";
 import { Ago, Button, Card, Chip, cls, Dialog, Icon, Skeleton, Wrong } from "~/ui/basic";
@@ -70,7 +71,7 @@ function Watched({ d }: { d: Decision }) {
   const kpi = useKpiNames().title(x.kpi);
   const begun = x.begin !== undefined;
   // Before the command was answered the band is told from 0 on: shown as if it were sent now.
-  const shift = useMemo(() => (begun ? 0 : Date.now()), [begun]);
+  const shift = useMemo(() => (begun ? 0 : now()), [begun]);
   const time = useMemo(() => x.times.map((t) => (Date.parse(t) + shift) / 1000), [x.times, shift]);
   const seen = time.map((_, i) => x.seen[i] ?? null);
   return (

@@ -5,6 +5,7 @@ import { ArrowRight, Clock } from "lucide-preact";
 import { labelOf } from "~/api/catalogue";
 import { readDecision, rules, ruleTitle, type Decision, type DecisionShort } from "~/api/decisions";
 import { needed, notNeeded, overOf } from "~/api/holds";
+import { now } from "~/api/now";
 import { hrefOf, isLive } from "~/app/route";
 import { Card, Icon } from "~/ui/basic";
 import { words } from "~/words/en";
@@ -25,7 +26,7 @@ export function Due({ due }: { due: string }) {
   }, []);
   return (
     <span class="row small quiet" title={format.exactTime(due)}>
-      <Icon of={Clock} size={14} /> {w.due(format.duration(Math.max(1000, Date.parse(due) - Date.now())))}
+      <Icon of={Clock} size={14} /> {w.due(format.duration(Math.max(1000, Date.parse(due) - now())))}
     </span>
   );
 }

@@ -11,7 +11,7 @@ import { useMedia } from "~/ui/media";
 import { words } from "~/words/en";
 import { Choice, type Option } from "./choice";
 import { flowKeyOf, linkNumbers } from "./flowing";
-import type { Measured } from "./measure";
+import { knownKey, type Measured } from "./measure";
 
 const w = words.graph;
 const NUMBERS = ["number", "integer"];
@@ -44,6 +44,7 @@ function Choices({ colour, size }: { colour: Measured; size: Measured }) {
   const { any, numbers } = useOptions();
   const p = route.value.params;
   const at = (name: string) => ({ value: p[name] ?? "", set: put(name) });
+  const known = (name: string) => ({ value: knownKey(p[name] ?? ""), set: put(name) });
   return (
     <>
       <Choice
@@ -63,7 +64,7 @@ function Choices({ colour, size }: { colour: Measured; size: Measured }) {
         icon={Palette}
         label={w.colour}
         short={w.colourShort}
-        {...at("colour")}
+        {...known("colour")}
         options={[{ value: "", name: w.model }, ...any]}
         measured={colour}
       />
@@ -72,7 +73,7 @@ function Choices({ colour, size }: { colour: Measured; size: Measured }) {
         icon={CircleDashed}
         label={w.size}
         short={w.sizeShort}
-        {...at("size")}
+        {...known("size")}
         options={[{ value: "", name: w.sizeParts }, ...numbers]}
         measured={size}
       />
@@ -95,7 +96,8 @@ function Choices({ colour, size }: { colour: Measured; size: Measured }) {
 
 export function Controls(p: { colour: Measured; size: Measured; filter: ComponentChildren; end: ComponentChildren }) {
   const { colour, size } = route.value.params;
-  const errors = [colour && p.colour.error, size && p.size.error].filter(Boolean);
+  const strange = [colour, size].filter((k) => k && models.value.size && !knownKey(k)).map((k) => w.noProperty(k!));
+  const errors = [...strange, colour && p.colour.error, size && p.size.error].filter(Boolean);
   const wrong = [...new Set(errors)].map((e) => (
     <div key={e as string} class="graph-wrong tiny" role="alert">
       {e}

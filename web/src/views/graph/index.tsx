@@ -23,6 +23,7 @@ import { calm, fit, inSight, show } from "./fit";
 import { useFlow } from "./flowing";
 import { said, useKeys } from "./keys";
 import { Legend } from "./legend";
+import { knownKey } from "./measure";
 import { expand, useNear } from "./near";
 import { cameraOf } from "./params";
 import { PathAsk, PathBar, pathFrom, setPath, usePath } from "./pathbar";
@@ -119,7 +120,8 @@ function both(a: ReadonlySet<string> | null, b: ReadonlySet<string> | null): Rea
 export default function GraphView() {
   const box = useRef<HTMLDivElement>(null);
   const dark = isDark();
-  const { by: byParam, colour: colourKey = "", size: sizeKey = "", flow: flowKey = "" } = route.value.params;
+  const { by: byParam, colour: colourParam = "", size: sizeParam = "", flow: flowKey = "" } = route.value.params;
+  const [colourKey, sizeKey] = [knownKey(colourParam), knownKey(sizeParam)];
   const { stage, pins, ready } = useStage(box, byParam === "model" ? "model" : "part");
   useEffect(() => stage.current?.setLook(lookOf(dark)), [dark]);
   useEffect(() => effect(() => follow(stage.current, selected.value)), []);

@@ -37,6 +37,9 @@ export function propertyAt(path: string): Property | undefined {
   return undefined;
 }
 
+/** A name that no model has is nothing to colour by: addresses may say anything. */
+export const knownKey = (key: string): string => (isExpression(key) || propertyAt(key) ? key : "");
+
 export const unitOf = (key: string): string => (isExpression(key) ? "" : (propertyAt(key)?.unit ?? ""));
 export const nameOf = (key: string): string =>
   isExpression(key) ? key.slice(1).trim() : (propertyAt(key)?.name ?? key);

@@ -75,12 +75,17 @@ export function Needs() {
   const known = useRef(false);
   known.current ||= needsRead.value;
   const error = needsError.value;
+  const asking = useLate(!needsRead.value);
   if (error !== undefined && !list.length)
     return <Wrong title={words.needs.notAsked} error={error} retry={askNeeds} />;
   if (!known.current || (!list.length && !proposals.length)) return <Fine past={past} />;
   return (
-    <section class={cls("card needs", !list.length && "waits")} aria-label={words.needs.title}>
-      <h2>{(past ? words.overview.wasWrong : words.overview.wrong)(list.length + proposals.length)}</h2>
+    <section class={cls("card needs", !list.length && "waits", asking && "asking")} aria-label={words.needs.title}>
+      <h2>
+        {asking
+          ? words.needs.asking
+          : (past ? words.overview.wasWrong : words.overview.wrong)(list.length + proposals.length)}
+      </h2>
       {(every ? list : list.slice(0, NEEDS_MAX)).map((n) => (
         <NeedRow key={n.id} need={n} />
       ))}
@@ -98,18 +103,23 @@ export function Needs() {
 
 const ASKING_MS = 700; // shorter is not worth a word: who drags the timeline would see it flicker
 
+function useLate(waits: boolean): boolean {
+  const [late, setLate] = useState(false);
+  useEffect(() => {
+    setLate(false);
+    if (!waits) return;
+    const timer = setTimeout(() => setLate(true), ASKING_MS);
+    return () => clearTimeout(timer);
+  }, [waits]);
+  return late;
+}
+
 /** Nothing is wrong: said only once faults and decisions are read. Of the past the word stays while one drags on. */
 function Fine({ past }: { past: boolean }) {
   const read = needsRead.value;
   const wasPast = useRef(false); // what was read last was of the past
   if (read) wasPast.current = past;
-  const [late, setLate] = useState(false);
-  useEffect(() => {
-    setLate(false);
-    if (read) return;
-    const timer = setTimeout(() => setLate(true), ASKING_MS);
-    return () => clearTimeout(timer);
-  }, [read]);
+  const late = useLate(!read);
   const asking = !read && (late || !past || !wasPast.current);
   return (
     <div class={cls("fine", asking && "asking")}>

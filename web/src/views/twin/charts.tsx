@@ -5,6 +5,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import { LineChart } from "lucide-preact";
 import { fetchHours } from "~/api/history";
 import { models, propertyOf } from "~/api/models";
+import { now as serverNow } from "~/api/now";
 import { valueAt } from "~/api/twin";
 import type { Twin } from "~/api/types";
 import { kind, route, worldName } from "~/app/route";
@@ -80,8 +81,8 @@ function useHours(world: string, twin: string, path: string | undefined, on: boo
   useEffect(() => {
     if (!path || !on) return;
     const abort = new AbortController();
-    const hour = Math.floor(Date.now() / 3600_000) * 3600;
-    fetchHours(world, twin, path, Date.now(), DAYS + 1, abort.signal).then(
+    const hour = Math.floor(serverNow() / 3600_000) * 3600;
+    fetchHours(world, twin, path, serverNow(), DAYS + 1, abort.signal).then(
       (h) => set({ ...h, at: hour }),
       () => {},
     );

@@ -12,6 +12,8 @@ export const common = {
   inTime: (t: string) => `in ${t}`,
   old: (t: string) => `${t} old`,
   loading: "Reading…",
+  clockWrong: (by: string, fast: boolean) =>
+    `This computer’s clock is ${by} ${fast ? "ahead" : "behind"}; times are the server’s.`,
   close: "Close",
   cancel: "Cancel",
   copy: "Copy",

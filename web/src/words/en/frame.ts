@@ -13,6 +13,8 @@ export const world = {
   discardedHint: "Somebody dropped this what-if, with everything that was changed in it. Live goes on.",
   noWorld: (name: string) => `There is no world ${name}`,
   noWorldHint: "It was discarded, or the link is mistyped. Live goes on.",
+  reading: (world: string) => `Reading ${world}…`,
+  noInstant: (text: string) => `“${text}” is no instant such as 2026-11-23T14:00:00Z: you see the world as it is.`,
   all: "All what-ifs",
   notRead: "The worlds could not be read",
   switch: "Choose a world",

@@ -40,6 +40,7 @@ export const graph = {
   expression: "Or an expression",
   expressionHint: "Of each twin's own properties, as in a question.",
   apply: "Show it",
+  noProperty: (what: string) => `No twin here has “${what}”.`,
   noColumn: (what: string) => `The server tells no values of “${what}”.`,
   links: (n: number) => (n === 1 ? "1 link" : `${n} links`),
   with: (name: string) => `What to do with ${name}`,
