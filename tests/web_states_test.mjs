@@ -350,7 +350,8 @@ suite("the browser app where answers are late, lost or of another clock", pits, 
 
   test("nothing of one world stands under another's name while that is read", async () => {
     await post(server.url, "/worlds", { name: "late", from: "live" });
-    await post(server.url, "/worlds/late/digitaltwins/leaks", [{ op: "replace", path: "/leaking", value: false }], "PATCH");
+    const dry = [{ op: "replace", path: "/leaking", value: false }];
+    await post(server.url, "/worlds/late/digitaltwins/leaks", dry, "PATCH");
     const page = await at("#/live/overview");
     await page.getByText("2 things need you.").waitFor();
     let slow = true;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is said once, quietly: a computer whose clock is wrong, an address whose instant is none. And what is forgotten:
 // edits of a world that is no more.
-import { effect } from "@preact/signals";
+import { effect, untracked } from "@preact/signals";
 import { ahead } from "~/api/now";
 import { worlds, worldsRead } from "~/api/worlds";
 import { forget, tell } from "~/ui/toast";
@@ -17,7 +17,7 @@ function forgetGone(): void {
   effect(() => {
     if (!worldsRead.value) return;
     const there = new Map(worlds.value.map((w) => [w.name, w.created ?? ""]));
-    for (const [name, made] of seen) if (there.get(name) !== made) forget(name);
+    for (const [name, made] of seen) if (there.get(name) !== made) untracked(() => forget(name));
     seen = there;
   });
 }
@@ -29,7 +29,10 @@ export function startNotes(): void {
     const ms = ahead.value;
     if (told || Math.abs(ms) < LARGE_MS) return;
     told = true;
-    tell(words.clockWrong(format.about(Math.abs(ms)), ms < 0));
+    untracked(() => tell(words.clockWrong(format.about(Math.abs(ms)), ms < 0)));
   });
-  effect(() => void (noInstant.value && tell(words.world.noInstant(noInstant.value.slice(0, 60)))));
+  effect(() => {
+    const text = noInstant.value.slice(0, 60);
+    if (text) untracked(() => tell(words.world.noInstant(text)));
+  });
 }

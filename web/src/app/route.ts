@@ -20,7 +20,7 @@ export type WorldKind = "live" | "past" | "scenario";
 const HOME = "overview";
 const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
 
-/** As the server takes them: with a date, a time to the second and a zone. What a browser makes of "1" is no instant. */
+/** As the server takes them. What a browser makes of "1" is no instant. */
 export const isInstant = (text: string): boolean => RFC3339.test(text) && !Number.isNaN(Date.parse(text));
 
 /** What stood in the address where an instant belongs; "": nothing, or one. */
