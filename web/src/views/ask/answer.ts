@@ -44,7 +44,8 @@ export function useAnswer(query: string, world: string, explain: boolean, again:
     const mine = (abort.current = new AbortController());
     if (!query.trim()) return set(EMPTY);
     const begin = performance.now();
-    set((f) => ({ ...(isOf(f, query, world) ? f : { ...EMPTY, query, world }), busy: true, stopped: false, since: begin }));
+    const kept = (f: Found) => (isOf(f, query, world) ? f : { ...EMPTY, query, world });
+    set((f) => ({ ...kept(f), busy: true, stopped: false, since: begin }));
     ask({ world, query, explain, signal: mine.signal }).then(
       (a) =>
         set({

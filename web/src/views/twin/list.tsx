@@ -178,7 +178,11 @@ function Table({ rows, field }: { rows: readonly Row[]; field: { current: HTMLIn
   };
   return (
     <div ref={box} class="scroll list-box" onScroll={(e) => setTop(e.currentTarget.scrollTop)} onKeyDown={key}>
-      <table class={cls("table list-table", !tells && "no-age")} aria-rowcount={rows.length + 1} style={{ "--list-row": `${row}px` }}>
+      <table
+        class={cls("table list-table", !tells && "no-age")}
+        aria-rowcount={rows.length + 1}
+        style={{ "--list-row": `${row}px` }}
+      >
         <thead>
           <tr>
             <Title by="name" title={w.name} />

@@ -2,6 +2,7 @@
 // Changes in words: what, of whom, from what to what, when. And how long, how often something is tried.
 import { useEffect, useState } from "preact/hooks";
 import { ArrowRight, Clock, X } from "lucide-preact";
+import { says } from "~/api/alerts";
 import { byId, labelOf } from "~/api/catalogue";
 import { api } from "~/api/client";
 import { propertyOf, wordsOfName } from "~/api/models";
@@ -105,6 +106,8 @@ interface ChangeProps {
 export function ChangeLine({ at, twin, property, value, was, remove, instead }: ChangeProps) {
   const by = byHowMuch(was, value);
   const name = nameOf(twin, property);
+  // Was and now are neither good nor bad; what tells of a fault is.
+  const wrong = (v: Value) => (says(property, v) ? "says-wrong" : "");
   return (
     <li class="change-line">
       {at !== undefined && (
@@ -116,10 +119,10 @@ export function ChangeLine({ at, twin, property, value, was, remove, instead }: 
         {!instead && <span class="strong">{labelOf(twin)}</span>} <span class="quiet">{name}</span>{" "}
         {was !== undefined && was !== value && (
           <>
-            <del>{valueText(twin, property, was)}</del> <Icon of={ArrowRight} size={12} />{" "}
+            <del class={wrong(was)}>{valueText(twin, property, was)}</del> <Icon of={ArrowRight} size={12} />{" "}
           </>
         )}
-        <ins>{valueText(twin, property, value)}</ins> {by && <span class="tiny quiet">{by}</span>}
+        <ins class={wrong(value)}>{valueText(twin, property, value)}</ins> {by && <span class="tiny quiet">{by}</span>}
       </span>
       {remove && <IconButton name={w.takeOut(`${labelOf(twin)}, ${name}`)} icon={X} onClick={remove} />}
     </li>
