@@ -366,6 +366,25 @@ suite("what-ifs in the browser app", demo, ({ at, done, server }) => {
     await done(page);
   });
 
+  test("before a value is merged that a device tells, that is said; what is merged is not offered again", async () => {
+    await post(server.url, "/worlds", { name: "limited", from: "live" });
+    await patch("limited", "line-2-filler", "speedLimit", 20_000);
+    await patch("limited", "line-2-filler", "maker", "Whoever");
+    const page = await at("#/limited/whatif");
+    await page.getByRole("button", { name: "Merge 2 changes…" }).click();
+    const dialog = page.getByRole("dialog");
+    const note = dialog.getByRole("note");
+    await note.filter({ hasText: /Speed limit \(Filler, Line 2.*\): in live a device tells this value/ }).waitFor();
+    await dialog.locator("label", { hasText: "Speed limit" }).getByRole("checkbox").uncheck();
+    await note.waitFor({ state: "detached" });
+    await dialog.getByRole("button", { name: "Merge 1 change" }).click();
+    await page.getByText("1 change is live now.").waitFor();
+    await page.getByRole("button", { name: "Merge 1 change…" }).waitFor();
+    await page.getByRole("button", { name: "Undo" }).click();
+    await page.getByRole("button", { name: "Merge 2 changes…" }).waitFor();
+    await done(page);
+  });
+
   test("what was changed by hand can be merged however much a run wrote; what is not shown is counted", async () => {
     await post(server.url, "/worlds", { name: "written", from: "live" });
     await patch("written", "line-2-filler", "maker", "By hand");

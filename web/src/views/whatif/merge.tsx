@@ -1,21 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
 // Take what a scenario changed into the world it was forked of: which changes, what is in the way, and back again.
 import { useEffect, useState } from "preact/hooks";
-import { ChevronDown, ChevronRight, GitMerge } from "lucide-preact";
+import { signal } from "@preact/signals";
+import { ChevronDown, ChevronRight, GitMerge, RadioTower } from "lucide-preact";
 import { labelOf } from "~/api/catalogue";
+import { timesOf } from "~/api/twin";
 import { countOf, diff, merge, mergeTry, type Diff, type Difference, type Only } from "~/api/whatif";
-import { Button, Dialog, Skeleton, Wrong } from "~/ui/basic";
+import { Button, Dialog, Icon, Skeleton, Wrong } from "~/ui/basic";
 import { Segment } from "~/ui/segment";
 import { done } from "~/ui/toast";
 import { words } from "~/words/en";
 import { canRevert, revert, setValue } from "./edits";
-import { DifferenceLine, nameOf, valueText } from "./say";
+import { DifferenceLine, nameOf, useTwins, valueText } from "./say";
 
 const w = words.whatif;
 const MOST = 500;
 
 const keyOf = (d: Difference): string => [d.what, d.twin, d.property ?? "", d.relationship ?? ""].join("\n");
 const isValue = (d: Difference): boolean => d.what === "value";
+
+/** What was taken over while this page is open, by world and place: it is not offered as if it were to do. */
+const taken = signal<ReadonlyMap<string, string>>(new Map());
+const placeOf = (world: string, d: Difference): string => `${world}\n${keyOf(d)}`;
+const whatOf = (d: Difference): string => JSON.stringify([d.change, d.after]);
+const isTaken = (world: string, d: Difference): boolean => taken.value.get(placeOf(world, d)) === whatOf(d);
+
+function noteTaken(world: string, list: readonly Difference[], is: boolean): void {
+  const next = new Map(taken.peek());
+  for (const d of list)
+    if (is) next.set(placeOf(world, d), whatOf(d));
+    else next.delete(placeOf(world, d));
+  taken.value = next;
+}
+
+const NAMED = 3;
+
+/** Of what is chosen, values that a source tells in live: its next message takes the place of what is merged. */
+function Told({ list }: { list: readonly Difference[] }) {
+  const values = list.filter(isValue);
+  const there = useTwins(
+    values.map((d) => d.twin),
+    "live",
+  );
+  const told = values.filter((d) => timesOf(there.get(d.twin), d.property!).source !== undefined);
+  if (!told.length) return null;
+  const names = told.slice(0, NAMED).map((d) => `${nameOf(d.twin, d.property!)} (${labelOf(d.twin)})`);
+  return (
+    <p class="small merge-told" role="note">
+      <Icon of={RadioTower} size={14} /> {w.toldBySource(names.join(", "), told.length - names.length, told.length)}
+    </p>
+  );
+}
 
 /** Values by their property; of a twin whose links are meant, everything. */
 function onlyOf(list: readonly Difference[]): Only {
@@ -127,7 +162,7 @@ function Body({ name, edits, close }: Props) {
   const byHand = new Set(edits.map(keyOf));
   const [all, setAll] = useState<readonly Difference[]>();
   const [total, setTotal] = useState(0);
-  const [on, choose] = useState<ReadonlySet<string>>(new Set(edits.map(keyOf)));
+  const [on, choose] = useState<ReadonlySet<string>>(new Set(edits.filter((d) => !isTaken(name, d)).map(keyOf)));
   const [open, setOpen] = useState(false);
   const [conflicts, setConflicts] = useState<readonly Difference[]>();
   const [sides, setSides] = useState<ReadonlyMap<string, Side>>(new Map());
@@ -155,8 +190,10 @@ function Body({ name, edits, close }: Props) {
       const forced = (conflicts ?? []).filter((d) => isValue(d) && sides.get(keyOf(d)) === "ours");
       for (const d of forced) await setValue("live", d.twin, d.property!, d.after ?? null);
       const back = [...made, ...forced.map((d) => ({ ...d, before: d.there }))].filter(canRevert);
+      noteTaken(name, [...free, ...forced], true);
       done(w.merged(made.length + forced.length), async () => {
         for (const d of [...back].reverse()) await revert("live", d);
+        noteTaken(name, [...free, ...forced], false);
       });
       close();
     } catch (e) {
@@ -211,6 +248,7 @@ function Body({ name, edits, close }: Props) {
                 {open && total > all.length && <p class="quiet small">{words.overview.andMore(total - all.length)}</p>}
               </>
             )}
+            <Told list={chosen} />
           </>
         )}
       </div>
@@ -220,10 +258,11 @@ function Body({ name, edits, close }: Props) {
 
 export function Merge({ name, edits }: { name: string; edits: readonly Difference[] }) {
   const [open, set] = useState(false);
+  const left = edits.filter((d) => !isTaken(name, d)).length;
   return (
     <>
-      <Button icon={GitMerge} onClick={() => set(true)}>
-        {edits.length ? w.mergeNMore(edits.length) : w.merge}
+      <Button icon={GitMerge} title={edits.length && !left ? w.allMerged : undefined} onClick={() => set(true)}>
+        {left ? w.mergeNMore(left) : w.merge}
       </Button>
       {open && <Body name={name} edits={edits} close={() => set(false)} />}
     </>

@@ -150,6 +150,10 @@ export const whatif = {
   againOf: (name: string) => `${name} again, otherwise`,
   inPlace: "Values can be changed in any view too: select a twin, then the pencil beside a value.",
   merge: "Merge…",
+  allMerged: "What was changed here is merged",
+  toldBySource: (names: string, more: number, n: number) =>
+    `${names}${more ? ` and ${more} more` : ""}: in live a device tells ${n === 1 ? "this value" : "these values"}, and ` +
+    "its next message replaces what is merged. To change the machine, send it a command.",
   mergeNMore: (n: number) => (n === 1 ? "Merge 1 change…" : `Merge ${n} changes…`),
   mergeTitle: (name: string) => `Take changes of ${name} into live`,
   mergeAbout: "Only what you tick is taken over, and only where live still has what the fork began with.",
