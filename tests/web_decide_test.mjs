@@ -6,8 +6,8 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { test } from "node:test";
-import { axeFile, demo, post, shot, SOSIA, suite } from "./web_kit.mjs";
+import { describe, test } from "node:test";
+import { axeFile, bundled, demo, noBundle, post, shot, SOSIA, suite } from "./web_kit.mjs";
 
 const get = (url, path) => fetch(`${url}${path}?api-version=2023-10-31`).then((r) => r.json());
 
@@ -335,5 +335,20 @@ suite("the tour and decisions in the browser app", demo, ({ at, done, server }) 
     } finally {
       await hospital.stop();
     }
+  });
+});
+
+describe("what became of a decision", { skip: noBundle || false }, () => {
+  test("a course that left its band on the good side is no alarm", async () => {
+    const { sideOf } = await bundled({ "views/decisions/side.ts": "sideOf" });
+    const band = { low: [1, 1, 1, null], high: [2, 2, 2, null] };
+    const of = (seen, better) => sideOf({ ...band, seen }, better);
+    assert.equal(of([1.5, 3, 4], "more"), "better");
+    assert.equal(of([1.5, 3, 4], "less"), "worse");
+    assert.equal(of([1.5, 0.5], "more"), "worse");
+    assert.equal(of([1.5, 0.5], "less"), "better");
+    assert.equal(of([3, 0.5, 1.5, 9], "less"), "better"); // the newest outside counts, where a band is
+    assert.equal(of([1.5, 3], undefined), "out");
+    assert.equal(of([1, 2, null], "more"), "out"); // on its edge it is in it
   });
 });

@@ -6,7 +6,7 @@ import { CircleCheck, CircleX, Columns2, History, RotateCcw, Undo2 } from "lucid
 import { labelOf } from "~/api/catalogue";
 import { decide, decisions, isOver, readDecision, replay, type Decision, type Replay } from "~/api/decisions";
 import { isNeeded, overOf } from "~/api/holds";
-import { useKpiNames } from "~/api/kpis";
+import { useKpiNames, useKpis } from "~/api/kpis";
 import { now } from "~/api/now";
 import { instantOf } from "~/api/remedies";
 import { hrefOf, isLive, select } from "~/app/route";
@@ -22,6 +22,7 @@ import { Call, logText } from "./call";
 import { StateOf } from "./index";
 import { AnswerInLive, Refuse } from "./refuse";
 import { NoLonger, refusalOf, Send } from "./send";
+import { ink, sideOf } from "./side";
 import { Due } from "./waiting";
 
 const w = words.decisions;
@@ -68,6 +69,8 @@ function Approve({ d, changed }: { d: Decision; changed: (d: Decision) => void }
 
 function Watched({ d }: { d: Decision }) {
   const x = d.watch!;
+  const side = sideOf(x, useKpis().get(x.kpi)?.better);
+  const left = w.leftTo[side];
   const kpi = useKpiNames().title(x.kpi);
   const begun = x.begin !== undefined;
   // Before the command was answered the band is told from 0 on: shown as if it were sent now.
@@ -80,7 +83,7 @@ function Watched({ d }: { d: Decision }) {
       actions={
         begun &&
         (x.left ? (
-          <Chip tone="bad">{w.leftBand}</Chip>
+          <Chip tone={side === "better" ? "attention" : "bad"}>{left}</Chip>
         ) : seen.some((v) => v !== null) ? (
           <Chip tone="ok">{w.inBand}</Chip>
         ) : (
@@ -107,8 +110,9 @@ function Watched({ d }: { d: Decision }) {
           },
           { label: w.happened, unit: x.unit, time, value: seen, colour: "var(--c0)" },
         ]}
-        marks={x.left ? [{ time: Date.parse(x.left) / 1000, label: w.leftBand, colour: "var(--bad)" }] : []}
+        marks={x.left ? [{ time: Date.parse(x.left) / 1000, label: left, colour: ink(side) }] : []}
       />
+      {x.left && <p class="small quiet">{w.followedUntil(format.time(x.left))}</p>}
     </Card>
   );
 }

@@ -92,7 +92,9 @@ export const decisions = {
   foretold: "foretold",
   happened: "happened",
   inBand: "as foretold",
-  leftBand: "left its band",
+  leftTo: { better: "better than foretold", worse: "worse than foretold", out: "left its band" },
+  followedUntil: (time: string) =>
+    `What came until ${time} is no longer what was foretold, so it is followed no further.`,
   rules: "Rules",
   noRules: "No rules yet",
   noRulesHint: "A rule says when to try what: `sosia define rules NAME FILE`.",

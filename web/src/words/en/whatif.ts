@@ -152,8 +152,8 @@ export const whatif = {
   merge: "Merge…",
   allMerged: "What was changed here is merged",
   toldBySource: (names: string, more: number, n: number) =>
-    `${names}${more ? ` and ${more} more` : ""}: in live a device tells ${n === 1 ? "this value" : "these values"}, and ` +
-    "its next message replaces what is merged. To change the machine, send it a command.",
+    `${names}${more ? ` and ${more} more` : ""}: in live a device tells ${n === 1 ? "this value" : "these values"}, ` +
+    "and its next message replaces what is merged. To change the machine, send it a command.",
   mergeNMore: (n: number) => (n === 1 ? "Merge 1 change…" : `Merge ${n} changes…`),
   mergeTitle: (name: string) => `Take changes of ${name} into live`,
   mergeAbout: "Only what you tick is taken over, and only where live still has what the fork began with.",
@@ -247,8 +247,7 @@ export const whatif = {
     `They ran for different lengths (${spans}): their totals cannot be compared. What adds up is shown for a day.`,
   perDay: "A day of each run, of what adds up; shares, means, least and most of the whole run",
   next: (name: string, by: string, interval: string, unsure: boolean) =>
-    `Next comes “${name}”, ${by} behind${interval}` +
-    `${unsure ? ": the two cannot be told apart" : ""}.`,
+    `Next comes “${name}”, ${by} behind${interval}` + `${unsure ? ": the two cannot be told apart" : ""}.`,
   open: (name: string, nothing: string) => `“${name}” cannot be told from “${nothing}”.`,
   nothingBest: (nothing: string, amount: string, name: string, span: string, kpi: string, looks: boolean) =>
     `By “${kpi}”, “${nothing}” ${looks ? "looks" : "is"} cheapest: even “${name}” ` +
