@@ -97,7 +97,7 @@ suite("the tour and decisions in the browser app", demo, ({ at, done, server }) 
     await page.getByRole("link", { name: "All decisions" }).click();
     const card = page.getByRole("article").filter({ hasText: "to decide" }).first();
     await card.getByText(/\+.* EUR/).waitFor();
-    await card.getByText("if done at once", { exact: true }).waitFor();
+    await card.getByText(/^more than doing nothing, over 1.h, if done at once$/).waitFor();
     await shot(page, "decisions-waiting");
     await card.getByRole("link", { name: "Look at it" }).click();
     await page.getByLabel("A note, for the record").fill("seen by the shift leader");

@@ -39,6 +39,7 @@ function One({ d }: { d: DecisionShort }) {
     readDecision(d.id, abort.signal).then(set, () => {}); // its record says what is wrong
     return () => abort.abort();
   }, [d.id]);
+  const ahead = format.isoDuration(rule?.ahead ?? "");
   return (
     <article class="card proposal">
       <header class="row">
@@ -51,7 +52,7 @@ function One({ d }: { d: DecisionShort }) {
       <div class="proposal-gain">
         <span class="figure">{gainText(d)}</span>
         <span class="small quiet">{gainInterval(d)}</span>
-        <span class="tiny quiet">{w.atOnce}</span>
+        <span class="tiny quiet">{w.atOnce(ahead ? format.duration(ahead) : "")}</span>
       </div>
       <footer class="row">
         <a class="button plain" href={hrefOf({ params: { id: String(d.id) } })}>

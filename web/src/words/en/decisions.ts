@@ -22,7 +22,7 @@ export const decisions = {
   tried: (n: number, t: string) => `Tried ${n} times each, ${t} ahead, with the same chances`,
   triedFrom: (from: string, n: number, t: string) =>
     `Tried as if done at ${from}: ${n} runs each, ${t} ahead, with the same chances`,
-  atOnce: "if done at once",
+  atOnce: (t: string) => `more than doing nothing${t ? `, over ${t}` : ""}, if done at once`,
   waits: "It waits for your approval.",
   waitingFor: "Proposals that wait for you",
   due: (t: string) => `${t} to decide`,
