@@ -164,7 +164,7 @@ suite("the browser app: 100,000 twins", bigWorld, ({ at, done, server }) => {
     for (const side of ["a", "b"])
       await pane(side).locator(".graph-stage[data-names]").waitFor({ timeout: TWO.openMs });
     await legend.getByText("differs: 20").waitFor({ timeout: TWO.openMs });
-    await legend.getByText("only in try: 1").waitFor({ timeout: TWO.openMs });
+    await legend.getByText("only in try: 1", { exact: true }).waitFor({ timeout: TWO.openMs });
     const openMs = Date.now() - begin;
     const count = (path, query) => asked.filter((u) => u.pathname === path && u.searchParams.has(query)).length;
     const read = [count("/graph", "label"), count("/worlds/try/graph", "label"), count("/worlds/try/diff", "against")];
