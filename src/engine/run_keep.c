@@ -388,7 +388,7 @@ typedef struct Resuming {
 // Of one that ended: how, for whoever asks.
 static void note_ended(Sosia *e, Str world, const Kept *k) {
     RanBefore ran = {.is = true,
-                     .state = k->state,
+                     .state = (int32_t)k->state,
                      .begin_ns = k->begin_ns,
                      .now_ns = k->state == RUN_DONE ? k->until_ns : k->batch_ns,
                      .until_ns = k->until_ns,
