@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { LucideIcon } from "lucide-preact";
 import { X } from "lucide-preact";
 import { words } from "~/words/en";
-import { wordsOf } from "~/api/client";
+import { link, wordsOf } from "~/api/client";
 import { now as serverNow } from "~/api/now";
 import * as format from "~/format";
 
@@ -110,8 +110,22 @@ export function Empty(p: { icon?: LucideIcon; title: string; hint?: ComponentChi
   );
 }
 
+/** What can be asked again is, once the server answers again. */
+function useBack(retry: (() => void) | undefined): void {
+  const newest = useRef(retry);
+  newest.current = retry;
+  useEffect(() => {
+    let lost = false;
+    return link.subscribe((now) => {
+      if (now === "ok" && lost) setTimeout(() => newest.current?.());
+      lost = now !== "ok";
+    });
+  }, []);
+}
+
 /** What went wrong, why, and what to do. */
 export function Wrong({ error, retry, title }: { error: unknown; retry?: () => void; title?: string }) {
+  useBack(retry);
   return (
     <div class="notice bad" role="alert">
       <div class="grow">

@@ -3,6 +3,7 @@
 // come. The list stands still while one points at it, and while somebody searches.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Activity } from "lucide-preact";
+import { link } from "~/api/client";
 import { byId, labelOf } from "~/api/catalogue";
 import { listen } from "~/api/feed";
 import { propertyOf } from "~/api/models";
@@ -157,7 +158,7 @@ export function Changes() {
         </div>
       )}
       {!happened.length && !values.length ? (
-        wrong !== undefined ? null : past ? (
+        wrong !== undefined || link.value !== "ok" ? null : past ? (
           <Empty icon={Activity} title={words.overview.still} hint={words.overview.stillHint} />
         ) : (
           <Empty icon={Activity} title={words.overview.quiet} hint={words.overview.quietHint} />
