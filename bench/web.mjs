@@ -48,17 +48,21 @@ async function firstPaint(browser, url) {
   tell("web.bundle", [bytes / 1000], "kB", 600);
 }
 
-/** What people do most, each a few times: the worst of them counts, as INP has it, and is told by name. */
+/**
+ * What people do most, each a few times. The value is INP as web.dev defines it: the longest of all interactions, one of
+ * every fifty left out; the very longest is `max`, told by name. Chromium gives durations in steps of 8 ms.
+ */
 async function interaction(browser, url) {
   const page = await open(browser, url);
   await page.getByRole("treeitem").first().waitFor();
   await page.evaluate(() => {
     window.told = [];
-    window.doing = "";
     // Told in batches: what was done then is known by when it was.
     window.done = [];
     new PerformanceObserver((l) => {
-      for (const e of l.getEntries()) window.told.push({ name: e.name, at: e.startTime, ms: e.duration });
+      for (const e of l.getEntries())
+        if (e.interactionId)
+          window.told.push({ id: e.interactionId, name: e.name, at: e.startTime, ms: e.duration });
     }).observe({ type: "event", durationThreshold: 16 });
   });
   const act = async (name, f) => {
@@ -87,12 +91,23 @@ async function interaction(browser, url) {
     await act("go back", () => type("go"));
     await page.getByRole("treeitem").nth(5).waitFor();
   }
-  const { told, done } = await page.evaluate(() => ({ told: window.told, done: window.done }));
+  const { told, done, count } = await page.evaluate(() => ({
+    told: window.told,
+    done: window.done,
+    count: performance.interactionCount,
+  }));
   await page.context().close();
   told.sort((a, b) => b.ms - a.ms);
-  const worst = told[0] ?? { name: "", at: 0, ms: 16 };
-  const what = done.filter((d) => d.at <= worst.at).pop()?.what ?? "";
-  tell("web.inp", [Math.max(16, ...told.map((t) => t.ms))], "ms", 100, { of: `${worst.name}: ${what}` });
+  const each = told.filter((t, i) => told.findIndex((o) => o.id === t.id) === i); // its longest event
+  const [worst] = each;
+  if (!worst) throw new Error("no interaction was told");
+  const what = done.filter((d) => d.at <= worst.at).pop().what;
+  tell("web.inp", [each[Math.min(each.length - 1, Math.floor(count / 50))].ms], "ms", 100, {
+    min: each.at(-1).ms,
+    max: worst.ms,
+    of: `${worst.name}: ${what}`,
+    interactions: count,
+  });
 }
 
 /** 10,000 values a second until it is told to stop; how many were taken. */

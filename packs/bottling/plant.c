@@ -12,6 +12,7 @@
 #define FOULING_S 9000.0 // from the first scrap in a filler's star until it jams
 #define CALM_AFTER_S 1500.0
 #define CALM_UNTIL_S 3600.0
+#define PLAIN_S 1800.0 // before it, so long, nothing else stops the line: the signs are there to be seen
 #define MENDS_S 21600.0 // from then until somebody comes by
 #define AT_WORK_S 900.0 // a line runs so long, by its plan, before its filler jams
 #define PI 3.14159265358979323846
@@ -193,11 +194,14 @@ static bool breaks(Plant *p, double per_hour, double dt) {
     return happens(p, per_hour, dt) && !(p->t >= p->calm_from && p->t < p->calm_to);
 }
 
+// What announces a jam is not covered by stops that pass.
+static bool announces(const Plant *p, const Line *l) { return p->t > l->jams_at - PLAIN_S; }
+
 static void faults_step(Plant *p, Line *l, Plan plan, double dt) {
     if (l->fault_unit >= 0) {
         if (!fault_passes(p, l, plan, dt)) return;
         end_fault(l);
-    } else if (plan == PLAN_RUN && l->speed > 0.5 * l->limit && breaks(p, 1.4, dt)) {
+    } else if (plan == PLAN_RUN && l->speed > 0.5 * l->limit && breaks(p, 1.4, dt) && !announces(p, l)) {
         begin_fault(p, l);
     }
     l->after_fault = fmax(0, l->after_fault - dt);

@@ -39,8 +39,9 @@ bool plant_next(Plant *p, PlantValue *out);
 // Something goes wrong at about that time (the newest instant up to it at which line 1 is at work). In the 2.5
 // hours before, scraps gather in the infeed star of line 1's filler: its drive shakes, draws more and gets warm, the
 // filler loses up to 12 % of its speed, fills less evenly, more bottles are rejected. Then the star jams, and stands
-// until it is cleared by a command, or six hours later by somebody who comes by. From 25 minutes after that time to an
-// hour after it nothing else fails by itself: whoever looks then meets one thing at a time.
+// until it is cleared by a command, or six hours later by somebody who comes by. In the half hour before the jam no
+// other stop of that line begins: it would cover the signs. From 25 minutes after that time to an hour after it nothing
+// else fails by itself: whoever looks then meets one thing at a time.
 void plant_story(Plant *p, int64_t at_ns);
 // Sensors in all.
 int32_t plant_sensors(const Plant *p);

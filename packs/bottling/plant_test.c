@@ -367,6 +367,25 @@ static void test_a_story_is_told_in_calm(void **state) {
     assert_true(elsewhere[0] > 5 && elsewhere[2] > 5);
 }
 
+// Its signs are not covered: a short stop of the line, and there are many, never lies in the last twenty minutes.
+static void test_a_jam_is_announced(void **state) {
+    (void)state;
+    int stops = 0;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        Plant *p = plant_new(seed, at(MONDAY_7H));
+        const Line *l = &p->lines[0];
+        plant_story(p, at(MONDAY_7H) + 3 * 3600 * NS_PER_S);
+        int64_t jam = (int64_t)l->jams_at;
+        for (int64_t s = 0; s < jam - 20 * 60; s += 10, run_for(p, 10)) stops += l->fault_unit >= 0;
+        for (; l->jams_at < INFINITY; run_for(p, 1)) {
+            bool shakes = l->units[FILLER].motor.vibration > 0.4; // 0.24 as a rule
+            if (l->fault_unit >= 0 || !shakes) fail_msg("seed %d: covered", (int)seed);
+        }
+        plant_free(p);
+    }
+    assert_true(stops > 100);
+}
+
 static void test_commands_that_do_not_fit(void **state) {
     (void)state;
     Plant *p = plant_new(3, at(MONDAY_7H));
@@ -396,6 +415,7 @@ int main(void) {
         cmocka_unit_test(test_a_filler_fouls_until_it_jams),
         cmocka_unit_test(test_a_story_fits_the_calendar),
         cmocka_unit_test(test_a_story_is_told_in_calm),
+        cmocka_unit_test(test_a_jam_is_announced),
         cmocka_unit_test(test_commands_that_do_not_fit),
         cmocka_unit_test(test_open_door_warms_the_room),
         cmocka_unit_test(test_trucks_make_their_tour),

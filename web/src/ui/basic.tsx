@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small parts that every view is made of.
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { LucideIcon } from "lucide-preact";
 import { X } from "lucide-preact";
 import { words } from "~/words/en";
@@ -254,7 +254,7 @@ export function Dialog(p: {
   class?: string;
 }) {
   const ref = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const d = ref.current;
     if (p.open && d && !d.open) d.showModal();
     else if (!p.open && d?.open) d.close();
@@ -295,7 +295,8 @@ export function Menu(p: {
     const left = Math.max(8, Math.min(r.left, innerWidth - 320));
     set(r.top > innerHeight * 0.6 ? { left, bottom: innerHeight - r.top + 4 } : { left, top: r.bottom + 4 });
   };
-  useEffect(() => {
+  // Not behind the paint: Escape may come at once.
+  useLayoutEffect(() => {
     if (!at) return;
     const away = (e: Event) => {
       if (!box.current?.contains(e.target as Node) && !anchor.current?.contains(e.target as Node)) close();

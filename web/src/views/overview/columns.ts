@@ -7,6 +7,11 @@ const WIDE = 1700; // of the window: tiles are larger there
 const LEAST = { usual: 230, wide: 280 };
 const PHONE = 640;
 
+/** What the room of the view follows from, known without a layout: asked in a click, that would delay the paint. */
+export const frameNow = (): string => `${innerWidth} ${document.querySelector(".inspector") ? "inspector" : ""}`;
+
+const rooms = new Map<string, number>(); // pixels, by frame
+
 /** As many columns as the rows that are needed take, of a width that holds `room` pixels. */
 export function columnsOf(count: number, room: number, least: number): number {
   const most = Math.max(1, Math.floor((room + GAP) / (least + GAP)));
@@ -19,10 +24,13 @@ export function useColumns(box: { current: HTMLElement | null }, count: number):
   const [room, set] = useState(0);
   const here = box.current;
   // Before it is painted for the first time: else tiles would stand in as many columns as the style sheet guesses.
-  useLayoutEffect(() => set(box.current?.clientWidth ?? 0), [here, count]);
+  useLayoutEffect(() => set(box.current ? (rooms.get(frameNow()) ?? box.current.clientWidth) : 0), [here, count]);
   useEffect(() => {
     if (!box.current) return;
-    const seen = new ResizeObserver(([e]) => set(e!.contentRect.width));
+    const seen = new ResizeObserver(([e]) => {
+      rooms.set(frameNow(), e!.contentRect.width);
+      set(e!.contentRect.width);
+    });
     seen.observe(box.current);
     return () => seen.disconnect();
   }, [here, count]);

@@ -20,7 +20,7 @@ import { words } from "~/words/en";
 import { courseOf, figureOf, isShare, kpisNow, NO_POINTS, said, valuesOf } from "./course";
 import type { KpiNow, Points, Said } from "./course";
 import { KPI, useBeside, type Tile } from "./beside";
-import { useColumns } from "./columns";
+import { frameNow, useColumns } from "./columns";
 import { isMoving, sameBase, useSteady } from "./steady";
 
 const TILES_MAX = 12;
@@ -358,8 +358,8 @@ function Standing({ kpis }: { kpis: readonly Kpi[] }) {
   );
 }
 
-/** How many tiles there were, and how high they stood in a page how wide: their room is kept while they are read. */
-const room = pref("overview.tiles", { count: 0, height: 0, width: 0 });
+/** How many tiles there were, and how high they stood in which frame: their room is kept while they are read. */
+const room = pref("overview.tiles", { count: 0, height: 0, frame: "" });
 
 function useRoom(count: number | undefined) {
   const box = useRef<HTMLElement>(null);
@@ -368,7 +368,7 @@ function useRoom(count: number | undefined) {
     const next = {
       count: Math.min(count, TILES_MAX),
       height: box.current.offsetHeight,
-      width: box.current.offsetWidth,
+      frame: frameNow(),
     };
     if (JSON.stringify(next) !== JSON.stringify(room.peek())) room.value = next;
   }, [count]);
@@ -382,7 +382,7 @@ function Waiting() {
   const box = useRef<HTMLElement>(null);
   // In a page of another width they stand otherwise: their number alone is kept.
   useLayoutEffect(() => {
-    if (box.current?.offsetWidth === r.width) box.current.style.height = `${r.height}px`;
+    if (box.current && frameNow() === r.frame) box.current.style.height = `${r.height}px`;
   }, []);
   return (
     <section class="tiles kpis" aria-hidden="true" ref={box} style={useColumns(box, Math.max(1, r.count))}>
