@@ -398,6 +398,13 @@ suite("the frame", serve, ({ at, done, server }) => {
       await second();
       await fetch(`${own.url}/digitaltwins/valve-1?api-version=2023-10-31`, { method: "DELETE" });
       const page = await at("#/live/overview", { url: own.url });
+      // Late, so that the pointer rests on the mark already when the others join it.
+      await page.route(/\/events\?/, async (r) => {
+        await new Promise((go) => setTimeout(go, 1500));
+        await r.continue().catch(() => {});
+      });
+      await page.reload();
+      await page.locator(".tl-mark").first().hover();
       const told = new Set();
       const wanted = [/^Pump 1: dry run$/, /^Pump 9 made \(Pump\)$/, /^valve-1 deleted$/, /^Model changed: Valve$/];
       // Marks lie together or apart, as wide as the page is: what each of them tells is told by one.

@@ -78,9 +78,14 @@ export function look(r: Range): void {
     abort?.abort(); // what is still on its way is of the world before
     (alerts.value = []), (events.value = []);
   }
+  // Who looks again and again at the same does not put it off: only another stretch does.
+  if (timer && !moved) return;
   clearTimeout(timer);
   shown = s;
-  timer = window.setTimeout(() => void read(s), LATER_MS);
+  timer = window.setTimeout(() => {
+    timer = 0;
+    void read(s);
+  }, LATER_MS);
 }
 
 // What begins or ends while one looks is asked for at once.

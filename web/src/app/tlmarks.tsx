@@ -88,6 +88,10 @@ export function Marks({ r, marks, width, tell }: MarksProps) {
   const x = (t: number) => partOf(r, t) * width;
   const near = clusters(shown, x, GAP_PX);
   const list = near.length * DENSE_PX > width ? clusters(shown, x, DENSE_PX) : near;
+  const [over, setOver] = useState("");
+  const keyOf = (c: Cluster) => `${firstOf(c).time} ${firstOf(c).title}`;
+  // Told of what lies there now: more may be read while the pointer rests on it.
+  const hovered = list.find((c) => keyOf(c) === over);
   const tip = (c: Cluster): Tip => ({
     x: c.x,
     title: c.marks.length > 1 ? words.timeline.events(c.marks.length) : (c.marks[0]!.what ?? words.timeline.event),
@@ -106,16 +110,16 @@ export function Marks({ r, marks, width, tell }: MarksProps) {
         return (
           <button
             type="button"
-            key={`${first.time} ${first.title}`}
+            key={keyOf(c)}
             class={cls("tl-mark", c.tone, many && "many")}
             style={{ left: c.x }}
             aria-label={name}
             tabIndex={-1}
-            onPointerEnter={() => tell(tip(c))}
-            onPointerLeave={() => tell(null)}
+            onPointerEnter={() => (setOver(keyOf(c)), tell(null))}
+            onPointerLeave={() => setOver("")}
             onClick={(e) => {
               e.stopPropagation();
-              tell(null);
+              setOver("");
               if (first.go) first.go();
               else seeThen(first, r);
             }}
@@ -124,6 +128,7 @@ export function Marks({ r, marks, width, tell }: MarksProps) {
           </button>
         );
       })}
+      {hovered && <Tooltip tip={tip(hovered)} width={width} />}
     </>
   );
 }
