@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// LABELS: process serial
+// LABELS: process serial daytime
 // The tour of a first visit, and decisions in a real browser: a jammed filler is proposed about, approved with a note,
 // watched and computed again; rules are read, changed and refused at their place; the hospital's are shown as well.
 import assert from "node:assert/strict";

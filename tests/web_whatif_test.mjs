@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// LABELS: process serial
+// LABELS: process serial daytime
 // What would happen if, in a real browser against the demo: prepared what-ifs, one's own with changes that can be taken
 // out, a run that is watched and goes on in the background, several side by side, merging with what is in the way, and
 // the five minutes of somebody who has never seen it: what fails, since when, what to do about it, what that costs.

@@ -34,7 +34,8 @@ typedef struct Shape {
 
 struct Shapes {
     Sosia *engine;
-    pthread_mutex_t lock; // guards all below
+    pthread_mutex_t moves; // taken before `lock`: between a look at a twin's model and its move nobody else moves one
+    pthread_mutex_t lock;  // guards all below
     Shape **items;
     int64_t count, cap;
     Map by_key;
@@ -312,6 +313,7 @@ Shapes *shapes_new(Sosia *engine) {
     Shapes *s = mem_alloc(sizeof *s);
     s->engine = engine;
     CHECK(pthread_mutex_init(&s->lock, NULL) == 0);
+    CHECK(pthread_mutex_init(&s->moves, NULL) == 0);
     return s;
 }
 
@@ -321,6 +323,7 @@ void shapes_free(Shapes *s) {
     map_free(&s->by_key);
     mem_free(s->items);
     pthread_mutex_destroy(&s->lock);
+    pthread_mutex_destroy(&s->moves);
     mem_free(s);
 }
 
@@ -478,6 +481,7 @@ Err shape_twin(Shapes *s, Str world, Str twin, Str model, Buf *why) {
     Arena a;
     arena_init(&a, 0);
     Str have = {0};
+    pthread_mutex_lock(&s->moves);
     Err err = twin_model(s, world, twin, &a, &have);
     if (err == ERR_TWIN_NOT_FOUND) {
         err = put_twin(s, world, twin, model, why);
@@ -494,6 +498,7 @@ Err shape_twin(Shapes *s, Str world, Str twin, Str model, Buf *why) {
         err = ERR_VALIDATION;
     }
 out:
+    pthread_mutex_unlock(&s->moves);
     arena_free(&a);
     return err;
 }

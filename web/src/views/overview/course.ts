@@ -136,6 +136,9 @@ async function coursesOf(base: string, ask: Ask, count: number, signal: AbortSig
   return value.map((v) => ({ time, value: v }));
 }
 
+/** A sum over what nobody counted is 0: that says nothing, unless it was something before. */
+const isSum = (k: Kpi): boolean => /\b(sum|count)\s*\(/i.test(k.expression);
+
 /** What definitions come to in a world that nobody runs: at once what they do now, then how that went. */
 export async function kpisNow(
   world: string,
@@ -149,14 +152,13 @@ export async function kpisNow(
   const ask = asker(asked, signal);
   const now = await ask(world);
   const at = nowOfWorld();
-  // A sum over what nobody counted is 0: that says nothing, unless it was something before.
-  tell(asked.flatMap((kpi, i) => (now[i] ? [{ kpi, value: now[i] }] : [])));
+  tell(asked.flatMap((kpi, i) => (now[i] || (now[i] === 0 && !isSum(kpi)) ? [{ kpi, value: now[i]! }] : [])));
   const courses = await coursesOf(base, ask, asked.length, signal);
   tell(
     asked.flatMap((kpi, i) => {
       const { time, value } = courses[i]!;
       const v = now[i] ?? null;
-      if (v === null || (v === 0 && value.every((x) => !x))) return [];
+      if (v === null || (v === 0 && isSum(kpi) && value.every((x) => !x))) return [];
       return [{ kpi, value: v, course: { time: [...time, at], value: [...value, v] } }];
     }),
   );
