@@ -49,8 +49,8 @@ async function firstPaint(browser, url) {
 }
 
 /**
- * What people do most, each a few times. The value is INP as web.dev defines it: the longest of all interactions, one of
- * every fifty left out; the very longest is `max`, told by name. Chromium gives durations in steps of 8 ms.
+ * What people do most, each a few times. The value is INP as web.dev defines it: the longest of all interactions, one
+ * of every fifty left out; the very longest is `max`, told by name. Chromium gives durations in steps of 8 ms.
  */
 async function interaction(browser, url) {
   const page = await open(browser, url);

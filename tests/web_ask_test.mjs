@@ -125,7 +125,11 @@ suite("the browser app: ask, models, connections", demo, ({ at, done, server }) 
     await page.getByLabel("Name", { exact: true }).fill("filler-speed");
     await text.fill(
       // 0, as of a filler that stands: it has its tile all the same.
-      JSON.stringify({ title: "Speed of filler 1", twin: "line-1-filler", expression: "rate * 0", over: "mean" }, null, 2),
+      JSON.stringify(
+        { title: "Speed of filler 1", twin: "line-1-filler", expression: "rate * 0", over: "mean" },
+        null,
+        2,
+      ),
     );
     await page.locator(".sentences").getByRole("link", { name: "Filler, Line 1" }).waitFor();
     await page.getByRole("button", { name: "Make the KPI" }).click();
