@@ -12,7 +12,7 @@
 #define FOULING_S 9000.0 // from the first scrap in a filler's star until it jams
 #define CALM_AFTER_S 1500.0
 #define CALM_UNTIL_S 3600.0
-#define PLAIN_S 1800.0  // before it, so long, nothing else stops the line: the signs are there to be seen
+#define PLAIN_S 1800.0  // so long before the jam no other stop of that line begins
 #define MENDS_S 21600.0 // from then until somebody comes by
 #define AT_WORK_S 900.0 // a line runs so long, by its plan, before its filler jams
 #define PI 3.14159265358979323846

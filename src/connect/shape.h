@@ -39,6 +39,7 @@ void shapes_free(Shapes *s);
 MUST Err shape_of(Shapes *s, Str prefix, Str kind, Str display, ShapeField *fields, int32_t count, Arena *arena,
                   Str *model);
 // Make sure that the twin is there and has this model or a later version of it; waits for the engine when not.
+// Several threads may ask at once: one twin is moved at a time, and none back to an older version.
 //   why  gets a sentence when it fails
 // Errors: VALIDATION (the twin has another model, or the model is gone), those of writing a twin.
 MUST Err shape_twin(Shapes *s, Str world, Str twin, Str model, Buf *why);
